@@ -1,0 +1,170 @@
+"""What can go wrong, as data.
+
+Every error that a client may see is one of these; `cqar.serve` turns it into a gRPC status, in one place::
+
+    CqarError
+    ├── Invalid             INVALID_ARGUMENT     a field broke a rule; carries the violations
+    ├── NotFound            NOT_FOUND            PostgreSQL said that there is none
+    ├── AlreadyExists       ALREADY_EXISTS       the natural key is taken
+    ├── Precondition        FAILED_PRECONDITION  the state of something else forbids it
+    ├── Aborted             ABORTED              lost a race; read again and retry
+    ├── Unauthenticated     UNAUTHENTICATED      no key, or not a valid one
+    ├── Forbidden           PERMISSION_DENIED    the key may not do this
+    ├── Exhausted           RESOURCE_EXHAUSTED   too much at once, or too large
+    ├── Unavailable         UNAVAILABLE          a dependency is down; never reported as absence
+    └── DeadlineExceeded    DEADLINE_EXCEEDED    the caller's time is over
+
+An exception that is not in this tree is a bug and becomes INTERNAL. Driver text never enters a message here.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from google.protobuf import any_pb2, duration_pb2, message
+from google.rpc import error_details_pb2, status_pb2
+
+
+class Violation(NamedTuple):
+    """One broken rule: of the field named by its request field name, as UPPER_SNAKE rule and a sentence."""
+
+    field: str
+    rule: str
+    description: str
+
+
+class CqarError(Exception):
+    """The base: `code` is the gRPC status number; `str()` is the message for the client."""
+
+    code: ClassVar[int]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def details(self) -> Sequence[message.Message]:
+        """The google.rpc messages that go with the status."""
+        return ()
+
+    def status(self) -> status_pb2.Status:
+        """The error as google.rpc.Status, as `grpc-status-details-bin` carries it."""
+        packed = []
+        for detail in self.details():
+            box = any_pb2.Any()
+            box.Pack(detail)
+            packed.append(box)
+        return status_pb2.Status(code=self.code, message=self.message, details=packed)
+
+
+class Invalid(CqarError):
+    """INVALID_ARGUMENT: fields of the request that broke a rule."""
+
+    code = 3
+
+    def __init__(self, field: str, rule: str, description: str, *more: Violation) -> None:
+        self.violations = (Violation(field, rule, description), *more)
+        super().__init__("; ".join(f"{each.field}: {each.description}" for each in self.violations))
+
+    def details(self) -> Sequence[message.Message]:
+        """One google.rpc.BadRequest with a violation for each broken rule."""
+        bad = error_details_pb2.BadRequest()
+        for each in self.violations:
+            bad.field_violations.add(field=each.field, reason=each.rule, description=each.description)
+        return (bad,)
+
+
+class NotFound(CqarError):
+    """NOT_FOUND: there is no such row, by the word of PostgreSQL."""
+
+    code = 5
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"{kind} {name!r} not found")
+
+    def details(self) -> Sequence[message.Message]:
+        """One google.rpc.ResourceInfo."""
+        return (error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.name),)
+
+
+class AlreadyExists(CqarError):
+    """ALREADY_EXISTS: the natural key is taken, with the field that names it."""
+
+    code = 6
+
+    def __init__(self, kind: str, field: str, description: str) -> None:
+        self.kind = kind
+        self.field = field
+        super().__init__(f"{kind} already exists: {description}")
+
+    def details(self) -> Sequence[message.Message]:
+        """One google.rpc.ResourceInfo."""
+        return (error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.field, description=self.message),)
+
+
+class Precondition(CqarError):
+    """FAILED_PRECONDITION: what else stands in the registry forbids it. A violation is (subject, type, description)."""
+
+    code = 9
+
+    def __init__(self, kind: str, subject: str, description: str, *more: Violation) -> None:
+        self.kind = kind
+        self.violations = (Violation(subject, kind, description), *more)
+        super().__init__(description)
+
+    def details(self) -> Sequence[message.Message]:
+        """One google.rpc.PreconditionFailure."""
+        failure = error_details_pb2.PreconditionFailure()
+        for each in self.violations:
+            failure.violations.add(type=each.rule, subject=each.field, description=each.description)
+        return (failure,)
+
+
+class Ambiguous(Precondition):
+    """FAILED_PRECONDITION of type AMBIGUOUS: several candidates and nothing that decides between them."""
+
+    def __init__(self, message: str, candidates: Sequence[tuple[str, str]]) -> None:
+        first, *rest = [Violation(subject, "AMBIGUOUS", description) for subject, description in candidates]
+        super().__init__("AMBIGUOUS", first.field, first.description, *rest)
+        self.message = message
+        self.args = (message,)
+
+
+class Aborted(CqarError):
+    """ABORTED: the row moved, or the transaction lost against another; reading again and retrying may succeed."""
+
+    code = 10
+
+    def details(self) -> Sequence[message.Message]:
+        """One google.rpc.RetryInfo of 50 ms."""
+        return (error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=50_000_000)),)
+
+
+class Unauthenticated(CqarError):
+    """UNAUTHENTICATED: the call carries no valid key."""
+
+    code = 16
+
+
+class Forbidden(CqarError):
+    """PERMISSION_DENIED: the key does not allow this call."""
+
+    code = 7
+
+
+class Exhausted(CqarError):
+    """RESOURCE_EXHAUSTED: a limit of size or rate is reached; the message says which and what to do."""
+
+    code = 8
+
+
+class Unavailable(CqarError):
+    """UNAVAILABLE: something this answer needs is down."""
+
+    code = 14
+
+
+class DeadlineExceeded(CqarError):
+    """DEADLINE_EXCEEDED: the caller's deadline passed first."""
+
+    code = 4
