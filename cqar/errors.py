@@ -77,14 +77,20 @@ class NotFound(CqarError):
 
     code = 5
 
-    def __init__(self, kind: str, name: str) -> None:
+    def __init__(self, kind: str, name: str, field: str | None = None) -> None:
         self.kind = kind
         self.name = name
-        super().__init__(f"{kind} {name!r} not found")
+        self.field = field
+        super().__init__(f"{kind} {name!r} not found" if field is None else f"{field}: {kind} {name!r} not found")
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.ResourceInfo."""
-        return (error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.name),)
+        """One google.rpc.ResourceInfo; where a field of the request named the row, a BadRequest with that field."""
+        info = error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.name)
+        if self.field is None:
+            return (info,)
+        bad = error_details_pb2.BadRequest()
+        bad.field_violations.add(field=self.field, reason="NOT_FOUND", description=self.message)
+        return info, bad
 
 
 class AlreadyExists(CqarError):

@@ -1,0 +1,213 @@
+"""From a request to column values: which field means which column, and the rule each value meets on its way in.
+
+A binding is made when a method is declared and fails at import where a request has a field that is neither a column of
+its entity nor known to its operation.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+from google.protobuf import json_format, timestamp_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from cqar import errors, exact, rules, text
+from cqar.entity import Column, Entity, Row, columns_of
+
+#: Ids and other keys without a length of their own.
+KEY = 64
+_DAY = 86_400
+#: PostgreSQL and Python agree on the years 1 to 9999.
+_YEARS = range(-62_135_596_800, 253_402_300_800)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+TextRule = Callable[[str, str], str]
+
+
+def key(max_length: int) -> TextRule:
+    """Exact text: outer whitespace is refused."""
+    return lambda value, field: text.clean(value, field, max_length, trim=False)
+
+
+def name(max_length: int) -> TextRule:
+    """Text for people: outer whitespace is dropped."""
+    return lambda value, field: text.clean(value, field, max_length, trim=True)
+
+
+#: The rule of each text column. One word means one thing: a column of this name has this rule in every table.
+TEXT: Mapping[str, TextRule] = {
+    **dict.fromkeys(("asset_id", "from_asset_id", "to_asset_id", "native_asset_id"), key(KEY)),
+    **dict.fromkeys(("base_asset_id", "quote_asset_id", "settlement_asset_id"), key(KEY)),
+    **dict.fromkeys(("identifier_id", "deployment_id", "relationship_id", "group_id", "member_id", "flag_id"), key(KEY)),
+    **dict.fromkeys(("symbol_id", "listing_id"), key(KEY)),
+    **dict.fromkeys(("chain_id", "venue_id"), text.given_slug),
+    **dict.fromkeys(("logo_url", "website_url", "explorer_url", "api_endpoint", "evidence_url", "rpc_urls"), text.url),
+    **dict.fromkeys(("name", "chain_name", "source", "resolved_by", "protocol"), name(text.NAME)),
+    **dict.fromkeys(("description", "reason", "resolution_notes"), name(text.DESCRIPTION)),
+    **dict.fromkeys(("category", "group_type"), name(KEY)),
+    "symbol": key(text.ASSET_SYMBOL),
+    "symbol.symbol": key(text.NAME),
+    "native_asset_symbol": key(text.ASSET_SYMBOL),
+    "venue_symbol": key(text.VENUE_SYMBOL),
+    **dict.fromkeys(("venue_asset_symbol", "venue_asset_aliases"), key(text.VENUE_SYMBOL)),
+    "identity_evidence": name(text.NAME),
+    "external_id": key(text.NAME),
+    "address": key(1024),
+    "protocol_address": key(1024),
+    "chain_type": key(KEY),
+    "margin_kind": key(KEY),
+    "caip2": rules.caip2,
+}
+
+_POSITIVE = ("tick_size", "lot_size", "max_order_size", "contract_size", "strike_price", "max_order_value", "max_leverage")
+_NOT_NEGATIVE = (
+    *("min_order_size", "min_notional", "min_order_value"),
+    *("min_deposit", "min_withdrawal", "withdrawal_fee", "deposit_fee"),
+)
+#: The rule of each number column; a name means the same in every table here too.
+NUMBERS: Mapping[str, Callable[[Any, str], Any]] = {
+    **dict.fromkeys(_POSITIVE, rules.positive),
+    **dict.fromkeys(_NOT_NEGATIVE, rules.not_negative),
+    "conversion_rate": rules.positive,
+    "quantity_multiplier": rules.not_zero,
+    "maker_fee": rules.fee_maker,
+    "taker_fee": rules.fee_taker,
+    "weight": rules.weight,
+}
+
+
+class Bound(NamedTuple):
+    """A column and the request fields that give it."""
+
+    column: str
+    kind: str
+    #: the plain field, and the exact twin of a number
+    plain: str | None
+    decimal: str | None
+    #: the name that violations use
+    field: str
+    #: what checks a text or a number
+    rule: Callable[[Any, str], Any] | None
+    #: enum numbers that mean something
+    enum: frozenset[int] | None
+
+
+class Binding:
+    """How a request's fields become columns of an entity.
+
+    `known` are fields that the operation itself reads; `renames` has the fields that go by another name than the column.
+    """
+
+    def __init__(
+        self, request: type[Message], entity: Entity, known: Collection[str] = (), renames: Mapping[str, str] | None = None
+    ) -> None:
+        self.request = request
+        self.entity = entity
+        self.renames = renames or {}
+        self.bound: dict[str, Bound] = {}
+        shown = columns_of(request.DESCRIPTOR, numbers=entity.numbers)
+        for each in shown.values():
+            if each.name in known:
+                continue
+            self._bind(each)
+        odd = [each.name for each in request.DESCRIPTOR.fields if each.is_repeated and each.message_type and each.name not in known]
+        if odd:
+            msg = f"{request.DESCRIPTOR.full_name}: {odd} fit no column of {entity.name}"
+            raise TypeError(msg)
+
+    def _bind(self, given: Column) -> None:
+        column = self.renames.get(given.name, given.name)
+        where = f"{self.request.DESCRIPTOR.full_name}.{given.plain or given.decimal}"
+        stored = self.entity.columns.get(column)
+        if stored is None or stored.kind != given.kind:
+            msg = f"{where} fits no column of {self.entity.name}"
+            raise TypeError(msg)
+        rule: Callable[[Any, str], Any] | None = None
+        if given.kind in ("text", "texts"):
+            rule = TEXT.get(f"{self.entity.name}.{column}") or TEXT.get(column)
+        elif given.kind == "number":
+            rule = NUMBERS.get(column)
+        if rule is None and given.kind in ("text", "texts", "number"):
+            msg = f"{where}: no rule for column {column}"
+            raise TypeError(msg)
+        field = given.plain or given.decimal or given.name
+        self.bound[column] = Bound(column, given.kind, given.plain, given.decimal, field, rule, self._enum(given.plain))
+
+    def _enum(self, plain: str | None) -> frozenset[int] | None:
+        described: FieldDescriptor | None = self.request.DESCRIPTOR.fields_by_name.get(plain) if plain else None
+        if described is None or described.enum_type is None:
+            return None
+        return frozenset(value.number for value in described.enum_type.values)
+
+    def field_of(self, column: str) -> str:
+        """The request field that gives the column, for violations."""
+        bound = self.bound.get(column)
+        return column if bound is None else bound.field
+
+    def values(self, request: Message, before: Row | None = None) -> dict[str, Any]:
+        """The columns that the request sets, checked. `before`: the stored row of an update, for doubles sent back."""
+        given: dict[str, Any] = {}
+        broken: list[errors.Violation] = []
+        for bound in self.bound.values():
+            try:
+                value = self._value(request, bound, None if before is None else before.get(bound.column))
+            except errors.Invalid as error:
+                broken += error.violations
+                continue
+            if value is not None:
+                given[bound.column] = value
+        if broken:
+            raise errors.Invalid(*broken[0], *broken[1:])
+        return given
+
+    def _value(self, request: Any, bound: Bound, stored: Any) -> Any:
+        _, kind, plain, decimal, field, rule, _ = bound
+        if kind == "texts":
+            return [rule(each, field) for each in getattr(request, field)] or None if rule else None
+        if kind == "number":
+            double = getattr(request, plain) if plain and request.HasField(plain) else None
+            exactly = getattr(request, decimal) if decimal and request.HasField(decimal) else None
+            if plain is None:
+                number = exact.parse(exactly, field) if exactly else None
+            else:
+                number = exact.pick(double, exactly or None, plain, stored)
+            return number if number is None or rule is None else rule(number, field)
+        if not request.HasField(plain):
+            return None
+        return _single(getattr(request, str(plain)), bound)
+
+
+def _single(value: Any, bound: Bound) -> Any:
+    """A value of a field that is set. Empty text and enum 0 mean: not given."""
+    match bound.kind:
+        case "text":
+            return bound.rule(value, bound.field) if value and bound.rule else None
+        case "time":
+            return instant(value, bound.field)
+        case "json":
+            return json_text(value, bound.field)
+        case _:
+            if bound.enum is None:
+                return value
+            if value not in bound.enum:
+                raise errors.Invalid(bound.field, "UNKNOWN_VALUE", f"{value} is not a value that this service knows")
+            return value or None
+
+
+def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
+    """The message as a UTC time; what is finer than a microsecond is cut off. Raises Invalid outside the years 1 to 9999."""
+    if value.seconds not in _YEARS or not 0 <= value.nanos < 1_000_000_000:
+        raise errors.Invalid(field, "BAD_TIME", "is not a time of the years 1 to 9999 with nanos from 0 to 999,999,999")
+    days, seconds = divmod(value.seconds, _DAY)
+    return _EPOCH + timedelta(days=days, seconds=seconds, microseconds=value.nanos // 1_000)
+
+
+def json_text(value: Message, field: str) -> str:
+    """A Struct as JSON text. Raises Invalid where it breaks the rules of metadata."""
+    try:
+        plain = json_format.MessageToDict(value)
+    except (json_format.Error, ValueError, RecursionError) as error:
+        raise errors.Invalid(field, "BAD_METADATA", "has a value that JSON cannot hold") from error
+    return orjson.dumps(text.metadata(plain, field)).decode()

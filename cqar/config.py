@@ -1,0 +1,426 @@
+"""The settings: one frozen tree, read once and passed down.
+
+A setting is declared once, as a field of the structs below: its name, its default, its range and its meaning. From this
+follow its place in the YAML file (`hotpath.port`), its environment variable (`CQAR_HOTPATH_PORT`), the list in `--help`
+(`describe`) and the commented defaults in `config.yaml` (`template`). The defaults hold unless the file says otherwise, and
+the environment has the last word.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct, inspect
+
+VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "CQAR_CONFIG": "The YAML file with the settings, where no other is named",
+        "CQAR_API_KEY": "The key that the command line and the client send",
+        "CQAR_BOOTSTRAP_KEY_HASH": "The hash of a first administrator's key",
+        "CQAR_POSTGRES_BIN": "The folder with another initdb and postgres for `cqar up`",
+        "CQAR_VALKEY_BIN": "Another valkey-server or redis-server for `cqar up`",
+        "CQAR_NATS_BIN": "Another nats-server for `cqar up`",
+    }
+)
+"""The CQAR_ environment variables that are not settings, with their meaning."""
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1, le=2**40)]
+Seconds = Annotated[float, Meta(ge=0.001, le=86_400)]  # below a millisecond PostgreSQL rounds to 0, which means no limit
+Host = Annotated[str, Meta(pattern=r"^\S+\Z", title="a host name or an IP address")]
+
+
+class ConfigError(Exception):
+    """A setting is wrong: `str()` is one line that names it as the user wrote it, the bad value and what is allowed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in message))
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The log on standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least level that is logged")] = "info"
+    format: Annotated[Literal["auto", "json", "text"], Meta(description="auto is text on a terminal, else json")] = "auto"
+
+
+class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PostgreSQL, the truth."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^postgres(ql)?://\S*\Z",
+            title="postgresql://user:password@host:port/database",
+            description="The primary, or several hosts of which one is; ?host=/folder for a socket",
+        ),
+    ] = "postgresql://127.0.0.1:5432/cqar"
+    pool_min: Annotated[int, Meta(ge=0, le=10_000, description="Connections that a process keeps open")] = 1
+    pool_max: Annotated[int, Meta(ge=1, le=10_000, description="Connections that a process opens at most")] = 10
+    acquire_timeout: Annotated[Seconds, Meta(description="Seconds to wait for a free connection of the pool")] = 2.0
+    statement_timeout: Annotated[Seconds, Meta(description="Seconds that a statement of admin may take")] = 10.0
+    fill_timeout: Annotated[Seconds, Meta(description="Seconds that a statement of a hotpath worker may take")] = 2.0
+    lock_timeout: Annotated[Seconds, Meta(description="Seconds that a statement waits for a lock of another")] = 2.0
+    connect_timeout: Annotated[Seconds, Meta(description="Seconds to open a connection")] = 5.0
+
+
+class Redis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Redis or Valkey, an accelerator that is never trusted."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(redis|rediss|unix)://\S+\Z",
+            title="redis://user:password@host:port/number, rediss:// for TLS, or unix:///path",
+            description="The server, shared by all processes",
+        ),
+    ] = "redis://127.0.0.1:6379/0"
+    timeout: Annotated[Seconds, Meta(description="Seconds that connecting or one command may take")] = 0.05
+
+
+class Nats(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """NATS with JetStream, which carries the changes."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(nats|tls|ws|wss)://\S+\Z",
+            title="nats://user:password@host:port, or tls://, ws://, wss://",
+            description="The server, or several with commas between",
+        ),
+    ] = "nats://127.0.0.1:4222"
+    connect_timeout: Annotated[Seconds, Meta(description="Seconds to open a connection")] = 2.0
+
+
+class Hotpath(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A hotpath worker, which answers lookups."""
+
+    host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 is every interface")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="TCP port of gRPC; 0 takes a free one")] = 9090
+    http_port: Annotated[Port, Meta(description="TCP port of HTTP (health); 0 takes a free one")] = 8080
+    admin_address: Annotated[
+        str,
+        Meta(
+            pattern=r"^(unix:\S+|\S+:\d{1,5})\Z",
+            title="host:port or unix:/path",
+            description="The gRPC address of admin, which answers everything that is not a lookup",
+        ),
+    ] = "127.0.0.1:9190"
+    cache_entries: Annotated[Count, Meta(description="Cached parts and answers at most")] = 200_000
+    cache_bytes: Annotated[Count, Meta(description="Bytes of cached parts and answers at most")] = 256 * 1024 * 1024
+    max_fills: Annotated[Count, Meta(description="Queries for uncached keys that run at once; more are shed")] = 64
+    recent_changes: Annotated[Count, Meta(description="Keys whose last change is remembered")] = 100_000
+    preload: Annotated[bool, Meta(description="Load the cache before the worker says that it is ready")] = True
+    passthrough_timeout: Annotated[
+        Seconds, Meta(description="Seconds that admin may take for a call passed to it without a deadline")
+    ] = 30.0
+
+
+class Admin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The admin process, which owns every write."""
+
+    host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 is every interface")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="TCP port of gRPC; 0 takes a free one")] = 9190
+    http_port: Annotated[Port, Meta(description="TCP port of HTTP (API, health); 0 takes a free one")] = 8180
+
+
+class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Metrics for Prometheus."""
+
+    port: Annotated[Port, Meta(description="TCP port of /metrics; 0 takes a free one")] = 9091
+
+
+class Coherence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How changes reach the workers, and what a worker serves that is cut off from them."""
+
+    probe_interval: Annotated[Seconds, Meta(description="Seconds between a worker's looks for changes in PostgreSQL")] = 0.25
+    lease: Annotated[Seconds, Meta(description="Seconds after its last look that a worker counts as fresh")] = 1.0
+    detached_serve: Annotated[
+        Seconds, Meta(description="Seconds that a worker serves, marked stale, without a look; then UNAVAILABLE")
+    ] = 600.0
+    absent_ttl: Annotated[Seconds, Meta(description="Seconds that a confirmed absence is cached")] = 30.0
+    poll_interval: Annotated[
+        Seconds, Meta(description="Seconds between the relay's looks into the outbox where nothing nudges it")
+    ] = 0.05
+    min_revision_wait: Annotated[
+        Seconds, Meta(description="Seconds that a read with min_revision waits before it goes to PostgreSQL")
+    ] = 0.05
+    write_wait: Annotated[
+        Seconds, Meta(description="Seconds that a worker holds the answer to a write back until it has seen it itself")
+    ] = 0.25
+    outbox_keep_hours: Annotated[int, Meta(ge=1, le=8760, description="Hours that delivered changes stay in the outbox")] = 24
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of one process."""
+
+    home: Annotated[
+        str, Meta(min_length=1, title="a path", description="The folder of `cqar up`: data and sockets of its servers")
+    ] = ".cqar"
+    auth: Annotated[Literal["off", "keys"], Meta(description="Who may call: off is everybody, keys is who has a key")] = "off"
+    reflection: Annotated[bool, Meta(description="Let gRPC clients ask for the services and messages")] = False
+    log: Log = Log()
+    database: Database = Database()
+    redis: Redis = Redis()
+    nats: Nats = Nats()
+    hotpath: Hotpath = Hotpath()
+    admin: Admin = Admin()
+    metrics: Metrics = Metrics()
+    coherence: Coherence = Coherence()
+
+
+_ASCENDING = (
+    ("database.pool_min", "database.pool_max"),
+    ("coherence.probe_interval", "coherence.lease"),
+    ("coherence.lease", "coherence.detached_serve"),
+)
+"""Pairs of settings of which the first must not be greater than the second."""
+
+
+_LONGEST = 100
+"""Characters of a bad value that an error shows."""
+
+
+class Setting(NamedTuple):
+    """One setting: its dotted `name`, its environment variable, and what its declaration says."""
+
+    name: str
+    variable: str
+    type: Any
+    default: str | float
+    meaning: str
+    allowed: str
+
+    def parse(self, text: str) -> str | float:
+        """The value that the text stands for; ValueError if there is none."""
+        words = isinstance(_bare(inspect.type_info(self.type)), inspect.LiteralType)
+        value: str | float = msgspec.convert(text.lower() if words else text, self.type, strict=False)
+        return value
+
+
+class _Given(NamedTuple):
+    """A value with its origin, as the user knows it."""
+
+    origin: str
+    value: str | float
+
+
+def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Settings:
+    """The defaults, under the YAML file (`path`, else $CQAR_CONFIG, else none), under the CQAR_ environment.
+
+    Raises ConfigError.
+    """
+    settings = {each.name: each for each in declared()}
+    given = {name: _Given(f"the default of {name}", each.default) for name, each in settings.items()}
+    if path is None and "CQAR_CONFIG" in env:
+        path = Path(env["CQAR_CONFIG"])
+    if path is not None:
+        given.update(_from_file(path, settings))
+    given.update(_from_environment(env, settings))
+    for small, large in _ASCENDING:
+        (one, least), (other, most) = given[small], given[large]
+        if least > most:  # type: ignore[operator]  # both are numbers
+            message = f"{one} is {least}, which is more than {most}, {other}"
+            raise ConfigError(message)
+    return msgspec.convert(_tree(given), Settings)
+
+
+def declared() -> Iterator[Setting]:
+    """Every setting, in the order of the declarations."""
+    yield from _fields(Settings, "")
+
+
+def describe() -> str:
+    """All settings and the other CQAR_ variables as text: `VARIABLE=default`, below it the meaning and what is allowed."""
+    lines = []
+    for each in declared():
+        lines += [f"{each.variable}={_plain(each.default)}", f"    {each.meaning} ({each.allowed})."]
+    for name, meaning in VARIABLES.items():
+        lines += [name, f"    {meaning}."]
+    return "\n".join(lines) + "\n"
+
+
+def template() -> str:
+    """A YAML file with every setting at its default and a comment on each: what `config.yaml` holds."""
+    lines = ["# Every setting at its default. The environment has the last word: CQAR_HOTPATH_PORT is hotpath.port.", ""]
+    section = ""
+    for each in declared():
+        head, dot, field = each.name.rpartition(".")
+        if head != section:
+            section = head
+            lines += ["", f"# {type(getattr(Settings(), head)).__doc__}", f"{head}:"]
+        indent = "  " if dot else ""
+        lines += [f"{indent}# {each.meaning} ({each.allowed}).", f"{indent}{field}: {_plain(each.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def masked(text: str) -> str:
+    """A URL, or what was meant as one, without its passwords and tokens."""
+    text = re.sub(r"(?i)((?:password|token)=)[^&\s]*", r"\1***", text)
+    head, at, tail = text.rpartition("@")
+    scheme = "".join(re.findall(r"^[a-z]+://", head))
+    login = head.removeprefix(scheme)
+    if not at or (scheme.startswith("postgres") and ":" not in login):
+        return text  # a lone user of NATS, by contrast, is a token
+    user = "".join(re.findall(r"^[^:/?@,]*:", login)) if scheme else ""
+    return f"{scheme}{user}***@{tail}"
+
+
+def _fields(structure: type[Struct], prefix: str) -> Iterator[Setting]:
+    for field in msgspec.structs.fields(structure):
+        name = f"{prefix}{field.name}"
+        if isinstance(field.default, Struct):
+            yield from _fields(type(field.default), f"{name}.")
+            continue
+        kind = inspect.type_info(field.type)
+        notes = (kind.extra_json_schema if isinstance(kind, inspect.Metadata) else None) or {}
+        variable = f"CQAR_{name}".replace(".", "_").upper()
+        yield Setting(name, variable, field.type, field.default, notes["description"], notes.get("title") or _range(kind))
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
+
+
+def _range(kind: inspect.Type) -> str:
+    match _bare(kind):
+        case inspect.IntType(ge=least, le=most):
+            return f"a whole number from {least} to {most}"
+        case inspect.FloatType(ge=least, le=most):
+            return f"a number from {least} to {most}"
+        case inspect.LiteralType(values=words):
+            return " or ".join(map(str, words))
+        case inspect.BoolType():
+            return "true or false"
+    message = f"a setting cannot be of the type {kind}"
+    raise TypeError(message)
+
+
+def _plain(value: str | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _tree(given: Mapping[str, _Given]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, each in given.items():
+        section, _, field = name.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[field] = each.value
+    return tree
+
+
+def _shown(text: str) -> str:
+    text = masked(text)
+    return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+
+
+def _unknown(where: str, name: str, known: list[str], note: str = "") -> NoReturn:
+    near = difflib.get_close_matches(name, known, n=1)
+    message = f"{where}there is no setting {name}{f'; did you mean {near[0]}?' if near else ''}{note}"
+    raise ConfigError(message)
+
+
+def _parse(origin: str, setting: Setting, text: str, note: str = "") -> _Given:
+    if not text:
+        message = f"{origin} is empty; expected {setting.allowed}"
+        raise ConfigError(message)
+    try:
+        return _Given(origin, setting.parse(text))
+    except ValueError:
+        message = f"{origin} is {_shown(text)}; expected {setting.allowed}{note}"
+        raise ConfigError(message) from None
+
+
+def _from_environment(env: Mapping[str, str], settings: Mapping[str, Setting]) -> dict[str, _Given]:
+    variables = {each.variable: each for each in settings.values()}
+    given = {}
+    for name in sorted(env):
+        if not name.startswith("CQAR_") or name in VARIABLES:
+            continue
+        linked = env[name].startswith(("tcp://", "udp://")) or re.search(r"_SERVICE_(HOST|PORT)", name)
+        note = " (a service link of Kubernetes? set enableServiceLinks: false)" if linked else ""
+        if name not in variables:
+            _unknown("", name, [*variables, *VARIABLES], note)
+        given[variables[name].name] = _parse(name, variables[name], env[name], note)
+    return given
+
+
+def _from_file(path: Path, settings: Mapping[str, Setting]) -> dict[str, _Given]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        message = f"cannot read the settings in {str(path)!r}: {error.strerror}"
+        raise ConfigError(message) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"{path}:{line}: not text in UTF-8"
+        raise ConfigError(message) from None
+    try:
+        # BaseLoader takes every scalar as text: what `off` or `1:30` means is said by the declared type, not by YAML 1.1.
+        root = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}"
+        raise ConfigError(message) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        message = f"{path}:{line}: not valid YAML: {error.reason}"
+        raise ConfigError(message) from None
+    return {} if root is None else dict(_entries(path, root, "", settings))
+
+
+def _entries(path: Path, node: yaml.Node, prefix: str, settings: Mapping[str, Setting]) -> Iterator[tuple[str, _Given]]:
+    """The settings of a section of the file; of the whole file where `prefix` is empty."""
+    if _is_null(node):
+        return  # a section whose settings are all commented out
+    if not isinstance(node, yaml.MappingNode):
+        section = f"{prefix[:-1]} is a section; " if prefix else ""
+        message = f"{path}:{_line(node)}: {section}expected settings as `name: value`, found {_kind(node)}"
+        raise ConfigError(message)
+    known = {prefix + name.removeprefix(prefix).partition(".")[0] for name in settings if name.startswith(prefix)}
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        name = f"{prefix}{key.value}" if isinstance(key, yaml.ScalarNode) else _kind(key)
+        where = f"{path}:{_line(key)}: "
+        if name not in known:
+            _unknown(where, name, sorted(known))
+        if name in lines:
+            message = f"{where}{name} is set twice, first in line {lines[name]}"
+            raise ConfigError(message)
+        lines[name] = _line(key)
+        if name in settings:
+            yield name, _scalar(f"{where}{name}", value, settings[name])
+        else:
+            yield from _entries(path, value, f"{name}.", settings)
+
+
+def _scalar(origin: str, node: yaml.Node, setting: Setting) -> _Given:
+    tagged = not node.tag.endswith(":str")
+    quoted = isinstance(node, yaml.ScalarNode) and node.style and not isinstance(setting.default, str)
+    if not isinstance(node, yaml.ScalarNode) or tagged or quoted:
+        message = f"{origin} is {_kind(node)}; expected {setting.allowed}"
+        raise ConfigError(message)
+    return _parse(origin, setting, "" if _is_null(node) else node.value)
+
+
+def _line(node: yaml.Node) -> int:
+    return node.start_mark.line + 1
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and not node.style and node.value in {"", "~", "null"}
+
+
+def _kind(node: yaml.Node) -> str:
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    if not node.tag.endswith(":str"):
+        return f"a value with the tag {node.tag}"
+    return f"the text {_shown(node.value)}"

@@ -1,0 +1,1 @@
+"""Generated from assets.proto: assets, deployments, relationships, groups, flags, chains."""

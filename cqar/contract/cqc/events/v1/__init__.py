@@ -1,0 +1,1 @@
+"""Generated from events.proto: what is published after a write."""

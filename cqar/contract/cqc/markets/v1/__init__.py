@@ -1,0 +1,1 @@
+"""Generated from markets.proto: canonical symbols and their identifiers."""

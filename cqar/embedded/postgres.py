@@ -1,0 +1,219 @@
+"""An embedded PostgreSQL: a cluster with the database `cqar`, on a Unix socket."""
+
+import dataclasses
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from cqar.embedded import account, binaries, launch, programs
+from cqar.embedded.account import Account
+from cqar.embedded.home import EmbeddedError, Lock, private, sockets
+from cqar.embedded.server import Server
+
+_SOCKET = ".s.PGSQL.5432"
+_OLDEST = 15
+#: pg_trgm takes the letters of Cyrillic and Japanese for letters only in such a locale. macOS has C.UTF-8 of late only.
+_LOCALE = ("--locale=en_US.UTF-8", "--lc-collate=C") if sys.platform == "darwin" else ("--locale=C.UTF-8",)
+#: Written once into postgresql.conf, where whoever develops may change it.
+_SETTINGS = """
+# cqar
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_lock_waits = on
+max_connections = 100
+shared_buffers = 128MB
+work_mem = 16MB
+maintenance_work_mem = 128MB
+random_page_cost = 1.1
+jit = off
+"""
+
+
+class Postgres(Server):
+    """PostgreSQL on a socket in its folder, with the superuser `cqar`, no password and a database `cqar`.
+
+    Where root starts it, it runs as `nobody`.
+    """
+
+    name = "postgres"
+    title = "PostgreSQL"
+    _end = signal.SIGINT  # fast shutdown
+    _death = signal.SIGQUIT  # immediate shutdown; after SIGKILL a busy child would work on
+
+    def __init__(self, folder: Path, *, throwaway: bool = False, durable: bool | None = None) -> None:
+        """Name the server that keeps its data in `folder`.
+
+        throwaway: do not sync what initdb writes
+        durable: whether a commit is on the disk when it returns; without a word, all but throwaway servers are durable
+        """
+        super().__init__(folder, throwaway=throwaway)
+        self.durable = not throwaway if durable is None else durable
+        self._user = Account()
+        self._before = b""
+        self._place = self.folder
+        self._sockets = sockets(self.folder, _SOCKET)
+        self._find()
+
+    @property
+    def url(self) -> str:
+        """`postgresql://cqar@/cqar?host=` and the folder of the socket, percent-encoded; final once it was started."""
+        return f"postgresql://cqar@/cqar?host={quote(str(self._sockets))}"
+
+    @property
+    def data(self) -> Path:
+        """The cluster's folder."""
+        return self._place / "data"
+
+    def _account(self) -> Account:
+        return self._user
+
+    def _prepare(self, held: Lock) -> Sequence[str]:
+        if self._place != self.folder and not self._place.is_dir():
+            link = self.folder / "elsewhere"
+            message = f"the data of PostgreSQL were in {self._place}, which is gone; remove {link} to begin anew"
+            raise EmbeddedError(message)
+        user = account.ordinary(self.data)
+        folder = programs.readable(binaries.postgres(), user)
+        self._user = self._settle(folder, user)
+        major = _major(folder, self._user)
+        if not (self.data / "PG_VERSION").exists():
+            self._create(folder, held)
+        self._check(major)
+        self._forget()
+        self._open()
+        directories = '"{}"'.format(str(self._sockets).replace('"', '""'))
+        options = ("listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "unix_socket_permissions=0700")
+        words = [word for each in options for word in ("-c", each)]
+        return [str(folder / "postgres"), "-D", str(self.data), *self._haste(), *words]
+
+    def _ready(self, pid: int) -> bool:
+        try:
+            found = (self.data / "postmaster.pid").read_bytes()
+        except FileNotFoundError:
+            return False
+        rows = found.split(b"\n")
+        # What a killed server left may carry the same number.
+        return found != self._before and rows[0] == b"%d" % pid and b"".join(rows[7:8]).strip() == b"ready"
+
+    def _tidy(self) -> None:
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        if self._sockets.parent != self._place:
+            shutil.rmtree(self._sockets.parent, ignore_errors=True)
+
+    def _haste(self) -> Sequence[str]:
+        return () if self.durable else ("-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+
+    def _find(self) -> None:
+        """Find the cluster that a former start had to put elsewhere."""
+        elsewhere = self.folder / "elsewhere"
+        if elsewhere.is_symlink():
+            self._place = elsewhere.readlink()
+            self._sockets = sockets(self._place, _SOCKET)
+
+    def _settle(self, folder: Path, user: Account) -> Account:
+        """See that the user gets to the data: as it is, with a capability, or by another place for them."""
+        if user.reaches(self._place):
+            return user
+        able = dataclasses.replace(user, capability=account.capability())
+        if able.capability and _version(folder, able).returncode == 0:
+            return able
+        if self.data.exists():
+            message = f"PostgreSQL refuses root, and the user it runs as cannot enter {self._place}: open the folder to it"
+            raise EmbeddedError(message)
+        place = Path(tempfile.mkdtemp(prefix="cqar-postgres-", dir="/var/tmp"))
+        place.chmod(0o711)
+        (self.folder / "elsewhere").symlink_to(place)
+        self._find()
+        sys.stderr.write(f"PostgreSQL runs as nobody, who cannot enter {self.folder}: its data are in {place}\n")
+        return user
+
+    def _create(self, folder: Path, held: Lock) -> None:
+        """Make the cluster beside its place and move it there when it is whole."""
+        if self.data.exists() and any(self.data.iterdir()):
+            message = f"{self.data} is not a folder of PostgreSQL's: move it away"
+            raise EmbeddedError(message)
+        new = self.data.with_suffix(".new")
+        shutil.rmtree(new, ignore_errors=True)
+        private(new)
+        self._user.owns(new)
+        speed = ("--no-sync",) if self.throwaway else ()
+        init = ("--encoding=UTF8", *_LOCALE, "--auth=trust", "-U", "cqar", "--no-instructions", *speed)
+        self._run([str(folder / "initdb"), "-D", str(new), *init], held, self._user)
+        with (new / "postgresql.conf").open("a") as conf:
+            conf.write(_SETTINGS)
+        single = [str(folder / "postgres"), "--single", "-D", str(new), *self._haste(), "-c", "exit_on_error=on", "postgres"]
+        self._run(single, held, self._user, b"CREATE DATABASE cqar\n")
+        new.rename(self.data)
+        if not self.throwaway:
+            _sync(self._place)
+
+    def _check(self, major: int) -> None:
+        found = (self.data / "PG_VERSION").read_text().strip()
+        if found != str(major):
+            message = (
+                f"{self.data} was written by PostgreSQL {found} and the one installed here is {major}: "
+                f"install that one, or set CQAR_HOME to another folder"
+            )
+            raise EmbeddedError(message)
+
+    def _forget(self) -> None:
+        """Remove a postmaster.pid if its number is another program's by now, which PostgreSQL would take for itself."""
+        path = self.data / "postmaster.pid"
+        try:
+            self._before = path.read_bytes()
+        except FileNotFoundError:
+            self._before = b""
+            return
+        number = self._before.split(b"\n")[0].decode("ascii", "replace")
+        try:
+            program = Path("/proc", number, "comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if program != "postgres":
+            path.unlink()
+
+    def _open(self) -> None:
+        """Make the folder of the socket, empty and the user's alone."""
+        around = self._sockets.parent
+        if around != self._place:
+            private(around)
+            if self._user.uid and not self._user.capability:
+                around.chmod(0o711)
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        private(self._sockets)
+        self._user.owns(self._sockets)
+
+
+def _sync(folder: Path) -> None:
+    """See that what was renamed in a folder is so after a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _version(folder: Path, user: Account) -> subprocess.CompletedProcess[str]:
+    program = (str(folder / "postgres"), "--version")
+    line = launch.line(program, death=signal.SIGKILL, uid=user.uid, gid=user.gid, capability=user.capability)
+    return subprocess.run(line, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/")
+
+
+def _major(folder: Path, user: Account) -> int:
+    answer = _version(folder, user)
+    found = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    if answer.returncode != 0 or found is None:
+        message = f"{folder / 'postgres'} does not run here: {(answer.stderr or answer.stdout).strip()}"
+        raise EmbeddedError(message)
+    major = int(found[1])
+    if major < _OLDEST:
+        message = f"{folder / 'postgres'} is PostgreSQL {major}: cqar needs {_OLDEST} or newer"
+        raise EmbeddedError(message)
+    return major

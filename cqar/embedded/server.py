@@ -1,0 +1,243 @@
+"""What the embedded servers have in common: one child process with its folder, its log and its signals."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, NoReturn, Self
+
+from cqar.embedded import launch, processes
+from cqar.embedded.account import Account
+from cqar.embedded.home import EmbeddedError, Lock, lock
+
+#: How long a server may take to be ready. PostgreSQL may have to recover first.
+_READY_SECONDS = 60.0
+#: How long the processes of a killed server may take to be gone.
+_GONE_SECONDS = 10.0
+#: The size at which a log is set aside at the next start.
+_LOG_BYTES = 8 * 1024 * 1024
+#: How much of a log goes into an error.
+_LOG_LINES = 12
+
+
+class Server(ABC):
+    """A server on this machine that keeps its data in a folder and has the same address at every start.
+
+    It runs in a session of its own, so that Ctrl-C reaches its parent alone, and on Linux it ends when its parent does.
+    The methods may be called from any thread, by one at a time. Everything that fails is an EmbeddedError.
+    """
+
+    #: The short name, as of its folder and its log.
+    name: ClassVar[str]
+    #: The name for people.
+    title: ClassVar[str]
+    #: The signal that ends it in order.
+    _end: ClassVar[signal.Signals] = signal.SIGTERM
+    #: The signal from the kernel when its parent is gone.
+    _death: ClassVar[signal.Signals] = signal.SIGKILL
+
+    def __init__(self, folder: Path, *, throwaway: bool = False) -> None:
+        """Name the server that keeps its data in `folder`, which start() makes.
+
+        throwaway: a server for tests, fast to start, that need not keep its data
+        """
+        self.folder = folder.absolute()
+        self.throwaway = throwaway
+        self.log = self.folder / f"{self.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The address for clients, the same at every start."""
+
+    @property
+    def pid(self) -> int:
+        """The main process of the latest start."""
+        return self._started().pid
+
+    def start(self) -> None:
+        """Start on the data that are in the folder, and return when the server answers.
+
+        Raises EmbeddedError when it is not installed, ends while starting (with the end of its log), or the folder is in
+        use by another process.
+        """
+        if self._process is not None and self._process.poll() is None:
+            message = f"{self.title} runs already"
+            raise EmbeddedError(message)
+        # Children inherit the lock and alone keep it: where it is free, no process of the server is alive.
+        with lock(self.folder, wait=_GONE_SECONDS) as held:
+            try:
+                self._rotate()
+                program = self._prepare(held)
+                self._process = self._spawn(program, held, self._account(), self._death)
+                held.name(self._process.pid)
+                self._await_ready(self._process)
+            except OSError as error:
+                self._abandon()
+                message = f"{self.title} cannot start in {self.folder}: {error}"
+                raise EmbeddedError(message) from error
+            except BaseException:
+                self._abandon()
+                raise
+
+    def poll(self) -> int | None:
+        """The exit code of the latest start, negative for a signal; None while the server runs."""
+        return self._started().poll()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """End it in order, or after `timeout` seconds by force. A server that does not run is left alone."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self.resume()
+            self._process.send_signal(self._end)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout)
+        self.kill()
+        self._tidy()
+
+    def kill(self) -> None:
+        """End all its processes at once, as a loss of power would, and return when they are gone."""
+        process = self._started()
+        self._signal(signal.SIGSTOP, signal.SIGKILL)
+        process.wait()
+        if self.folder.exists():
+            lock(self.folder, wait=_GONE_SECONDS).release()
+
+    def pause(self) -> None:
+        """Halt all its processes, as an overloaded machine would: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let its processes go on after pause()."""
+        self._signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop."""
+        self.stop()
+
+    @abstractmethod
+    def _prepare(self, held: Lock) -> Sequence[str]:
+        """Make what the server needs in its folder; the command line that starts it."""
+
+    @abstractmethod
+    def _ready(self, pid: int) -> bool:
+        """Whether the process answers."""
+
+    def _account(self) -> Account:
+        return Account()
+
+    def _tidy(self) -> None:  # noqa: B027 - NATS has nothing to remove
+        """Remove what is of no use to a server that does not run."""
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            message = f"{self.title} was not started"
+            raise EmbeddedError(message)
+        return self._process
+
+    def _signal(self, first: signal.Signals, *more: signal.Signals) -> None:
+        """Send signals to all processes, parents first, so that a parent that is halted has no further child."""
+        process = self._started()
+        if process.poll() is not None:
+            return
+        process.send_signal(first)
+        for number in (first, *more):
+            for each in processes.tree(process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, number)
+
+    def _abandon(self) -> None:
+        if self._process is not None:
+            self._signal(signal.SIGSTOP, signal.SIGKILL)
+            self._process.wait()
+        self._tidy()
+
+    def _spawn(
+        self, program: Sequence[str], held: Lock, account: Account, death: int, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        """Start a program that holds the folder and logs to our log."""
+
+        def start() -> subprocess.Popen[bytes]:
+            with self.log.open("ab") as log:
+                return subprocess.Popen(
+                    launch.line(program, death=death, uid=account.uid, gid=account.gid, capability=account.capability),
+                    stdin=stdin,
+                    stdout=log,
+                    stderr=log,
+                    cwd="/",
+                    env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+                    pass_fds=(held.fileno(),),
+                    start_new_session=True,
+                    umask=0o077,
+                )
+
+        return start() if threading.current_thread() is threading.main_thread() else _in_keeper(start)
+
+    def _run(self, program: Sequence[str], held: Lock, account: Account, text: bytes = b"") -> None:
+        """Run a program to its end on a text; raises EmbeddedError with the end of the log if it fails."""
+        process = self._spawn(program, held, account, signal.SIGKILL, subprocess.PIPE)
+        try:
+            process.communicate(text, _READY_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._fail(f"{Path(program[0]).name} took more than {_READY_SECONDS:.0f} s")
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if process.returncode != 0:
+            self._fail(f"{Path(program[0]).name} failed with code {process.returncode}")
+
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not self._ready(process.pid):
+            code = process.poll()
+            if code is not None:
+                self._fail(f"{self.title} ended with code {code} at its start")
+            if time.monotonic() > deadline:
+                self._fail(f"{self.title} did not answer within {_READY_SECONDS:.0f} s")
+            time.sleep(0.005)
+
+    def _rotate(self) -> None:
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        if self._log_start > _LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+            self._log_start = 0
+
+    def _fail(self, message: str) -> NoReturn:
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            rows = log.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
+        message = "\n  ".join([f"{message}; the end of {self.log}:", *rows])
+        raise EmbeddedError(message)
+
+
+def _in_keeper(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Start a process in a thread that lasts as long as the process: the kernel takes the thread's end for its parent's."""
+    started: Future[subprocess.Popen[bytes]] = Future()
+
+    def keep() -> None:
+        try:
+            process = start()
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that asked
+            started.set_exception(error)
+            return
+        started.set_result(process)
+        process.wait()
+
+    threading.Thread(target=keep, name="embedded-keeper", daemon=True).start()
+    return started.result()

@@ -1,0 +1,72 @@
+"""An embedded Valkey: a cache on a Unix socket, for clients of Redis."""
+
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from cqar.embedded import binaries
+from cqar.embedded.home import Lock, private, sockets
+from cqar.embedded.server import Server
+
+_SOCKET = "valkey.sock"
+_MEMORY = "256mb"
+
+
+class Valkey(Server):
+    """Valkey on a socket in its folder. It keeps 256 MB and forgets the keys that were used least recently.
+
+    It writes each change to a file that is synced every second; a throwaway server writes nothing.
+    """
+
+    name = "valkey"
+    title = "Valkey"
+
+    def __init__(self, folder: Path, *, throwaway: bool = False) -> None:
+        """Name the server that keeps its data in `folder`."""
+        super().__init__(folder, throwaway=throwaway)
+        self._socket = sockets(self.folder, _SOCKET) / _SOCKET
+
+    @property
+    def url(self) -> str:
+        """`unix://` and the path of the socket, percent-encoded."""
+        return f"unix://{quote(str(self._socket))}"
+
+    def _prepare(self, held: Lock) -> Sequence[str]:
+        del held
+        program = binaries.valkey()
+        data = self.folder / "data"
+        private(data)
+        if self._socket.parent.parent != self.folder:
+            private(self._socket.parent.parent)
+        private(self._socket.parent)
+        self._socket.unlink(missing_ok=True)
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(data),
+            "save": "",
+            "appendonly": "no" if self.throwaway else "yes",
+            "appendfsync": "everysec",
+            "maxmemory": _MEMORY,
+            "maxmemory-policy": "allkeys-lru",
+        }
+        return [str(program), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def _ready(self, pid: int) -> bool:
+        del pid
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect(str(self._socket))
+                probe.sendall(b"PING\r\n")
+                return probe.recv(16).startswith(b"+PONG")
+            except OSError:
+                return False
+
+    def _tidy(self) -> None:
+        self._socket.unlink(missing_ok=True)
+        if self._socket.parent.parent != self.folder:
+            shutil.rmtree(self._socket.parent.parent, ignore_errors=True)

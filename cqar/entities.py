@@ -1,0 +1,347 @@
+"""The 13 entities of the registry. THE file for a new field: a migration, a line of .proto and at most a line here.
+
+Cache keys stand beside the rows they hold: `<kind>:<rest>`, where only the last element is free text, so that no two
+keys are alike. Parts and what is derived from them: `cqar.parts`.
+"""
+
+from collections.abc import Mapping
+
+from cqar.contract.cqar.v1 import events_pb2 as own_events_pb2
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.events.v1 import events_pb2
+from cqar.contract.cqc.markets.v1 import markets_pb2
+from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.entity import Entity, Parent, Row
+
+CRITICAL = assets_pb2.FLAG_SEVERITY_CRITICAL
+
+#: SQL: the asset in the given expression has an active CRITICAL flag.
+_BLOCKED = (
+    "EXISTS (SELECT FROM quality_flags f WHERE f.asset_id = {0} AND f.severity = 5"
+    " AND f.resolved_at IS NULL AND f.deleted_at IS NULL)"
+)
+#: SQL: the interval of `t` holds the present.
+_VALID_NOW = "COALESCE(t.listed_at <= now(), true) AND COALESCE(t.delisted_at > now(), true)"
+
+
+# ---- cache keys ----------------------------------------------------------------------------------------------------
+
+
+def asset_key(asset_id: str) -> str:
+    """The asset with its active flags."""
+    return f"asset:{asset_id}"
+
+
+def symbol_key(symbol_id: str) -> str:
+    """The canonical symbol."""
+    return f"symbol:{symbol_id}"
+
+
+def venue_key(venue_id: str) -> str:
+    """The venue."""
+    return f"venue:{venue_id}"
+
+
+def chain_key(chain_id: str) -> str:
+    """The chain."""
+    return f"chain:{chain_id}"
+
+
+def venue_asset_key(venue_id: str, asset_id: str) -> str:
+    """What a venue says of an asset."""
+    return f"venue_asset:{venue_id}:{asset_id}"
+
+
+def venue_code_key(venue_id: str, code: str) -> str:
+    """The venue assets that a venue's code may mean, as main code or alias."""
+    return f"venue_code:{venue_id}:{code}"
+
+
+def listings_key(venue_id: str, venue_symbol: str) -> str:
+    """The listings of a venue under one text, of all types and times."""
+    return f"listings:{venue_id}:{venue_symbol}"
+
+
+def symbol_listings_key(symbol_id: str) -> str:
+    """The listings of a canonical symbol at all venues."""
+    return f"symbol_listings:{symbol_id}"
+
+
+def deployment_key(chain_id: str, address: str) -> str:
+    """The living deployment at an address."""
+    return f"deployment:{chain_id}:{address}"
+
+
+def asset_identifiers_key(asset_id: str) -> str:
+    """The external ids of an asset."""
+    return f"asset_identifiers:{asset_id}"
+
+
+def external_asset_key(source: int, external_id: str) -> str:
+    """The asset identifiers with one external id."""
+    return f"external_asset:{source}:{external_id}"
+
+
+def symbol_identifiers_key(symbol_id: str) -> str:
+    """The external ids of a symbol."""
+    return f"symbol_identifiers:{symbol_id}"
+
+
+def external_symbol_key(source: int, external_id: str) -> str:
+    """The symbol identifiers with one external id."""
+    return f"external_symbol:{source}:{external_id}"
+
+
+def _flag_keys(row: Row) -> tuple[str, ...]:
+    active = row["resolved_at"] is None and row["deleted_at"] is None
+    return (asset_key(row["asset_id"]),) if active else ()
+
+
+def _deployment_keys(row: Row) -> tuple[str, ...]:
+    return (deployment_key(row["chain_id"], row["address"]),) if row["deleted_at"] is None else ()
+
+
+def _asset_identifier_keys(row: Row) -> tuple[str, ...]:
+    if row["deleted_at"] is not None:
+        return ()
+    return asset_identifiers_key(row["asset_id"]), external_asset_key(row["source"], row["external_id"])
+
+
+def _symbol_identifier_keys(row: Row) -> tuple[str, ...]:
+    if row["deleted_at"] is not None:
+        return ()
+    return symbol_identifiers_key(row["symbol_id"]), external_symbol_key(row["data_source"], row["external_id"])
+
+
+def _venue_asset_keys(row: Row) -> tuple[str, ...]:
+    venue, codes = row["venue_id"], [row["venue_asset_symbol"], *(row["venue_asset_aliases"] or ())]
+    return venue_asset_key(venue, row["asset_id"]), *(venue_code_key(venue, code) for code in dict.fromkeys(codes))
+
+
+def _venue_symbol_keys(row: Row) -> tuple[str, ...]:
+    return listings_key(row["venue_id"], row["venue_symbol"]), symbol_listings_key(row["symbol_id"])
+
+
+# ---- the entities --------------------------------------------------------------------------------------------------
+
+ASSET = Entity(
+    name="asset",
+    table="assets",
+    message=assets_pb2.Asset,
+    key=("asset_id",),
+    field="asset",
+    plural="assets",
+    soft=True,
+    stamped=True,
+    part_keys=lambda row: (asset_key(row["asset_id"]),),
+    required=("symbol", "name", "asset_type"),
+    created=events_pb2.AssetCreated,
+)
+
+CHAIN = Entity(
+    name="chain",
+    table="chains",
+    message=assets_pb2.Chain,
+    key=("chain_id",),
+    required=("chain_name", "chain_type"),
+    field="chain",
+    plural="chains",
+    parents=(Parent("native_asset_id", ASSET, "native_asset_id"),),
+    renames={
+        "name": "chain_name",
+        "chain_id": "network_id",
+        "block_explorer_url": "explorer_url",
+        "chain_slug": "chain_id",
+    },
+    stamped=True,
+    part_keys=lambda row: (chain_key(row["chain_id"]),),
+    created=own_events_pb2.ChainRegistered,
+)
+
+DEPLOYMENT = Entity(
+    name="deployment",
+    table="deployments",
+    message=assets_pb2.AssetDeployment,
+    key=("deployment_id",),
+    required=("asset_id", "chain_id"),
+    field="deployment",
+    plural="deployments",
+    parents=(Parent("asset_id", ASSET, "asset_id"), Parent("chain_id", CHAIN, "chain_id")),
+    renames={"contract_address": "address"},
+    joined={"chain_name": "(SELECT c.chain_name FROM chains c WHERE c.chain_id = t.chain_id)"},
+    defaults={"is_native": False},
+    soft=True,
+    stamped=True,
+    part_keys=_deployment_keys,
+    created=events_pb2.AssetDeploymentCreated,
+)
+
+ASSET_IDENTIFIER = Entity(
+    name="asset_identifier",
+    table="asset_identifiers",
+    message=assets_pb2.AssetIdentifier,
+    key=("identifier_id",),
+    required=("asset_id", "source", "external_id"),
+    field="identifier",
+    plural="identifiers",
+    parents=(Parent("asset_id", ASSET, "asset_id"),),
+    defaults={"is_primary": False},
+    soft=True,
+    part_keys=_asset_identifier_keys,
+)
+
+RELATIONSHIP = Entity(
+    name="relationship",
+    table="relationships",
+    message=assets_pb2.AssetRelationship,
+    key=("relationship_id",),
+    required=("from_asset_id", "to_asset_id", "relationship_type"),
+    field="relationship",
+    plural="relationships",
+    parents=(Parent("from_asset_id", ASSET, "source_asset_id"), Parent("to_asset_id", ASSET, "target_asset_id")),
+    renames={"source_asset_id": "from_asset_id", "target_asset_id": "to_asset_id"},
+    numbers=frozenset({"conversion_rate"}),
+    stamped=True,
+    created=events_pb2.RelationshipEstablished,
+)
+
+ASSET_GROUP = Entity(
+    name="asset_group",
+    table="asset_groups",
+    message=assets_pb2.AssetGroup,
+    key=("group_id",),
+    required=("name",),
+    field="group",
+    stamped=True,
+)
+
+ASSET_GROUP_MEMBER = Entity(
+    name="asset_group_member",
+    table="asset_group_members",
+    message=assets_pb2.AssetGroupMember,
+    key=("member_id",),
+    required=("group_id", "asset_id"),
+    field="member",
+    parents=(Parent("group_id", ASSET_GROUP, "group_id"), Parent("asset_id", ASSET, "asset_id")),
+)
+
+QUALITY_FLAG = Entity(
+    name="quality_flag",
+    table="quality_flags",
+    message=assets_pb2.AssetQualityFlag,
+    key=("flag_id",),
+    required=("asset_id", "flag_type", "severity", "reason"),
+    field="flag",
+    plural="flags",
+    parents=(Parent("asset_id", ASSET, "asset_id"),),
+    renames={"description": "reason"},
+    soft=True,
+    part_keys=_flag_keys,
+    created=events_pb2.QualityFlagRaised,
+)
+
+SYMBOL = Entity(
+    name="symbol",
+    table="symbols",
+    message=markets_pb2.Symbol,
+    key=("symbol_id",),
+    required=("symbol_type", "base_asset_id", "quote_asset_id"),
+    field="symbol",
+    plural="symbols",
+    parents=(
+        Parent("base_asset_id", ASSET, "base_asset_id"),
+        Parent("quote_asset_id", ASSET, "quote_asset_id"),
+        Parent("settlement_asset_id", ASSET, "settlement_asset_id"),
+    ),
+    defaults={"is_active": True},
+    soft=True,
+    stamped=True,
+    part_keys=lambda row: (symbol_key(row["symbol_id"]),),
+    created=events_pb2.SymbolCreated,
+)
+
+SYMBOL_IDENTIFIER = Entity(
+    name="symbol_identifier",
+    table="symbol_identifiers",
+    message=markets_pb2.SymbolIdentifier,
+    key=("identifier_id",),
+    required=("symbol_id", "data_source", "external_id"),
+    field="identifier",
+    plural="identifiers",
+    parents=(Parent("symbol_id", SYMBOL, "symbol_id"),),
+    defaults={"is_primary": False},
+    soft=True,
+    part_keys=_symbol_identifier_keys,
+)
+
+VENUE = Entity(
+    name="venue",
+    table="venues",
+    message=venues_pb2.Venue,
+    key=("venue_id",),
+    required=("name", "venue_type"),
+    field="venue",
+    plural="venues",
+    parents=(Parent("chain_id", CHAIN, "chain_id"),),
+    renames={"venue_slug": "venue_id"},
+    defaults={"is_active": True},
+    stamped=True,
+    part_keys=lambda row: (venue_key(row["venue_id"]),),
+)
+
+VENUE_ASSET = Entity(
+    name="venue_asset",
+    table="venue_assets",
+    message=venues_pb2.VenueAsset,
+    key=("venue_id", "asset_id"),
+    required=("venue_id", "asset_id", "venue_asset_symbol"),
+    field="venue_asset",
+    plural="venue_assets",
+    parents=(
+        Parent("venue_id", VENUE, "venue_id"),
+        Parent("asset_id", ASSET, "asset_id"),
+        Parent("deployment_id", DEPLOYMENT, "deployment_id"),
+    ),
+    joined={"trading_enabled_stored": "t.trading_enabled"},
+    overridden={
+        "trading_enabled": f"t.trading_enabled AND NOT {_BLOCKED.format('t.asset_id')}",
+        "is_active": f"t.is_active AND {_VALID_NOW}",
+    },
+    defaults={"is_active": True},
+    stamped=True,
+    part_keys=_venue_asset_keys,
+    created=events_pb2.VenueAssetListed,
+)
+
+VENUE_SYMBOL = Entity(
+    name="venue_symbol",
+    table="venue_symbols",
+    message=venues_pb2.VenueSymbol,
+    key=("listing_id",),
+    required=("venue_id", "symbol_id", "venue_symbol"),
+    field="venue_symbol",
+    plural="venue_symbols",
+    parents=(Parent("venue_id", VENUE, "venue_id"), Parent("symbol_id", SYMBOL, "symbol_id")),
+    overridden={"is_active": f"t.is_active AND {_VALID_NOW}"},
+    defaults={"is_active": True},
+    stamped=True,
+    part_keys=_venue_symbol_keys,
+    created=events_pb2.VenueSymbolListed,
+)
+
+ALL = (
+    ASSET,
+    CHAIN,
+    DEPLOYMENT,
+    ASSET_IDENTIFIER,
+    RELATIONSHIP,
+    ASSET_GROUP,
+    ASSET_GROUP_MEMBER,
+    QUALITY_FLAG,
+    SYMBOL,
+    SYMBOL_IDENTIFIER,
+    VENUE,
+    VENUE_ASSET,
+    VENUE_SYMBOL,
+)
+BY_NAME: Mapping[str, Entity] = {each.name: each for each in ALL}

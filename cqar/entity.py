@@ -1,0 +1,228 @@
+"""What an entity is: a table, its key and its columns, bound to a message of the contract when it is declared.
+
+The columns are the message's fields. A `double` and its `_decimal` twin are one NUMERIC column, named without the
+suffix. What a declaration cannot derive it states (see `Entity`), and what does not fit fails at import.
+"""
+
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import orjson
+from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from cqar import exact
+
+#: A row of a table: column name to value as asyncpg gives it (str, int, bool, Decimal, datetime, list of str, JSON text).
+Row = Mapping[str, Any]
+
+Kind = Literal["text", "texts", "integer", "flag", "number", "time", "json"]
+
+_KINDS: Mapping[int, Kind] = {
+    FieldDescriptor.TYPE_STRING: "text",
+    FieldDescriptor.TYPE_INT32: "integer",
+    FieldDescriptor.TYPE_INT64: "integer",
+    FieldDescriptor.TYPE_ENUM: "integer",
+    FieldDescriptor.TYPE_BOOL: "flag",
+    FieldDescriptor.TYPE_DOUBLE: "number",
+}
+_MESSAGE_KINDS: Mapping[str, Kind] = {"google.protobuf.Timestamp": "time", "google.protobuf.Struct": "json"}
+
+
+class Column(NamedTuple):
+    """A column and the message fields that show it: `plain` for any kind, `decimal` for the exact twin of a number."""
+
+    name: str
+    kind: Kind
+    plain: str | None
+    decimal: str | None = None
+
+
+class Parent(NamedTuple):
+    """A column that names a row of another entity, which must live as long as this one."""
+
+    column: str
+    entity: "Entity"
+    #: the name of the column in requests, for violations
+    request_field: str
+
+
+def columns_of(descriptor: Descriptor, *, numbers: frozenset[str] = frozenset()) -> dict[str, Column]:
+    """The columns that a message shows, by column name. `numbers` are text fields that are NUMERIC in the table."""
+    fields = {each.name: each for each in descriptor.fields}
+    columns: dict[str, Column] = {}
+    for name, each in fields.items():
+        base = name.removesuffix("_decimal")
+        if base != name:
+            plain = base if base in fields else None
+            columns[base] = Column(base, "number", plain, name)
+        elif name in numbers:
+            columns[name] = Column(name, "number", None, name)
+        elif each.message_type is not None:
+            kind = _MESSAGE_KINDS.get(each.message_type.full_name)
+            if kind is not None and not each.is_repeated:
+                columns[name] = Column(name, kind, name)
+        elif each.is_repeated:
+            columns[name] = Column(name, "texts", name)
+        elif each.type != FieldDescriptor.TYPE_DOUBLE:
+            columns[name] = Column(name, _KINDS[each.type], name)
+        elif f"{name}_decimal" not in fields:
+            msg = f"{descriptor.full_name}.{name} is a double without a _decimal twin"
+            raise TypeError(msg)
+    return columns
+
+
+def _no_keys(_row: Row) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entity:
+    """One of the 13 tables. Everything generic about reading and writing it follows from this declaration."""
+
+    #: its one name: in events, the outbox, cache keys and error messages
+    name: str
+    #: its table
+    table: str
+    #: its message of the contract
+    message: type[Message]
+    #: the primary key's columns
+    key: tuple[str, ...]
+    #: the field of responses that holds it, and the plural of lists
+    field: str
+    plural: str = ""
+    #: the rows it cannot be without
+    parents: tuple[Parent, ...] = ()
+    #: request field -> column, where a request calls a column by another name
+    renames: Mapping[str, str] = field(default_factory=dict)
+    #: message field -> SQL over the row `t`, for fields of answers that no column stands behind
+    joined: Mapping[str, str] = field(default_factory=dict)
+    #: the same for fields that answers show otherwise than the column of that name has them
+    overridden: Mapping[str, str] = field(default_factory=dict)
+    #: text fields that are NUMERIC columns
+    numbers: frozenset[str] = frozenset()
+    #: columns that a create must be given
+    required: tuple[str, ...] = ()
+    #: columns that a create fills when the request does not
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    #: columns that never change after the create
+    fixed: frozenset[str] = frozenset()
+    #: deletes set deleted_at; the row stays and its id is never used again
+    soft: bool = False
+    #: the table has updated_at
+    stamped: bool = False
+    #: the keys of the cache parts that hold this row
+    part_keys: Callable[[Row], tuple[str, ...]] = _no_keys
+    #: the contract's event of its creation
+    created: type[Message] | None = None
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """The stored columns that the message shows, by name."""
+        shown = columns_of(self.message.DESCRIPTOR, numbers=self.numbers)
+        shown.pop("revision", None)
+        return {name: column for name, column in shown.items() if name not in self.joined}
+
+    @cached_property
+    def derived(self) -> dict[str, str]:
+        """All fields that answers take from SQL: the joined and the overridden ones."""
+        return {**self.joined, **self.overridden}
+
+    @cached_property
+    def written(self) -> tuple[str, ...]:
+        """The columns that writes set, in the table's order of this declaration."""
+        stamps = {"created_at", "updated_at"}
+        return tuple(name for name in self.columns if name not in stamps)
+
+    @cached_property
+    def select(self) -> str:
+        """The SELECT list over `t`: the stored columns, then `derived_<field>` for what answers add."""
+        stored = [f"t.{name}" for name in self.columns]
+        stored += ["t.revision", *(["t.deleted_at"] if self.soft and "deleted_at" not in self.columns else [])]
+        return ", ".join([*stored, *(f"{sql} AS derived_{name}" for name, sql in self.derived.items())])
+
+    @cached_property
+    def living(self) -> str:
+        """The SQL condition over `t` that the row is not deleted, with AND in front, or nothing."""
+        return " AND t.deleted_at IS NULL" if self.soft else ""
+
+    def row_id(self, row: Row) -> str:
+        """The key as one text: its columns joined by '/', which no slug or id contains."""
+        return "/".join(row[name] for name in self.key)
+
+    def stored(self, row: Row) -> Message:
+        """The message as the table has it, without its revision: what caches and events carry."""
+        return self.message(**self._fields(row, self.columns.values()))
+
+    def answer(self, row: Row) -> Message:
+        """The message as answers show it: derived fields filled in, with the revision. `row` is of `select`."""
+        shown = dict(row)
+        for name in self.derived:
+            shown[name] = row[f"derived_{name}"]
+        fields = self._fields(shown, self._shown)
+        return self.message(revision=row["revision"], **fields)
+
+    @cached_property
+    def _shown(self) -> tuple[Column, ...]:
+        shown = columns_of(self.message.DESCRIPTOR, numbers=self.numbers)
+        del shown["revision"]
+        return tuple(shown.values())
+
+    @staticmethod
+    def _fields(row: Row, columns: Any) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, kind, plain, decimal in columns:
+            value = row[name]
+            if value is None:
+                continue
+            if kind == "number":
+                if plain is not None:
+                    fields[plain] = exact.nearest(value)
+                if decimal is not None:
+                    fields[decimal] = exact.plain(value)
+            else:
+                fields[plain] = _SHOW[kind](value) if kind in _SHOW else value
+        return fields
+
+
+def timestamp(value: datetime) -> timestamp_pb2.Timestamp:
+    """A UTC time as the message, to the microsecond."""
+    delta = value - _EPOCH
+    return timestamp_pb2.Timestamp(seconds=delta.days * 86_400 + delta.seconds, nanos=delta.microseconds * 1_000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def struct(text: str) -> struct_pb2.Struct:
+    """JSON text of an object as the message."""
+    value = struct_pb2.Struct()
+    value.update(orjson.loads(text))
+    return value
+
+
+_SHOW: Mapping[Kind, Callable[[Any], Any]] = {"time": timestamp, "json": struct}
+
+
+def new_id() -> str:
+    """A new id: a UUID of version 7, so that ids made one after the other lie side by side in an index."""
+    stamp = time.time_ns() // 1_000_000
+    bits = stamp << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return str(uuid.UUID(int=bits))
+
+
+def comparable(value: Any) -> Any:
+    """A column's value for the audit's JSON: exact numbers and times as text."""
+    if isinstance(value, Decimal):
+        return exact.plain(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value

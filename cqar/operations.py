@@ -1,0 +1,377 @@
+"""The generic operations: create, update, delete, get and list, each bound to an entity by a row of `cqar.methods`.
+
+A write operation is called with the `Write` under way and the request, a read with a `Session`; both return the response.
+What an entity needs beyond its declaration is its one `prepare` step (see `cqar.prepare`).
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from google.protobuf.message import Message
+
+from cqar import errors, paging
+from cqar.binding import TEXT, Binding
+from cqar.entity import Entity, Row, new_id
+from cqar.errors import Violation
+from cqar.outbox import Write
+from cqar.store import Session, Sql
+
+#: The step of an entity before it is written: completes `row` (may change it), checks it, locks what it depends on.
+#: `before` is the stored row of an update.
+Prepare = Callable[[Write, dict[str, Any], Row | None], Awaitable[None]]
+
+#: Request fields that operations read themselves.
+CONTROL = frozenset({"expected_revision", "clear", "page_size", "page_token"})
+
+
+# ---- statements, made of declarations ------------------------------------------------------------------------------
+
+
+@cache
+def insert_sql(entity: Entity) -> Sql:
+    """Insert one row: `entity.written` in that order."""
+    values = ", ".join(f"${at}" for at in range(1, len(entity.written) + 1))
+    columns = ", ".join(entity.written)
+    return Sql(
+        f"insert_{entity.name}",
+        f"INSERT INTO {entity.table} AS t ({columns}) VALUES ({values}) RETURNING {entity.select}",
+    )
+
+
+@cache
+def update_sql(entity: Entity) -> Sql:
+    """Write all columns of one row: the key, then the rest of `entity.written`."""
+    rest = [name for name in entity.written if name not in entity.key]
+    values = [f"{name} = ${at}" for at, name in enumerate(rest, len(entity.key) + 1)]
+    values += ["updated_at = now()"] if entity.stamped else []
+    return Sql(
+        f"update_{entity.name}",
+        f"UPDATE {entity.table} AS t SET {', '.join(values)} WHERE {_matched(entity)} RETURNING {entity.select}",
+    )
+
+
+@cache
+def lock_sql(entity: Entity, strength: str = "FOR NO KEY UPDATE") -> Sql:
+    """One living row by its key, locked."""
+    return Sql(
+        f"lock_{entity.name}[{strength}]",
+        f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.living} {strength} OF t",
+    )
+
+
+@cache
+def parents_sql(entity: Entity, strength: str = "FOR SHARE") -> Sql:
+    """The living rows of these keys, locked in the order of their keys, so that two writers do not deadlock."""
+    return Sql(
+        f"parents_{entity.name}[{strength}]",
+        f"SELECT {entity.select} FROM {entity.table} t WHERE t.{entity.key[0]} = ANY($1::text[]){entity.living}"
+        f" ORDER BY t.{entity.key[0]} {strength} OF t",
+    )
+
+
+@cache
+def get_sql(entity: Entity) -> Sql:
+    """One living row by its key."""
+    return Sql(
+        f"get_{entity.name}", f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.living}"
+    )
+
+
+@cache
+def children_sql(child: Entity, column: str) -> Sql:
+    """The living rows that name a parent in the column, locked."""
+    return Sql(
+        f"children_{child.name}_by_{column}",
+        f"SELECT {child.select} FROM {child.table} t WHERE t.{column} = $1{child.living}"
+        f" ORDER BY {_key_list(child)} FOR UPDATE OF t",
+    )
+
+
+@cache
+def bury_sql(entity: Entity) -> Sql:
+    """Mark one row as deleted."""
+    return Sql(
+        f"bury_{entity.name}",
+        f"UPDATE {entity.table} AS t SET deleted_at = now() WHERE {_matched(entity)} RETURNING {entity.select}",
+    )
+
+
+@cache
+def remove_sql(entity: Entity) -> Sql:
+    """Delete one row for good."""
+    return Sql(f"remove_{entity.name}", f"DELETE FROM {entity.table} AS t WHERE {_matched(entity)} RETURNING {entity.key[0]}")
+
+
+def _matched(entity: Entity) -> str:
+    return " AND ".join(f"t.{name} = ${at}" for at, name in enumerate(entity.key, 1))
+
+
+def _key_list(entity: Entity) -> str:
+    return ", ".join(f"t.{name}" for name in entity.key)
+
+
+# ---- steps ---------------------------------------------------------------------------------------------------------
+
+
+async def lock_parents(write: Write, entity: Entity, row: Row, strength: str = "FOR SHARE") -> dict[str, Row]:
+    """Lock the living rows that the row names, by column. Raises NotFound with the request's field for a missing one."""
+    wanted: dict[Entity, dict[str, str]] = {}
+    for column, parent, request_field in entity.parents:
+        if row.get(column) is not None:
+            wanted.setdefault(parent, {})[column] = request_field
+    found: dict[str, Row] = {}
+    for parent, columns in wanted.items():
+        ids = sorted({row[column] for column in columns})
+        rows = {each[parent.key[0]]: each for each in await write.session.rows(parents_sql(parent, strength), ids)}
+        for column, request_field in columns.items():
+            if row[column] not in rows:
+                raise errors.NotFound(parent.name, row[column], request_field)
+            found[column] = rows[row[column]]
+    return found
+
+
+async def only_parents(write: Write, entity: Entity, row: Row, before: Row | None) -> None:
+    """The prepare step of entities with no rule of their own: what the row newly names must live."""
+    named = row if before is None else {k: v for k, v in row.items() if v != before[k]}
+    await lock_parents(write, entity, named)
+
+
+async def insert(write: Write, entity: Entity, row: Row, **event: Any) -> Row:
+    """Insert a prepared row and tell of it."""
+    stored = await write.session.row(insert_sql(entity), *(row.get(name) for name in entity.written))
+    if stored is None:
+        msg = f"INSERT of {entity.name} returned nothing"
+        raise RuntimeError(msg)
+    write.changed(entity, None, stored, **event)
+    return stored
+
+
+async def replace(write: Write, entity: Entity, before: Row, after: Row) -> Row:
+    """Write the row if it differs from what is stored, and tell of it. Returns the stored row."""
+    if all(before[name] == after[name] for name in entity.written):
+        return before
+    rest = [after[name] for name in entity.written if name not in entity.key]
+    stored = await write.session.row(update_sql(entity), *(before[name] for name in entity.key), *rest)
+    if stored is None:
+        raise errors.NotFound(entity.name, entity.row_id(before))
+    write.changed(entity, before, stored)
+    return stored
+
+
+async def remove(write: Write, entity: Entity, before: Row) -> None:
+    """Delete a locked row, softly where the entity is deleted so, and tell of it."""
+    key = [before[name] for name in entity.key]
+    if entity.soft:
+        write.changed(entity, before, await write.session.row(bury_sql(entity), *key))
+    else:
+        await write.session.row(remove_sql(entity), *key)
+        write.changed(entity, before, None)
+
+
+def key_of(entity: Entity, request: Any) -> list[str]:
+    """The key that a request names. Raises Invalid for what is missing or could not be one."""
+    missing = [Violation(name, "REQUIRED", "is not given") for name in entity.key if not getattr(request, name)]
+    if missing:
+        raise errors.Invalid(*missing[0], *missing[1:])
+    return [TEXT[name](getattr(request, name), name) for name in entity.key]
+
+
+def expect(row: Row, request: Any, entity: Entity) -> None:
+    """Compare the request's expected_revision with the row's. Raises Aborted."""
+    if request.HasField("expected_revision") and request.expected_revision != row["revision"]:
+        msg = (
+            f"{entity.name} {entity.row_id(row)!r} is at revision {row['revision']}, not at the expected"
+            f" {request.expected_revision}; read it again and retry"
+        )
+        raise errors.Aborted(msg)
+
+
+def required(entity: Entity, binding: Binding, row: Row) -> None:
+    """Raise Invalid naming each column that a create must be given and was not."""
+    fields = [binding.field_of(name) for name in entity.required if row.get(name) is None]
+    missing = [Violation(field, "REQUIRED", "is not given") for field in fields]
+    if missing:
+        raise errors.Invalid(*missing[0], *missing[1:])
+
+
+# ---- operations ----------------------------------------------------------------------------------------------------
+
+
+class Create:
+    """Insert a row from the request's fields."""
+
+    def __init__(
+        self,
+        entity: Entity,
+        request: type[Message],
+        response: type[Message],
+        *,
+        prepare: Prepare | None = None,
+        known: Collection[str] = (),
+    ) -> None:
+        self.entity = entity
+        self.response = response
+        self.prepare = prepare
+        self.binding = Binding(request, entity, {*CONTROL, *known}, entity.renames)
+
+    async def __call__(self, write: Write, request: Message) -> Message:
+        """Create the row. Raises Invalid, NotFound (a parent), AlreadyExists, Precondition."""
+        row = self.row(request)
+        if self.prepare is None:
+            await only_parents(write, self.entity, row, None)
+        else:
+            await self.prepare(write, row, None)
+        stored = await insert(write, self.entity, row)
+        response = self.response()
+        write.show(self.entity, stored, getattr(response, self.entity.field))
+        return response
+
+    def row(self, request: Message) -> dict[str, Any]:
+        """The new row as the request gives it, with its id and the defaults."""
+        entity = self.entity
+        row = {**dict.fromkeys(entity.columns), **entity.defaults, **self.binding.values(request)}
+        required(entity, self.binding, row)
+        if len(entity.key) == 1 and entity.key[0] not in self.binding.bound:
+            row[entity.key[0]] = new_id()
+        return row
+
+
+class Update:
+    """Change the fields of one row that the request sets or clears."""
+
+    def __init__(
+        self, entity: Entity, request: type[Message], response: type[Message], *, prepare: Prepare | None = None
+    ) -> None:
+        self.entity = entity
+        self.response = response
+        self.prepare = prepare
+        self.binding = Binding(request, entity, {*CONTROL, *entity.key})
+
+    async def __call__(self, write: Write, request: Any) -> Message:
+        """Update the row. Raises Invalid, NotFound, AlreadyExists, Precondition, Aborted."""
+        entity = self.entity
+        key = key_of(entity, request)
+        before = await write.session.row(lock_sql(entity), *key)
+        if before is None:
+            raise errors.NotFound(entity.name, "/".join(key))
+        expect(before, request, entity)
+        row = self.merged(before, request)
+        if self.prepare is None:
+            await only_parents(write, entity, row, before)
+        else:
+            await self.prepare(write, row, before)
+        stored = await replace(write, entity, before, row)
+        response = self.response()
+        write.show(entity, stored, getattr(response, entity.field))
+        return response
+
+    def merged(self, before: Row, request: Any) -> dict[str, Any]:
+        """The row as the request wants it."""
+        given = self.binding.values(request, before)
+        cleared = dict.fromkeys(self._cleared(request.clear, given))
+        return {**dict(before), **given, **cleared}
+
+    def _cleared(self, names: Sequence[str], given: Mapping[str, Any]) -> list[str]:
+        columns = []
+        for name in names:
+            column = name.removesuffix("_decimal")
+            if column not in self.binding.bound:
+                raise errors.Invalid("clear", "UNKNOWN_FIELD", f"{name[:60]!r} is not a field of this request that can be unset")
+            if column in self.entity.required or column in self.entity.defaults:
+                raise errors.Invalid("clear", "REQUIRED", f"{name!r} must always have a value; set another one instead")
+            if column in given:
+                raise errors.Invalid("clear", "ALSO_SET", f"{name!r} is set and cleared in the same request")
+            columns.append(column)
+        return columns
+
+
+class Delete:
+    """Delete one row if nothing that lives uses it; what is its own goes along."""
+
+    def __init__(
+        self,
+        entity: Entity,
+        response: type[Message],
+        *,
+        used: Sql | None = None,
+        along: Sequence[tuple[Entity, str]] = (),
+    ) -> None:
+        self.entity = entity
+        self.response = response
+        self.used = used
+        self.along = along
+
+    async def __call__(self, write: Write, request: Any) -> Message:
+        """Delete the row. Raises NotFound, Precondition naming what uses it, Aborted."""
+        entity = self.entity
+        key = key_of(entity, request)
+        before = await write.session.row(lock_sql(entity, "FOR UPDATE"), *key)
+        if before is None:
+            raise errors.NotFound(entity.name, "/".join(key))
+        expect(before, request, entity)
+        if self.used is not None:
+            users = await write.session.rows(self.used, *key)
+            if users:
+                raise in_use(entity, key, users)
+        for child, column in self.along:
+            for each in await write.session.rows(children_sql(child, column), *key):
+                await remove(write, child, each)
+        await remove(write, entity, before)
+        response: Any = self.response()
+        if "success" in response.DESCRIPTOR.fields_by_name:
+            response.success = True
+        return response  # type: ignore[no-any-return]  # a message of the declared class
+
+
+def in_use(entity: Entity, key: Sequence[str], users: Sequence[Row]) -> errors.Precondition:
+    """The error that names what still uses a row; `users` have kind and id."""
+    name = "/".join(key)
+    first, *more = [Violation(f"{user['kind']}:{user['id']}", "IN_USE", f"uses {entity.name} {name}") for user in users]
+    named = ", ".join(f"{user['kind']} {user['id']}" for user in users[:3])
+    description = f"{entity.name} {name!r} is in use by {named}; remove or delist that first"
+    return errors.Precondition("IN_USE", first.field, description, *more)
+
+
+class Get:
+    """Read one row by its key."""
+
+    def __init__(self, entity: Entity, response: type[Message]) -> None:
+        self.entity = entity
+        self.response = response
+
+    async def __call__(self, session: Session, request: Any) -> Message:
+        """The row. Raises Invalid, NotFound."""
+        key = key_of(self.entity, request)
+        row = await session.row(get_sql(self.entity), *key)
+        if row is None:
+            raise errors.NotFound(self.entity.name, "/".join(key))
+        return self.response(**{self.entity.field: self.entity.answer(row)})
+
+
+class List:
+    """Read the living rows that pass the filters, by key, a page or all."""
+
+    def __init__(
+        self,
+        entity: Entity,
+        response: type[Message],
+        filters: Sequence[paging.Filter],
+        *,
+        needs: Sequence[str] = (),
+        prepare: Callable[[Session, Any], Awaitable[Any]] | None = None,
+    ) -> None:
+        self.entity = entity
+        self.response = response
+        self.filters = filters
+        self.needs = needs
+        self.prepare = prepare
+
+    async def __call__(self, session: Session, request: Any) -> Message:
+        """The rows. Raises Invalid for a bad filter or token, Exhausted where all is too much for one answer."""
+        for name in self.needs:
+            if not getattr(request, name):
+                raise errors.Invalid(name, "REQUIRED", "is not given")
+        if self.prepare is not None:
+            request = await self.prepare(session, request)
+        return await paging.page(session, self.entity, self.filters, request, self.response)

@@ -1,0 +1,231 @@
+"""The end of every write: audit, outbox and revision, in the write's own transaction.
+
+`head` is the last lock. When every row lock and constraint has been met, one statement counts the revisions, writes
+outbox and audit, and stamps the changed rows; then comes COMMIT.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import orjson
+from google.protobuf.message import Message
+
+from cqar import entities, errors, events
+from cqar.call import Call
+from cqar.entity import Entity, Row, comparable
+from cqar.store import Session, Sql
+
+#: Larger values are not carried: caches ask PostgreSQL for them.
+MAX_VALUE = 8_192
+
+
+class _Change:
+    """A row's change in this transaction: the row before it and after it."""
+
+    def __init__(self, entity: Entity, before: Row | None, after: Row | None) -> None:
+        self.entity = entity
+        self.before = before
+        self.after = after
+        self.event_id = str(uuid.uuid4())
+        self.event: Message | None = None
+
+    @property
+    def row(self) -> Row:
+        row = self.after if self.after is not None else self.before
+        assert row is not None  # noqa: S101 - one of the two is given
+        return row
+
+    @property
+    def deleted(self) -> bool:
+        return self.after is None or (self.entity.soft and self.after["deleted_at"] is not None)
+
+    @property
+    def op(self) -> str:
+        if self.before is None:
+            return "create"
+        return "delete" if self.deleted else "update"
+
+    def columns(self) -> dict[str, tuple[Any, Any]]:
+        before: Row = {} if self.before is None else self.before
+        after: Row = {} if self.after is None else self.after
+        pairs = {name: (before.get(name), after.get(name)) for name in (*self.entity.columns, "deleted_at")}
+        return {name: (comparable(a), comparable(b)) for name, (a, b) in pairs.items() if a != b}
+
+
+class Write:
+    """A write under way: collects the rows that change, then `finish` gives them their revisions."""
+
+    def __init__(self, session: Session, call: Call) -> None:
+        self.session = session
+        self.call = call
+        self.now = datetime.now(UTC)
+        #: the revision of the last change; of the row read where nothing changed
+        self.revision = 0
+        self._changes: dict[tuple[str, str], _Change] = {}
+        self._revisions: dict[tuple[str, str], int] = {}
+        self._stamps: list[tuple[Message, tuple[str, str]]] = []
+
+    def changed(self, entity: Entity, before: Row | None, after: Row | None, **event: Any) -> None:
+        """Tell of a changed row: None before a create, None after a hard delete. `event`: fields of its create event."""
+        ident = (entity.name, entity.row_id(after if after is not None else before or {}))
+        earlier = self._changes.get(ident)
+        change = _Change(entity, before if earlier is None else earlier.before, after)
+        if change.before is None and change.after is None:
+            del self._changes[ident]
+            return
+        self._changes[ident] = change
+        if before is None and after is not None and entity.created is not None:
+            fields = events.created_fields(entity, entity.stored(after), event)
+            change.event = events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
+
+    def announce(self, entity: Entity, row: Row, kind: type[Message], **fields: Any) -> None:
+        """Give the change of the row the contract event of this kind."""
+        change = self._changes[entity.name, entity.row_id(row)]
+        change.event = events.contract_event(kind, self.call, change.event_id, self.now, **fields)
+
+    def show(self, entity: Entity, row: Row, into: Message) -> None:
+        """Put the row's answer into a response; its revision is filled in by `finish`."""
+        into.CopyFrom(entity.answer(row))
+        self._stamps.append((into, (entity.name, entity.row_id(row))))
+        self.revision = max(self.revision, row["revision"])
+
+    async def finish(self) -> None:
+        """Count the revisions, write outbox and audit, stamp rows and responses. Nothing may take a lock afterwards."""
+        if not self._changes:
+            return
+        changes = list(self._changes.values())
+        tables = tuple(sorted({each.entity.name for each in changes if each.after is not None}))
+        counted = await self.session.row(finish_sql(tables), *_arrays(changes), len(changes), *self._who())
+        if counted is None:
+            msg = "the row of `head` is missing: restore it from a backup or run the migrations anew"
+            raise errors.Unavailable(msg)
+        self.revision = counted["seq"]
+        for offset, ident in enumerate(self._changes, self.revision - len(changes) + 1):
+            self._revisions[ident] = offset
+        for message, ident in self._stamps:
+            if ident in self._revisions:
+                message.revision = self._revisions[ident]  # type: ignore[attr-defined]  # every entity message has it
+
+    def _who(self) -> tuple[str, str]:
+        return self.call.principal.name, self.call.method
+
+    # ---- repeats ---------------------------------------------------------------------------------------------------
+
+    async def repeated(self, request: bytes) -> bytes | None:
+        """The response to an earlier call with this idempotency key, after waiting for one that runs; else None."""
+        key = self.call.idempotency_key
+        if key is None:
+            return None
+        digest = hashlib.sha256(request).digest()
+        scope = (*self._who(), key)
+        if await self.session.row(_CLAIM, *scope, digest) is not None:
+            return None
+        earlier = await self.session.row(_RECALL, *scope)
+        if earlier is None:
+            msg = "the call with this idempotency key was undone meanwhile; retry"
+            raise errors.Aborted(msg)
+        if earlier["request_hash"] != digest:
+            raise errors.Invalid("idempotency-key", "REUSED", "this key came with another request before; use a new one")
+        self.revision = earlier["revision"]
+        response: bytes = earlier["response"]
+        return response
+
+    async def remember(self, response: bytes) -> None:
+        """Keep the response for repeats of the call's idempotency key."""
+        if self.call.idempotency_key is not None:
+            await self.session.row(_REMEMBER, *self._who(), self.call.idempotency_key, response, self.revision)
+
+
+_CLAIM = Sql(
+    "claim_idempotency_key",
+    "INSERT INTO idempotency_keys (principal, method, idempotency_key, request_hash, response, revision)"
+    " VALUES ($1, $2, $3, $4, '', 0) ON CONFLICT DO NOTHING RETURNING created_at",
+)
+_RECALL = Sql(
+    "recall_idempotency_key",
+    "SELECT request_hash, response, revision FROM idempotency_keys"
+    " WHERE principal = $1 AND method = $2 AND idempotency_key = $3",
+)
+_REMEMBER = Sql(
+    "remember_idempotency_key",
+    "UPDATE idempotency_keys SET response = $4, revision = $5"
+    " WHERE principal = $1 AND method = $2 AND idempotency_key = $3",
+)
+STATEMENTS = (_CLAIM, _RECALL, _REMEMBER)
+
+_FIELDS: Mapping[str, str] = {
+    "entity": "text",
+    "row_id": "text",
+    "key1": "text",
+    "key2": "text",
+    "op": "text",
+    "keys": "text",
+    "left_keys": "text",
+    "value": "bytea",
+    "deleted": "boolean",
+    "event_id": "uuid",
+    "event_type": "text",
+    "event": "bytea",
+    "changes": "text",
+}
+
+
+def _arrays(changes: list[_Change]) -> list[list[Any]]:
+    """The changes as one array a field of `_FIELDS`. Part keys hold no control characters: newlines join them."""
+    columns: list[list[Any]] = [[] for _ in _FIELDS]
+    for each in changes:
+        keys = each.entity.part_keys(each.after) if each.after is not None else ()
+        old = each.entity.part_keys(each.before) if each.before is not None else ()
+        value = each.entity.stored(each.row).SerializeToString()
+        ident = [each.row[name] for name in each.entity.key]
+        row = (
+            each.entity.name,
+            each.entity.row_id(each.row),
+            ident[0],
+            ident[-1],
+            each.op,
+            "\n".join(keys),
+            "\n".join(key for key in old if key not in keys),
+            value if each.after is not None and len(value) <= MAX_VALUE else None,
+            each.deleted,
+            each.event_id,
+            events.subject_of(each.event) if each.event is not None else None,
+            each.event.SerializeToString() if each.event is not None else None,
+            orjson.dumps(each.columns()).decode(),
+        )
+        for column, value_ in zip(columns, row, strict=True):
+            column.append(value_)
+    return columns
+
+
+@cache
+def finish_sql(names: tuple[str, ...]) -> Sql:
+    """The statement that ends a write which changed rows of the entities of these names."""
+    arrays = ", ".join(f"${at}::{kind}[]" for at, kind in enumerate(_FIELDS.values(), 1))
+    count = len(_FIELDS) + 1
+    stamps = "".join(_stamp(entities.BY_NAME[name]) for name in names)
+    return Sql(
+        f"finish[{','.join(names)}]",
+        f"WITH c AS (SELECT * FROM unnest({arrays}) WITH ORDINALITY AS c({', '.join(_FIELDS)}, ord)),"
+        f" h AS (UPDATE head SET seq = seq + ${count} RETURNING seq, seq - ${count} AS base),"
+        " o AS (INSERT INTO outbox (revision, event_id, entity, row_id, op, keys, left_keys, value, deleted, event_type, event,"
+        " actor) SELECT h.base + c.ord, c.event_id, c.entity, c.row_id, c.op, string_to_array(c.keys, E'\\n'),"
+        f" string_to_array(c.left_keys, E'\\n'), c.value, c.deleted, c.event_type, c.event, ${count + 1} FROM c, h),"
+        " a AS (INSERT INTO audit (revision, entity, row_id, op, actor, method, changes)"
+        f" SELECT h.base + c.ord, c.entity, c.row_id, c.op, ${count + 1}, ${count + 2}, c.changes::jsonb FROM c, h)"
+        f"{stamps} SELECT seq FROM h",
+    )
+
+
+def _stamp(entity: Entity) -> str:
+    matched = f"t.{entity.key[0]} = c.key1"
+    if len(entity.key) > 1:
+        matched += f" AND t.{entity.key[1]} = c.key2"
+    return (
+        f", u_{entity.table} AS (UPDATE {entity.table} t SET revision = h.base + c.ord FROM c, h"
+        f" WHERE c.entity = '{entity.name}' AND {matched})"
+    )

@@ -1,0 +1,163 @@
+"""Lists: filters, keyset pages and their tokens.
+
+A token is the key of the page's last row, bound to the method and its filters by a digest: with other filters, or changed
+on the way, it is refused.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import msgspec
+from google.protobuf.message import Message
+
+from cqar import binding, errors
+from cqar.entity import Entity
+from cqar.store import Session, Sql
+
+#: Rows of a page where none is asked for, and at most.
+DEFAULT_PAGE = 100
+MAX_PAGE = 1_000
+#: Bytes of an answer without paging at most: below gRPC's usual limit of 4 MB.
+MAX_ANSWER = 3_500_000
+#: Rows read for an answer without paging, at most; far fewer bytes a row than this allows do not occur.
+_MAX_ROWS = 50_000
+
+
+class Filter(NamedTuple):
+    """A request field that narrows a list: its condition over `t` with {} for the value."""
+
+    field: str
+    condition: str
+    #: the condition holds while the field is NOT set (and takes no value)
+    unless: bool = False
+    #: from the field's value to the condition's
+    convert: Callable[[Any], Any] | None = None
+
+    def value(self, request: Any) -> Any:
+        """The value to compare with, checked; None where the request does not set it."""
+        value = getattr(request, self.field)
+        if not request.DESCRIPTOR.fields_by_name[self.field].is_repeated and not request.HasField(self.field):
+            return None
+        if isinstance(value, str) and value:
+            rule = binding.TEXT.get(self.field, binding.key(binding.KEY))
+            value = rule(value, self.field)
+        described = request.DESCRIPTOR.fields_by_name[self.field].enum_type
+        if described is not None and value not in described.values_by_number:
+            raise errors.Invalid(self.field, "UNKNOWN_VALUE", f"{value} is not a value that this service knows")
+        if not value:
+            return None
+        return value if self.convert is None else self.convert(value)
+
+
+def size(request: Any, field: str = "page_size") -> int:
+    """The page size asked for: 0 is the default, too much is the maximum. Raises Invalid for a negative one."""
+    wanted: int = getattr(request, field)
+    if wanted < 0:
+        raise errors.Invalid(field, "NEGATIVE", f"{wanted} is negative; give 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}")
+    return min(wanted or DEFAULT_PAGE, MAX_PAGE)
+
+
+def token(scope: str, position: Sequence[Any]) -> str:
+    """The token of a position, for requests of the same scope."""
+    packed = msgspec.msgpack.encode(position)
+    return base64.urlsafe_b64encode(_digest(scope, packed) + packed).rstrip(b"=").decode()
+
+
+def position(scope: str, text: str) -> list[Any]:
+    """The position of a token. Raises Invalid where it is not one of this scope."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if _digest(scope, raw[8:]) == raw[:8]:
+            return msgspec.msgpack.decode(raw[8:], type=list)
+    except (ValueError, msgspec.DecodeError):
+        pass
+    raise errors.Invalid("page_token", "BAD_TOKEN", "is not a token of this list with these filters; start without one")
+
+
+def _digest(scope: str, packed: bytes) -> bytes:
+    return hashlib.blake2b(scope.encode() + b"\0" + packed, digest_size=8, person=b"cqar page").digest()
+
+
+@cache
+def list_sql(entity: Entity, conditions: tuple[str, ...], *, after: bool) -> Sql:
+    """A page: the conditions' values, then the key to start after (if `after`), then how many rows."""
+    where, count = _where(conditions)
+    key = ", ".join(f"t.{name}" for name in entity.key)
+    if after:
+        marks = ", ".join(f"${count + at}" for at in range(1, len(entity.key) + 1))
+        where += f" AND ({key}) > ({marks})"
+        count += len(entity.key)
+    return Sql(
+        f"list_{entity.name}",
+        f"SELECT {entity.select} FROM {entity.table} t WHERE {where}{entity.living} ORDER BY {key} LIMIT ${count + 1}",
+    )
+
+
+@cache
+def count_sql(entity: Entity, conditions: tuple[str, ...]) -> Sql:
+    """How many rows pass the conditions."""
+    where, _ = _where(conditions)
+    return Sql(f"count_{entity.name}", f"SELECT count(*) AS total FROM {entity.table} t WHERE {where}{entity.living}")
+
+
+def _where(conditions: tuple[str, ...]) -> tuple[str, int]:
+    count, parts = 0, ["true"]
+    for condition in conditions:
+        if "{}" in condition:
+            count += 1
+            condition = condition.replace("{}", f"${count}")  # noqa: PLW2901 - the numbered form of the same condition
+        parts.append(condition)
+    return " AND ".join(parts), count
+
+
+def statements(entity: Entity, filters: Sequence[Filter], *, total: bool) -> Iterator[Sql]:
+    """Every statement that a list with these filters may run."""
+    for length in range(len(filters) + 1):
+        for chosen in combinations(filters, length):
+            conditions = tuple(each.condition for each in chosen)
+            yield list_sql(entity, conditions, after=False)
+            yield list_sql(entity, conditions, after=True)
+            if total:
+                yield count_sql(entity, conditions)
+
+
+async def page(
+    session: Session, entity: Entity, filters: Sequence[Filter], request: Any, response: type[Message]
+) -> Message:
+    """The page that the request asks for; all rows where it sets no paging field and the contract had none."""
+    chosen, values = _chosen(filters, request)
+    fields = response.DESCRIPTOR.fields_by_name
+    paged = "total_count" in fields or request.HasField("page_size") or request.HasField("page_token")
+    limit = size(request) if paged else _MAX_ROWS
+    scope = f"{response.DESCRIPTOR.name} {chosen} {values}"
+    start = position(scope, request.page_token) if request.page_token else []
+    rows = await session.rows(list_sql(entity, chosen, after=bool(start)), *values, *start, limit + 1)
+    answer: Any = response()
+    into = getattr(answer, entity.plural)
+    into.extend(entity.answer(row) for row in rows[:limit])
+    if not paged and (len(rows) > limit or answer.ByteSize() > MAX_ANSWER):
+        msg = f"this list has more than {MAX_ANSWER / 1e6} MB; set page_size and follow next_page_token"
+        raise errors.Exhausted(msg)
+    if len(rows) > limit:
+        answer.next_page_token = token(scope, [rows[limit - 1][name] for name in entity.key])
+    if "total_count" in fields:
+        counted = await session.row(count_sql(entity, chosen), *values)
+        answer.total_count = counted["total"] if counted else 0
+    return answer  # type: ignore[no-any-return]  # a message of the declared class
+
+
+def _chosen(filters: Sequence[Filter], request: Any) -> tuple[tuple[str, ...], list[Any]]:
+    conditions, values = [], []
+    for each in filters:
+        value = each.value(request)
+        if each.unless:
+            if not value:
+                conditions.append(each.condition)
+        elif value is not None:
+            conditions.append(each.condition)
+            values.append(value)
+    return tuple(conditions), values

@@ -1,0 +1,183 @@
+"""What entities need before they are written, beyond their declaration: one step each, inside the transaction.
+
+A step completes the row, checks it, and locks what it depends on: the living rows it names FOR SHARE, so that a delete or
+a CRITICAL flag beside it waits or is seen.
+"""
+
+from typing import Any
+
+from cqar import addresses, entities, errors, rules, text
+from cqar.entity import Row
+from cqar.operations import lock_parents, parents_sql
+from cqar.outbox import Write
+from cqar.store import Session, Sql
+
+#: Serialises writes of relationships that must not form a cycle.
+_CYCLE_LOCK = 0x6371_6172
+_LOCK = Sql("lock_relationships", "SELECT pg_advisory_xact_lock($1)")
+_REACHES = Sql(
+    "relationship_reaches",
+    "WITH RECURSIVE reached(id) AS (SELECT $1::text UNION SELECT r.to_asset_id FROM relationships r"
+    " JOIN reached ON r.from_asset_id = reached.id WHERE r.relationship_type = ANY($3::int[]))"
+    " SELECT id FROM reached WHERE id = $2",
+)
+_BLOCKED = Sql(
+    "blocked_assets",
+    "SELECT DISTINCT asset_id FROM quality_flags WHERE asset_id = ANY($1::text[]) AND severity = 5"
+    " AND resolved_at IS NULL AND deleted_at IS NULL ORDER BY asset_id",
+)
+_LISTED = Sql("symbol_is_listed", "SELECT listing_id FROM venue_symbols WHERE symbol_id = $1 LIMIT 1")
+STATEMENTS = (_LOCK, _REACHES, _BLOCKED, _LISTED)
+
+#: What a symbol is a contract on: never changes once it is listed.
+TERMS = (
+    *("symbol_type", "base_asset_id", "quote_asset_id", "settlement_asset_id"),
+    *("margin_kind", "strike_price", "expiry", "option_type"),
+)
+#: cqc.venues.v1.VenueType DEX
+_DEX = 2
+
+
+def _new(row: Row, before: Row | None) -> Row:
+    """The columns whose values are new."""
+    return row if before is None else {name: value for name, value in row.items() if value != before[name]}
+
+
+async def chain(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """Chain type in upper case; the slug from the name where none is given."""
+    row["chain_type"] = addresses.chain_type(row["chain_type"], "chain_type")
+    if before is None:
+        row["chain_id"] = row["chain_id"] or text.derived_slug(row["chain_name"], "chain_slug")
+    if row["max_decimals"] is not None:
+        rules.max_decimals(row["max_decimals"], "max_decimals")
+    await lock_parents(write, entities.CHAIN, _new(row, before))
+
+
+async def deployment(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """The address in the chain's canonical form; decimals within what the chain allows."""
+    found = await lock_parents(write, entities.DEPLOYMENT, row)
+    on = found["chain_id"]
+    if not row["address"]:
+        if not row["is_native"]:
+            raise errors.Invalid("contract_address", "REQUIRED", "is not given; only a native deployment has none")
+        row["address"] = addresses.NATIVE.text
+    normal = addresses.normalize(on["chain_type"], row["address"], "contract_address", caip2=on["caip2"])
+    if row["is_native"] and not normal.is_native:
+        raise errors.Invalid("contract_address", "NOT_NATIVE", "is a contract; leave it unset for a native deployment")
+    row["address"], row["is_native"] = normal.text, normal.is_native
+    if row["decimals"] is not None and (before is None or row["decimals"] != before["decimals"]):
+        rules.decimals(row["decimals"], on["max_decimals"], "decimals")
+    rules.interval(row["deployed_at"], row["retired_at"], ("deployed_at", "retired_at"))
+
+
+async def relationship(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """No self link; no cycle among the types that say what an asset is made of."""
+    source, target, kind = row["from_asset_id"], row["to_asset_id"], row["relationship_type"]
+    if before is not None:
+        return
+    rules.relationship(source, target, kind, ("source_asset_id", "target_asset_id", "relationship_type"))
+    acyclic = kind in rules.ACYCLIC
+    if acyclic:
+        await write.session.row(_LOCK, _CYCLE_LOCK)
+    await lock_parents(write, entities.RELATIONSHIP, row)
+    if acyclic and await write.session.row(_REACHES, target, source, sorted(rules.ACYCLIC)) is not None:
+        description = f"asset {target!r} already is made of {source!r}, directly or through others; this would close a cycle"
+        raise errors.Precondition("CYCLE", "target_asset_id", description)
+
+
+async def quality_flag(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """A source; a CRITICAL flag waits for the writes that rely on the asset and is seen by later ones."""
+    if row["source"] is None:
+        raise errors.Invalid("source", "REQUIRED", "is not given, and no raised_by either; say who found it")
+    critical = row["severity"] == entities.CRITICAL
+    await lock_parents(write, entities.QUALITY_FLAG, _new(row, before), "FOR UPDATE" if critical else "FOR SHARE")
+
+
+def terms_of(row: Row) -> rules.Terms:
+    """What the symbol of a row is a contract on."""
+    return rules.Terms(**{name: row[name] for name in TERMS})
+
+
+async def symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """Complete, consistent terms, which stay once listed; a label made of them where none is given."""
+    done = rules.terms(terms_of(row), now=write.now if before is None else None)
+    row.update({name: getattr(done, name) for name in TERMS})
+    rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size", "max_order_size_decimal"))
+    changed = [] if before is None else [name for name in TERMS if row[name] != before[name]]
+    if before is not None and changed and await write.session.row(_LISTED, before["symbol_id"]) is not None:
+        description = f"{changed[0]} of symbol {before['symbol_id']!r} is fixed since it is listed; create another symbol"
+        raise errors.Precondition("LISTED", changed[0], description)
+    if before is not None and not changed:
+        return
+    found = await lock_parents(write, entities.SYMBOL, row)
+    if row["symbol"] is None:
+        settle = found.get("settlement_asset_id")
+        tickers = found["base_asset_id"]["symbol"], found["quote_asset_id"]["symbol"]
+        row["symbol"] = rules.label(done, *tickers, None if settle is None else settle["symbol"])
+
+
+async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """The slug from the name where none is given; the protocol's address by its chain's rule."""
+    if before is None:
+        row["venue_id"] = row["venue_id"] or text.derived_slug(row["name"], "venue_slug")
+    found = await lock_parents(write, entities.VENUE, row)
+    on = found.get("chain_id")
+    if on is not None and row["protocol_address"] is not None:
+        normal = addresses.normalize(on["chain_type"], row["protocol_address"], "protocol_address", caip2=on["caip2"])
+        row["protocol_address"] = normal.text
+
+
+async def blocked(session: Session, assets: list[str]) -> list[str]:
+    """Those of the assets that an active CRITICAL flag blocks."""
+    return [each["asset_id"] for each in await session.rows(_BLOCKED, assets)]
+
+
+async def _refuse_blocked(write: Write, assets: list[str]) -> None:
+    found = await blocked(write.session, assets)
+    if found:
+        description = f"asset {found[0]!r} has an active CRITICAL quality flag; resolve it before enabling trading"
+        raise errors.Precondition("TRADING_BLOCKED", f"asset:{found[0]}", description)
+
+
+def _enabled(row: Row, before: Row | None, *switches: str) -> bool:
+    """The write creates the row, or turns one of the switches on."""
+    return before is None or any(row[name] and not before[name] for name in switches)
+
+
+async def venue_asset(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """The deployment is the asset's; aliases are other codes, each once; never enabled while the asset is blocked."""
+    found = await lock_parents(write, entities.VENUE_ASSET, row)
+    on = found.get("deployment_id")
+    if on is not None and on["asset_id"] != row["asset_id"]:
+        raise errors.Invalid("deployment_id", "OTHER_ASSET", f"is a deployment of asset {on['asset_id']!r}, not of this one")
+    aliases = dict.fromkeys(row["venue_asset_aliases"] or ())
+    aliases.pop(row["venue_asset_symbol"], None)
+    row["venue_asset_aliases"] = list(aliases) or None
+    rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
+    if _enabled(row, before, "is_active", "trading_enabled"):
+        await _refuse_blocked(write, [row["asset_id"]])
+
+
+async def venue_symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """The symbol's type; the text by the chain's rule on a DEX; never enabled while an asset of the symbol is blocked."""
+    found = await lock_parents(write, entities.VENUE_SYMBOL, row)
+    named = found["symbol_id"]
+    if row["symbol_type"] not in (None, named["symbol_type"]) and (before is None or row["symbol_id"] == before["symbol_id"]):
+        raise errors.Invalid("symbol_type", "OTHER_TYPE", f"is not the type of symbol {row['symbol_id']!r}; leave it unset")
+    row["symbol_type"] = named["symbol_type"]
+    at = found["venue_id"]
+    if at["venue_type"] == _DEX and at["chain_id"] is not None:
+        row["venue_symbol"] = await _pool(write, at["chain_id"], row["venue_symbol"])
+    rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
+    sizes = ("min_order_size_decimal", "max_order_size_decimal")
+    rules.order_sizes(row["min_order_size"], row["max_order_size"], sizes)
+    rules.order_sizes(row["min_order_value"], row["max_order_value"], ("min_order_value_decimal", "max_order_value_decimal"))
+    sides = {named[name] for name in ("base_asset_id", "quote_asset_id", "settlement_asset_id")} - {None}
+    await write.session.rows(parents_sql(entities.ASSET), sorted(sides))
+    if _enabled(row, before, "is_active"):
+        await _refuse_blocked(write, sorted(sides))
+
+
+async def _pool(write: Write, chain_id: str, address: str) -> str:
+    [on] = await write.session.rows(parents_sql(entities.CHAIN), [chain_id])
+    return addresses.normalize(on["chain_type"], address, "venue_symbol", caip2=on["caip2"]).text

@@ -1,0 +1,160 @@
+"""PostgreSQL: the pool, sessions and transactions. asyncpg lives here, and its errors end here.
+
+A broken constraint tells its own error: it is named `<table>__<request field>__<rule>` (see migrations/).
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from cqar import config, errors
+from cqar.entities import ALL
+
+_ENTITY_OF_TABLE = {each.table: each.name for each in ALL}
+
+
+class Sql(NamedTuple):
+    """A statement: its name, for metrics and tests, and its text, which never changes."""
+
+    name: str
+    text: str
+
+
+class Session:
+    """One connection of the pool, lent for a while."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: Sql, *values: object) -> list[asyncpg.Record]:
+        """All rows of the statement."""
+        rows: list[asyncpg.Record] = await self._connection.fetch(sql.text, *values)
+        return rows
+
+    async def row(self, sql: Sql, *values: object) -> asyncpg.Record | None:
+        """The first row of the statement, or None."""
+        return await self._connection.fetchrow(sql.text, *values)
+
+
+class Store:
+    """The registry's database. Sessions from a bounded pool; an outage is `Unavailable`."""
+
+    def __init__(self, database: config.Database, *, statement_timeout: float, name: str) -> None:
+        self._database = database
+        milliseconds = {
+            "statement_timeout": statement_timeout,
+            "lock_timeout": database.lock_timeout,
+            "idle_in_transaction_session_timeout": database.idle_timeout,
+        }
+        self._settings = {setting: str(round(seconds * 1000)) for setting, seconds in milliseconds.items()}
+        self._settings["application_name"] = name
+        self._patience = statement_timeout + database.lock_timeout
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        """Make the pool. Connections come with use, so a database that is down does not stop the start."""
+        with translated():
+            self._pool = await asyncpg.create_pool(
+                self._database.url,
+                min_size=0,
+                max_size=self._database.pool_max,
+                timeout=self._database.connect_timeout,
+                command_timeout=self._patience,
+                server_settings=self._settings,
+                target_session_attrs="read-write",
+            )
+
+    async def close(self) -> None:
+        """Close the pool; connections that do not come back in 5 s are cut."""
+        if self._pool is None:
+            return
+        pool, self._pool = self._pool, None
+        try:
+            async with _timeout(5):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A session without a transaction, for reads."""
+        with translated():
+            async with self._acquired() as connection:
+                yield Session(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """A session in a transaction: committed at the end, rolled back by an exception or a cancellation."""
+        with translated():
+            async with self._acquired() as connection, connection.transaction():
+                yield Session(connection)
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Any]:
+        if self._pool is None:
+            raise errors.Unavailable(_DOWN)
+        try:
+            async with self._pool.acquire(timeout=self._database.acquire_timeout) as connection:
+                yield connection
+        except asyncpg.ReadOnlySQLTransactionError:
+            # The pool still talks to the old primary after a failover.
+            await self._pool.expire_connections()
+            raise
+
+
+_DOWN = "the database is unavailable; the call can be retried"
+_BUSY = "the database is too busy to answer in time; the call can be retried"
+_RACE = "another writer was there first; read again and retry"
+
+
+def _timeout(seconds: float) -> Any:
+    import asyncio  # noqa: PLC0415 - only close() waits itself
+
+    return asyncio.timeout(seconds)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what asyncpg raises inside into errors of `cqar.errors`."""
+    try:
+        yield
+    except errors.CqarError:
+        raise
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise _violation(error) from error
+    except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError) as error:
+        raise errors.Aborted(_RACE) from error
+    except (asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as error:
+        raise errors.Unavailable(_BUSY) from error
+    except _OUTAGES as error:
+        raise errors.Unavailable(_DOWN) from error
+
+
+_OUTAGES = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+    asyncpg.TargetServerAttributeNotMatched,
+    OSError,
+    TimeoutError,
+)
+
+
+def _violation(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
+    """The error that a constraint's name tells; the driver's own error (a bug) where it tells none."""
+    details: Any = error
+    table, _, rest = (details.constraint_name or "").partition("__")
+    field, _, rule = rest.partition("__")
+    kind = _ENTITY_OF_TABLE.get(table, table)
+    if not rule:
+        return error
+    if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
+        return errors.AlreadyExists(kind, field, f"its {field} is taken")
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        return errors.Precondition("REFERENCE", kind, f"{field} does not exist, or something still refers to it")
+    return errors.Invalid(field, rule.upper(), f"breaks the rule {rule!r} of {kind}")

@@ -1,0 +1,1 @@
+"""The wire contract, held against the table that existing clients are built on."""
