@@ -67,6 +67,7 @@ class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     statement_timeout: Annotated[Seconds, Meta(description="Seconds that a statement of admin may take")] = 10.0
     fill_timeout: Annotated[Seconds, Meta(description="Seconds that a statement of a hotpath worker may take")] = 2.0
     lock_timeout: Annotated[Seconds, Meta(description="Seconds that a statement waits for a lock of another")] = 2.0
+    idle_timeout: Annotated[Seconds, Meta(description="Seconds that a transaction may idle between two statements")] = 5.0
     connect_timeout: Annotated[Seconds, Meta(description="Seconds to open a connection")] = 5.0
 
 

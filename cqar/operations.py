@@ -359,7 +359,7 @@ class List:
         filters: Sequence[paging.Filter],
         *,
         needs: Sequence[str] = (),
-        prepare: Callable[[Session, Any], Awaitable[Any]] | None = None,
+        prepare: Callable[[Session, Any], Awaitable[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.entity = entity
         self.response = response
@@ -372,6 +372,5 @@ class List:
         for name in self.needs:
             if not getattr(request, name):
                 raise errors.Invalid(name, "REQUIRED", "is not given")
-        if self.prepare is not None:
-            request = await self.prepare(session, request)
-        return await paging.page(session, self.entity, self.filters, request, self.response)
+        given = {} if self.prepare is None else await self.prepare(session, request)
+        return await paging.page(session, self.entity, self.filters, request, self.response, given)

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 
-from cqar import entities, errors, events
+from cqar import entities, errors, events, parts
 from cqar.call import Call
 from cqar.entity import Entity, Row, comparable
 from cqar.store import Session, Sql
@@ -101,8 +101,7 @@ class Write:
         tables = tuple(sorted({each.entity.name for each in changes if each.after is not None}))
         counted = await self.session.row(finish_sql(tables), *_arrays(changes), len(changes), *self._who())
         if counted is None:
-            msg = "the row of `head` is missing: restore it from a backup or run the migrations anew"
-            raise errors.Unavailable(msg)
+            raise errors.Unavailable(parts.NO_HEAD)
         self.revision = counted["seq"]
         for offset, ident in enumerate(self._changes, self.revision - len(changes) + 1):
             self._revisions[ident] = offset

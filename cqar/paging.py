@@ -6,9 +6,10 @@ on the way, it is refused.
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -28,7 +29,7 @@ _MAX_ROWS = 50_000
 
 
 class Filter(NamedTuple):
-    """A request field that narrows a list: its condition over `t` with {} for the value."""
+    """A request field that narrows a list: its condition over `t` with {} for its value."""
 
     field: str
     condition: str
@@ -105,13 +106,9 @@ def count_sql(entity: Entity, conditions: tuple[str, ...]) -> Sql:
 
 
 def _where(conditions: tuple[str, ...]) -> tuple[str, int]:
-    count, parts = 0, ["true"]
-    for condition in conditions:
-        if "{}" in condition:
-            count += 1
-            condition = condition.replace("{}", f"${count}")  # noqa: PLW2901 - the numbered form of the same condition
-        parts.append(condition)
-    return " AND ".join(parts), count
+    text = " AND ".join(("true", *conditions))
+    count = text.count("{}")
+    return text.format(*(f"${at}" for at in range(1, count + 1))), count
 
 
 def statements(entity: Entity, filters: Sequence[Filter], *, total: bool) -> Iterator[Sql]:
@@ -126,10 +123,18 @@ def statements(entity: Entity, filters: Sequence[Filter], *, total: bool) -> Ite
 
 
 async def page(
-    session: Session, entity: Entity, filters: Sequence[Filter], request: Any, response: type[Message]
+    session: Session,
+    entity: Entity,
+    filters: Sequence[Filter],
+    request: Any,
+    response: type[Message],
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> Message:
-    """The page that the request asks for; all rows where it sets no paging field and the contract had none."""
-    chosen, values = _chosen(filters, request)
+    """The page that the request asks for; all rows where it sets no paging field and the contract had none.
+
+    `given` has the values of filters that the caller worked out itself; a tuple where the condition takes several.
+    """
+    chosen, values = _chosen(filters, request, given)
     fields = response.DESCRIPTOR.fields_by_name
     paged = "total_count" in fields or request.HasField("page_size") or request.HasField("page_token")
     limit = size(request) if paged else _MAX_ROWS
@@ -150,14 +155,15 @@ async def page(
     return answer  # type: ignore[no-any-return]  # a message of the declared class
 
 
-def _chosen(filters: Sequence[Filter], request: Any) -> tuple[tuple[str, ...], list[Any]]:
-    conditions, values = [], []
+def _chosen(filters: Sequence[Filter], request: Any, given: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
     for each in filters:
-        value = each.value(request)
+        value = given[each.field] if each.field in given else each.value(request)
         if each.unless:
             if not value:
                 conditions.append(each.condition)
         elif value is not None:
             conditions.append(each.condition)
-            values.append(value)
+            values += value if isinstance(value, tuple) else (value,)
     return tuple(conditions), values

@@ -270,19 +270,19 @@ def label(terms: Terms, base_ticker: str, quote_ticker: str, settle_ticker: str 
     Of completed terms; the date is that of the expiry in UTC. A label is shown, and never a key. ValueError where a part
     of it is absent: no label says what is not known.
     """
-    text = f"{base_ticker}/{quote_ticker}"
-    if terms.symbol_type not in DERIVATIVES:
-        return text
-    parts = [settle_ticker or ""]
-    if terms.symbol_type != PERPETUAL:
+    parts = []
+    if terms.symbol_type in DERIVATIVES:
+        parts.append(settle_ticker or "")
+    if terms.symbol_type in (FUTURE, OPTION):
         parts.append(f"{terms.expiry.astimezone(UTC):%y%m%d}" if terms.expiry else "")
     if terms.symbol_type == OPTION:
         parts.append(exact.plain(terms.strike_price) if terms.strike_price else "")
         parts.append({CALL: "C", PUT: "P"}.get(terms.option_type or 0, ""))
+    text = f"{base_ticker}/{quote_ticker}"
     if not (base_ticker and quote_ticker and all(parts)):
         msg = f"a part of the label of {text} is absent"
         raise ValueError(msg)
-    return f"{text}:{'-'.join(parts)}"
+    return f"{text}:{'-'.join(parts)}" if parts else text
 
 
 def _shown(value: Decimal) -> str:

@@ -29,7 +29,7 @@ class Lock:
         """The descriptor, for a child process that shall hold the folder too."""
         return self._descriptor
 
-    def name(self, pid: int) -> None:
+    def sign(self, pid: int) -> None:
         """Say in the file which process holds the folder."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{pid}\n".encode(), 0)
@@ -63,7 +63,7 @@ def lock(folder: Path, *, wait: float = 0.0) -> Lock:
     held = Lock(descriptor)
     try:
         _acquire(held, folder, time.monotonic() + wait)
-        held.name(os.getpid())
+        held.sign(os.getpid())
     except BaseException:
         held.release()
         raise
@@ -90,16 +90,20 @@ def _acquire(held: Lock, folder: Path, deadline: float) -> None:
 def sockets(folder: Path, name: str) -> Path:
     """Where a server that keeps its data in `folder` puts its socket `name`: a folder that may not exist yet.
 
-    It is `folder/run`, or, where that makes the path too long for a socket, a short one under the temporary folder that
-    is the same at every start.
+    It is `folder/run`, or, where that makes the path too long for a socket or has a comma in it, which separates hosts in
+    the URLs of PostgreSQL, a short one under the temporary folder that is the same at every start.
     """
     near = folder / "run"
-    if len(os.fsencode(near / name)) <= SOCKET_BYTES:
+    if _fits(near / name):
         return near
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = Path(f"cqar-{os.geteuid()}-{digest}", "run")
     far = Path(tempfile.gettempdir()) / short
-    return far if len(os.fsencode(far / name)) <= SOCKET_BYTES else "/tmp" / short
+    return far if _fits(far / name) else "/tmp" / short
+
+
+def _fits(path: Path) -> bool:
+    return len(os.fsencode(path)) <= SOCKET_BYTES and "," not in str(path)
 
 
 def private(folder: Path) -> None:

@@ -83,11 +83,11 @@ class Postgres(Server):
         folder = programs.readable(binaries.postgres(), user)
         self._user = self._settle(folder, user)
         major = _major(folder, self._user)
+        self._open()
         if not (self.data / "PG_VERSION").exists():
             self._create(folder, held)
         self._check(major)
         self._forget()
-        self._open()
         directories = '"{}"'.format(str(self._sockets).replace('"', '""'))
         options = ("listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "unix_socket_permissions=0700")
         words = [word for each in options for word in ("-c", each)]

@@ -79,7 +79,7 @@ class Server(ABC):
                 self._rotate()
                 program = self._prepare(held)
                 self._process = self._spawn(program, held, self._account(), self._death)
-                held.name(self._process.pid)
+                held.sign(self._process.pid)
                 self._await_ready(self._process)
             except OSError as error:
                 self._abandon()
@@ -106,7 +106,7 @@ class Server(ABC):
         self._tidy()
 
     def kill(self) -> None:
-        """End all its processes at once, as a loss of power would, and return when they are gone."""
+        """End all its processes at once, so that nothing is finished or written, and return when they are gone."""
         process = self._started()
         self._signal(signal.SIGSTOP, signal.SIGKILL)
         process.wait()

@@ -12,13 +12,15 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
-from cqar import addresses
+from cqar import addresses, rules
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 
 Text = Annotated[str, Meta(min_length=1)]
 Instant = Annotated[datetime, Meta(tz=True)]
+#: [start, end); None is unbounded.
+Interval = tuple[datetime | None, datetime | None]
 
 #: The contract's enums by the prefix of their values.
 ENUMS: Final = MappingProxyType(
@@ -46,11 +48,11 @@ def _check(field: str, prefix: str, name: str) -> None:
         raise ValueError(msg)
 
 
-class _Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Fact(Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of a file."""
 
 
-class Asset(_Fact):
+class Asset(Fact, frozen=True):
     """One canonical asset with the ids that it is found by."""
 
     symbol: Text
@@ -75,7 +77,7 @@ class Asset(_Fact):
         return self.key or self.symbol
 
 
-class Relationship(_Fact, rename={"source": "from", "target": "to"}):
+class Relationship(Fact, frozen=True, rename={"source": "from", "target": "to"}):
     """`source` WRAPS, BRIDGES, STAKES ... `target`; both are keys of assets."""
 
     source: Text
@@ -93,7 +95,7 @@ class Relationship(_Fact, rename={"source": "from", "target": "to"}):
             raise ValueError(msg)
 
 
-class Member(_Fact):
+class Member(Fact, frozen=True):
     """An asset in a group."""
 
     asset: Text
@@ -103,7 +105,7 @@ class Member(_Fact):
         _positive(self, "weight")
 
 
-class Group(_Fact):
+class Group(Fact, frozen=True):
     """Assets that a portfolio adds up as one thing."""
 
     name: Text
@@ -112,7 +114,7 @@ class Group(_Fact):
     description: Text | None = None
 
 
-class Flag(_Fact):
+class Flag(Fact, frozen=True):
     """What is known against an asset."""
 
     asset: Text
@@ -125,7 +127,7 @@ class Flag(_Fact):
         _check("severity", "FLAG_SEVERITY_", self.severity)
 
 
-class Chain(_Fact):
+class Chain(Fact, frozen=True):
     """A chain; `native` is the key of the asset that pays its fees."""
 
     slug: Text
@@ -144,7 +146,7 @@ class Chain(_Fact):
             raise ValueError(msg)
 
 
-class Deployment(_Fact):
+class Deployment(Fact, frozen=True):
     """An asset on a chain: under an address in the chain's own spelling, or as its native coin."""
 
     asset: Text
@@ -165,7 +167,7 @@ class Deployment(_Fact):
         return self.address or addresses.NATIVE.text
 
 
-class VenueAsset(_Fact):
+class VenueAsset(Fact, frozen=True):
     """What a venue calls an asset."""
 
     asset: Text
@@ -176,7 +178,7 @@ class VenueAsset(_Fact):
     trading: bool = True
 
 
-class Venue(_Fact):
+class Venue(Fact, frozen=True):
     """A place of trading with the assets it knows."""
 
     slug: Text
@@ -204,8 +206,16 @@ class Contract(NamedTuple):
     strike: Decimal | None
     option: str | None
 
+    @property
+    def label(self) -> str:
+        """How a person names it, in progress and errors."""
+        expiry = f"{self.expiry:%Y-%m-%d}" if self.expiry else None
+        strike = format(self.strike, "f") if self.strike else None
+        pair = f"{self.base}/{self.quote}" + (f":{self.settle}" if self.settle else "")
+        return " ".join(filter(None, (pair, self.type, expiry, strike, self.option)))
 
-class Listing(_Fact):
+
+class Listing(Fact, frozen=True):
     """A canonical symbol at a venue, with the venue's own specs: steps and limits, fees as fractions."""
 
     venue: Text
@@ -254,6 +264,10 @@ class Listing(_Fact):
         if self.margin in ("inverse", "quanto") and not self.settle:
             msg = f"settle: missing, it cannot be the quote of a contract that is {self.margin}"
             raise ValueError(msg)
+        follows = rules.margin_kind(self.base, self.quote, self.settle or self.quote)
+        if self.margin not in (None, follows):
+            msg = f"margin: {self.margin}, but by base, quote and settle the contract is {follows}"
+            raise ValueError(msg)
 
     @property
     def canonical(self) -> Contract:
@@ -261,13 +275,13 @@ class Listing(_Fact):
         settle = None if self.type in _SPOT_LIKE else self.settle or self.quote
         return Contract(self.base, self.quote, settle, self.type, self.expiry, self.strike, self.option)
 
-    def overlaps(self, other: "Listing") -> bool:
-        """Whether both mean one text of one venue and type at the same time."""
-        same = (self.venue, self.text, self.type) == (other.venue, other.text, other.type)
-        return same and meet((self.listed_at, self.delisted_at), (other.listed_at, other.delisted_at))
+    @property
+    def interval(self) -> Interval:
+        """When the text means this."""
+        return self.listed_at, self.delisted_at
 
 
-class Facts(_Fact):
+class Facts(Struct, frozen=True, kw_only=True):
     """Everything that the sample says; references resolve and keys are unique."""
 
     assets: tuple[Asset, ...] = ()
@@ -280,8 +294,8 @@ class Facts(_Fact):
     listings: tuple[Listing, ...] = ()
 
 
-def meet(one: tuple[datetime | None, datetime | None], other: tuple[datetime | None, datetime | None]) -> bool:
-    """Whether two intervals [start, end) have an instant in common; None is unbounded."""
+def meet(one: Interval, other: Interval) -> bool:
+    """Whether the intervals have an instant in common."""
     return _before(one[0], other[1]) and _before(other[0], one[1])
 
 
@@ -289,7 +303,7 @@ def _before(start: datetime | None, end: datetime | None) -> bool:
     return start is None or end is None or start < end
 
 
-def _positive(fact: _Fact, *fields: str) -> None:
+def _positive(fact: Fact, *fields: str) -> None:
     for field in fields:
         value: Decimal | None = getattr(fact, field)
         if value is not None and not (value.is_finite() and value > 0):
@@ -297,7 +311,7 @@ def _positive(fact: _Fact, *fields: str) -> None:
             raise ValueError(msg)
 
 
-def _between(fact: _Fact, field: str, low: int, high: int) -> None:
+def _between(fact: Fact, field: str, low: int, high: int) -> None:
     value: Decimal | None = getattr(fact, field)
     if value is not None and not (value.is_finite() and low <= value <= high):
         msg = f"{field}: {value} is not a fraction from {low} to {high} (0.001 is 0.1 %)"

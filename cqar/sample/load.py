@@ -6,33 +6,31 @@ and one that was interrupted can be run again.
 """
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from msgspec import Struct
 
-from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.sample import requests
-from cqar.sample.facts import Asset, Contract, Facts, Listing, meet
+from cqar.sample import held, requests
+from cqar.sample.facts import Contract, Facts, meet
 from cqar.sample.reading import read
 from cqar.sample.wire import Ask, LoadError, Wire
 
 _Reply = TypeVar("_Reply", bound=Message)
-_Interval = tuple[datetime | None, datetime | None]
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What a load did, as counts by kind: assets, asset_identifiers, chains, deployments, relationships, groups, venues,
-    venue_assets, symbols, venue_symbols, flags. Every mapping has every kind.
+    """What a load did, as counts by kind.
+
+    Kinds: assets, asset_identifiers, chains, deployments, relationships, groups, venues, venue_assets, symbols,
+    venue_symbols, flags. Every mapping has every kind.
     """
 
+    #: Were not there.
     created: Mapping[str, int]
     #: Were there already, with whatever else they say by now.
     unchanged: Mapping[str, int]
@@ -60,14 +58,14 @@ def load(
 ) -> Report:
     """Loads the facts, the sample's own where none are given, into the registry at the channel.
 
-    `metadata` goes with every call (the key); `progress` gets a line for each kind and each fact that is skipped. Raises
-    LoadError at the first call that fails, naming the fact; what is loaded by then stays. Raises FactError.
+    `metadata` goes with every call (the key); `progress` gets a line for each kind and for each fact that is skipped.
+    Raises LoadError at the first call that fails, naming the fact; what is loaded by then stays. Raises FactError.
     """
     return _Load(Wire(channel, metadata), read() if facts is None else facts, progress).run()
 
 
 class _Load:
-    """One load: the ids of what it has found or created so far, by the facts' own keys, and what it counted."""
+    """One load: the ids of what it has found or created so far, by the facts' own keys, and its counts."""
 
     def __init__(self, wire: Wire, facts: Facts, progress: Callable[[str], None]) -> None:
         self._wire = wire
@@ -106,91 +104,57 @@ class _Load:
         return [next(replies) if isinstance(row, Ask) else None for row in rows]
 
     def _skip(self, about: str, why: str) -> _Kept:
-        self._progress(f"{about}: skipped, {why}")
+        self._progress(f"{about} skipped: {why}")
         return _Kept.SKIPPED
 
     # ---- assets and what belongs to them ---------------------------------------------------------------------------
 
     def _load_assets(self) -> None:
-        names = [(fact, source, external) for fact in self._facts.assets for source, external in fact.ids.items()]
-        answers = self._identified(names)
-        self._assets |= self._unidentified([fact for fact in self._facts.assets if fact.ref not in self._assets])
+        facts = self._facts.assets
+        names = [(fact, source, external) for fact in facts for source, external in fact.ids.items()]
+        owners = held.assets(self._wire, [(source, external) for _, source, external in names])
+        for (fact, source, external), owner in zip(names, owners, strict=True):
+            if owner is not None and self._assets.setdefault(fact.ref, owner) != owner:
+                msg = f"asset {fact.ref!r}: {source} {external!r} belongs to {owner}, another id to {self._assets[fact.ref]}"
+                raise LoadError(msg)
+        # A load that was stopped between an asset and its external ids left it without any.
+        left = held.unidentified(self._wire, [(fact.symbol, fact.name) for fact in facts if fact.ref not in self._assets])
+        for fact in facts:
+            if fact.ref not in self._assets and (fact.symbol, fact.name) in left:
+                self._assets[fact.ref] = left[fact.symbol, fact.name]
         rows = [
-            _Kept.UNCHANGED if fact.ref in self._assets else Ask(requests.asset(fact), f"asset {fact.ref!r}")
-            for fact in self._facts.assets
+            _Kept.UNCHANGED if fact.ref in self._assets else Ask(requests.asset(fact), f"asset {fact.ref!r}") for fact in facts
         ]
-        for fact, reply in zip(self._facts.assets, self._create("assets", rows, contract.CreateAssetResponse), strict=True):
+        for fact, reply in zip(facts, self._create("assets", rows, contract.CreateAssetResponse), strict=True):
             if reply is not None:
                 self._assets[fact.ref] = reply.asset.asset_id
         keys = [
-            Ask(requests.identifier(source, external, self._assets[fact.ref]), f"asset {fact.ref!r}, {source} {external!r}")
-            if answer is None
-            else _Kept.UNCHANGED
-            for (fact, source, external), answer in zip(names, answers, strict=True)
+            _Kept.UNCHANGED
+            if owner
+            else Ask(requests.identifier(source, external, self._assets[fact.ref]), f"{source} {external!r} of {fact.ref!r}")
+            for (fact, source, external), owner in zip(names, owners, strict=True)
         ]
         self._create("asset_identifiers", keys, contract.CreateAssetIdentifierResponse)
 
-    def _identified(
-        self, names: Sequence[tuple[Asset, str, str]]
-    ) -> list[contract.GetAssetIdentifierResponse | None]:
-        """Finds assets by their external ids; all ids of one asset must agree."""
-        asks = (
-            Ask(
-                contract.GetAssetIdentifierRequest(source=requests.data_source(source), external_id=external),
-                f"asset {fact.ref!r}, {source} {external!r}",
-            )
-            for fact, source, external in names
-        )
-        answers = self._wire.find(asks, contract.GetAssetIdentifierResponse)
-        for (fact, source, external), answer in zip(names, answers, strict=True):
-            if answer is None:
-                continue
-            owner = answer.identifier.asset_id
-            if self._assets.setdefault(fact.ref, owner) != owner:
-                msg = f"asset {fact.ref!r}: {source} {external!r} belongs to {owner}, another id to {self._assets[fact.ref]}"
-                raise LoadError(msg)
-        return answers
-
-    def _unidentified(self, facts: Sequence[Asset]) -> dict[str, str]:
-        """Assets that a load created and was stopped before it could identify them: same symbol and name, no id at all."""
-        if not facts:
-            return {}
-        wanted = {(fact.symbol, fact.name): fact.ref for fact in facts}
-        pages = self._wire.pages([Ask(contract.ListAssetsRequest(), "all assets")], contract.ListAssetsResponse)
-        alike = [asset for page in pages for asset in page.assets if (asset.symbol, asset.name) in wanted]
-        asks = [Ask(contract.ListAssetIdentifiersRequest(asset_id=asset.asset_id), asset.symbol) for asset in alike]
-        answers = self._wire.send(asks, contract.ListAssetIdentifiersResponse)
-        return {
-            wanted[asset.symbol, asset.name]: asset.asset_id
-            for asset, answer in zip(alike, answers, strict=True)
-            if not answer.identifiers
-        }
-
     def _load_chains(self) -> None:
-        pages = self._wire.pages([Ask(contract.ListChainsRequest(), "all chains")], contract.ListChainsResponse)
-        known = {chain.caip2: chain.chain_id for page in pages for chain in page.chains if chain.caip2}
         facts = self._facts.chains
+        known = held.chains(self._wire)
+        symbols = {asset.ref: asset.symbol for asset in self._facts.assets}
         rows = [
             _Kept.UNCHANGED
             if fact.caip2 in known
-            else Ask(requests.chain(fact, self._assets[fact.native]), f"chain {fact.slug!r}")
+            else Ask(requests.chain(fact, self._assets[fact.native], symbols[fact.native]), f"chain {fact.slug!r}")
             for fact in facts
         ]
-        replies = self._create("chains", rows, contract.CreateChainResponse)
-        for fact, reply in zip(facts, replies, strict=True):
+        for fact, reply in zip(facts, self._create("chains", rows, contract.CreateChainResponse), strict=True):
             self._chains[fact.slug] = known[fact.caip2] if reply is None else reply.chain.chain_id
 
     def _load_deployments(self) -> None:
-        facts = [(fact, f"deployment of {fact.asset!r} on {fact.chain!r}") for fact in self._facts.deployments]
-        asks = [
-            Ask(contract.ListAssetDeploymentsRequest(chain_id=self._chains[fact.chain], address=fact.place), about)
-            for fact, about in facts
-        ]
-        pages = self._wire.pages(asks, contract.ListAssetDeploymentsResponse)
-        owners = {_place(each): each.asset_id for page in pages for each in page.deployments if not _retired(each)}
+        facts = [(fact, self._assets[fact.asset], self._chains[fact.chain]) for fact in self._facts.deployments]
+        owners = held.deployments(self._wire, [(chain, fact.place) for fact, _, chain in facts])
         rows: list[Ask | _Kept] = []
-        for fact, about in facts:
-            asset, chain = self._assets[fact.asset], self._chains[fact.chain]
+        for fact, asset, chain in facts:
+            about = f"deployment of {fact.asset!r} on {fact.chain!r}"
             owner = owners.get((chain, fact.place))
             if owner is None:
                 rows.append(Ask(requests.deployment(fact, asset, chain), about))
@@ -202,58 +166,38 @@ class _Load:
 
     def _load_relationships(self) -> None:
         facts = [(fact, self._assets[fact.source], self._assets[fact.target]) for fact in self._facts.relationships]
-        asks = [
-            Ask(contract.ListAssetRelationshipsRequest(asset_id=source, direction="from"), f"relationships of {fact.source!r}")
-            for fact, source, _ in facts
-        ]
-        pages = self._wire.pages(asks, contract.ListAssetRelationshipsResponse)
-        known = {
-            (each.from_asset_id, assets_pb2.RelationshipType.Name(each.relationship_type), each.to_asset_id)
-            for page in pages
-            for each in page.relationships
-        }
+        known = held.relationships(self._wire, [source for _, source, _ in facts])
         rows = [
             _Kept.UNCHANGED
-            if (source, f"RELATIONSHIP_TYPE_{fact.type}", target) in known
+            if (source, fact.type, target) in known
             else Ask(requests.relationship(fact, source, target), f"{fact.source!r} {fact.type} {fact.target!r}")
             for fact, source, target in facts
         ]
         self._create("relationships", rows, contract.CreateAssetRelationshipResponse)
 
     def _load_groups(self) -> None:
-        facts = [(fact, f"group {fact.name!r}") for fact in self._facts.groups]
-        asks = [Ask(contract.GetAssetGroupRequest(name=fact.name), about) for fact, about in facts]
-        answers = self._wire.find(asks, contract.GetAssetGroupResponse)
+        known = held.groups(self._wire, [fact.name for fact in self._facts.groups])
         rows = [
-            Ask(requests.group(fact, self._assets), about) if answer is None else _Kept.UNCHANGED
-            for (fact, about), answer in zip(facts, answers, strict=True)
+            _Kept.UNCHANGED if fact.name in known else Ask(requests.group(fact, self._assets), f"group {fact.name!r}")
+            for fact in self._facts.groups
         ]
         self._create("groups", rows, contract.CreateAssetGroupResponse)
 
     def _load_flags(self) -> None:
-        """A flag that was resolved since is not raised again."""
-        facts = [(fact, f"flag {fact.type} on {fact.asset!r}") for fact in self._facts.flags]
-        asks = [
-            Ask(
-                contract.ListQualityFlagsRequest(
-                    asset_id=self._assets[fact.asset], flag_type=f"FLAG_TYPE_{fact.type}", include_resolved=True
-                ),
-                about,
-            )
-            for fact, about in facts
-        ]
-        answers = self._wire.send(asks, contract.ListQualityFlagsResponse)
+        facts = [(fact, self._assets[fact.asset]) for fact in self._facts.flags]
+        known = held.flags(self._wire, [(asset, fact.type) for fact, asset in facts])
         rows = [
-            _Kept.UNCHANGED if answer.flags else Ask(requests.flag(fact, self._assets[fact.asset]), about)
-            for (fact, about), answer in zip(facts, answers, strict=True)
+            _Kept.UNCHANGED
+            if (asset, fact.type) in known
+            else Ask(requests.flag(fact, asset), f"flag {fact.type} on {fact.asset!r}")
+            for fact, asset in facts
         ]
         self._create("flags", rows, contract.RaiseQualityFlagResponse)
 
     # ---- venues and what they list ---------------------------------------------------------------------------------
 
     def _load_venues(self) -> None:
-        pages = self._wire.pages([Ask(contract.ListVenuesRequest(), "all venues")], contract.ListVenuesResponse)
-        known = {venue.venue_id for page in pages for venue in page.venues}
+        known = held.venues(self._wire)
         rows = [
             _Kept.UNCHANGED if fact.slug in known else Ask(requests.venue(fact), f"venue {fact.slug!r}")
             for fact in self._facts.venues
@@ -261,20 +205,13 @@ class _Load:
         self._create("venues", rows, contract.CreateVenueResponse)
 
     def _load_venue_assets(self) -> None:
-        asks = [
-            Ask(contract.ListVenueAssetsRequest(venue_id=fact.slug), f"assets of {fact.slug!r}")
-            for fact in self._facts.venues
-        ]
-        pages = self._wire.pages(asks, contract.ListVenueAssetsResponse)
-        known = {(each.venue_id, each.asset_id) for page in pages for each in page.venue_assets}
+        known = held.venue_assets(self._wire, [fact.slug for fact in self._facts.venues])
+        facts = [(venue.slug, fact, self._assets[fact.asset]) for venue in self._facts.venues for fact in venue.assets]
         rows = [
             _Kept.UNCHANGED
-            if (venue.slug, self._assets[fact.asset]) in known
-            else Ask(
-                requests.venue_asset(fact, venue.slug, self._assets[fact.asset]), f"asset {fact.asset!r} at {venue.slug!r}"
-            )
-            for venue in self._facts.venues
-            for fact in venue.assets
+            if (venue, asset) in known
+            else Ask(requests.venue_asset(fact, venue, asset), f"asset {fact.asset!r} at {venue!r}")
+            for venue, fact, asset in facts
         ]
         self._create("venue_assets", rows, contract.CreateVenueAssetResponse)
 
@@ -282,71 +219,39 @@ class _Load:
         margins: dict[Contract, str | None] = {}
         for listing in self._facts.listings:
             margins[listing.canonical] = margins.get(listing.canonical) or listing.margin
-        known = self._known_symbols(list(margins))
+        known = held.symbols(self._wire, [(fact.type, self._assets[fact.base]) for fact in margins])
         rows: list[Ask | _Kept] = []
         for fact, margin in margins.items():
-            about = f"symbol {_label(fact)}"
-            if self._with_ids(fact) in known:
+            symbol = known.get(self._with_ids(fact))
+            if symbol is not None:
+                self._symbols[fact] = symbol
                 rows.append(_Kept.UNCHANGED)
             elif fact.expiry is not None and fact.expiry <= self._now:
-                rows.append(self._skip(about, "it has expired"))
+                rows.append(self._skip(f"symbol {fact.label}", "it has expired"))
             else:
-                rows.append(Ask(requests.symbol(fact, margin, self._assets), about))
-        for (fact, row), reply in zip(
-            zip(margins, rows, strict=True), self._create("symbols", rows, contract.CreateSymbolResponse), strict=True
-        ):
+                rows.append(Ask(requests.symbol(fact, margin, self._assets), f"symbol {fact.label}"))
+        for fact, reply in zip(margins, self._create("symbols", rows, contract.CreateSymbolResponse), strict=True):
             if reply is not None:
                 self._symbols[fact] = reply.symbol.symbol_id
-            elif row is _Kept.UNCHANGED:
-                self._symbols[fact] = known[self._with_ids(fact)]
-
-    def _known_symbols(self, facts: Sequence[Contract]) -> dict[Contract, str]:
-        """The registry's symbols of the same types and bases, by what makes them unique, with ids of assets."""
-        asks = [
-            Ask(
-                contract.ListSymbolsRequest(symbol_type=f"SYMBOL_TYPE_{kind}", base_asset_id=self._assets[base]),
-                f"symbols of {base!r}",
-            )
-            for kind, base in dict.fromkeys((fact.type, fact.base) for fact in facts)
-        ]
-        pages = self._wire.pages(asks, contract.ListSymbolsResponse)
-        return {_contract(each): each.symbol_id for page in pages for each in page.symbols}
 
     def _with_ids(self, fact: Contract) -> Contract:
-        settle = self._assets[fact.settle] if fact.settle else None
+        settle = None if fact.settle is None else self._assets[fact.settle]
         return fact._replace(base=self._assets[fact.base], quote=self._assets[fact.quote], settle=settle)
 
     def _load_listings(self) -> None:
-        known = self._known_listings()
+        known = held.listings(self._wire, [fact.slug for fact in self._facts.venues])
         rows: list[Ask | _Kept] = []
         for fact in self._facts.listings:
             about = f"listing {fact.text!r} ({fact.type}) at {fact.venue!r}"
             symbol = self._symbols.get(fact.canonical)
-            held = [other for when, other in known.get(_listing_key(fact), ()) if meet(when, (fact.listed_at, fact.delisted_at))]
+            others = known.get((fact.venue, fact.text, fact.type), [])
+            means = [other.symbol_id for other in others if meet(other.interval, fact.interval)]
             if symbol is None:
-                rows.append(self._skip(about, "its symbol has expired"))
-            elif not held:
+                rows.append(self._skip(about, f"{fact.canonical.label} has expired"))
+            elif not means:
                 rows.append(Ask(requests.listing(fact, fact.venue, symbol), about))
-            elif symbol in held:
+            elif symbol in means:
                 rows.append(_Kept.UNCHANGED)
             else:
-                rows.append(self._skip(about, f"it means the symbol {held[0]} here"))
+                rows.append(self._skip(about, f"here it means the symbol {means[0]}"))
         self._create("venue_symbols", rows, contract.CreateVenueSymbolResponse)
-
-    def _known_listings(self) -> dict[tuple[str, str, str], list[tuple[_Interval, str]]]:
-        """When the registry's listings mean which symbol, by venue, text and type."""
-        asks = [
-            Ask(contract.ListVenueSymbolsRequest(venue_id=fact.slug, include_delisted=True), f"listings of {fact.slug!r}")
-            for fact in self._facts.venues
-        ]
-        known: dict[tuple[str, str, str], list[tuple[_Interval, str]]] = {}
-        for page in self._wire.pages(asks, contract.ListVenueSymbolsResponse):
-            for each in page.venue_symbols:
-                kind = markets_pb2.SymbolType.Name(each.symbol_type).removeprefix("SYMBOL_TYPE_")
-                known.setdefault((each.venue_id, each.venue_symbol, kind), []).append((_interval(each), each.symbol_id))
-        return known
-
-
-def _place(deployment: assets_pb2.AssetDeployment) -> tuple[str, str]:
-    """The chain and the address, or `native`."""
-    return deployment.chain_id, "native" if deployment.is_native else deployment.address

@@ -47,8 +47,8 @@ def identifier(source: str, external_id: str, asset_id: str) -> contract.CreateA
     )
 
 
-def chain(fact: Chain, asset_id: str) -> contract.CreateChainRequest:
-    """The chain; `asset_id` is its native asset."""
+def chain(fact: Chain, asset_id: str, symbol: str) -> contract.CreateChainRequest:
+    """The chain; id and symbol are those of its native asset."""
     return contract.CreateChainRequest(
         name=fact.name,
         chain_slug=fact.slug,
@@ -56,7 +56,7 @@ def chain(fact: Chain, asset_id: str) -> contract.CreateChainRequest:
         chain_id=fact.network_id,
         caip2=fact.caip2,
         native_asset_id=asset_id,
-        native_asset_symbol=fact.native,
+        native_asset_symbol=symbol,
         max_decimals=fact.max_decimals,
         block_explorer_url=fact.explorer,
         rpc_urls=fact.rpc_urls,
@@ -94,9 +94,7 @@ def group(fact: Group, asset_ids: Mapping[str, str]) -> contract.CreateAssetGrou
         assets_pb2.AssetGroupMember(asset_id=asset_ids[member.asset], weight_decimal=number(member.weight))
         for member in fact.members
     ]
-    return contract.CreateAssetGroupRequest(
-        name=fact.name, description=fact.description, group_type=fact.type, members=members
-    )
+    return contract.CreateAssetGroupRequest(name=fact.name, description=fact.description, group_type=fact.type, members=members)
 
 
 def flag(fact: Flag, asset_id: str) -> contract.RaiseQualityFlagRequest:

@@ -8,10 +8,9 @@ import tempfile
 import textwrap
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -43,7 +42,7 @@ def server() -> Iterator[Postgres]:
 def url(server: Postgres) -> str:
     """The address of a new, empty database."""
     name = f"t{uuid.uuid4().hex}"
-    run(server.url, lambda connection: connection.execute(f"CREATE DATABASE {name}"))
+    execute(server.url, f"CREATE DATABASE {name}")
     return server.url.replace("/cqar?", f"/{name}?")
 
 
@@ -51,7 +50,7 @@ def url(server: Postgres) -> str:
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Replace the migrations by some of (up, down) SQL, numbered from 0001, in a folder with an awkward name."""
 
-    def made(*steps: tuple[str, str], follows: str = "") -> Path:
+    def made(*steps: tuple[str, str]) -> Path:
         folder = tmp_path / "a folder:100 %(x)s"
         (folder / "versions").mkdir(parents=True)
         shutil.copy(ROOT / "migrations" / "env.py", folder)
@@ -60,7 +59,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
                 """Step {number}."""
                 from alembic import op
                 revision = "000{number}"
-                down_revision = {follows or (f"000{number - 1}" if number > 1 else "")!r} or None
+                down_revision = {f"000{number - 1}" if number > 1 else None!r}
                 def upgrade():
                     op.get_context().impl.static_output({up!r})
                 def downgrade():
@@ -73,14 +72,285 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     return made
 
 
-def run[T](url: str, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
-    """What the work on a connection returns."""
+def execute(url: str, script: str) -> None:
+    """Execute SQL statements."""
 
-    async def connected() -> T:
+    async def executed() -> None:
         connection = await asyncpg.connect(url)
         try:
-            return await work(connection)
+            await connection.execute(script)
         finally:
             await connection.close()
 
-    return asyncio.run(connected())
+    asyncio.run(executed())
+
+
+def value(url: str, query: str) -> object:
+    """The first value of a query's first row."""
+
+    async def fetched() -> object:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return asyncio.run(fetched())
+
+
+def eventually(url: str, query: str) -> None:
+    """Wait until a query says true."""
+    for _ in range(200):
+        if value(url, query):
+            return
+        time.sleep(0.02)
+    pytest.fail(f"never true: {query}")
+
+
+def refusal(work: Callable[..., object], *args: object, **options: object) -> str:
+    """The one line that says why the work failed."""
+    with pytest.raises(MigrateError) as caught:
+        work(*args, **options)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def up(url: str, revision: str = "head", **options: float) -> list[str]:
+    """What `migrate.up` reports."""
+    lines: list[str] = []
+    migrate.up(url, revision, lines.append, **options)
+    return lines
+
+
+def down(url: str, revision: str = "-1") -> list[str]:
+    """What `migrate.down` reports."""
+    lines: list[str] = []
+    migrate.down(url, revision, lines.append)
+    return lines
+
+
+def exists(url: str, table: str) -> bool:
+    """Whether there is a table."""
+    return value(url, f"SELECT to_regclass('{table}') IS NOT NULL") is True
+
+
+ONE = ("CREATE TABLE one ();", "DROP TABLE one;")
+TWO = ("CREATE TABLE two ();", "DROP TABLE two;")
+THREE = ("CREATE TABLE three ();", "DROP TABLE three;")
+
+
+# ---- the registry's own migrations ----------------------------------------------------------------------------------
+
+
+def test_the_registry_can_be_created_and_dropped_and_created_again(url: str) -> None:
+    empty = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic_version%'"
+    assert value(url, empty) == 0
+    assert up(url)[0] == "0001 The registry: applied"
+    assert migrate.pending(url) == []
+    assert value(url, "SELECT count(*) FROM head") == 1
+    assert down(url, "base")[-1] == "0001 The registry: undone"
+    assert (value(url, empty), migrate.current(url)) == (0, None)
+    up(url)
+    assert all(each.applied for each in migrate.status(url))
+
+
+def test_migrating_leaves_the_logging_of_the_program_alone(url: str) -> None:
+    root = logging.getLogger()
+    before = (list(root.handlers), root.level, logging.getLogger("cqar").disabled)
+    up(url)
+    assert (list(root.handlers), root.level, logging.getLogger("cqar").disabled) == before
+
+
+async def _in_a_thread(url: str) -> list[str]:
+    return await asyncio.to_thread(up, url)
+
+
+def test_a_coroutine_can_migrate_by_a_thread(url: str) -> None:
+    assert asyncio.run(_in_a_thread(url))[-1].endswith(": applied")
+
+
+def test_an_installed_package_has_its_migrations_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert migrate.folder() == ROOT / "migrations"
+    package = tmp_path / "site-packages" / "cqar"
+    shutil.copytree(ROOT / "migrations", package / "_migrations")
+    monkeypatch.setattr(migrate, "__file__", str(package / "migrate.py"))
+    assert migrate.folder() == package / "_migrations"
+    shutil.rmtree(package / "_migrations")
+    assert "there are no migrations" in refusal(migrate.folder)
+
+
+# ---- up, down, status -----------------------------------------------------------------------------------------------
+
+
+def test_an_empty_database_has_nothing_applied_and_looking_creates_nothing(url: str, make: Make) -> None:
+    make(ONE, TWO)
+    assert migrate.current(url) is None
+    assert migrate.status(url) == [("0001", "Step 1", False), ("0002", "Step 2", False)]
+    assert migrate.pending(url) == ["0001", "0002"]
+    assert not exists(url, "alembic_version")
+
+
+def test_up_applies_what_is_missing_in_order_and_a_second_time_nothing(url: str, make: Make) -> None:
+    make(ONE, TWO)
+    assert up(url) == ["0001 Step 1: applied", "0002 Step 2: applied"]
+    assert up(url) == ["nothing to do: the database is at 0002"]
+    assert migrate.status(url) == [("0001", "Step 1", True), ("0002", "Step 2", True)]
+    assert exists(url, "two")
+
+
+@pytest.mark.parametrize(
+    ("goal", "reached"), [("+1", "0001"), ("0002", "0002"), ("+2", "0002"), ("+9", "0003"), ("head", "0003")]
+)
+def test_up_goes_as_far_as_it_is_told(url: str, make: Make, goal: str, reached: str) -> None:
+    make(ONE, TWO, THREE)
+    up(url, goal)
+    assert migrate.current(url) == reached
+
+
+@pytest.mark.parametrize(("goal", "reached"), [("-1", "0002"), ("0001", "0001"), ("-2", "0001"), ("-9", None), ("base", None)])
+def test_down_goes_as_far_as_it_is_told(url: str, make: Make, goal: str, reached: str | None) -> None:
+    make(ONE, TWO, THREE)
+    up(url)
+    down(url, goal)
+    assert migrate.current(url) == reached
+    assert [exists(url, each) for each in ("one", "two", "three")] == [(reached or "") >= f"000{n}" for n in (1, 2, 3)]
+
+
+def test_up_never_undoes_and_down_never_applies(url: str, make: Make) -> None:
+    make(ONE, TWO)
+    up(url)
+    assert up(url, "0001") == ["nothing to do: the database is at 0002"]
+    down(url)
+    assert down(url, "0002") == ["nothing to do: the database is at 0001"]
+    assert down(url, "base") == ["0001 Step 1: undone"]
+    assert down(url) == ["nothing to do: the database is at base"]
+
+
+def test_a_migration_that_does_not_exist_is_refused(url: str, make: Make) -> None:
+    make(ONE, TWO)
+    assert refusal(up, url, "0042") == "there is no migration 0042 here, only 0001, 0002"
+
+
+def test_a_database_of_a_newer_version_is_left_alone(url: str, make: Make) -> None:
+    make(ONE)
+    up(url)
+    execute(url, "UPDATE alembic_version SET version_num = '0007'")
+    assert migrate.current(url) == "0007"
+    for work in (up, down, migrate.status, migrate.pending):
+        assert refusal(work, url) == "there is no migration 0007 here, only 0001"
+    assert exists(url, "one")
+
+
+def test_two_migrations_after_the_same_one_are_refused(url: str, make: Make) -> None:
+    third = make(ONE, TWO, THREE) / "versions" / "0003_step.py"
+    third.write_text(third.read_text().replace("'0002'", "'0001'"))
+    assert "must follow" in refusal(up, url)
+    assert not exists(url, "one")
+
+
+# ---- the SQL --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_reaches_postgresql_as_it_is_written(url: str, make: Make) -> None:
+    body = "BEGIN\n\tRETURN ':word' || '%s %% %(x)s' || E'\\\\' || '; -- -' || $q${0}$q$; -- ä日\nEND"
+    make((f"CREATE FUNCTION odd() RETURNS text LANGUAGE plpgsql AS $${body}$$;\nCREATE TABLE one ();", "DROP FUNCTION odd();"))
+    up(url)
+    assert value(url, "SELECT prosrc FROM pg_proc WHERE proname = 'odd'") == body
+    assert value(url, "SELECT odd()") == ":word%s %% %(x)s\\; -- -{0}"
+    assert exists(url, "one")
+
+
+def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stay(url: str, make: Make) -> None:
+    make(ONE, ("CREATE TABLE two ();\nSELECT 1;\n  SELECT nothing_such;\n", ""), THREE)
+    message = refusal(up, url)
+    assert message == (
+        'migration 0002 Step 2 failed and was rolled back: column "nothing_such" does not exist at `SELECT nothing_such;`'
+    )
+    assert migrate.current(url) == "0001"
+    assert [exists(url, each) for each in ("one", "two", "three")] == [True, False, False]
+
+
+def test_a_migration_must_not_commit_by_itself(url: str, make: Make) -> None:
+    make(("CREATE TABLE one (); COMMIT;", ""))
+    assert "must not say BEGIN or COMMIT" in refusal(up, url)
+
+
+# ---- others on the same database ------------------------------------------------------------------------------------
+
+
+def test_of_two_that_migrate_at_once_the_second_finds_nothing_to_do(url: str, make: Make) -> None:
+    make(ONE, ("SELECT pg_sleep(0.1);", ""), ("CREATE TABLE three ();", ""))
+    with ThreadPoolExecutor() as pool:
+        reports = list(pool.map(up, [url] * 4))
+    applied = sorted(line for report in reports for line in report if line.endswith("applied"))
+    assert applied == ["0001 Step 1: applied", "0002 Step 2: applied", "0003 Step 3: applied"]
+    assert migrate.current(url) == "0003"
+
+
+def test_who_waits_too_long_for_another_that_migrates_says_so(url: str, make: Make) -> None:
+    make(("SELECT pg_advisory_xact_lock(1) FROM pg_sleep(0);", ""))
+
+    async def meanwhile() -> None:
+        gate = await asyncpg.connect(url)
+        await gate.execute("SELECT pg_advisory_lock(1)")
+        first = asyncio.create_task(asyncio.to_thread(up, url, "head", wait=30))
+        await asyncio.to_thread(eventually, url, "SELECT true FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        message = await asyncio.to_thread(refusal, up, url, wait=0.05)
+        assert message == "another process is migrating this database, and has been for over 0.05 s"
+        await gate.close()
+        assert await first == ["0001 Step 1: applied"]
+
+    asyncio.run(meanwhile())
+
+
+def test_a_migration_does_not_wait_for_ever_for_a_table_in_use(url: str, make: Make) -> None:
+    make(ONE, ("ALTER TABLE one ADD COLUMN name text;", ""))
+    up(url, "0001")
+
+    async def meanwhile() -> None:
+        user = await asyncpg.connect(url)
+        async with user.transaction():
+            await user.execute("LOCK TABLE one IN ACCESS SHARE MODE")
+            message = await asyncio.to_thread(refusal, up, url, wait=0.05)
+        await user.close()
+        assert message == "migration 0002 Step 2 failed and was rolled back: canceling statement due to lock timeout"
+
+    asyncio.run(meanwhile())
+    assert migrate.current(url) == "0001"
+
+
+# ---- no database ----------------------------------------------------------------------------------------------------
+
+
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("work", [up, down, migrate.current, migrate.status, migrate.pending])
+def test_a_database_that_does_not_answer_is_told_with_its_address_and_without_the_password(work: Callable[..., object]) -> None:
+    address = f"127.0.0.1:{closed_port()}/cqar"
+    message = refusal(work, f"postgresql://cqar:secret@{address}")
+    assert message.startswith(f"cannot reach PostgreSQL at postgresql://cqar:***@{address}: ")
+    assert "Connect call failed" in message
+
+
+def test_a_database_that_accepts_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cqar.migrate._CONNECT_TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"postgresql://cqar@127.0.0.1:{mute.getsockname()[1]}/cqar"
+        assert refusal(up, url) == f"cannot reach PostgreSQL at {url}: no answer within 0.1 s"
+
+
+def test_a_database_that_does_not_exist_is_told(server: Postgres) -> None:
+    message = refusal(up, server.url.replace("/cqar?", "/none?"))
+    assert message.endswith(': database "none" does not exist')
+
+
+def test_an_address_that_is_none_is_refused_without_its_password() -> None:
+    message = refusal(up, "postgresql://cqar:sec/ret@127.0.0.1/cqar")
+    assert message == "cannot reach PostgreSQL at postgresql://cqar:***@127.0.0.1/cqar: this is not a valid address"

@@ -264,19 +264,24 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     assert refusal({"CQAR_CONFIG": str(tmp_path)}).endswith(": Is a directory")
 
 
-@given(
-    st.one_of(st.text(), st.recursive(st.text() | st.integers(), lambda leaf: st.dictionaries(st.text(), leaf)).map(yaml.dump))
+WORDS = (
+    st.sampled_from(["hotpath", "port", "host", "home", "auth", "keys", "log", "redis", "url", "1", "true", "~"]) | st.text()
 )
+TREES = st.recursive(WORDS, lambda leaf: st.lists(leaf, max_size=3) | st.dictionaries(WORDS, leaf, max_size=4))
+
+
+@given(st.text() | TREES.map(yaml.dump))
 @example("a: &a\n  *a : *a\n")
-@example("hotpath: &x\n  <<: *x\n")
-def test_whatever_stands_in_the_file_there_are_settings_or_one_clear_line(
+@example("hotpath: &x\n  port: *x\n")
+def test_whatever_stands_in_a_file_gives_settings_or_one_clear_line(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:
     path = written(tmp_path_factory.getbasetemp(), text.encode("utf-8", "surrogatepass"))
     try:
-        assert load(path, {}) == Settings()
+        lines = repr(load(path, {})).splitlines()
     except ConfigError as error:
-        assert len(str(error).splitlines()) == 1  # noqa: PT017 - nearly every text is an error, but not every one
+        lines = str(error).splitlines()
+    assert len(lines) == 1
 
 
 # ---- what is generated ----------------------------------------------------------------------------------------------

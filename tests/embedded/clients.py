@@ -10,23 +10,23 @@ import redis
 from cqar.embedded import Server
 
 
-def write(server: Server) -> None:
-    """Keep the word in the server."""
+def write(server: Server, word: str) -> None:
+    """Keep a word in the server."""
     match server.name:
         case "postgres":
-            query(server.url, "CREATE TABLE word AS SELECT 'kept' AS word")
+            query(server.url, f"CREATE TABLE IF NOT EXISTS words (word text); INSERT INTO words VALUES ('{word}')")
         case "valkey":
             with redis.Redis.from_url(server.url) as client:
-                client.set("word", "kept")
-        case "nats":
-            asyncio.run(_publish(server.url))
+                client.set("word", word)
+        case _:
+            asyncio.run(_publish(server.url, word))
 
 
 def read(server: Server) -> object:
-    """The word that the server kept; None if it did not."""
+    """The word that was written last."""
     match server.name:
         case "postgres":
-            return query(server.url, "SELECT word FROM word")
+            return query(server.url, "SELECT word FROM words ORDER BY ctid DESC LIMIT 1")
         case "valkey":
             with redis.Redis.from_url(server.url, decode_responses=True) as client:
                 return client.get("word")
@@ -34,22 +34,22 @@ def read(server: Server) -> object:
 
 
 def query(url: str, sql: str) -> object:
-    """Run a statement; the first column of its first row."""
+    """Run SQL; the first column of the first row of a query, None after statements that return nothing."""
 
-    async def fetch() -> object:
+    async def run() -> object:
         connection = await asyncpg.connect(url)
         try:
-            return await connection.fetchval(sql)
+            return await connection.fetchval(sql) if sql.startswith(("SELECT", "SHOW")) else await connection.execute(sql)
         finally:
             await connection.close()
 
-    return asyncio.run(fetch())
+    return asyncio.run(run())
 
 
-async def _publish(url: str) -> None:
+async def _publish(url: str, word: str) -> None:
     client = await nats.connect(url)
     await client.jetstream().add_stream(name="words", subjects=["word"])
-    await client.jetstream().publish("word", b"kept")
+    await client.jetstream().publish("word", word.encode())
     await client.close()
 
 
@@ -57,8 +57,6 @@ async def _last(url: str) -> str | None:
     client = await nats.connect(url)
     try:
         found = await client.jetstream().get_last_msg("words", "word")
-    except nats.js.errors.NotFoundError:
-        return None
     finally:
         await client.close()
     return None if found.data is None else found.data.decode()

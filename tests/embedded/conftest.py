@@ -1,4 +1,4 @@
-"""A folder for servers: short, for the paths of sockets, and not pytest's."""
+"""Folders and servers for the tests."""
 
 import shutil
 import tempfile
@@ -7,10 +7,43 @@ from pathlib import Path
 
 import pytest
 
+from cqar.embedded import Nats, Postgres, Server, Valkey
+
+#: A name as people give it, which has to be quoted for programs and in URLs.
+ODD = """it's 100% "odd" ö"""
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of mode 0700 that is removed at the end."""
+    """A folder of mode 0700 that is removed at the end, short for the paths of sockets."""
     made = Path(tempfile.mkdtemp(prefix="cqar-"))
     yield made
     shutil.rmtree(made)
+
+
+@pytest.fixture(scope="package")
+def shared_postgres() -> Iterator[Postgres]:
+    """A throwaway PostgreSQL for all tests: what costs is its first start."""
+    made = Path(tempfile.mkdtemp(prefix="cqar-"))
+    with Postgres(made / ODD, throwaway=True) as server:
+        yield server
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def postgres(shared_postgres: Postgres) -> Postgres:
+    """A throwaway PostgreSQL, running, whatever the test before did to it."""
+    if shared_postgres.poll() is not None:
+        shared_postgres.start()
+    return shared_postgres
+
+
+@pytest.fixture(params=[Postgres, Valkey, Nats], ids=lambda kind: kind.title)
+def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[Server]:
+    """Each of the servers in turn, throwaway and running."""
+    if request.param is Postgres:
+        yield request.getfixturevalue("postgres")
+    else:
+        made: Server = request.param(folder / ODD, throwaway=True)
+        with made:
+            yield made

@@ -1,26 +1,73 @@
-"""A process that holds the three servers in a folder, as `cqar up` does, until its input ends.
-
-Run as a script: `holder.py FOLDER`. It writes one line of JSON: by server the URL and the ids of all processes.
-"""
+"""A process that holds the three servers in a folder, as `cqar up` does, until its input ends."""
 
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from cqar.embedded import Nats, Postgres, Valkey, lock, processes
+
+ROOT = Path(__file__).parents[2]
+
+
+class Told(NamedTuple):
+    """What the process says of a server: the URL and the ids of all its processes."""
+
+    url: str
+    pids: Sequence[int]
+
+
+@contextmanager
+def held(
+    folder: Path, *, python: str = sys.executable, root: Path = ROOT, uid: int | None = None, gid: int | None = None,
+    throwaway: bool = False,    env: Mapping[str, str] | None = None,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the process; at the end of the block its input ends, and it.
+
+    root: the folder with the package cqar
+    """
+    process = subprocess.Popen(
+        [python, __file__ if root is ROOT else str(root / "holder.py"), str(folder), *(("throwaway",) if throwaway else ())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd="/",
+        user=uid,
+        group=gid,
+        extra_groups=None if uid is None else [],
+        env={**os.environ, **(env or {}), "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    with process:
+        try:
+            yield process
+            assert process.stdin is not None
+            process.stdin.close()
+        except BaseException:
+            process.kill()
+            raise
+
+
+def told(process: "subprocess.Popen[bytes]") -> dict[str, Told]:
+    """By the name of the server what the process says once all run."""
+    assert process.stdout is not None
+    return {name: Told(*each) for name, each in json.loads(process.stdout.readline()).items()}
 
 
 def main() -> None:
     """Start, tell, wait, stop."""
     folder = Path(sys.argv[1])
+    throwaway = sys.argv[2:] == ["throwaway"]
     with (
         lock(folder),
-        Postgres(folder / "postgres") as postgres,
-        Valkey(folder / "valkey") as valkey,
-        Nats(folder / "nats") as nats,
+        Postgres(folder / "postgres", throwaway=throwaway) as postgres,
+        Valkey(folder / "valkey", throwaway=throwaway) as valkey,
+        Nats(folder / "nats", throwaway=throwaway) as nats,
     ):
-        told = {each.name: {"url": each.url, "pids": processes.tree(each.pid)} for each in (postgres, valkey, nats)}
-        sys.stdout.write(json.dumps(told) + "\n")
+        every = {each.name: Told(each.url, processes.tree(each.pid)) for each in (postgres, valkey, nats)}
+        sys.stdout.write(json.dumps(every) + "\n")
         sys.stdout.flush()
         sys.stdin.read()
 

@@ -7,14 +7,14 @@ import pytest
 from cqar.errors import Invalid
 
 #: Runs a call that must be refused; gives field and rule of each violation.
-Broken = Callable[[Callable[[], object]], list[tuple[str, str]]]
+Broken = Callable[..., list[tuple[str, str]]]
 
 
 @pytest.fixture(scope="session")
 def broken() -> Broken:
     """Each refusal is also a short sentence in printable ASCII, whatever the client sent."""
 
-    def run(call: Callable[[], object]) -> list[tuple[str, str]]:
+    def run(call: Callable[..., object]) -> list[tuple[str, str]]:
         with pytest.raises(Invalid) as caught:
             call()
         for violation in caught.value.violations:

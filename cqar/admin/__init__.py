@@ -1,0 +1,1 @@
+"""The admin process: every write, every rule, the outbox and its relay."""

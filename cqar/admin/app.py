@@ -1,0 +1,115 @@
+"""The wiring of the admin process."""
+
+import asyncio
+import functools
+
+from aiohttp import web
+from google.protobuf.message import DecodeError, Message
+
+from cqar import config, errors, events, methods, parts, serve, telemetry
+from cqar.bus import Bus
+from cqar.call import Call
+from cqar.methods import Method
+from cqar.outbox import Write
+from cqar.relay import Relay
+from cqar.serve import Reply
+from cqar.store import Store
+from cqar.tier import Tier
+
+_log = telemetry.logger("admin")
+
+#: Seconds that calls under way may take once the process stops.
+GRACE = 30.0
+
+
+def parse(method: Method, data: bytes) -> Message:
+    """The request of an RPC. Raises Invalid for bytes that are none."""
+    try:
+        return method.request.FromString(data)
+    except DecodeError:
+        raise errors.Invalid("request", "MALFORMED", f"is not a {method.request.DESCRIPTOR.name}") from None
+
+
+async def run(store: Store, method: Method, data: bytes, call: Call) -> Reply:
+    """Serve one RPC: a read on a session, a write in a transaction that ends with its revision."""
+    request = parse(method, data)
+    if method.kind == "read":
+        async with store.session() as session:
+            return Reply((await method.serve(session, request)).SerializeToString())
+    async with store.transaction() as session:
+        write = Write(session, call)
+        body = await write.repeated(data)
+        if body is None:
+            response = await method.serve(write, request)
+            await write.finish()
+            response.revision = write.revision  # type: ignore[attr-defined]  # every response of a write has it
+            body = response.SerializeToString()
+            await write.remember(body)
+    return Reply(body, serve.revision_metadata(write.revision))
+
+
+class Admin:
+    """The admin process, from settings to a running server."""
+
+    def __init__(self, settings: config.Settings) -> None:
+        self._settings = settings
+        database = settings.database
+        self._store = Store(database, statement_timeout=database.statement_timeout, name="cqar-admin")
+        self._bus = Bus(settings.nats, name="cqar-admin")
+        self._tier = Tier(settings.redis)
+        self._relay = Relay(self._store, self._bus, self._tier, poll_interval=settings.coherence.poll_interval)
+        handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each)) for each in methods.METHODS}
+        services = [methods.REGISTRY.full_name]
+        self._server = serve.Server(serve.Handlers(handlers), services, reflect=settings.reflection)
+        self.port = 0
+        self.http_port = 0
+
+    async def _serve(self, method: Method, data: bytes, call: Call) -> Reply:
+        reply = await run(self._store, method, data, call)
+        if method.kind == "write":
+            self._relay.nudge()
+            await self._bus.nudge(events.NUDGE)
+        return reply
+
+    async def start(self) -> None:
+        """Listen and relay. Raises serve.PortError."""
+        settings = self._settings.admin
+        await self._store.open()
+        self._bus.listen(events.NUDGE, lambda _data: self._relay.nudge())
+        await self._bus.open()
+        self._relay.start()
+        self.port = await self._server.start(settings.host, settings.port)
+        self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
+        await self._server.ready(serving=True)
+        _log.info("admin_ready", grpc=f"{settings.host}:{self.port}", http=f"{settings.host}:{self.http_port}")
+
+    def _application(self) -> web.Application:
+        application = web.Application()
+        components = {"database": self._database_well, "cache": self._tier.ping, "event_bus": self._bus_well}
+        serve.health_routes(application, lambda: True, components)
+        return application
+
+    async def _database_well(self) -> bool:
+        async with self._store.session() as session:
+            return await session.row(parts.HEAD) is not None
+
+    async def _bus_well(self) -> bool:
+        return self._bus.up
+
+    async def stop(self) -> None:
+        """Drain, stop relaying, close everything."""
+        await self._server.stop(GRACE)
+        await self._relay.stop()
+        await self._bus.close()
+        await self._tier.close()
+        await self._store.close()
+
+
+async def main(settings: config.Settings) -> None:
+    """Run admin until SIGTERM or SIGINT."""
+    admin = Admin(settings)
+    try:
+        await admin.start()
+        await serve.until_stopped()
+    finally:
+        await asyncio.shield(admin.stop())

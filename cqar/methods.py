@@ -1,0 +1,293 @@
+"""Every RPC of `cqc.services.v1.AssetRegistry`, a row each: its name and the operation that serves it.
+
+Writes are called with the `Write` under way, reads with a `Session`; the request and response messages come from the
+contract by the RPC's name.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from google.protobuf import message_factory
+from google.protobuf.message import Message
+
+from cqar import answers, parts, prepare, procedures, search
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.entities import (
+    ASSET,
+    ASSET_IDENTIFIER,
+    CHAIN,
+    DEPLOYMENT,
+    QUALITY_FLAG,
+    RELATIONSHIP,
+    SYMBOL,
+    SYMBOL_IDENTIFIER,
+    VENUE,
+    VENUE_ASSET,
+    VENUE_SYMBOL,
+)
+from cqar.operations import Create, Delete, Get, List, Update
+from cqar.paging import Filter
+from cqar.store import Session, Sql
+
+REGISTRY = pb.DESCRIPTOR.services_by_name["AssetRegistry"]
+
+
+class Method(NamedTuple):
+    """An RPC: what it is called, what it takes and gives, and what serves it."""
+
+    name: str
+    #: a write runs in a transaction; a read does not
+    kind: Literal["write", "read"]
+    request: type[Message]
+    response: type[Message]
+    serve: Callable[[Any, Any], Awaitable[Message]]
+
+    @property
+    def path(self) -> str:
+        """The RPC's path on the wire."""
+        return f"/{REGISTRY.full_name}/{self.name}"
+
+
+def _method(name: str, kind: Literal["write", "read"], serve: Callable[[Any, Any], Awaitable[Message]]) -> Method:
+    described = REGISTRY.methods_by_name[name]
+    request, response = map(message_factory.GetMessageClass, (described.input_type, described.output_type))
+    return Method(name, kind, request, response, serve)
+
+
+def write(name: str, serve: Callable[[Any, Any], Awaitable[Message]]) -> Method:
+    """A row of a write."""
+    return _method(name, "write", serve)
+
+
+def read(name: str, serve: Callable[[Any, Any], Awaitable[Message]]) -> Method:
+    """A row of a read."""
+    return _method(name, "read", serve)
+
+
+def lookup(name: str) -> Method:
+    """A row of a lookup, which the hot path answers from its cache and admin from PostgreSQL, by the same rule."""
+    derive = answers.LOOKUPS[name].derive
+
+    async def serve(session: Session, request: Any) -> Message:
+        held: dict[str, list[parts.Stored]] = {}
+        snap = 0
+        while True:
+            try:
+                response = derive(held.__getitem__, request, answers.now_us()).response
+            except KeyError as missing:
+                head, found = await parts.read(session, missing.args[0])
+                snap = max(snap, head.snap)
+                held.update(found)
+            else:
+                response.revision = snap
+                return response  # type: ignore[no-any-return]  # the lookup's response message
+
+    return read(name, serve)
+
+
+_DELETE_ASSET = Delete(
+    ASSET,
+    pb.DeleteAssetResponse,
+    used=Sql(
+        "uses_of_asset",
+        "(SELECT 'symbol' AS kind, symbol_id AS id FROM symbols WHERE deleted_at IS NULL"
+        " AND $1 IN (base_asset_id, quote_asset_id, settlement_asset_id) LIMIT 10)"
+        " UNION ALL (SELECT 'relationship', relationship_id FROM relationships WHERE $1 IN (from_asset_id, to_asset_id) LIMIT 10)"
+        " UNION ALL (SELECT 'asset_group', group_id FROM asset_group_members WHERE asset_id = $1 LIMIT 10)"
+        " UNION ALL (SELECT 'chain', chain_id FROM chains WHERE native_asset_id = $1 LIMIT 10)"
+        " UNION ALL (SELECT 'venue_asset', venue_id || '/' || asset_id FROM venue_assets"
+        " WHERE asset_id = $1 AND COALESCE(delisted_at > now(), true) LIMIT 10)",
+    ),
+    along=((DEPLOYMENT, "asset_id"), (ASSET_IDENTIFIER, "asset_id"), (QUALITY_FLAG, "asset_id")),
+)
+_DELETE_SYMBOL = Delete(
+    SYMBOL,
+    pb.DeleteSymbolResponse,
+    used=Sql(
+        "uses_of_symbol",
+        "SELECT 'venue_symbol' AS kind, listing_id AS id FROM venue_symbols"
+        " WHERE symbol_id = $1 AND COALESCE(delisted_at > now(), true) LIMIT 10",
+    ),
+    along=((SYMBOL_IDENTIFIER, "symbol_id"),),
+)
+_LIVING = "COALESCE(t.delisted_at > now(), true)"
+_CHAIN_TYPE = Filter("chain_type", "t.chain_type = {}", convert=str.upper)
+
+METHODS = (
+    write("CreateAsset", procedures.create_asset),
+    lookup("GetAsset"),
+    write("UpdateAsset", Update(ASSET, pb.UpdateAssetRequest, pb.UpdateAssetResponse)),
+    write("DeleteAsset", _DELETE_ASSET),
+    read(
+        "ListAssets",
+        List(
+            ASSET,
+            pb.ListAssetsResponse,
+            (Filter("asset_type", "t.asset_type = {}"), Filter("category", "t.category = {}")),
+        ),
+    ),
+    read("SearchAssets", search.assets),
+    write(
+        "CreateAssetDeployment",
+        Create(
+            DEPLOYMENT, pb.CreateAssetDeploymentRequest, pb.CreateAssetDeploymentResponse, prepare=prepare.deployment
+        ),
+    ),
+    read("GetAssetDeployment", Get(DEPLOYMENT, pb.GetAssetDeploymentResponse)),
+    read(
+        "ListAssetDeployments",
+        List(
+            DEPLOYMENT,
+            pb.ListAssetDeploymentsResponse,
+            (
+                Filter("asset_id", "t.asset_id = {}"),
+                Filter("chain_id", "t.chain_id = {}"),
+                Filter("address", "t.address = ANY({}::text[])"),
+            ),
+            prepare=procedures.addresses_of,
+        ),
+    ),
+    write(
+        "CreateAssetIdentifier",
+        Create(ASSET_IDENTIFIER, pb.CreateAssetIdentifierRequest, pb.CreateAssetIdentifierResponse),
+    ),
+    read(
+        "GetAssetIdentifier",
+        procedures.GetIdentifier(ASSET_IDENTIFIER, "asset_id", "source", pb.GetAssetIdentifierResponse),
+    ),
+    read(
+        "ListAssetIdentifiers",
+        List(
+            ASSET_IDENTIFIER,
+            pb.ListAssetIdentifiersResponse,
+            (Filter("asset_id", "t.asset_id = {}"), Filter("source", "t.source = {}")),
+            needs=("asset_id",),
+        ),
+    ),
+    write(
+        "CreateAssetRelationship",
+        Create(
+            RELATIONSHIP,
+            pb.CreateAssetRelationshipRequest,
+            pb.CreateAssetRelationshipResponse,
+            prepare=prepare.relationship,
+        ),
+    ),
+    read("ListAssetRelationships", procedures.list_relationships),
+    write("CreateAssetGroup", procedures.create_group),
+    read("GetAssetGroup", procedures.get_group),
+    write("AddAssetToGroup", procedures.add_member),
+    write("RemoveAssetFromGroup", procedures.remove_member),
+    write("RaiseQualityFlag", procedures.raise_flag),
+    write("ResolveQualityFlag", procedures.resolve_flag),
+    read(
+        "ListQualityFlags",
+        List(
+            QUALITY_FLAG,
+            pb.ListQualityFlagsResponse,
+            (
+                Filter("asset_id", "t.asset_id = {}"),
+                Filter("min_severity", "t.severity >= {}"),
+                Filter("flag_type", "t.flag_type = {}"),
+                Filter("include_resolved", "t.resolved_at IS NULL", unless=True),
+            ),
+        ),
+    ),
+    write("CreateChain", Create(CHAIN, pb.CreateChainRequest, pb.CreateChainResponse, prepare=prepare.chain)),
+    read("GetChain", Get(CHAIN, pb.GetChainResponse)),
+    read("ListChains", List(CHAIN, pb.ListChainsResponse, (_CHAIN_TYPE,))),
+    write("CreateSymbol", Create(SYMBOL, pb.CreateSymbolRequest, pb.CreateSymbolResponse, prepare=prepare.symbol)),
+    lookup("GetSymbol"),
+    write("UpdateSymbol", Update(SYMBOL, pb.UpdateSymbolRequest, pb.UpdateSymbolResponse, prepare=prepare.symbol)),
+    write("DeleteSymbol", _DELETE_SYMBOL),
+    read(
+        "ListSymbols",
+        List(
+            SYMBOL,
+            pb.ListSymbolsResponse,
+            (
+                Filter("symbol_type", "t.symbol_type = {}"),
+                Filter("base_asset_id", "t.base_asset_id = {}"),
+                Filter("quote_asset_id", "t.quote_asset_id = {}"),
+            ),
+        ),
+    ),
+    read("SearchSymbols", search.symbols),
+    write(
+        "CreateSymbolIdentifier",
+        Create(SYMBOL_IDENTIFIER, pb.CreateSymbolIdentifierRequest, pb.CreateSymbolIdentifierResponse),
+    ),
+    read(
+        "GetSymbolIdentifier",
+        procedures.GetIdentifier(SYMBOL_IDENTIFIER, "symbol_id", "data_source", pb.GetSymbolIdentifierResponse),
+    ),
+    read(
+        "ListSymbolIdentifiers",
+        List(
+            SYMBOL_IDENTIFIER,
+            pb.ListSymbolIdentifiersResponse,
+            (Filter("symbol_id", "t.symbol_id = {}"), Filter("source", "t.data_source = {}")),
+            needs=("symbol_id",),
+        ),
+    ),
+    write("CreateVenue", Create(VENUE, pb.CreateVenueRequest, pb.CreateVenueResponse, prepare=prepare.venue)),
+    lookup("GetVenue"),
+    read(
+        "ListVenues",
+        List(
+            VENUE,
+            pb.ListVenuesResponse,
+            (Filter("venue_type", "t.venue_type = {}"), Filter("chain_id", "t.chain_id = {}")),
+        ),
+    ),
+    write("CreateVenueAsset", procedures.list_asset),
+    lookup("GetVenueAsset"),
+    read(
+        "ListVenueAssets",
+        List(
+            VENUE_ASSET,
+            pb.ListVenueAssetsResponse,
+            (
+                Filter("venue_id", "t.venue_id = {}"),
+                Filter("asset_id", "t.asset_id = {}"),
+                Filter(
+                    "venue_asset_symbol",
+                    "(t.venue_asset_symbol = {} OR t.venue_asset_aliases @> ARRAY[{}])",
+                    convert=lambda code: (code, code),
+                ),
+            ),
+        ),
+    ),
+    write(
+        "CreateVenueSymbol",
+        Create(
+            VENUE_SYMBOL, pb.CreateVenueSymbolRequest, pb.CreateVenueSymbolResponse, prepare=prepare.venue_symbol
+        ),
+    ),
+    lookup("GetVenueSymbol"),
+    read(
+        "ListVenueSymbols",
+        List(
+            VENUE_SYMBOL,
+            pb.ListVenueSymbolsResponse,
+            (
+                Filter("venue_id", "t.venue_id = {}"),
+                Filter("symbol_id", "t.symbol_id = {}"),
+                Filter("venue_symbol", "t.venue_symbol = {}"),
+                Filter("include_delisted", _LIVING, unless=True),
+            ),
+        ),
+    ),
+)
+BY_NAME: Mapping[str, Method] = {each.name: each for each in METHODS}
+
+
+def _complete(rows: Sequence[Method]) -> None:
+    served = [each.name for each in rows]
+    missing = set(REGISTRY.methods_by_name) ^ set(served)
+    if missing or len(served) != len(set(served)):
+        msg = f"the method table and the contract disagree: {sorted(missing)}"
+        raise TypeError(msg)
+
+
+_complete(METHODS)

@@ -1,0 +1,304 @@
+"""The odd RPCs: what the generic operations do not fit, written out. Each is a row of `cqar.methods`."""
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from cqar import addresses, binding, errors, operations, paging, prepare, rules
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
+from cqar.entity import Entity, Row, new_id
+from cqar.operations import Create
+from cqar.outbox import Write
+from cqar.paging import Filter
+from cqar.store import Session, Sql
+
+#: Same ticker collisions that a response names at most.
+_MAX_SIMILAR = 100
+_SIMILAR = Sql(
+    "similar_assets",
+    "SELECT t.asset_id FROM assets t WHERE t.symbol = $1 AND t.asset_id <> $2 AND t.deleted_at IS NULL"
+    f" ORDER BY t.asset_id LIMIT {_MAX_SIMILAR}",
+)
+_MEMBER = Sql(
+    "lock_group_member",
+    f"SELECT {ASSET_GROUP_MEMBER.select} FROM asset_group_members t WHERE t.group_id = $1 AND t.asset_id = $2 FOR UPDATE OF t",
+)
+_MEMBERS = Sql(
+    "group_members",
+    f"SELECT {ASSET_GROUP_MEMBER.select} FROM asset_group_members t WHERE t.group_id = $1 ORDER BY t.added_at, t.member_id",
+)
+_GROUP_BY_NAME = Sql("group_by_name", f"SELECT {ASSET_GROUP.select} FROM asset_groups t WHERE t.name = $1")
+_TOUCH_GROUP = Sql(
+    "touch_group", f"UPDATE asset_groups t SET updated_at = now() WHERE t.group_id = $1 RETURNING {ASSET_GROUP.select}"
+)
+_RESOLVE = Sql(
+    "resolve_flag",
+    "UPDATE quality_flags t SET resolved_at = now(), resolved_by = $2, resolution_notes = $3 WHERE t.flag_id = $1"
+    f" RETURNING {QUALITY_FLAG.select}",
+)
+_CHAIN_TYPE = Sql("chain_type", "SELECT chain_type, caip2 FROM chains WHERE chain_id = $1")
+
+# ---- assets --------------------------------------------------------------------------------------------------------
+
+_CREATE_ASSET = Create(ASSET, pb.CreateAssetRequest, pb.CreateAssetResponse)
+
+
+async def create_asset(write: Write, request: Message) -> Message:
+    """CreateAsset: the same ticker is allowed; the response names the assets that have it already."""
+    response: Any = await _CREATE_ASSET(write, request)
+    similar = await write.session.rows(_SIMILAR, response.asset.symbol, response.asset.asset_id)
+    response.similar_asset_ids.extend(row["asset_id"] for row in similar)
+    return response  # type: ignore[no-any-return]  # a CreateAssetResponse
+
+
+# ---- groups --------------------------------------------------------------------------------------------------------
+
+_CREATE_GROUP = Create(ASSET_GROUP, pb.CreateAssetGroupRequest, pb.CreateAssetGroupResponse, known=("members",))
+_ADD_MEMBER = Create(ASSET_GROUP_MEMBER, pb.AddAssetToGroupRequest, pb.AddAssetToGroupResponse)
+_NEW_MEMBER = binding.Binding(ASSET_GROUP_MEMBER.message, ASSET_GROUP_MEMBER, ("member_id", "group_id", "added_at", "revision"))
+
+
+async def create_group(write: Write, request: Any) -> Message:
+    """CreateAssetGroup: with its members or not at all."""
+    response: Any = await _CREATE_GROUP(write, request)
+    group = response.group.group_id
+    for at, each in enumerate(request.members):
+        row = {**dict.fromkeys(ASSET_GROUP_MEMBER.columns), **_NEW_MEMBER.values(each)}
+        row.update(member_id=new_id(), group_id=group)
+        if row["asset_id"] is None:
+            raise errors.Invalid(f"members[{at}].asset_id", "REQUIRED", "is not given")
+        await operations.only_parents(write, ASSET_GROUP_MEMBER, row, None)
+        stored = await operations.insert(write, ASSET_GROUP_MEMBER, row)
+        write.show(ASSET_GROUP_MEMBER, stored, response.group.members.add())
+    return response  # type: ignore[no-any-return]  # a CreateAssetGroupResponse
+
+
+async def get_group(session: Session, request: Any) -> Message:
+    """GetAssetGroup: by id or by name, with its members in the order they were added."""
+    if request.group_id and request.name:
+        raise errors.Invalid("name", "ALSO_SET", "is given beside group_id; send one of them")
+    if request.name:
+        name = binding.TEXT["name"](request.name, "name")
+        row = await session.row(_GROUP_BY_NAME, name)
+    else:
+        [name] = operations.key_of(ASSET_GROUP, request)
+        row = await session.row(operations.get_sql(ASSET_GROUP), name)
+    if row is None:
+        raise errors.NotFound(ASSET_GROUP.name, name)
+    members = await session.rows(_MEMBERS, row["group_id"])
+    group: Any = ASSET_GROUP.answer(row)
+    group.members.extend(ASSET_GROUP_MEMBER.answer(each) for each in members)
+    return pb.GetAssetGroupResponse(group=group)
+
+
+async def _touch_group(write: Write, group_id: str) -> Row:
+    """A membership changes its group too: lock the group and tell of it."""
+    before = await write.session.row(operations.lock_sql(ASSET_GROUP), group_id)
+    if before is None:
+        raise errors.NotFound(ASSET_GROUP.name, group_id, "group_id")
+    after = await write.session.row(_TOUCH_GROUP, group_id)
+    write.changed(ASSET_GROUP, before, after)
+    return before
+
+
+async def add_member(write: Write, request: Message) -> Message:
+    """AddAssetToGroup: twice is ALREADY_EXISTS."""
+    row = _ADD_MEMBER.row(request)
+    await _touch_group(write, row["group_id"])
+    return await _ADD_MEMBER(write, request)
+
+
+async def remove_member(write: Write, request: Any) -> Message:
+    """RemoveAssetFromGroup: NOT_FOUND where the asset is no member."""
+    for name in ("group_id", "asset_id"):
+        if not getattr(request, name):
+            raise errors.Invalid(name, "REQUIRED", "is not given")
+    ids = [binding.TEXT[name](getattr(request, name), name) for name in ("group_id", "asset_id")]
+    await _touch_group(write, ids[0])
+    before = await write.session.row(_MEMBER, *ids)
+    if before is None:
+        raise errors.NotFound(ASSET_GROUP_MEMBER.name, "/".join(ids))
+    operations.expect(before, request, ASSET_GROUP_MEMBER)
+    await operations.remove(write, ASSET_GROUP_MEMBER, before)
+    return pb.RemoveAssetFromGroupResponse(success=True)
+
+
+# ---- quality flags -------------------------------------------------------------------------------------------------
+
+
+class _Raise(Create):
+    """RaiseQualityFlag: who raised it is the event's actor, and the source where none is given."""
+
+    async def __call__(self, write: Write, request: Any) -> Message:
+        row = self.row(request)
+        raised_by = binding.TEXT["resolved_by"](request.raised_by, "raised_by") if request.raised_by else None
+        row["source"] = row["source"] or raised_by
+        await prepare.quality_flag(write, row, None)
+        event = {} if raised_by is None else {"actor_id": raised_by}
+        stored = await operations.insert(write, QUALITY_FLAG, row, **event)
+        response = pb.RaiseQualityFlagResponse()
+        write.show(QUALITY_FLAG, stored, response.flag)
+        return response
+
+
+raise_flag = _Raise(QUALITY_FLAG, pb.RaiseQualityFlagRequest, pb.RaiseQualityFlagResponse, known=("raised_by",))
+
+
+async def resolve_flag(write: Write, request: Any) -> Message:
+    """ResolveQualityFlag: once; again is FAILED_PRECONDITION."""
+    [flag_id] = operations.key_of(QUALITY_FLAG, request)
+    before = await write.session.row(operations.lock_sql(QUALITY_FLAG), flag_id)
+    if before is None:
+        raise errors.NotFound(QUALITY_FLAG.name, flag_id)
+    operations.expect(before, request, QUALITY_FLAG)
+    if before["resolved_at"] is not None:
+        at = before["resolved_at"].isoformat()
+        raise errors.Precondition("RESOLVED", f"quality_flag:{flag_id}", f"flag {flag_id!r} was resolved at {at} already")
+    notes, by = (
+        binding.TEXT[name](getattr(request, name), name) if getattr(request, name) else None
+        for name in ("resolution_notes", "resolved_by")
+    )
+    after = await write.session.row(_RESOLVE, flag_id, by or write.call.principal.name, notes)
+    if after is None:
+        raise errors.NotFound(QUALITY_FLAG.name, flag_id)
+    write.changed(QUALITY_FLAG, before, after)
+    response = pb.ResolveQualityFlagResponse()
+    write.show(QUALITY_FLAG, after, response.flag)
+    return response
+
+
+# ---- venue assets --------------------------------------------------------------------------------------------------
+
+
+class _ListAsset(Create):
+    """CreateVenueAsset: a delisted one is opened again with what the request says."""
+
+    async def __call__(self, write: Write, request: Message) -> Message:
+        row = self.row(request)
+        before = await write.session.row(operations.lock_sql(VENUE_ASSET), row["venue_id"], row["asset_id"])
+        if before is None or before["delisted_at"] is None or before["delisted_at"] > write.now:
+            await prepare.venue_asset(write, row, None)
+            stored = await operations.insert(write, VENUE_ASSET, row)
+        else:
+            await prepare.venue_asset(write, row, None)
+            stored = await operations.replace(write, VENUE_ASSET, before, row)
+            if stored is not before and VENUE_ASSET.created is not None:
+                message = VENUE_ASSET.stored(stored)
+                write.announce(VENUE_ASSET, stored, VENUE_ASSET.created, venue_asset=message, is_new_listing=False)
+        response = pb.CreateVenueAssetResponse()
+        write.show(VENUE_ASSET, stored, response.venue_asset)
+        return response
+
+
+list_asset = _ListAsset(VENUE_ASSET, pb.CreateVenueAssetRequest, pb.CreateVenueAssetResponse)
+
+# ---- identifiers ---------------------------------------------------------------------------------------------------
+
+
+class GetIdentifier:
+    """GetAssetIdentifier, GetSymbolIdentifier: the primary one of an owner and a source, or in reverse by external id."""
+
+    def __init__(self, entity: Entity, owner: str, source: str, response: type[Message]) -> None:
+        self.entity, self.owner, self.source, self.response = entity, owner, source, response
+        start = f"SELECT {entity.select} FROM {entity.table} t WHERE t.deleted_at IS NULL AND t.{source} = $1"
+        end = f"ORDER BY t.is_primary DESC, t.{entity.key[0]} LIMIT 100"
+        self.forward = Sql(f"{entity.name}_of_owner", f"{start} AND t.{owner} = $2 {end}")
+        self.reverse = Sql(f"{entity.name}_by_external_id", f"{start} AND t.external_id = $2 {end}")
+
+    async def __call__(self, session: Session, request: Any) -> Message:
+        """The identifier. Raises Invalid, NotFound, Ambiguous where several fit and not exactly one is primary."""
+        source = Filter(self.source, "").value(request)
+        if source is None:
+            raise errors.Invalid(self.source, "REQUIRED", "is not given")
+        owner, external = (Filter(name, "").value(request) for name in (self.owner, "external_id"))
+        if owner is None and external is None:
+            raise errors.Invalid(self.owner, "REQUIRED", "is not given, and no external_id to look up in reverse either")
+        rows = await session.rows(self.reverse if owner is None else self.forward, source, owner or external)
+        if owner is not None and external is not None:
+            rows = [row for row in rows if row["external_id"] == external]
+        if not rows:
+            raise errors.NotFound(self.entity.name, f"{source}/{owner or external}")
+        primary = [row for row in rows if row["is_primary"]]
+        if len(rows) > 1 and len(primary) != 1:
+            candidates = [(row[self.owner if owner is None else "external_id"], "candidate") for row in rows]
+            msg = f"{len(rows)} identifiers fit and not exactly one of them is primary"
+            raise errors.Ambiguous(msg, candidates)
+        return self.response(identifier=self.entity.answer((primary or rows)[0]))
+
+
+# ---- lists ---------------------------------------------------------------------------------------------------------
+
+
+async def addresses_of(session: Session, request: Any) -> dict[str, Any]:
+    """ListAssetDeployments: the address in its chain's form; without a chain, in the forms of every chain type."""
+    if not request.address:
+        return {}
+    if not request.chain_id:
+        return {"address": sorted(_forms(request.address))}
+    on = await session.row(_CHAIN_TYPE, binding.TEXT["chain_id"](request.chain_id, "chain_id"))
+    if on is None:
+        raise errors.NotFound("chain", request.chain_id, "chain_id")
+    return {"address": [addresses.normalize(on["chain_type"], request.address, "address", caip2=on["caip2"]).text]}
+
+
+def _forms(address: str) -> set[str]:
+    forms, refusal = set(), None
+    for chain_type in addresses.CHAIN_TYPES:
+        try:
+            forms.add(addresses.normalize(chain_type, address, "address").text)
+        except errors.Invalid as error:
+            refusal = error
+    if not forms and refusal is not None:
+        raise refusal
+    return forms
+
+
+def _reached(name: str, start: str, end: str) -> Sql:
+    return Sql(
+        f"reached_{name}",
+        f"WITH RECURSIVE reached(id) AS (SELECT $1::text UNION SELECT r.{end} FROM relationships r"
+        f" JOIN reached ON r.{start} = reached.id WHERE r.relationship_type = ANY($2::int[])) SELECT id FROM reached",
+    )
+
+
+_MADE_OF = _reached("made_of", "from_asset_id", "to_asset_id")
+_VARIANTS = _reached("variants", "to_asset_id", "from_asset_id")
+_DIRECTIONS = {
+    "from": Filter("ends", "t.from_asset_id = ANY({}::text[])"),
+    "to": Filter("ends", "t.to_asset_id = ANY({}::text[])"),
+    "": Filter("ends", "(t.from_asset_id = ANY({}::text[]) OR t.to_asset_id = ANY({}::text[]))"),
+}
+_KIND = Filter("relationship_type", "t.relationship_type = {}")
+STATEMENTS = (
+    *(_SIMILAR, _MEMBER, _MEMBERS, _GROUP_BY_NAME, _TOUCH_GROUP, _RESOLVE, _CHAIN_TYPE),
+    *(_MADE_OF, _VARIANTS),
+    *(paging.list_sql(RELATIONSHIP, (each.condition, _KIND.condition), after=False) for each in _DIRECTIONS.values()),
+)
+
+
+async def list_relationships(session: Session, request: Any) -> Message:
+    """ListAssetRelationships: of one asset, or of all.
+
+    `transitive` follows what assets are made of: downwards (from), upwards (to), or each of both ways from the asset.
+    """
+    asset = Filter("asset_id", "").value(request)
+    kind = _KIND.value(request)
+    if request.direction not in _DIRECTIONS:
+        raise errors.Invalid("direction", "UNKNOWN_VALUE", "is neither from nor to; leave it unset for both")
+    if asset is None:
+        if request.transitive or request.direction:
+            raise errors.Invalid("asset_id", "REQUIRED", "is not given; transitive and direction start from an asset")
+        return await paging.page(session, RELATIONSHIP, (_KIND,), request, pb.ListAssetRelationshipsResponse)
+    ends: list[list[str]] = []
+    for direction, closure in (("from", _MADE_OF), ("to", _VARIANTS)):
+        if request.direction in ("", direction):
+            ids = [asset]
+            if request.transitive:
+                kinds = sorted(rules.ACYCLIC) if kind is None else [kind]
+                ids = [row["id"] for row in await session.rows(closure, asset, kinds)]
+            ends.append(sorted(ids))
+    filters = (_DIRECTIONS[request.direction], _KIND)
+    return await paging.page(
+        session, RELATIONSHIP, filters, request, pb.ListAssetRelationshipsResponse, {"ends": tuple(ends)}
+    )

@@ -1,0 +1,206 @@
+"""The gRPC side of a process: raw bytes in and out, one place where errors become statuses, health, reflection, drain."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import grpc
+import grpc.aio
+from aiohttp import web
+from grpc_health.v1 import _async as health
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from cqar import errors, telemetry
+from cqar.call import Call
+
+_log = telemetry.logger("serve")
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+#: Bytes of a request, at most.
+MAX_REQUEST = 16 * 1024 * 1024
+#: Seconds a call may take whose client sets no deadline.
+DEFAULT_DEADLINE = 30.0
+_REVISION = "cqar-revision"
+
+
+class Reply(NamedTuple):
+    """The bytes of a response, and what goes into the trailing metadata."""
+
+    body: bytes
+    trailing: Metadata = ()
+
+
+#: Serves one RPC: request bytes to response bytes.
+Serve = Callable[[bytes, Call], Awaitable[Reply]]
+
+
+def revision_metadata(revision: int) -> Metadata:
+    """Trailing metadata of a write's answer: the revision that a reader waits for to see it."""
+    return ((_REVISION, str(revision)),)
+
+
+def revision_in(metadata: Metadata) -> int | None:
+    """The revision in trailing metadata, if it is there."""
+    return next((int(value) for key, value in metadata if key == _REVISION), None)
+
+
+def unary(method: str, serve: Serve) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """The handler of one unary RPC. Its bytes are parsed by `serve`, so that bytes that are no message have a status."""
+
+    async def behave(data: bytes, context: Any) -> bytes:
+        try:
+            async with asyncio.timeout(context.time_remaining() or DEFAULT_DEADLINE):
+                reply = await serve(data, _call(method, context.invocation_metadata() or ()))
+        except Exception as error:  # noqa: BLE001 - the one place where errors become statuses
+            await refuse(context, method, error)
+            raise  # abort has raised already
+        if reply.trailing:
+            context.set_trailing_metadata(reply.trailing)
+        return reply.body
+
+    return grpc.unary_unary_rpc_method_handler(behave)
+
+
+async def refuse(context: Any, method: str, error: Exception) -> None:
+    """End a call with the status of the error."""
+    known = _known(error)
+    if known is None:
+        _log.error("internal_error", method=method, exc_info=error)
+        await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
+    else:
+        details = (("grpc-status-details-bin", known.status().SerializeToString()),)
+        await context.abort(STATUS[known.code], known.message, details)
+
+
+STATUS: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def _known(error: Exception) -> errors.CqarError | None:
+    if isinstance(error, errors.CqarError):
+        return error
+    if isinstance(error, TimeoutError):
+        return errors.DeadlineExceeded("the call's time is over")
+    return None
+
+
+def _call(method: str, metadata: Metadata) -> Call:
+    key = next((value for name, value in metadata if name == "idempotency-key"), None)
+    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= 128):  # noqa: PLR2004 - said in the message
+        raise errors.Invalid("idempotency-key", "BAD_KEY", "is not text of 1 to 128 characters")
+    return Call(method=method, idempotency_key=key)
+
+
+class Handlers(grpc.GenericRpcHandler):
+    """RPC paths and their handlers; `fallback` serves every other path."""
+
+    def __init__(
+        self,
+        handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]],
+        fallback: Callable[[str], grpc.RpcMethodHandler[Any, Any] | None] = lambda _path: None,
+    ) -> None:
+        self._handlers = handlers
+        self._fallback = fallback
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of the call."""
+        path = handler_call_details.method
+        return self._handlers.get(path) or self._fallback(path)
+
+
+class Server:
+    """A gRPC server and an HTTP server of one process."""
+
+    def __init__(self, handlers: Handlers, services: Sequence[str], *, reflect: bool) -> None:
+        options = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST))
+        self._grpc = grpc.aio.server(options=options)
+        self._services = services
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        if reflect:
+            names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._grpc)
+        self._grpc.add_generic_rpc_handlers((handlers,))
+        self._http: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen for gRPC; the port. Raises PortError where it is taken."""
+        try:
+            bound = self._grpc.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            raise PortError(host, port) from error
+        await self._grpc.start()
+        return bound
+
+    async def start_http(self, host: str, port: int, application: web.Application) -> int:
+        """Listen for HTTP; the port. Raises PortError where it is taken."""
+        self._http = web.AppRunner(application, access_log=None)
+        await self._http.setup()
+        site = web.TCPSite(self._http, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise PortError(host, port) from error
+        return int(self._http.addresses[0][1])
+
+    async def ready(self, *, serving: bool) -> None:
+        """Tell grpc.health.v1 whether calls are answered."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *self._services):
+            await self._health.set(name, status)
+
+    async def stop(self, grace: float) -> None:
+        """Not ready, no new calls, at most `grace` seconds for those under way."""
+        await self._health.enter_graceful_shutdown()
+        await self._grpc.stop(grace)
+        if self._http is not None:
+            await self._http.cleanup()
+
+
+class PortError(Exception):
+    """A port that the process is to listen on is taken."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop what listens there or set another port")
+
+
+Check = Callable[[], Awaitable[bool]]
+
+
+def health_routes(application: web.Application, ready: Callable[[], bool], components: Mapping[str, Check]) -> None:
+    """Add `/health/live` and `/health/ready`: 503 while the process cannot answer; a dependency down is degraded."""
+
+    async def live(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readiness(_request: web.Request) -> web.Response:
+        results = await asyncio.gather(*(_checked(check) for check in components.values()))
+        states = {name: "ok" if well else "down" for name, well in zip(components, results, strict=True)}
+        if not ready():
+            return web.json_response({"status": "unready", "components": states}, status=503)
+        status = "ready" if all(results) else "degraded"
+        return web.json_response({"status": status, "components": states})
+
+    application.router.add_get("/health/live", live)
+    application.router.add_get("/health/ready", readiness)
+
+
+async def _checked(check: Check) -> bool:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(1):
+            return await check()
+    return False
+
+
+async def until_stopped() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)

@@ -1,0 +1,126 @@
+"""Redis between workers and PostgreSQL: an accelerator that is never trusted. redis-py lives here.
+
+A value is a part at its snap. The higher snap wins, by compare-and-set in the server, so it does not matter who writes
+last. Readers verify the key in the value and admit it by the same rule as a read of PostgreSQL. A tombstone says: newer
+than this is not known here. When Redis fails, it is left alone for a while; nobody waits for it twice.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import redis.asyncio
+import redis.exceptions
+
+from cqar import config, telemetry
+from cqar.parts import Stored
+
+_log = telemetry.logger("tier")
+
+#: Seconds that parts are kept, by the kind of their key.
+TTL: Mapping[str, int] = {
+    **dict.fromkeys(("symbol", "venue", "chain"), 3600),
+    **dict.fromkeys(("venue_asset", "listings"), 900),
+    "asset": 300,  # it holds flags
+}
+#: Seconds that Redis is left alone after a failure.
+_REST = 1.0
+
+# The snap leads the value as 16 hexadecimal digits, so that text order is number order.
+_PUT = """
+for at = 1, #KEYS do
+  local old = redis.call('GETRANGE', KEYS[at], 0, 15)
+  local new = ARGV[2 * at - 1]
+  if old < string.sub(new, 1, 16) then redis.call('SET', KEYS[at], new, 'EX', ARGV[2 * at]) end
+end
+"""
+
+
+class _Value(msgspec.Struct, frozen=True, array_like=True):
+    key: str
+    rows: list[Stored] | None
+
+
+class Adopted(NamedTuple):
+    """A part as Redis has it; None for rows: a tombstone."""
+
+    snap: int
+    rows: list[Stored] | None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Value)
+
+
+class Tier:
+    """The parts in Redis of one epoch. Failures are counted and logged, never raised."""
+
+    def __init__(self, settings: config.Redis) -> None:
+        self._redis = redis.asyncio.Redis.from_url(
+            settings.url,
+            socket_timeout=settings.timeout,
+            socket_connect_timeout=settings.timeout,
+            retry=None,
+            retry_on_timeout=False,
+            max_connections=32,
+        )
+        self._put = self._redis.register_script(_PUT)
+        self._rests_until = 0.0
+        self.failures = 0
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    @property
+    def up(self) -> bool:
+        """Whether it is asked at present."""
+        return time.monotonic() >= self._rests_until
+
+    async def ping(self) -> bool:
+        """Whether Redis answers now."""
+        try:
+            return bool(await self._redis.ping())
+        except (redis.exceptions.RedisError, OSError, TimeoutError):
+            return False
+
+    async def get(self, epoch: str, key: str) -> Adopted | None:
+        """The part under the key, or None: not there, not whole, or Redis is not well."""
+        if not self.up:
+            return None
+        try:
+            data: bytes | None = await self._redis.get(_named(epoch, key))
+        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return None
+        if data is None:
+            return None
+        try:
+            snap, value = int(data[:16], 16), _decoder.decode(data[16:])
+        except (ValueError, msgspec.DecodeError):
+            return None
+        return Adopted(snap, value.rows) if value.key == key else None
+
+    async def put(self, epoch: str, snap: int, parts: Mapping[str, Sequence[Stored] | None]) -> None:
+        """Offer parts read at the snap; None is a tombstone. Older values give way, newer ones stay."""
+        if not parts or not self.up:
+            return
+        values: list[bytes | int] = []
+        for key, rows in parts.items():
+            body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
+            values += [b"%016x" % snap + body, TTL.get(key.partition(":")[0], 300)]
+        try:
+            await self._put(keys=[_named(epoch, key) for key in parts], args=values)
+        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self.failures += 1
+        self._rests_until = time.monotonic() + _REST
+        _log.warning("redis_failed", error=repr(error))
+
+
+def _named(epoch: str, key: str) -> str:
+    kind, _, rest = key.partition(":")
+    return f"{kind}:{epoch}:{rest}"

