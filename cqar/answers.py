@@ -15,7 +15,8 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.parts import Stored
+from cqar.parts import Missing, Stored, read
+from cqar.store import Session
 
 Get = Callable[[str], Sequence[Stored]]
 
@@ -240,11 +241,17 @@ LOOKUPS = {
 
 
 def parse(lookup: Lookup, data: bytes) -> Any:
-    """The checked request. Raises Invalid for bytes that are none, missing keys, and text that could not be stored."""
+    """The checked request. Raises Invalid for bytes that are none, or as `check`."""
     try:
         request: Any = lookup.request.FromString(data)
     except DecodeError:
         raise errors.Invalid("request", "MALFORMED", f"is not a {lookup.request.DESCRIPTOR.name}") from None
+    check(lookup, request)
+    return request
+
+
+def check(lookup: Lookup, request: Any) -> None:
+    """Raise Invalid for missing keys, text that could not be stored, and a time that is none."""
     broken = [errors.Violation(name, "REQUIRED", "is not given") for name in lookup.needs if not getattr(request, name)]
     if broken:
         raise errors.Invalid(*broken[0], *broken[1:])
@@ -252,4 +259,22 @@ def parse(lookup: Lookup, data: bytes) -> Any:
         binding.TEXT[name](getattr(request, name), name)
     if "as_of" in request.DESCRIPTOR.fields_by_name and request.HasField("as_of"):
         binding.instant(request.as_of, "as_of")
-    return request
+
+
+async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple[Derived, int]:
+    """The answer by PostgreSQL alone, and the snap of its newest part. Raises NotFound and Ambiguous by its word."""
+    held: dict[str, list[Stored]] = {}
+    snap = 0
+
+    def get(key: str) -> list[Stored]:
+        if key not in held:
+            raise Missing(key)
+        return held[key]
+
+    while True:
+        try:
+            return lookup.derive(get, request, now_us()), snap
+        except Missing as missing:
+            head, found = await read(session, missing.key)
+            snap = max(snap, head.snap)
+            held.update(found)

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from cqar import answers, parts, prepare, procedures, search
+from cqar import answers, prepare, procedures, search
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.entities import (
     ASSET,
@@ -66,21 +66,13 @@ def read(name: str, serve: Callable[[Any, Any], Awaitable[Message]]) -> Method:
 
 def lookup(name: str) -> Method:
     """A row of a lookup, which the hot path answers from its cache and admin from PostgreSQL, by the same rule."""
-    derive = answers.LOOKUPS[name].derive
+    asked = answers.LOOKUPS[name]
 
     async def serve(session: Session, request: Any) -> Message:
-        held: dict[str, list[parts.Stored]] = {}
-        snap = 0
-        while True:
-            try:
-                response = derive(held.__getitem__, request, answers.now_us()).response
-            except KeyError as missing:
-                head, found = await parts.read(session, missing.args[0])
-                snap = max(snap, head.snap)
-                held.update(found)
-            else:
-                response.revision = snap
-                return response  # type: ignore[no-any-return]  # the lookup's response message
+        answers.check(asked, request)
+        derived, snap = await answers.from_database(session, asked, request)
+        derived.response.revision = snap
+        return derived.response  # type: ignore[no-any-return]  # the lookup's response message
 
     return read(name, serve)
 

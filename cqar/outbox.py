@@ -154,7 +154,6 @@ _REMEMBER = Sql(
     "UPDATE idempotency_keys SET response = $4, revision = $5"
     " WHERE principal = $1 AND method = $2 AND idempotency_key = $3",
 )
-STATEMENTS = (_CLAIM, _RECALL, _REMEMBER)
 
 _FIELDS: Mapping[str, str] = {
     "entity": "text",
@@ -228,3 +227,32 @@ def _stamp(entity: Entity) -> str:
         f", u_{entity.table} AS (UPDATE {entity.table} t SET revision = h.base + c.ord FROM c, h"
         f" WHERE c.entity = '{entity.name}' AND {matched})"
     )
+
+
+_CHANGE_COLUMNS = "o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.op, o.keys, o.left_keys, o.value, o.deleted"
+#: The head, and with it the changes after revision $1, at most $2; one row without a change where there are none.
+CHANGES = Sql(
+    "head_and_changes_after",
+    "SELECT h.epoch::text AS epoch, h.seq AS head, c.* FROM head h LEFT JOIN LATERAL"
+    f" (SELECT {_CHANGE_COLUMNS} FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
+)
+
+
+def change_of(row: Row) -> events.Change:
+    """A row of `CHANGES` as the change that travels."""
+    value = None if row["value"] is None else events.with_revision(row["value"], row["revision"])
+    return events.Change(
+        revision=row["revision"],
+        epoch=row["epoch"],
+        event_id=row["event_id"],
+        entity=row["entity"],
+        row_id=row["row_id"],
+        op=row["op"],
+        keys=row["keys"],
+        left_keys=row["left_keys"],
+        value=value,
+        deleted=row["deleted"],
+    )
+
+
+STATEMENTS = (_CLAIM, _RECALL, _REMEMBER, CHANGES)

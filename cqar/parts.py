@@ -157,4 +157,25 @@ async def read(session: Session, key: str) -> tuple[Head, dict[str, list[Stored]
     return Head(rows[0]["epoch"], rows[0]["snap"]), found
 
 
+async def read_all(session: Session, limit: int) -> tuple[Head, dict[str, list[Stored]]]:
+    """All parts that lookups are made of, up to about `limit` of them, in a session that sees one snapshot."""
+    head = await session.row(HEAD)
+    if head is None:
+        raise errors.Unavailable(NO_HEAD)
+    found: dict[str, list[Stored]] = {}
+    for sql, entity in ALL_ROWS.items():
+        for row in await session.rows(sql, max(0, limit - len(found))):
+            found.setdefault(_KEYS[entity.name](row), []).append(stored(entity, row))
+    return Head(head["epoch"], head["snap"]), found
+
+
+#: Shared parts first: what is cut off by the limit is then at the leaves.
+ALL_ROWS: Mapping[Sql, Entity] = {
+    Sql(
+        f"all_{entity.plural}",
+        f"SELECT {entity.select} FROM {entity.table} t{' WHERE ' + _ACTIVE if entity is QUALITY_FLAG else ''} LIMIT $1",
+    ): entity
+    for entity in (CHAIN, VENUE, ASSET, QUALITY_FLAG, SYMBOL, VENUE_SYMBOL, VENUE_ASSET)
+}
+
 NO_HEAD = "the row of `head` is missing: restore it from a backup or run the migrations anew"

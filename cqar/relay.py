@@ -7,7 +7,7 @@ process relays at a time, by an advisory lock held on the loop's own session. A 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from cqar import errors, events, telemetry
+from cqar import errors, events, outbox, telemetry
 from cqar.bus import Bus, Publication
 from cqar.entity import Row
 from cqar.parts import Stored
@@ -30,39 +30,15 @@ _CURSOR = Sql(
     " ON CONFLICT (relay) DO UPDATE SET relay = r.relay RETURNING r.revision",
 )
 _ADVANCE = Sql("relay_advance", "UPDATE relay_cursors SET revision = $2 WHERE relay = $1")
-_CHANGE_COLUMNS = "o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.op, o.keys, o.left_keys, o.value, o.deleted"
-#: Changes after a revision with the epoch, for relays and workers.
-CHANGES = Sql(
-    "changes_after",
-    f"SELECT h.epoch::text AS epoch, {_CHANGE_COLUMNS} FROM head h, outbox o WHERE o.revision > $1"
-    " ORDER BY o.revision LIMIT $2",
-)
 _EVENTS = Sql(
     "events_after",
     "SELECT o.revision, o.event_id::text AS event_id, o.event_type, o.event FROM outbox o"
     " WHERE o.revision > $1 AND o.event_type IS NOT NULL ORDER BY o.revision LIMIT $2",
 )
-STATEMENTS = (_TRY_LOCK, _UNLOCK, _CURSOR, _ADVANCE, CHANGES, _EVENTS)
+STATEMENTS = (_TRY_LOCK, _UNLOCK, _CURSOR, _ADVANCE, _EVENTS)
 
 #: Kinds of parts that hold one row, which a change carries whole.
 _SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain"})
-
-
-def change_of(row: Row) -> events.Change:
-    """A row of `CHANGES` as the change that travels."""
-    value = None if row["value"] is None else events.with_revision(row["value"], row["revision"])
-    return events.Change(
-        revision=row["revision"],
-        epoch=row["epoch"],
-        event_id=row["event_id"],
-        entity=row["entity"],
-        row_id=row["row_id"],
-        op=row["op"],
-        keys=row["keys"],
-        left_keys=row["left_keys"],
-        value=value,
-        deleted=row["deleted"],
-    )
 
 
 class Relay:
@@ -78,7 +54,7 @@ class Relay:
 
     def start(self) -> None:
         """Begin to relay, in the background."""
-        loops = (("changes", 1, CHANGES, self._send_changes), ("events", 2, _EVENTS, self._send_events))
+        loops = (("changes", 1, outbox.CHANGES, self._send_changes), ("events", 2, _EVENTS, self._send_events))
         for name, number, sql, send in loops:
             self._tasks.append(asyncio.create_task(self._keep(name, number, sql, send), name=f"relay-{name}"))
 
@@ -122,7 +98,7 @@ class Relay:
         _log.info("relaying", relay=name, after=revision)
         while True:
             nudge.clear()
-            rows = await session.rows(sql, revision, _BATCH)
+            rows = [row for row in await session.rows(sql, revision, _BATCH) if row["revision"] is not None]
             if rows:
                 await send(rows)
                 revision = rows[-1]["revision"]
@@ -131,7 +107,7 @@ class Relay:
                 await _either(nudge, self._poll)
 
     async def _send_changes(self, rows: Sequence[Row]) -> None:
-        changes = [change_of(row) for row in rows]
+        changes = [outbox.change_of(row) for row in rows]
         for change in changes:
             await self._tier.put(change.epoch, change.revision, _tier_parts(change))
         await self._bus.publish(

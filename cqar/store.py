@@ -92,6 +92,13 @@ class Store:
                 yield Session(connection)
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """A session whose reads all see the same committed state."""
+        with translated():
+            async with self._acquired() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+                yield Session(connection)
+
+    @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Any]:
         if self._pool is None:
             raise errors.Unavailable(_DOWN)

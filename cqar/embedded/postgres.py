@@ -51,7 +51,8 @@ class Postgres(Server):
         """Name the server that keeps its data in `folder`.
 
         throwaway: do not sync what initdb writes
-        durable: whether a commit is on the disk when it returns; without a word, all but throwaway servers are durable
+        durable: whether a commit is on the disk when it returns; without a word, all but throwaway servers are durable.
+            Of one that is not, kill() loses the commits of the latest moments: tests of crashes ask for it.
         """
         super().__init__(folder, throwaway=throwaway)
         self.durable = not throwaway if durable is None else durable
@@ -124,6 +125,9 @@ class Postgres(Server):
         able = dataclasses.replace(user, capability=account.capability())
         if able.capability and _version(folder, able).returncode == 0:
             return able
+        if sys.platform == "linux" and not able.capability:
+            message = "PostgreSQL refuses root, and this root cannot enter other users' folders: start cqar as another user"
+            raise EmbeddedError(message)
         if self.data.exists():
             message = f"PostgreSQL refuses root, and the user it runs as cannot enter {self._place}: open the folder to it"
             raise EmbeddedError(message)

