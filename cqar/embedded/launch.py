@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
         _prctl(_PR_SET_PDEATHSIG, death)
     if os.getppid() != parent:
         sys.exit("the parent is gone")
-    os.execv(program[0], list(program))
+    os.execv(program[0], list(program))  # noqa: S606 - it is what a launcher is for
 
 
 def _become(uid: int, gid: int, capability: int) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from cqar.embedded import account, binaries, launch, programs
+from cqar.embedded import account, binaries, home, launch, programs
 from cqar.embedded.account import Account
-from cqar.embedded.home import EmbeddedError, Lock, private, sockets
+from cqar.embedded.home import EmbeddedError, Lock
 from cqar.embedded.server import Server
 
 _SOCKET = ".s.PGSQL.5432"
@@ -59,7 +59,7 @@ class Postgres(Server):
         self._user = Account()
         self._before = b""
         self._place = self.folder
-        self._sockets = sockets(self.folder, _SOCKET)
+        self._sockets = home.sockets(self.folder, _SOCKET)
         self._find()
 
     @property
@@ -76,10 +76,8 @@ class Postgres(Server):
         return self._user
 
     def _prepare(self, held: Lock) -> Sequence[str]:
-        if self._place != self.folder and not self._place.is_dir():
-            link = self.folder / "elsewhere"
-            message = f"the data of PostgreSQL were in {self._place}, which is gone; remove {link} to begin anew"
-            raise EmbeddedError(message)
+        if self._place != self.folder:
+            self._trust()
         user = account.ordinary(self.data)
         folder = programs.readable(binaries.postgres(), user)
         self._user = self._settle(folder, user)
@@ -104,9 +102,7 @@ class Postgres(Server):
         return found != self._before and rows[0] == b"%d" % pid and b"".join(rows[7:8]).strip() == b"ready"
 
     def _tidy(self) -> None:
-        shutil.rmtree(self._sockets, ignore_errors=True)
-        if self._sockets.parent != self._place:
-            shutil.rmtree(self._sockets.parent, ignore_errors=True)
+        home.remove(self._sockets, self._place)
 
     def _haste(self) -> Sequence[str]:
         return () if self.durable else ("-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
@@ -116,7 +112,15 @@ class Postgres(Server):
         elsewhere = self.folder / "elsewhere"
         if elsewhere.is_symlink():
             self._place = elsewhere.readlink()
-            self._sockets = sockets(self._place, _SOCKET)
+            self._sockets = home.sockets(self._place, _SOCKET)
+
+    def _trust(self) -> None:
+        """See that the place elsewhere is still there and ours: everybody can write beside it."""
+        if not self._place.exists():
+            link = self.folder / "elsewhere"
+            message = f"the data of PostgreSQL were in {self._place}, which is gone; remove {link} to begin anew"
+            raise EmbeddedError(message)
+        home.own(self._place)
 
     def _settle(self, folder: Path, user: Account) -> Account:
         """See that the user gets to the data: as it is, with a capability, or by another place for them."""
@@ -145,7 +149,7 @@ class Postgres(Server):
             raise EmbeddedError(message)
         new = self.data.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
-        private(new)
+        home.private(new)
         self._user.owns(new)
         speed = ("--no-sync",) if self.throwaway else ()
         init = ("--encoding=UTF8", *_LOCALE, "--auth=trust", "-U", "cqar", "--no-instructions", *speed)
@@ -184,15 +188,11 @@ class Postgres(Server):
             path.unlink()
 
     def _open(self) -> None:
-        """Make the folder of the socket, empty and the user's alone."""
-        around = self._sockets.parent
-        if around != self._place:
-            private(around)
-            if self._user.uid and not self._user.capability:
-                around.chmod(0o711)
-        shutil.rmtree(self._sockets, ignore_errors=True)
-        private(self._sockets)
+        """Make the folder of the socket, which is the user's alone."""
+        home.make(self._sockets, self._place)
         self._user.owns(self._sockets)
+        if self._sockets.parent != self._place and self._user.uid and not self._user.capability:
+            self._sockets.parent.chmod(0o711)
 
 
 def _sync(folder: Path) -> None:
@@ -207,7 +207,9 @@ def _sync(folder: Path) -> None:
 def _version(folder: Path, user: Account) -> subprocess.CompletedProcess[str]:
     program = (str(folder / "postgres"), "--version")
     line = launch.line(program, death=signal.SIGKILL, uid=user.uid, gid=user.gid, capability=user.capability)
-    return subprocess.run(line, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/")
+    return subprocess.run(  # noqa: S603 - a program of the wheel, or that the operator named
+        line, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/"
+    )
 
 
 def _major(folder: Path, user: Account) -> int:

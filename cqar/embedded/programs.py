@@ -12,7 +12,7 @@ from cqar.embedded.account import Account
 from cqar.embedded.home import EmbeddedError, own
 
 #: Folders that everybody can enter, the one that lasts first.
-_PLACES = ("/var/tmp", "/tmp")
+_PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - the copy has to be ours to be used
 #: The flag of a file system that runs no programs; macOS has no name for it.
 _NOEXEC = getattr(os, "ST_NOEXEC", 0)
 

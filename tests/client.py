@@ -1,0 +1,81 @@
+"""A client made from the contract table alone, as one written years ago would be."""
+
+from typing import Any, NamedTuple, Self
+
+import grpc
+import grpc.aio
+from google.rpc import error_details_pb2, status_pb2
+
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+
+SERVICE = "/cqc.services.v1.AssetRegistry/"
+
+
+class Refused(NamedTuple):
+    """What a client sees of an error."""
+
+    code: str
+    message: str
+    #: (field, reason) of each field violation
+    fields: list[tuple[str, str]]
+    #: (type, subject, description) of each precondition violation
+    preconditions: list[tuple[str, str, str]]
+
+
+def refusal(error: grpc.RpcError) -> Refused:
+    """The status with its details, read from the wire's own metadata."""
+    call: Any = error
+    fields: list[tuple[str, str]] = []
+    preconditions: list[tuple[str, str, str]] = []
+    for name, value in call.trailing_metadata() or ():
+        if name != "grpc-status-details-bin":
+            continue
+        for box in status_pb2.Status.FromString(value).details:
+            bad, failed = error_details_pb2.BadRequest(), error_details_pb2.PreconditionFailure()
+            if box.Unpack(bad):
+                fields += [(each.field, each.reason) for each in bad.field_violations]
+            elif box.Unpack(failed):
+                preconditions += [(each.type, each.subject, each.description) for each in failed.violations]
+    return Refused(call.code().name, call.details() or "", fields, preconditions)
+
+
+class Client:
+    """Calls RPCs by name with fields as keyword arguments. `messages`: where request and response classes come from."""
+
+    def __init__(self, port: int, messages: Any = pb) -> None:
+        self._messages = messages
+        self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+        self.trailing: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.channel.close()
+
+    async def call(
+        self, method: str, request: Any = None, *, metadata: tuple[tuple[str, str], ...] = (), timeout: float = 10, **fields: Any
+    ) -> Any:
+        """The response. Raises grpc.aio.AioRpcError."""
+        if request is None:
+            request = getattr(self._messages, f"{method}Request")(**fields)
+        response = getattr(self._messages, f"{method}Response")
+        data, self.trailing = await self.raw(SERVICE + method, request.SerializeToString(), metadata=metadata, timeout=timeout)
+        return response.FromString(data)
+
+    async def raw(
+        self, path: str, data: bytes, *, metadata: tuple[tuple[str, str], ...] = (), timeout: float = 10
+    ) -> tuple[bytes, dict[str, Any]]:
+        """The response's bytes and trailing metadata to bytes of any kind."""
+        call = self.channel.unary_unary(path)(data, metadata=metadata, timeout=timeout)
+        response = await call
+        return response, dict(await call.trailing_metadata() or ())
+
+    async def refused(self, method: str, request: Any = None, **fields: Any) -> Refused:
+        """The refusal of a call that must not succeed."""
+        try:
+            response = await self.call(method, request, **fields)
+        except grpc.aio.AioRpcError as error:
+            return refusal(error)
+        msg = f"{method} succeeded: {response}"
+        raise AssertionError(msg)

@@ -1,0 +1,145 @@
+"""Real servers for the tests: one of each for the session, a migrated database of its own for each test."""
+
+import asyncio
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+import pytest
+import uvloop
+
+from cqar import config, migrate
+from cqar.admin.app import Admin
+from cqar.embedded import Nats, Postgres, Valkey
+from cqar.hotpath.app import Hotpath
+from tests.client import Client
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The event loop that the processes run on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+class Servers(NamedTuple):
+    postgres: Postgres
+    valkey: Valkey
+    nats: Nats
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """The servers of the session; tests that stop or kill one start their own."""
+    folder = Path(tempfile.mkdtemp(prefix="cqar-"))
+    folder.chmod(0o755)
+    started: list[Postgres | Valkey | Nats] = []
+    try:
+        all_of_them = Servers(
+            Postgres(folder / "postgres", throwaway=True),
+            Valkey(folder / "valkey", throwaway=True),
+            Nats(folder / "nats", throwaway=True),
+        )
+        for server in all_of_them:
+            server.start()
+            started.append(server)
+        yield all_of_them
+    finally:
+        for server in reversed(started):
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> str:
+    """A migrated database that others are copied from."""
+    asyncio.run(_execute(servers.postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
+    migrate.up(_of(servers.postgres.url, "template_cqar"), report=lambda _line: None)
+    return "template_cqar"
+
+
+@pytest.fixture
+async def database(servers: Servers, template: str) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated database with an epoch of its own."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    await _execute(servers.postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    url = _of(servers.postgres.url, name)
+    await _execute(url, "UPDATE head SET epoch = gen_random_uuid()")
+    yield url
+    await _execute(servers.postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _of(url: str, database: str) -> str:
+    return url.replace("/cqar?", f"/{database}?")
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the test's database."""
+    connected = await asyncpg.connect(database, timeout=10)
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+def settings(servers: Servers, database: str) -> config.Settings:
+    """Settings for processes of this test: its database, the session's servers, free ports."""
+    base = config.Settings()
+    replace = msgspec.structs.replace
+    return replace(
+        base,
+        database=replace(base.database, url=database),
+        # A shared machine stalls now and then: the circuit breaker has tests of its own.
+        redis=replace(base.redis, url=servers.valkey.url, timeout=2.0),
+        nats=replace(base.nats, url=servers.nats.url),
+        admin=replace(base.admin, port=0, http_port=0),
+        hotpath=replace(base.hotpath, port=0, http_port=0),
+    )
+
+
+@pytest.fixture
+async def admin(settings: config.Settings) -> AsyncIterator[Admin]:
+    """A running admin."""
+    process = Admin(settings)
+    await process.start()
+    yield process
+    await process.stop()
+
+
+@pytest.fixture
+async def hotpath(settings: config.Settings, admin: Admin) -> AsyncIterator[Hotpath]:
+    """A running worker beside the running admin, loaded."""
+    replace = msgspec.structs.replace
+    at = replace(settings.hotpath, admin_address=f"127.0.0.1:{admin.port}")
+    process = Hotpath(replace(settings, hotpath=at))
+    await process.start()
+    async with asyncio.timeout(10):
+        while not process.feed.loaded:
+            await asyncio.sleep(0.005)
+    yield process
+    await process.stop()
+
+
+@pytest.fixture
+async def registry(admin: Admin) -> AsyncIterator[Client]:
+    """A client of admin."""
+    async with Client(admin.port) as client:
+        yield client
+
+
+@pytest.fixture
+async def feed(hotpath: Hotpath) -> AsyncIterator[Client]:
+    """A client of the hot path."""
+    async with Client(hotpath.port) as client:
+        yield client
