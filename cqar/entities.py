@@ -311,6 +311,7 @@ VENUE_ASSET = Entity(
     stamped=True,
     part_keys=_venue_asset_keys,
     created=events_pb2.VenueAssetListed,
+    delisted=events_pb2.VenueAssetDelisted,
 )
 
 VENUE_SYMBOL = Entity(
@@ -327,6 +328,7 @@ VENUE_SYMBOL = Entity(
     stamped=True,
     part_keys=_venue_symbol_keys,
     created=events_pb2.VenueSymbolListed,
+    delisted=events_pb2.VenueSymbolDelisted,
 )
 
 ALL = (

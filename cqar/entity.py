@@ -123,6 +123,8 @@ class Entity:
     part_keys: Callable[[Row], tuple[str, ...]] = _no_keys
     #: the contract's event of its creation
     created: type[Message] | None = None
+    #: the contract's event of its delisting, told when that is written, with the time at which it takes effect
+    delisted: type[Message] | None = None
 
     @cached_property
     def columns(self) -> dict[str, Column]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from google.protobuf import message_factory
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from cqar import answers, prepare, procedures, search
@@ -42,26 +43,28 @@ class Method(NamedTuple):
     response: type[Message]
     serve: Callable[[Any, Any], Awaitable[Message]]
 
-    @property
-    def path(self) -> str:
-        """The RPC's path on the wire."""
-        return f"/{REGISTRY.full_name}/{self.name}"
+    #: the RPC's path on the wire
+    path: str
 
 
-def _method(name: str, kind: Literal["write", "read"], serve: Callable[[Any, Any], Awaitable[Message]]) -> Method:
-    described = REGISTRY.methods_by_name[name]
+Operation = Callable[[Any, Any], Awaitable[Message]]
+
+
+def method(service: ServiceDescriptor, name: str, kind: Literal["write", "read"], serve: Operation) -> Method:
+    """A row of the table of a service."""
+    described = service.methods_by_name[name]
     request, response = map(message_factory.GetMessageClass, (described.input_type, described.output_type))
-    return Method(name, kind, request, response, serve)
+    return Method(name, kind, request, response, serve, f"/{service.full_name}/{name}")
 
 
-def write(name: str, serve: Callable[[Any, Any], Awaitable[Message]]) -> Method:
+def write(name: str, serve: Operation) -> Method:
     """A row of a write."""
-    return _method(name, "write", serve)
+    return method(REGISTRY, name, "write", serve)
 
 
-def read(name: str, serve: Callable[[Any, Any], Awaitable[Message]]) -> Method:
+def read(name: str, serve: Operation) -> Method:
     """A row of a read."""
-    return _method(name, "read", serve)
+    return method(REGISTRY, name, "read", serve)
 
 
 def lookup(name: str) -> Method:
@@ -274,12 +277,13 @@ METHODS = (
 BY_NAME: Mapping[str, Method] = {each.name: each for each in METHODS}
 
 
-def _complete(rows: Sequence[Method]) -> None:
+def complete(service: ServiceDescriptor, rows: Sequence[Method]) -> None:
+    """Raise TypeError unless the rows serve each RPC of the service once."""
     served = [each.name for each in rows]
-    missing = set(REGISTRY.methods_by_name) ^ set(served)
+    missing = set(service.methods_by_name) ^ set(served)
     if missing or len(served) != len(set(served)):
         msg = f"the method table and the contract disagree: {sorted(missing)}"
         raise TypeError(msg)
 
 
-_complete(METHODS)
+complete(REGISTRY, METHODS)

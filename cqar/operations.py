@@ -114,6 +114,17 @@ def _key_list(entity: Entity) -> str:
 # ---- steps ---------------------------------------------------------------------------------------------------------
 
 
+async def living(write: Write, entity: Entity, ids: Collection[str], strength: str = "FOR SHARE") -> dict[str, Row]:
+    """The living rows of these ids, locked; what this transaction has locked FOR SHARE is not asked for again."""
+    known = write.held if strength == "FOR SHARE" else {}
+    unknown = sorted(each for each in ids if (entity.name, each) not in known)
+    if unknown:
+        found = {row[entity.key[0]]: row for row in await write.session.rows(parents_sql(entity, strength), unknown)}
+        known |= {(entity.name, each): found.get(each) for each in unknown}
+    rows = {each: known[entity.name, each] for each in ids}
+    return {each: row for each, row in rows.items() if row is not None}
+
+
 async def lock_parents(write: Write, entity: Entity, row: Row, strength: str = "FOR SHARE") -> dict[str, Row]:
     """Lock the living rows that the row names, by column. Raises NotFound with the request's field for a missing one."""
     wanted: dict[Entity, dict[str, str]] = {}
@@ -122,8 +133,7 @@ async def lock_parents(write: Write, entity: Entity, row: Row, strength: str = "
             wanted.setdefault(parent, {})[column] = request_field
     found: dict[str, Row] = {}
     for parent, columns in wanted.items():
-        ids = sorted({row[column] for column in columns})
-        rows = {each[parent.key[0]]: each for each in await write.session.rows(parents_sql(parent, strength), ids)}
+        rows = await living(write, parent, {row[column] for column in columns}, strength)
         for column, request_field in columns.items():
             if row[column] not in rows:
                 raise errors.NotFound(parent.name, row[column], request_field)
@@ -147,7 +157,7 @@ async def insert(write: Write, entity: Entity, row: Row, **event: Any) -> Row:
     return stored
 
 
-async def replace(write: Write, entity: Entity, before: Row, after: Row) -> Row:
+async def replace(write: Write, entity: Entity, before: Row, after: Row, **event: Any) -> Row:
     """Write the row if it differs from what is stored, and tell of it. Returns the stored row."""
     if all(before[name] == after[name] for name in entity.written):
         return before
@@ -155,7 +165,7 @@ async def replace(write: Write, entity: Entity, before: Row, after: Row) -> Row:
     stored = await write.session.row(update_sql(entity), *(before[name] for name in entity.key), *rest)
     if stored is None:
         raise errors.NotFound(entity.name, entity.row_id(before))
-    write.changed(entity, before, stored)
+    write.changed(entity, before, stored, **event)
     return stored
 
 
@@ -321,6 +331,8 @@ class Delete:
         response: Any = self.response()
         if "success" in response.DESCRIPTOR.fields_by_name:
             response.success = True
+        else:
+            write.show(entity, before, getattr(response, entity.field))
         return response  # type: ignore[no-any-return]  # a message of the declared class
 
 
@@ -346,7 +358,10 @@ class Get:
         row = await session.row(get_sql(self.entity), *key)
         if row is None:
             raise errors.NotFound(self.entity.name, "/".join(key))
-        return self.response(**{self.entity.field: self.entity.answer(row)})
+        response: Any = self.response(**{self.entity.field: self.entity.answer(row)})
+        if "revision" in response.DESCRIPTOR.fields_by_name:
+            response.revision = row["revision"]
+        return response  # type: ignore[no-any-return]  # a message of the declared class
 
 
 class List:

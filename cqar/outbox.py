@@ -65,6 +65,10 @@ class Write:
         self.now = datetime.now(UTC)
         #: the revision of the last change; of the row read where nothing changed
         self.revision = 0
+        #: living rows that this transaction holds locked FOR SHARE, by entity and id; None: there is none
+        self.held: dict[tuple[str, str], Row | None] = {}
+        #: whether an asset is blocked, of those that are held
+        self.blocked: dict[str, bool] = {}
         self._changes: dict[tuple[str, str], _Change] = {}
         self._revisions: dict[tuple[str, str], int] = {}
         self._stamps: list[tuple[Message, tuple[str, str]]] = []
@@ -72,15 +76,22 @@ class Write:
     def changed(self, entity: Entity, before: Row | None, after: Row | None, **event: Any) -> None:
         """Tell of a changed row: None before a create, None after a hard delete. `event`: fields of its create event."""
         ident = (entity.name, entity.row_id(after if after is not None else before or {}))
+        self.held.pop(ident, None)
         earlier = self._changes.get(ident)
         change = _Change(entity, before if earlier is None else earlier.before, after)
         if change.before is None and change.after is None:
             del self._changes[ident]
             return
         self._changes[ident] = change
-        if before is None and after is not None and entity.created is not None:
+        if after is None:
+            return
+        if before is None and entity.created is not None:
             fields = events.created_fields(entity, entity.stored(after), event)
             change.event = events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
+        elif before is not None and entity.delisted is not None and _ends(before, after):
+            fields = {name: after[name] for name in entity.delisted.DESCRIPTOR.fields_by_name if name in after}
+            at = after["delisted_at"]
+            change.event = events.contract_event(entity.delisted, self.call, change.event_id, at, **fields, **event)
 
     def announce(self, entity: Entity, row: Row, kind: type[Message], **fields: Any) -> None:
         """Give the change of the row the contract event of this kind."""
@@ -137,6 +148,11 @@ class Write:
         """Keep the response for repeats of the call's idempotency key."""
         if self.call.idempotency_key is not None:
             await self.session.row(_REMEMBER, *self._who(), self.call.idempotency_key, response, self.revision)
+
+
+def _ends(before: Row, after: Row) -> bool:
+    """A listing got an end, or another one."""
+    return after["delisted_at"] is not None and after["delisted_at"] != before["delisted_at"]
 
 
 _CLAIM = Sql(

@@ -4,13 +4,14 @@ A step completes the row, checks it, and locks what it depends on: the living ro
 a CRITICAL flag beside it waits or is seen.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from cqar import addresses, entities, errors, rules, text
 from cqar.entity import Row
-from cqar.operations import lock_parents, parents_sql
+from cqar.operations import living, lock_parents
 from cqar.outbox import Write
-from cqar.store import Session, Sql
+from cqar.store import Sql
 
 #: Serialises writes of relationships that must not form a cycle.
 _CYCLE_LOCK = 0x6371_6172
@@ -70,6 +71,16 @@ async def deployment(write: Write, row: dict[str, Any], before: Row | None) -> N
     rules.interval(row["deployed_at"], row["retired_at"], ("deployed_at", "retired_at"))
 
 
+async def lock_cycles(write: Write) -> None:
+    """Wait for other writes that may close a cycle of relationships."""
+    await write.session.row(_LOCK, _CYCLE_LOCK)
+
+
+async def reaches(write: Write, start: str, end: str) -> bool:
+    """Whether relationships of what assets are made of lead from one to the other."""
+    return await write.session.row(_REACHES, start, end, sorted(rules.ACYCLIC)) is not None
+
+
 async def relationship(write: Write, row: dict[str, Any], before: Row | None) -> None:
     """No self link; no cycle among the types that say what an asset is made of."""
     source, target, kind = row["from_asset_id"], row["to_asset_id"], row["relationship_type"]
@@ -78,9 +89,9 @@ async def relationship(write: Write, row: dict[str, Any], before: Row | None) ->
     rules.relationship(source, target, kind, ("source_asset_id", "target_asset_id", "relationship_type"))
     acyclic = kind in rules.ACYCLIC
     if acyclic:
-        await write.session.row(_LOCK, _CYCLE_LOCK)
+        await lock_cycles(write)
     await lock_parents(write, entities.RELATIONSHIP, row)
-    if acyclic and await write.session.row(_REACHES, target, source, sorted(rules.ACYCLIC)) is not None:
+    if acyclic and await reaches(write, target, source):
         description = f"asset {target!r} already is made of {source!r}, directly or through others; this would close a cycle"
         raise errors.Precondition("CYCLE", "target_asset_id", description)
 
@@ -127,13 +138,17 @@ async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:
         row["protocol_address"] = normal.text
 
 
-async def blocked(session: Session, assets: list[str]) -> list[str]:
-    """Those of the assets that an active CRITICAL flag blocks."""
-    return [each["asset_id"] for each in await session.rows(_BLOCKED, assets)]
+async def blocked(write: Write, assets: Collection[str]) -> list[str]:
+    """Those of the assets, which this transaction holds locked, that an active CRITICAL flag blocks."""
+    unknown = [each for each in assets if each not in write.blocked]
+    if unknown:
+        found = {row["asset_id"] for row in await write.session.rows(_BLOCKED, unknown)}
+        write.blocked |= {each: each in found for each in unknown}
+    return sorted(each for each in assets if write.blocked[each])
 
 
-async def _refuse_blocked(write: Write, assets: list[str]) -> None:
-    found = await blocked(write.session, assets)
+async def _refuse_blocked(write: Write, assets: Collection[str]) -> None:
+    found = await blocked(write, assets)
     if found:
         description = f"asset {found[0]!r} has an active CRITICAL quality flag; resolve it before enabling trading"
         raise errors.Precondition("TRADING_BLOCKED", f"asset:{found[0]}", description)
@@ -173,11 +188,11 @@ async def venue_symbol(write: Write, row: dict[str, Any], before: Row | None) ->
     rules.order_sizes(row["min_order_size"], row["max_order_size"], sizes)
     rules.order_sizes(row["min_order_value"], row["max_order_value"], ("min_order_value_decimal", "max_order_value_decimal"))
     sides = {named[name] for name in ("base_asset_id", "quote_asset_id", "settlement_asset_id")} - {None}
-    await write.session.rows(parents_sql(entities.ASSET), sorted(sides))
+    await living(write, entities.ASSET, sides)
     if _enabled(row, before, "is_active"):
-        await _refuse_blocked(write, sorted(sides))
+        await _refuse_blocked(write, sides)
 
 
 async def _pool(write: Write, chain_id: str, address: str) -> str:
-    [on] = await write.session.rows(parents_sql(entities.CHAIN), [chain_id])
+    on = (await living(write, entities.CHAIN, [chain_id]))[chain_id]
     return addresses.normalize(on["chain_type"], address, "venue_symbol", caip2=on["caip2"]).text

@@ -17,7 +17,7 @@ _MEGABYTE = 1024 * 1024
 class Nats(Server):
     """NATS on a free port that it keeps: the port is written down in the folder and taken again at every start.
 
-    JetStream may use 64 MB of memory and 1 GB of disk; a throwaway server 32 MB and 256 MB.
+    JetStream may use 1 GB of disk and 64 MB of memory, of which a throwaway server has half.
     """
 
     name = "nats"
@@ -49,7 +49,7 @@ class Nats(Server):
         program = binaries.nats()
         shutil.rmtree(self._ports, ignore_errors=True)
         private(self._ports)
-        memory, file = (32, 256) if self.throwaway else (64, 1024)
+        memory = 32 if self.throwaway else 64
         settings = {
             "host": _HOST,
             "port": self._choose() or -1,
@@ -58,7 +58,7 @@ class Nats(Server):
             "jetstream": {
                 "store_dir": str(self.folder / "data"),
                 "max_mem": memory * _MEGABYTE,
-                "max_file": file * _MEGABYTE,
+                "max_file": 1024 * _MEGABYTE,
             },
         }
         path = self.folder / "nats.conf"

@@ -1,0 +1,193 @@
+"""MergeAssets: two assets that are one become one, with all that hangs on them, in one transaction."""
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from cqar import errors, operations, prepare, rules
+from cqar.binding import TEXT
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.entities import (
+    ASSET,
+    ASSET_GROUP,
+    ASSET_GROUP_MEMBER,
+    ASSET_IDENTIFIER,
+    CHAIN,
+    DEPLOYMENT,
+    RELATIONSHIP,
+    SYMBOL,
+    SYMBOL_IDENTIFIER,
+    VENUE_ASSET,
+    VENUE_SYMBOL,
+)
+from cqar.entity import Entity, Row
+from cqar.operations import children_sql, lock_sql, remove, replace
+from cqar.outbox import Write
+from cqar.store import Sql
+
+_SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
+_SYMBOLS = Sql(
+    "symbols_of_asset",
+    f"SELECT {SYMBOL.select} FROM symbols t WHERE $1 IN (t.base_asset_id, t.quote_asset_id, t.settlement_asset_id)"
+    " AND t.deleted_at IS NULL ORDER BY t.symbol_id FOR UPDATE OF t",
+)
+_TWIN = Sql(
+    "symbol_of_terms",
+    f"SELECT {SYMBOL.select} FROM symbols t WHERE t.symbol_type = $1 AND t.base_asset_id = $2 AND t.quote_asset_id = $3"
+    " AND t.settlement_asset_id IS NOT DISTINCT FROM $4 AND t.expiry IS NOT DISTINCT FROM $5"
+    " AND t.strike_price IS NOT DISTINCT FROM $6 AND t.option_type IS NOT DISTINCT FROM $7 AND t.symbol_id <> $8"
+    " AND t.deleted_at IS NULL FOR UPDATE OF t",
+)
+_RELATIONSHIPS = Sql(
+    "relationships_of_asset",
+    f"SELECT {RELATIONSHIP.select} FROM relationships t WHERE $1 IN (t.from_asset_id, t.to_asset_id)"
+    " ORDER BY t.relationship_id FOR UPDATE OF t",
+)
+_SAME_RELATIONSHIP = Sql(
+    "same_relationship",
+    "SELECT t.relationship_id FROM relationships t WHERE t.from_asset_id = $1 AND t.to_asset_id = $2"
+    " AND t.relationship_type = $3",
+)
+_MOVE_RELATIONSHIP = Sql(
+    "move_relationship",
+    "UPDATE relationships t SET from_asset_id = $2, to_asset_id = $3, updated_at = now() WHERE t.relationship_id = $1"
+    f" RETURNING {RELATIONSHIP.select}",
+)
+_MOVE_VENUE_ASSET = Sql(
+    "move_venue_asset",
+    "UPDATE venue_assets t SET asset_id = $3, updated_at = now() WHERE t.venue_id = $1 AND t.asset_id = $2"
+    f" RETURNING {VENUE_ASSET.select}",
+)
+_NATIVE_OF = children_sql(CHAIN, "native_asset_id")
+STATEMENTS = (_SYMBOLS, _TWIN, _RELATIONSHIPS, _SAME_RELATIONSHIP, _MOVE_RELATIONSHIP, _MOVE_VENUE_ASSET, _NATIVE_OF)
+
+
+async def merge_assets(write: Write, request: Any) -> Message:
+    """Move everything of `from` to `into` and soft-delete `from`. Raises NotFound, Precondition naming the rows."""
+    ids = [_named(request, name) for name in ("from_asset_id", "into_asset_id")]
+    source, target = ids
+    if source == target:
+        raise errors.Invalid("into_asset_id", "SAME_ASSET", "is the asset to merge; name another one")
+    await prepare.lock_cycles(write)
+    locked = {row["asset_id"]: row for row in await write.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids))}
+    for name, asset_id in zip(("from_asset_id", "into_asset_id"), ids, strict=True):
+        if asset_id not in locked:
+            raise errors.NotFound(ASSET.name, asset_id, name)
+    for step in (_deployments, _identifiers, _relationships, _memberships, _chains, _venue_assets, _symbols):
+        await step(write, source, target)
+    await remove(write, ASSET, locked[source])
+    response = pb.MergeAssetsResponse()
+    write.show(ASSET, locked[target], response.asset)
+    return response
+
+
+def _named(request: Any, name: str) -> str:
+    if not getattr(request, name):
+        raise errors.Invalid(name, "REQUIRED", "is not given")
+    return TEXT["asset_id"](getattr(request, name), name)
+
+
+async def _own(write: Write, entity: Entity, column: str, owner: str) -> list[Row]:
+    return list(await write.session.rows(children_sql(entity, column), owner))
+
+
+async def _moved(write: Write, entity: Entity, row: Row, **columns: Any) -> Row:
+    return await replace(write, entity, row, {**dict(row), **columns})
+
+
+async def _deployments(write: Write, source: str, target: str) -> None:
+    """All move; the canonical one of a chain stays that of `into`."""
+    held = {row["chain_id"] for row in await _own(write, DEPLOYMENT, "asset_id", target) if row["is_canonical"]}
+    for row in await _own(write, DEPLOYMENT, "asset_id", source):
+        canonical = row["is_canonical"] and row["chain_id"] not in held
+        await _moved(write, DEPLOYMENT, row, asset_id=target, is_canonical=canonical)
+
+
+async def _identifiers(write: Write, source: str, target: str) -> None:
+    await _move_identifiers(write, ASSET_IDENTIFIER, "asset_id", "source", source, target)
+
+
+async def _move_identifiers(write: Write, entity: Entity, owner: str, kind: str, source: str, target: str) -> None:
+    """What `into` has already is dropped; its primary one of a source stays so."""
+    held = await _own(write, entity, owner, target)
+    known = {(row[kind], row["external_id"]) for row in held}
+    primary = {row[kind] for row in held if row["is_primary"]}
+    for row in await _own(write, entity, owner, source):
+        if (row[kind], row["external_id"]) in known:
+            await remove(write, entity, row)
+        else:
+            await _moved(write, entity, row, **{owner: target, "is_primary": row["is_primary"] and row[kind] not in primary})
+
+
+async def _relationships(write: Write, source: str, target: str) -> None:
+    """Duplicates and links of `into` to itself are dropped; a cycle is refused."""
+    for row in await write.session.rows(_RELATIONSHIPS, source):
+        ends = [target if row[name] == source else row[name] for name in ("from_asset_id", "to_asset_id")]
+        kind = row["relationship_type"]
+        same = await write.session.row(_SAME_RELATIONSHIP, *ends, kind)
+        if ends[0] == ends[1] or same is not None:
+            await remove(write, RELATIONSHIP, row)
+            continue
+        stored = await write.session.row(_MOVE_RELATIONSHIP, row["relationship_id"], *ends)
+        write.changed(RELATIONSHIP, row, stored)
+        if kind in rules.ACYCLIC and await prepare.reaches(write, ends[1], ends[0]):
+            description = f"relationship {row['relationship_id']!r} would close a cycle once the assets are one; delete it first"
+            raise errors.Precondition("CYCLE", f"relationship:{row['relationship_id']}", description)
+
+
+async def _memberships(write: Write, source: str, target: str) -> None:
+    held = {row["group_id"] for row in await _own(write, ASSET_GROUP_MEMBER, "asset_id", target)}
+    for row in await _own(write, ASSET_GROUP_MEMBER, "asset_id", source):
+        if row["group_id"] in held:
+            await remove(write, ASSET_GROUP_MEMBER, row)
+        else:
+            await _moved(write, ASSET_GROUP_MEMBER, row, asset_id=target)
+        group = await write.session.row(lock_sql(ASSET_GROUP), row["group_id"])
+        write.changed(ASSET_GROUP, group, group)
+
+
+async def _chains(write: Write, source: str, target: str) -> None:
+    for row in await write.session.rows(_NATIVE_OF, source):
+        await _moved(write, CHAIN, row, native_asset_id=target)
+
+
+async def _venue_assets(write: Write, source: str, target: str) -> None:
+    """One row a venue: it moves, or its codes become aliases of that of `into`."""
+    held = {row["venue_id"]: row for row in await _own(write, VENUE_ASSET, "asset_id", target)}
+    for row in await _own(write, VENUE_ASSET, "asset_id", source):
+        kept = held.get(row["venue_id"])
+        if kept is None:
+            moved = await write.session.row(_MOVE_VENUE_ASSET, row["venue_id"], source, target)
+            write.changed(VENUE_ASSET, row, None)
+            write.changed(VENUE_ASSET, None, moved, is_new_listing=False)
+            continue
+        await remove(write, VENUE_ASSET, row)
+        codes = [*(kept["venue_asset_aliases"] or ()), row["venue_asset_symbol"], *(row["venue_asset_aliases"] or ())]
+        aliases = [code for code in dict.fromkeys(codes) if code != kept["venue_asset_symbol"]]
+        await _moved(write, VENUE_ASSET, kept, venue_asset_aliases=aliases or None)
+
+
+async def _symbols(write: Write, source: str, target: str) -> None:
+    """A symbol whose terms with `into` exist gives its listings and identifiers to that one; else it is rewritten."""
+    for row in await write.session.rows(_SYMBOLS, source):
+        sides = {name: target if row[name] == source else row[name] for name in _SIDES}
+        try:
+            done = rules.terms(prepare.terms_of({**dict(row), **sides, "margin_kind": None}), now=None)
+        except errors.Invalid as error:
+            subject = f"symbol:{row['symbol_id']}"
+            description = f"symbol {row['symbol_id']!r} would not be one once the assets are one: {error.message}"
+            raise errors.Precondition("TERMS", subject, description) from error
+        twin = await write.session.row(
+            _TWIN,
+            done.symbol_type,
+            *(getattr(done, name) for name in (*_SIDES, "expiry", "strike_price", "option_type")),
+            row["symbol_id"],
+        )
+        if twin is None:
+            await _moved(write, SYMBOL, row, **sides, margin_kind=done.margin_kind)
+            continue
+        for listing in await _own(write, VENUE_SYMBOL, "symbol_id", row["symbol_id"]):
+            await _moved(write, VENUE_SYMBOL, listing, symbol_id=twin["symbol_id"])
+        ids = (row["symbol_id"], twin["symbol_id"])
+        await _move_identifiers(write, SYMBOL_IDENTIFIER, "symbol_id", "data_source", *ids)
+        await remove(write, SYMBOL, row)

@@ -1,0 +1,106 @@
+"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry. See `cqar.methods`."""
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from cqar import apply, binding, errors, merge, operations, prepare, rules
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.entities import (
+    ASSET_GROUP,
+    ASSET_GROUP_MEMBER,
+    ASSET_IDENTIFIER,
+    CHAIN,
+    DEPLOYMENT,
+    QUALITY_FLAG,
+    RELATIONSHIP,
+    SYMBOL_IDENTIFIER,
+    VENUE,
+    VENUE_ASSET,
+    VENUE_SYMBOL,
+)
+from cqar.entity import Entity
+from cqar.methods import Method, Operation, complete, method
+from cqar.operations import Delete, Get, Update
+from cqar.outbox import Write
+from cqar.store import Sql
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Registry"]
+
+
+class Delist:
+    """End a listing at a time, now where none is given; the event tells of it at once, with that time."""
+
+    def __init__(self, entity: Entity, response: type[Message]) -> None:
+        self.entity = entity
+        self.response = response
+
+    async def __call__(self, write: Write, request: Any) -> Message:
+        """Set delisted_at. Raises NotFound, Aborted, Invalid where it would end before it began."""
+        entity = self.entity
+        key = operations.key_of(entity, request)
+        before = await write.session.row(operations.lock_sql(entity), *key)
+        if before is None:
+            raise errors.NotFound(entity.name, "/".join(key))
+        operations.expect(before, request, entity)
+        at = binding.instant(request.delisted_at, "delisted_at") if request.HasField("delisted_at") else write.now
+        rules.interval(before["listed_at"], at, ("listed_at", "delisted_at"))
+        event = {"reason": binding.TEXT["reason"](request.reason, "reason")} if request.reason else {}
+        stored = await operations.replace(write, entity, before, {**dict(before), "delisted_at": at}, **event)
+        response = self.response()
+        write.show(entity, stored, getattr(response, entity.field))
+        return response
+
+
+_DEPLOYMENT_USERS = Sql(
+    "uses_of_deployment",
+    "SELECT 'venue_asset' AS kind, venue_id || '/' || asset_id AS id FROM venue_assets"
+    " WHERE deployment_id = $1 AND COALESCE(delisted_at > now(), true) LIMIT 10",
+)
+STATEMENTS = (_DEPLOYMENT_USERS,)
+
+
+def _write(name: str, serve: Operation) -> Method:
+    return method(SERVICE, name, "write", serve)
+
+
+def _read(name: str, serve: Operation) -> Method:
+    return method(SERVICE, name, "read", serve)
+
+
+METHODS = (
+    _write("UpdateChain", Update(CHAIN, pb.UpdateChainRequest, pb.UpdateChainResponse, prepare=prepare.chain)),
+    _write("UpdateVenue", Update(VENUE, pb.UpdateVenueRequest, pb.UpdateVenueResponse, prepare=prepare.venue)),
+    _write(
+        "UpdateVenueAsset",
+        Update(VENUE_ASSET, pb.UpdateVenueAssetRequest, pb.UpdateVenueAssetResponse, prepare=prepare.venue_asset),
+    ),
+    _write(
+        "UpdateVenueSymbol",
+        Update(VENUE_SYMBOL, pb.UpdateVenueSymbolRequest, pb.UpdateVenueSymbolResponse, prepare=prepare.venue_symbol),
+    ),
+    _write(
+        "UpdateAssetDeployment",
+        Update(DEPLOYMENT, pb.UpdateAssetDeploymentRequest, pb.UpdateAssetDeploymentResponse, prepare=prepare.deployment),
+    ),
+    _write("UpdateAssetGroup", Update(ASSET_GROUP, pb.UpdateAssetGroupRequest, pb.UpdateAssetGroupResponse)),
+    _write(
+        "UpdateAssetRelationship",
+        Update(RELATIONSHIP, pb.UpdateAssetRelationshipRequest, pb.UpdateAssetRelationshipResponse),
+    ),
+    _write("DelistVenueSymbol", Delist(VENUE_SYMBOL, pb.DelistVenueSymbolResponse)),
+    _write("DelistVenueAsset", Delist(VENUE_ASSET, pb.DelistVenueAssetResponse)),
+    _write("DeleteVenueSymbol", Delete(VENUE_SYMBOL, pb.DeleteVenueSymbolResponse)),
+    _write("DeleteVenueAsset", Delete(VENUE_ASSET, pb.DeleteVenueAssetResponse)),
+    _write("DeleteAssetDeployment", Delete(DEPLOYMENT, pb.DeleteAssetDeploymentResponse, used=_DEPLOYMENT_USERS)),
+    _write("DeleteAssetRelationship", Delete(RELATIONSHIP, pb.DeleteAssetRelationshipResponse)),
+    _write(
+        "DeleteAssetGroup",
+        Delete(ASSET_GROUP, pb.DeleteAssetGroupResponse, along=((ASSET_GROUP_MEMBER, "group_id"),)),
+    ),
+    _write("DeleteAssetIdentifier", Delete(ASSET_IDENTIFIER, pb.DeleteAssetIdentifierResponse)),
+    _write("DeleteSymbolIdentifier", Delete(SYMBOL_IDENTIFIER, pb.DeleteSymbolIdentifierResponse)),
+    _read("GetVenueSymbolListing", Get(VENUE_SYMBOL, pb.GetVenueSymbolListingResponse)),
+    _read("GetQualityFlag", Get(QUALITY_FLAG, pb.GetQualityFlagResponse)),
+    _write("MergeAssets", merge.merge_assets),
+)
