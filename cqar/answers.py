@@ -251,18 +251,24 @@ def parse(lookup: Lookup, data: bytes) -> Any:
 
 
 def check(lookup: Lookup, request: Any) -> None:
-    """Raise Invalid for missing keys, text that could not be stored, and a time that is none."""
+    """Raise Invalid for missing keys, text that could not be stored, a time that is none and a type that is not known."""
     broken = [errors.Violation(name, "REQUIRED", "is not given") for name in lookup.needs if not getattr(request, name)]
     if broken:
         raise errors.Invalid(*broken[0], *broken[1:])
     for name in lookup.needs:
         binding.TEXT[name](getattr(request, name), name)
-    if "as_of" in request.DESCRIPTOR.fields_by_name and request.HasField("as_of"):
-        binding.instant(request.as_of, "as_of")
+    if isinstance(request, pb.GetVenueSymbolRequest):
+        if request.HasField("as_of"):
+            binding.instant(request.as_of, "as_of")
+        if request.symbol_type not in markets_pb2.SymbolType.values():
+            raise errors.Invalid("symbol_type", "UNKNOWN_VALUE", f"{request.symbol_type} is not a value that this service knows")
 
 
 async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple[Derived, int]:
-    """The answer by PostgreSQL alone, and the snap of its newest part. Raises NotFound and Ambiguous by its word."""
+    """The answer by PostgreSQL alone, and the snap of its newest part.
+
+    Raises NotFound and Ambiguous by its word, and Precondition where the request's min_revision is beyond its head.
+    """
     held: dict[str, list[Stored]] = {}
     snap = 0
 
@@ -277,4 +283,7 @@ async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple
         except Missing as missing:
             head, found = await read(session, missing.key)
             snap = max(snap, head.snap)
+            if request.min_revision > snap:
+                description = f"revision {request.min_revision} is beyond the registry's, which is {snap}"
+                raise errors.Precondition("MIN_REVISION", "min_revision", description) from None
             held.update(found)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from google.protobuf import json_format, timestamp_pb2
+from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
@@ -18,6 +18,8 @@ from cqar.entity import Column, Entity, Row, columns_of
 
 #: Ids and other keys without a length of their own.
 KEY = 64
+#: Elements of a repeated text, such as aliases, at most.
+MAX_TEXTS = 100
 _DAY = 86_400
 #: PostgreSQL and Python agree on the years 1 to 9999.
 _YEARS = range(-62_135_596_800, 253_402_300_800)
@@ -164,8 +166,11 @@ class Binding:
 
     def _value(self, request: Any, bound: Bound, stored: Any) -> Any:
         _, kind, plain, decimal, field, rule, _ = bound
-        if kind == "texts":
-            return [rule(each, field) for each in getattr(request, field)] or None if rule else None
+        if kind == "texts" and rule is not None:
+            texts = getattr(request, field)
+            if len(texts) > MAX_TEXTS:
+                raise errors.Invalid(field, "TOO_MANY", f"{len(texts)} are given; at most {MAX_TEXTS} are allowed")
+            return [rule(each, field) for each in texts] or None
         if kind == "number":
             double = getattr(request, plain) if plain and request.HasField(plain) else None
             exactly = getattr(request, decimal) if decimal and request.HasField(decimal) else None
@@ -204,10 +209,26 @@ def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
     return _EPOCH + timedelta(days=days, seconds=seconds, microseconds=value.nanos // 1_000)
 
 
-def json_text(value: Message, field: str) -> str:
+def json_text(value: struct_pb2.Struct, field: str) -> str:
     """A Struct as JSON text. Raises Invalid where it breaks the rules of metadata."""
-    try:
-        plain = json_format.MessageToDict(value)
-    except (json_format.Error, ValueError, RecursionError) as error:
-        raise errors.Invalid(field, "BAD_METADATA", "has a value that JSON cannot hold") from error
-    return orjson.dumps(text.metadata(plain, field)).decode()
+    return orjson.dumps(text.metadata(_object(value, field), field)).decode()
+
+
+def _object(value: struct_pb2.Struct, field: str) -> dict[str, object]:
+    return {name: _held(each, field) for name, each in value.fields.items()}
+
+
+def _held(value: struct_pb2.Value, field: str) -> object:
+    """A value of a Struct; its nesting is bounded, since protobuf refuses to parse what is too deep."""
+    match value.WhichOneof("kind"):
+        case "null_value":
+            return None
+        case "struct_value":
+            return _object(value.struct_value, field)
+        case "list_value":
+            return [_held(each, field) for each in value.list_value.values]
+        case None:
+            raise errors.Invalid(field, "NOT_JSON", "holds a value without a kind; send null for nothing")
+        case kind:
+            held: object = getattr(value, kind)
+            return held

@@ -5,7 +5,8 @@ messages in a plain callback without I/O and must not rely on getting all of the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import nats
@@ -13,9 +14,9 @@ import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js.api import DiscardPolicy, StreamConfig
+from nats.js.api import DiscardPolicy, Header, PubAck, StreamConfig
 
-from cqar import config, errors, events, telemetry
+from cqar import config, errors, events, tasks, telemetry
 
 _log = telemetry.logger("bus")
 
@@ -23,7 +24,9 @@ _log = telemetry.logger("bus")
 _CHANGES_BYTES = 256 * 1024 * 1024
 _CHANGES_AGE = 24 * 3600.0
 _EVENTS_BYTES = 512 * 1024 * 1024
-_OVERLAP = 10065
+#: JetStream's error where the stream does not end with the sequence that a publisher expects.
+_WRONG_LAST_SEQUENCE = 10071
+_ID, _STREAM, _LAST = Header.MSG_ID.value, Header.EXPECTED_STREAM.value, Header.EXPECTED_LAST_SEQUENCE.value
 
 
 class Publication(NamedTuple):
@@ -32,6 +35,17 @@ class Publication(NamedTuple):
     subject: str
     payload: bytes
     message_id: str
+
+
+class Position(NamedTuple):
+    """Where a stream ends: the sequence and the id of its last message; no id where that message is gone."""
+
+    sequence: int
+    message_id: str
+
+
+class Fenced(Exception):  # noqa: N818 - a fact about the stream, for whoever publishes
+    """The stream does not end where the publisher left it: read its position and go on from there."""
 
 
 class Bus:
@@ -44,7 +58,6 @@ class Bus:
         self._listeners: list[tuple[str, Callable[[bytes], None]]] = []
         self._keeper: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
-        self._closing = False
 
     async def open(self) -> None:
         """Begin to connect, in the background: NATS that is down does not stop the start."""
@@ -52,16 +65,13 @@ class Bus:
 
     async def close(self) -> None:
         """Close the connection; what was published is flushed."""
-        self._closing = True
-        if self._keeper is not None:
+        if self._keeper is None:
+            return
+        while not self._keeper.done():
             self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        if self._client is not None:
-            try:
-                async with asyncio.timeout(2):
-                    await self._client.close()
-            except (TimeoutError, nats.errors.Error, OSError):
-                pass
+            # Where a server refuses the connection at that moment, asyncio.wait_for loses the cancellation.
+            await asyncio.wait((self._keeper,), timeout=2 * _FLUSH if self.up else _RETRY)
+        await asyncio.gather(self._keeper, return_exceptions=True)
 
     @property
     def up(self) -> bool:
@@ -76,19 +86,37 @@ class Bus:
         """Call back with every message on the subject, from the next connection on. To be called before `open`."""
         self._listeners.append((subject, callback))
 
-    async def publish(self, messages: Sequence[Publication]) -> None:
-        """Publish to JetStream, in order, and wait for all acknowledgements. Raises Unavailable."""
-        client = self._client
-        if client is None or not client.is_connected:
-            raise errors.Unavailable(_DOWN)
-        stream = client.jetstream(timeout=self._settings.connect_timeout)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for each in messages:
-                    publishing = stream.publish(each.subject, each.payload, headers={"Nats-Msg-Id": each.message_id})
-                    group.create_task(_expected(publishing))
-        except* (nats.errors.Error, OSError, TimeoutError) as problems:
-            raise errors.Unavailable(f"{_DOWN}: {problems.exceptions[0]!r}") from problems
+    # ---- publishing ------------------------------------------------------------------------------------------------
+
+    async def append(self, stream: str, messages: Sequence[Publication], last: int) -> int:
+        """Publish to the stream right behind its sequence `last`, all at once; the sequence of the last message.
+
+        Where one of them fails, none behind it is in the stream. Raises Fenced, Unavailable.
+        """
+        async with self._publishing() as publish, asyncio.TaskGroup() as group:
+            for at, each in enumerate(messages):
+                fence = {_STREAM: stream, _LAST: str(last + at)}
+                group.create_task(_appended(publish(each, fence), last + at + 1))
+        return last + len(messages)
+
+    async def publish(self, message: Publication) -> None:
+        """Publish to whichever stream covers the subject, and wait for the acknowledgement. Raises Unavailable."""
+        async with self._publishing() as publish:
+            await publish(message, {})
+
+    async def position(self, stream: str) -> Position:
+        """Where the stream ends. Raises Unavailable."""
+        async with self._asking() as client:
+            asked = client.jetstream(timeout=self._settings.connect_timeout)
+            info = await asked.stream_info(stream)
+            sequence = info.state.last_seq
+            if not info.state.messages:
+                return Position(sequence, "")
+            try:
+                message = await asked.get_msg(stream, seq=sequence)
+            except nats.js.errors.NotFoundError:
+                return Position(sequence, "")
+        return Position(sequence, (message.headers or {}).get(_ID, ""))
 
     async def nudge(self, subject: str) -> None:
         """Tell whoever listens, without an acknowledgement; nothing where NATS is down."""
@@ -98,26 +126,74 @@ class Bus:
             except (nats.errors.Error, OSError):
                 _log.debug("nudge_failed", subject=subject)
 
+    @asynccontextmanager
+    async def _publishing(self) -> AsyncIterator[Callable[[Publication, dict[str, str]], Awaitable[PubAck]]]:
+        async with self._asking() as client:
+            stream = client.jetstream(timeout=self._settings.connect_timeout)
+
+            def publish(message: Publication, headers: dict[str, str]) -> Awaitable[PubAck]:
+                return stream.publish(message.subject, message.payload, headers={_ID: message.message_id, **headers})
+
+            yield publish
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[Client]:
+        """The connected client; what goes wrong with it is Unavailable."""
+        client = self._client
+        if client is None or not client.is_connected:
+            raise errors.Unavailable(_DOWN)
+        fenced, problems = False, list[Exception]()
+        try:
+            yield client
+        except* Fenced:
+            fenced = True
+        except* (nats.errors.Error, OSError, TimeoutError) as group:
+            problems += group.exceptions
+        if fenced:
+            raise Fenced
+        if problems:
+            msg = f"{_DOWN}: {problems[0]!r}"
+            raise errors.Unavailable(msg) from problems[0]
+
+    # ---- the connection --------------------------------------------------------------------------------------------
+
     async def _keep(self) -> None:
         """Connect, and connect anew where the client has given up."""
         while True:
             closed = asyncio.Event()
+            client = Client()
             try:
-                await self._connect(closed)
+                await self._connect(client, closed)
+                await closed.wait()
             except (nats.errors.Error, OSError, TimeoutError) as error:
                 _log.warning("nats_unreachable", error=repr(error))
-                await asyncio.sleep(0.5)
-                continue
-            await closed.wait()
+                await asyncio.sleep(_RETRY)
+            finally:
+                await _close(client)
 
-    async def _connect(self, closed: asyncio.Event) -> None:
+    async def _connect(self, client: Client, closed: asyncio.Event) -> None:
+        told = False
+
+        async def lost() -> None:
+            if not client.is_closed:
+                _log.warning("nats_lost")
+
+        async def back() -> None:
+            nonlocal told
+            told = False
+            _log.info("nats_back")
+
         async def gone() -> None:
             closed.set()
 
         async def failed(error: Exception) -> None:
-            _log.warning("nats_error", error=repr(error))
+            # While the server is away the client tells of each of ten tries a second: once is enough.
+            nonlocal told
+            log = _log.debug if told else _log.warning
+            told = told or not client.is_connected
+            log("nats_error", error=repr(error))
 
-        client = await nats.connect(
+        await client.connect(
             self._settings.url.split(","),
             name=self._name,
             connect_timeout=max(1, round(self._settings.connect_timeout)),
@@ -126,6 +202,8 @@ class Bus:
             reconnect_time_wait=0.1,  # type: ignore[arg-type]  # seconds; a fraction works
             ping_interval=0.5,  # type: ignore[arg-type]  # the same
             error_cb=failed,
+            disconnected_cb=lost,
+            reconnected_cb=back,
             closed_cb=gone,
         )
         for subject, callback in self._listeners:
@@ -136,9 +214,6 @@ class Bus:
 
     async def ensure_streams(self) -> None:
         """Make the streams where they are missing. Raises Unavailable."""
-        if self._client is None:
-            raise errors.Unavailable(_DOWN)
-        stream = self._client.jetstream(timeout=self._settings.connect_timeout)
         wanted = (
             StreamConfig(
                 name=events.CHANGES_STREAM,
@@ -154,21 +229,33 @@ class Bus:
                 discard=DiscardPolicy.OLD,
             ),
         )
-        for each in wanted:
-            try:
-                await stream.add_stream(each)
-            except nats.js.errors.BadRequestError as error:
-                # Another stream covers the subjects, or ours has other limits by an operator's hand: it is used as it is.
-                _log.info("stream_kept", stream=each.name, reason=error.description)
-            except (nats.errors.Error, OSError, TimeoutError) as error:
-                raise errors.Unavailable(f"{_DOWN}: {error!r}") from error
+        async with self._asking() as client:
+            stream = client.jetstream(timeout=self._settings.connect_timeout)
+            for each in wanted:
+                try:
+                    await stream.add_stream(each)
+                except nats.js.errors.BadRequestError as error:
+                    # Another stream covers the subjects, or ours has other limits by an operator's hand: it is used as it is.
+                    _log.info("stream_kept", stream=each.name, reason=error.description)
 
 
 _DOWN = "the event bus is unavailable"
+#: Seconds between connections, where one could not be made at all.
+_RETRY = 0.5
+#: Seconds that closing a connection may take.
+_FLUSH = 2.0
 
 
-async def _expected(publishing: Awaitable[object]) -> None:
-    await publishing
+async def _appended(publishing: Awaitable[PubAck], sequence: int) -> None:
+    """Wait for the acknowledgement. Raises Fenced where the message is not where it should be."""
+    try:
+        acknowledged = await publishing
+    except nats.js.errors.APIError as error:
+        if error.err_code == _WRONG_LAST_SEQUENCE:
+            raise Fenced from error
+        raise
+    if acknowledged.duplicate or acknowledged.seq != sequence:
+        raise Fenced
 
 
 def _calling(callback: Callable[[bytes], None]) -> Callable[[Msg], Awaitable[None]]:
@@ -176,3 +263,11 @@ def _calling(callback: Callable[[bytes], None]) -> Callable[[Msg], Awaitable[Non
         callback(message.data)
 
     return received
+
+
+async def _close(client: Client) -> None:
+    try:
+        async with asyncio.timeout(_FLUSH):
+            await client.close()
+    except (TimeoutError, nats.errors.Error, OSError):
+        pass

@@ -4,23 +4,33 @@ A part equals the truth at max(applied, its snap). Three facts keep it so: chang
 revisions; `recent` knows the last change of each key; and below `floor`, nothing is known, so nothing that old is admitted.
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+import sys
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from cqar.events import Change
 from cqar.parts import Stored
 
-#: Bytes that a part costs beside its rows' values, about.
-_PART_COST = 400
+#: Bytes that a part costs beside its rows, and a row beside its value, about: measured with tracemalloc.
+_PART_COST = 480
+_ROW_COST = 240
 #: Share of the slots that absent parts may take.
 _ABSENT_SHARE = 0.1
+#: Share of the limits above which parts are evicted, gently: those in use are spared up to the limit itself.
+_GENTLE = 15 / 16
+#: Parts that one eviction looks at before it takes what comes: what bounds the time that it takes.
+_LOOKS = 32
+#: Reads that wait for their snap to be applied, at most; the oldest are forgotten, which is harmless.
+_WAITING = 256
+#: Kinds of parts that answers about something else are made of too: spared while such an answer stands.
+_SHARED = frozenset({"asset", "symbol", "venue", "chain"})
 
 
 class Part:
     """The rows under one key. `live` ends when the part is replaced or evicted, and ends every answer made of it."""
 
-    __slots__ = ("cost", "expires", "holders", "key", "live", "rows", "snap", "used")
+    __slots__ = ("cost", "expires", "holders", "key", "live", "rows", "shared", "snap", "used")
 
     def __init__(self, key: str, snap: int, rows: tuple[Stored, ...], expires: float) -> None:
         self.key = key
@@ -31,8 +41,10 @@ class Part:
         self.expires = expires
         #: ready answers that are made of it
         self.holders = 0
+        self.shared = key.partition(":")[0] in _SHARED
+        #: the bit of recency, set by whoever serves it
         self.used = False
-        self.cost = _PART_COST + sum(len(row.value) for row in rows)
+        self.cost = _PART_COST + sum(_ROW_COST + len(row.value) for row in rows)
 
 
 class Fill(NamedTuple):
@@ -44,6 +56,8 @@ class Fill(NamedTuple):
 
 FOREVER = float("inf")
 
+T = TypeVar("T")
+
 
 class Cache:
     """Parts by key, bounded by entries and bytes. Not safe for threads: one event loop owns it."""
@@ -52,12 +66,13 @@ class Cache:
         self._entries = entries
         self._size = size
         self._recent_limit = recent
+        self._absent_limit = max(1, int(min(entries, size / _PART_COST) * _ABSENT_SHARE))
         self._absent_ttl = absent_ttl
         self._parts: dict[str, Part] = {}
         self._queue: deque[Part] = deque()
-        self._recent: dict[str, int] = {}
-        self._recent_order: deque[tuple[int, str]] = deque()
-        self._waiting: list[Fill] = []
+        self._absent_queue: deque[Part] = deque()
+        self._recent: OrderedDict[str, int] = OrderedDict()
+        self._waiting: deque[Fill] = deque(maxlen=_WAITING)
         self._absent = 0
         self.epoch = ""
         #: the last revision applied; everything at or below it is in the parts
@@ -66,12 +81,19 @@ class Cache:
         self.floor = 0
         #: counts every change of any part: an answer checked at this generation is valid
         self.generation = 0
+        #: counts the calls of `start`
+        self.starts = 0
         self.bytes = 0
         self.evicted = 0
 
     def __len__(self) -> int:
         """How many parts there are."""
         return len(self._parts)
+
+    @property
+    def full(self) -> bool:
+        """Whether what comes in from now on drives something out."""
+        return self._over(_GENTLE)
 
     # ---- reads -----------------------------------------------------------------------------------------------------
 
@@ -88,14 +110,17 @@ class Cache:
 
     # ---- coming in -------------------------------------------------------------------------------------------------
 
-    def start(self, epoch: str, applied: int, recent: Iterable[tuple[int, Sequence[str]]] = (), floor: int | None = None) -> None:
+    def start(
+        self, epoch: str, applied: int, recent: Iterable[tuple[int, Sequence[str]]] = (), floor: int | None = None
+    ) -> None:
         """Begin anew at a head: nothing is cached, changes above `floor` up to `applied` are known from `recent`."""
         for part in list(self._parts.values()):
             self._drop(part)
         self._queue.clear()
+        self._absent_queue.clear()
         self._waiting.clear()
         self._recent.clear()
-        self._recent_order.clear()
+        self.starts += 1
         self.epoch, self.applied = epoch, applied
         self.floor = applied if floor is None else floor
         for revision, keys in recent:
@@ -127,18 +152,23 @@ class Cache:
                 self._put(key, snap, tuple(rows), now)
 
     def admissible(self, key: str, snap: int) -> bool:
-        """Whether what was read under the key at the snap is known to be no older than what is applied."""
-        if not self.floor <= snap or self._recent.get(key, 0) > snap:
+        """Whether what was read under the key at the snap is worth taking: current, and no older than what is here."""
+        if not self.current(key, snap):
             return False
         held = self._parts.get(key)
-        return held is None or held.snap <= snap or not held.live
+        return held is None or held.snap <= snap
+
+    def current(self, key: str, snap: int) -> bool:
+        """Whether what was read under the key at the snap is known to be the truth at max(applied, snap)."""
+        return self.floor <= snap and self._recent.get(key, 0) <= snap
 
     def _admit_waiting(self, now: float) -> None:
-        ripe = [fill for fill in self._waiting if fill.snap <= self.applied]
-        if ripe:
-            self._waiting = [fill for fill in self._waiting if fill.snap > self.applied]
-            for fill in ripe:
-                self.admit(fill.snap, fill.parts, now)
+        if all(fill.snap > self.applied for fill in self._waiting):
+            return
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for fill in waiting:
+            self.admit(fill.snap, fill.parts, now)
 
     def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
         held = self._parts.get(key)
@@ -150,68 +180,78 @@ class Cache:
         ident = (change.entity, change.row_id)
         rows = [row for row in held.rows if (row.entity, row.row_id) != ident]
         if enters and change.value is not None:
-            rows.append(Stored(change.entity, change.row_id, change.value, change.deleted))
+            rows.append(Stored(sys.intern(change.entity), change.row_id, change.value, change.deleted))
         self._put(key, change.revision, tuple(rows), now)
 
     def _remember(self, revision: int, keys: Iterable[str]) -> None:
+        recent = self._recent
         for key in keys:
-            self._recent[key] = revision
-            self._recent_order.append((revision, key))
-        while len(self._recent) > self._recent_limit:
-            old, key = self._recent_order.popleft()
-            if self._recent.get(key) == old:
-                del self._recent[key]
-                self.floor = max(self.floor, old)
+            recent[key] = revision
+            recent.move_to_end(key)
+        while len(recent) > self._recent_limit:
+            _, forgotten = recent.popitem(last=False)
+            self.floor = max(self.floor, forgotten)
 
     # ---- going out -------------------------------------------------------------------------------------------------
 
     def _put(self, key: str, snap: int, rows: tuple[Stored, ...], now: float) -> None:
+        part = Part(key, snap, rows, FOREVER if rows else now + self._absent_ttl)
         held = self._parts.get(key)
         if held is not None:
-            self._drop(held)
-        part = Part(key, snap, rows, FOREVER if rows else now + self._absent_ttl)
-        if held is not None:
             part.used = held.used
-        if not rows:
-            if self._absent >= max(1, int(self._entries * _ABSENT_SHARE)):
-                self._evict_absent()
-            self._absent += 1
+            self._drop(held)
         self._parts[key] = part
-        self._queue.append(part)
         self.bytes += part.cost
+        if rows:
+            self._queue.append(part)
+        else:
+            self._absent += 1
+            self._absent_queue.append(part)
+            self._evict_absent()
         self._evict()
 
     def _drop(self, part: Part) -> None:
         """End a part: answers made of it are no longer valid."""
-        if not part.live:
-            return
         part.live = False
+        del self._parts[part.key]
         self.generation += 1
         self.bytes -= part.cost
         if not part.rows:
             self._absent -= 1
-        if self._parts.get(part.key) is part:
-            del self._parts[part.key]
+
+    def _over(self, share: float) -> bool:
+        return len(self._parts) > self._entries * share or self.bytes > self._size * share
 
     def _evict(self) -> None:
-        """Second chance: the oldest goes, unless it was used since it was last looked at or an answer is made of it."""
-        chances = 2 * len(self._queue)
-        while self._queue and (len(self._parts) > self._entries or self.bytes > self._size):
+        """Second chance: the oldest goes, unless it was used since it was last looked at or an answer needs it."""
+        looks = _LOOKS
+        while self._queue and self._over(_GENTLE) and (looks or self._over(1)):
             part = self._queue.popleft()
             if not part.live:
                 continue
-            if chances > 0 and (part.used or part.holders):
+            if looks and (part.used or (part.shared and part.holders)):
+                looks -= 1
                 part.used = False
                 self._queue.append(part)
-                chances -= 1
                 continue
             self._drop(part)
             self.evicted += 1
-        if len(self._queue) > 2 * len(self._parts) + 1024:
-            self._queue = deque(part for part in self._queue if part.live)
+        sweep(self._queue, len(self._parts) - self._absent, lambda part: part.live)
 
     def _evict_absent(self) -> None:
-        for part in self._queue:
-            if part.live and not part.rows:
+        """The oldest absence goes: a flood of unknown names drives out nothing but itself."""
+        while self._absent > self._absent_limit:
+            part = self._absent_queue.popleft()
+            if part.live:
                 self._drop(part)
-                return
+                self.evicted += 1
+        sweep(self._absent_queue, self._absent, lambda part: part.live)
+
+
+def sweep(queue: deque[T], living: int, lives: Callable[[T], bool]) -> None:
+    """Where most of a queue is dead, look at a few of its oldest: the living go to its end, the dead go."""
+    if len(queue) > 2 * living + 64:
+        for _ in range(4):
+            each = queue.popleft()
+            if lives(each):
+                queue.append(each)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -202,6 +203,8 @@ class Setting(NamedTuple):
         """The value that the text stands for; ValueError if there is none."""
         words = isinstance(_bare(inspect.type_info(self.type)), inspect.LiteralType)
         value: str | float = msgspec.convert(text.lower() if words else text, self.type, strict=False)
+        if self.name.endswith(".url") and not all(map(_is_port, _ports(text))):
+            raise ValueError(text)
         return value
 
 
@@ -217,19 +220,19 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Setti
 
     Raises ConfigError.
     """
-    settings = {each.name: each for each in declared()}
-    given = {name: _Given(f"the default of {name}", each.default) for name, each in settings.items()}
-    if path is None and "CQAR_CONFIG" in env:
-        path = Path(env["CQAR_CONFIG"])
-    if path is not None:
-        given.update(_from_file(path, settings))
-    given.update(_from_environment(env, settings))
+    values = {each.name: _Given(f"the default of {each.name}", each.default) for each in declared()}
+    values.update(_set(path, env))
     for small, large in _ASCENDING:
-        (one, least), (other, most) = given[small], given[large]
+        (one, least), (other, most) = values[small], values[large]
         if least > most:  # type: ignore[operator]  # both are numbers
             message = f"{one} is {least}, which is more than {most}, {other}"
             raise ConfigError(message)
-    return msgspec.convert(_tree(given), Settings)
+    return msgspec.convert(_tree(values), Settings)
+
+
+def given(path: Path | None = None, env: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """The dotted names of the settings that the file or the environment sets, be it to their default. As `load` otherwise."""
+    return frozenset(_set(path, env))
 
 
 def declared() -> Iterator[Setting]:
@@ -273,6 +276,14 @@ def masked(text: str) -> str:
     return f"{scheme}{user}***@{tail}"
 
 
+def _set(path: Path | None, env: Mapping[str, str]) -> dict[str, _Given]:
+    settings = {each.name: each for each in declared()}
+    if path is None and "CQAR_CONFIG" in env:
+        path = Path(env["CQAR_CONFIG"])
+    found = {} if path is None else _from_file(path, settings)
+    return found | _from_environment(env, settings)
+
+
 def _fields(structure: type[Struct], prefix: str) -> Iterator[Setting]:
     for field in msgspec.structs.fields(structure):
         name = f"{prefix}{field.name}"
@@ -283,6 +294,19 @@ def _fields(structure: type[Struct], prefix: str) -> Iterator[Setting]:
         notes = (kind.extra_json_schema if isinstance(kind, inspect.Metadata) else None) or {}
         variable = f"CQAR_{name}".replace(".", "_").upper()
         yield Setting(name, variable, field.type, field.default, notes["description"], notes.get("title") or _range(kind))
+
+
+def _ports(urls: str) -> Iterator[str]:
+    """What stands in the places of ports: NATS takes several URLs, PostgreSQL several hosts in one."""
+    for url in re.split(r",(?=\w+://)", urls):
+        for host in urlsplit(url).netloc.rpartition("@")[2].split(","):
+            _, colon, port = host.rpartition("]")[2].rpartition(":")
+            if colon:
+                yield port
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"\d{1,5}", text) is not None and int(text) <= 65535  # noqa: PLR2004 - as Port
 
 
 def _bare(kind: inspect.Type) -> inspect.Type:
@@ -307,9 +331,9 @@ def _plain(value: str | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _tree(given: Mapping[str, _Given]) -> dict[str, Any]:
+def _tree(values: Mapping[str, _Given]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for name, each in given.items():
+    for name, each in values.items():
         section, _, field = name.rpartition(".")
         (tree.setdefault(section, {}) if section else tree)[field] = each.value
     return tree
@@ -339,7 +363,7 @@ def _parse(origin: str, setting: Setting, text: str, note: str = "") -> _Given:
 
 def _from_environment(env: Mapping[str, str], settings: Mapping[str, Setting]) -> dict[str, _Given]:
     variables = {each.variable: each for each in settings.values()}
-    given = {}
+    found = {}
     for name in sorted(env):
         if not name.startswith("CQAR_") or name in VARIABLES:
             continue
@@ -347,8 +371,8 @@ def _from_environment(env: Mapping[str, str], settings: Mapping[str, Setting]) -
         note = " (a service link of Kubernetes? set enableServiceLinks: false)" if linked else ""
         if name not in variables:
             _unknown("", name, [*variables, *VARIABLES], note)
-        given[variables[name].name] = _parse(name, variables[name], env[name], note)
-    return given
+        found[variables[name].name] = _parse(name, variables[name], env[name], note)
+    return found
 
 
 def _from_file(path: Path, settings: Mapping[str, Setting]) -> dict[str, _Given]:

@@ -169,7 +169,6 @@ DEPLOYMENT = Entity(
     parents=(Parent("asset_id", ASSET, "asset_id"), Parent("chain_id", CHAIN, "chain_id")),
     renames={"contract_address": "address"},
     joined={"chain_name": "(SELECT c.chain_name FROM chains c WHERE c.chain_id = t.chain_id)"},
-    defaults={"is_native": False},
     soft=True,
     stamped=True,
     part_keys=_deployment_keys,
@@ -304,7 +303,7 @@ VENUE_ASSET = Entity(
     ),
     joined={"trading_enabled_stored": "t.trading_enabled"},
     overridden={
-        "trading_enabled": f"t.trading_enabled AND NOT {_BLOCKED.format('t.asset_id')}",
+        "trading_enabled": f"CASE WHEN t.trading_enabled THEN NOT {_BLOCKED.format('t.asset_id')} ELSE t.trading_enabled END",
         "is_active": f"t.is_active AND {_VALID_NOW}",
     },
     defaults={"is_active": True},
@@ -328,6 +327,10 @@ VENUE_SYMBOL = Entity(
     stamped=True,
     part_keys=_venue_symbol_keys,
     created=events_pb2.VenueSymbolListed,
+    told={
+        "is_new_listing": "NOT EXISTS (SELECT FROM venue_symbols o WHERE o.venue_id = t.venue_id"
+        " AND o.symbol_id = t.symbol_id AND o.listing_id <> t.listing_id)"
+    },
     delisted=events_pb2.VenueSymbolDelisted,
 )
 

@@ -84,6 +84,10 @@ def _no_keys(_row: Row) -> tuple[str, ...]:
     return ()
 
 
+#: Columns that the database fills in with the time of the insert, and that no request sets.
+_STAMPS = frozenset({"created_at", "updated_at", "added_at", "raised_at"})
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entity:
     """One of the 13 tables. Everything generic about reading and writing it follows from this declaration."""
@@ -123,6 +127,8 @@ class Entity:
     part_keys: Callable[[Row], tuple[str, ...]] = _no_keys
     #: the contract's event of its creation
     created: type[Message] | None = None
+    #: field of that event -> SQL over the new row `t`, which sees the rows that were there before it
+    told: Mapping[str, str] = field(default_factory=dict)
     #: the contract's event of its delisting, told when that is written, with the time at which it takes effect
     delisted: type[Message] | None = None
 
@@ -141,8 +147,7 @@ class Entity:
     @cached_property
     def written(self) -> tuple[str, ...]:
         """The columns that writes set, in the table's order of this declaration."""
-        stamps = {"created_at", "updated_at"}
-        return tuple(name for name in self.columns if name not in stamps)
+        return tuple(name for name in self.columns if name not in _STAMPS)
 
     @cached_property
     def select(self) -> str:
@@ -152,6 +157,11 @@ class Entity:
         return ", ".join([*stored, *(f"{sql} AS derived_{name}" for name, sql in self.derived.items())])
 
     @cached_property
+    def inserted(self) -> str:
+        """What an INSERT returns: `select`, then `told_<field>` for the event of the creation."""
+        return ", ".join([self.select, *(f"{sql} AS told_{name}" for name, sql in self.told.items())])
+
+    @cached_property
     def living(self) -> str:
         """The SQL condition over `t` that the row is not deleted, with AND in front, or nothing."""
         return " AND t.deleted_at IS NULL" if self.soft else ""
@@ -159,6 +169,22 @@ class Entity:
     def row_id(self, row: Row) -> str:
         """The key as one text: its columns joined by '/', which no slug or id contains."""
         return "/".join(row[name] for name in self.key)
+
+    def changes(self, before: Row, after: Row) -> dict[str, tuple[Any, Any]]:
+        """The columns whose values differ, with both, as the audit has them; a column that a row lacks is None."""
+        found: dict[str, tuple[Any, Any]] = {}
+        for name in self._kept:
+            old, new = before.get(name), after.get(name)
+            if old != new:
+                kind = self.columns[name].kind if name in self.columns else None
+                pair = comparable(old, kind), comparable(new, kind)
+                if pair[0] != pair[1]:
+                    found[name] = pair
+        return found
+
+    @cached_property
+    def _kept(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.columns, "deleted_at")))
 
     def stored(self, row: Row) -> Message:
         """The message as the table has it, without its revision: what caches and events carry."""
@@ -221,10 +247,10 @@ def new_id() -> str:
     return str(uuid.UUID(int=bits))
 
 
-def comparable(value: Any) -> Any:
-    """A column's value for the audit's JSON: exact numbers and times as text."""
+def comparable(value: Any, kind: Kind | None = None) -> Any:
+    """A column's value for the audit's JSON: exact numbers and times as text, JSON as what it says."""
     if isinstance(value, Decimal):
         return exact.plain(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    return value
+    return orjson.loads(value) if kind == "json" and value is not None else value

@@ -17,11 +17,17 @@ Every error that a client may see is one of these; `cqar.serve` turns it into a 
 An exception that is not in this tree is a bug and becomes INTERNAL. Driver text never enters a message here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 from google.protobuf import any_pb2, duration_pb2, message
 from google.rpc import error_details_pb2, status_pb2
+
+
+#: Bytes in UTF-8 of a message, and of the texts in its details, at most. Both travel as trailing metadata, of which 8 KB may
+#: be refused on the way; there every byte of the one takes up to three, and of the other four thirds.
+MAX_MESSAGE = 800
+MAX_DETAILS = 2_000
 
 
 class Violation(NamedTuple):
@@ -38,8 +44,8 @@ class CqarError(Exception):
     code: ClassVar[int]
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _short(message)
+        super().__init__(self.message)
 
     def details(self) -> Sequence[message.Message]:
         """The google.rpc messages that go with the status."""
@@ -55,6 +61,22 @@ class CqarError(Exception):
         return status_pb2.Status(code=self.code, message=self.message, details=packed)
 
 
+def _short(message: str) -> str:
+    """The message, cut off where it is longer than a client may get."""
+    data = message.encode()
+    return message if len(data) <= MAX_MESSAGE else data[:MAX_MESSAGE].decode(errors="ignore") + "..."
+
+
+def _shown(violations: Sequence[Violation]) -> Iterator[Violation]:
+    """The first violation, and as many more as there is room for."""
+    room = MAX_DETAILS
+    for at, each in enumerate(violations):
+        room -= sum(len(part.encode()) for part in each)
+        if at and room < 0:
+            return
+        yield each
+
+
 class Invalid(CqarError):
     """INVALID_ARGUMENT: fields of the request that broke a rule."""
 
@@ -65,9 +87,9 @@ class Invalid(CqarError):
         super().__init__("; ".join(f"{each.field}: {each.description}" for each in self.violations))
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.BadRequest with a violation for each broken rule."""
+        """One google.rpc.BadRequest with a violation for each broken rule, as far as there is room."""
         bad = error_details_pb2.BadRequest()
-        for each in self.violations:
+        for each in _shown(self.violations):
             bad.field_violations.add(field=each.field, reason=each.rule, description=each.description)
         return (bad,)
 
@@ -104,8 +126,10 @@ class AlreadyExists(CqarError):
         super().__init__(f"{kind} already exists: {description}")
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.ResourceInfo."""
-        return (error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.field, description=self.message),)
+        """One google.rpc.ResourceInfo, and a BadRequest with the field whose value is taken."""
+        bad = error_details_pb2.BadRequest()
+        bad.field_violations.add(field=self.field, reason="TAKEN", description=self.message)
+        return error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.field, description=self.message), bad
 
 
 class Precondition(CqarError):
@@ -119,9 +143,9 @@ class Precondition(CqarError):
         super().__init__(description)
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.PreconditionFailure."""
+        """One google.rpc.PreconditionFailure, with as many violations as there is room for."""
         failure = error_details_pb2.PreconditionFailure()
-        for each in self.violations:
+        for each in _shown(self.violations):
             failure.violations.add(type=each.rule, subject=each.field, description=each.description)
         return (failure,)
 
@@ -132,8 +156,8 @@ class Ambiguous(Precondition):
     def __init__(self, message: str, candidates: Sequence[tuple[str, str]]) -> None:
         first, *rest = [Violation(subject, "AMBIGUOUS", description) for subject, description in candidates]
         super().__init__("AMBIGUOUS", first.field, first.description, *rest)
-        self.message = message
-        self.args = (message,)
+        self.message = _short(message)
+        self.args = (self.message,)
 
 
 class Aborted(CqarError):

@@ -11,7 +11,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from cqar import answers, prepare, procedures, search
+from cqar import addresses, answers, prepare, procedures, search
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.entities import (
     ASSET,
@@ -33,24 +33,25 @@ from cqar.store import Session, Sql
 REGISTRY = pb.DESCRIPTOR.services_by_name["AssetRegistry"]
 
 
+Kind = Literal["write", "read", "batch"]
+#: Serves an RPC: what its kind gives it, and the request.
+Operation = Callable[[Any, Any], Awaitable[Message]]
+
+
 class Method(NamedTuple):
     """An RPC: what it is called, what it takes and gives, and what serves it."""
 
     name: str
-    #: a write runs in a transaction; a read does not
-    kind: Literal["write", "read"]
+    #: a write is given its `Write` in a transaction, a read a `Session`; a batch the `Batch` and makes its own transactions
+    kind: Kind
     request: type[Message]
     response: type[Message]
-    serve: Callable[[Any, Any], Awaitable[Message]]
-
+    serve: Operation
     #: the RPC's path on the wire
     path: str
 
 
-Operation = Callable[[Any, Any], Awaitable[Message]]
-
-
-def method(service: ServiceDescriptor, name: str, kind: Literal["write", "read"], serve: Operation) -> Method:
+def method(service: ServiceDescriptor, name: str, kind: Kind, serve: Operation) -> Method:
     """A row of the table of a service."""
     described = service.methods_by_name[name]
     request, response = map(message_factory.GetMessageClass, (described.input_type, described.output_type))
@@ -106,7 +107,7 @@ _DELETE_SYMBOL = Delete(
     along=((SYMBOL_IDENTIFIER, "symbol_id"),),
 )
 _LIVING = "COALESCE(t.delisted_at > now(), true)"
-_CHAIN_TYPE = Filter("chain_type", "t.chain_type = {}", convert=str.upper)
+_CHAIN_TYPE = Filter("chain_type", "t.chain_type = {}", convert=lambda kind: addresses.chain_type(kind, "chain_type"))
 
 METHODS = (
     write("CreateAsset", procedures.create_asset),
@@ -268,9 +269,10 @@ METHODS = (
             (
                 Filter("venue_id", "t.venue_id = {}"),
                 Filter("symbol_id", "t.symbol_id = {}"),
-                Filter("venue_symbol", "t.venue_symbol = {}"),
+                Filter("venue_symbol", "t.venue_symbol = ANY({}::text[])"),
                 Filter("include_delisted", _LIVING, unless=True),
             ),
+            prepare=procedures.spellings_of,
         ),
     ),
 )

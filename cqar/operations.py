@@ -35,7 +35,7 @@ def insert_sql(entity: Entity) -> Sql:
     columns = ", ".join(entity.written)
     return Sql(
         f"insert_{entity.name}",
-        f"INSERT INTO {entity.table} AS t ({columns}) VALUES ({values}) RETURNING {entity.select}",
+        f"INSERT INTO {entity.table} AS t ({columns}) VALUES ({values}) RETURNING {entity.inserted}",
     )
 
 
@@ -159,7 +159,7 @@ async def insert(write: Write, entity: Entity, row: Row, **event: Any) -> Row:
 
 async def replace(write: Write, entity: Entity, before: Row, after: Row, **event: Any) -> Row:
     """Write the row if it differs from what is stored, and tell of it. Returns the stored row."""
-    if all(before[name] == after[name] for name in entity.written):
+    if not entity.changes(before, {**before, **{name: after[name] for name in entity.written}}):
         return before
     rest = [after[name] for name in entity.written if name not in entity.key]
     stored = await write.session.row(update_sql(entity), *(before[name] for name in entity.key), *rest)

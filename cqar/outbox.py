@@ -9,15 +9,15 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from google.protobuf.message import Message
 
 from cqar import entities, errors, events, parts
 from cqar.call import Call
-from cqar.entity import Entity, Row, comparable
-from cqar.store import Session, Sql
+from cqar.entity import Entity, Row
+from cqar.store import Session, Sql, Store
 
 #: Larger values are not carried: caches ask PostgreSQL for them.
 MAX_VALUE = 8_192
@@ -50,10 +50,14 @@ class _Change:
         return "delete" if self.deleted else "update"
 
     def columns(self) -> dict[str, tuple[Any, Any]]:
-        before: Row = {} if self.before is None else self.before
-        after: Row = {} if self.after is None else self.after
-        pairs = {name: (before.get(name), after.get(name)) for name in (*self.entity.columns, "deleted_at")}
-        return {name: (comparable(a), comparable(b)) for name, (a, b) in pairs.items() if a != b}
+        return self.entity.changes(self.before or {}, self.after or {})
+
+
+class Batch(NamedTuple):
+    """What an operation gets that makes its own transactions."""
+
+    store: Store
+    call: Call
 
 
 class Write:
@@ -86,7 +90,8 @@ class Write:
         if after is None:
             return
         if before is None and entity.created is not None:
-            fields = events.created_fields(entity, entity.stored(after), event)
+            told = {name: after[f"told_{name}"] for name in entity.told}
+            fields = events.created_fields(entity, entity.stored(after), {**told, **event})
             change.event = events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
         elif before is not None and entity.delisted is not None and _ends(before, after):
             fields = {name: after[name] for name in entity.delisted.DESCRIPTOR.fields_by_name if name in after}
@@ -103,6 +108,20 @@ class Write:
         into.CopyFrom(entity.answer(row))
         self._stamps.append((into, (entity.name, entity.row_id(row))))
         self.revision = max(self.revision, row["revision"])
+
+    def mark(self) -> dict[tuple[str, str], _Change]:
+        """The changes collected so far, for `back_to`."""
+        return dict(self._changes)
+
+    def back_to(self, mark: dict[tuple[str, str], _Change]) -> None:
+        """Forget what came after the mark: its savepoint was rolled back."""
+        self._changes = mark
+        self.held.clear()
+        self.blocked.clear()
+
+    def revision_of(self, entity: Entity, row_id: str) -> int:
+        """The revision that `finish` gave the change of a row; 0 where it did not change."""
+        return self._revisions.get((entity.name, row_id), 0)
 
     async def finish(self) -> None:
         """Count the revisions, write outbox and audit, stamp rows and responses. Nothing may take a lock afterwards."""
@@ -158,7 +177,9 @@ def _ends(before: Row, after: Row) -> bool:
 _CLAIM = Sql(
     "claim_idempotency_key",
     "INSERT INTO idempotency_keys (principal, method, idempotency_key, request_hash, response, revision)"
-    " VALUES ($1, $2, $3, $4, '', 0) ON CONFLICT DO NOTHING RETURNING created_at",
+    " VALUES ($1, $2, $3, $4, '', 0) ON CONFLICT (principal, method, idempotency_key) DO UPDATE"
+    " SET request_hash = excluded.request_hash, created_at = now()"
+    " WHERE idempotency_keys.created_at < now() - interval '24 hours' RETURNING created_at",
 )
 _RECALL = Sql(
     "recall_idempotency_key",

@@ -6,7 +6,7 @@ on the way, it is refused.
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from types import MappingProxyType
@@ -16,16 +16,20 @@ import msgspec
 from google.protobuf.message import Message
 
 from cqar import binding, errors
-from cqar.entity import Entity
+from cqar.entity import Entity, Row
 from cqar.store import Session, Sql
 
 #: Rows of a page where none is asked for, and at most.
 DEFAULT_PAGE = 100
 MAX_PAGE = 1_000
-#: Bytes of an answer without paging at most: below gRPC's usual limit of 4 MB.
+#: Bytes of an answer at most, below gRPC's usual limit of 4 MB: a page ends there, and all at once is refused.
 MAX_ANSWER = 3_500_000
-#: Rows read for an answer without paging, at most; far fewer bytes a row than this allows do not occur.
-_MAX_ROWS = 50_000
+#: Bytes that tag and length of a message in a list take, at most.
+_FRAME = 6
+#: Rows read at once for an answer without paging.
+_CHUNK = 2_000
+#: More than the rank that a search gives to anything.
+_MAX_RANK = 10
 
 
 class Filter(NamedTuple):
@@ -68,15 +72,21 @@ def token(scope: str, position: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(_digest(scope, packed) + packed).rstrip(b"=").decode()
 
 
-def position(scope: str, text: str) -> list[Any]:
-    """The position of a token. Raises Invalid where it is not one of this scope."""
+def position(scope: str, text: str, kinds: Sequence[type]) -> list[Any]:
+    """The position of a token, values of these types. Raises Invalid where it is not one of this scope."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        if _digest(scope, raw[8:]) == raw[:8]:
-            return msgspec.msgpack.decode(raw[8:], type=list)
+        found = msgspec.msgpack.decode(raw[8:], type=list) if _digest(scope, raw[8:]) == raw[:8] else []
     except (ValueError, msgspec.DecodeError):
-        pass
-    raise errors.Invalid("page_token", "BAD_TOKEN", "is not a token of this list with these filters; start without one")
+        found = []
+    if [type(each) for each in found] != list(kinds) or not all(map(_sound, found)):
+        raise errors.Invalid("page_token", "BAD_TOKEN", "is not a token of this list with these filters; start without one")
+    return found
+
+
+def _sound(value: object) -> bool:
+    """A value that a token of this service can have: anyone can make a digest."""
+    return value.isprintable() if isinstance(value, str) else isinstance(value, float) and 0 <= value <= _MAX_RANK
 
 
 def _digest(scope: str, packed: bytes) -> bytes:
@@ -136,23 +146,58 @@ async def page(
     """
     chosen, values = _chosen(filters, request, given)
     fields = response.DESCRIPTOR.fields_by_name
-    paged = "total_count" in fields or request.HasField("page_size") or request.HasField("page_token")
-    limit = size(request) if paged else _MAX_ROWS
     scope = f"{response.DESCRIPTOR.name} {chosen} {values}"
-    start = position(scope, request.page_token) if request.page_token else []
-    rows = await session.rows(list_sql(entity, chosen, after=bool(start)), *values, *start, limit + 1)
     answer: Any = response()
-    into = getattr(answer, entity.plural)
-    into.extend(entity.answer(row) for row in rows[:limit])
-    if not paged and (len(rows) > limit or answer.ByteSize() > MAX_ANSWER):
-        msg = f"this list has more than {MAX_ANSWER / 1e6} MB; set page_size and follow next_page_token"
-        raise errors.Exhausted(msg)
-    if len(rows) > limit:
-        answer.next_page_token = token(scope, [rows[limit - 1][name] for name in entity.key])
+    if "total_count" in fields or request.HasField("page_size") or request.HasField("page_token"):
+        limit = size(request)
+        start = position(scope, request.page_token, [str for _ in entity.key]) if request.page_token else []
+        rows = await _rows(session, entity, chosen, values, start, limit + 1)
+        last = fill(getattr(answer, entity.plural), map(entity.answer, rows[:limit]))
+        if last < len(rows):
+            answer.next_page_token = token(scope, _key(entity, rows[last - 1]))
+    else:
+        await _all(session, entity, chosen, values, answer)
     if "total_count" in fields:
         counted = await session.row(count_sql(entity, chosen), *values)
         answer.total_count = counted["total"] if counted else 0
     return answer  # type: ignore[no-any-return]  # a message of the declared class
+
+
+def fill(into: Any, messages: Iterable[Message]) -> int:
+    """Put messages into a page until it is full; how many. The first goes in whatever its size."""
+    room, count = MAX_ANSWER, 0
+    for each in messages:
+        room -= each.ByteSize() + _FRAME
+        if room < 0 and count:
+            break
+        into.append(each)
+        count += 1
+    return count
+
+
+async def _all(session: Session, entity: Entity, chosen: tuple[str, ...], values: list[Any], answer: Any) -> None:
+    """Put all rows into the answer. Raises Exhausted where they are too much for one."""
+    into = getattr(answer, entity.plural)
+    start: list[Any] = []
+    while True:
+        rows = await _rows(session, entity, chosen, values, start, _CHUNK)
+        into.extend(map(entity.answer, rows))
+        if answer.ByteSize() > MAX_ANSWER:
+            msg = f"this list has more than {MAX_ANSWER / 1e6} MB; set page_size and follow next_page_token"
+            raise errors.Exhausted(msg)
+        if len(rows) < _CHUNK:
+            return
+        start = _key(entity, rows[-1])
+
+
+async def _rows(
+    session: Session, entity: Entity, chosen: tuple[str, ...], values: list[Any], start: list[Any], limit: int
+) -> list[Any]:
+    return await session.rows(list_sql(entity, chosen, after=bool(start)), *values, *start, limit)
+
+
+def _key(entity: Entity, row: Row) -> list[Any]:
+    return [row[name] for name in entity.key]
 
 
 def _chosen(filters: Sequence[Filter], request: Any, given: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Any]]:

@@ -3,7 +3,7 @@
 A part is the truth at its snap: a revision at which PostgreSQL was read. Keys: see `cqar.entities`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -157,23 +157,40 @@ async def read(session: Session, key: str) -> tuple[Head, dict[str, list[Stored]
     return Head(rows[0]["epoch"], rows[0]["snap"]), found
 
 
-async def read_all(session: Session, limit: int) -> tuple[Head, dict[str, list[Stored]]]:
-    """All parts that lookups are made of, up to about `limit` of them, in a session that sees one snapshot."""
+async def read_all(session: Session, limit: int) -> tuple[Head, list[tuple[Entity, Row]]]:
+    """The rows that lookups are made of, up to about `limit`, in a session that sees one snapshot.
+
+    `gather` makes parts of them. What the limit cuts off is at the leaves, and of no part is anything cut off.
+    """
     head = await session.row(HEAD)
     if head is None:
         raise errors.Unavailable(NO_HEAD)
-    found: dict[str, list[Stored]] = {}
+    found: list[tuple[Entity, Row]] = []
     for sql, entity in ALL_ROWS.items():
-        for row in await session.rows(sql, max(0, limit - len(found))):
-            found.setdefault(_KEYS[entity.name](row), []).append(stored(entity, row))
+        # A part without some of its rows would be a wrong one: flags come for all assets, of listings the last text goes.
+        most = None if entity is QUALITY_FLAG else max(0, limit - len(found))
+        rows = await session.rows(sql, most)
+        if entity is VENUE_SYMBOL and rows and len(rows) == most:
+            last = _KEYS[entity.name](rows[-1])
+            rows = [row for row in rows if _KEYS[entity.name](row) != last]
+        found += [(entity, row) for row in rows]
     return Head(head["epoch"], head["snap"]), found
+
+
+def gather(rows: Iterable[tuple[Entity, Row]], into: dict[str, list[Stored]]) -> None:
+    """Put rows of `read_all`, in its order, into the parts that hold them."""
+    for entity, row in rows:
+        key = _KEYS[entity.name](row)
+        if entity is not QUALITY_FLAG or key in into:
+            into.setdefault(key, []).append(stored(entity, row))
 
 
 #: Shared parts first: what is cut off by the limit is then at the leaves.
 ALL_ROWS: Mapping[Sql, Entity] = {
     Sql(
         f"all_{entity.plural}",
-        f"SELECT {entity.select} FROM {entity.table} t{' WHERE ' + _ACTIVE if entity is QUALITY_FLAG else ''} LIMIT $1",
+        f"SELECT {entity.select} FROM {entity.table} t{' WHERE ' + _ACTIVE if entity is QUALITY_FLAG else ''}"
+        f"{' ORDER BY t.venue_id, t.venue_symbol' if entity is VENUE_SYMBOL else ''} LIMIT $1",
     ): entity
     for entity in (CHAIN, VENUE, ASSET, QUALITY_FLAG, SYMBOL, VENUE_SYMBOL, VENUE_ASSET)
 }

@@ -4,7 +4,8 @@ A step completes the row, checks it, and locks what it depends on: the living ro
 a CRITICAL flag beside it waits or is seen.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from cqar import addresses, entities, errors, rules, text
@@ -18,7 +19,7 @@ _CYCLE_LOCK = 0x6371_6172
 _LOCK = Sql("lock_relationships", "SELECT pg_advisory_xact_lock($1)")
 _REACHES = Sql(
     "relationship_reaches",
-    "WITH RECURSIVE reached(id) AS (SELECT $1::text UNION SELECT r.to_asset_id FROM relationships r"
+    'WITH RECURSIVE reached(id) AS (SELECT $1::text COLLATE "C" UNION SELECT r.to_asset_id FROM relationships r'
     " JOIN reached ON r.from_asset_id = reached.id WHERE r.relationship_type = ANY($3::int[]))"
     " SELECT id FROM reached WHERE id = $2",
 )
@@ -55,16 +56,19 @@ async def chain(write: Write, row: dict[str, Any], before: Row | None) -> None:
 
 
 async def deployment(write: Write, row: dict[str, Any], before: Row | None) -> None:
-    """The address in the chain's canonical form; decimals within what the chain allows."""
+    """The address in the chain's canonical form, which is_native agrees with; decimals within what the chain allows."""
     found = await lock_parents(write, entities.DEPLOYMENT, row)
     on = found["chain_id"]
+    native = _new(row, before).get("is_native")
     if not row["address"]:
-        if not row["is_native"]:
+        if not native:
             raise errors.Invalid("contract_address", "REQUIRED", "is not given; only a native deployment has none")
         row["address"] = addresses.NATIVE.text
     normal = addresses.normalize(on["chain_type"], row["address"], "contract_address", caip2=on["caip2"])
-    if row["is_native"] and not normal.is_native:
+    if native and not normal.is_native:
         raise errors.Invalid("contract_address", "NOT_NATIVE", "is a contract; leave it unset for a native deployment")
+    if native is False and normal.is_native:
+        raise errors.Invalid("is_native", "NATIVE", "is false, but the address stands for the chain's own coin")
     row["address"], row["is_native"] = normal.text, normal.is_native
     if row["decimals"] is not None and (before is None or row["decimals"] != before["decimals"]):
         rules.decimals(row["decimals"], on["max_decimals"], "decimals")
@@ -113,18 +117,24 @@ async def symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
     """Complete, consistent terms, which stay once listed; a label made of them where none is given."""
     done = rules.terms(terms_of(row), now=write.now if before is None else None)
     row.update({name: getattr(done, name) for name in TERMS})
-    rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size", "max_order_size_decimal"))
+    rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size_decimal", "max_order_size_decimal"))
     changed = [] if before is None else [name for name in TERMS if row[name] != before[name]]
     if before is not None and changed and await write.session.row(_LISTED, before["symbol_id"]) is not None:
         description = f"{changed[0]} of symbol {before['symbol_id']!r} is fixed since it is listed; create another symbol"
         raise errors.Precondition("LISTED", changed[0], description)
-    if before is not None and not changed:
+    if before is not None and not changed and row["symbol"] is not None:
         return
     found = await lock_parents(write, entities.SYMBOL, row)
-    if row["symbol"] is None:
-        settle = found.get("settlement_asset_id")
-        tickers = found["base_asset_id"]["symbol"], found["quote_asset_id"]["symbol"]
-        row["symbol"] = rules.label(done, *tickers, None if settle is None else settle["symbol"])
+    if before is not None and row["symbol"] == before["symbol"] == _label(terms_of(before), found):
+        row["symbol"] = None
+    row["symbol"] = row["symbol"] or _label(done, found)
+
+
+def _label(terms: rules.Terms, assets: Mapping[str, Row]) -> str:
+    """The label of a symbol whose assets are these, by column."""
+    settle = assets.get("settlement_asset_id") if terms.settlement_asset_id is not None else None
+    tickers = assets["base_asset_id"]["symbol"], assets["quote_asset_id"]["symbol"]
+    return rules.label(terms, *tickers, None if settle is None else settle["symbol"])
 
 
 async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:
@@ -154,9 +164,16 @@ async def _refuse_blocked(write: Write, assets: Collection[str]) -> None:
         raise errors.Precondition("TRADING_BLOCKED", f"asset:{found[0]}", description)
 
 
-def _enabled(row: Row, before: Row | None, *switches: str) -> bool:
-    """The write creates the row, or turns one of the switches on."""
-    return before is None or any(row[name] and not before[name] for name in switches)
+def _enabled(write: Write, row: Row, before: Row | None, *switches: str) -> bool:
+    """The write creates the row, opens it again, gives it to another asset or symbol, or turns one of the switches on."""
+    if before is None or any(row[name] and not before[name] for name in switches):
+        return True
+    moved = any(row.get(name) != before.get(name) for name in ("asset_id", "symbol_id"))
+    return moved or (_over(before, write.now) and not _over(row, write.now))
+
+
+def _over(row: Row, now: datetime) -> bool:
+    return row["delisted_at"] is not None and row["delisted_at"] <= now
 
 
 async def venue_asset(write: Write, row: dict[str, Any], before: Row | None) -> None:
@@ -169,7 +186,7 @@ async def venue_asset(write: Write, row: dict[str, Any], before: Row | None) -> 
     aliases.pop(row["venue_asset_symbol"], None)
     row["venue_asset_aliases"] = list(aliases) or None
     rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
-    if _enabled(row, before, "is_active", "trading_enabled"):
+    if _enabled(write, row, before, "is_active", "trading_enabled"):
         await _refuse_blocked(write, [row["asset_id"]])
 
 
@@ -180,19 +197,20 @@ async def venue_symbol(write: Write, row: dict[str, Any], before: Row | None) ->
     if row["symbol_type"] not in (None, named["symbol_type"]) and (before is None or row["symbol_id"] == before["symbol_id"]):
         raise errors.Invalid("symbol_type", "OTHER_TYPE", f"is not the type of symbol {row['symbol_id']!r}; leave it unset")
     row["symbol_type"] = named["symbol_type"]
-    at = found["venue_id"]
-    if at["venue_type"] == _DEX and at["chain_id"] is not None:
-        row["venue_symbol"] = await _pool(write, at["chain_id"], row["venue_symbol"])
+    row["venue_symbol"] = await spelling(write, found["venue_id"], row["venue_symbol"])
     rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
     sizes = ("min_order_size_decimal", "max_order_size_decimal")
     rules.order_sizes(row["min_order_size"], row["max_order_size"], sizes)
     rules.order_sizes(row["min_order_value"], row["max_order_value"], ("min_order_value_decimal", "max_order_value_decimal"))
     sides = {named[name] for name in ("base_asset_id", "quote_asset_id", "settlement_asset_id")} - {None}
     await living(write, entities.ASSET, sides)
-    if _enabled(row, before, "is_active"):
+    if _enabled(write, row, before, "is_active"):
         await _refuse_blocked(write, sides)
 
 
-async def _pool(write: Write, chain_id: str, address: str) -> str:
-    on = (await living(write, entities.CHAIN, [chain_id]))[chain_id]
-    return addresses.normalize(on["chain_type"], address, "venue_symbol", caip2=on["caip2"]).text
+async def spelling(write: Write, at: Row, spelled: str) -> str:
+    """A venue's text as it is stored: on a DEX with a chain, by the chain's rule for addresses."""
+    if at["venue_type"] != _DEX or at["chain_id"] is None:
+        return spelled
+    on = (await living(write, entities.CHAIN, [at["chain_id"]]))[at["chain_id"]]
+    return addresses.normalize(on["chain_type"], spelled, "venue_symbol", caip2=on["caip2"]).text

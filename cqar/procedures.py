@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 
 from cqar import addresses, binding, errors, operations, paging, prepare, rules
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
 from cqar.entity import Entity, Row, new_id
 from cqar.operations import Create
@@ -38,6 +39,11 @@ _RESOLVE = Sql(
     f" RETURNING {QUALITY_FLAG.select}",
 )
 _CHAIN_TYPE = Sql("chain_type", "SELECT chain_type, caip2 FROM chains WHERE chain_id = $1")
+_VENUE_CHAIN = Sql(
+    "chain_of_dex",
+    "SELECT c.chain_type, c.caip2 FROM venues v JOIN chains c USING (chain_id)"
+    f" WHERE v.venue_id = $1 AND v.venue_type = {venues_pb2.VENUE_TYPE_DEX}",
+)
 
 # ---- assets --------------------------------------------------------------------------------------------------------
 
@@ -64,14 +70,25 @@ async def create_group(write: Write, request: Any) -> Message:
     response: Any = await _CREATE_GROUP(write, request)
     group = response.group.group_id
     for at, each in enumerate(request.members):
-        row = {**dict.fromkeys(ASSET_GROUP_MEMBER.columns), **_NEW_MEMBER.values(each)}
-        row.update(member_id=new_id(), group_id=group)
-        if row["asset_id"] is None:
-            raise errors.Invalid(f"members[{at}].asset_id", "REQUIRED", "is not given")
-        await operations.only_parents(write, ASSET_GROUP_MEMBER, row, None)
+        row = await _member(write, group, each, f"members[{at}]")
         stored = await operations.insert(write, ASSET_GROUP_MEMBER, row)
         write.show(ASSET_GROUP_MEMBER, stored, response.group.members.add())
     return response  # type: ignore[no-any-return]  # a CreateAssetGroupResponse
+
+
+async def _member(write: Write, group_id: str, given: Message, where: str) -> dict[str, Any]:
+    """A member of a new group, prepared; `where` it stands in the request is part of the names of its fields in errors."""
+    try:
+        row = {**dict.fromkeys(ASSET_GROUP_MEMBER.columns), **_NEW_MEMBER.values(given)}
+        row.update(member_id=new_id(), group_id=group_id)
+        operations.required(ASSET_GROUP_MEMBER, _NEW_MEMBER, row)
+        await operations.only_parents(write, ASSET_GROUP_MEMBER, row, None)
+    except errors.Invalid as error:
+        first, *more = [each._replace(field=f"{where}.{each.field}") for each in error.violations]
+        raise errors.Invalid(*first, *more) from None
+    except errors.NotFound as error:
+        raise errors.NotFound(error.kind, error.name, f"{where}.{error.field}") from None
+    return row
 
 
 async def get_group(session: Session, request: Any) -> Message:
@@ -203,7 +220,9 @@ class GetIdentifier:
         self.entity, self.owner, self.source, self.response = entity, owner, source, response
         start = f"SELECT {entity.select} FROM {entity.table} t WHERE t.deleted_at IS NULL AND t.{source} = $1"
         end = f"ORDER BY t.is_primary DESC, t.{entity.key[0]} LIMIT 100"
-        self.forward = Sql(f"{entity.name}_of_owner", f"{start} AND t.{owner} = $2 {end}")
+        self.forward = Sql(
+            f"{entity.name}_of_owner", f"{start} AND t.{owner} = $2 AND ($3::text IS NULL OR t.external_id = $3) {end}"
+        )
         self.reverse = Sql(f"{entity.name}_by_external_id", f"{start} AND t.external_id = $2 {end}")
 
     async def __call__(self, session: Session, request: Any) -> Message:
@@ -214,9 +233,10 @@ class GetIdentifier:
         owner, external = (Filter(name, "").value(request) for name in (self.owner, "external_id"))
         if owner is None and external is None:
             raise errors.Invalid(self.owner, "REQUIRED", "is not given, and no external_id to look up in reverse either")
-        rows = await session.rows(self.reverse if owner is None else self.forward, source, owner or external)
-        if owner is not None and external is not None:
-            rows = [row for row in rows if row["external_id"] == external]
+        if owner is None:
+            rows = await session.rows(self.reverse, source, external)
+        else:
+            rows = await session.rows(self.forward, source, owner, external)
         if not rows:
             raise errors.NotFound(self.entity.name, f"{source}/{owner or external}")
         primary = [row for row in rows if row["is_primary"]]
@@ -235,18 +255,31 @@ async def addresses_of(session: Session, request: Any) -> dict[str, Any]:
     if not request.address:
         return {}
     if not request.chain_id:
-        return {"address": sorted(_forms(request.address))}
+        return {"address": sorted(_forms(request.address, "address"))}
     on = await session.row(_CHAIN_TYPE, binding.TEXT["chain_id"](request.chain_id, "chain_id"))
     if on is None:
         raise errors.NotFound("chain", request.chain_id, "chain_id")
     return {"address": [addresses.normalize(on["chain_type"], request.address, "address", caip2=on["caip2"]).text]}
 
 
-def _forms(address: str) -> set[str]:
+async def spellings_of(session: Session, request: Any) -> dict[str, Any]:
+    """ListVenueSymbols: the text as the venue stores it; without a venue, as any might."""
+    if not request.venue_symbol:
+        return {}
+    spelled = binding.TEXT["venue_symbol"](request.venue_symbol, "venue_symbol")
+    if not request.venue_id:
+        return {"venue_symbol": sorted({spelled, *_forms(spelled, "venue_symbol")})}
+    on = await session.row(_VENUE_CHAIN, binding.TEXT["venue_id"](request.venue_id, "venue_id"))
+    if on is not None:
+        spelled = addresses.normalize(on["chain_type"], spelled, "venue_symbol", caip2=on["caip2"]).text
+    return {"venue_symbol": [spelled]}
+
+
+def _forms(address: str, field: str) -> set[str]:
     forms, refusal = set(), None
     for chain_type in addresses.CHAIN_TYPES:
         try:
-            forms.add(addresses.normalize(chain_type, address, "address").text)
+            forms.add(addresses.normalize(chain_type, address, field).text)
         except errors.Invalid as error:
             refusal = error
     if not forms and refusal is not None:
@@ -257,7 +290,7 @@ def _forms(address: str) -> set[str]:
 def _reached(name: str, start: str, end: str) -> Sql:
     return Sql(
         f"reached_{name}",
-        f"WITH RECURSIVE reached(id) AS (SELECT $1::text UNION SELECT r.{end} FROM relationships r"
+        f'WITH RECURSIVE reached(id) AS (SELECT $1::text COLLATE "C" UNION SELECT r.{end} FROM relationships r'
         f" JOIN reached ON r.{start} = reached.id WHERE r.relationship_type = ANY($2::int[])) SELECT id FROM reached",
     )
 
@@ -271,7 +304,7 @@ _DIRECTIONS = {
 }
 _KIND = Filter("relationship_type", "t.relationship_type = {}")
 STATEMENTS = (
-    *(_SIMILAR, _MEMBER, _MEMBERS, _GROUP_BY_NAME, _TOUCH_GROUP, _RESOLVE, _CHAIN_TYPE),
+    *(_SIMILAR, _MEMBER, _MEMBERS, _GROUP_BY_NAME, _TOUCH_GROUP, _RESOLVE, _CHAIN_TYPE, _VENUE_CHAIN),
     *(_MADE_OF, _VARIANTS),
     *(paging.list_sql(RELATIONSHIP, (each.condition, _KIND.condition), after=False) for each in _DIRECTIONS.values()),
 )

@@ -103,4 +103,6 @@ METHODS = (
     _read("GetVenueSymbolListing", Get(VENUE_SYMBOL, pb.GetVenueSymbolListingResponse)),
     _read("GetQualityFlag", Get(QUALITY_FLAG, pb.GetQualityFlagResponse)),
     _write("MergeAssets", merge.merge_assets),
+    method(SERVICE, "Apply", "batch", apply.apply),
 )
+complete(SERVICE, METHODS)

@@ -5,10 +5,12 @@ process relays at a time, by an advisory lock held on the loop's own session. A 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
-from cqar import errors, events, outbox, telemetry
-from cqar.bus import Bus, Publication
+from cqar import errors, events, outbox, parts, tasks, telemetry
+from cqar.bus import Bus, Fenced, Publication
 from cqar.entity import Row
 from cqar.parts import Stored
 from cqar.store import Session, Sql, Store
@@ -23,11 +25,14 @@ _RETRY = 0.5
 _LOCK_SPACE = 0x6371
 
 _TRY_LOCK = Sql("relay_lock", "SELECT pg_try_advisory_lock($1, $2) AS held")
-_UNLOCK = Sql("relay_unlock", "SELECT pg_advisory_unlock($1, $2)")
 _CURSOR = Sql(
     "relay_cursor",
     "INSERT INTO relay_cursors AS r (relay, epoch, revision) SELECT $1, h.epoch, 0 FROM head h"
-    " ON CONFLICT (relay) DO UPDATE SET relay = r.relay RETURNING r.revision",
+    " ON CONFLICT (relay) DO UPDATE SET epoch = excluded.epoch, revision = LEAST(r.revision, (SELECT h.seq FROM head h))"
+    " RETURNING r.epoch::text AS epoch, r.revision, (SELECT h.seq FROM head h) AS head",
+)
+_NEW_EPOCH = Sql(
+    "new_epoch", "UPDATE head SET epoch = gen_random_uuid() WHERE epoch = $1::text::uuid RETURNING epoch::text AS epoch"
 )
 _ADVANCE = Sql("relay_advance", "UPDATE relay_cursors SET revision = $2 WHERE relay = $1")
 _EVENTS = Sql(
@@ -35,99 +40,174 @@ _EVENTS = Sql(
     "SELECT o.revision, o.event_id::text AS event_id, o.event_type, o.event FROM outbox o"
     " WHERE o.revision > $1 AND o.event_type IS NOT NULL ORDER BY o.revision LIMIT $2",
 )
-STATEMENTS = (_TRY_LOCK, _UNLOCK, _CURSOR, _ADVANCE, _EVENTS)
+STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _ADVANCE, _EVENTS)
 
 #: Kinds of parts that hold one row, which a change carries whole.
 _SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain"})
 
 
 class Relay:
-    """Both loops of one admin process."""
+    """Both loops of one admin process. `store` is for them alone: each holds a session of it for as long as it relays."""
 
     def __init__(self, store: Store, bus: Bus, tier: Tier, *, poll_interval: float) -> None:
-        self._store = store
         self._bus = bus
-        self._tier = tier
-        self._poll = poll_interval
-        self._nudges = {name: asyncio.Event() for name in ("changes", "events")}
+        self._loops: tuple[_Loop, ...] = (_Changes(store, bus, poll_interval, tier), _Events(store, bus, poll_interval))
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def active(self) -> bool:
+        """Whether it is this process that relays."""
+        return all(loop.active for loop in self._loops)
 
     def start(self) -> None:
         """Begin to relay, in the background."""
-        loops = (("changes", 1, outbox.CHANGES, self._send_changes), ("events", 2, _EVENTS, self._send_events))
-        for name, number, sql, send in loops:
-            self._tasks.append(asyncio.create_task(self._keep(name, number, sql, send), name=f"relay-{name}"))
+        self._tasks = [asyncio.create_task(loop.keep(), name=f"relay-{loop.name}") for loop in self._loops]
 
     async def stop(self) -> None:
         """Stop both loops; what is not sent stays in the outbox for the next relay."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(*self._tasks)
 
-    def nudge(self) -> None:
-        """Something was committed: look now."""
-        for event in self._nudges.values():
-            event.set()
+    async def nudge(self) -> None:
+        """Something was committed: look now, or tell the process that relays to."""
+        if self.active:
+            self.look()
+        else:
+            await self._bus.nudge(events.NUDGE)
 
-    async def _keep(
-        self, name: str, number: int, sql: Sql, send: Callable[[Sequence[Row]], Awaitable[None]]
-    ) -> None:
+    def look(self) -> None:
+        """Look into the outbox now."""
+        for loop in self._loops:
+            loop.nudged.set()
+
+
+class _Loop(ABC):
+    """One loop: rows of the outbox behind a cursor go out, and the cursor follows."""
+
+    name: ClassVar[str]
+    #: the number of its advisory lock
+    number: ClassVar[int]
+    sql: ClassVar[Sql]
+
+    def __init__(self, store: Store, bus: Bus, poll_interval: float) -> None:
+        self._store = store
+        self._bus = bus
+        self._poll = poll_interval
+        self.nudged = asyncio.Event()
+        self.active = False
+
+    async def keep(self) -> None:
+        """Relay whenever nobody else does, for ever."""
+        failing = False
         while True:
             try:
                 await self._bus.wait_up()
                 await self._bus.ensure_streams()
+                # The session gives the lock back when it goes back to its pool, or ends.
                 async with self._store.session() as session:
-                    held = await session.row(_TRY_LOCK, _LOCK_SPACE, number)
+                    held = await session.row(_TRY_LOCK, _LOCK_SPACE, self.number)
+                    failing = False
                     if held is not None and held["held"]:
-                        try:
-                            await self._run(session, name, sql, send)
-                        finally:
-                            await session.row(_UNLOCK, _LOCK_SPACE, number)
+                        await self._run(session)
             except errors.CqarError as error:
-                _log.warning("relay_interrupted", relay=name, error=str(error))
-            except Exception:
-                _log.exception("relay_failed", relay=name)
+                if not failing:
+                    _log.warning("relay_interrupted", relay=self.name, error=str(error))
+                failing = True
+            except Exception:  # noqa: BLE001 - whatever it is, it is tried again
+                _log.exception("relay_failed", relay=self.name)
+            finally:
+                self.active = False
             await asyncio.sleep(_RETRY)
 
-    async def _run(
-        self, session: Session, name: str, sql: Sql, send: Callable[[Sequence[Row]], Awaitable[None]]
-    ) -> None:
-        cursor = await session.row(_CURSOR, name)
-        revision = 0 if cursor is None else cursor["revision"]
-        nudge = self._nudges[name]
-        _log.info("relaying", relay=name, after=revision)
+    async def _run(self, session: Session) -> None:
         while True:
-            nudge.clear()
-            rows = [row for row in await session.rows(sql, revision, _BATCH) if row["revision"] is not None]
+            cursor = await session.row(_CURSOR, self.name)
+            if cursor is None:
+                raise errors.Unavailable(parts.NO_HEAD)
+            revision = await self._resume(session, cursor)
+            _log.info("relaying", relay=self.name, after=revision)
+            self.active = True
+            try:
+                await self._follow(session, revision)
+            except Fenced:
+                _log.warning("relay_fenced", relay=self.name)
+                await asyncio.sleep(self._poll)
+
+    async def _follow(self, session: Session, revision: int) -> None:
+        while True:
+            self.nudged.clear()
+            rows = [row for row in await session.rows(self.sql, revision, _BATCH) if row["revision"] is not None]
             if rows:
-                await send(rows)
+                await self._send(rows)
                 revision = rows[-1]["revision"]
-                await session.row(_ADVANCE, name, revision)
+                await session.row(_ADVANCE, self.name, revision)
             if len(rows) < _BATCH:
-                await _either(nudge, self._poll)
+                await _either(self.nudged, self._poll)
 
-    async def _send_changes(self, rows: Sequence[Row]) -> None:
+    async def _resume(self, session: Session, cursor: Row) -> int:
+        """The revision to go on behind."""
+        del session
+        revision: int = cursor["revision"]
+        return revision
+
+    @abstractmethod
+    async def _send(self, rows: Sequence[Row]) -> None:
+        """Send rows, in order. Raises Unavailable, Fenced."""
+
+
+class _Changes(_Loop):
+    """Changes for the caches: into Redis, then into a stream of our own, each of which has its one place there."""
+
+    name = "changes"
+    number = 1
+    sql = outbox.CHANGES
+
+    def __init__(self, store: Store, bus: Bus, poll_interval: float, tier: Tier) -> None:
+        super().__init__(store, bus, poll_interval)
+        self._tier = tier
+        self._last = 0
+
+    async def _resume(self, session: Session, cursor: Row) -> int:
+        """Behind what the stream ends with; behind the cursor where the stream is empty, or of another epoch."""
+        self._last, message_id = await self._bus.position(events.CHANGES_STREAM)
+        epoch, _, number = message_id.rpartition(":")
+        if epoch != cursor["epoch"] or not number.isdecimal():
+            return await super()._resume(session, cursor)
+        if int(number) > cursor["head"]:
+            # The database is an older copy: what it counts from now on must not be taken for what it counted before.
+            changed = await session.row(_NEW_EPOCH, epoch)
+            _log.error("head_went_back", head=cursor["head"], published=int(number), epoch=changed and changed["epoch"])
+            return await super()._resume(session, cursor)
+        return int(number)
+
+    async def _send(self, rows: Sequence[Row]) -> None:
         changes = [outbox.change_of(row) for row in rows]
-        for change in changes:
-            await self._tier.put(change.epoch, change.revision, _tier_parts(change))
-        await self._bus.publish(
-            [
-                Publication(f"{events.CHANGES}{each.entity}", events.encode(each), f"{each.epoch}:{each.revision}")
-                for each in changes
-            ]
-        )
+        await self._tier.put(changes[0].epoch, [(change.revision, _tier_parts(change)) for change in changes])
+        messages = [
+            Publication(f"{events.CHANGES}{each.entity}", events.encode(each), f"{each.epoch}:{each.revision}")
+            for each in changes
+        ]
+        self._last = await self._bus.append(events.CHANGES_STREAM, messages, self._last)
 
-    async def _send_events(self, rows: Sequence[Row]) -> None:
-        await self._bus.publish([Publication(row["event_type"], row["event"], row["event_id"]) for row in rows])
+
+class _Events(_Loop):
+    """The contract's events, into whichever stream covers them: one after the other, so that a failure keeps the order."""
+
+    name = "events"
+    number = 2
+    sql = _EVENTS
+
+    async def _send(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            await self._bus.publish(Publication(row["event_type"], row["event"], row["event_id"]))
 
 
 def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
     """What Redis learns of a change: parts of one row whole, of others that they are out of date."""
-    parts: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
+    told: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
     for key in change.keys:
         if key.partition(":")[0] in _SINGLE and change.value is not None:
-            parts[key] = [Stored(change.entity, change.row_id, change.value, change.deleted)]
-    return parts
+            told[key] = [Stored(change.entity, change.row_id, change.value, change.deleted)]
+    return told
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:

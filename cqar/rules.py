@@ -174,9 +174,8 @@ def terms(given: Terms, *, now: datetime | None, strike_field: str = "strike_pri
     """
     if given.symbol_type not in _KINDS:
         rule = "REQUIRED" if given.symbol_type == 0 else "BAD_TYPE"
-        raise Invalid(
-            "symbol_type", rule, f"{given.symbol_type} is no symbol type; use spot, perpetual, future, option or margin"
-        )
+        text = f"{given.symbol_type} is no symbol type; use spot, perpetual, future, option or margin"
+        raise Invalid(*Violation("symbol_type", rule, text))
     done = replace(given, option_type=given.option_type or None)
     broken = [*_pair(done), *_parts(done, strike_field), *_values(done, now, strike_field)]
     if done.symbol_type in DERIVATIVES:

@@ -15,36 +15,39 @@ from cqar.store import Session, Sql
 
 
 def _statement(entity: Entity, ticker: str, alike: str, score: str, filters: str) -> Sql:
-    """$1 the text, $2 in lower case, $3 its LIKE prefix, $4 and $5 rank and key to start after, $6 rows, $7... filters."""
+    """$1 the text, $2 its LIKE prefix, $3 and $4 rank and key to start after, $5 rows, $6... filters.
+
+    PostgreSQL alone folds case, so that both sides of a comparison are folded by one table.
+    """
     rank = (
-        f"(CASE WHEN t.{ticker} = $1 THEN 4 WHEN lower(t.{ticker}) = $2 THEN 3"
-        f" WHEN lower(t.{ticker}) LIKE $3 THEN 2 ELSE 0 END + {score})::real"
+        f"(CASE WHEN t.{ticker} = $1 THEN 4 WHEN lower(t.{ticker}) = lower($1) THEN 3"
+        f" WHEN lower(t.{ticker}) LIKE lower($2) THEN 2 ELSE 0 END + {score})::real"
     )
     key = entity.key[0]
     return Sql(
         f"search_{entity.plural}",
         f"SELECT * FROM (SELECT {entity.select}, {rank} AS rank FROM {entity.table} t WHERE t.deleted_at IS NULL"
-        f" AND ({alike}) AND {filters}) found WHERE $4::real IS NULL OR (-rank, {key}) > (-$4::real, $5::text)"
-        f" ORDER BY rank DESC, {key} LIMIT $6",
+        f" AND ({alike}) AND {filters}) found WHERE $3::real IS NULL OR (-rank, {key}) > (-$3::real, $4::text)"
+        f" ORDER BY rank DESC, {key} LIMIT $5",
     )
 
 
 ASSETS = _statement(
     ASSET,
     "symbol",
-    "lower(t.symbol) % $2 OR lower(t.symbol) LIKE $3 OR lower(t.name) % $2 OR $2 <% lower(t.name)",
-    "greatest(similarity(lower(t.symbol), $2), word_similarity($2, lower(t.name)))",
-    "($7::int IS NULL OR t.asset_type = $7) AND ($8::text IS NULL OR t.category = $8) AND ($9::int IS NULL OR EXISTS"
-    " (SELECT FROM quality_flags f WHERE f.asset_id = t.asset_id AND f.severity >= $9 AND f.resolved_at IS NULL"
+    "lower(t.symbol) % lower($1) OR lower(t.symbol) LIKE lower($2) OR lower(t.name) % lower($1) OR lower($1) <% lower(t.name)",
+    "greatest(similarity(lower(t.symbol), lower($1)), word_similarity(lower($1), lower(t.name)))",
+    "($6::int IS NULL OR t.asset_type = $6) AND ($7::text IS NULL OR t.category = $7) AND ($8::int IS NULL OR EXISTS"
+    " (SELECT FROM quality_flags f WHERE f.asset_id = t.asset_id AND f.severity >= $8 AND f.resolved_at IS NULL"
     " AND f.deleted_at IS NULL))",
 )
 SYMBOLS = _statement(
     SYMBOL,
     "symbol",
-    "lower(t.symbol) % $2 OR lower(t.symbol) LIKE $3 OR $2 <% lower(t.symbol)",
-    "word_similarity($2, lower(t.symbol))",
-    "($7::int IS NULL OR t.symbol_type = $7) AND ($8::text IS NULL OR t.base_asset_id = $8)"
-    " AND ($9::text IS NULL OR t.quote_asset_id = $9)",
+    "lower(t.symbol) % lower($1) OR lower(t.symbol) LIKE lower($2) OR lower($1) <% lower(t.symbol)",
+    "word_similarity(lower($1), lower(t.symbol))",
+    "($6::int IS NULL OR t.symbol_type = $6) AND ($7::text IS NULL OR t.base_asset_id = $7)"
+    " AND ($8::text IS NULL OR t.quote_asset_id = $8)",
 )
 STATEMENTS = (ASSETS, SYMBOLS)
 
@@ -68,15 +71,21 @@ async def _search(
     if not request.query:
         raise errors.Invalid("query", "REQUIRED", "is not given; send a ticker or a part of a name")
     query = binding.name(256)(request.query, "query")
-    low = query.lower()
-    prefix = low.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    prefix = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     values = [paging.Filter(name, "").value(request) for name in fields]
-    limit = paging.size(request, "limit" if request.HasField("limit") else "page_size")
+    limit = _limit(request)
     scope = f"{response.DESCRIPTOR.name} {query} {values}"
-    rank, key = paging.position(scope, request.page_token) if request.page_token else (None, None)
-    rows = await session.rows(sql, query, low, prefix, rank, key, limit + 1, *values)
+    rank, key = paging.position(scope, request.page_token, (float, str)) if request.page_token else (None, None)
+    rows = await session.rows(sql, query, prefix, rank, key, limit + 1, *values)
     answer: Any = response()
-    getattr(answer, entity.plural).extend(entity.answer(row) for row in rows[:limit])
-    if len(rows) > limit:
-        answer.next_page_token = paging.token(scope, [rows[limit - 1]["rank"], rows[limit - 1][entity.key[0]]])
+    last = paging.fill(getattr(answer, entity.plural), map(entity.answer, rows[:limit]))
+    if last < len(rows):
+        answer.next_page_token = paging.token(scope, [rows[last - 1]["rank"], rows[last - 1][entity.key[0]]])
     return answer  # type: ignore[no-any-return]  # a message of the given class
+
+
+def _limit(request: Any) -> int:
+    """The page size, by either of its names. Raises Invalid where the two say different things."""
+    if request.limit and request.page_size and request.limit != request.page_size:
+        raise errors.Invalid("page_size", "ALSO_SET", f"is {request.page_size} and limit {request.limit}; they are one thing")
+    return paging.size(request, "limit" if request.limit else "page_size")

@@ -7,12 +7,13 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
 from aiohttp import web
-from grpc_health.v1 import _async as health
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from google.rpc import status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from cqar import errors, telemetry
@@ -26,7 +27,17 @@ Metadata = Sequence[tuple[str, str | bytes]]
 MAX_REQUEST = 16 * 1024 * 1024
 #: Seconds a call may take whose client sets no deadline.
 DEFAULT_DEADLINE = 30.0
+#: Seconds that requests of HTTP under way may take once the process stops.
+_HTTP_GRACE = 5.0
+#: Seconds that whoever watches the health of the process may take to hear that it ends.
+_LAST_WORD = 0.05
 _REVISION = "cqar-revision"
+#: Trailing metadata with the google.rpc.Status of an error.
+DETAILS = "grpc-status-details-bin"
+#: Bytes on the wire of an error's message and details: of metadata over 8 KB a client sees another error.
+_MOST_DETAILS = 7_000
+#: Characters of the message of an error whose details do not fit.
+_MOST_MESSAGE = 400
 
 
 class Reply(NamedTuple):
@@ -55,9 +66,10 @@ def unary(method: str, serve: Serve) -> grpc.RpcMethodHandler[bytes, bytes]:
 
     async def behave(data: bytes, context: Any) -> bytes:
         try:
-            async with asyncio.timeout(context.time_remaining() or DEFAULT_DEADLINE):
+            remaining = context.time_remaining()
+            async with asyncio.timeout(DEFAULT_DEADLINE if remaining is None else remaining):
                 reply = await serve(data, _call(method, context.invocation_metadata() or ()))
-        except Exception as error:  # noqa: BLE001 - the one place where errors become statuses
+        except Exception as error:
             await refuse(context, method, error)
             raise  # abort has raised already
         if reply.trailing:
@@ -74,8 +86,10 @@ async def refuse(context: Any, method: str, error: Exception) -> None:
         _log.error("internal_error", method=method, exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
     else:
-        details = (("grpc-status-details-bin", known.status().SerializeToString()),)
-        await context.abort(STATUS[known.code], known.message, details)
+        status = known.status()
+        if len(quote(status.message)) + status.ByteSize() * 4 // 3 > _MOST_DETAILS:
+            status = status_pb2.Status(code=status.code, message=status.message[:_MOST_MESSAGE])
+        await context.abort(STATUS[known.code], status.message, ((DETAILS, status.SerializeToString()),))
 
 
 STATUS: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
@@ -120,7 +134,7 @@ class Server:
         options = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST))
         self._grpc = grpc.aio.server(options=options)
         self._services = services
-        self._health = health.HealthServicer()
+        self._health = _Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         if reflect:
             names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -129,7 +143,8 @@ class Server:
         self._http: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen for gRPC; the port. Raises PortError where it is taken."""
+        """Listen for gRPC; the port. It is not ready until `ready` says so. Raises PortError where it is taken."""
+        await self.ready(serving=False)
         try:
             bound = self._grpc.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
@@ -139,7 +154,7 @@ class Server:
 
     async def start_http(self, host: str, port: int, application: web.Application) -> int:
         """Listen for HTTP; the port. Raises PortError where it is taken."""
-        self._http = web.AppRunner(application, access_log=None)
+        self._http = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
         await self._http.setup()
         site = web.TCPSite(self._http, host, port)
         try:
@@ -160,6 +175,31 @@ class Server:
         await self._grpc.stop(grace)
         if self._http is not None:
             await self._http.cleanup()
+
+
+class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no types
+    """grpc.health.v1, whose watchers do not hold up the end of the process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._over = asyncio.Event()
+
+    async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the RPC's name
+        """Tell of each change, until the process ends."""
+        watching = asyncio.create_task(super().Watch(request, context))
+        ending = asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait((watching, ending), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((watching,), timeout=_LAST_WORD)
+        finally:
+            watching.cancel()
+            ending.cancel()
+            await asyncio.gather(watching, ending, return_exceptions=True)
+
+    async def enter_graceful_shutdown(self) -> None:
+        """Say to all that nothing is served any more, then let watchers go."""
+        await super().enter_graceful_shutdown()
+        self._over.set()
 
 
 class PortError(Exception):

@@ -38,6 +38,14 @@ class Session:
         return await self._connection.fetchrow(sql.text, *values)
 
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Within a transaction: what is done inside is undone by an exception, what was done before stays."""
+        with translated():
+            async with self._connection.transaction():
+                yield
+
+
 class Store:
     """The registry's database. Sessions from a bounded pool; an outage is `Unavailable`."""
 
@@ -50,6 +58,7 @@ class Store:
         }
         self._settings = {setting: str(round(seconds * 1000)) for setting, seconds in milliseconds.items()}
         self._settings["application_name"] = name
+        self._settings["timezone"] = "UTC"
         self._patience = statement_timeout + database.lock_timeout
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
@@ -136,6 +145,9 @@ def translated() -> Iterator[None]:
     except (asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as error:
         raise errors.Unavailable(_BUSY) from error
     except _OUTAGES as error:
+        if isinstance(error, ValueError) and not isinstance(error, asyncpg.ClientConfigurationError):
+            # An argument that does not fit its statement is an InterfaceError too: a bug, no outage.
+            raise
         raise errors.Unavailable(_DOWN) from error
 
 
@@ -152,6 +164,22 @@ _OUTAGES = (
 )
 
 
+#: What is taken where it is more than the field alone.
+_TAKEN = {
+    "symbols__base_asset_id": "a living one has the same base, quote, settlement, type, expiry, strike and option type",
+    "venue_symbols__venue_symbol": "its venue_symbol is taken at this venue by one of the same type for a time that overlaps",
+    "venue_assets__asset_id": "the venue lists this asset already",
+    "relationships__target_asset_id": "these two assets are related by this type already",
+    "asset_group_members__asset_id": "the asset is a member of the group already",
+    "deployments__contract_address": "the address is taken on this chain by another deployment",
+    "deployments__is_canonical": "another deployment of the asset is canonical on this chain",
+    "asset_identifiers__external_id": "the asset has this external_id of this source already",
+    "asset_identifiers__is_primary": "another identifier of the asset is primary for this source",
+    "symbol_identifiers__external_id": "the symbol has this external_id of this source already",
+    "symbol_identifiers__is_primary": "another identifier of the symbol is primary for this source",
+}
+
+
 def _violation(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
     """The error that a constraint's name tells; the driver's own error (a bug) where it tells none."""
     details: Any = error
@@ -161,7 +189,7 @@ def _violation(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
     if not rule:
         return error
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
-        return errors.AlreadyExists(kind, field, f"its {field} is taken")
+        return errors.AlreadyExists(kind, field, _TAKEN.get(f"{table}__{field}", f"its {field} is taken"))
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         return errors.Precondition("REFERENCE", kind, f"{field} does not exist, or something still refers to it")
     return errors.Invalid(field, rule.upper(), f"breaks the rule {rule!r} of {kind}")

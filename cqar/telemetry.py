@@ -32,7 +32,7 @@ def configure(log: config.Log) -> None:
 
 def logger(name: str) -> Any:
     """A logger of a part of the service; keyword arguments are the event's data."""
-    return structlog.get_logger().bind(part=name)
+    return structlog.get_logger(part=name)
 
 
 def _json(event: Any, **_: Any) -> str:

@@ -193,14 +193,12 @@ def _text(value: str, field: str) -> str:
 
 
 def _number(value: float, field: str) -> float:
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise Invalid(field, "NOT_FINITE", f"the metadata holds the number {value}; only finite ones are allowed")
-        return value
     try:
-        exact = float(value) == value
+        double = float(value)
     except OverflowError:
-        exact = False
-    if not exact:
+        double = None
+    if double is not None and not math.isfinite(double):
+        raise Invalid(field, "NOT_FINITE", f"the metadata holds the number {value}; only finite ones are allowed")
+    if double != value:
         raise Invalid(field, "NOT_A_DOUBLE", "the metadata holds an integer that no double can carry exactly; send it as text")
     return value

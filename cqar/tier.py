@@ -7,7 +7,7 @@ than this is not known here. When Redis fails, it is left alone for a while; nob
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import redis.asyncio
@@ -24,6 +24,10 @@ TTL: Mapping[str, int] = {
     **dict.fromkeys(("venue_asset", "listings"), 900),
     "asset": 300,  # it holds flags
 }
+#: Connections of one process, at most: who comes later waits for one.
+_CONNECTIONS = 32
+#: Parts that one script puts: Redis serves nobody else meanwhile.
+_PUT_AT_ONCE = 200
 #: Seconds that Redis is left alone after a failure.
 _REST = 1.0
 
@@ -57,14 +61,16 @@ class Tier:
     """The parts in Redis of one epoch. Failures are counted and logged, never raised."""
 
     def __init__(self, settings: config.Redis) -> None:
-        self._redis = redis.asyncio.Redis.from_url(
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
             settings.url,
+            max_connections=_CONNECTIONS,
+            timeout=settings.timeout,
             socket_timeout=settings.timeout,
             socket_connect_timeout=settings.timeout,
             retry=None,
             retry_on_timeout=False,
-            max_connections=32,
         )
+        self._redis = redis.asyncio.Redis.from_pool(pool)
         self._put = self._redis.register_script(_PUT)
         self._rests_until = 0.0
         self.failures = 0
@@ -90,7 +96,7 @@ class Tier:
         if not self.up:
             return None
         try:
-            data: bytes | None = await self._redis.get(_named(epoch, key))
+            data: Any = await self._redis.get(_named(epoch, key))
         except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
             self._failed(error)
             return None
@@ -102,18 +108,23 @@ class Tier:
             return None
         return Adopted(snap, value.rows) if value.key == key else None
 
-    async def put(self, epoch: str, snap: int, parts: Mapping[str, Sequence[Stored] | None]) -> None:
-        """Offer parts read at the snap; None is a tombstone. Older values give way, newer ones stay."""
-        if not parts or not self.up:
-            return
+    async def put(self, epoch: str, reads: Sequence[tuple[int, Mapping[str, Sequence[Stored] | None]]]) -> None:
+        """Offer parts, each with the snap they were read at; None is a tombstone. Older values give way, newer ones stay."""
+        keys: list[str] = []
         values: list[bytes | int] = []
-        for key, rows in parts.items():
-            body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
-            values += [b"%016x" % snap + body, TTL.get(key.partition(":")[0], 300)]
-        try:
-            await self._put(keys=[_named(epoch, key) for key in parts], args=values)
-        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
-            self._failed(error)
+        for snap, parts in reads:
+            for key, rows in parts.items():
+                body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
+                keys.append(_named(epoch, key))
+                values += [b"%016x" % snap + body, TTL.get(key.partition(":")[0], 300)]
+        for at in range(0, len(keys), _PUT_AT_ONCE):
+            if not self.up:
+                return
+            end = at + _PUT_AT_ONCE
+            try:
+                await self._put(keys=keys[at:end], args=values[2 * at : 2 * end])
+            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+                self._failed(error)
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1

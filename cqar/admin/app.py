@@ -3,14 +3,15 @@
 import asyncio
 import functools
 
+import msgspec
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from cqar import config, errors, events, methods, parts, serve, telemetry
+from cqar import config, errors, events, methods, parts, registry, serve, telemetry
 from cqar.bus import Bus
 from cqar.call import Call
 from cqar.methods import Method
-from cqar.outbox import Write
+from cqar.outbox import Batch, Write
 from cqar.relay import Relay
 from cqar.serve import Reply
 from cqar.store import Store
@@ -18,6 +19,8 @@ from cqar.tier import Tier
 
 _log = telemetry.logger("admin")
 
+#: Every RPC that admin serves.
+METHODS = (*methods.METHODS, *registry.METHODS)
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
 
@@ -36,6 +39,9 @@ async def run(store: Store, method: Method, data: bytes, call: Call) -> Reply:
     if method.kind == "read":
         async with store.session() as session:
             return Reply((await method.serve(session, request)).SerializeToString())
+    if method.kind == "batch":
+        response = await method.serve(Batch(store, call), request)
+        return Reply(response.SerializeToString(), serve.revision_metadata(response.revision))  # type: ignore[attr-defined]  # it has one
     async with store.transaction() as session:
         write = Write(session, call)
         body = await write.repeated(data)
@@ -57,25 +63,28 @@ class Admin:
         self._store = Store(database, statement_timeout=database.statement_timeout, name="cqar-admin")
         self._bus = Bus(settings.nats, name="cqar-admin")
         self._tier = Tier(settings.redis)
-        self._relay = Relay(self._store, self._bus, self._tier, poll_interval=settings.coherence.poll_interval)
-        handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each)) for each in methods.METHODS}
-        services = [methods.REGISTRY.full_name]
+        # Sessions of its own, of which it holds two for as long as it relays: writers have all of theirs.
+        relayed = msgspec.structs.replace(database, pool_min=0, pool_max=2)
+        self._relayed = Store(relayed, statement_timeout=database.statement_timeout, name="cqar-relay")
+        self._relay = Relay(self._relayed, self._bus, self._tier, poll_interval=settings.coherence.poll_interval)
+        handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each)) for each in METHODS}
+        services = [methods.REGISTRY.full_name, registry.SERVICE.full_name]
         self._server = serve.Server(serve.Handlers(handlers), services, reflect=settings.reflection)
         self.port = 0
         self.http_port = 0
 
     async def _serve(self, method: Method, data: bytes, call: Call) -> Reply:
         reply = await run(self._store, method, data, call)
-        if method.kind == "write":
-            self._relay.nudge()
-            await self._bus.nudge(events.NUDGE)
+        if method.kind != "read":
+            await self._relay.nudge()
         return reply
 
     async def start(self) -> None:
         """Listen and relay. Raises serve.PortError."""
         settings = self._settings.admin
         await self._store.open()
-        self._bus.listen(events.NUDGE, lambda _data: self._relay.nudge())
+        await self._relayed.open()
+        self._bus.listen(events.NUDGE, lambda _data: self._relay.look())
         await self._bus.open()
         self._relay.start()
         self.port = await self._server.start(settings.host, settings.port)
@@ -102,6 +111,7 @@ class Admin:
         await self._relay.stop()
         await self._bus.close()
         await self._tier.close()
+        await self._relayed.close()
         await self._store.close()
 
 

@@ -3,15 +3,17 @@
 import asyncio
 import functools
 
+import msgspec
 from aiohttp import web
 
-from cqar import config, methods, parts, serve, telemetry
+from cqar import config, methods, parts, serve, tasks, telemetry
 from cqar.answers import LOOKUPS
 from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.call import Call
+from cqar.contract.cqar.v1 import registry_pb2
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.lookups import Core
+from cqar.hotpath.lookups import ANSWERS_SHARE, Core
 from cqar.hotpath.passthrough import Passthrough
 from cqar.serve import Reply
 from cqar.store import Store
@@ -31,20 +33,24 @@ class Hotpath:
         hotpath, coherence, database = settings.hotpath, settings.coherence, settings.database
         self.cache = Cache(
             entries=hotpath.cache_entries,
-            size=hotpath.cache_bytes,
+            size=hotpath.cache_bytes - hotpath.cache_bytes // ANSWERS_SHARE,
             recent=hotpath.recent_changes,
             absent_ttl=coherence.absent_ttl,
         )
         self._store = Store(database, statement_timeout=database.fill_timeout, name="cqar-hotpath")
+        # Sessions of its own: where fills take all others, the feed still sees what changes.
+        followed = msgspec.structs.replace(database, pool_min=0, pool_max=2)
+        self._followed = Store(followed, statement_timeout=database.statement_timeout, name="cqar-hotpath-feed")
         self._bus = Bus(settings.nats, name="cqar-hotpath")
         self._tier = Tier(settings.redis)
-        self.feed = Feed(self.cache, self._store, self._bus, coherence, hotpath)
+        self.feed = Feed(self.cache, self._followed, self._bus, coherence, hotpath)
         self.core = Core(self.cache, self.feed, self._store, self._tier, settings)
         self._passthrough = Passthrough(hotpath, coherence, self.feed)
         handlers = {
             methods.BY_NAME[name].path: serve.unary(name, functools.partial(self._lookup, name)) for name in LOOKUPS
         }
-        services = [methods.REGISTRY.full_name]
+        # What is passed on is named too: one address serves everything.
+        services = [methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name]
         self._server = serve.Server(
             serve.Handlers(handlers, self._passthrough.handler), services, reflect=settings.reflection
         )
@@ -60,6 +66,7 @@ class Hotpath:
         """Listen, load and follow. Raises serve.PortError."""
         settings = self._settings.hotpath
         await self._store.open()
+        await self._followed.open()
         await self._bus.open()
         self.feed.start()
         self.port = await self._server.start(settings.host, settings.port)
@@ -69,8 +76,7 @@ class Hotpath:
 
     async def _announce(self) -> None:
         """Say that the worker serves, once the cache is loaded."""
-        while not self.feed.loaded:
-            await asyncio.sleep(0.02)
+        await self.feed.ready.wait()
         await self._server.ready(serving=True)
         _log.info("hotpath_ready", parts=len(self.cache), applied=self.cache.applied)
 
@@ -97,14 +103,14 @@ class Hotpath:
 
     async def stop(self) -> None:
         """Drain, then close everything."""
-        if self._announced is not None:
-            self._announced.cancel()
+        await tasks.end(self._announced)
         await self._server.stop(GRACE)
         await self.feed.stop()
         await self.core.close()
         await self._passthrough.close()
         await self._bus.close()
         await self._tier.close()
+        await self._followed.close()
         await self._store.close()
 
 

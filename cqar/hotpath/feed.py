@@ -7,12 +7,15 @@ acknowledged before it began is then visible here.
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from cqar import config, errors, events, outbox, parts, telemetry
+from cqar import config, errors, events, outbox, parts, tasks, telemetry
 from cqar.bus import Bus
 from cqar.cache import Cache
+from cqar.parts import Stored
 from cqar.store import Sql, Store
 
 _log = telemetry.logger("feed")
@@ -20,10 +23,16 @@ _log = telemetry.logger("feed")
 _BATCH = 1_000
 _RECENT = Sql(
     "recent_changes",
-    "SELECT o.revision, o.keys || o.left_keys AS keys FROM outbox o, head h WHERE o.revision > h.seq - $1"
-    " ORDER BY o.revision",
+    "SELECT h.epoch::text AS epoch, h.seq AS head, o.revision, o.keys || o.left_keys AS keys"
+    " FROM head h LEFT JOIN outbox o ON o.revision > h.seq - $1 ORDER BY o.revision",
 )
+#: Rows and parts that are loaded at once: few enough that answers do not wait for them.
+_AT_ONCE = 250
+#: Seconds that what was loaded waits for the changes up to it; what comes too early then waits in the cache.
+_PATIENCE = 5.0
 STATEMENTS = (_RECENT,)
+
+T = TypeVar("T")
 
 
 class Feed:
@@ -35,14 +44,19 @@ class Feed:
         self._cache = cache
         self._store = store
         self._interval = coherence.probe_interval
-        self._hotpath = hotpath
+        self._entries = hotpath.cache_entries
+        self._preloads = hotpath.preload
+        self._recent = hotpath.recent_changes
         self._wake = asyncio.Event()
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiters: dict[asyncio.Future[None], int] = {}
         self._task: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[None] | None = None
+        #: the start of the cache since which its rows are loaded
+        self._loads = 0
         #: monotonic seconds; every commit acknowledged before it is visible here
         self.fresh_as_of = float("-inf")
-        #: whether the cache has been loaded once
-        self.loaded = False
+        #: set once the cache has been loaded
+        self.ready = asyncio.Event()
         self.gaps = 0
         self.resyncs = 0
         bus.listen(f"{events.CHANGES}>", self._received)
@@ -53,11 +67,14 @@ class Feed:
 
     async def stop(self) -> None:
         """Stop following; waiters are let go."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        for _, waiter in self._waiters:
+        await tasks.end(self._task, self._loading)
+        for waiter in self._waiters:
             waiter.cancel()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the cache has been loaded once."""
+        return self.ready.is_set()
 
     def age(self) -> float:
         """Seconds since the last look that found everything applied."""
@@ -72,7 +89,7 @@ class Feed:
         if self._cache.applied >= revision:
             return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((revision, waiter))
+        self._waiters[waiter] = revision
         self.probe()
         try:
             async with asyncio.timeout(seconds):
@@ -80,7 +97,7 @@ class Feed:
         except TimeoutError:
             return False
         finally:
-            self._waiters = [each for each in self._waiters if each[1] is not waiter]
+            del self._waiters[waiter]
         return True
 
     # ---- changes ---------------------------------------------------------------------------------------------------
@@ -92,7 +109,7 @@ class Feed:
         except msgspec.DecodeError:
             _log.warning("change_unreadable", size=len(data))
             return
-        if not self.loaded:
+        if not self._cache.starts:
             return
         if change.epoch != self._cache.epoch or not self._cache.apply(change, time.monotonic()):
             self.gaps += 1
@@ -101,10 +118,9 @@ class Feed:
         self._let_go()
 
     def _let_go(self) -> None:
-        if self._waiters:
-            for revision, waiter in self._waiters:
-                if revision <= self._cache.applied and not waiter.done():
-                    waiter.set_result(None)
+        for waiter, revision in self._waiters.items():
+            if revision <= self._cache.applied and not waiter.done():
+                waiter.set_result(None)
 
     # ---- looks -----------------------------------------------------------------------------------------------------
 
@@ -113,18 +129,16 @@ class Feed:
         while True:
             self._wake.clear()
             try:
-                if not self.loaded:
-                    await self._load()
+                if not self._cache.starts:
+                    await self._begin()
                 await self._look()
+                self._load()
                 if failing:
                     _log.info("database_back", applied=self._cache.applied)
                 failing = False
-            except errors.CqarError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 if not failing:
-                    _log.warning("database_lost", error=str(error))
-                failing = True
-            except Exception:
-                _log.exception("feed_failed")
+                    self._lost(error)
                 failing = True
             try:
                 async with asyncio.timeout(self._interval):
@@ -133,23 +147,28 @@ class Feed:
             except TimeoutError:
                 pass
 
+    @staticmethod
+    def _lost(error: Exception) -> None:
+        if isinstance(error, errors.CqarError):
+            _log.warning("database_lost", error=str(error))
+        else:
+            _log.error("feed_failed", exc_info=error)
+
     async def _look(self) -> None:
         """Apply what PostgreSQL has beyond what is applied; then the lease is as of the time before the look."""
         cache = self._cache
         while True:
-            began = time.monotonic()
+            began, after = time.monotonic(), cache.applied
             async with self._store.session() as session:
-                rows = await session.rows(outbox.CHANGES, cache.applied, _BATCH)
+                rows = await session.rows(outbox.CHANGES, after, _BATCH)
             if not rows:
                 raise errors.Unavailable(parts.NO_HEAD)
             head, epoch = rows[0]["head"], rows[0]["epoch"]
             changes = [outbox.change_of(row) for row in rows if row["revision"] is not None]
-            pruned = not changes and head > cache.applied
-            if epoch != cache.epoch or head < cache.applied or pruned:
-                await self._resync(epoch, head)
-                continue
+            # Compared with what was applied when the look began: messages go on arriving while it is under way.
+            continues = epoch == cache.epoch and head >= after and (head == after or bool(changes))
             now = time.monotonic()
-            if not all(cache.apply(change, now) for change in changes):
+            if not continues or not all(cache.apply(change, now) for change in changes):
                 await self._resync(epoch, head)
                 continue
             self._let_go()
@@ -158,20 +177,57 @@ class Feed:
                 return
 
     async def _resync(self, epoch: str, head: int) -> None:
-        """What is cached cannot be brought up to date: begin anew at the head."""
+        """What is cached cannot be brought up to date: drop it and begin anew at the head."""
         self.resyncs += 1
         _log.warning("resync", epoch=epoch, head=head, applied=self._cache.applied, was=self._cache.epoch)
-        await self._load()
+        await self._begin()
 
-    async def _load(self) -> None:
-        """Load the recent changes, so that fills that were read before now are admitted, and the rows themselves."""
-        cache = self._cache
-        limit = self._hotpath.cache_entries if self._hotpath.preload else 0
-        async with self._store.snapshot() as session:
-            head, found = await parts.read_all(session, limit)
-            recent = await session.rows(_RECENT, self._hotpath.recent_changes)
-        floor = recent[0]["revision"] - 1 if recent else head.snap
-        cache.start(head.epoch, head.snap, [(row["revision"], row["keys"]) for row in recent], floor)
-        cache.admit(head.snap, found, time.monotonic())
-        self.loaded = True
-        _log.info("loaded", parts=len(cache), applied=cache.applied, recent=len(recent))
+    async def _begin(self) -> None:
+        """Start the cache at the head, with the recent changes, so that what was read shortly before is admitted."""
+        async with self._store.session() as session:
+            rows = await session.rows(_RECENT, self._recent)
+        if not rows:
+            raise errors.Unavailable(parts.NO_HEAD)
+        head, epoch = rows[0]["head"], rows[0]["epoch"]
+        recent = [(row["revision"], row["keys"]) for row in rows if row["revision"] is not None]
+        self._cache.start(epoch, head, recent, recent[0][0] - 1 if recent else head)
+        _log.info("started", epoch=epoch, applied=head, recent=len(recent))
+
+    def _load(self) -> None:
+        """See to it that the rows are loaded since the cache began, beside the looks: those keep the lease."""
+        if self._loads == self._cache.starts:
+            return
+        if not self._preloads:
+            self._loads = self._cache.starts
+            self.ready.set()
+        elif self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(self._preload(), name="preload")
+
+    async def _preload(self) -> None:
+        """Load the rows themselves, a few at a time; changes go on being applied meanwhile."""
+        cache, starts = self._cache, self._cache.starts
+        try:
+            async with self._store.snapshot() as session:
+                head, rows = await parts.read_all(session, self._entries)
+            found: dict[str, list[Stored]] = {}
+            async for some in _in_turns(rows):
+                parts.gather(some, found)
+            await self.wait_applied(head.snap, _PATIENCE)
+            async for keys in _in_turns(list(found)):
+                if cache.starts != starts or cache.full:
+                    break
+                cache.admit(head.snap, {key: found[key] for key in keys}, time.monotonic())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            self._lost(error)
+            return
+        if cache.starts == starts:
+            self._loads = starts
+            self.ready.set()
+            _log.info("loaded", parts=len(cache), applied=cache.applied)
+
+
+async def _in_turns(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """The items, a few at a time, with everybody else's turn between."""
+    for at in range(0, len(items), _AT_ONCE):
+        yield items[at : at + _AT_ONCE]
+        await asyncio.sleep(0)

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cqar import answers, config, errors, parts, telemetry
+from cqar import answers, config, errors, parts, tasks, telemetry
 from cqar.answers import LOOKUPS, Lookup
-from cqar.cache import Cache, Part
+from cqar.cache import Cache, Part, sweep
 from cqar.hotpath.feed import Feed
 from cqar.parts import Missing, Stored
 from cqar.serve import Metadata, Reply
@@ -26,34 +26,100 @@ _log = telemetry.logger("lookups")
 _LONGEST_KEPT = 512
 
 
+#: Of the cache's bytes, one part in so many is for ready answers.
+ANSWERS_SHARE = 3
+#: Bytes that a ready answer costs beside its request and its body, about: measured with tracemalloc.
+_READY_COST = 480
+#: Answers that one eviction looks at before it takes what comes.
+_LOOKS = 32
+#: Parts that one answer may bring before PostgreSQL is asked for it as a whole: more than the longest chain of parts.
+_TRIES = 16
+
+
 class Ready:
     """An answer that stands ready."""
 
-    __slots__ = ("body", "good_until", "parts", "request", "seen", "table", "used")
+    __slots__ = ("body", "cost", "good_until", "parts", "request", "root", "seen", "table")
 
-    def __init__(self, table: dict[bytes, "Ready"], request: bytes, body: bytes, made_of: tuple[Part, ...], good_until: int) -> None:
+    def __init__(
+        self, table: dict[bytes, "Ready"], request: bytes, body: bytes, made_of: tuple[Part, ...], good_until: int, seen: int
+    ) -> None:
         self.table = table
         self.request = request
         self.body = body
         self.parts = made_of
+        #: the part that the answer is about: it has the answer's bit of recency
+        self.root = next((part for part in made_of if not part.shared), made_of[0])
+        #: microseconds since 1970
         self.good_until = good_until
-        self.seen = -1
-        self.used = False
+        #: the generation of the cache at which all parts lived
+        self.seen = seen
+        self.cost = _READY_COST + len(request) + len(body)
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is what its request finds."""
+        return self.table.get(self.request) is self
+
+
+#: Trailing metadata that says where an answer came from beyond the memory of the worker.
+_FROM_REDIS: Metadata = (("cqar-source", "redis"),)
+_FROM_DATABASE: Metadata = (("cqar-source", "database"),)
 
 
 class Filled(NamedTuple):
-    """What a fill brought: rows by part key, and the snap they were read at."""
+    """What a fill brought: rows by part key, the head they were read at, and where from."""
 
+    epoch: str
     snap: int
     rows: Mapping[str, Sequence[Stored]]
+    source: Metadata
+
+
+class _View:
+    """The parts that one derivation sees: the cache's, and where it has none or older ones, those brought for it."""
+
+    def __init__(self, cache: Cache, brought: Mapping[str, Filled], *, fresh: bool) -> None:
+        self._cache = cache
+        self._brought = brought
+        self._fresh = fresh
+        self._now = time.monotonic()
+        self.used: dict[str, Part] = {}
+        #: whether all parts were the cache's
+        self.whole = True
+        #: every change up to it is in the parts
+        self._revision: int | None = None
+
+    @property
+    def revision(self) -> int:
+        """Every change up to it is in the answer."""
+        return self._cache.applied if self._revision is None else self._revision
+
+    def get(self, key: str) -> Sequence[Stored]:
+        """The rows of a part. Raises Missing."""
+        cache = self._cache
+        part = cache.get(key, self._now)
+        if part is not None and not part.rows and not self._fresh:
+            part = None  # only PostgreSQL may say so while the worker is cut off
+        filled = self._brought.get(key)
+        if filled is not None and cache.current(key, filled.snap) and (part is None or filled.snap > cache.applied):
+            self.whole = False
+            self._reaches(max(cache.applied, filled.snap))
+            return filled.rows[key]
+        if part is None:
+            raise Missing(key)
+        self._reaches(cache.applied)
+        self.used[key] = part
+        return part.rows
+
+    def _reaches(self, revision: int) -> None:
+        self._revision = revision if self._revision is None else min(self._revision, revision)
 
 
 class Core:
     """Answers lookups from a cache that a feed keeps right. Belongs to one event loop."""
 
-    def __init__(
-        self, cache: Cache, feed: Feed, store: Store, tier: Tier, settings: config.Settings
-    ) -> None:
+    def __init__(self, cache: Cache, feed: Feed, store: Store, tier: Tier, settings: config.Settings) -> None:
         self._cache = cache
         self._feed = feed
         self._store = store
@@ -62,12 +128,16 @@ class Core:
         self._detached = settings.coherence.detached_serve
         self._min_revision_wait = settings.coherence.min_revision_wait
         self._max_fills = settings.hotpath.max_fills
-        self._limit = settings.hotpath.cache_entries
+        self._entries = settings.hotpath.cache_entries
+        self._size = settings.hotpath.cache_bytes // ANSWERS_SHARE
         self._tables: dict[str, dict[bytes, Ready]] = {name: {} for name in LOOKUPS}
         self._queue: deque[Ready] = deque()
-        self._kept = 0
+        self._starts = 0
         self._fills: dict[str, asyncio.Task[Filled]] = {}
         self._offers: set[asyncio.Task[None]] = set()
+        #: ready answers, and the bytes that they take
+        self.kept = 0
+        self.bytes = 0
         self.hits = 0
         self.misses = 0
 
@@ -76,24 +146,19 @@ class Core:
     def hit(self, method: str, request: bytes) -> bytes | None:
         """The ready answer to the request, or None where it is to be resolved. Fresh; never marked stale."""
         ready = self._tables[method].get(request)
-        if ready is None or self._feed.age() > self._lease:
+        if ready is None or time.monotonic() - self._feed.fresh_as_of > self._lease:
             return None
-        if not self._valid(ready):
-            return None
-        ready.used = True
-        self.hits += 1
-        return ready.body
-
-    def _valid(self, ready: Ready) -> bool:
         if ready.seen != self._cache.generation:
             if not all(part.live for part in ready.parts):
                 self._forget(ready)
-                return False
+                return None
             ready.seen = self._cache.generation
-        if ready.good_until <= answers.now_us():
+        if ready.good_until != answers.NEVER and ready.good_until <= answers.now_us():
             self._forget(ready)
-            return False
-        return True
+            return None
+        ready.root.used = True
+        self.hits += 1
+        return ready.body
 
     # ---- after a while ---------------------------------------------------------------------------------------------
 
@@ -101,67 +166,55 @@ class Core:
         """The answer by cache, Redis and PostgreSQL, by the ladder of freshness. Raises errors of `cqar.errors`."""
         lookup = LOOKUPS[method]
         request = answers.parse(lookup, data)
-        if request.HasField("min_revision") and request.min_revision > self._cache.applied:
-            found = await self._feed.wait_applied(request.min_revision, self._min_revision_wait)
-            if not found:
-                return await self._from_database(lookup, request, request.min_revision)
-        age = self._feed.age()
-        if age > self._detached:
+        behind = request.min_revision > self._cache.applied
+        if behind and not await self._feed.wait_applied(request.min_revision, self._min_revision_wait):
+            return await self._from_database(lookup, request)
+        if self._feed.age() > self._detached:
             return await self._from_database(lookup, request)
         try:
-            body = await self._from_parts(method, lookup, request, data)
-        except errors.NotFound:
-            # A worker that is cut off may not have heard of it: only PostgreSQL may say that there is none.
-            if self._feed.age() <= self._lease:
+            reply = await self._from_parts(method, lookup, request, data)
+        except (errors.NotFound, errors.Ambiguous):
+            # A worker that is cut off may not have heard of it: only PostgreSQL may say that there is none, or several.
+            if self._fresh():
                 raise
+            reply = None
+        if reply is None:
             return await self._from_database(lookup, request)
         age = self._feed.age()
-        return Reply(body) if age <= self._lease else marked_stale(body, age)
+        return reply if age <= self._lease else marked_stale(reply, age)
 
-    async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> bytes:
-        brought: dict[str, Sequence[Stored]] = {}
-        snap = 0
-        while True:
-            used: dict[str, Part] = {}
-            whole = True
-            now = time.monotonic()
+    def _fresh(self) -> bool:
+        return self._feed.age() <= self._lease
 
-            def get(key: str) -> Sequence[Stored]:
-                nonlocal whole
-                part = self._cache.get(key, now)  # noqa: B023 - called within this turn of the loop only
-                if part is not None:
-                    used[key] = part  # noqa: B023 - the same
-                    return part.rows
-                if key in brought:
-                    whole = False
-                    return brought[key]
-                raise Missing(key)
-
+    async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> Reply | None:
+        """The answer by parts; None where what is brought does not fit what is here, as at a change of epoch."""
+        brought: dict[str, Filled] = {}
+        source: Metadata = ()
+        for _ in range(_TRIES):
+            view = _View(self._cache, brought, fresh=self._fresh())
             try:
-                derived = lookup.derive(get, request, answers.now_us())
+                derived = lookup.derive(view.get, request, answers.now_us())
             except Missing as missing:
                 self.misses += 1
                 filled = await self._fill(missing.key)
-                brought.update(filled.rows)
-                snap = max(snap, filled.snap)
+                if filled.epoch != self._cache.epoch:
+                    return None
+                brought.update(dict.fromkeys(filled.rows, filled))
+                source = _FROM_DATABASE if _FROM_DATABASE in (source, filled.source) else filled.source
                 continue
-            made_of = tuple(used.values())
-            newest = max((part.snap for part in made_of), default=0)
-            derived.response.revision = max(self._cache.applied, newest, snap)
+            derived.response.revision = view.revision
             body: bytes = derived.response.SerializeToString()
-            if whole and len(data) <= _LONGEST_KEPT and not request.HasField("min_revision") and not _asks_of_the_past(request):
-                self._keep(self._tables[method], data, body, made_of, derived.good_until)
-            return body
+            if view.whole and len(data) <= _LONGEST_KEPT and not _asks_once(request):
+                self._keep(self._tables[method], data, body, tuple(view.used.values()), derived.good_until)
+            return Reply(body, source)
+        return None
 
-    async def _from_database(self, lookup: Lookup, request: Any, min_revision: int = 0) -> Reply:
-        """The answer by PostgreSQL's word alone. Raises Unavailable where it is down."""
-        async with self._store.session() as session:
+    async def _from_database(self, lookup: Lookup, request: Any) -> Reply:
+        """The answer by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
+        async with self._store.snapshot() as session:
             derived, snap = await answers.from_database(session, lookup, request)
-        if snap < min_revision:
-            description = f"revision {min_revision} is beyond the registry's, which is {snap}"
-            raise errors.Precondition("MIN_REVISION", "min_revision", description)
         derived.response.revision = snap
-        return Reply(derived.response.SerializeToString())
+        return Reply(derived.response.SerializeToString(), _FROM_DATABASE)
 
     # ---- fills -----------------------------------------------------------------------------------------------------
 
@@ -183,79 +236,92 @@ class Core:
             task.exception()  # whoever waited has it; nobody may have
 
     async def _bring(self, key: str) -> Filled:
-        cache = self._cache
-        adopted = await self._tier.get(cache.epoch, key)
-        if adopted is not None and adopted.rows is not None and cache.admissible(key, adopted.snap):
+        cache, epoch = self._cache, self._cache.epoch
+        adopted = await self._tier.get(epoch, key)
+        if (
+            (adopted is not None and adopted.rows is not None)
+            and (adopted.rows or self._fresh())
+            and await self._reached(adopted.snap)
+            and (epoch == cache.epoch and cache.admissible(key, adopted.snap))
+        ):
             rows = {key: adopted.rows}
-            self._admit(adopted.snap, rows)
-            return Filled(adopted.snap, rows)
+            cache.admit(adopted.snap, rows, time.monotonic())
+            return Filled(epoch, adopted.snap, rows, _FROM_REDIS)
         async with self._store.session() as session:
             head, found = await parts.read(session, key)
-        if head.epoch == cache.epoch:
-            self._admit(head.snap, found)
-            offer = asyncio.create_task(self._tier.put(head.epoch, head.snap, found), name=f"offer {key}")
-            self._offers.add(offer)
-            offer.add_done_callback(self._offers.discard)
-        else:
+        if head.epoch != cache.epoch:
             self._feed.probe()
-        return Filled(head.snap, found)
+            return Filled(head.epoch, head.snap, found, _FROM_DATABASE)
+        cache.admit(head.snap, found, time.monotonic())
+        offer = asyncio.create_task(self._tier.put(head.epoch, [(head.snap, found)]), name=f"offer {key}")
+        self._offers.add(offer)
+        offer.add_done_callback(self._offers.discard)
+        await self._reached(head.snap)
+        return Filled(head.epoch, head.snap, found, _FROM_DATABASE)
 
-    def _admit(self, snap: int, rows: Mapping[str, Sequence[Stored]]) -> None:
-        self._cache.admit(snap, rows, time.monotonic())
-        if snap > self._cache.applied:
-            self._feed.probe()
+    async def _reached(self, snap: int) -> bool:
+        """Whether all up to the snap is applied, now or in a moment: what was read there can then be taken."""
+        return await self._feed.wait_applied(snap, self._min_revision_wait)
 
     async def close(self) -> None:
         """Let go of fills and offers under way."""
-        tasks = [*self._fills.values(), *self._offers]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(*self._fills.values(), *self._offers)
 
     # ---- ready answers ---------------------------------------------------------------------------------------------
 
     def _keep(self, table: dict[bytes, Ready], request: bytes, body: bytes, made_of: tuple[Part, ...], good_until: int) -> None:
-        if not all(part.live for part in made_of):
-            return
+        if self._starts != self._cache.starts:
+            self._clear()
         held = table.get(request)
         if held is not None:
             self._forget(held)
-        ready = Ready(table, request, body, made_of, good_until)
-        ready.seen = self._cache.generation
+        ready = Ready(table, request, body, made_of, good_until, self._cache.generation)
         for part in made_of:
             part.holders += 1
         table[request] = ready
         self._queue.append(ready)
-        self._kept += 1
+        self.kept += 1
+        self.bytes += ready.cost
         self._evict()
 
     def _forget(self, ready: Ready) -> None:
-        if ready.table.get(ready.request) is ready:
-            del ready.table[ready.request]
-            self._kept -= 1
-            for part in ready.parts:
-                part.holders -= 1
+        del ready.table[ready.request]
+        self.kept -= 1
+        self.bytes -= ready.cost
+        for part in ready.parts:
+            part.holders -= 1
+
+    def _clear(self) -> None:
+        """The cache began anew: no part of any answer lives."""
+        self._starts = self._cache.starts
+        for table in self._tables.values():
+            table.clear()
+        self._queue.clear()
+        self.kept = self.bytes = 0
 
     def _evict(self) -> None:
         """Second chance, as for parts."""
-        while self._queue and (self._kept > self._limit or len(self._queue) > 2 * self._kept + 1024):
+        looks = _LOOKS
+        while self.kept > self._entries or self.bytes > self._size:
             ready = self._queue.popleft()
-            if ready.table.get(ready.request) is not ready:
+            if not ready.kept:
                 continue
-            if ready.used or self._kept <= self._limit:
-                ready.used = False
+            if looks and ready.root.live and ready.root.used:
+                looks -= 1
+                ready.root.used = False
                 self._queue.append(ready)
-                if self._kept <= self._limit:
-                    self._queue = deque(each for each in self._queue if each.table.get(each.request) is each)
                 continue
             self._forget(ready)
+        sweep(self._queue, self.kept, lambda ready: ready.kept)
 
 
-def _asks_of_the_past(request: Any) -> bool:
-    return "as_of" in request.DESCRIPTOR.fields_by_name and request.HasField("as_of")
+def _asks_once(request: Any) -> bool:
+    """Whether it asks for a revision or a time of its own, so that hardly anybody asks the same again."""
+    has_time = "as_of" in request.DESCRIPTOR.fields_by_name and request.HasField("as_of")
+    return has_time or bool(request.HasField("min_revision"))
 
 
-def marked_stale(body: bytes, age: float) -> Reply:
+def marked_stale(reply: Reply, age: float) -> Reply:
     """The answer with the marks of a worker that is cut off: `stale` and `age_ms` appended, and in the trailers."""
     age_ms = min(round(age * 1_000), (1 << 62)) if age < float("inf") else 1 << 62
     tail = bytearray(b"\xc8\x0c\x01\xd0\x0c")
@@ -264,5 +330,5 @@ def marked_stale(body: bytes, age: float) -> Reply:
         tail.append(rest & 0x7F | 0x80)
         rest >>= 7
     tail.append(rest)
-    trailing: Metadata = (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms)))
-    return Reply(body + bytes(tail), trailing)
+    trailing: Metadata = (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms)), *reply.trailing)
+    return Reply(reply.body + bytes(tail), trailing)

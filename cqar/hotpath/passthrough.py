@@ -2,13 +2,14 @@
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from cqar import config, serve, telemetry
+from cqar import config, errors, serve, telemetry
 from cqar.hotpath.feed import Feed
 
 _log = telemetry.logger("passthrough")
@@ -16,6 +17,7 @@ _log = telemetry.logger("passthrough")
 #: Metadata that belongs to a connection, not to the call.
 _HOP = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
 _NO_ADMIN = "admin is unreachable; lookups are answered, everything else must wait: retry later"
+_SLOW_ADMIN = "admin did not answer in time"
 
 
 class Passthrough:
@@ -43,17 +45,19 @@ class Passthrough:
 
         async def behave(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
             metadata = [(name, value) for name, value in context.invocation_metadata() or () if name not in _HOP]
-            seconds = context.time_remaining() or self._patience
-            call = self._channel.stream_stream(path)(requests, timeout=seconds, metadata=metadata)
+            seconds = context.time_remaining()
+            call: Any = self._channel.stream_stream(path)(requests, timeout=seconds, metadata=metadata)  # type: ignore[arg-type]  # bytes
             try:
-                first = True
-                async for response in call:
-                    if first:
-                        await context.send_initial_metadata(tuple(await call.initial_metadata()))
-                        first = False
+                # A stream without a deadline may last, once it has begun.
+                async with asyncio.timeout(self._patience if seconds is None else None):
+                    response = await _first(call, context)
+                while response is not grpc.aio.EOF:
                     yield response
+                    response = await call.read()
             except grpc.aio.AioRpcError as error:
                 await self._refuse(context, path, error)
+            except TimeoutError:
+                await serve.refuse(context, path, errors.DeadlineExceeded(_SLOW_ADMIN))
             finally:
                 call.cancel()
             trailing = tuple(await call.trailing_metadata())
@@ -70,7 +74,16 @@ class Passthrough:
     @staticmethod
     async def _refuse(context: Any, path: str, error: grpc.aio.AioRpcError) -> None:
         trailing = tuple(error.trailing_metadata() or ())
-        lost = error.code() == grpc.StatusCode.UNAVAILABLE and not any(name == "grpc-status-details-bin" for name, _ in trailing)
-        if lost:
+        # Admin's own errors come with details; without any it is the connection to it that speaks.
+        if error.code() == grpc.StatusCode.UNAVAILABLE and serve.DETAILS not in dict(trailing):
             _log.warning("admin_unreachable", method=path, details=error.details())
-        await context.abort(error.code(), _NO_ADMIN if lost else error.details() or "", trailing)
+            await serve.refuse(context, path, errors.Unavailable(_NO_ADMIN))
+        await context.abort(error.code(), error.details() or "", trailing)
+
+
+async def _first(call: Any, context: Any) -> Any:
+    """The first response, or EOF; metadata that admin sends ahead of it go on at once."""
+    initial = tuple(await call.initial_metadata())
+    if initial:
+        await context.send_initial_metadata(initial)
+    return await call.read()

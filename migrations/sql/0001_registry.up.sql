@@ -232,10 +232,10 @@ CREATE TABLE symbols (
     margin_kind text CONSTRAINT symbols__margin_kind__known CHECK (margin_kind IN ('linear', 'inverse', 'quanto')),
     tick_size numeric CONSTRAINT symbols__tick_size__positive CHECK (tick_size > 0 AND tick_size < 'Infinity'),
     lot_size numeric CONSTRAINT symbols__lot_size__positive CHECK (lot_size > 0 AND lot_size < 'Infinity'),
-    min_order_size numeric CONSTRAINT symbols__min_order_size__range CHECK (min_order_size >= 0 AND min_order_size < 'Infinity'),
-    max_order_size numeric CONSTRAINT symbols__max_order_size__range CHECK (max_order_size > 0 AND max_order_size < 'Infinity'),
-    min_notional numeric CONSTRAINT symbols__min_notional__range CHECK (min_notional >= 0 AND min_notional < 'Infinity'),
-    contract_size numeric CONSTRAINT symbols__contract_size__positive CHECK (contract_size > 0 AND contract_size < 'Infinity'),
+    min_order_size numeric CONSTRAINT symbols__min_order_size_decimal__range CHECK (min_order_size >= 0 AND min_order_size < 'Infinity'),
+    max_order_size numeric CONSTRAINT symbols__max_order_size_decimal__range CHECK (max_order_size > 0 AND max_order_size < 'Infinity'),
+    min_notional numeric CONSTRAINT symbols__min_notional_decimal__range CHECK (min_notional >= 0 AND min_notional < 'Infinity'),
+    contract_size numeric CONSTRAINT symbols__contract_size_decimal__positive CHECK (contract_size > 0 AND contract_size < 'Infinity'),
     expiry timestamptz,
     strike_price numeric CONSTRAINT symbols__strike_price_decimal__positive CHECK (strike_price > 0 AND strike_price < 'Infinity'),
     option_type smallint CONSTRAINT symbols__option_type__known CHECK (option_type BETWEEN 1 AND 2),
@@ -247,7 +247,7 @@ CREATE TABLE symbols (
     deleted_at timestamptz,
     revision bigint NOT NULL DEFAULT 0,
     CONSTRAINT symbols__symbol_type__pair UNIQUE (symbol_id, symbol_type),
-    CONSTRAINT symbols__max_order_size__order CHECK (min_order_size < max_order_size),
+    CONSTRAINT symbols__max_order_size_decimal__order CHECK (min_order_size < max_order_size),
     CONSTRAINT symbols__settlement_asset_id__kind CHECK (
         CASE WHEN symbol_type IN (1, 5) THEN settlement_asset_id IS NULL AND margin_kind IS NULL
              ELSE settlement_asset_id IS NOT NULL AND margin_kind IS NOT NULL END),

@@ -58,6 +58,12 @@ def test_base58_of_other_than_32_bytes_is_no_solana_address(packed: bytes) -> No
         normalize("SOLANA", base58(packed), "address")
 
 
+def test_the_largest_solana_address_is_32_bytes_of_ones(broken: Broken) -> None:
+    assert text("SOLANA", base58(b"\xff" * 32)) == base58(b"\xff" * 32)
+    one_more = base58(b"\x01" + b"\0" * 32)
+    assert broken(lambda: normalize("SOLANA", one_more, "address")) == [("address", "BAD_ADDRESS")]
+
+
 def test_leading_zero_bytes_of_a_solana_address_count() -> None:
     short = base58(b"\0" * 8 + b"\xff" * 24)
     assert text("SOLANA", short) == short
@@ -138,6 +144,7 @@ def test_other_ton_texts_are_refused(address: str, rule: str, broken: Broken) ->
 def test_ton_masterchain_accounts_have_a_negative_workchain() -> None:
     assert text("TON", "-1:" + "5" * 64) == "-1:" + "5" * 64
     assert text("TON", "-0:" + "5" * 64) == "0:" + "5" * 64
+    assert text("TON", "-2147483648:" + "5" * 64) == "-2147483648:" + "5" * 64
 
 
 # ---- Move
@@ -203,6 +210,7 @@ def test_move_names_keep_their_case() -> None:
             "0x2::a::A" + "<0x2::a::A" * 10 + ">" * 10,
             "vector<" * 70,
             "0x2::a::A<" + "vector<" * 70,
+            "0x2::a::A<" + "vector<" * 9 + "u8" + ">" * 10,
         ),
     ],
 )

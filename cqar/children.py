@@ -1,0 +1,134 @@
+"""admin and hotpath as child processes: started, watched by their logs and their health, stopped."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from cqar.embedded import launch
+
+_ROOT = Path(__file__).parents[1]
+#: The size at which a log is set aside at the next start.
+_LOG_BYTES = 8 * 1024 * 1024
+#: How many lines of a log go into an error.
+_LOG_LINES = 12
+#: Of a line in the log: what every event has, and what is told in another way.
+_USUAL = frozenset({"event", "level", "timestamp", "part", "exception"})
+
+
+class Health(NamedTuple):
+    """What a process says of itself: whether it answers calls, and which of its dependencies are down."""
+
+    ready: bool
+    down: Sequence[str]
+
+
+class Child:
+    """`cqar admin` or `cqar hotpath` in a session of its own, which on Linux ends when this process does.
+
+    To be started from the main thread. Its log is a file of JSON lines.
+    """
+
+    def __init__(self, name: str, *, environment: Mapping[str, str], log: Path, http_port: int) -> None:
+        self.title = name
+        self.log = log
+        self._environment = environment
+        self._http_port = http_port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read = 0
+
+    def start(self) -> None:
+        """Start it; it is not ready yet."""
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        # From the folder that the package was found in, there and nowhere else may it be found again.
+        path = () if Path.cwd() == _ROOT else ("-P",)
+        program = (sys.executable, *path, "-m", "cqar", self.title)
+        with self.log.open("ab") as log:
+            self._read = log.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                launch.line(program, death=signal.SIGKILL, uid=0, gid=0, capability=0),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._environment},
+                start_new_session=True,
+            )
+
+    def poll(self) -> int | None:
+        """The exit code of the latest start, negative for a signal; None while it runs."""
+        return self._started().poll()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """End it in order, or after `timeout` seconds by force. What does not run is left alone."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def health(self) -> Health:
+        """What it says of itself now; not ready where it says nothing."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._http_port, timeout=3)
+        try:
+            connection.request("GET", "/health/ready")
+            response = connection.getresponse()
+            said = orjson.loads(response.read())
+            down = [name for name, state in said["components"].items() if state != "ok"]
+        except (OSError, http.client.HTTPException, orjson.JSONDecodeError, LookupError):
+            return Health(ready=False, down=())
+        finally:
+            connection.close()
+        return Health(ready=response.status == http.HTTPStatus.OK, down=down)
+
+    def complaints(self) -> Iterator[tuple[str, str]]:
+        """What its log says since the last look that a person should read: (event, line)."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            news = log.read()
+        whole = news[: news.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for line in whole.splitlines():
+            event = _event(line)
+            if event is None:
+                yield line.decode(errors="replace"), line.decode(errors="replace")
+            elif event["level"] not in {"debug", "info"}:
+                yield event["event"], _told(event)
+
+    def tail(self) -> list[str]:
+        """The last lines of its log, short."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - 32 * 1024))
+            lines = log.read().splitlines()[-_LOG_LINES:]
+        return [line.decode(errors="replace") if (event := _event(line)) is None else _told(event) for line in lines]
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            message = f"{self.title} was not started"
+            raise RuntimeError(message)
+        return self._process
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """The event that a line of a log holds; None for other lines, such as Python's own."""
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) and {"event", "level"} <= event.keys() else None
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    facts = [f"{name}={value}" for name, value in event.items() if name not in _USUAL]
+    raised = [each for each in event.get("exception") or () if isinstance(each, dict)]
+    causes = [f"{each.get('exc_type')}: {each.get('exc_value')}" for each in raised]
+    return " ".join([event["level"], event["event"], *facts, *causes[-1:]])

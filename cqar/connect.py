@@ -1,0 +1,41 @@
+"""The command line's connection to a process of cqar."""
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import grpc
+
+#: Seconds to connect.
+PATIENCE = 5.0
+_SETTLED = frozenset({grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE})
+
+
+class ConnectError(Exception):
+    """Nothing answers at an address: `str()` says where, and what to do."""
+
+
+@contextmanager
+def connected(address: str) -> Iterator[grpc.Channel]:
+    """A channel to `host:port` that stands, and that has carried a call already. Raises ConnectError."""
+    # A proxy for the web, which the environment may name, does not lead to a process of ours.
+    with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
+        if not _stands(channel):
+            message = f"nothing answers at {address}: `make up` (or `cqar up`) starts it; --address asks elsewhere"
+            raise ConnectError(message)
+        with suppress(grpc.RpcError):
+            channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)(b"", timeout=PATIENCE)
+        yield channel
+
+
+def _stands(channel: grpc.Channel) -> bool:
+    """Connect, once: whether it went well."""
+    states: queue.SimpleQueue[grpc.ChannelConnectivity] = queue.SimpleQueue()
+    channel.subscribe(states.put, try_to_connect=True)
+    try:
+        state = states.get(timeout=PATIENCE)
+        while state not in _SETTLED:
+            state = states.get(timeout=PATIENCE)
+    except queue.Empty:
+        return False
+    return state is grpc.ChannelConnectivity.READY

@@ -1,0 +1,85 @@
+"""Servers that tests may stop, halt and kill: running again for each test."""
+
+import asyncio
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cqar import config, migrate
+from cqar.embedded import Nats, Postgres, Valkey
+from tests.client import Client
+from tests.conftest import Servers, _execute, _of
+from tests.hotpath.world import Listed, listed
+
+
+@pytest.fixture(scope="package")
+def spare() -> Iterator[Servers]:
+    """Servers of these tests alone; PostgreSQL keeps what it has acknowledged, whatever happens to it."""
+    folder = Path(tempfile.mkdtemp(prefix="cqar-"))
+    folder.chmod(0o755)
+    made = Servers(
+        Postgres(folder / "postgres", throwaway=True, durable=True),
+        Valkey(folder / "valkey", throwaway=True),
+        Nats(folder / "nats", throwaway=True),
+    )
+    try:
+        for server in made:
+            server.start()
+        asyncio.run(_execute(made.postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
+        migrate.up(_of(made.postgres.url, "template_cqar"), report=lambda _line: None)
+        yield made
+    finally:
+        for server in reversed(made):
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def mortal(spare: Servers) -> AsyncIterator[Servers]:
+    """The servers that a test may do everything to."""
+    yield spare
+    for server in spare:
+        server.resume()
+        if server.poll() is not None:
+            server.start()
+
+
+@pytest.fixture
+async def mortal_settings(mortal: Servers, bare: config.Settings) -> config.Settings:
+    """Settings for processes on those servers, with a database of the test's own. Redis is asked with the usual patience."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    await _execute(mortal.postgres.url, f"CREATE DATABASE {name} TEMPLATE template_cqar")
+    url = _of(mortal.postgres.url, name)
+    await _execute(url, "UPDATE head SET epoch = gen_random_uuid()")
+    replace = msgspec.structs.replace
+    base = bare
+    return replace(
+        base,
+        database=replace(base.database, url=url),
+        redis=replace(base.redis, url=mortal.valkey.url),
+        nats=replace(base.nats, url=mortal.nats.url),
+    )
+
+
+@pytest.fixture
+def bare() -> config.Settings:
+    """The defaults, on free ports."""
+    base = config.Settings()
+    replace = msgspec.structs.replace
+    return replace(
+        base,
+        reflection=True,
+        admin=replace(base.admin, port=0, http_port=0),
+        hotpath=replace(base.hotpath, port=0, http_port=0),
+    )
+
+
+@pytest.fixture
+async def btc(registry: Client) -> Listed:
+    """BTCUSDT at binance, in the registry of the session's servers."""
+    return await listed(registry)

@@ -1,0 +1,169 @@
+"""An exhaustive model of the rule by which caches admit what they read: every interleaving of a small world is tried.
+
+The world: one part of two rows, each with a writer of its own; writes to something else; two workers; a shared tier. A
+worker applies changes in order, reads the database, admits what it read or what the tier has, forgets the last change of
+the part, evicts it, crashes and starts again. The invariant: a cached part is the truth at what the worker has applied.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+#: What a write changes: something else, or a row of the part.
+OTHER, ONE, TWO = 0, 1, 2
+
+#: Of each row of the part, the revision of its last write.
+Rows = tuple[int, int]
+
+
+class Value(NamedTuple):
+    """The part as it was at a snap; no rows: a tombstone."""
+
+    rows: Rows | None
+    snap: int
+
+
+class Worker(NamedTuple):
+    """A worker: what it has applied, what it knows of changes, its part, and a read that is on its way."""
+
+    applied: int
+    floor: int = 0
+    #: the last change of the part that it remembers; 0 for none
+    recent: int = 0
+    part: Value | None = None
+    read: Value | None = None
+
+
+class World(NamedTuple):
+    """All there is: the writes so far, the workers, and the part in the shared tier."""
+
+    log: tuple[int, ...] = ()
+    workers: tuple[Worker, ...] = (Worker(0), Worker(0))
+    tier: Value | None = None
+
+
+class Rule(NamedTuple):
+    """The rule, and what may be left out of it: each of them is needed."""
+
+    #: nothing older than the floor is admitted
+    floor: bool = True
+    #: nothing older than the last known change of the part is admitted
+    recent: bool = True
+    #: what is forgotten raises the floor
+    forgetting: bool = True
+    #: a change replaces its own row, not the part by what its writer saw
+    rows: bool = True
+
+
+class Violation(NamedTuple):
+    """A part that is not the truth, and the steps that lead there."""
+
+    steps: tuple[str, ...]
+    served: Rows | None
+    truth: Rows
+
+
+def truth(log: tuple[int, ...], revision: int) -> Rows:
+    """The part at a revision."""
+    one, two = (max((at for at, what in enumerate(log[:revision], 1) if what == row), default=0) for row in (ONE, TWO))
+    return one, two
+
+
+def explore(rule: Rule, writes: int) -> tuple[int, Violation | None]:
+    """Try everything, up to so many writes: how many states there are, and the first violation."""
+    start = World()
+    came_from: dict[World, tuple[World, str] | None] = {start: None}
+    queue = deque([start])
+    while queue:
+        world = queue.popleft()
+        for step, after in _steps(world, rule, writes):
+            if after in came_from:
+                continue
+            came_from[after] = (world, step)
+            for worker in after.workers:
+                if worker.part is not None:
+                    revision = max(worker.applied, worker.part.snap)
+                    if worker.part.rows != truth(after.log, revision):
+                        return len(came_from), Violation(_way(came_from, after), worker.part.rows, truth(after.log, revision))
+            queue.append(after)
+    return len(came_from), None
+
+
+def _way(came_from: dict[World, tuple[World, str] | None], world: World) -> tuple[str, ...]:
+    steps = []
+    at = came_from[world]
+    while at is not None:
+        steps.append(at[1])
+        at = came_from[at[0]]
+    return tuple(reversed(steps))
+
+
+def _steps(world: World, rule: Rule, writes: int) -> Iterator[tuple[str, World]]:
+    log, workers, tier = world
+    if len(log) < writes:
+        for what, name in ((OTHER, "something else"), (ONE, "row one"), (TWO, "row two")):
+            yield f"write {name}", world._replace(log=(*log, what))
+    if tier is not None:
+        yield "the tier evicts", world._replace(tier=None)
+    last = max(truth(log, len(log)))
+    if last and _wins(Value(None, last), tier):
+        yield "the relay puts a tombstone", world._replace(tier=Value(None, last))
+    for at, worker in enumerate(workers):
+        yield from _worker_steps(world, rule, at, worker)
+
+
+def _wins(new: Value, old: Value | None) -> bool:
+    return old is None or new.snap > old.snap
+
+
+def _worker_steps(world: World, rule: Rule, at: int, worker: Worker) -> Iterator[tuple[str, World]]:
+    log, workers, tier = world
+    head = len(log)
+
+    def becomes(changed: Worker) -> World:
+        # Workers are alike: which of them it is makes no difference.
+        return world._replace(workers=tuple(sorted((*workers[:at], changed, *workers[at + 1 :]), key=repr)))
+
+    admits = _admission(rule, worker)
+    if worker.applied < head:
+        yield f"a worker applies {worker.applied + 1}", becomes(_applied(worker, log, rule))
+    if worker.recent:
+        floor = max(worker.floor, worker.recent) if rule.forgetting else worker.floor
+        yield "a worker forgets a change", becomes(worker._replace(recent=0, floor=floor))
+    if worker.part is not None:
+        yield "a worker evicts", becomes(worker._replace(part=None))
+    elif worker.read is None:
+        yield "a worker reads", becomes(worker._replace(read=Value(truth(log, head), head)))
+    if worker.part is None and tier is not None and tier.rows is not None and admits(tier):
+        yield "a worker adopts", becomes(worker._replace(part=tier))
+    if worker.read is not None:
+        if admits(worker.read):
+            yield "a worker admits", becomes(worker._replace(part=worker.read, read=None))
+        yield "a worker drops a read", becomes(worker._replace(read=None))
+        if _wins(worker.read, tier):
+            yield "a worker offers", world._replace(tier=worker.read)
+    yield "a worker starts", becomes(Worker(head, head))
+
+
+def _admission(rule: Rule, worker: Worker) -> Callable[[Value], bool]:
+    def admits(value: Value) -> bool:
+        return (
+            (value.snap >= worker.floor or not rule.floor)
+            and (worker.recent <= value.snap or not rule.recent)
+            and value.snap <= worker.applied
+        )
+
+    return admits
+
+
+def _applied(worker: Worker, log: tuple[int, ...], rule: Rule) -> Worker:
+    revision = worker.applied + 1
+    what = log[revision - 1]
+    worker = worker._replace(applied=revision)
+    if what == OTHER:
+        return worker
+    part = worker.part
+    if part is not None and part.rows is not None and part.snap < revision:
+        one, two = part.rows if rule.rows else (0, 0)
+        part = Value((revision, two) if what == ONE else (one, revision), revision)
+    return worker._replace(recent=revision, part=part)

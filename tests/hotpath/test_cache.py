@@ -1,0 +1,339 @@
+"""The cache of parts against a log of the truth, in random order, and its limits."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from cqar.cache import Cache, Part
+from cqar.events import Change
+from cqar.parts import Stored
+
+KEYS = ("asset:A", "asset:B", "symbol:S", "listings:v:T", "listings:v:U", "venue_asset:v:A")
+ROWS = ("r1", "r2", "r3", "r4", "r5", "r6")
+#: The kind of a row's entity does not matter to the cache.
+ENTITY = "venue_symbol"
+
+Content = dict[str, bytes]
+
+
+class Truth:
+    """A registry in which rows move between keys: what is under each key at each revision, and the changes to there."""
+
+    def __init__(self, epoch: str) -> None:
+        self.epoch = epoch
+        self.changes: list[Change] = []
+        self._states: list[dict[str, Content]] = [{key: {} for key in KEYS}]
+        self._rows: dict[str, tuple[frozenset[str], bytes]] = {}
+
+    @property
+    def head(self) -> int:
+        return len(self.changes)
+
+    def at(self, revision: int, key: str) -> Content:
+        return self._states[revision][key]
+
+    def read(self, keys: Sequence[str]) -> dict[str, list[Stored]]:
+        return {key: [Stored(ENTITY, row, value) for row, value in self._states[-1][key].items()] for key in keys}
+
+    def write(self, row: str, keys: frozenset[str], *, carried: bool) -> None:
+        """Put the row under the keys; nowhere where there are none."""
+        before, _ = self._rows.get(row, (frozenset(), b""))
+        value = b"%s@%d" % (row.encode(), self.head + 1)
+        self._rows[row] = (keys, value)
+        state = {key: dict(content) for key, content in self._states[-1].items()}
+        for key in before - keys:
+            del state[key][row]
+        for key in keys:
+            state[key][row] = value
+        self._states.append(state)
+        self.changes.append(
+            Change(
+                revision=self.head + 1,
+                epoch=self.epoch,
+                event_id="",
+                entity=ENTITY,
+                row_id=row,
+                op="update",
+                keys=sorted(keys),
+                left_keys=sorted(before - keys),
+                value=value if carried else None,
+                deleted=False,
+            )
+        )
+
+
+class Play:
+    """A cache, the truth, and reads that are on their way; each step does one thing that can happen."""
+
+    def __init__(self, seed: int, kind: type[Cache]) -> None:
+        self.random = random.Random(seed)  # noqa: S311 - a repeatable one
+        self.limits = {"entries": self.random.choice((2, 4, 64)), "size": self.random.choice((3_000, 1 << 20))}
+        self.cache = kind(**self.limits, recent=self.random.choice((2, 4, 64)), absent_ttl=10)
+        self.truth = Truth("first")
+        self.reads: list[tuple[str, int, Mapping[str, Sequence[Stored]]]] = []
+        self.seen: list[Part] = []
+        self.now = 0.0
+        self.cache.start(self.truth.epoch, 0)
+
+    def step(self) -> None:
+        act = self.random.choices(
+            (self.write, self.apply, self.read, self.arrive, self.look, self.wait, self.restart, self.restore),
+            weights=(30, 30, 20, 20, 20, 3, 1, 0.3),
+        )[0]
+        act()
+
+    def write(self) -> None:
+        keys = frozenset(self.random.sample(KEYS, self.random.choice((0, 1, 1, 2))))
+        self.truth.write(self.random.choice(ROWS), keys, carried=self.random.random() > 0.1)
+
+    def apply(self) -> None:
+        for _ in range(self.random.choice((1, 1, 3))):
+            if self.cache.applied < self.truth.head:
+                assert self.cache.apply(self.truth.changes[self.cache.applied], self.now)
+
+    def read(self) -> None:
+        keys = self.random.sample(KEYS, self.random.choice((1, 2)))
+        self.reads.append((self.truth.epoch, self.truth.head, self.truth.read(keys)))
+
+    def arrive(self) -> None:
+        if self.reads:
+            epoch, snap, found = self.reads.pop(self.random.randrange(len(self.reads)))
+            if epoch == self.cache.epoch:
+                self.cache.admit(snap, found, self.now)
+
+    def look(self) -> None:
+        part = self.cache.get(self.random.choice(KEYS), self.now)
+        if part is not None:
+            part.holders += self.random.choice((0, 1))
+            self.seen.append(part)
+
+    def wait(self) -> None:
+        self.now += self.random.choice((1, 20))
+
+    def restart(self) -> None:
+        """The cache is behind and begins anew, with some of the recent changes or none."""
+        known = self.truth.changes[-self.random.choice((1, 3, 50)) :] if self.truth.changes else []
+        recent = [(each.revision, [*each.keys, *each.left_keys]) for each in known]
+        floor = recent[0][0] - 1 if recent else self.truth.head
+        self.cache.start(self.truth.epoch, self.truth.head, recent, floor)
+
+    def restore(self) -> None:
+        """The database comes back as something else: another epoch, in which revisions mean other things."""
+        self.truth = Truth(f"{self.truth.epoch}'")
+        for _ in range(self.random.choice((0, 5, 50))):
+            self.write()
+        self.restart()
+
+    def check(self) -> None:
+        cache = self.cache
+        for key, part in cache._parts.items():
+            held = {row.row_id: row.value for row in part.rows}
+            assert held == self.truth.at(max(cache.applied, part.snap), key), f"{key} is not the truth"
+            assert part.key == key
+            assert part.live
+        assert len(cache) <= self.limits["entries"]
+        assert cache.bytes <= self.limits["size"]
+        assert cache.bytes == sum(part.cost for part in cache._parts.values())
+        for part in self.seen:
+            assert part.live == (cache._parts.get(part.key) is part), "an answer made of a replaced part lives on"
+
+
+def _played(seed: int, kind: type[Cache] = Cache) -> Iterator[Play]:
+    play = Play(seed, kind)
+    for _ in range(150):
+        play.step()
+        yield play
+
+
+@pytest.mark.parametrize("part_of_seeds", range(4))
+def test_a_part_is_the_truth_whatever_happens_in_which_order(part_of_seeds: int) -> None:
+    parts = 0
+    for seed in range(part_of_seeds, 240, 4):
+        for play in _played(seed):
+            play.check()
+            parts += len(play.cache)
+    assert parts > 10_000, "hardly anything was cached: this proves nothing"
+
+
+class _NoFloor(Cache):
+    def current(self, key: str, snap: int) -> bool:
+        return self._recent.get(key, 0) <= snap
+
+
+class _NoRecent(Cache):
+    def current(self, key: str, snap: int) -> bool:
+        del key
+        return self.floor <= snap
+
+
+class _WritersView(Cache):
+    def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
+        held = self._parts.get(key)
+        if held is not None and held.snap < change.revision and enters and change.value is not None:
+            self._put(key, change.revision, (Stored(change.entity, change.row_id, change.value),), now)
+        else:
+            super()._change(key, change, now, enters=enters)
+
+
+class _Holes(Cache):
+    def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
+        super()._change(key, change, now, enters=enters and change.value is not None)
+
+
+@pytest.mark.parametrize("broken", [_NoFloor, _NoRecent, _WritersView, _Holes])
+def test_a_cache_that_breaks_a_rule_is_caught(broken: type[Cache]) -> None:
+    with pytest.raises(AssertionError, match="is not the truth"):
+        for seed in range(200):
+            for play in _played(seed, broken):
+                play.check()
+
+
+# ---- one rule each -------------------------------------------------------------------------------------------------
+
+
+def _cache(*, entries: int = 100, size: int = 1 << 20, recent: int = 100, absent_ttl: float = 30) -> Cache:
+    cache = Cache(entries=entries, size=size, recent=recent, absent_ttl=absent_ttl)
+    cache.start("e", 0)
+    return cache
+
+
+def _change(revision: int, key: str, row: str = "r", value: bytes | None = b"v") -> Change:
+    return Change(
+        revision=revision,
+        epoch="e",
+        event_id="",
+        entity=ENTITY,
+        row_id=row,
+        op="update",
+        keys=[key],
+        left_keys=[],
+        value=value,
+        deleted=False,
+    )
+
+
+def _row(value: bytes = b"v") -> list[Stored]:
+    return [Stored(ENTITY, "r", value)]
+
+
+def test_a_change_whose_forerunner_is_missing_is_not_applied() -> None:
+    cache = _cache()
+    assert not cache.apply(_change(2, "symbol:S"), 0)
+    assert cache.applied == 0
+    assert cache.apply(_change(1, "symbol:S"), 0)
+    assert cache.apply(_change(1, "symbol:S"), 0), "an old one is no gap"
+    assert cache.applied == 1
+
+
+def test_what_was_read_ahead_of_the_changes_is_served_once_they_are_applied() -> None:
+    cache = _cache()
+    cache.admit(2, {"symbol:S": _row(b"at 2")}, 0)
+    assert cache.get("symbol:S", 0) is None
+    cache.apply(_change(1, "asset:A"), 0)
+    assert cache.get("symbol:S", 0) is None
+    cache.apply(_change(2, "symbol:S", value=b"at 2"), 0)
+    part = cache.get("symbol:S", 0)
+    assert part is not None
+    assert (part.snap, part.rows[0].value) == (2, b"at 2")
+
+
+def test_a_change_that_does_not_carry_its_value_leaves_the_part_unknown() -> None:
+    cache = _cache()
+    cache.admit(0, {"asset:A": _row()}, 0)
+    cache.apply(_change(1, "asset:A", value=None), 0)
+    assert cache.get("asset:A", 0) is None
+    cache.admit(0, {"asset:A": _row()}, 0)
+    assert cache.get("asset:A", 0) is None, "what was read before the change is not taken"
+    cache.admit(1, {"asset:A": _row(b"large")}, 0)
+    assert cache.get("asset:A", 0) is not None
+
+
+def test_absence_is_known_for_a_while_and_ends_when_something_is_made() -> None:
+    cache = _cache(absent_ttl=30)
+    cache.admit(0, {"listings:v:T": [], "listings:v:U": []}, 100)
+    absent = cache.get("listings:v:T", 129)
+    assert absent is not None
+    assert absent.rows == ()
+    assert cache.get("listings:v:U", 130) is None
+    cache.apply(_change(1, "listings:v:T"), 129)
+    made = cache.get("listings:v:T", 500)
+    assert made is not None
+    assert len(made.rows) == 1
+    assert not absent.live
+
+
+def test_a_flood_of_unknown_names_drives_out_nothing_but_itself() -> None:
+    cache = _cache(entries=100)
+    cache.admit(0, {f"listings:v:{n}": _row() for n in range(80)}, 0)
+    for n in range(10_000):
+        cache.admit(0, {f"listings:v:unknown{n}": []}, 0)
+    assert all(cache.get(f"listings:v:{n}", 0) for n in range(80))
+    assert len(cache) == 90
+    assert len(cache._absent_queue) < 200
+
+
+def test_the_limits_of_entries_and_bytes_hold() -> None:
+    by_entries, by_bytes = _cache(entries=50), _cache(entries=10_000, size=50_000)
+    for n in range(1_000):
+        for cache in (by_entries, by_bytes):
+            cache.admit(0, {f"symbol:{n}": _row(b"x" * 100)}, 0)
+    assert 40 < len(by_entries) <= 50
+    assert 40_000 < by_bytes.bytes <= 50_000
+
+
+def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
+    cache = _cache(entries=100)
+    for n in range(2_000):
+        cache.admit(0, {f"listings:v:{n}": _row()}, 0)
+        for hot in range(10):
+            cache.get(f"listings:v:{hot}", 0)
+    assert all(cache.get(f"listings:v:{hot}", 0) for hot in range(10))
+
+
+def test_a_shared_part_stays_while_answers_are_made_of_it() -> None:
+    cache = _cache(entries=100)
+    cache.admit(0, {"asset:USDT": _row()}, 0)
+    usdt = cache.get("asset:USDT", 0)
+    assert usdt is not None
+    usdt.holders = 1
+    for n in range(1_000):
+        cache.admit(0, {f"listings:v:{n}": _row()}, 0)
+    assert usdt.live
+    usdt.holders = 0
+    for n in range(1_000):
+        cache.admit(0, {f"listings:v:more{n}": _row()}, 0)
+    assert not usdt.live, "nobody needs it any more"
+
+
+def test_even_where_every_part_is_needed_the_limit_holds() -> None:
+    cache = _cache(entries=100)
+    for n in range(1_000):
+        cache.admit(0, {f"asset:{n}": _row()}, 0)
+        part = cache.get(f"asset:{n}", 0)
+        assert part is not None
+        part.holders = 1
+    assert len(cache) == 100
+
+
+def test_changes_that_are_forgotten_raise_the_floor_and_changes_of_one_key_cost_one_entry() -> None:
+    cache = _cache(recent=3)
+    for revision in range(1, 1_001):
+        cache.apply(_change(revision, "asset:hot"), 0)
+    assert cache.floor == 0
+    assert len(cache._recent) == 1
+    for revision, name in enumerate("ABC", 1_001):
+        cache.apply(_change(revision, f"asset:{name}"), 0)
+    assert cache.floor == 1_000
+    cache.admit(999, {"asset:Z": _row()}, 0)
+    assert cache.get("asset:Z", 0) is None, "it may have changed since, and nobody here would know"
+    cache.admit(1_000, {"asset:Z": _row()}, 0)
+    assert cache.get("asset:Z", 0) is not None
+
+
+def test_dead_parts_do_not_pile_up() -> None:
+    cache = _cache(entries=1_000)
+    for revision in range(1, 20_001):
+        cache.apply(_change(revision, "asset:A"), 0)
+        cache.admit(revision, {"asset:A": _row()}, 0)
+    assert len(cache._queue) < 200

@@ -1,0 +1,253 @@
+"""A change in the registry, and what the next lookups of the hot path say."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import grpc.aio
+import pytest
+from google.protobuf import timestamp_pb2
+
+from cqar.admin.app import Admin
+from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.hotpath.app import Hotpath
+from tests.client import Client
+from tests.hotpath.world import Listed, eventually, found, let_through, own_call, ticked
+
+SPOT, PERPETUAL = markets.SYMBOL_TYPE_SPOT, markets.SYMBOL_TYPE_PERPETUAL
+
+
+async def test_a_new_tick_size_is_in_the_next_answer_to_whoever_waits_for_its_revision(
+    registry: Client, feed: Client, btc: Listed
+) -> None:
+    assert (await found(feed, btc)).symbol.tick_size_decimal == "0.5"
+    for tick in ("0.25", "0.01", "3"):
+        revision = await ticked(registry, btc, tick)
+        answer = await found(feed, btc, min_revision=revision)
+        assert answer.symbol.tick_size_decimal == tick
+        assert answer.revision >= revision
+        assert not answer.HasField("stale")
+        assert (await found(feed, btc)).symbol.tick_size_decimal == tick
+
+
+async def test_a_change_reaches_the_hot_path_by_itself_well_within_a_second(
+    registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    loop = asyncio.get_running_loop()
+    delays = []
+    for at in range(20):
+        tick = f"0.{at + 1:02}1"
+        await ticked(registry, btc, tick)
+        acknowledged = loop.time()
+        while (await found(feed, btc)).symbol.tick_size_decimal != tick:
+            pass
+        delays.append(loop.time() - acknowledged)
+    # The median: a machine that stalls for a moment says nothing about the way of changes.
+    assert sorted(delays)[len(delays) // 2] < 1
+    assert hotpath.feed.resyncs == 0
+
+
+async def test_a_write_through_the_hot_path_is_in_the_next_answer_on_the_same_connection(feed: Client, btc: Listed) -> None:
+    await found(feed, btc)
+    for tick in ("0.2", "0.3", "0.4", "0.6"):
+        revision = await ticked(feed, btc, tick)
+        assert int(feed.trailing["cqar-revision"]) == revision
+        assert (await found(feed, btc)).symbol.tick_size_decimal == tick
+
+
+async def test_a_critical_flag_blocks_trading_at_once_and_no_longer_than_it_stands(feed: Client, btc: Listed) -> None:
+    assert not (await found(feed, btc)).trading_blocked
+    raised = await feed.call(
+        "RaiseQualityFlag",
+        asset_id=btc.quote,
+        flag_type=assets.FLAG_TYPE_EXPLOITED,
+        severity=assets.FLAG_SEVERITY_CRITICAL,
+        description="drained",
+        raised_by="test",
+    )
+    blocked = await found(feed, btc)
+    assert blocked.trading_blocked
+    assert [flag.flag_id for flag in blocked.blocking_flags] == [raised.flag.flag_id]
+    assert (await feed.call("GetAsset", asset_id=btc.quote)).trading_blocked
+    assert (await feed.call("GetSymbol", symbol_id=btc.symbol)).trading_blocked
+    assert not (await feed.call("GetAsset", asset_id=btc.base)).trading_blocked
+    await feed.call("ResolveQualityFlag", flag_id=raised.flag.flag_id, resolved_by="test", resolution_notes="paid back")
+    assert not (await found(feed, btc)).trading_blocked
+    assert not (await feed.call("GetAsset", asset_id=btc.quote)).trading_blocked
+
+
+async def test_a_delisting_takes_effect_at_its_time_without_any_further_change(
+    feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    at = timestamp_pb2.Timestamp()
+    at.FromDatetime(datetime.now(UTC) + timedelta(seconds=0.5))
+    listing = (await found(feed, btc)).venue_symbol.listing_id
+    await own_call(feed, "DelistVenueSymbol", listing_id=listing, delisted_at=at)
+    before = await found(feed, btc)
+    assert before.venue_symbol.is_active
+    assert (await found(feed, btc)).venue_symbol.is_active
+    hits, applied = hotpath.core.hits, hotpath.cache.applied
+    assert hits > 0, "it did not stand ready, so this shows nothing"
+
+    async def over() -> bool:
+        return not (await found(feed, btc)).venue_symbol.is_active
+
+    await eventually(over)
+    assert datetime.now(UTC) >= at.ToDatetime(tzinfo=UTC)
+    assert hotpath.cache.applied == applied
+
+
+async def test_what_is_deleted_is_not_found_at_once(feed: Client, btc: Listed) -> None:
+    doge = (await feed.call("CreateAsset", symbol="DOGE", name="Dogecoin", asset_type=assets.ASSET_TYPE_NATIVE)).asset
+    assert (await feed.call("GetAsset", asset_id=doge.asset_id)).asset.symbol == "DOGE"
+    await feed.call("DeleteAsset", asset_id=doge.asset_id)
+    assert (await feed.refused("GetAsset", asset_id=doge.asset_id)).code == "NOT_FOUND"
+    # Its name in another listing's answer stays what it was.
+    assert (await found(feed, btc)).base_asset.symbol == "BTC"
+
+
+async def test_what_was_not_found_is_found_once_it_is_made(feed: Client, btc: Listed) -> None:
+    refused = await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol="XBTUSDT")
+    assert refused.code == "NOT_FOUND"
+    await feed.call("CreateVenueSymbol", venue_id=btc.venue, symbol_id=btc.symbol, venue_symbol="XBTUSDT")
+    answer = await feed.call("GetVenueSymbol", venue_id=btc.venue, venue_symbol="XBTUSDT")
+    assert answer.symbol.symbol_id == btc.symbol
+
+
+async def test_a_text_that_two_types_share_is_answered_by_the_type_that_is_asked_for(feed: Client, btc: Listed) -> None:
+    """Two writers put a row each into one part: the worker has both."""
+    perpetual = await feed.call(
+        "CreateSymbol", symbol_type=PERPETUAL, base_asset_id=btc.base, quote_asset_id=btc.quote, settlement_asset_id=btc.quote
+    )
+    await found(feed, btc)
+    await feed.call(
+        "CreateVenueSymbol", venue_id=btc.venue, symbol_id=perpetual.symbol.symbol_id, venue_symbol=btc.text, symbol_type=PERPETUAL
+    )
+    assert (await found(feed, btc, symbol_type=PERPETUAL)).symbol.symbol_id == perpetual.symbol.symbol_id
+    assert (await found(feed, btc, symbol_type=SPOT)).symbol.symbol_id == btc.symbol
+    assert (await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)).code == "FAILED_PRECONDITION"
+
+
+async def test_a_value_too_large_to_travel_is_read_from_the_database(feed: Client, btc: Listed) -> None:
+    large = pb.UpdateAssetRequest(asset_id=btc.base, description="x" * 4_000, metadata={"text": "y" * 8_000})
+    await feed.call("UpdateAsset", large)
+    answer = await feed.call("GetAsset", asset_id=btc.base)
+    assert len(answer.asset.description) == 4_000
+    assert feed.trailing.get("cqar-source") == "database"
+    assert (await found(feed, btc)).base_asset.symbol == "BTC"
+
+
+# ---- revisions -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_revision_that_the_registry_never_had_is_refused(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+    beyond = hotpath.cache.applied + 1_000
+    for name, request in (
+        ("GetVenueSymbol", {"venue_id": btc.venue, "venue_symbol": btc.text}),
+        ("GetVenueSymbol", {"venue_id": btc.venue, "venue_symbol": "NOPE"}),
+        ("GetAsset", {"asset_id": btc.base}),
+    ):
+        refused = await feed.refused(name, **request, min_revision=beyond)
+        assert refused.code == "FAILED_PRECONDITION"
+        assert refused.preconditions[0][:2] == ("MIN_REVISION", "min_revision")
+
+
+async def test_a_reader_ahead_of_the_worker_is_answered_from_the_database(
+    registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    await found(feed, btc)
+    # A worker that hears nothing: neither messages nor looks.
+    await hotpath.feed.stop()
+    await hotpath._bus.close()
+    revision = await ticked(registry, btc, "0.125")
+    answer = await found(feed, btc, min_revision=revision)
+    assert answer.symbol.tick_size_decimal == "0.125"
+    assert answer.revision >= revision
+    assert feed.trailing["cqar-source"] == "database"
+
+
+async def test_an_answer_says_the_revision_up_to_which_it_is_right(registry: Client, feed: Client, btc: Listed) -> None:
+    revision = await ticked(registry, btc, "0.75")
+    answer = await found(feed, btc, min_revision=revision)
+    assert answer.revision >= revision
+    again = await found(feed, btc)
+    assert again.revision >= answer.revision or again.symbol == answer.symbol
+
+
+# ---- beginning anew ------------------------------------------------------------------------------------------------
+
+
+async def test_after_a_restore_with_a_new_epoch_the_worker_begins_anew(
+    registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, btc: Listed
+) -> None:
+    await found(feed, btc)
+    # What a restore does that no change tells of.
+    async with connection.transaction():
+        await connection.execute("UPDATE symbols SET tick_size = 7")
+        await connection.execute("UPDATE head SET epoch = gen_random_uuid()")
+    epoch = await connection.fetchval("SELECT epoch::text FROM head")
+    await eventually(lambda: hotpath.cache.epoch == epoch)
+    assert hotpath.feed.resyncs == 1
+    assert (await found(feed, btc)).symbol.tick_size_decimal == "7"
+    revision = await ticked(registry, btc, "8")
+    assert (await found(feed, btc, min_revision=revision)).symbol.tick_size_decimal == "8"
+
+
+async def test_a_worker_that_slept_longer_than_changes_are_kept_begins_anew(
+    registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, btc: Listed
+) -> None:
+    await found(feed, btc)
+    await eventually(lambda: hotpath.cache.applied == 5)
+    # It is told of nothing while the changes come and go.
+    async with connection.transaction():
+        await connection.execute("UPDATE symbols SET tick_size = 9")
+        await connection.execute("UPDATE head SET seq = seq + 3")
+    await eventually(lambda: hotpath.feed.resyncs == 1)
+    assert hotpath.cache.applied == 8
+    assert (await found(feed, btc)).symbol.tick_size_decimal == "9"
+
+
+async def test_looks_beside_a_stream_of_changes_never_mistake_it_for_a_restore(
+    admin: Admin, feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    async with Client(admin.port) as one, Client(admin.port) as other:
+
+        async def write(client: Client, start: int) -> None:
+            for at in range(start, start + 60):
+                await ticked(client, btc, f"0.{at:03}1")
+                hotpath.feed.probe()
+
+        await asyncio.gather(write(one, 100), write(other, 500))
+    head = 5 + 120
+    await eventually(lambda: hotpath.cache.applied == head)
+    assert hotpath.feed.resyncs == 0
+
+
+async def test_every_message_may_be_lost_on_the_way_and_nothing_is_missed(
+    registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    heard = let_through(hotpath, lambda at: at % 3 != 0)
+    for at in range(30):
+        await ticked(registry, btc, f"0.{at + 1:03}")
+    await eventually(lambda: hotpath.cache.applied == 35)
+    assert len(heard) >= 30
+    assert hotpath.feed.resyncs == 0
+    assert (await found(feed, btc)).symbol.tick_size_decimal == "0.03"
+
+
+async def test_garbage_on_the_bus_changes_nothing(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+    client = hotpath._bus._client
+    assert client is not None
+    for data in (b"", b"\xff" * 100, b"{}"):
+        await client.publish("cqar.changes.v1.symbol", data)
+    await client.flush()
+    assert (await found(feed, btc)).symbol.tick_size_decimal == "0.5"
+
+
+async def test_a_client_that_gives_up_leaves_the_answer_to_others(feed: Client, btc: Listed) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await feed.call("GetVenueSymbol", venue_id=btc.venue, venue_symbol="SLOW", timeout=0.000_001)
+    assert refused.value.code().name == "DEADLINE_EXCEEDED"
+    assert (await found(feed, btc)).venue_symbol.is_active

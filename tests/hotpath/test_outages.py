@@ -1,0 +1,264 @@
+"""Servers that die, halt and come back: what lookups and writes go on to say."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import pytest
+
+from cqar import config
+from cqar.admin.app import Admin
+from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.hotpath.app import Hotpath
+from tests.client import Client
+from tests.conftest import Servers
+from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
+
+#: So that tests need not wait long: a worker counts as cut off after 0.4 s, and serves for 1.5 s.
+HASTE = {"probe_interval": 0.1, "lease": 0.4, "detached_serve": 1.5}
+
+
+class Place(NamedTuple):
+    """Both processes on servers that may die, with clients of each, and a listing that the worker has served."""
+
+    servers: Servers
+    settings: config.Settings
+    admin: Admin
+    worker: Hotpath
+    registry: Client
+    feed: Client
+    btc: Listed
+
+
+@pytest.fixture
+async def place(mortal: Servers, mortal_settings: config.Settings) -> AsyncIterator[Place]:
+    settings = changed(mortal_settings, coherence=HASTE, database={"acquire_timeout": 0.5, "connect_timeout": 0.5})
+    async with (
+        admin_of(settings) as admin,
+        worker_of(settings, admin.port) as worker,
+        Client(admin.port) as registry,
+        Client(worker.port) as feed,
+    ):
+        btc = await listed(registry)
+        await eventually(lambda: worker.cache.applied == 5)
+        await found(feed, btc)
+        yield Place(mortal, settings, admin, worker, registry, feed, btc)
+
+
+async def _shows(place: Place, tick: str) -> None:
+    async def shown() -> bool:
+        return bool((await found(place.feed, place.btc)).symbol.tick_size_decimal == tick)
+
+    await eventually(shown)
+
+
+# ---- NATS ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_without_nats_writes_succeed_and_reach_the_hot_path_and_afterwards_events_have_lost_none(
+    place: Place, fault: str
+) -> None:
+    getattr(place.servers.nats, fault)()
+    for tick in ("0.25", "0.125"):
+        await ticked(place.registry, place.btc, tick)
+        await _shows(place, tick)
+        assert not (await found(place.feed, place.btc)).HasField("stale")
+    await ticked(place.feed, place.btc, "0.0625")
+    assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.0625"
+    if fault == "kill":
+        place.servers.nats.start()
+    else:
+        place.servers.nats.resume()
+    head = place.worker.cache.applied
+
+    async def published() -> bool:
+        return (await place.admin._bus.position("CQAR_CHANGES")).message_id == f"{place.worker.cache.epoch}:{head}"
+
+    await eventually(lambda: place.admin._bus.up and place.worker._bus.up)
+    await eventually(published)
+    heard = len(place.worker._bus._client._subs) if place.worker._bus._client else 0
+    assert heard
+    place.worker.feed._interval = 60.0  # from now on only messages bring changes in time
+    await asyncio.sleep(0.2)
+    await ticked(place.registry, place.btc, "0.75")
+    await _shows(place, "0.75")
+
+
+async def test_a_process_that_starts_without_nats_works_and_uses_it_once_it_is_there(
+    mortal: Servers, mortal_settings: config.Settings
+) -> None:
+    mortal.nats.kill()
+    async with admin_of(mortal_settings) as admin, worker_of(mortal_settings, admin.port) as worker:
+        async with Client(worker.port) as feed:
+            btc = await listed(feed)
+            assert (await found(feed, btc)).symbol.symbol_id == btc.symbol
+            mortal.nats.start()
+            await eventually(lambda: admin._relay.active and worker._bus.up)
+
+            async def published() -> bool:
+                return (await admin._bus.position("CQAR_CHANGES")).message_id == f"{worker.cache.epoch}:5"
+
+            await eventually(published)
+
+
+# ---- Redis ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_without_redis_lookups_and_writes_go_on(place: Place, fault: str) -> None:
+    getattr(place.servers.valkey, fault)()
+    assert (await found(place.feed, place.btc)).venue_symbol.is_active
+    doge = await place.feed.call("CreateAsset", symbol="DOGE", name="Dogecoin", asset_type=assets.ASSET_TYPE_NATIVE)
+    assert (await place.feed.call("GetAsset", asset_id=doge.asset.asset_id)).asset.symbol == "DOGE"
+    await ticked(place.feed, place.btc, "0.125")
+    assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.125"
+    assert place.worker._tier.failures >= 1
+    assert not place.worker._tier.up
+    failures = place.worker._tier.failures
+    for at in range(20):
+        assert (await place.feed.refused("GetAsset", asset_id=f"nobody{at}")).code == "NOT_FOUND"
+    assert place.worker._tier.failures <= failures + 3, "each of them waited for Redis"
+    if fault == "kill":
+        place.servers.valkey.start()
+    else:
+        place.servers.valkey.resume()
+
+    async def used() -> bool:
+        await place.feed.refused("GetAsset", asset_id=f"nobody{asyncio.get_running_loop().time()}")
+        return place.worker._tier.up and await place.worker._tier.ping()
+
+    await eventually(used)
+
+
+async def test_a_flush_of_redis_is_harmless(place: Place) -> None:
+    await place.worker._tier._redis.flushall()
+    assert (await found(place.feed, place.btc)).venue_symbol.is_active
+    await ticked(place.feed, place.btc, "0.125")
+    assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.125"
+
+
+# ---- admin ---------------------------------------------------------------------------------------------------------
+
+
+async def test_without_admin_lookups_go_on_and_the_rest_says_what_is_wrong(place: Place) -> None:
+    async with admin_of(place.settings) as other, worker_of(place.settings, other.port) as worker, Client(worker.port) as feed:
+        await found(feed, place.btc)
+        await other.stop()
+        assert (await found(feed, place.btc)).venue_symbol.is_active
+        for name, request in (("CreateAsset", {"symbol": "DOGE", "name": "Dogecoin"}), ("ListSymbols", {})):
+            refused = await feed.refused(name, **request)
+            assert refused.code == "UNAVAILABLE"
+            assert "admin is unreachable; lookups are answered" in refused.message
+        # What another admin writes is seen all the same.
+        await ticked(place.registry, place.btc, "0.125")
+
+        async def shown() -> bool:
+            return bool((await found(feed, place.btc)).symbol.tick_size_decimal == "0.125")
+
+        await eventually(shown)
+
+
+# ---- PostgreSQL ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_without_the_database_the_ladder_goes_from_fresh_to_stale_to_unavailable_and_back(
+    place: Place, fault: str
+) -> None:
+    postgres = place.servers.postgres
+    getattr(postgres, fault)()
+    # Fresh for a moment: what is ready is served without a mark.
+    assert not (await found(place.feed, place.btc)).HasField("stale")
+    await eventually(lambda: place.worker.feed.age() > HASTE["lease"])
+    answer = await found(place.feed, place.btc)
+    assert answer.symbol.tick_size_decimal == "0.5"
+    assert answer.stale
+    assert answer.age_ms >= 400
+    assert place.feed.trailing["cqar-stale"] == "true"
+    assert int(place.feed.trailing["cqar-age-ms"]) == answer.age_ms
+    # Nobody can say that there is none.
+    for name, request in (
+        ("GetVenueSymbol", {"venue_id": place.btc.venue, "venue_symbol": "NOPE"}),
+        ("GetAsset", {"asset_id": "nobody"}),
+        ("GetVenueAsset", {"venue_id": place.btc.venue, "asset_id": place.btc.base}),
+    ):
+        refused = await place.feed.refused(name, **request)
+        assert refused.code == "UNAVAILABLE", name
+        assert "database" in refused.message
+    await eventually(lambda: place.worker.feed.age() > HASTE["detached_serve"])
+    assert (await place.feed.refused("GetVenueSymbol", venue_id=place.btc.venue, venue_symbol=place.btc.text)).code == "UNAVAILABLE"
+    if fault == "kill":
+        postgres.start()
+    else:
+        postgres.resume()
+
+    async def healed() -> bool:
+        try:
+            return not (await found(place.feed, place.btc)).HasField("stale")
+        except Exception:  # noqa: BLE001 - it is asked again
+            return False
+
+    await eventually(healed)
+    assert (await place.feed.refused("GetAsset", asset_id="nobody")).code == "NOT_FOUND"
+
+    async def written() -> bool:
+        try:
+            await ticked(place.feed, place.btc, "0.125")
+        except Exception:  # noqa: BLE001 - it is asked again
+            return False
+        return True
+
+    await eventually(written)
+    assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.125"
+    assert place.worker.feed.resyncs == 0
+
+
+async def test_absence_that_a_worker_knows_of_is_not_served_once_it_is_cut_off(place: Place) -> None:
+    async def refusal() -> str:
+        return (await place.feed.refused("GetVenueSymbol", venue_id=place.btc.venue, venue_symbol="NOPE")).code
+
+    assert await refusal() == "NOT_FOUND"
+    place.servers.postgres.kill()
+    await eventually(lambda: place.worker.feed.age() > HASTE["lease"])
+    assert await refusal() == "UNAVAILABLE"
+
+
+async def test_a_worker_that_starts_without_the_database_is_ready_once_it_is_there(
+    mortal: Servers, mortal_settings: config.Settings
+) -> None:
+    async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
+        btc = await listed(registry)
+    mortal.postgres.kill()
+    async with worker_of(mortal_settings, loaded=False) as worker, Client(worker.port) as feed:
+        assert (await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)).code == "UNAVAILABLE"
+        assert not worker.feed.loaded
+        mortal.postgres.start()
+        await eventually(lambda: worker.feed.loaded)
+        assert (await found(feed, btc)).symbol.symbol_id == btc.symbol
+
+
+async def test_sessions_that_the_database_ends_are_replaced(place: Place) -> None:
+    import asyncpg  # noqa: PLC0415 - the one test that speaks to it itself
+
+    operator = await asyncpg.connect(place.settings.database.url)
+    try:
+        for tick in ("0.25", "0.125", "0.0625"):
+            await operator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'cqar-%'"
+                " AND datname = current_database()"
+            )
+
+            async def written(tick: str = tick) -> bool:
+                try:
+                    await ticked(place.feed, place.btc, tick)
+                except Exception:  # noqa: BLE001 - a client retries
+                    return False
+                return True
+
+            await eventually(written)
+            await _shows(place, tick)
+    finally:
+        await operator.close()
+    await eventually(lambda: place.admin._relay.active)
+    assert place.worker.feed.resyncs == 0

@@ -1,0 +1,119 @@
+"""What the tests here share: a small registry, processes that start and stop, and waiting for something to become true."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cqar import config
+from cqar.admin.app import Admin
+from cqar.contract.cqar.v1 import registry_pb2
+from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
+from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
+from cqar.hotpath.app import Hotpath
+from tests.client import Client
+
+
+class Listed(NamedTuple):
+    """The ids of a listing and of what it is made of."""
+
+    base: str
+    quote: str
+    symbol: str
+    venue: str
+    text: str
+
+
+async def listed(registry: Client, name: str = "BTC", venue: str = "binance") -> Listed:
+    """A new asset, traded against a new USDT as a spot symbol, and listed at a new venue."""
+    base = await registry.call("CreateAsset", symbol=name, name=f"{name} coin", asset_type=assets.ASSET_TYPE_NATIVE)
+    quote = await registry.call("CreateAsset", symbol="USDT", name="Tether", asset_type=assets.ASSET_TYPE_ERC20)
+    symbol = await registry.call(
+        "CreateSymbol",
+        symbol_type=markets.SYMBOL_TYPE_SPOT,
+        base_asset_id=base.asset.asset_id,
+        quote_asset_id=quote.asset.asset_id,
+        tick_size=0.5,
+    )
+    await registry.call("CreateVenue", name=venue, venue_type=venues.VENUE_TYPE_CEX)
+    await registry.call(
+        "CreateVenueSymbol", venue_id=venue, symbol_id=symbol.symbol.symbol_id, venue_symbol=f"{name}USDT", taker_fee=0.001
+    )
+    return Listed(base.asset.asset_id, quote.asset.asset_id, symbol.symbol.symbol_id, venue, f"{name}USDT")
+
+
+async def found(client: Client, at: Listed, **fields: Any) -> Any:
+    """The listing, resolved."""
+    return await client.call("GetVenueSymbol", venue_id=at.venue, venue_symbol=at.text, **fields)
+
+
+async def ticked(registry: Client, at: Listed, tick: str) -> int:
+    """Set the symbol's tick size; the revision of the change."""
+    return int((await registry.call("UpdateSymbol", symbol_id=at.symbol, tick_size_decimal=tick)).revision)
+
+
+async def own_call(client: Client, method: str, **fields: Any) -> Any:
+    """A call of cqar.v1.Registry."""
+    request = getattr(registry_pb2, f"{method}Request")(**fields)
+    data, _ = await client.raw(f"/cqar.v1.Registry/{method}", request.SerializeToString())
+    return getattr(registry_pb2, f"{method}Response").FromString(data)
+
+
+async def eventually(check: Callable[[], bool | Awaitable[bool]], seconds: float = 15) -> None:
+    """Wait until the check is true. The time is for machines that stall: it says nothing about how fast something is."""
+    async with asyncio.timeout(seconds):
+        while True:
+            result = check()
+            if result if isinstance(result, bool) else await result:
+                return
+            await asyncio.sleep(0.01)
+
+
+def changed(settings: config.Settings, **sections: dict[str, Any]) -> config.Settings:
+    """The settings with some values of some sections replaced."""
+    replace = msgspec.structs.replace
+    return replace(settings, **{name: replace(getattr(settings, name), **values) for name, values in sections.items()})
+
+
+@asynccontextmanager
+async def admin_of(settings: config.Settings) -> AsyncIterator[Admin]:
+    """A running admin."""
+    process = Admin(settings)
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.stop()
+
+
+@asynccontextmanager
+async def worker_of(settings: config.Settings, admin_port: int = 1, *, loaded: bool = True) -> AsyncIterator[Hotpath]:
+    """A running worker, loaded unless that is not waited for."""
+    process = Hotpath(changed(settings, hotpath={"admin_address": f"127.0.0.1:{admin_port}"}))
+    try:
+        await process.start()
+        if loaded:
+            await eventually(lambda: process.feed.loaded)
+        yield process
+    finally:
+        await process.stop()
+
+
+def let_through(process: Hotpath, passes: Callable[[int], bool]) -> list[bytes]:
+    """Let a worker hear only some changes by message, chosen by their number. What arrives, heard or not, is in the list."""
+    arrived: list[bytes] = []
+    client = process._bus._client
+    assert client is not None
+
+    async def received(message: Any) -> None:
+        arrived.append(message.data)
+        if passes(len(arrived)):
+            process.feed._received(message.data)
+
+    for subscription in client._subs.values():
+        if subscription.subject.startswith("cqar.changes."):
+            subscription._cb = received
+    return arrived

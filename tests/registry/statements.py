@@ -1,0 +1,116 @@
+"""All SQL of the package: what its modules hold, and what its functions can make."""
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import cqar
+from cqar import apply_rows, bulk, operations, outbox, paging, parts, procedures
+from cqar.entities import ALL, ASSET, BY_NAME, CHAIN, RELATIONSHIP
+from cqar.methods import METHODS
+from cqar.operations import List
+from cqar.store import Sql
+
+
+def modules() -> list[ModuleType]:
+    """Every module of the package that is no program and not generated."""
+    names = [each.name for each in pkgutil.walk_packages(cqar.__path__, "cqar.")]
+    skipped = ("cqar.contract.", "cqar._migrations")
+    return [importlib.import_module(name) for name in names if not name.startswith(skipped) and "__main__" not in name]
+
+
+def held() -> set[Sql]:
+    """The statements in the globals of modules, also inside of collections and of the package's own objects."""
+    found: set[Sql] = set()
+    seen: set[int] = set()
+
+    def walk(value: object) -> None:
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+        if isinstance(value, Sql):
+            found.add(value)
+        elif isinstance(value, tuple | list | set | frozenset):
+            for each in value:
+                walk(each)
+        elif isinstance(value, Mapping):
+            for key, each in value.items():
+                walk(key)
+                walk(each)
+        elif type(value).__module__.startswith("cqar.") and hasattr(value, "__dict__"):
+            walk(vars(value))
+
+    for module in modules():
+        walk({name: value for name, value in vars(module).items() if not name.startswith("__")})
+    return found
+
+
+def _lists() -> Iterator[Sql]:
+    for method in METHODS:
+        if isinstance(method.serve, List):
+            total = "total_count" in method.response.DESCRIPTOR.fields_by_name
+            yield from paging.statements(method.serve.entity, method.serve.filters, total=total)
+    for ends in procedures._DIRECTIONS.values():
+        yield from paging.statements(RELATIONSHIP, (ends, procedures._KIND), total=False)
+
+
+def _found_many() -> Iterator[Sql]:
+    yield bulk.find_sql(ASSET, ("asset_id",), ())
+    yield bulk.find_sql(CHAIN, ("caip2",), ())
+    for kind in apply_rows.KINDS:
+        yield bulk.find_sql(kind.entity, kind.natural, kind.nullable)
+
+
+_LOCKS = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
+
+#: A function that makes statements -> all that it makes; None: modules hold what it makes.
+MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
+    "cqar.operations.insert_sql": lambda: map(operations.insert_sql, ALL),
+    "cqar.operations.update_sql": lambda: map(operations.update_sql, ALL),
+    "cqar.operations.lock_sql": lambda: (operations.lock_sql(each, lock) for each in ALL for lock in _LOCKS),
+    "cqar.operations.parents_sql": lambda: (operations.parents_sql(each, lock) for each in ALL for lock in _LOCKS),
+    "cqar.operations.get_sql": lambda: map(operations.get_sql, ALL),
+    "cqar.operations.children_sql": lambda: (
+        operations.children_sql(each, parent.column) for each in ALL for parent in each.parents
+    ),
+    "cqar.operations.bury_sql": lambda: (operations.bury_sql(each) for each in ALL if each.soft),
+    "cqar.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
+    "cqar.paging.list_sql": _lists,
+    "cqar.paging.count_sql": _lists,
+    "cqar.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
+    "cqar.outbox.finish_sql": lambda: map(outbox.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]),
+    "cqar.bulk.find_sql": _found_many,
+    "cqar.bulk.insert_many_sql": lambda: map(bulk.insert_many_sql, ALL),
+    "cqar.bulk.update_many_sql": lambda: map(bulk.update_many_sql, ALL),
+    "cqar.procedures._reached": None,
+    "cqar.procedures.GetIdentifier.__init__": None,
+    "cqar.search._statement": None,
+}
+
+
+def makers() -> set[str]:
+    """The functions of the package's sources that call Sql."""
+    found: set[str] = set()
+    for module in modules():
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        for name, function in _functions(tree, module.__name__):
+            called = [each.func for each in ast.walk(function) if isinstance(each, ast.Call)]
+            if any(isinstance(each, ast.Name) and each.id == "Sql" for each in called):
+                found.add(name)
+    return found
+
+
+def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{prefix}.{each.name}", each
+        elif isinstance(each, ast.ClassDef):
+            yield from _functions(each, f"{prefix}.{each.name}")
+
+
+def everything() -> set[Sql]:
+    """All statements."""
+    return held().union(*(make() for make in MAKERS.values() if make is not None))

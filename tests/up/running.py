@@ -1,0 +1,165 @@
+"""`cqar` as its users run it: as a process."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from cqar.embedded import processes
+
+ROOT = Path(__file__).parents[2]
+#: Seconds that anything here may take, on a machine however slow.
+PATIENCE = 60.0
+FREE_PORTS = {
+    f"CQAR_{name}": "0" for name in ("HOTPATH_PORT", "HOTPATH_HTTP_PORT", "ADMIN_PORT", "ADMIN_HTTP_PORT", "METRICS_PORT")
+}
+
+
+def environment(**own: str) -> dict[str, str]:
+    """This process's environment without its CQAR_ variables, and with these."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CQAR_")} | own
+
+
+def command(*words: str) -> list[str]:
+    """The command line of `cqar` with these words."""
+    return [sys.executable, "-m", "cqar", *words]
+
+
+def cqar(*words: str, **own: str) -> subprocess.CompletedProcess[str]:
+    """Run `cqar` to its end, with these variables."""
+    return subprocess.run(
+        command(*words), env=environment(**own), cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """What a refusal says, which has to be one line without a traceback, on standard error."""
+    assert done.returncode != 0
+    [line] = done.stderr.splitlines()
+    assert line.startswith("cqar: ")
+    return line
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and not just unburied."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in {"Z", "X"}
+
+
+class Up:
+    """A running `cqar up`, whose words are kept as they come."""
+
+    def __init__(self, home: Path, *words: str, line: list[str] | None = None, env: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.said = ""
+        self._process = subprocess.Popen(
+            line or command("up", *words),
+            env=env or environment(CQAR_HOME=str(home), **FREE_PORTS),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.said += line
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_for(self, text: str, after: int = 0) -> None:
+        """Wait until it has said something, after so many characters."""
+        until(lambda: text in self.said[after:] or self._process.poll() is not None, text)
+        assert text in self.said[after:] or text in self._all_said()[after:], self.said
+
+    def wait_up(self) -> None:
+        """Wait until it is up, and has shown its example if it has one."""
+        self.wait_for("\n  logs ")
+        if "\n  sample " in self.said:
+            self.wait_for("\nanswered ")
+
+    def address(self, name: str) -> str:
+        """Where hotpath or admin answers gRPC, as it says itself."""
+        found = re.search(rf"^  {name} +gRPC (\S+),", self.said, re.MULTILINE)
+        assert found, self.said
+        return found[1]
+
+    def server(self, name: str) -> int:
+        """The process of an embedded server, as its lock says."""
+        return int((self.home / name / "lock").read_text())
+
+    def child(self, name: str) -> int:
+        """The process of admin or hotpath."""
+        [found] = [pid for pid in self.tree() if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(f"cqar\0{name}\0".encode())]
+        return found
+
+    def tree(self) -> list[int]:
+        """It and everything that it started."""
+        return processes.tree(self.pid)
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Send the signal and wait for the end; the exit code."""
+        self.send(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end; the exit code."""
+        code = self._process.wait(PATIENCE)
+        self._all_said()
+        return code
+
+    def _all_said(self) -> str:
+        self._reader.join(PATIENCE)
+        return self.said
+
+    def close(self) -> None:
+        """Leave nothing of it behind, whatever became of the test."""
+        if self._process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.terminate()
+                self._process.wait(20)
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(PATIENCE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that everybody may enter, with a short name for the sake of sockets."""
+    made = Path(tempfile.mkdtemp(prefix="cqar-up-"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

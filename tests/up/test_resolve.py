@@ -1,0 +1,94 @@
+"""How an answer is told to people, for what the sample has no case of; and where answers say that they come from."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from cqar import config, resolve
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.markets.v1 import markets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.hotpath.app import Hotpath
+from tests.client import Client
+
+
+def told(answer: pb.GetVenueSymbolResponse) -> dict[str, str]:
+    """What people are told, by its name."""
+    lines = resolve.text(resolve.Question("deribit", "BTC-31DEC27-60000-C"), resolve.Answer(answer, "redis", 1_250_000))
+    return {line[:14].strip(): line[14:] for line in lines.splitlines()}
+
+
+def option() -> pb.GetVenueSymbolResponse:
+    """An option whose listing is over and whose quote asset is blocked."""
+    answer = pb.GetVenueSymbolResponse(
+        venue_symbol=venues_pb2.VenueSymbol(venue_symbol="BTC-31DEC27-60000-C", is_active=False, maker_fee_decimal="-0.0001"),
+        symbol=markets_pb2.Symbol(
+            symbol="BTC/USD:BTC-271231-60000-C",
+            symbol_type=markets_pb2.SYMBOL_TYPE_OPTION,
+            base_asset_id="1",
+            quote_asset_id="2",
+            settlement_asset_id="1",
+            margin_kind="inverse",
+            strike_price_decimal="60000",
+            option_type=markets_pb2.OPTION_TYPE_CALL,
+        ),
+        base_asset=assets_pb2.Asset(asset_id="1", symbol="BTC", name="Bitcoin"),
+        quote_asset=assets_pb2.Asset(asset_id="2", symbol="USD", name="US Dollar"),
+        trading_blocked=True,
+        blocking_flags=[assets_pb2.AssetQualityFlag(flag_type=assets_pb2.FLAG_TYPE_SCAM, reason="a drill")],
+        revision=7,
+        stale=True,
+        age_ms=2_500,
+    )
+    answer.symbol.expiry.FromDatetime(datetime(2027, 12, 31, 8, tzinfo=UTC))
+    answer.venue_symbol.delisted_at.FromDatetime(datetime(2026, 1, 1, tzinfo=UTC))
+    return answer
+
+
+def test_a_derivative_is_told_with_its_settlement_margin_expiry_and_strike() -> None:
+    said = told(option())
+    assert said["symbol"].startswith("BTC/USD:BTC-271231-60000-C  option")
+    assert said["settlement"] == "BTC  1"
+    assert said["margin"] == "inverse"
+    assert said["expiry"] == "2027-12-31 08:00:00 UTC"
+    assert said["strike"] == "60000 USD"
+    assert said["option"] == "call"
+    assert said["answered"] == "from redis in 1.2 ms"
+
+
+def test_what_is_not_known_is_not_shown_as_zero() -> None:
+    said = told(option())
+    assert said["fees"] == "maker -0.0001, taker not known"
+    assert said["tick size"] == said["lot size"] == said["min notional"] == "not known"
+
+
+def test_a_blocked_delisted_or_stale_answer_says_so() -> None:
+    said = told(option())
+    assert said["trading"] == "BLOCKED by SCAM (a drill)"
+    assert said["active"] == "no, until 2026-01-01 00:00:00 UTC"
+    assert said["stale"] == "the worker was last up to date 2500 ms ago"
+
+
+async def test_an_answer_says_whether_it_came_from_memory_redis_or_the_database(
+    feed: Client, hotpath: Hotpath, settings: config.Settings
+) -> None:
+    asset = (await feed.call("CreateAsset", symbol="BTC", name="Bitcoin", asset_type=assets_pb2.ASSET_TYPE_NATIVE)).asset
+    # One more write: what PostgreSQL says of the first is then newer than what the change itself left in Redis.
+    await feed.call("CreateVenue", name="Binance", venue_type=venues_pb2.VENUE_TYPE_CEX)
+    sources = []
+    for _ in range(2):
+        await feed.call("GetAsset", asset_id=asset.asset_id)
+        sources.append(feed.trailing.get("cqar-source", "memory"))
+    replace = msgspec.structs.replace
+    other = Hotpath(replace(settings, hotpath=replace(settings.hotpath, preload=False)))
+    await other.start()
+    try:
+        async with Client(other.port) as client:
+            while not other.feed.loaded or other.feed.age() > settings.coherence.lease:
+                await client.raw("/grpc.health.v1.Health/Check", b"")
+            await client.call("GetAsset", asset_id=asset.asset_id)
+            sources.append(client.trailing.get("cqar-source", "memory"))
+    finally:
+        await other.stop()
+    assert sources == ["database", "memory", "redis"]

@@ -1,0 +1,214 @@
+"""`cqar up`, from nothing to nothing: one life of a registry, told in order by tests that share it."""
+
+import json
+import os
+import pwd
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from cqar.connect import connected
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.markets.v1 import markets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.embedded import account, launch
+
+from . import running
+from .running import Up, cqar, one_line
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes by /proc")
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with running.folder() as made:
+        yield made / "home"
+
+
+@pytest.fixture(scope="module")
+def up(home: Path) -> Iterator[Up]:
+    started = Up(home)
+    try:
+        started.wait_up()
+        yield started
+    finally:
+        started.close()
+
+
+def call(address: str, name: str, /, **fields: object) -> object:
+    """One RPC of the contract."""
+    request = getattr(pb, f"{name}Request")(**fields)
+    with connected(address) as channel:
+        method = channel.unary_unary(
+            f"/cqc.services.v1.AssetRegistry/{name}", type(request).SerializeToString, getattr(pb, f"{name}Response").FromString
+        )
+        return method(request, timeout=20)
+
+
+def test_the_first_start_tells_every_address_and_an_example_with_its_answer(up: Up) -> None:
+    for title in ("hotpath", "admin", "PostgreSQL", "Redis", "NATS"):
+        assert re.search(rf"^  {title} +(gRPC|postgresql:|unix:|nats:)", up.said, re.MULTILINE), title
+    assert re.search(r"^  sample +\d{3} facts created, 0 there already", up.said, re.MULTILINE)
+    assert re.search(r"^symbol +BTC/USDT  spot  \S+$", up.said, re.MULTILINE)
+
+
+def test_resolve_says_all_that_is_needed_to_trade_and_where_the_answer_came_from(up: Up) -> None:
+    for _ in range(2):
+        done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
+    assert (done.returncode, done.stderr) == (0, "")
+    said = dict(re.split(r" {2,}", line, maxsplit=1) for line in done.stdout.splitlines())
+    assert said["symbol"].startswith("BTC/USDT  spot  ")
+    assert said["base asset"].startswith("BTC  Bitcoin  ")
+    assert said["quote asset"].startswith("USDT  Tether  ")
+    assert said["tick size"] == "0.01 USDT"
+    assert said["lot size"] == "0.00001 BTC"
+    assert said["min notional"] == "5 USDT"
+    assert said["fees"] == "maker 0.001, taker 0.001"
+    assert said["active"] == "yes"
+    assert said["trading"] == "not blocked"
+    assert int(said["revision"]) > 0
+    assert re.fullmatch(r"from memory in [\d.]+ (us|ms)", said["answered"])
+
+
+def test_resolve_gives_programs_the_contracts_names_and_exact_numbers(up: Up) -> None:
+    done = cqar("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath"))
+    found = json.loads(done.stdout)
+    assert found["symbol"]["tick_size_decimal"] == "0.01"
+    assert found["venue_symbol"]["taker_fee_decimal"] == "0.001"
+    assert found["base_asset"]["symbol"] == "BTC"
+    assert isinstance(found["revision"], int)
+    assert found["source"] == "memory"
+    assert not any(isinstance(each, float) for part in found.values() if isinstance(part, dict) for each in part.values())
+
+
+def test_resolve_asks_for_the_listing_of_another_time(up: Up) -> None:
+    ask = ("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath"), "--as-of")
+    assert json.loads(cqar(*ask, "2024-02-29T08:00:00+05:30").stdout)["symbol"]["symbol"] == "BTC/USDT"
+    assert "is no time" in cqar(*ask, "yesterday").stderr
+
+
+def test_a_text_that_means_nothing_is_not_found_with_exit_code_1(up: Up) -> None:
+    done = cqar("resolve", "binance", "NOPE", "--address", up.address("hotpath"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "binance NOPE not found" in one_line(done)
+
+
+def test_a_text_with_several_meanings_names_them_and_the_option_that_chooses(up: Up) -> None:
+    found = json.loads(cqar("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath")).stdout)["symbol"]
+    perpetual = json.loads(cqar("resolve", "binanceusdm", "BTCUSDT", "--json", "--address", up.address("hotpath")).stdout)
+    call(up.address("admin"), "CreateVenue", name="Twofold", venue_type=venues_pb2.VENUE_TYPE_CEX)
+    for symbol in (found["symbol_id"], perpetual["symbol"]["symbol_id"]):
+        call(up.address("hotpath"), "CreateVenueSymbol", venue_id="twofold", symbol_id=symbol, venue_symbol="BTC")
+    done = cqar("resolve", "twofold", "BTC", "--address", up.address("hotpath"))
+    assert done.returncode == 1
+    assert "--type" in done.stderr
+    assert re.search(r"spot +BTC/USDT ", done.stderr)
+    assert re.search(r"perpetual +BTC/USDT:USDT ", done.stderr)
+    chosen = cqar("resolve", "twofold", "BTC", "--type", "perpetual", "--address", up.address("hotpath"))
+    assert "BTC/USDT:USDT  perpetual" in chosen.stdout
+
+
+def test_the_sample_can_be_loaded_again_and_changes_nothing(up: Up) -> None:
+    done = cqar("sample", "--address", up.address("admin"))
+    assert done.returncode == 0, done.stderr
+    assert {line.partition(": ")[2].partition(",")[0] for line in done.stdout.splitlines()} == {"0 created"}
+
+
+def test_servers_and_processes_that_are_killed_come_back_with_everything(up: Up) -> None:
+    at = len(up.said)
+    for pid in (up.server("postgres"), up.server("valkey"), up.server("nats"), up.child("hotpath")):
+        os.kill(pid, signal.SIGKILL)
+    for title in ("PostgreSQL", "Valkey", "NATS", "hotpath"):
+        up.wait_for(f"{title} is back", at)
+    made = []
+
+    def works() -> bool:
+        try:
+            made.append(call(up.address("hotpath"), "CreateAsset", symbol="BACK", name="Back", asset_type=assets_pb2.ASSET_TYPE_NATIVE))
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.UNAVAILABLE
+        return bool(made)
+
+    running.until(works, "an asset created through the hot path")
+    done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
+    assert "BTC/USDT  spot" in done.stdout, done.stderr
+
+
+def test_a_second_one_in_the_same_home_is_refused(up: Up, home: Path) -> None:
+    line = one_line(cqar("up", CQAR_HOME=str(home), **running.FREE_PORTS))
+    assert f"{home} is in use by process {up.pid}" in line
+
+
+def test_ctrl_c_stops_everything_in_order_and_leaves_nothing(up: Up) -> None:
+    tree = up.tree()
+    assert len(tree) > 6
+    assert up.end(signal.SIGINT) == 0
+    assert not [pid for pid in tree if running.runs(pid)]
+    assert "Traceback" not in up.said
+
+
+def test_the_next_start_keeps_the_data_and_loads_no_sample_again(home: Path) -> None:
+    up = Up(home)
+    try:
+        up.wait_up()
+        assert "sample      loaded already" in up.said
+        done = cqar("resolve", "twofold", "BTC", "--type", "spot", "--address", up.address("hotpath"))
+        assert "BTC/USDT  spot" in done.stdout, done.stderr
+        tree = up.tree()
+        assert up.end(signal.SIGKILL) == -signal.SIGKILL
+        running.until(lambda: not any(map(running.runs, tree)), "nothing is left of a killed one")
+    finally:
+        up.close()
+
+
+def test_after_a_kill_the_next_start_works_and_gives_up_on_what_dies_again_and_again(home: Path) -> None:
+    up = Up(home)
+    try:
+        up.wait_up()
+        tree = up.tree()
+        for _ in range(6):
+            at = len(up.said)
+            os.kill(up.server("valkey"), signal.SIGKILL)
+            up.wait_for("Valkey", at)
+            if "stopping" not in up.said:
+                up.wait_for("Valkey is back", at)
+        assert up.wait() == 1
+        assert "Valkey ended 6 times within a minute, so everything stops" in up.said
+        assert not [pid for pid in tree if running.runs(pid)]
+    finally:
+        up.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> None:
+    found = pwd.getpwnam("nobody")
+    nobody = account.Account(uid=found.pw_uid, gid=found.pw_gid)
+    # This Python may lie where only root can enter: then the user may read that, and is ordinary in everything else.
+    capability = 0 if nobody.reaches(Path(sys.executable)) else account.capability()
+    with running.folder() as made:
+        nobody.owns(made)
+        env = running.environment(CQAR_HOME=str(made / "home"), **running.FREE_PORTS)
+        del env["HOME"]
+        line = launch.line(
+            running.command("up", "--no-sample"), death=signal.SIGKILL, uid=nobody.uid, gid=nobody.gid, capability=capability
+        )
+        up = Up(made / "home", line=line, env=env)
+        try:
+            up.wait_up()
+            tree = up.tree()
+            assert {Path(f"/proc/{pid}").stat().st_uid for pid in tree} == {nobody.uid}
+            done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
+            assert "venue 'binance' not found" in one_line(done)
+            assert up.end(signal.SIGTERM) == 0
+            assert not [pid for pid in tree if running.runs(pid)]
+        finally:
+            up.close()
+
+
