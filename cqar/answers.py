@@ -205,7 +205,7 @@ def _specialise(canonical: markets_pb2.Symbol, listing: venues_pb2.VenueSymbol) 
     """Put the listing's own specs over the symbol's."""
     for name in _SPECS:
         twin = f"{name}_decimal"
-        if listing.HasField(twin):  # type: ignore[arg-type]  # the stubs want a literal
+        if listing.HasField(twin):
             exactly = getattr(listing, twin)
             setattr(canonical, twin, exactly)
             setattr(canonical, name, float(exactly))
@@ -261,7 +261,9 @@ def check(lookup: Lookup, request: Any) -> None:
         if request.HasField("as_of"):
             binding.instant(request.as_of, "as_of")
         if request.symbol_type not in markets_pb2.SymbolType.values():
-            raise errors.Invalid("symbol_type", "UNKNOWN_VALUE", f"{request.symbol_type} is not a value that this service knows")
+            raise errors.Invalid(
+                "symbol_type", "UNKNOWN_VALUE", f"{request.symbol_type} is not a value that this service knows"
+            )
 
 
 async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple[Derived, int]:

@@ -32,7 +32,9 @@ class _DryRunEndsError(Exception):
 async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
     """Write the rows and tell what became of each. Raises Invalid, Exhausted, Unavailable; else a row's fault is its result."""
     if batch.call.idempotency_key is not None:
-        raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is of no use here: natural keys make Apply repeatable; leave it out")
+        raise errors.Invalid(
+            "idempotency-key", "NOT_ALLOWED", "is of no use here: natural keys make Apply repeatable; leave it out"
+        )
     if len(request.rows) > MAX_ROWS:
         msg = f"{len(request.rows)} rows are more than the {MAX_ROWS} that one Apply may have; send several"
         raise errors.Exhausted(msg)
@@ -77,7 +79,7 @@ class _Run:
                     except errors.CqarError as error:
                         await self._one_by_one_dry(write, rows, error)
                     self._learn(rows)
-                raise _DryRunEndsError
+                raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
         except _DryRunEndsError:
             for row in asked:
                 row.result.revision = 0

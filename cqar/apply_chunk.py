@@ -65,7 +65,9 @@ class Chunk:
             given.pop("asset_id", None)
             item.keys.append((kind, given))
         if asked.kind.entity is ASSET and not item.keys and not item.given.get("asset_id"):
-            raise errors.Invalid("asset_id", "REQUIRED", "is not given, and no identifier or deployment to find the asset by either")
+            raise errors.Invalid(
+                "asset_id", "REQUIRED", "is not given, and no identifier or deployment to find the asset by either"
+            )
         return item
 
     def _resolved(self, entity: Entity, message: Any) -> Any:
@@ -149,7 +151,11 @@ class Chunk:
         if made:
             row[kind.entity.key[0]] = new_id()
         item.asked.invented = item.asked.invented or (made and not item.child)
-        await (kind.prepare(self._write, row, None) if kind.prepare else operations.only_parents(self._write, kind.entity, row, None))
+        await (
+            kind.prepare(self._write, row, None)
+            if kind.prepare
+            else operations.only_parents(self._write, kind.entity, row, None)
+        )
         return item
 
     async def _changed(self, item: _Item, before: Row) -> bool:
@@ -174,7 +180,11 @@ class Chunk:
         row = {**dict(before), **given}
         if all(row[name] == before[name] for name in entity.written):
             return False
-        await (kind.prepare(self._write, row, before) if kind.prepare else operations.only_parents(self._write, entity, row, before))
+        await (
+            kind.prepare(self._write, row, before)
+            if kind.prepare
+            else operations.only_parents(self._write, entity, row, before)
+        )
         item.row = row
         return any(row[name] != before[name] for name in entity.written)
 
@@ -211,7 +221,9 @@ class Chunk:
             items = [item for item in items if item.row["caip2"] is None]
         await self._find_by(kind.entity, kind.natural, kind.nullable, items)
 
-    async def _find_by(self, entity: Entity, columns: tuple[str, ...], nullable: tuple[str, ...], items: Sequence[_Item]) -> None:
+    async def _find_by(
+        self, entity: Entity, columns: tuple[str, ...], nullable: tuple[str, ...], items: Sequence[_Item]
+    ) -> None:
         if not items:
             return
         names = (*columns, *nullable)
@@ -228,8 +240,8 @@ class Chunk:
     # ---- assets and their keys -------------------------------------------------------------------------------------
 
     async def _complete_keys(self, items: Sequence[_Item]) -> None:
-        chains = {given.get("chain_id") for item in items for kind, given in item.keys if kind.entity is DEPLOYMENT}
-        await operations.living(self._write, CHAIN, chains - {None})
+        keys = [given for item in items for kind, given in item.keys if kind.entity is DEPLOYMENT]
+        await operations.living(self._write, CHAIN, {given["chain_id"] for given in keys if "chain_id" in given})
         for item in items:
             try:
                 for kind, given in item.keys:
@@ -262,11 +274,17 @@ class Chunk:
             if asset_id is not None:
                 wanted[id(item)] = asset_id
         rows = [{"asset_id": each} for each in sorted(set(wanted.values()))]
-        stored = {row["asset_id"]: row for row in await bulk.find(self._write.session, ASSET, ("asset_id",), (), rows)} if rows else {}
+        stored = (
+            {row["asset_id"]: row for row in await bulk.find(self._write.session, ASSET, ("asset_id",), (), rows)}
+            if rows
+            else {}
+        )
         for item in items:
             item.before = stored.get(wanted.get(id(item), ""))
 
-    async def _owners(self, entity: Entity, columns: tuple[str, ...], items: Sequence[_Item]) -> dict[tuple[Any, ...], set[str]]:
+    async def _owners(
+        self, entity: Entity, columns: tuple[str, ...], items: Sequence[_Item]
+    ) -> dict[tuple[Any, ...], set[str]]:
         keys = [given for item in items for kind, given in item.keys if kind.entity is entity]
         owners: dict[tuple[Any, ...], set[str]] = {}
         if keys:
@@ -275,7 +293,7 @@ class Chunk:
         return owners
 
     async def _write_keys(self, items: Sequence[_Item]) -> None:
-        """Create the keys that an asset lacks, in the same transaction; a fault of one is raised, so the asset goes back too."""
+        """Create the keys that an asset lacks, in the same transaction; a fault of one is raised: the asset goes back too."""
         for name in (ASSET_IDENTIFIER.name, DEPLOYMENT.name):
             kind = BY_ENTITY[name]
             children = [
@@ -289,8 +307,8 @@ class Chunk:
             await self._write_items(kind, children)
             for child in children:
                 if child.before is not None and child.before["asset_id"] != child.row["asset_id"]:
-                    description = f"{child.row.get('address')!r} on {child.row.get('chain_id')!r} is of asset {child.before['asset_id']!r}"
-                    raise errors.AlreadyExists(kind.entity.name, "address", description)
+                    place = f"{child.row.get('address')!r} on {child.row.get('chain_id')!r}"
+                    raise errors.AlreadyExists(kind.entity.name, "address", f"{place} is of asset {child.before['asset_id']!r}")
 
 
 def _key_of(kind: Kind, given: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
+from google.rpc import code_pb2
 
 from cqar import addresses, errors, operations, prepare, rules, text
 from cqar.binding import Binding
@@ -45,7 +46,7 @@ async def _deployment(write: Write, row: dict[str, Any]) -> None:
     row["address"] = addresses.normalize(on["chain_type"], given, "address", caip2=on["caip2"]).text
 
 
-async def _symbol(write: Write, row: dict[str, Any]) -> None:
+async def _symbol(_write: Write, row: dict[str, Any]) -> None:
     done = rules.terms(prepare.terms_of(row), now=None, strike_field="strike_price_decimal")
     row.update({name: getattr(done, name) for name in prepare.TERMS})
 
@@ -121,9 +122,7 @@ KINDS = (
         needs=("symbol_id", "data_source", "external_id"),
     ),
     Kind("venue", VENUE, ("venue_id",), complete=_venue, prepare=prepare.venue),
-    Kind(
-        "venue_asset", VENUE_ASSET, ("venue_id", "asset_id"), prepare=prepare.venue_asset, needs=("venue_id", "asset_id")
-    ),
+    Kind("venue_asset", VENUE_ASSET, ("venue_id", "asset_id"), prepare=prepare.venue_asset, needs=("venue_id", "asset_id")),
     Kind(
         "venue_symbol",
         VENUE_SYMBOL,
@@ -148,19 +147,6 @@ def _binding(kind: Kind) -> Binding:
 
 
 BINDINGS: Mapping[str, Binding] = {kind.field: _binding(kind) for kind in KINDS}
-
-#: gRPC status numbers as their names.
-_CODES = {
-    each.code: name
-    for name, each in {
-        "INVALID_ARGUMENT": errors.Invalid,
-        "NOT_FOUND": errors.NotFound,
-        "ALREADY_EXISTS": errors.AlreadyExists,
-        "FAILED_PRECONDITION": errors.Precondition,
-        "ABORTED": errors.Aborted,
-        "RESOURCE_EXHAUSTED": errors.Exhausted,
-    }.items()
-}
 
 
 class Asked:
@@ -187,7 +173,7 @@ class Asked:
         """The row is refused with the error that the single call would have had."""
         self.result.Clear()
         self.result.outcome = pb.REJECTED
-        self.result.code = _CODES.get(error.code, "UNKNOWN")
+        self.result.code = code_pb2.Code.Name(error.code)
         self.result.reason = error.message
         if isinstance(error, errors.Invalid):
             self.result.field = error.violations[0].field

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import orjson
 from google.protobuf import struct_pb2, timestamp_pb2
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from cqar import errors, exact, rules, text
@@ -21,6 +20,8 @@ KEY = 64
 #: Elements of a repeated text, such as aliases, at most.
 MAX_TEXTS = 100
 _DAY = 86_400
+#: nanoseconds
+_SECOND = 1_000_000_000
 #: PostgreSQL and Python agree on the years 1 to 9999.
 _YEARS = range(-62_135_596_800, 253_402_300_800)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,12 +110,14 @@ class Binding:
         self.entity = entity
         self.renames = renames or {}
         self.bound: dict[str, Bound] = {}
-        shown = columns_of(request.DESCRIPTOR, numbers=entity.numbers)
+        shown = columns_of(request, numbers=entity.numbers)
         for each in shown.values():
             if each.name in known:
                 continue
             self._bind(each)
-        odd = [each.name for each in request.DESCRIPTOR.fields if each.is_repeated and each.message_type and each.name not in known]
+        odd = [
+            each.name for each in request.DESCRIPTOR.fields if each.is_repeated and each.message_type and each.name not in known
+        ]
         if odd:
             msg = f"{request.DESCRIPTOR.full_name}: {odd} fit no column of {entity.name}"
             raise TypeError(msg)
@@ -138,7 +141,7 @@ class Binding:
         self.bound[column] = Bound(column, given.kind, given.plain, given.decimal, field, rule, self._enum(given.plain))
 
     def _enum(self, plain: str | None) -> frozenset[int] | None:
-        described: FieldDescriptor | None = self.request.DESCRIPTOR.fields_by_name.get(plain) if plain else None
+        described: Any = self.request.DESCRIPTOR.fields_by_name.get(plain) if plain else None
         if described is None or described.enum_type is None:
             return None
         return frozenset(value.number for value in described.enum_type.values)
@@ -203,7 +206,7 @@ def _single(value: Any, bound: Bound) -> Any:
 
 def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
     """The message as a UTC time; what is finer than a microsecond is cut off. Raises Invalid outside the years 1 to 9999."""
-    if value.seconds not in _YEARS or not 0 <= value.nanos < 1_000_000_000:
+    if value.seconds not in _YEARS or not 0 <= value.nanos < _SECOND:
         raise errors.Invalid(field, "BAD_TIME", "is not a time of the years 1 to 9999 with nanos from 0 to 999,999,999")
     days, seconds = divmod(value.seconds, _DAY)
     return _EPOCH + timedelta(days=days, seconds=seconds, microseconds=value.nanos // 1_000)

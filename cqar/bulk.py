@@ -53,7 +53,9 @@ def update_many_sql(entity: Entity) -> Sql:
     )
 
 
-async def find(session: Session, entity: Entity, columns: tuple[str, ...], nullable: tuple[str, ...], rows: Iterable[Row]) -> list[Row]:
+async def find(
+    session: Session, entity: Entity, columns: tuple[str, ...], nullable: tuple[str, ...], rows: Iterable[Row]
+) -> list[Row]:
     """The stored rows of these natural keys, locked."""
     names = (*columns, *nullable)
     keys = {tuple(row[name] for name in names): row for row in rows}

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import DiscardPolicy, Header, PubAck, StreamConfig
 
-from cqar import config, errors, events, tasks, telemetry
+from cqar import config, errors, events, telemetry
 
 _log = telemetry.logger("bus")
 
@@ -44,7 +44,7 @@ class Position(NamedTuple):
     message_id: str
 
 
-class Fenced(Exception):  # noqa: N818 - a fact about the stream, for whoever publishes
+class Fenced(Exception):
     """The stream does not end where the publisher left it: read its position and go on from there."""
 
 

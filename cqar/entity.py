@@ -4,11 +4,12 @@ The columns are the message's fields. A `double` and its `_decimal` twin are one
 suffix. What a declaration cannot derive it states (see `Entity`), and what does not fit fails at import.
 """
 
+import dataclasses
 import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -16,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 from google.protobuf import struct_pb2, timestamp_pb2
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from cqar import exact
@@ -55,9 +56,9 @@ class Parent(NamedTuple):
     request_field: str
 
 
-def columns_of(descriptor: Descriptor, *, numbers: frozenset[str] = frozenset()) -> dict[str, Column]:
+def columns_of(message: type[Message], *, numbers: frozenset[str] = frozenset()) -> dict[str, Column]:
     """The columns that a message shows, by column name. `numbers` are text fields that are NUMERIC in the table."""
-    fields = {each.name: each for each in descriptor.fields}
+    fields = {each.name: each for each in message.DESCRIPTOR.fields}
     columns: dict[str, Column] = {}
     for name, each in fields.items():
         base = name.removesuffix("_decimal")
@@ -75,7 +76,7 @@ def columns_of(descriptor: Descriptor, *, numbers: frozenset[str] = frozenset())
         elif each.type != FieldDescriptor.TYPE_DOUBLE:
             columns[name] = Column(name, _KINDS[each.type], name)
         elif f"{name}_decimal" not in fields:
-            msg = f"{descriptor.full_name}.{name} is a double without a _decimal twin"
+            msg = f"{message.DESCRIPTOR.full_name}.{name} is a double without a _decimal twin"
             raise TypeError(msg)
     return columns
 
@@ -106,17 +107,17 @@ class Entity:
     #: the rows it cannot be without
     parents: tuple[Parent, ...] = ()
     #: request field -> column, where a request calls a column by another name
-    renames: Mapping[str, str] = field(default_factory=dict)
+    renames: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: message field -> SQL over the row `t`, for fields of answers that no column stands behind
-    joined: Mapping[str, str] = field(default_factory=dict)
+    joined: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: the same for fields that answers show otherwise than the column of that name has them
-    overridden: Mapping[str, str] = field(default_factory=dict)
+    overridden: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: text fields that are NUMERIC columns
     numbers: frozenset[str] = frozenset()
     #: columns that a create must be given
     required: tuple[str, ...] = ()
     #: columns that a create fills when the request does not
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     #: columns that never change after the create
     fixed: frozenset[str] = frozenset()
     #: deletes set deleted_at; the row stays and its id is never used again
@@ -128,14 +129,14 @@ class Entity:
     #: the contract's event of its creation
     created: type[Message] | None = None
     #: field of that event -> SQL over the new row `t`, which sees the rows that were there before it
-    told: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: the contract's event of its delisting, told when that is written, with the time at which it takes effect
     delisted: type[Message] | None = None
 
     @cached_property
     def columns(self) -> dict[str, Column]:
         """The stored columns that the message shows, by name."""
-        shown = columns_of(self.message.DESCRIPTOR, numbers=self.numbers)
+        shown = columns_of(self.message, numbers=self.numbers)
         shown.pop("revision", None)
         return {name: column for name, column in shown.items() if name not in self.joined}
 
@@ -200,7 +201,7 @@ class Entity:
 
     @cached_property
     def _shown(self) -> tuple[Column, ...]:
-        shown = columns_of(self.message.DESCRIPTOR, numbers=self.numbers)
+        shown = columns_of(self.message, numbers=self.numbers)
         del shown["revision"]
         return tuple(shown.values())
 

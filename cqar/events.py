@@ -81,7 +81,7 @@ def with_revision(value: bytes, revision: int) -> bytes:
     """Message bytes ending with the field `revision` (200): protobuf fields may be appended."""
     out = bytearray(value)
     out += b"\xc0\x0c"
-    while revision > 0x7F:
+    while revision > 0x7F:  # noqa: PLR2004 - the bits of a varint
         out.append(revision & 0x7F | 0x80)
         revision >>= 7
     out.append(revision)

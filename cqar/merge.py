@@ -69,7 +69,9 @@ async def merge_assets(write: Write, request: Any) -> Message:
     if source == target:
         raise errors.Invalid("into_asset_id", "SAME_ASSET", "is the asset to merge; name another one")
     await prepare.lock_cycles(write)
-    locked = {row["asset_id"]: row for row in await write.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids))}
+    locked = {
+        row["asset_id"]: row for row in await write.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids))
+    }
     for name, asset_id in zip(("from_asset_id", "into_asset_id"), ids, strict=True):
         if asset_id not in locked:
             raise errors.NotFound(ASSET.name, asset_id, name)
@@ -131,7 +133,9 @@ async def _relationships(write: Write, source: str, target: str) -> None:
         stored = await write.session.row(_MOVE_RELATIONSHIP, row["relationship_id"], *ends)
         write.changed(RELATIONSHIP, row, stored)
         if kind in rules.ACYCLIC and await prepare.reaches(write, ends[1], ends[0]):
-            description = f"relationship {row['relationship_id']!r} would close a cycle once the assets are one; delete it first"
+            description = (
+                f"relationship {row['relationship_id']!r} would close a cycle once the assets are one; delete it first"
+            )
             raise errors.Precondition("CYCLE", f"relationship:{row['relationship_id']}", description)
 
 

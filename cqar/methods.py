@@ -88,7 +88,8 @@ _DELETE_ASSET = Delete(
         "uses_of_asset",
         "(SELECT 'symbol' AS kind, symbol_id AS id FROM symbols WHERE deleted_at IS NULL"
         " AND $1 IN (base_asset_id, quote_asset_id, settlement_asset_id) LIMIT 10)"
-        " UNION ALL (SELECT 'relationship', relationship_id FROM relationships WHERE $1 IN (from_asset_id, to_asset_id) LIMIT 10)"
+        " UNION ALL (SELECT 'relationship', relationship_id FROM relationships"
+        " WHERE $1 IN (from_asset_id, to_asset_id) LIMIT 10)"
         " UNION ALL (SELECT 'asset_group', group_id FROM asset_group_members WHERE asset_id = $1 LIMIT 10)"
         " UNION ALL (SELECT 'chain', chain_id FROM chains WHERE native_asset_id = $1 LIMIT 10)"
         " UNION ALL (SELECT 'venue_asset', venue_id || '/' || asset_id FROM venue_assets"
@@ -125,9 +126,7 @@ METHODS = (
     read("SearchAssets", search.assets),
     write(
         "CreateAssetDeployment",
-        Create(
-            DEPLOYMENT, pb.CreateAssetDeploymentRequest, pb.CreateAssetDeploymentResponse, prepare=prepare.deployment
-        ),
+        Create(DEPLOYMENT, pb.CreateAssetDeploymentRequest, pb.CreateAssetDeploymentResponse, prepare=prepare.deployment),
     ),
     read("GetAssetDeployment", Get(DEPLOYMENT, pb.GetAssetDeploymentResponse)),
     read(
@@ -256,9 +255,7 @@ METHODS = (
     ),
     write(
         "CreateVenueSymbol",
-        Create(
-            VENUE_SYMBOL, pb.CreateVenueSymbolRequest, pb.CreateVenueSymbolResponse, prepare=prepare.venue_symbol
-        ),
+        Create(VENUE_SYMBOL, pb.CreateVenueSymbolRequest, pb.CreateVenueSymbolResponse, prepare=prepare.venue_symbol),
     ),
     lookup("GetVenueSymbol"),
     read(

@@ -73,9 +73,7 @@ def parents_sql(entity: Entity, strength: str = "FOR SHARE") -> Sql:
 @cache
 def get_sql(entity: Entity) -> Sql:
     """One living row by its key."""
-    return Sql(
-        f"get_{entity.name}", f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.living}"
-    )
+    return Sql(f"get_{entity.name}", f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.living}")
 
 
 @cache
@@ -287,7 +285,9 @@ class Update:
         for name in names:
             column = name.removesuffix("_decimal")
             if column not in self.binding.bound:
-                raise errors.Invalid("clear", "UNKNOWN_FIELD", f"{name[:60]!r} is not a field of this request that can be unset")
+                raise errors.Invalid(
+                    "clear", "UNKNOWN_FIELD", f"{name[:60]!r} is not a field of this request that can be unset"
+                )
             if column in self.entity.required or column in self.entity.defaults:
                 raise errors.Invalid("clear", "REQUIRED", f"{name!r} must always have a value; set another one instead")
             if column in given:

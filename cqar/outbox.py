@@ -188,8 +188,7 @@ _RECALL = Sql(
 )
 _REMEMBER = Sql(
     "remember_idempotency_key",
-    "UPDATE idempotency_keys SET response = $4, revision = $5"
-    " WHERE principal = $1 AND method = $2 AND idempotency_key = $3",
+    "UPDATE idempotency_keys SET response = $4, revision = $5 WHERE principal = $1 AND method = $2 AND idempotency_key = $3",
 )
 
 _FIELDS: Mapping[str, str] = {

@@ -35,7 +35,7 @@ class Head(NamedTuple):
     snap: int
 
 
-class Missing(Exception):  # noqa: N818 - not an error: it asks for a part
+class Missing(Exception):
     """A part that an answer needs is not at hand."""
 
     def __init__(self, key: str) -> None:

@@ -332,6 +332,4 @@ async def list_relationships(session: Session, request: Any) -> Message:
                 ids = [row["id"] for row in await session.rows(closure, asset, kinds)]
             ends.append(sorted(ids))
     filters = (_DIRECTIONS[request.direction], _KIND)
-    return await paging.page(
-        session, RELATIONSHIP, filters, request, pb.ListAssetRelationshipsResponse, {"ends": tuple(ends)}
-    )
+    return await paging.page(session, RELATIONSHIP, filters, request, pb.ListAssetRelationshipsResponse, {"ends": tuple(ends)})

@@ -3,14 +3,17 @@
 A broken constraint tells its own error: it is named `<table>__<request field>__<rule>` (see migrations/).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from cqar import config, errors
 from cqar.entities import ALL
+from cqar.entity import Row
 
 _ENTITY_OF_TABLE = {each.table: each.name for each in ALL}
 
@@ -28,15 +31,15 @@ class Session:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    async def rows(self, sql: Sql, *values: object) -> list[asyncpg.Record]:
+    async def rows(self, sql: Sql, *values: object) -> list[Row]:
         """All rows of the statement."""
-        rows: list[asyncpg.Record] = await self._connection.fetch(sql.text, *values)
+        rows: list[Row] = await self._connection.fetch(sql.text, *values)
         return rows
 
-    async def row(self, sql: Sql, *values: object) -> asyncpg.Record | None:
+    async def row(self, sql: Sql, *values: object) -> Row | None:
         """The first row of the statement, or None."""
-        return await self._connection.fetchrow(sql.text, *values)
-
+        row: Row | None = await self._connection.fetchrow(sql.text, *values)
+        return row
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -72,7 +75,7 @@ class Store:
                 timeout=self._database.connect_timeout,
                 command_timeout=self._patience,
                 server_settings=self._settings,
-                target_session_attrs="read-write",
+                target_session_attrs=SessionAttribute.read_write,
             )
 
     async def close(self) -> None:
@@ -81,7 +84,7 @@ class Store:
             return
         pool, self._pool = self._pool, None
         try:
-            async with _timeout(5):
+            async with asyncio.timeout(5):
                 await pool.close()
         except TimeoutError:
             pool.terminate()
@@ -125,12 +128,6 @@ _BUSY = "the database is too busy to answer in time; the call can be retried"
 _RACE = "another writer was there first; read again and retry"
 
 
-def _timeout(seconds: float) -> Any:
-    import asyncio  # noqa: PLC0415 - only close() waits itself
-
-    return asyncio.timeout(seconds)
-
-
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what asyncpg raises inside into errors of `cqar.errors`."""
@@ -145,10 +142,14 @@ def translated() -> Iterator[None]:
     except (asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as error:
         raise errors.Unavailable(_BUSY) from error
     except _OUTAGES as error:
-        if isinstance(error, ValueError) and not isinstance(error, asyncpg.ClientConfigurationError):
-            # An argument that does not fit its statement is an InterfaceError too: a bug, no outage.
+        if _is_bug(error):
             raise
         raise errors.Unavailable(_DOWN) from error
+
+
+def _is_bug(error: Exception) -> bool:
+    """An argument that does not fit its statement is an InterfaceError too: a bug, no outage."""
+    return isinstance(error, ValueError) and not isinstance(error, asyncpg.ClientConfigurationError)
 
 
 _OUTAGES = (

@@ -54,7 +54,7 @@ class UpError(Exception):
     """`cqar up` cannot start or go on: `str()` says why and what to do."""
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+class Stopped(Exception):
     """SIGINT, SIGTERM or SIGHUP has come."""
 
 

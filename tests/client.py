@@ -54,20 +54,26 @@ class Client:
         await self.channel.close()
 
     async def call(
-        self, method: str, request: Any = None, *, headers: tuple[tuple[str, str], ...] = (), timeout: float = 10, **fields: Any
+        self,
+        method: str,
+        request: Any = None,
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        deadline: float = 10,
+        **fields: Any,
     ) -> Any:
-        """The response. `headers`: the call's metadata, which some requests have a field of that name beside. Raises AioRpcError."""
+        """The response. `headers` are the call's metadata, a name that some requests have a field of. Raises AioRpcError."""
         if request is None:
             request = getattr(self._messages, f"{method}Request")(**fields)
         response = getattr(self._messages, f"{method}Response")
-        data, self.trailing = await self.raw(SERVICE + method, request.SerializeToString(), headers=headers, timeout=timeout)
+        data, self.trailing = await self.raw(SERVICE + method, request.SerializeToString(), headers=headers, deadline=deadline)
         return response.FromString(data)
 
     async def raw(
-        self, path: str, data: bytes, *, headers: tuple[tuple[str, str], ...] = (), timeout: float = 10
+        self, path: str, data: bytes, *, headers: tuple[tuple[str, str], ...] = (), deadline: float = 10
     ) -> tuple[bytes, dict[str, Any]]:
         """The response's bytes and trailing metadata to bytes of any kind."""
-        call = self.channel.unary_unary(path)(data, metadata=headers, timeout=timeout)
+        call = self.channel.unary_unary(path)(data, metadata=headers, timeout=deadline)
         response = await call
         return response, dict(await call.trailing_metadata() or ())
 

@@ -125,7 +125,7 @@ async def hotpath(settings: config.Settings, admin: Admin) -> AsyncIterator[Hotp
     process = Hotpath(replace(settings, hotpath=at))
     await process.start()
     async with asyncio.timeout(10):
-        while not process.feed.loaded:
+        while not process.feed.loaded:  # noqa: ASYNC110 - the feed has no event for it
             await asyncio.sleep(0.005)
     yield process
     await process.stop()

@@ -248,6 +248,6 @@ async def test_garbage_on_the_bus_changes_nothing(feed: Client, hotpath: Hotpath
 
 async def test_a_client_that_gives_up_leaves_the_answer_to_others(feed: Client, btc: Listed) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await feed.call("GetVenueSymbol", venue_id=btc.venue, venue_symbol="SLOW", timeout=0.000_001)
+        await feed.call("GetVenueSymbol", venue_id=btc.venue, venue_symbol="SLOW", deadline=0.000_001)
     assert refused.value.code().name == "DEADLINE_EXCEEDED"
     assert (await found(feed, btc)).venue_symbol.is_active

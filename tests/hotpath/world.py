@@ -1,8 +1,14 @@
 """What the tests here share: a small registry, processes that start and stop, and waiting for something to become true."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -117,3 +123,67 @@ def let_through(process: Hotpath, passes: Callable[[int], bool]) -> list[bytes]:
         if subscription.subject.startswith("cqar.changes."):
             subscription._cb = received
     return arrived
+
+
+class Process:
+    """`cqar admin` or `cqar hotpath` as a process of its own, which can be killed."""
+
+    def __init__(self, name: str, settings: config.Settings, **variables: str) -> None:
+        own = {
+            "CQAR_DATABASE_URL": settings.database.url,
+            "CQAR_REDIS_URL": settings.redis.url,
+            "CQAR_NATS_URL": settings.nats.url,
+            "CQAR_LOG_FORMAT": "json",
+            **{f"CQAR_{each}": "0" for each in ("ADMIN_PORT", "ADMIN_HTTP_PORT", "HOTPATH_PORT", "HOTPATH_HTTP_PORT", "METRICS_PORT")},
+        }
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cqar", name], env=kept | own | variables, stderr=subprocess.PIPE, text=True
+        )
+        self.log: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(json.loads(line) if line.startswith("{") else {"event": line})
+
+    def said(self, event: str) -> dict[str, Any] | None:
+        """The first line of its log of an event."""
+        return next((line for line in list(self.log) if line["event"] == event), None)
+
+    async def says(self, event: str) -> dict[str, Any]:
+        """Wait for the event."""
+        await eventually(lambda: self.said(event) is not None or self._process.poll() is not None, 60)
+        line = self.said(event)
+        assert line is not None, self.log
+        return line
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for its end; the exit code."""
+        await eventually(lambda: self._process.poll() is not None, 60)
+        self._reader.join()
+        return int(self._process.returncode)
+
+    def close(self) -> None:
+        """Leave nothing of it."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+
+@contextmanager
+def process_of(name: str, settings: config.Settings, **variables: str) -> Iterator[Process]:
+    """A running process, killed at the end."""
+    process = Process(name, settings, **variables)
+    try:
+        yield process
+    finally:
+        process.close()

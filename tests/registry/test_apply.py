@@ -13,7 +13,7 @@ APPLY = "/cqar.v1.Registry/Apply"
 
 async def apply(client: Client, rows: list[pb.ApplyRow], **fields: Any) -> pb.ApplyResponse:
     request = pb.ApplyRequest(rows=rows, **fields)
-    data, _ = await client.raw(APPLY, request.SerializeToString(), timeout=60)
+    data, _ = await client.raw(APPLY, request.SerializeToString(), deadline=60)
     return pb.ApplyResponse.FromString(data)
 
 

@@ -123,8 +123,14 @@ class Up:
         """It and everything that it started."""
         return processes.tree(self.pid)
 
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     def send(self, number: int) -> None:
+        """Send the signal, and leave it some time."""
         self._process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.1)
 
     def end(self, number: int = signal.SIGINT) -> int:
         """Send the signal and wait for the end; the exit code."""

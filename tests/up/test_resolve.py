@@ -71,7 +71,7 @@ def test_a_blocked_delisted_or_stale_answer_says_so() -> None:
 
 
 async def test_an_answer_says_whether_it_came_from_memory_redis_or_the_database(
-    feed: Client, hotpath: Hotpath, settings: config.Settings
+    feed: Client, settings: config.Settings
 ) -> None:
     asset = (await feed.call("CreateAsset", symbol="BTC", name="Bitcoin", asset_type=assets_pb2.ASSET_TYPE_NATIVE)).asset
     # One more write: what PostgreSQL says of the first is then newer than what the change itself left in Redis.

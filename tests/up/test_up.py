@@ -8,13 +8,15 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from cqar import config
 from cqar.connect import connected
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.embedded import account, launch
@@ -41,7 +43,7 @@ def up(home: Path) -> Iterator[Up]:
         started.close()
 
 
-def call(address: str, name: str, /, **fields: object) -> object:
+def call(address: str, name: str, /, **fields: object) -> Any:
     """One RPC of the contract."""
     request = getattr(pb, f"{name}Request")(**fields)
     with connected(address) as channel:
@@ -101,11 +103,11 @@ def test_a_text_that_means_nothing_is_not_found_with_exit_code_1(up: Up) -> None
 
 
 def test_a_text_with_several_meanings_names_them_and_the_option_that_chooses(up: Up) -> None:
-    found = json.loads(cqar("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath")).stdout)["symbol"]
-    perpetual = json.loads(cqar("resolve", "binanceusdm", "BTCUSDT", "--json", "--address", up.address("hotpath")).stdout)
     call(up.address("admin"), "CreateVenue", name="Twofold", venue_type=venues_pb2.VENUE_TYPE_CEX)
-    for symbol in (found["symbol_id"], perpetual["symbol"]["symbol_id"]):
-        call(up.address("hotpath"), "CreateVenueSymbol", venue_id="twofold", symbol_id=symbol, venue_symbol="BTC")
+    for venue in ("binance", "binanceusdm"):
+        found = call(up.address("hotpath"), "GetVenueSymbol", venue_id=venue, venue_symbol="BTCUSDT")
+        own = {"venue_id": "twofold", "symbol_id": found.symbol.symbol_id, "venue_symbol": "BTC"}
+        call(up.address("hotpath"), "CreateVenueSymbol", **own)
     done = cqar("resolve", "twofold", "BTC", "--address", up.address("hotpath"))
     assert done.returncode == 1
     assert "--type" in done.stderr
@@ -113,6 +115,13 @@ def test_a_text_with_several_meanings_names_them_and_the_option_that_chooses(up:
     assert re.search(r"perpetual +BTC/USDT:USDT ", done.stderr)
     chosen = cqar("resolve", "twofold", "BTC", "--type", "perpetual", "--address", up.address("hotpath"))
     assert "BTC/USDT:USDT  perpetual" in chosen.stdout
+
+
+def test_grpc_clients_may_ask_for_the_services(up: Up) -> None:
+    for name in ("hotpath", "admin"):
+        with connected(up.address(name)) as channel:
+            services = ProtoReflectionDescriptorDatabase(channel).get_services()
+        assert "cqc.services.v1.AssetRegistry" in services
 
 
 def test_the_sample_can_be_loaded_again_and_changes_nothing(up: Up) -> None:
@@ -127,14 +136,16 @@ def test_servers_and_processes_that_are_killed_come_back_with_everything(up: Up)
         os.kill(pid, signal.SIGKILL)
     for title in ("PostgreSQL", "Valkey", "NATS", "hotpath"):
         up.wait_for(f"{title} is back", at)
-    made = []
+    fields = {"symbol": "BACK", "name": "Back", "asset_type": assets_pb2.ASSET_TYPE_NATIVE}
 
     def works() -> bool:
         try:
-            made.append(call(up.address("hotpath"), "CreateAsset", symbol="BACK", name="Back", asset_type=assets_pb2.ASSET_TYPE_NATIVE))
+            call(up.address("hotpath"), "CreateAsset", **fields)
         except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE
-        return bool(made)
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            return False
+        return True
 
     running.until(works, "an asset created through the hot path")
     done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
@@ -186,6 +197,31 @@ def test_after_a_kill_the_next_start_works_and_gives_up_on_what_dies_again_and_a
         up.close()
 
 
+def test_servers_that_are_named_are_used_and_a_second_signal_ends_what_does_not_stop(settings: config.Settings) -> None:
+    own = {
+        "CQAR_DATABASE_URL": settings.database.url,
+        "CQAR_REDIS_URL": settings.redis.url,
+        "CQAR_NATS_URL": settings.nats.url,
+        "CQAR_HOTPATH_HOST": "0.0.0.0",  # noqa: S104 - to see that it is not obeyed
+    }
+    with running.folder() as made:
+        up = Up(made, "--no-sample", env=running.environment(CQAR_HOME=str(made), **running.FREE_PORTS, **own))
+        try:
+            up.wait_up()
+            assert "hotpath.host is 0.0.0.0, but" in up.said
+            assert {each.name for each in made.iterdir()} == {"lock", "log"}
+            tree = up.tree()
+            os.kill(up.child("hotpath"), signal.SIGSTOP)
+            up.send(signal.SIGINT)
+            up.wait_for("stopping")
+            while up.running():
+                up.send(signal.SIGINT)
+            assert up.wait() == 1
+            running.until(lambda: not any(map(running.runs, tree)), "nothing is left")
+        finally:
+            up.close()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> None:
     found = pwd.getpwnam("nobody")
@@ -210,5 +246,3 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
             assert not [pid for pid in tree if running.runs(pid)]
         finally:
             up.close()
-
-
