@@ -1,0 +1,345 @@
+"""What a worker does not have: brought once, from Redis if that can be trusted, else from PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+
+from cqar import config, parts
+from cqar.admin.app import Admin
+from cqar.cache import FOREVER
+from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.hotpath.app import Hotpath
+from cqar.parts import Stored
+from tests.client import Client, refusal
+from tests.hotpath.world import Listed, changed, eventually, found, listed, own_call, ticked, worker_of
+
+
+class Cold(NamedTuple):
+    """A worker that has loaded nothing, with a client of it, and a listing that it does not know."""
+
+    worker: Hotpath
+    feed: Client
+    btc: Listed
+
+
+@pytest.fixture
+async def cold(settings: config.Settings, admin: Admin, registry: Client) -> AsyncIterator[Cold]:
+    btc = await listed(registry)
+    empty = changed(settings, hotpath={"preload": False, "max_fills": 8})
+    async with worker_of(empty, admin.port) as worker, Client(worker.port) as feed:
+        await eventually(lambda: worker.cache.applied == 5)
+        await worker._tier._redis.flushall()
+        yield Cold(worker, feed, btc)
+
+
+class Reads:
+    """Reads of PostgreSQL: how many, and a gate that holds their results back."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.arrived = asyncio.Event()
+
+    def of(self, read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def reading(session: Any, key: str) -> Any:
+            self.keys.append(key)
+            result = await read(session, key)
+            self.arrived.set()
+            await self.open.wait()
+            return result
+
+        return reading
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    seen = Reads()
+    monkeypatch.setattr(parts, "read", seen.of(parts.read))
+    return seen
+
+
+# ---- herds ---------------------------------------------------------------------------------------------------------
+
+
+async def test_however_many_ask_for_one_unknown_key_the_database_is_asked_once(cold: Cold, reads: Reads) -> None:
+    reads.open.clear()
+    asked = [asyncio.create_task(cold.feed.call("GetAsset", asset_id=cold.btc.base)) for _ in range(200)]
+    await reads.arrived.wait()
+    await asyncio.sleep(0.2)
+    reads.open.set()
+    answers = await asyncio.gather(*asked)
+    assert {each.asset.symbol for each in answers} == {"BTC"}
+    assert reads.keys == [f"asset:{cold.btc.base}"]
+
+
+async def test_beyond_the_cap_on_queries_clients_are_told_to_come_back(cold: Cold, reads: Reads) -> None:
+    reads.open.clear()
+    asked = [asyncio.create_task(_code(cold.feed, f"nobody{at}")) for at in range(40)]
+    await eventually(lambda: sum(each.done() for each in asked) == 32)
+    assert {each.result() for each in asked if each.done()} == {"RESOURCE_EXHAUSTED"}
+    reads.open.set()
+    assert sorted(await asyncio.gather(*asked)) == ["NOT_FOUND"] * 8 + ["RESOURCE_EXHAUSTED"] * 32
+    assert len(reads.keys) == 8
+    assert await _code(cold.feed, "nobody99") == "NOT_FOUND"
+
+
+async def _code(feed: Client, asset_id: str) -> str:
+    return (await feed.refused("GetAsset", asset_id=asset_id)).code
+
+
+async def test_a_flood_of_unknown_names_does_not_stop_the_worker_from_following(
+    cold: Cold, registry: Client, reads: Reads
+) -> None:
+    """Queries take every session that lookups have: the feed has its own."""
+    reads.open.clear()
+    asked = [asyncio.create_task(_code(cold.feed, f"nobody{at}")) for at in range(40)]
+    await reads.arrived.wait()
+    await ticked(registry, cold.btc, "0.125")
+    before = cold.worker.feed.fresh_as_of
+    await eventually(lambda: cold.worker.feed.fresh_as_of > before and cold.worker.cache.applied == 6)
+    reads.open.set()
+    await asyncio.gather(*asked)
+
+
+async def test_whoever_waits_in_vain_does_not_take_the_answer_from_the_others(cold: Cold, reads: Reads) -> None:
+    reads.open.clear()
+    hasty = asyncio.create_task(cold.feed.call("GetAsset", asset_id=cold.btc.base))
+    patient = asyncio.create_task(cold.feed.call("GetAsset", asset_id=cold.btc.base))
+    await reads.arrived.wait()
+    await asyncio.sleep(0.05)
+    hasty.cancel()
+    await asyncio.sleep(0.05)
+    reads.open.set()
+    assert (await patient).asset.symbol == "BTC"
+    assert len(reads.keys) == 1
+
+
+# ---- races ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_read_that_a_change_overtakes_is_not_served_to_whoever_knows_of_the_change(
+    cold: Cold, registry: Client, reads: Reads
+) -> None:
+    """Who asks after the change joins a query that was read before it: the query is not enough for him."""
+    reads.open.clear()
+    first = asyncio.create_task(cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol))
+    await reads.arrived.wait()
+    await ticked(registry, cold.btc, "0.125")
+    await eventually(lambda: cold.worker.cache.applied == 6)
+    second = asyncio.create_task(cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol))
+    await asyncio.sleep(0.05)
+    reads.open.set()
+    assert (await second).symbol.tick_size_decimal == "0.125"
+    assert (await first).symbol.tick_size_decimal == "0.125"
+    assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
+
+
+async def test_a_read_from_before_a_restore_is_not_served_after_it(
+    cold: Cold, connection: asyncpg.Connection, reads: Reads
+) -> None:
+    reads.open.clear()
+    asked = asyncio.create_task(cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol))
+    await reads.arrived.wait()
+    await connection.execute("UPDATE symbols SET tick_size = 7")
+    await connection.execute("UPDATE head SET epoch = gen_random_uuid()")
+    await eventually(lambda: cold.worker.feed.resyncs == 1)
+    reads.open.set()
+    assert (await asked).symbol.tick_size_decimal == "7"
+    assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "7"
+
+
+async def test_an_answer_that_the_worker_reads_ahead_of_the_changes_stays_as_new(
+    cold: Cold, registry: Client
+) -> None:
+    """A worker that hears of changes only now and then reads a row that is newer than what it has applied."""
+    await cold.worker._bus.close()
+    cold.worker.feed._interval = 0.3
+    for tick in ("0.25", "0.125", "0.0625", "0.03125"):
+        await ticked(registry, cold.btc, tick)
+        cold.worker.cache.start(cold.worker.cache.epoch, cold.worker.cache.applied)
+        assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == tick
+        assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == tick
+
+
+# ---- Redis ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_one_worker_has_read_another_takes_from_redis(
+    cold: Cold, settings: config.Settings, admin: Admin, reads: Reads
+) -> None:
+    await found(cold.feed, cold.btc)
+    assert cold.feed.trailing["cqar-source"] == "database"
+    await eventually(lambda: not cold.worker.core._offers)
+    reads.keys.clear()
+    async with worker_of(changed(settings, hotpath={"preload": False}), admin.port) as other, Client(other.port) as feed:
+        answer = await found(feed, cold.btc)
+        assert feed.trailing["cqar-source"] == "redis"
+        assert answer.symbol.tick_size_decimal == "0.5"
+        assert reads.keys == []
+        await found(feed, cold.btc)
+        assert "cqar-source" not in feed.trailing
+
+
+async def test_what_a_change_overtook_is_not_taken_from_redis(cold: Cold, registry: Client) -> None:
+    key = f"symbol:{cold.btc.symbol}"
+    await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
+    await eventually(lambda: not cold.worker.core._offers)
+    held = cold.worker.cache.get(key, 0)
+    assert held is not None
+    await ticked(registry, cold.btc, "0.125")
+    await eventually(lambda: cold.worker.cache.applied == 6)
+    # Somebody brings the old value back, as a replica that lags would.
+    await cold.worker._tier._redis.flushall()
+    await cold.worker._tier.put(cold.worker.cache.epoch, [(held.snap, {key: held.rows})])
+    cold.worker.cache._drop(cold.worker.cache._parts[key])
+    answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
+    assert answer.symbol.tick_size_decimal == "0.125"
+    assert cold.feed.trailing["cqar-source"] == "database"
+
+
+async def test_of_two_values_in_redis_the_later_one_stays(cold: Cold) -> None:
+    tier = cold.worker._tier
+    for snap in (5, 9, 7, 9, 300, 20):
+        await tier.put("e", [(snap, {"symbol:S": [Stored("symbol", "S", b"at %d" % snap)]})])
+    held = await tier.get("e", "symbol:S")
+    assert held is not None
+    assert held.rows is not None
+    assert (held.snap, held.rows[0].value) == (300, b"at 300")
+    await tier.put("e", [(301, {"symbol:S": None})])
+    gone = await tier.get("e", "symbol:S")
+    assert gone is not None
+    assert (gone.snap, gone.rows) == (301, None)
+    assert await tier.get("another epoch", "symbol:S") is None
+    await tier.put("e", [(400, {"symbol:S": []})])
+    absent = await tier.get("e", "symbol:S")
+    assert absent is not None
+    assert absent.rows == []
+
+
+async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -> None:
+    tier, redis, epoch = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.epoch
+    await cold.feed.call("GetAsset", asset_id=cold.btc.base)
+    await eventually(lambda: not cold.worker.core._offers)
+    value = await redis.get(f"asset:{epoch}:{cold.btc.base}")
+    assert value is not None
+    for wrong in (value, value[:20], b"", b"0" * 100, b"\xff" * 40):
+        await redis.set(f"asset:{epoch}:{cold.btc.quote}", wrong)
+        assert await tier.get(epoch, f"asset:{cold.btc.quote}") is None
+    await redis.set(f"asset:{epoch}:{cold.btc.quote}", value)
+    assert (await cold.feed.call("GetAsset", asset_id=cold.btc.quote)).asset.symbol == "USDT"
+    assert tier.failures == 0
+
+
+async def test_the_relay_puts_what_changed_into_redis_before_it_tells(cold: Cold, registry: Client) -> None:
+    revision = await ticked(registry, cold.btc, "0.125")
+    await eventually(lambda: cold.worker.cache.applied == revision)
+    held = await cold.worker._tier.get(cold.worker.cache.epoch, f"symbol:{cold.btc.symbol}")
+    assert held is not None
+    assert held.snap == revision
+    answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
+    assert cold.feed.trailing["cqar-source"] == "redis"
+    assert answer.symbol.tick_size_decimal == "0.125"
+    assert answer.symbol.revision == revision
+    await own_call(registry, "UpdateVenue", venue_id=cold.btc.venue, name="Binance!")
+    assert (await cold.feed.call("GetVenue", venue_id=cold.btc.venue)).venue.name == "Binance!"
+
+
+async def test_a_flag_is_seen_whatever_redis_still_says_of_the_asset(cold: Cold, registry: Client) -> None:
+    """An asset and its flags are one part with several writers: Redis is told that it is out of date."""
+    await cold.feed.call("GetAsset", asset_id=cold.btc.base)
+    await eventually(lambda: not cold.worker.core._offers)
+    raised = await registry.call(
+        "RaiseQualityFlag",
+        asset_id=cold.btc.base,
+        flag_type=assets.FLAG_TYPE_EXPLOITED,
+        severity=assets.FLAG_SEVERITY_CRITICAL,
+        description="drained",
+        raised_by="test",
+    )
+    cold.worker.cache.start(cold.worker.cache.epoch, cold.worker.cache.applied)
+    answer = await cold.feed.call("GetAsset", asset_id=cold.btc.base, min_revision=raised.revision)
+    assert answer.trading_blocked
+
+
+# ---- loading -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_worker_with_little_room_answers_as_one_with_much(
+    settings: config.Settings, admin: Admin, registry: Client
+) -> None:
+    """What does not fit is left out as a whole: no asset without its flags, no text without one of its listings."""
+    btc = await listed(registry)
+    for each in (btc.base, btc.quote):
+        await registry.call(
+            "RaiseQualityFlag",
+            asset_id=each,
+            flag_type=assets.FLAG_TYPE_EXPLOITED,
+            severity=assets.FLAG_SEVERITY_CRITICAL,
+            description="drained",
+            raised_by="test",
+        )
+    for entries in range(1, 12):
+        small = changed(settings, hotpath={"cache_entries": entries})
+        async with worker_of(small, admin.port) as worker, Client(worker.port) as feed:
+            for _ in range(2):
+                for each in (btc.base, btc.quote):
+                    assert (await feed.call("GetAsset", asset_id=each)).trading_blocked, entries
+                answer = await found(feed, btc)
+                assert len(answer.blocking_flags) == 2
+                assert answer.venue_symbol.symbol_id == btc.symbol
+            assert len(worker.cache) <= entries
+
+
+async def test_a_loaded_worker_answers_everything_from_memory(
+    settings: config.Settings, admin: Admin, registry: Client, reads: Reads
+) -> None:
+    btc = await listed(registry)
+    async with worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
+        await found(feed, btc)
+        await feed.call("GetAsset", asset_id=btc.base)
+        await feed.call("GetSymbol", symbol_id=btc.symbol)
+        await feed.call("GetVenue", venue_id=btc.venue)
+        assert reads.keys == []
+        assert "cqar-source" not in feed.trailing
+        misses = worker.core.hits
+        await found(feed, btc)
+        assert worker.core.hits == misses + 1
+
+
+async def test_memory_stays_within_its_limits_whoever_asks_for_what(cold: Cold) -> None:
+    core = cold.worker.core
+    core._entries = 20
+    core._size = 12_000
+    for at in range(100):
+        # Each spelling of a request is one of its own: a field that nobody knows makes it so.
+        data = b"\x0a" + bytes([len(cold.btc.base)]) + cold.btc.base.encode() + b"\xfa\x3f" + bytes([4]) + b"%04d" % at
+        body, _ = await cold.feed.raw("/cqc.services.v1.AssetRegistry/GetAsset", data)
+        assert body
+        assert core.kept <= 20
+        assert core.bytes <= 12_000
+    assert core.kept > 5
+    part = cold.worker.cache.get(f"asset:{cold.btc.base}", 0)
+    assert part is not None
+    assert part.holders == core.kept
+    assert part.expires == FOREVER
+    cold.worker.cache.start(cold.worker.cache.epoch, cold.worker.cache.applied)
+    await cold.feed.call("GetAsset", asset_id=cold.btc.base)
+    assert core.kept == 1
+
+
+async def test_a_refusal_says_the_same_however_it_came_about(cold: Cold) -> None:
+    first = await cold.feed.refused("GetVenueSymbol", venue_id=cold.btc.venue, venue_symbol="NOPE")
+    second = await cold.feed.refused("GetVenueSymbol", venue_id=cold.btc.venue, venue_symbol="NOPE")
+    assert first == second
+    assert first.code == "NOT_FOUND"
+    for data in (b"\xff\xff\xff", b"\x0a\x05ab"):
+        try:
+            await cold.feed.raw("/cqc.services.v1.AssetRegistry/GetVenueSymbol", data)
+        except Exception as error:  # noqa: BLE001 - it is looked at
+            assert refusal(error).code == "INVALID_ARGUMENT"  # type: ignore[arg-type]
+        else:
+            raise AssertionError(data)
