@@ -4,7 +4,7 @@ A step completes the row, checks it, and locks what it depends on: the living ro
 a CRITICAL flag beside it waits or is seen.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -115,6 +115,8 @@ def terms_of(row: Row) -> rules.Terms:
 
 async def symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
     """Complete, consistent terms, which stay once listed; a label made of them where none is given."""
+    if before is not None and row["symbol_type"] != before["symbol_type"] and row["symbol_type"] not in rules.DERIVATIVES:
+        row.update({name: None for name in ("settlement_asset_id", "margin_kind") if row[name] == before[name]})
     done = rules.terms(terms_of(row), now=write.now if before is None else None)
     row.update({name: getattr(done, name) for name in TERMS})
     rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size_decimal", "max_order_size_decimal"))
@@ -124,17 +126,18 @@ async def symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
         raise errors.Precondition("LISTED", changed[0], description)
     if before is not None and not changed and row["symbol"] is not None:
         return
-    found = await lock_parents(write, entities.SYMBOL, row)
-    if before is not None and row["symbol"] == before["symbol"] == _label(terms_of(before), found):
+    await lock_parents(write, entities.SYMBOL, row)
+    if before is not None and row["symbol"] == before["symbol"] == await _label(write, terms_of(before)):
         row["symbol"] = None
-    row["symbol"] = row["symbol"] or _label(done, found)
+    row["symbol"] = row["symbol"] or await _label(write, done)
 
 
-def _label(terms: rules.Terms, assets: Mapping[str, Row]) -> str:
-    """The label of a symbol whose assets are these, by column."""
-    settle = assets.get("settlement_asset_id") if terms.settlement_asset_id is not None else None
-    tickers = assets["base_asset_id"]["symbol"], assets["quote_asset_id"]["symbol"]
-    return rules.label(terms, *tickers, None if settle is None else settle["symbol"])
+async def _label(write: Write, terms: rules.Terms) -> str:
+    """The label that follows from the terms."""
+    sides = (terms.base_asset_id, terms.quote_asset_id, terms.settlement_asset_id)
+    assets = await living(write, entities.ASSET, [each for each in sides if each is not None])
+    base, quote, settle = (None if each is None else str(assets[each]["symbol"]) for each in sides)
+    return rules.label(terms, base or "", quote or "", settle)
 
 
 async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:

@@ -158,6 +158,7 @@ async def test_an_answer_that_the_worker_reads_ahead_of_the_changes_stays_as_new
     """A worker that hears of changes only now and then reads a row that is newer than what it has applied."""
     await cold.worker._bus.close()
     cold.worker.feed._interval = 0.3
+    cold.worker._tier._rests_until = FOREVER
     for tick in ("0.25", "0.125", "0.0625", "0.03125"):
         await ticked(registry, cold.btc, tick)
         cold.worker.cache.start(cold.worker.cache.epoch, cold.worker.cache.applied)
@@ -241,11 +242,12 @@ async def test_the_relay_puts_what_changed_into_redis_before_it_tells(cold: Cold
     assert held is not None
     assert held.snap == revision
     answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
-    assert cold.feed.trailing["cqar-source"] == "redis"
     assert answer.symbol.tick_size_decimal == "0.125"
     assert answer.symbol.revision == revision
-    await own_call(registry, "UpdateVenue", venue_id=cold.btc.venue, name="Binance!")
+    renamed = await own_call(registry, "UpdateVenue", venue_id=cold.btc.venue, name="Binance!")
+    await eventually(lambda: cold.worker.cache.applied == renamed.revision)
     assert (await cold.feed.call("GetVenue", venue_id=cold.btc.venue)).venue.name == "Binance!"
+    assert cold.feed.trailing["cqar-source"] == "redis"
 
 
 async def test_a_flag_is_seen_whatever_redis_still_says_of_the_asset(cold: Cold, registry: Client) -> None:

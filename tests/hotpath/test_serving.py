@@ -1,0 +1,236 @@
+"""Starting, being ready, and stopping: what load balancers, operators and clients see of it."""
+
+import asyncio
+import json
+import signal
+import urllib.request
+from typing import Any
+
+import asyncpg
+import grpc
+import grpc.aio
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from cqar import config, errors, serve
+from cqar.admin.app import Admin
+from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.hotpath.app import Hotpath
+from tests.client import Client, refusal
+from tests.conftest import Servers
+from tests.hotpath.world import admin_of, changed, eventually, found, listed, process_of, worker_of
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+SERVICES = ("cqc.services.v1.AssetRegistry", "cqar.v1.Registry")
+
+
+async def _health(port: int, service: str = "") -> Any:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        return (await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=service), timeout=5)).status
+
+
+async def _http(port: int, path: str) -> tuple[int, dict[str, Any]]:
+    def get() -> tuple[int, dict[str, Any]]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:  # noqa: S310 - ours
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    return await asyncio.to_thread(get)
+
+
+async def _reflected(port: int) -> set[str]:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        async for answer in reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request]), timeout=5):
+            return {each.name for each in answer.list_services_response.service}
+    return set()
+
+
+async def test_both_processes_name_all_services_to_whoever_asks(settings: config.Settings) -> None:
+    open_settings = changed(settings)
+    import msgspec  # noqa: PLC0415
+
+    open_settings = msgspec.structs.replace(open_settings, reflection=True)
+    async with admin_of(open_settings) as admin, worker_of(open_settings, admin.port) as worker:
+        for port in (admin.port, worker.port):
+            names = await _reflected(port)
+            assert names >= {*SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+            for service in ("", *SERVICES):
+                assert await _health(port, service) == SERVING
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await _health(port, "no.such.Service")
+            assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_reflection_is_off_unless_it_is_asked_for(settings: config.Settings) -> None:
+    async with worker_of(settings) as worker:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await _reflected(worker.port)
+
+
+async def test_a_worker_is_not_serving_until_it_has_loaded_and_no_longer_once_it_stops(
+    mortal: Servers, mortal_settings: config.Settings
+) -> None:
+    mortal.postgres.kill()
+    async with worker_of(mortal_settings, loaded=False) as worker:
+        assert await _health(worker.port) == NOT_SERVING
+        assert await _health(worker.port, SERVICES[0]) == NOT_SERVING
+        status, body = await _http(worker.http_port, "/health/ready")
+        assert (status, body["status"], body["components"]["database"]) == (503, "unready", "down")
+        assert (await _http(worker.http_port, "/health/live"))[0] == 200
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{worker.port}") as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await watch.read()).status == NOT_SERVING
+            mortal.postgres.start()
+            assert (await watch.read()).status == SERVING
+            status, body = await _http(worker.http_port, "/health/ready")
+            assert status == 200
+            assert body["components"]["database"] == "ok"
+            began = asyncio.get_running_loop().time()
+            await worker.stop()
+            assert (await watch.read()).status == NOT_SERVING
+            assert await watch.read() is grpc.aio.EOF
+            # Whoever watches does not hold up the end, for which calls under way have half a minute.
+            assert asyncio.get_running_loop().time() - began < 15
+
+
+async def test_a_dependency_that_is_down_is_degraded_and_not_unready(mortal: Servers, mortal_settings: config.Settings) -> None:
+    async with admin_of(mortal_settings) as admin, worker_of(mortal_settings, admin.port) as worker:
+        async def well() -> bool:
+            return all([(await _http(port, "/health/ready"))[1]["status"] == "ready" for port in (admin.http_port, worker.http_port)])
+
+        await eventually(well)
+        for server, component in ((mortal.valkey, "cache"), (mortal.nats, "event_bus"), (mortal.postgres, "database")):
+            server.kill()
+
+            async def seen(component: str = component) -> bool:
+                answers = [await _http(port, "/health/ready") for port in (admin.http_port, worker.http_port)]
+                return all((status, body["components"][component]) == (200, "down") for status, body in answers)
+
+            await eventually(seen)
+            server.start()
+        await eventually(well)
+
+
+# ---- stopping ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_process_that_stops_leaves_no_task_and_no_connection(
+    settings: config.Settings, connection: asyncpg.Connection
+) -> None:
+    before = asyncio.all_tasks()
+    async with admin_of(settings) as admin, worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
+        btc = await listed(feed)
+        await found(feed, btc)
+        assert (await feed.refused("GetAsset", asset_id="nobody")).code == "NOT_FOUND"
+        assert len(asyncio.all_tasks()) > len(before)
+    await eventually(lambda: asyncio.all_tasks() <= before)
+    rest = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'cqar-%' AND datname = current_database()"
+
+    async def gone() -> bool:
+        return bool(await connection.fetchval(rest) == 0)
+
+    await eventually(gone)
+
+
+@pytest.mark.parametrize("down", ["nats", "valkey", "postgres"])
+async def test_a_process_stops_in_order_while_a_server_is_away(
+    mortal: Servers, mortal_settings: config.Settings, down: str
+) -> None:
+    before = asyncio.all_tasks()
+    async with admin_of(mortal_settings) as admin, worker_of(mortal_settings, admin.port):
+        getattr(mortal, down).kill()
+        await asyncio.sleep(0.3)
+    async with admin_of(mortal_settings) as admin, worker_of(mortal_settings, admin.port, loaded=False):
+        pass  # from the start without it to the end
+    await eventually(lambda: asyncio.all_tasks() <= before)
+
+
+async def test_a_call_under_way_is_answered_while_the_process_stops(settings: config.Settings, connection: asyncpg.Connection) -> None:
+    async with admin_of(settings) as admin, Client(admin.port) as registry:
+        btc = await listed(registry)
+        async with connection.transaction():
+            await connection.execute("SELECT * FROM assets WHERE asset_id = $1 FOR UPDATE", btc.base)
+            waiting = asyncio.create_task(registry.call("UpdateAsset", asset_id=btc.base, name="Bitcoin!"))
+
+            async def locked() -> bool:
+                return bool(await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+            await eventually(locked)
+            stopping = asyncio.create_task(admin.stop())
+            await asyncio.sleep(0.05)
+            assert not stopping.done()
+        assert (await waiting).asset.name == "Bitcoin!"
+        await stopping
+        assert (await registry.refused("GetAsset", asset_id=btc.base)).code == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_both_processes_end_well_by_signal(
+    settings: config.Settings, connection: asyncpg.Connection, number: signal.Signals
+) -> None:
+    with process_of("admin", settings) as admin, process_of("hotpath", settings) as worker:
+        port = (await worker.says("hotpath_listening"))["grpc"].rpartition(":")[2]
+        await admin.says("admin_ready")
+        await worker.says("hotpath_ready")
+        async with Client(int(port)) as feed:
+            assert (await feed.refused("GetAsset", asset_id="nobody")).code == "NOT_FOUND"
+            for process in (worker, admin):
+                process.send(number)
+            assert await worker.ended() == 0
+            assert await admin.ended() == 0
+    assert [line for process in (worker, admin) for line in process.log if line.get("level") not in ("info", "debug")] == []
+    rest = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'cqar-%' AND datname = current_database()"
+    assert await connection.fetchval(rest) == 0
+
+
+async def test_a_port_that_is_taken_ends_the_start_with_a_word_about_it(settings: config.Settings) -> None:
+    async with worker_of(settings) as worker:
+        for taken in ({"port": worker.port}, {"http_port": worker.http_port}):
+            before = asyncio.all_tasks()
+            (port,) = taken.values()
+            with pytest.raises(serve.PortError, match=f"127.0.0.1:{port}: the port is in use"):
+                async with worker_of(changed(settings, hotpath=taken)):
+                    pass
+            await eventually(lambda before=before: asyncio.all_tasks() <= before)
+
+
+# ---- errors --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_error_with_more_to_say_than_metadata_can_carry_arrives_all_the_same(
+    admin: Admin, registry: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("x", "ö", "日"):
+        many = [errors.Violation(f"field_{at}", "WRONG", text * 200) for at in range(100)]
+
+        async def broken(*_: Any, many: list[errors.Violation] = many) -> Any:
+            raise errors.Invalid(*many[0], *many[1:])
+
+        monkeypatch.setattr("cqar.admin.app.run", broken)
+        refused = await registry.refused("CreateAsset", symbol="X", name="X", asset_type=assets.ASSET_TYPE_NATIVE)
+        assert refused.code == "INVALID_ARGUMENT"
+        assert refused.message.startswith(f"field_0: {text * 200}")
+
+
+async def test_a_bug_is_told_as_an_internal_error_without_its_text(
+    admin: Admin, registry: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> Any:
+        msg = "secret detail"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("cqar.admin.app.run", broken)
+    refused = await registry.refused("GetAsset", asset_id="x")
+    assert refused.code == "INTERNAL"
+    assert "secret" not in refused.message
+
+
+async def test_a_client_whose_time_is_over_hears_that_and_not_something_else(hotpath: Hotpath, feed: Client) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await feed.raw("/cqc.services.v1.AssetRegistry/GetAsset", b"\x0a\x01x", deadline=0)
+    assert refusal(caught.value).code == "DEADLINE_EXCEEDED"
