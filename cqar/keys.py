@@ -1,0 +1,70 @@
+"""API keys: their form, their proof, and what the holder may do.
+
+A key is `cqar_<env>_<id>_<secret><checksum>`. The checksum tells a typing error and a truncated paste from a wrong key
+without asking anybody, and lets scanners find leaked keys. Stored is HMAC-SHA256 of the whole key under a pepper that is
+not in the database.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import zlib
+from typing import Final, NamedTuple
+
+_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_ID: Final = 12
+_SECRET: Final = 40
+_CHECKSUM: Final = 7
+_FORM = re.compile(rf"cqar_([a-z0-9]{{1,16}})_([a-z0-9]{{{_ID}}})_([a-z0-9]{{{_SECRET}}})([a-z0-9]{{{_CHECKSUM}}})")
+#: What a key looks like in a text, for whatever must not show one.
+ANYWHERE = re.compile(r"cqar_[a-z0-9]{1,16}_[a-z0-9]{12}_[a-z0-9]+")
+
+
+class Key(NamedTuple):
+    """A key in two: the public id, and the whole text, which is secret."""
+
+    key_id: str
+    text: str
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Key({self.key_id})"
+
+
+def make(env: str) -> Key:
+    """A new key of an environment: 1 to 16 of a-z0-9."""
+    key_id, secret = (_random(length) for length in (_ID, _SECRET))
+    body = f"cqar_{env}_{key_id}_{secret}"
+    return Key(key_id, body + _checksum(body))
+
+
+def parse(text: str) -> Key | None:
+    """The key that the text is, or None where it is none: another form, or a wrong checksum."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    body, checksum = text[:-_CHECKSUM], found[4]
+    return Key(found[2], text) if hmac.compare_digest(_checksum(body), checksum) else None
+
+
+def digest(text: str, pepper: bytes) -> str:
+    """What is stored of a key: in hexadecimal."""
+    return hmac.new(pepper, text.encode(), hashlib.sha256).hexdigest()
+
+
+def proves(text: str, pepper: bytes, stored: str) -> bool:
+    """Whether the key is the one whose digest is stored, in a time that does not tell how much of it fits."""
+    return hmac.compare_digest(digest(text, pepper), stored)
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode()), []
+    for _ in range(_CHECKSUM):
+        number, rest = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[rest])
+    return "".join(reversed(digits))
