@@ -205,11 +205,18 @@ def _single(value: Any, bound: Bound) -> Any:
 
 
 def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
-    """The message as a UTC time; what is finer than a microsecond is cut off. Raises Invalid outside the years 1 to 9999."""
+    """The message as a UTC time; what is finer than a microsecond is cut off.
+
+    Raises Invalid outside the years 1 to 9999, and for the first and the last microsecond of them, which asyncpg takes for
+    the infinities.
+    """
     if value.seconds not in _YEARS or not 0 <= value.nanos < _SECOND:
         raise errors.Invalid(field, "BAD_TIME", "is not a time of the years 1 to 9999 with nanos from 0 to 999,999,999")
     days, seconds = divmod(value.seconds, _DAY)
-    return _EPOCH + timedelta(days=days, seconds=seconds, microseconds=value.nanos // 1_000)
+    found = _EPOCH + timedelta(days=days, seconds=seconds, microseconds=value.nanos // 1_000)
+    if found.replace(tzinfo=None) in (datetime.min, datetime.max):
+        raise errors.Invalid(field, "BAD_TIME", "is the first or the last moment there is; leave it unset for no bound")
+    return found
 
 
 def json_text(value: struct_pb2.Struct, field: str) -> str:

@@ -89,6 +89,8 @@ async def waiting(connection: asyncpg.Connection, count: int = 1) -> None:
     """Return once so many sessions of the database wait for a lock."""
     async with asyncio.timeout(10):
         while True:
+            # In a transaction PostgreSQL would go on showing what it showed first.
+            await connection.execute("SELECT pg_stat_clear_snapshot()")
             found = await connection.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )

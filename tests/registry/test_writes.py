@@ -1,0 +1,217 @@
+"""Writes: counted without a gap, told of once, safe to repeat, and never over what the writer had not seen."""
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+from google.protobuf.struct_pb2 import Struct
+
+from cqar.admin.app import Admin
+from tests.client import Client
+from tests.registry.world import World, at, waiting
+
+
+def key(name: str) -> tuple[tuple[str, str], ...]:
+    return (("idempotency-key", name),)
+
+
+# ---- revisions -----------------------------------------------------------------------------------------------------
+
+
+async def test_revisions_are_dense_and_rows_answers_outbox_and_audit_agree_on_them(
+    registry: Client, world: World, connection: asyncpg.Connection
+) -> None:
+    asset = await world.asset()
+    refused = await registry.refused("CreateAsset", symbol="X", name="X", asset_type=99)
+    assert refused.code == "INVALID_ARGUMENT"
+    await registry.refused("CreateAssetIdentifier", asset_id="nobody", source=1, external_id="x")
+    await registry.call("CreateAssetIdentifier", asset_id=asset, source=1, external_id="x")
+    await registry.refused("CreateAssetIdentifier", asset_id=asset, source=1, external_id="x")
+    group = await registry.call("CreateAssetGroup", name="G", members=[{"asset_id": asset}])
+    assert registry.trailing["cqar-revision"] == str(group.revision) == "4"
+    assert (group.group.revision, group.group.members[0].revision) == (3, 4)
+    await registry.call("RemoveAssetFromGroup", group_id=group.group.group_id, asset_id=asset)
+    deleted = await registry.call("DeleteAsset", asset_id=asset)
+    # The membership and its group; the identifier and the asset.
+    assert deleted.revision == 8
+    outbox = await connection.fetch("SELECT revision, entity, op FROM outbox ORDER BY revision")
+    assert [row["revision"] for row in outbox] == list(range(1, 9))
+    audit = await connection.fetch("SELECT revision, entity, op FROM audit ORDER BY revision")
+    assert outbox == audit
+    assert [(row["entity"], row["op"]) for row in outbox[-4:]] == [
+        ("asset_group", "update"),
+        ("asset_group_member", "delete"),
+        ("asset_identifier", "delete"),
+        ("asset", "delete"),
+    ]
+    assert await connection.fetchval("SELECT seq FROM head") == 8
+    assert await connection.fetchval("SELECT revision FROM assets") == 8
+
+
+async def test_the_audit_says_who_changed_what_from_what_to_what(
+    registry: Client, world: World, connection: asyncpg.Connection
+) -> None:
+    metadata = Struct()
+    metadata.update({"a": [1, "x"]})
+    symbol = await world.pair(tick_size_decimal="0.10", metadata=metadata)
+    await registry.call("UpdateSymbol", symbol_id=symbol, tick_size_decimal="1e-8", clear=["metadata"])
+    row = await connection.fetchrow("SELECT * FROM audit WHERE entity = 'symbol' ORDER BY audit_id DESC LIMIT 1")
+    assert row is not None
+    assert (row["row_id"], row["op"], row["actor"], row["method"]) == (symbol, "update", "anonymous", "UpdateSymbol")
+    changes = json.loads(row["changes"])
+    assert changes["tick_size"] == ["0.1", "0.00000001"]
+    assert changes["metadata"] == [{"a": [1, "x"]}, None]
+    assert set(changes) == {"tick_size", "metadata", "updated_at"}
+    created = await connection.fetchval("SELECT changes FROM audit WHERE entity = 'symbol' AND op = 'create'")
+    assert json.loads(created)["tick_size"] == [None, "0.1"]
+
+
+# ---- expected revision ---------------------------------------------------------------------------------------------
+
+
+async def test_a_writer_that_expects_another_revision_is_told_to_read_again(registry: Client, world: World) -> None:
+    asset = await world.asset()
+    first = (await registry.call("GetAsset", asset_id=asset)).asset.revision
+    second = (await registry.call("UpdateAsset", asset_id=asset, name="B", expected_revision=first)).asset.revision
+    assert second > first
+    await world.asset()
+    for method, fields in (("UpdateAsset", {"name": "C"}), ("DeleteAsset", {})):
+        refused = await registry.refused(method, asset_id=asset, expected_revision=first, **fields)
+        assert refused.code == "ABORTED"
+        assert str(second) in refused.message
+    # It is the row's own revision that counts, not the registry's.
+    await registry.call("DeleteAsset", asset_id=asset, expected_revision=second)
+
+
+async def test_every_update_and_delete_takes_an_expected_revision(registry: Client, world: World) -> None:
+    symbol = await world.pair()
+    asset = (await registry.call("GetSymbol", symbol_id=symbol)).symbol.base_asset_id
+    group = (await registry.call("CreateAssetGroup", name="G", members=[{"asset_id": asset}])).group
+    flag = await world.flag(asset, 1)
+    for method, fields in (
+        ("UpdateSymbol", {"symbol_id": symbol, "tick_size": 1.0}),
+        ("DeleteSymbol", {"symbol_id": symbol}),
+        ("RemoveAssetFromGroup", {"group_id": group.group_id, "asset_id": asset}),
+        ("ResolveQualityFlag", {"flag_id": flag}),
+    ):
+        refused = await registry.refused(method, expected_revision=999, **fields)
+        assert refused.code == "ABORTED", method
+    member = group.members[0].revision
+    await registry.call("RemoveAssetFromGroup", group_id=group.group_id, asset_id=asset, expected_revision=member)
+
+
+# ---- repeats -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_repeat_under_the_same_key_is_done_once_and_answered_the_same(registry: Client, feed: Client, world: World) -> None:
+    fields = {"symbol": "BTC", "name": "Bitcoin", "asset_type": 1}
+    first = await registry.call("CreateAsset", headers=key("a"), **fields)
+    await world.asset("OTHER")
+    for client in (registry, feed):
+        again = await client.call("CreateAsset", headers=key("a"), **fields)
+        assert again == first
+        assert client.trailing["cqar-revision"] == str(first.revision)
+    other = await registry.call("CreateAsset", headers=key("b"), **fields)
+    assert other.asset.asset_id != first.asset.asset_id
+    # A key belongs to one method.
+    await registry.call("CreateAssetGroup", headers=key("a"), name="G")
+
+
+async def test_another_request_under_the_same_key_is_refused(registry: Client) -> None:
+    await registry.call("CreateAsset", headers=key("a"), symbol="BTC", name="Bitcoin", asset_type=1)
+    refused = await registry.refused("CreateAsset", headers=key("a"), symbol="BTC", name="Bitcoin", asset_type=2)
+    assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("idempotency-key", "REUSED")])
+    refused = await registry.refused("CreateAsset", headers=key("x" * 129), symbol="BTC", name="Bitcoin", asset_type=2)
+    assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("idempotency-key", "BAD_KEY")])
+
+
+async def test_what_failed_under_a_key_can_be_tried_again(registry: Client, world: World) -> None:
+    symbol = await world.pair()
+    fields = {"venue_id": "binance", "symbol_id": symbol, "venue_symbol": "X"}
+    assert (await registry.refused("CreateVenueSymbol", headers=key("a"), **fields)).code == "NOT_FOUND"
+    await world.venue()
+    await registry.call("CreateVenueSymbol", headers=key("a"), **fields)
+    await registry.call("CreateVenueSymbol", headers=key("a"), **fields)
+
+
+async def test_a_delete_can_be_repeated_under_its_key(registry: Client, world: World) -> None:
+    asset = await world.asset()
+    first = await registry.call("DeleteAsset", headers=key("a"), asset_id=asset)
+    assert await registry.call("DeleteAsset", headers=key("a"), asset_id=asset) == first
+    assert (await registry.refused("DeleteAsset", asset_id=asset)).code == "NOT_FOUND"
+
+
+async def test_a_key_is_forgotten_after_a_day(registry: Client, connection: asyncpg.Connection) -> None:
+    fields = {"symbol": "BTC", "name": "Bitcoin", "asset_type": 1}
+    first = await registry.call("CreateAsset", headers=key("a"), **fields)
+    await connection.execute("UPDATE idempotency_keys SET created_at = now() - interval '23 hours 59 minutes'")
+    assert await registry.call("CreateAsset", headers=key("a"), **fields) == first
+    await connection.execute("UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 minute'")
+    second = await registry.call("CreateAsset", headers=key("a"), **{**fields, "symbol": "XBT"})
+    assert second.asset.asset_id != first.asset.asset_id
+    assert await registry.call("CreateAsset", headers=key("a"), **{**fields, "symbol": "XBT"}) == second
+
+
+async def test_a_repeat_beside_the_first_waits_for_its_answer(
+    registry: Client, world: World, connection: asyncpg.Connection
+) -> None:
+    asset = await world.asset()
+    fields = {"asset_id": asset, "source": 1, "external_id": "x"}
+    async with connection.transaction():
+        await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
+        calls = [
+            asyncio.create_task(registry.call("CreateAssetIdentifier", headers=key("a"), **fields)) for _ in range(3)
+        ]
+        await waiting(connection, 3)
+        assert not any(call.done() for call in calls)
+    answers = await asyncio.gather(*calls)
+    assert answers[0] == answers[1] == answers[2]
+    assert len((await registry.call("ListAssetIdentifiers", asset_id=asset)).identifiers) == 1
+
+
+# ---- transactions --------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_the_client_gives_up_leaves_nothing_behind(
+    registry: Client, admin: Admin, world: World, connection: asyncpg.Connection
+) -> None:
+    asset = await world.asset()
+    async with connection.transaction():
+        await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
+        refused = await registry.refused("CreateAssetIdentifier", asset_id=asset, source=1, external_id="x", deadline=0.2)
+        assert refused.code == "DEADLINE_EXCEEDED"
+        async with asyncio.timeout(5):
+            while await connection.fetchval(_BUSY):
+                await connection.execute("SELECT pg_stat_clear_snapshot()")
+                await asyncio.sleep(0.01)
+    assert not (await registry.call("ListAssetIdentifiers", asset_id=asset)).identifiers
+    assert (await registry.call("UpdateAsset", asset_id=asset, name="after")).revision == 2
+
+
+_BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cqar-admin'"
+    " AND (state LIKE 'idle in transaction%' OR wait_event_type = 'Lock')"
+)
+
+
+async def test_a_write_that_waits_too_long_for_another_is_told_to_try_again(
+    registry: Client, world: World, connection: asyncpg.Connection
+) -> None:
+    asset = await world.asset()
+    async with connection.transaction():
+        await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
+        refused = await registry.refused("UpdateAsset", asset_id=asset, name="B")
+        assert refused.code == "ABORTED"
+
+
+async def test_a_write_is_seen_at_once_through_the_connection_that_made_it(feed: Client, world: World) -> None:
+    venue = await world.venue()
+    for number in range(20):
+        symbol = await World(feed).pair(f"A{number}")
+        await World(feed).listing(venue, symbol, "SAME", listed_at=at(-40 + number), delisted_at=at(-39 + number))
+        found = await World(feed).resolved(venue, "SAME")
+        assert found.symbol.symbol_id == symbol
+        await feed.call("UpdateSymbol", symbol_id=symbol, tick_size_decimal="0.5")
+        answer: Any = await feed.call("GetSymbol", symbol_id=symbol)
+        assert answer.symbol.tick_size_decimal == "0.5"
