@@ -29,7 +29,10 @@ check: .venv/made check-lock ## Style, types, import contracts; generated code a
 
 check-lock: .venv/made
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && cp requirements.lock "$$fresh" && $(COMPILE) --output-file "$$fresh" && \
-	if ! diff requirements.lock "$$fresh"; then echo 'requirements.lock does not fit pyproject.toml: make lock' >&2; exit 1; fi
+	if ! cmp -s requirements.lock "$$fresh"; then \
+		diff requirements.lock "$$fresh" | grep '^[<>] [^ ]' >&2; \
+		echo 'requirements.lock does not fit pyproject.toml: make lock' >&2; exit 1; \
+	fi
 
 fmt: .venv/made ## Format the code
 	$(BIN)/ruff check --fix-only .

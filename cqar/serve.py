@@ -7,12 +7,10 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import grpc
 import grpc.aio
 from aiohttp import web
-from google.rpc import status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -34,10 +32,6 @@ _LAST_WORD = 0.05
 _REVISION = "cqar-revision"
 #: Trailing metadata with the google.rpc.Status of an error.
 DETAILS = "grpc-status-details-bin"
-#: Bytes on the wire of an error's message and details: of metadata over 8 KB a client sees another error.
-_MOST_DETAILS = 7_000
-#: Characters of the message of an error whose details do not fit.
-_MOST_MESSAGE = 400
 
 
 class Reply(NamedTuple):
@@ -86,10 +80,7 @@ async def refuse(context: Any, method: str, error: Exception) -> None:
         _log.error("internal_error", method=method, exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
     else:
-        status = known.status()
-        if len(quote(status.message)) + status.ByteSize() * 4 // 3 > _MOST_DETAILS:
-            status = status_pb2.Status(code=status.code, message=status.message[:_MOST_MESSAGE])
-        await context.abort(STATUS[known.code], status.message, ((DETAILS, status.SerializeToString()),))
+        await context.abort(STATUS[known.code], known.message, ((DETAILS, known.status().SerializeToString()),))
 
 
 STATUS: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}

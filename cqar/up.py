@@ -28,6 +28,7 @@ from cqar.sample import load as sample
 from cqar.store import Store
 
 LOOPBACK = "127.0.0.1"
+_STDOUT = 1
 
 #: Seconds until admin and hotpath have to be ready, and how long of these they may be without a dependency.
 _READY_SECONDS = 60.0
@@ -55,7 +56,7 @@ class UpError(Exception):
 
 
 class Stopped(Exception):
-    """SIGINT, SIGTERM or SIGHUP has come."""
+    """SIGINT, SIGTERM or SIGHUP has come, or the terminal is gone."""
 
 
 class Signals:
@@ -63,6 +64,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._since: float | None = None
+        self._terminal = os.isatty(_STDOUT)
 
     def listen(self) -> None:
         """Take the signals from now on."""
@@ -72,8 +74,8 @@ class Signals:
             signal.signal(signal.SIGHUP, self._take)
 
     def check(self) -> None:
-        """Raise Stopped if a signal has come."""
-        if self._since is not None:
+        """Raise Stopped if a signal has come, or the terminal that there was is gone, of which make does not tell."""
+        if self._since is not None or (self._terminal and not os.isatty(_STDOUT)):
             raise Stopped
 
     def sleep(self, seconds: float) -> None:
@@ -284,10 +286,10 @@ class _Up:
     # ---- what stands where -----------------------------------------------------------------------------------------
 
     def _report(self) -> None:
-        http = {name: f"http://{LOOPBACK}:{self._ports[f'CQAR_{name.upper()}_HTTP_PORT']}" for name in ("hotpath", "admin")}
         say("\ncqar is up; Ctrl-C stops it, the data stay")
-        self._progress("hotpath", f"gRPC {self._address('hotpath')}, HTTP {http['hotpath']}")
-        self._progress("admin", f"gRPC {self._address('admin')}, HTTP {http['admin']}")
+        for name in ("hotpath", "admin"):
+            http = f"http://{LOOPBACK}:{self._ports[f'CQAR_{name.upper()}_HTTP_PORT']}/health/ready"
+            self._progress(name, f"gRPC {self._address(name)}, HTTP {http}")
         for title, name in (("PostgreSQL", "database"), ("Redis", "redis"), ("NATS", "nats")):
             self._progress(title, config.masked(self._urls[name]))
         self._progress("logs", str(self._home / "log"))

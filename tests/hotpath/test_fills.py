@@ -1,6 +1,7 @@
 """What a worker does not have: brought once, from Redis if that can be trusted, else from PostgreSQL."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -9,9 +10,10 @@ import pytest
 
 from cqar import config, parts
 from cqar.admin.app import Admin
-from cqar.cache import FOREVER
+from cqar.cache import FOREVER, Cache
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.hotpath.app import Hotpath
+from cqar.hotpath.lookups import Filled, _View
 from cqar.parts import Stored
 from tests.client import Client, refusal
 from tests.hotpath.world import Listed, changed, eventually, found, listed, own_call, ticked, worker_of
@@ -92,17 +94,20 @@ async def _code(feed: Client, asset_id: str) -> str:
 
 
 async def test_a_flood_of_unknown_names_does_not_stop_the_worker_from_following(
-    cold: Cold, registry: Client, reads: Reads
+    settings: config.Settings, admin: Admin, registry: Client, reads: Reads
 ) -> None:
     """Queries take every session that lookups have: the feed has its own."""
-    reads.open.clear()
-    asked = [asyncio.create_task(_code(cold.feed, f"nobody{at}")) for at in range(40)]
-    await reads.arrived.wait()
-    await ticked(registry, cold.btc, "0.125")
-    before = cold.worker.feed.fresh_as_of
-    await eventually(lambda: cold.worker.feed.fresh_as_of > before and cold.worker.cache.applied == 6)
-    reads.open.set()
-    await asyncio.gather(*asked)
+    btc = await listed(registry)
+    narrow = changed(settings, database={"pool_max": 2}, hotpath={"preload": False})
+    async with worker_of(narrow, admin.port) as worker, Client(worker.port) as feed:
+        reads.open.clear()
+        asked = [asyncio.create_task(_code(feed, f"nobody{at}")) for at in range(10)]
+        await eventually(lambda: len(reads.keys) == 2)
+        await ticked(registry, btc, "0.125")
+        before = worker.feed.fresh_as_of
+        await eventually(lambda: worker.feed.fresh_as_of > before and worker.cache.applied == 6, 1.5)
+        reads.open.set()
+        await asyncio.gather(*asked)
 
 
 async def test_whoever_waits_in_vain_does_not_take_the_answer_from_the_others(cold: Cold, reads: Reads) -> None:
@@ -152,18 +157,55 @@ async def test_a_read_from_before_a_restore_is_not_served_after_it(
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "7"
 
 
-async def test_an_answer_that_the_worker_reads_ahead_of_the_changes_stays_as_new(
+async def test_a_worker_that_once_said_something_new_does_not_go_back_to_what_redis_says(
     cold: Cold, registry: Client
 ) -> None:
     """A worker that hears of changes only now and then reads a row that is newer than what it has applied."""
+    key = f"symbol:{cold.btc.symbol}"
+    await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
+    await eventually(lambda: not cold.worker.core._offers)
+    old = cold.worker.cache.get(key, 0)
+    assert old is not None
     await cold.worker._bus.close()
-    cold.worker.feed._interval = 0.3
+    cold.worker.feed._interval = 0.5
+    await asyncio.sleep(0.3)
+    await ticked(registry, cold.btc, "0.125")
+    cold.worker.cache._drop(old)
     cold.worker._tier._rests_until = FOREVER
-    for tick in ("0.25", "0.125", "0.0625", "0.03125"):
-        await ticked(registry, cold.btc, tick)
-        cold.worker.cache.start(cold.worker.cache.epoch, cold.worker.cache.applied)
-        assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == tick
-        assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == tick
+    assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
+    cold.worker._tier._rests_until = 0
+    await cold.worker._tier._redis.flushall()
+    await cold.worker._tier.put(cold.worker.cache.epoch, [(old.snap, {key: old.rows})])
+    assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
+
+
+def test_absence_that_a_worker_knows_of_counts_for_nothing_while_it_is_cut_off() -> None:
+    cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
+    cache.start("e", 7)
+    cache.admit(7, {"chain:base": []}, time.monotonic())
+    assert _View(cache, {}, fresh=True).get("chain:base") == ()
+    with pytest.raises(parts.Missing):
+        _View(cache, {}, fresh=False).get("chain:base")
+    read = Filled("e", 7, {"chain:base": []}, ())
+    assert _View(cache, {"chain:base": read}, fresh=False).get("chain:base") == []
+
+
+def test_an_answer_is_as_old_as_the_oldest_of_its_parts() -> None:
+    cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
+    cache.start("e", 7)
+    row = [Stored("venue", "v", b"")]
+    cache.admit(7, {"venue:v": row}, 0)
+    ahead = Filled("e", 9, {"symbol:S": row, "venue:v": row}, ())
+    view = _View(cache, {"symbol:S": ahead}, fresh=True)
+    view.get("symbol:S")
+    assert (view.revision, view.whole) == (9, False)
+    view.get("venue:v")
+    assert view.revision == 7
+    # All of one read are of one time, even where the cache has some of them already.
+    view = _View(cache, {"symbol:S": ahead, "venue:v": ahead}, fresh=True)
+    view.get("symbol:S")
+    view.get("venue:v")
+    assert view.revision == 9
 
 
 # ---- Redis ---------------------------------------------------------------------------------------------------------
@@ -287,8 +329,8 @@ async def test_a_worker_with_little_room_answers_as_one_with_much(
     for entries in range(1, 12):
         small = changed(settings, hotpath={"cache_entries": entries})
         async with worker_of(small, admin.port) as worker, Client(worker.port) as feed:
-            for _ in range(2):
-                for each in (btc.base, btc.quote):
+            for order in ((btc.quote, btc.base), (btc.base, btc.quote)):
+                for each in order:
                     assert (await feed.call("GetAsset", asset_id=each)).trading_blocked, entries
                 answer = await found(feed, btc)
                 assert len(answer.blocking_flags) == 2

@@ -9,6 +9,7 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.conftest import Servers
@@ -16,6 +17,9 @@ from tests.hotpath.world import Listed, admin_of, changed, eventually, found, li
 
 #: So that tests need not wait long: a worker counts as cut off after 0.4 s, and serves for 1.5 s.
 HASTE = {"probe_interval": 0.1, "lease": 0.4, "detached_serve": 1.5}
+
+#: Of a database that does not answer.
+IMPATIENCE = {"acquire_timeout": 0.5, "connect_timeout": 0.5, "fill_timeout": 0.5, "statement_timeout": 0.5, "lock_timeout": 0.5}
 
 
 class Place(NamedTuple):
@@ -32,7 +36,7 @@ class Place(NamedTuple):
 
 @pytest.fixture
 async def place(mortal: Servers, mortal_settings: config.Settings) -> AsyncIterator[Place]:
-    settings = changed(mortal_settings, coherence=HASTE, database={"acquire_timeout": 0.5, "connect_timeout": 0.5})
+    settings = changed(mortal_settings, coherence=HASTE, database=IMPATIENCE)
     async with (
         admin_of(settings) as admin,
         worker_of(settings, admin.port) as worker,
@@ -214,14 +218,31 @@ async def test_without_the_database_the_ladder_goes_from_fresh_to_stale_to_unava
     assert place.worker.feed.resyncs == 0
 
 
-async def test_absence_that_a_worker_knows_of_is_not_served_once_it_is_cut_off(place: Place) -> None:
-    async def refusal() -> str:
-        return (await place.feed.refused("GetVenueSymbol", venue_id=place.btc.venue, venue_symbol="NOPE")).code
-
-    assert await refusal() == "NOT_FOUND"
+async def test_what_a_worker_knows_not_to_be_there_may_be_there_once_it_is_cut_off(place: Place) -> None:
+    """Never listed, deleted, or not the only one: while cut off it takes the database to say so."""
+    doge = await place.feed.call("CreateAsset", symbol="DOGE", name="Dogecoin", asset_type=assets.ASSET_TYPE_NATIVE)
+    await place.feed.call("DeleteAsset", asset_id=doge.asset.asset_id)
+    perpetual = await place.feed.call(
+        "CreateSymbol",
+        symbol_type=markets.SYMBOL_TYPE_PERPETUAL,
+        base_asset_id=place.btc.base,
+        quote_asset_id=place.btc.quote,
+        settlement_asset_id=place.btc.quote,
+    )
+    await place.feed.call(
+        "CreateVenueSymbol", venue_id=place.btc.venue, symbol_id=perpetual.symbol.symbol_id, venue_symbol=place.btc.text
+    )
+    refusals = (
+        ("GetVenueSymbol", {"venue_id": place.btc.venue, "venue_symbol": "NOPE"}, "NOT_FOUND"),
+        ("GetAsset", {"asset_id": doge.asset.asset_id}, "NOT_FOUND"),
+        ("GetVenueSymbol", {"venue_id": place.btc.venue, "venue_symbol": place.btc.text}, "FAILED_PRECONDITION"),
+    )
+    for name, request, code in refusals:
+        assert (await place.feed.refused(name, **request)).code == code
     place.servers.postgres.kill()
     await eventually(lambda: place.worker.feed.age() > HASTE["lease"])
-    assert await refusal() == "UNAVAILABLE"
+    for name, request, _ in refusals:
+        assert (await place.feed.refused(name, **request)).code == "UNAVAILABLE"
 
 
 async def test_a_worker_that_starts_without_the_database_is_ready_once_it_is_there(

@@ -143,15 +143,15 @@ async def test_a_client_that_waits_for_admins_first_metadata_gets_them_before_an
     call.cancel()
 
 
-@pytest.mark.parametrize("number", range(1, 17))
-async def test_every_status_arrives_with_its_message_its_details_and_its_metadata(passing: Passing, number: int) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await passing.client.raw("/some.Service/Refuse", b"%d" % number)
-    assert caught.value.code().value[0] == number
-    assert caught.value.details() == "no: ö"
-    trailing = dict(caught.value.trailing_metadata() or ())
-    assert status_pb2.Status.FromString(trailing["grpc-status-details-bin"]).code == number
-    assert trailing["hint"] == "later"
+async def test_every_status_arrives_with_its_message_its_details_and_its_metadata(passing: Passing) -> None:
+    for number in range(1, 17):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await passing.client.raw("/some.Service/Refuse", b"%d" % number)
+        assert caught.value.code().value[0] == number
+        assert caught.value.details() == "no: ö"
+        trailing = dict(caught.value.trailing_metadata() or ())
+        assert status_pb2.Status.FromString(trailing["grpc-status-details-bin"]).code == number
+        assert trailing["hint"] == "later"
 
 
 async def test_a_stream_that_breaks_in_the_middle_breaks_in_the_middle(passing: Passing) -> None:

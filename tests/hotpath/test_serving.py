@@ -215,6 +215,7 @@ async def test_an_error_with_more_to_say_than_metadata_can_carry_arrives_all_the
         refused = await registry.refused("CreateAsset", symbol="X", name="X", asset_type=assets.ASSET_TYPE_NATIVE)
         assert refused.code == "INVALID_ARGUMENT"
         assert refused.message.startswith(f"field_0: {text * 200}")
+        assert refused.fields[0] == ("field_0", "WRONG")
 
 
 async def test_a_bug_is_told_as_an_internal_error_without_its_text(

@@ -108,15 +108,15 @@ async def worker_of(settings: config.Settings, admin_port: int = 1, *, loaded: b
         await process.stop()
 
 
-def let_through(process: Hotpath, passes: Callable[[int], bool]) -> list[bytes]:
-    """Let a worker hear only some changes by message, chosen by their number. What arrives, heard or not, is in the list."""
+def let_through(process: Hotpath, passes: Callable[[], bool]) -> list[bytes]:
+    """Let a worker hear of changes by message only while `passes` says so. What arrives, heard or not, is in the list."""
     arrived: list[bytes] = []
     client = process._bus._client
     assert client is not None
 
     async def received(message: Any) -> None:
         arrived.append(message.data)
-        if passes(len(arrived)):
+        if passes():
             process.feed._received(message.data)
 
     for subscription in client._subs.values():

@@ -5,8 +5,10 @@ import json
 from typing import Any
 
 import asyncpg
+import msgspec
 from google.protobuf.struct_pb2 import Struct
 
+from cqar import config
 from cqar.admin.app import Admin
 from tests.client import Client
 from tests.registry.world import World, at, waiting
@@ -196,13 +198,20 @@ _BUSY = (
 
 
 async def test_a_write_that_waits_too_long_for_another_is_told_to_try_again(
-    registry: Client, world: World, connection: asyncpg.Connection
+    settings: config.Settings, registry: Client, world: World, connection: asyncpg.Connection
 ) -> None:
     asset = await world.asset()
-    async with connection.transaction():
-        await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
-        refused = await registry.refused("UpdateAsset", asset_id=asset, name="B")
-        assert refused.code == "ABORTED"
+    impatient = msgspec.structs.replace(settings.database, lock_timeout=0.1)
+    process = Admin(msgspec.structs.replace(settings, database=impatient))
+    await process.start()
+    try:
+        async with Client(process.port) as client, connection.transaction():
+            await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
+            refused = await client.refused("UpdateAsset", asset_id=asset, name="B")
+            assert refused.code == "ABORTED"
+    finally:
+        await process.stop()
+    await registry.call("UpdateAsset", asset_id=asset, name="B")
 
 
 async def test_a_write_is_seen_at_once_through_the_connection_that_made_it(feed: Client, world: World) -> None:

@@ -1,5 +1,6 @@
 """The command line without a registry: what it tells, and how it refuses."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -91,6 +92,19 @@ def test_without_a_database_migrations_say_so_without_the_password() -> None:
     assert "cannot reach PostgreSQL at postgresql://me:***@127.0.0.1:1/none" in one_line(done)
 
 
+def test_the_tables_are_brought_to_this_version_and_back(settings: config.Settings) -> None:
+    def migrate(*words: str) -> tuple[int, str]:
+        done = cqar("migrate", *words, CQAR_DATABASE_URL=settings.database.url)
+        return done.returncode, done.stdout
+
+    assert "undone" in migrate("down", "base")[1]
+    code, told = migrate("status")
+    assert code == 1
+    assert "pending" in told
+    assert "applied" in migrate("up")[1]
+    assert migrate("status")[0] == 0
+
+
 def test_up_on_a_busy_port_names_the_port_and_its_setting_and_starts_nothing(home: Path, busy: int) -> None:
     done = cqar("up", CQAR_HOME=str(home), **{**FREE_PORTS, "CQAR_ADMIN_HTTP_PORT": str(busy)})
     assert done.returncode == 1
@@ -136,3 +150,14 @@ def test_what_dies_is_started_again_later_and_later_and_at_most_five_times_a_min
     assert delays[5] is None
     assert restarts.delay(60.5) is not None
     assert restarts.delay(60.5) is None
+
+
+def test_a_terminal_that_goes_away_ends_it_even_where_nobody_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    outside, inside = os.openpty()
+    monkeypatch.setattr(up, "_STDOUT", inside)
+    signals = up.Signals()
+    signals.check()
+    os.close(outside)
+    with pytest.raises(up.Stopped):
+        signals.check()
+    os.close(inside)
