@@ -1,6 +1,8 @@
 """The rows of an Apply as the request gives them: their kinds, natural keys and results."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
@@ -23,7 +25,7 @@ from cqar.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.entity import Entity
+from cqar.entity import Entity, Row
 from cqar.errors import Violation
 from cqar.operations import Prepare, living, lock_parents
 from cqar.outbox import Write
@@ -52,7 +54,8 @@ async def _symbol(_write: Write, row: dict[str, Any]) -> None:
 
 
 async def _chain(_write: Write, row: dict[str, Any]) -> None:
-    row["chain_id"] = row["chain_id"] or text.derived_slug(row["chain_name"] or "", "chain_id")
+    if row["chain_id"] is None and (row["caip2"] is None or row["chain_name"] is not None):
+        row["chain_id"] = text.derived_slug(row["chain_name"] or "", "chain_id")
 
 
 async def _venue(_write: Write, row: dict[str, Any]) -> None:
@@ -61,8 +64,19 @@ async def _venue(_write: Write, row: dict[str, Any]) -> None:
 
 async def _venue_symbol(write: Write, row: dict[str, Any]) -> None:
     found = await lock_parents(write, VENUE_SYMBOL, row)
-    row["symbol_type"] = row["symbol_type"] or found["symbol_id"]["symbol_type"]
+    named = found["symbol_id"]["symbol_type"]
+    if row["symbol_type"] not in (None, named):
+        raise errors.Invalid("symbol_type", "OTHER_TYPE", f"is not the type of symbol {row['symbol_id']!r}; leave it unset")
+    row["symbol_type"] = named
     row["venue_symbol"] = await prepare.spelling(write, found["venue_id"], row["venue_symbol"])
+
+
+async def _relationship(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """`prepare.relationship` but for cycles, which are looked for over all rows at once: see `Chunk`."""
+    if before is None:
+        ends = ("from_asset_id", "to_asset_id", "relationship_type")
+        rules.relationship(*(row[name] for name in ends), ends)
+        await lock_parents(write, RELATIONSHIP, row)
 
 
 class Kind(NamedTuple):
@@ -101,7 +115,7 @@ KINDS = (
         "asset_relationship",
         RELATIONSHIP,
         ("from_asset_id", "to_asset_id", "relationship_type"),
-        prepare=prepare.relationship,
+        prepare=_relationship,
         needs=("from_asset_id", "to_asset_id", "relationship_type"),
     ),
     Kind("asset_group", ASSET_GROUP, ("name",), needs=("name",)),
@@ -149,6 +163,12 @@ def _binding(kind: Kind) -> Binding:
 BINDINGS: Mapping[str, Binding] = {kind.field: _binding(kind) for kind in KINDS}
 
 
+@cache
+def blank(entity: Entity) -> Mapping[str, Any]:
+    """A new row of which nothing is given."""
+    return {**dict.fromkeys(entity.columns), **entity.defaults}
+
+
 class Asked:
     """One row of the request, with its result."""
 
@@ -158,19 +178,18 @@ class Asked:
         self.mode = mode
         self.expected = row.expected_revision if row.HasField("expected_revision") else None
         self.message: Message = getattr(row, self.kind.field)
-        #: further keys of an asset row
-        self.keys: list[tuple[Kind, Message]] = [
-            *((BY_ENTITY["asset_identifier"], each) for each in row.identifiers),
-            *((BY_ENTITY["deployment"], each) for each in row.deployments),
+        #: further keys of an asset row, and where they stand
+        self.keys: list[tuple[Kind, str, Message]] = [
+            *((BY_ENTITY["asset_identifier"], f"identifiers[{at}]", each) for at, each in enumerate(row.identifiers)),
+            *((BY_ENTITY["deployment"], f"deployments[{at}]", each) for at, each in enumerate(row.deployments)),
         ]
         self.result = pb.ApplyResult()
-        #: the id in the result was made by this call
-        self.invented = False
         #: refused for its form, whatever the registry holds
         self.final = False
 
     def reject(self, error: errors.CqarError) -> None:
         """The row is refused with the error that the single call would have had."""
+        error = error.renamed(BINDINGS[self.kind.field].told)
         self.result.Clear()
         self.result.outcome = pb.REJECTED
         self.result.code = code_pb2.Code.Name(error.code)
@@ -179,26 +198,61 @@ class Asked:
             self.result.field = error.violations[0].field
         elif isinstance(error, errors.NotFound | errors.AlreadyExists):
             self.result.field = error.field or ""
+        elif isinstance(error, errors.Precondition) and error.violations[0].field in self.message.DESCRIPTOR.fields_by_name:
+            self.result.field = error.violations[0].field
 
     @property
     def rejected(self) -> bool:
         """Whether the row is refused already."""
         return bool(self.result.outcome == pb.REJECTED)
 
-    def values(self, message: Message) -> dict[str, Any]:
-        """The columns that the row's message sets, checked. Raises Invalid, also for what its natural key lacks."""
+
+class Item:
+    """A row under way: the request's, or a key of an asset row, whose fault is then the asset row's."""
+
+    __slots__ = ("asked", "before", "given", "keys", "kind", "message", "place", "row")
+
+    def __init__(self, kind: Kind, asked: Asked, message: Message, place: str = "") -> None:
+        """Read the message. Raises Invalid, also for what the natural key lacks."""
+        self.kind = kind
+        self.asked = asked
+        self.message = message
+        #: where a key of an asset row stands in it; empty for rows of the request
+        self.place = place
         if getattr(message, "members", None):
             raise errors.Invalid("members", "NOT_HERE", "are rows of their own; send asset_group_member rows")
-        given = BINDINGS[self.kind.field].values(message)
-        missing = [Violation(name, "REQUIRED", "is not given") for name in self.kind.needs if given.get(name) is None]
+        self.given = BINDINGS[kind.field].values(message)
+        if place:
+            self.given.pop("asset_id", None)
+        missing = [name for name in kind.needs if self.given.get(name) is None and not (place and name == "asset_id")]
         if missing:
-            raise errors.Invalid(*missing[0], *missing[1:])
-        return given
+            first, *more = [Violation(name, "REQUIRED", "is not given") for name in missing]
+            raise errors.Invalid(*first, *more)
+        #: as it shall stand
+        self.row: dict[str, Any] = {**blank(kind.entity), **self.given}
+        #: as it is stored
+        self.before: Row | None = None
+        #: the keys of an asset row
+        self.keys: list[Item] = []
+
+    def refuse(self, error: errors.CqarError) -> None:
+        """The row, or the one that it is a key of, is rejected."""
+        if self.place:
+            told = BINDINGS[self.kind.field].told
+            error = error.renamed(lambda field: f"{self.place}.{told(field)}")
+        self.asked.reject(error)
+
+    def natural(self) -> tuple[Any, ...]:
+        """The natural key; that of a key of an asset row is without the asset."""
+        names = (*self.kind.natural, *self.kind.nullable)
+        return tuple(self.row[name] for name in names if not (self.place and name == "asset_id"))
 
 
 def read_rows(request: pb.ApplyRequest) -> list[Asked]:
-    """The rows of the request; one without an entity is refused."""
+    """The rows of the request; one without an entity is refused, as is one whose ref is another's."""
     asked = []
+    names = repeated(request)
+    met: set[str] = set()
     for row in request.rows:
         field = row.WhichOneof("entity")
         mode = row.mode if row.HasField("mode") and row.mode else request.mode
@@ -209,9 +263,18 @@ def read_rows(request: pb.ApplyRequest) -> list[Asked]:
             each.reject(errors.Invalid("mode", "UNKNOWN_VALUE", f"{mode} is not a mode"))
         elif (row.identifiers or row.deployments) and field != "asset":
             each.reject(errors.Invalid("identifiers", "NOT_HERE", "identifiers and deployments are keys of asset rows only"))
+        elif row.ref in names and row.ref in met:
+            each.reject(errors.Invalid("ref", "REPEATED", f"{row.ref[:60]!r} is the ref of an earlier row; each needs its own"))
+        met.add(row.ref)
         each.final = each.rejected
         asked.append(each)
     return asked
+
+
+def repeated(request: pb.ApplyRequest) -> Collection[str]:
+    """The refs that several rows have: nobody can say which one a later row means."""
+    counted = Counter(row.ref for row in request.rows if row.ref)
+    return {ref for ref, count in counted.items() if count > 1}
 
 
 def required(kind: Kind, row: Mapping[str, Any]) -> None:

@@ -151,6 +151,10 @@ class Binding:
         bound = self.bound.get(column)
         return column if bound is None else bound.field
 
+    def told(self, field: str) -> str:
+        """The name that this request has for a field of the contract's requests, whose names rules and constraints tell."""
+        return field if field in self.request.DESCRIPTOR.fields_by_name else self.entity.renames.get(field, field)
+
     def values(self, request: Message, before: Row | None = None) -> dict[str, Any]:
         """The columns that the request sets, checked. `before`: the stored row of an update, for doubles sent back."""
         given: dict[str, Any] = {}

@@ -11,18 +11,17 @@ from typing import Any
 
 import orjson
 
-from cqar import exact
 from cqar.entity import Entity, Row
 from cqar.store import Session, Sql
 
 
 @cache
-def find_sql(entity: Entity, columns: tuple[str, ...], nullable: tuple[str, ...] = ()) -> Sql:
-    """The living rows that agree with any of the given ones in the columns, locked; `nullable` ones may be null in both."""
-    same = [f"t.{name} = k.{name}" for name in columns] + [f"t.{name} IS NOT DISTINCT FROM k.{name}" for name in nullable]
+def find_sql(entity: Entity, columns: tuple[str, ...], nulls: tuple[str, ...] = ()) -> Sql:
+    """The living rows that agree with any of the given ones in `columns` and have nothing in `nulls`, locked."""
+    same = [f"t.{name} = k.{name}" for name in columns] + [f"t.{name} IS NULL" for name in nulls]
     order = ", ".join(f"t.{name}" for name in entity.key)
     return Sql(
-        f"find_{entity.name}_by_{'_'.join(columns)}",
+        f"find_{entity.name}_by_{'_'.join(columns)}{len(nulls) or ''}",
         f"SELECT {entity.select} FROM {entity.table} t WHERE EXISTS (SELECT FROM"
         f" json_populate_recordset(NULL::{entity.table}, $1::json) k WHERE {' AND '.join(same)}){entity.living}"
         f" ORDER BY {order} FOR NO KEY UPDATE OF t",
@@ -56,11 +55,21 @@ def update_many_sql(entity: Entity) -> Sql:
 async def find(
     session: Session, entity: Entity, columns: tuple[str, ...], nullable: tuple[str, ...], rows: Iterable[Row]
 ) -> list[Row]:
-    """The stored rows of these natural keys, locked."""
+    """The stored rows of these natural keys, locked. What is null in a key is null in the row.
+
+    A statement for each set of nulls: no index finds what is equal or null in both.
+    """
     names = (*columns, *nullable)
-    keys = {tuple(row[name] for name in names): row for row in rows}
-    wanted = [{name: row[name] for name in names} for row in keys.values()]
-    return list(await session.rows(find_sql(entity, columns, nullable), _json(entity, wanted)))
+    wanted: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+    for row in rows:
+        nulls = tuple(name for name in nullable if row[name] is None)
+        wanted.setdefault(nulls, set()).add(tuple(row[name] for name in names))
+    found: list[Row] = []
+    for nulls, keys in wanted.items():
+        set_ = tuple(name for name in names if name not in nulls)
+        document = _json(entity, names, [dict(zip(names, key, strict=True)) for key in keys])
+        found += await session.rows(find_sql(entity, set_, nulls), document)
+    return found
 
 
 async def insert_many(session: Session, entity: Entity, rows: Sequence[Row]) -> dict[str, Row]:
@@ -76,20 +85,21 @@ async def update_many(session: Session, entity: Entity, rows: Sequence[Row]) -> 
 async def _write(session: Session, entity: Entity, sql: Sql, rows: Sequence[Row]) -> dict[str, Row]:
     if not rows:
         return {}
-    wanted = [{name: row.get(name) for name in entity.written} for row in rows]
-    return {entity.row_id(row): row for row in await session.rows(sql, _json(entity, wanted))}
+    return {entity.row_id(row): row for row in await session.rows(sql, _json(entity, entity.written, rows))}
 
 
-def _json(entity: Entity, rows: Sequence[Mapping[str, Any]]) -> str:
-    documents = {name for name, column in entity.columns.items() if column.kind == "json"}
-    shown = [
-        {name: orjson.Fragment(value) if name in documents and value is not None else value for name, value in row.items()}
-        for row in rows
-    ]
+def _json(entity: Entity, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """The named columns of the rows as one JSON text; what is null is left out."""
+    documents = [name for name, column in entity.columns.items() if column.kind == "json"]
+    shown = [{name: value for name in names if (value := row[name]) is not None} for row in rows]
+    for row in shown:
+        for name in documents:
+            if name in row:
+                row[name] = orjson.Fragment(row[name])
     return orjson.dumps(shown, default=_number).decode()
 
 
 def _number(value: Any) -> str:
     if isinstance(value, Decimal):
-        return exact.plain(value)
+        return str(value)
     raise TypeError

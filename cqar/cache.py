@@ -13,8 +13,8 @@ from cqar.events import Change
 from cqar.parts import Stored
 
 #: Bytes that a part costs beside its rows, and a row beside its value, about: measured with tracemalloc.
-_PART_COST = 480
-_ROW_COST = 240
+_PART_COST = 300
+_ROW_COST = 160
 #: Share of the slots that absent parts may take.
 _ABSENT_SHARE = 0.1
 #: Share of the limits above which parts are evicted, gently: those in use are spared up to the limit itself.
@@ -30,7 +30,7 @@ _SHARED = frozenset({"asset", "symbol", "venue", "chain"})
 class Part:
     """The rows under one key. `live` ends when the part is replaced or evicted, and ends every answer made of it."""
 
-    __slots__ = ("cost", "expires", "holders", "key", "live", "rows", "shared", "snap", "used")
+    __slots__ = ("expires", "holders", "key", "live", "rows", "shared", "snap", "used")
 
     def __init__(self, key: str, snap: int, rows: tuple[Stored, ...], expires: float) -> None:
         self.key = key
@@ -44,7 +44,11 @@ class Part:
         self.shared = key.partition(":")[0] in _SHARED
         #: the bit of recency, set by whoever serves it
         self.used = False
-        self.cost = _PART_COST + sum(_ROW_COST + len(row.value) for row in rows)
+
+    @property
+    def cost(self) -> int:
+        """Bytes that it takes, about."""
+        return _PART_COST + sum(_ROW_COST + len(row.value) for row in self.rows)
 
 
 class Fill(NamedTuple):

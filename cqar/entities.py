@@ -328,8 +328,9 @@ VENUE_SYMBOL = Entity(
     part_keys=_venue_symbol_keys,
     created=events_pb2.VenueSymbolListed,
     told={
-        "is_new_listing": "NOT EXISTS (SELECT FROM venue_symbols o WHERE o.venue_id = t.venue_id"
-        " AND o.symbol_id = t.symbol_id AND o.listing_id <> t.listing_id)"
+        # An array, so that the listings are found by their symbol: by their venue there are too many.
+        "is_new_listing": "t.venue_id <> ALL (ARRAY(SELECT o.venue_id FROM venue_symbols o"
+        " WHERE o.symbol_id = t.symbol_id AND o.listing_id <> t.listing_id))"
     },
     delisted=events_pb2.VenueSymbolDelisted,
 )

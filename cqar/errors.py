@@ -17,7 +17,7 @@ Every error that a client may see is one of these; `cqar.serve` turns it into a 
 An exception that is not in this tree is a bug and becomes INTERNAL. Driver text never enters a message here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 from google.protobuf import any_pb2, duration_pb2, message
@@ -59,6 +59,10 @@ class CqarError(Exception):
             packed.append(box)
         return status_pb2.Status(code=self.code, message=self.message, details=packed)
 
+    def renamed(self, name: Callable[[str], str]) -> "CqarError":  # noqa: ARG002 - for those that name fields
+        """The same error of a request that calls its fields otherwise: `name` gives a field's name there."""
+        return self
+
 
 def _short(message: str) -> str:
     """The message, cut off where it is longer than a client may get."""
@@ -85,6 +89,11 @@ class Invalid(CqarError):
         self.violations = (Violation(field, rule, description), *more)
         super().__init__("; ".join(f"{each.field}: {each.description}" for each in self.violations))
 
+    def renamed(self, name: Callable[[str], str]) -> CqarError:
+        """The same error with the fields' other names."""
+        first, *more = [each._replace(field=name(each.field)) for each in self.violations]
+        return Invalid(*first, *more)
+
     def details(self) -> Sequence[message.Message]:
         """One google.rpc.BadRequest with a violation for each broken rule, as far as there is room."""
         bad = error_details_pb2.BadRequest()
@@ -104,6 +113,10 @@ class NotFound(CqarError):
         self.field = field
         super().__init__(f"{kind} {name!r} not found" if field is None else f"{field}: {kind} {name!r} not found")
 
+    def renamed(self, name: Callable[[str], str]) -> CqarError:
+        """The same error with the field's other name."""
+        return self if self.field is None else NotFound(self.kind, self.name, name(self.field))
+
     def details(self) -> Sequence[message.Message]:
         """One google.rpc.ResourceInfo; where a field of the request named the row, a BadRequest with that field."""
         info = error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.name)
@@ -122,7 +135,12 @@ class AlreadyExists(CqarError):
     def __init__(self, kind: str, field: str, description: str) -> None:
         self.kind = kind
         self.field = field
+        self.description = description
         super().__init__(f"{kind} already exists: {description}")
+
+    def renamed(self, name: Callable[[str], str]) -> CqarError:
+        """The same error with the field's other name."""
+        return AlreadyExists(self.kind, name(self.field), self.description)
 
     def details(self) -> Sequence[message.Message]:
         """One google.rpc.ResourceInfo, and a BadRequest with the field whose value is taken."""
@@ -141,6 +159,11 @@ class Precondition(CqarError):
         self.violations = (Violation(subject, kind, description), *more)
         super().__init__(description)
 
+    def renamed(self, name: Callable[[str], str]) -> CqarError:
+        """The same error with the other names of the fields that are its subjects."""
+        first, *more = [each._replace(field=name(each.field)) for each in self.violations]
+        return Precondition(self.kind, first.field, first.description, *more)
+
     def details(self) -> Sequence[message.Message]:
         """One google.rpc.PreconditionFailure, with as many violations as there is room for."""
         failure = error_details_pb2.PreconditionFailure()
@@ -157,6 +180,10 @@ class Ambiguous(Precondition):
         super().__init__("AMBIGUOUS", first.field, first.description, *rest)
         self.message = _short(message)
         self.args = (self.message,)
+
+    def renamed(self, name: Callable[[str], str]) -> CqarError:  # noqa: ARG002 - its subjects are ids
+        """The error itself."""
+        return self
 
 
 class Aborted(CqarError):

@@ -4,12 +4,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, operations, prepare, rules
+from cqar import errors, operations, prepare, procedures, rules
 from cqar.binding import TEXT
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.entities import (
     ASSET,
-    ASSET_GROUP,
     ASSET_GROUP_MEMBER,
     ASSET_IDENTIFIER,
     CHAIN,
@@ -21,11 +20,13 @@ from cqar.entities import (
     VENUE_SYMBOL,
 )
 from cqar.entity import Entity, Row
-from cqar.operations import children_sql, lock_sql, remove, replace
+from cqar.operations import children_sql, remove, replace
 from cqar.outbox import Write
 from cqar.store import Sql
 
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
+#: What a listing takes from its symbol where it says nothing itself.
+_SPECS = ("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size", "min_notional")
 _SYMBOLS = Sql(
     "symbols_of_asset",
     f"SELECT {SYMBOL.select} FROM symbols t WHERE $1 IN (t.base_asset_id, t.quote_asset_id, t.settlement_asset_id)"
@@ -56,7 +57,7 @@ _MOVE_RELATIONSHIP = Sql(
 _MOVE_VENUE_ASSET = Sql(
     "move_venue_asset",
     "UPDATE venue_assets t SET asset_id = $3, updated_at = now() WHERE t.venue_id = $1 AND t.asset_id = $2"
-    f" RETURNING {VENUE_ASSET.select}",
+    f" RETURNING {VENUE_ASSET.inserted}",
 )
 _NATIVE_OF = children_sql(CHAIN, "native_asset_id")
 STATEMENTS = (_SYMBOLS, _TWIN, _RELATIONSHIPS, _SAME_RELATIONSHIP, _MOVE_RELATIONSHIP, _MOVE_VENUE_ASSET, _NATIVE_OF)
@@ -110,15 +111,18 @@ async def _identifiers(write: Write, source: str, target: str) -> None:
 
 
 async def _move_identifiers(write: Write, entity: Entity, owner: str, kind: str, source: str, target: str) -> None:
-    """What `into` has already is dropped; its primary one of a source stays so."""
-    held = await _own(write, entity, owner, target)
-    known = {(row[kind], row["external_id"]) for row in held}
-    primary = {row[kind] for row in held if row["is_primary"]}
+    """What `into` has already is dropped; its primary one of a source stays so, else that of `from` is."""
+    held = {(row[kind], row["external_id"]): row for row in await _own(write, entity, owner, target)}
+    primary = {row[kind] for row in held.values() if row["is_primary"]}
     for row in await _own(write, entity, owner, source):
-        if (row[kind], row["external_id"]) in known:
-            await remove(write, entity, row)
-        else:
-            await _moved(write, entity, row, **{owner: target, "is_primary": row["is_primary"] and row[kind] not in primary})
+        same = held.get((row[kind], row["external_id"]))
+        first = row["is_primary"] and row[kind] not in primary
+        if same is None:
+            await _moved(write, entity, row, **{owner: target, "is_primary": first})
+            continue
+        await remove(write, entity, row)
+        if first:
+            await _moved(write, entity, same, is_primary=True)
 
 
 async def _relationships(write: Write, source: str, target: str) -> None:
@@ -142,12 +146,11 @@ async def _relationships(write: Write, source: str, target: str) -> None:
 async def _memberships(write: Write, source: str, target: str) -> None:
     held = {row["group_id"] for row in await _own(write, ASSET_GROUP_MEMBER, "asset_id", target)}
     for row in await _own(write, ASSET_GROUP_MEMBER, "asset_id", source):
+        await procedures.touch_group(write, row["group_id"])
         if row["group_id"] in held:
             await remove(write, ASSET_GROUP_MEMBER, row)
         else:
             await _moved(write, ASSET_GROUP_MEMBER, row, asset_id=target)
-        group = await write.session.row(lock_sql(ASSET_GROUP), row["group_id"])
-        write.changed(ASSET_GROUP, group, group)
 
 
 async def _chains(write: Write, source: str, target: str) -> None:
@@ -174,24 +177,33 @@ async def _venue_assets(write: Write, source: str, target: str) -> None:
 async def _symbols(write: Write, source: str, target: str) -> None:
     """A symbol whose terms with `into` exist gives its listings and identifiers to that one; else it is rewritten."""
     for row in await write.session.rows(_SYMBOLS, source):
-        sides = {name: target if row[name] == source else row[name] for name in _SIDES}
-        try:
-            done = rules.terms(prepare.terms_of({**dict(row), **sides, "margin_kind": None}), now=None)
-        except errors.Invalid as error:
-            subject = f"symbol:{row['symbol_id']}"
-            description = f"symbol {row['symbol_id']!r} would not be one once the assets are one: {error.message}"
-            raise errors.Precondition("TERMS", subject, description) from error
-        twin = await write.session.row(
-            _TWIN,
-            done.symbol_type,
-            *(getattr(done, name) for name in (*_SIDES, "expiry", "strike_price", "option_type")),
-            row["symbol_id"],
-        )
+        done = _rewritten(row, source, target)
+        parts = (getattr(done, name) for name in (*_SIDES, "expiry", "strike_price", "option_type"))
+        twin = await write.session.row(_TWIN, done.symbol_type, *parts, row["symbol_id"])
         if twin is None:
-            await _moved(write, SYMBOL, row, **sides, margin_kind=done.margin_kind)
+            sides = {name: getattr(done, name) for name in _SIDES}
+            label = row["symbol"]
+            if label == await prepare.label(write, prepare.terms_of(row)):
+                label = await prepare.label(write, done)
+            await _moved(write, SYMBOL, row, **sides, margin_kind=done.margin_kind, symbol=label)
             continue
         for listing in await _own(write, VENUE_SYMBOL, "symbol_id", row["symbol_id"]):
-            await _moved(write, VENUE_SYMBOL, listing, symbol_id=twin["symbol_id"])
+            await _moved(write, VENUE_SYMBOL, listing, symbol_id=twin["symbol_id"], **_specs(listing, row, twin))
         ids = (row["symbol_id"], twin["symbol_id"])
         await _move_identifiers(write, SYMBOL_IDENTIFIER, "symbol_id", "data_source", *ids)
         await remove(write, SYMBOL, row)
+
+
+def _rewritten(row: Row, source: str, target: str) -> rules.Terms:
+    """The terms of a symbol with `into` in place of `from`. Raises Precondition where that is no symbol."""
+    sides = {name: target if row[name] == source else row[name] for name in _SIDES}
+    try:
+        return rules.terms(prepare.terms_of({**dict(row), **sides, "margin_kind": None}), now=None)
+    except errors.Invalid as error:
+        description = f"symbol {row['symbol_id']!r} would be none once the assets are one: {error.message}; delete it first"
+        raise errors.Precondition("TERMS", f"symbol:{row['symbol_id']}", description) from error
+
+
+def _specs(listing: Row, old: Row, new: Row) -> dict[str, Any]:
+    """What a listing took from the symbol that it leaves and would find otherwise at the new one: its own from now on."""
+    return {name: old[name] for name in _SPECS if listing[name] is None and old[name] not in (None, new[name])}

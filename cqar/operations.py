@@ -258,6 +258,12 @@ class Update:
 
     async def __call__(self, write: Write, request: Any) -> Message:
         """Update the row. Raises Invalid, NotFound, AlreadyExists, Precondition, Aborted."""
+        try:
+            return await self._update(write, request)
+        except errors.CqarError as error:
+            raise error.renamed(self.binding.told) from error
+
+    async def _update(self, write: Write, request: Any) -> Message:
         entity = self.entity
         key = key_of(entity, request)
         before = await write.session.row(lock_sql(entity), *key)
@@ -332,7 +338,7 @@ class Delete:
         if "success" in response.DESCRIPTOR.fields_by_name:
             response.success = True
         else:
-            write.show(entity, before, getattr(response, entity.field))
+            getattr(response, entity.field).CopyFrom(entity.answer(before))
         return response  # type: ignore[no-any-return]  # a message of the declared class
 
 

@@ -78,7 +78,7 @@ class Write:
         self._stamps: list[tuple[Message, tuple[str, str]]] = []
 
     def changed(self, entity: Entity, before: Row | None, after: Row | None, **event: Any) -> None:
-        """Tell of a changed row: None before a create, None after a hard delete. `event`: fields of its create event."""
+        """Tell of a changed row: None before a create, None after a hard delete. `event`: fields of its contract event."""
         ident = (entity.name, entity.row_id(after if after is not None else before or {}))
         self.held.pop(ident, None)
         earlier = self._changes.get(ident)
@@ -89,19 +89,29 @@ class Write:
         self._changes[ident] = change
         if after is None:
             return
-        if before is None and entity.created is not None:
-            told = {name: after[f"told_{name}"] for name in entity.told}
-            fields = events.created_fields(entity, entity.stored(after), {**told, **event})
-            change.event = events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
-        elif before is not None and entity.delisted is not None and _ends(before, after):
-            fields = {name: after[name] for name in entity.delisted.DESCRIPTOR.fields_by_name if name in after}
-            at = after["delisted_at"]
-            change.event = events.contract_event(entity.delisted, self.call, change.event_id, at, **fields, **event)
+        if before is not None and earlier is not None and earlier.event is not None:
+            change.event_id, change.event = earlier.event_id, earlier.event
+            if change.before is None:
+                getattr(change.event, entity.field).CopyFrom(entity.stored(after))
+                return
+        change.event = self._event(change, before, after, event) or change.event
 
-    def announce(self, entity: Entity, row: Row, kind: type[Message], **fields: Any) -> None:
-        """Give the change of the row the contract event of this kind."""
-        change = self._changes[entity.name, entity.row_id(row)]
-        change.event = events.contract_event(kind, self.call, change.event_id, self.now, **fields)
+    def _event(self, change: _Change, before: Row | None, after: Row, given: Mapping[str, Any]) -> Message | None:
+        """The contract's event of the change, if there is one: of a new row, of a listing that is open again or ends."""
+        entity = change.entity
+        if entity.created is not None and before is None:
+            told = {name: after[f"told_{name}"] for name in entity.told}
+            fields = events.created_fields(entity, entity.stored(after), {**told, **given})
+            return events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
+        if entity.delisted is None or before is None or before["delisted_at"] == after["delisted_at"]:
+            return None
+        if entity.created is not None and over(before, self.now) and not over(after, self.now):
+            fields = events.created_fields(entity, entity.stored(after), {"is_new_listing": False})
+            return events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
+        if after["delisted_at"] is None:
+            return None
+        fields = {name: after[name] for name in entity.delisted.DESCRIPTOR.fields_by_name if name in after}
+        return events.contract_event(entity.delisted, self.call, change.event_id, after["delisted_at"], **fields, **given)
 
     def show(self, entity: Entity, row: Row, into: Message) -> None:
         """Put the row's answer into a response; its revision is filled in by `finish`."""
@@ -129,7 +139,7 @@ class Write:
             return
         changes = list(self._changes.values())
         tables = tuple(sorted({each.entity.name for each in changes if each.after is not None}))
-        counted = await self.session.row(finish_sql(tables), *_arrays(changes), len(changes), *self._who())
+        counted = await self.session.row(finish_sql(tables), *_arrays(changes), len(changes), *self._who(), self.call.source)
         if counted is None:
             raise errors.Unavailable(parts.NO_HEAD)
         self.revision = counted["seq"]
@@ -169,9 +179,9 @@ class Write:
             await self.session.row(_REMEMBER, *self._who(), self.call.idempotency_key, response, self.revision)
 
 
-def _ends(before: Row, after: Row) -> bool:
-    """A listing got an end, or another one."""
-    return after["delisted_at"] is not None and after["delisted_at"] != before["delisted_at"]
+def over(row: Row, now: datetime) -> bool:
+    """A listing, or a venue asset, has ended."""
+    return row["delisted_at"] is not None and bool(row["delisted_at"] <= now)
 
 
 _CLAIM = Sql(
@@ -249,8 +259,8 @@ def finish_sql(names: tuple[str, ...]) -> Sql:
         " o AS (INSERT INTO outbox (revision, event_id, entity, row_id, op, keys, left_keys, value, deleted, event_type, event,"
         " actor) SELECT h.base + c.ord, c.event_id, c.entity, c.row_id, c.op, string_to_array(c.keys, E'\\n'),"
         f" string_to_array(c.left_keys, E'\\n'), c.value, c.deleted, c.event_type, c.event, ${count + 1} FROM c, h),"
-        " a AS (INSERT INTO audit (revision, entity, row_id, op, actor, method, changes)"
-        f" SELECT h.base + c.ord, c.entity, c.row_id, c.op, ${count + 1}, ${count + 2}, c.changes::jsonb FROM c, h)"
+        " a AS (INSERT INTO audit (revision, entity, row_id, op, actor, method, source, changes) SELECT h.base + c.ord,"
+        f" c.entity, c.row_id, c.op, ${count + 1}, ${count + 2}, ${count + 3}, c.changes::jsonb FROM c, h)"
         f"{stamps} SELECT seq FROM h",
     )
 

@@ -5,13 +5,12 @@ a CRITICAL flag beside it waits or is seen.
 """
 
 from collections.abc import Collection
-from datetime import datetime
 from typing import Any
 
 from cqar import addresses, entities, errors, rules, text
 from cqar.entity import Row
 from cqar.operations import living, lock_parents
-from cqar.outbox import Write
+from cqar.outbox import Write, over
 from cqar.store import Sql
 
 #: Serialises writes of relationships that must not form a cycle.
@@ -29,15 +28,23 @@ _BLOCKED = Sql(
     " AND resolved_at IS NULL AND deleted_at IS NULL ORDER BY asset_id",
 )
 _LISTED = Sql("symbol_is_listed", "SELECT listing_id FROM venue_symbols WHERE symbol_id = $1 LIMIT 1")
-STATEMENTS = (_LOCK, _REACHES, _BLOCKED, _LISTED)
+_LISTS = Sql("venue_lists", "SELECT listing_id FROM venue_symbols WHERE venue_id = $1 LIMIT 1")
+#: cqc.venues.v1.VenueType DEX
+_DEX = 2
+_SPELLED = Sql(
+    "spelled_by_chain",
+    "(SELECT 'deployment' AS kind, deployment_id AS id FROM deployments WHERE chain_id = $1 AND deleted_at IS NULL LIMIT 1)"
+    " UNION ALL (SELECT 'venue', venue_id FROM venues WHERE chain_id = $1 AND protocol_address IS NOT NULL LIMIT 1)"
+    " UNION ALL (SELECT 'venue_symbol', l.listing_id FROM venues v JOIN venue_symbols l USING (venue_id)"
+    f" WHERE v.chain_id = $1 AND v.venue_type = {_DEX} LIMIT 1) LIMIT 1",
+)
+STATEMENTS = (_LOCK, _REACHES, _BLOCKED, _LISTED, _LISTS, _SPELLED)
 
 #: What a symbol is a contract on: never changes once it is listed.
 TERMS = (
     *("symbol_type", "base_asset_id", "quote_asset_id", "settlement_asset_id"),
     *("margin_kind", "strike_price", "expiry", "option_type"),
 )
-#: cqc.venues.v1.VenueType DEX
-_DEX = 2
 
 
 def _new(row: Row, before: Row | None) -> Row:
@@ -46,12 +53,18 @@ def _new(row: Row, before: Row | None) -> Row:
 
 
 async def chain(write: Write, row: dict[str, Any], before: Row | None) -> None:
-    """Chain type in upper case; the slug from the name where none is given."""
+    """Chain type in upper case, which stays while an address is spelled by it; the slug from the name where none is given."""
     row["chain_type"] = addresses.chain_type(row["chain_type"], "chain_type")
     if before is None:
         row["chain_id"] = row["chain_id"] or text.derived_slug(row["chain_name"], "chain_slug")
     if row["max_decimals"] is not None:
         rules.max_decimals(row["max_decimals"], "max_decimals")
+    if before is not None and row["chain_type"] != before["chain_type"]:
+        spelled = await write.session.row(_SPELLED, before["chain_id"])
+        if spelled is not None:
+            named = f"{spelled['kind']} {spelled['id']!r}"
+            description = f"the address of {named} is spelled by chain_type {before['chain_type']}; remove or move it first"
+            raise errors.Precondition("IN_USE", "chain_type", description)
     await lock_parents(write, entities.CHAIN, _new(row, before))
 
 
@@ -127,12 +140,12 @@ async def symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
     if before is not None and not changed and row["symbol"] is not None:
         return
     await lock_parents(write, entities.SYMBOL, row)
-    if before is not None and row["symbol"] == before["symbol"] == await _label(write, terms_of(before)):
+    if before is not None and row["symbol"] == before["symbol"] == await label(write, terms_of(before)):
         row["symbol"] = None
-    row["symbol"] = row["symbol"] or await _label(write, done)
+    row["symbol"] = row["symbol"] or await label(write, done)
 
 
-async def _label(write: Write, terms: rules.Terms) -> str:
+async def label(write: Write, terms: rules.Terms) -> str:
     """The label that follows from the terms."""
     sides = (terms.base_asset_id, terms.quote_asset_id, terms.settlement_asset_id)
     assets = await living(write, entities.ASSET, [each for each in sides if each is not None])
@@ -141,7 +154,10 @@ async def _label(write: Write, terms: rules.Terms) -> str:
 
 
 async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:
-    """The slug from the name where none is given; the protocol's address by its chain's rule."""
+    """The slug from the name where none is given; the protocol's address by its chain's rule.
+
+    What decides how the venue's texts are spelled stays while it lists any.
+    """
     if before is None:
         row["venue_id"] = row["venue_id"] or text.derived_slug(row["name"], "venue_slug")
     found = await lock_parents(write, entities.VENUE, row)
@@ -149,6 +165,19 @@ async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:
     if on is not None and row["protocol_address"] is not None:
         normal = addresses.normalize(on["chain_type"], row["protocol_address"], "protocol_address", caip2=on["caip2"])
         row["protocol_address"] = normal.text
+    if before is not None and await _rule(write, row) != await _rule(write, before):
+        listed = await write.session.row(_LISTS, before["venue_id"])
+        if listed is not None:
+            subject = "chain_id" if row["venue_type"] == before["venue_type"] else "venue_type"
+            description = f"the text of listing {listed['listing_id']!r} is spelled by the rule of before; remove it first"
+            raise errors.Precondition("LISTED", subject, description)
+
+
+async def _rule(write: Write, at: Row) -> str | None:
+    """The type of the chain by whose rule a venue's texts are spelled; None where they are kept as they are."""
+    if at["venue_type"] != _DEX or at["chain_id"] is None:
+        return None
+    return str((await living(write, entities.CHAIN, [at["chain_id"]]))[at["chain_id"]]["chain_type"])
 
 
 async def blocked(write: Write, assets: Collection[str]) -> list[str]:
@@ -172,11 +201,7 @@ def _enabled(write: Write, row: Row, before: Row | None, *switches: str) -> bool
     if before is None or any(row[name] and not before[name] for name in switches):
         return True
     moved = any(row.get(name) != before.get(name) for name in ("asset_id", "symbol_id"))
-    return moved or (_over(before, write.now) and not _over(row, write.now))
-
-
-def _over(row: Row, now: datetime) -> bool:
-    return row["delisted_at"] is not None and row["delisted_at"] <= now
+    return moved or (over(before, write.now) and not over(row, write.now))
 
 
 async def venue_asset(write: Write, row: dict[str, Any], before: Row | None) -> None:

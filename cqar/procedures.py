@@ -25,12 +25,12 @@ _MEMBER = Sql(
     "lock_group_member",
     f"SELECT {ASSET_GROUP_MEMBER.select} FROM asset_group_members t WHERE t.group_id = $1 AND t.asset_id = $2 FOR UPDATE OF t",
 )
-_MEMBERS = Sql(
+MEMBERS = Sql(
     "group_members",
     f"SELECT {ASSET_GROUP_MEMBER.select} FROM asset_group_members t WHERE t.group_id = $1 ORDER BY t.added_at, t.member_id",
 )
 _GROUP_BY_NAME = Sql("group_by_name", f"SELECT {ASSET_GROUP.select} FROM asset_groups t WHERE t.name = $1")
-_TOUCH_GROUP = Sql(
+TOUCH_GROUP = Sql(
     "touch_group", f"UPDATE asset_groups t SET updated_at = now() WHERE t.group_id = $1 RETURNING {ASSET_GROUP.select}"
 )
 _RESOLVE = Sql(
@@ -103,18 +103,18 @@ async def get_group(session: Session, request: Any) -> Message:
         row = await session.row(operations.get_sql(ASSET_GROUP), name)
     if row is None:
         raise errors.NotFound(ASSET_GROUP.name, name)
-    members = await session.rows(_MEMBERS, row["group_id"])
+    members = await session.rows(MEMBERS, row["group_id"])
     group: Any = ASSET_GROUP.answer(row)
     group.members.extend(ASSET_GROUP_MEMBER.answer(each) for each in members)
     return pb.GetAssetGroupResponse(group=group)
 
 
-async def _touch_group(write: Write, group_id: str) -> Row:
+async def touch_group(write: Write, group_id: str) -> Row:
     """A membership changes its group too: lock the group and tell of it."""
     before = await write.session.row(operations.lock_sql(ASSET_GROUP), group_id)
     if before is None:
         raise errors.NotFound(ASSET_GROUP.name, group_id, "group_id")
-    after = await write.session.row(_TOUCH_GROUP, group_id)
+    after = await write.session.row(TOUCH_GROUP, group_id)
     write.changed(ASSET_GROUP, before, after)
     return before
 
@@ -122,7 +122,7 @@ async def _touch_group(write: Write, group_id: str) -> Row:
 async def add_member(write: Write, request: Message) -> Message:
     """AddAssetToGroup: twice is ALREADY_EXISTS."""
     row = _ADD_MEMBER.row(request)
-    await _touch_group(write, row["group_id"])
+    await touch_group(write, row["group_id"])
     return await _ADD_MEMBER(write, request)
 
 
@@ -132,7 +132,7 @@ async def remove_member(write: Write, request: Any) -> Message:
         if not getattr(request, name):
             raise errors.Invalid(name, "REQUIRED", "is not given")
     ids = [binding.TEXT[name](getattr(request, name), name) for name in ("group_id", "asset_id")]
-    await _touch_group(write, ids[0])
+    await touch_group(write, ids[0])
     before = await write.session.row(_MEMBER, *ids)
     if before is None:
         raise errors.NotFound(ASSET_GROUP_MEMBER.name, "/".join(ids))
@@ -200,9 +200,6 @@ class _ListAsset(Create):
         else:
             await prepare.venue_asset(write, row, None)
             stored = await operations.replace(write, VENUE_ASSET, before, row)
-            if stored is not before and VENUE_ASSET.created is not None:
-                message = VENUE_ASSET.stored(stored)
-                write.announce(VENUE_ASSET, stored, VENUE_ASSET.created, venue_asset=message, is_new_listing=False)
         response = pb.CreateVenueAssetResponse()
         write.show(VENUE_ASSET, stored, response.venue_asset)
         return response
@@ -304,7 +301,7 @@ _DIRECTIONS = {
 }
 _KIND = Filter("relationship_type", "t.relationship_type = {}")
 STATEMENTS = (
-    *(_SIMILAR, _MEMBER, _MEMBERS, _GROUP_BY_NAME, _TOUCH_GROUP, _RESOLVE, _CHAIN_TYPE, _VENUE_CHAIN),
+    *(_SIMILAR, _MEMBER, MEMBERS, _GROUP_BY_NAME, TOUCH_GROUP, _RESOLVE, _CHAIN_TYPE, _VENUE_CHAIN),
     *(_MADE_OF, _VARIANTS),
     *(paging.list_sql(RELATIONSHIP, (each.condition, _KIND.condition), after=False) for each in _DIRECTIONS.values()),
 )

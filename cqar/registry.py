@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import apply, binding, errors, merge, operations, prepare, rules
+from cqar import apply, binding, errors, merge, operations, prepare, procedures, rules
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.entities import (
     ASSET_GROUP,
@@ -19,37 +19,67 @@ from cqar.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.entity import Entity
+from cqar.entity import Entity, Row
 from cqar.methods import Method, Operation, complete, method
-from cqar.operations import Delete, Get, Update
-from cqar.outbox import Write
+from cqar.operations import Delete, Get, Prepare, Update
+from cqar.outbox import Write, over
 from cqar.store import Sql
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Registry"]
 
 
-class Delist:
-    """End a listing at a time, now where none is given; the event tells of it at once, with that time."""
+_NOW = Sql("now", "SELECT now() AS now")
 
-    def __init__(self, entity: Entity, response: type[Message]) -> None:
+
+class Delist:
+    """End a listing at a time, where none is given now, unless it has ended; the event tells of it at once, with that time."""
+
+    def __init__(self, entity: Entity, response: type[Message], prepare: Prepare) -> None:
         self.entity = entity
         self.response = response
+        self.prepare = prepare
 
     async def __call__(self, write: Write, request: Any) -> Message:
-        """Set delisted_at. Raises NotFound, Aborted, Invalid where it would end before it began."""
+        """Set delisted_at. Raises NotFound, Aborted, Invalid where it would end before it began.
+
+        A time to come opens what has ended again, as an update would: Precondition, AlreadyExists.
+        """
         entity = self.entity
         key = operations.key_of(entity, request)
         before = await write.session.row(operations.lock_sql(entity), *key)
         if before is None:
             raise errors.NotFound(entity.name, "/".join(key))
         operations.expect(before, request, entity)
-        at = binding.instant(request.delisted_at, "delisted_at") if request.HasField("delisted_at") else write.now
-        rules.interval(before["listed_at"], at, ("listed_at", "delisted_at"))
+        row = {**dict(before), "delisted_at": await self._end(write, request, before)}
+        rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
+        if over(before, write.now) and not over(row, write.now):
+            await self.prepare(write, row, before)
         event = {"reason": binding.TEXT["reason"](request.reason, "reason")} if request.reason else {}
-        stored = await operations.replace(write, entity, before, {**dict(before), "delisted_at": at}, **event)
+        stored = await operations.replace(write, entity, before, row, **event)
         response = self.response()
         write.show(entity, stored, getattr(response, entity.field))
         return response
+
+    @staticmethod
+    async def _end(write: Write, request: Any, before: Row) -> Any:
+        """The end that the request means; now is the database's, by whose clock answers say what is active."""
+        if request.HasField("delisted_at"):
+            return binding.instant(request.delisted_at, "delisted_at")
+        if over(before, write.now):
+            return before["delisted_at"]
+        now = await write.session.row(_NOW)
+        return None if now is None else now["now"]
+
+
+_UPDATE_GROUP = Update(ASSET_GROUP, pb.UpdateAssetGroupRequest, pb.UpdateAssetGroupResponse)
+
+
+async def update_group(write: Write, request: Any) -> Message:
+    """UpdateAssetGroup: the answer has the members, as every one of a group."""
+    response: Any = await _UPDATE_GROUP(write, request)
+    members = await write.session.rows(procedures.MEMBERS, response.group.group_id)
+    response.group.members.extend(ASSET_GROUP_MEMBER.answer(each) for each in members)
+    return response  # type: ignore[no-any-return]  # an UpdateAssetGroupResponse
 
 
 _DEPLOYMENT_USERS = Sql(
@@ -57,7 +87,12 @@ _DEPLOYMENT_USERS = Sql(
     "SELECT 'venue_asset' AS kind, venue_id || '/' || asset_id AS id FROM venue_assets"
     " WHERE deployment_id = $1 AND COALESCE(delisted_at > now(), true) LIMIT 10",
 )
-STATEMENTS = (_DEPLOYMENT_USERS,)
+_GROUP_USERS = Sql(
+    "uses_of_group",
+    "SELECT 'asset_group_member' AS kind, asset_id AS id FROM asset_group_members WHERE group_id = $1"
+    " ORDER BY asset_id LIMIT 10",
+)
+STATEMENTS = (_NOW, _DEPLOYMENT_USERS, _GROUP_USERS)
 
 
 def _write(name: str, serve: Operation) -> Method:
@@ -83,21 +118,18 @@ METHODS = (
         "UpdateAssetDeployment",
         Update(DEPLOYMENT, pb.UpdateAssetDeploymentRequest, pb.UpdateAssetDeploymentResponse, prepare=prepare.deployment),
     ),
-    _write("UpdateAssetGroup", Update(ASSET_GROUP, pb.UpdateAssetGroupRequest, pb.UpdateAssetGroupResponse)),
+    _write("UpdateAssetGroup", update_group),
     _write(
         "UpdateAssetRelationship",
         Update(RELATIONSHIP, pb.UpdateAssetRelationshipRequest, pb.UpdateAssetRelationshipResponse),
     ),
-    _write("DelistVenueSymbol", Delist(VENUE_SYMBOL, pb.DelistVenueSymbolResponse)),
-    _write("DelistVenueAsset", Delist(VENUE_ASSET, pb.DelistVenueAssetResponse)),
+    _write("DelistVenueSymbol", Delist(VENUE_SYMBOL, pb.DelistVenueSymbolResponse, prepare.venue_symbol)),
+    _write("DelistVenueAsset", Delist(VENUE_ASSET, pb.DelistVenueAssetResponse, prepare.venue_asset)),
     _write("DeleteVenueSymbol", Delete(VENUE_SYMBOL, pb.DeleteVenueSymbolResponse)),
     _write("DeleteVenueAsset", Delete(VENUE_ASSET, pb.DeleteVenueAssetResponse)),
     _write("DeleteAssetDeployment", Delete(DEPLOYMENT, pb.DeleteAssetDeploymentResponse, used=_DEPLOYMENT_USERS)),
     _write("DeleteAssetRelationship", Delete(RELATIONSHIP, pb.DeleteAssetRelationshipResponse)),
-    _write(
-        "DeleteAssetGroup",
-        Delete(ASSET_GROUP, pb.DeleteAssetGroupResponse, along=((ASSET_GROUP_MEMBER, "group_id"),)),
-    ),
+    _write("DeleteAssetGroup", Delete(ASSET_GROUP, pb.DeleteAssetGroupResponse, used=_GROUP_USERS)),
     _write("DeleteAssetIdentifier", Delete(ASSET_IDENTIFIER, pb.DeleteAssetIdentifierResponse)),
     _write("DeleteSymbolIdentifier", Delete(SYMBOL_IDENTIFIER, pb.DeleteSymbolIdentifierResponse)),
     _read("GetVenueSymbolListing", Get(VENUE_SYMBOL, pb.GetVenueSymbolListingResponse)),

@@ -32,13 +32,19 @@ class Session:
         self._connection = connection
 
     async def rows(self, sql: Sql, *values: object) -> list[Row]:
-        """All rows of the statement."""
-        rows: list[Row] = await self._connection.fetch(sql.text, *values)
+        """All rows of the statement. A broken constraint is its own error at once: its caller may know a better name."""
+        try:
+            rows: list[Row] = await self._connection.fetch(sql.text, *values)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise _violation(error) from error
         return rows
 
     async def row(self, sql: Sql, *values: object) -> Row | None:
-        """The first row of the statement, or None."""
-        row: Row | None = await self._connection.fetchrow(sql.text, *values)
+        """The first row of the statement, or None; constraints as in `rows`."""
+        try:
+            row: Row | None = await self._connection.fetchrow(sql.text, *values)
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise _violation(error) from error
         return row
 
     @asynccontextmanager

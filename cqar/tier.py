@@ -31,12 +31,13 @@ _PUT_AT_ONCE = 200
 #: Seconds that Redis is left alone after a failure.
 _REST = 1.0
 
-# The snap leads the value as 16 hexadecimal digits, so that text order is number order.
+# The snap leads the value as 16 hexadecimal digits and a digit that is 0 for a tombstone, so that text order is the order
+# of what is known: of one snap, rows over the news that they have changed.
 _PUT = """
 for at = 1, #KEYS do
-  local old = redis.call('GETRANGE', KEYS[at], 0, 15)
+  local old = redis.call('GETRANGE', KEYS[at], 0, 16)
   local new = ARGV[2 * at - 1]
-  if old < string.sub(new, 1, 16) then redis.call('SET', KEYS[at], new, 'EX', ARGV[2 * at]) end
+  if old < string.sub(new, 1, 17) then redis.call('SET', KEYS[at], new, 'EX', ARGV[2 * at]) end
 end
 """
 
@@ -103,7 +104,7 @@ class Tier:
         if data is None:
             return None
         try:
-            snap, value = int(data[:16], 16), _decoder.decode(data[16:])
+            snap, value = int(data[:16], 16), _decoder.decode(data[17:])
         except (ValueError, msgspec.DecodeError):
             return None
         return Adopted(snap, value.rows) if value.key == key else None
@@ -116,7 +117,7 @@ class Tier:
             for key, rows in parts.items():
                 body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
                 keys.append(_named(epoch, key))
-                values += [b"%016x" % snap + body, TTL.get(key.partition(":")[0], 300)]
+                values += [b"%016x%d" % (snap, rows is not None) + body, TTL.get(key.partition(":")[0], 300)]
         for at in range(0, len(keys), _PUT_AT_ONCE):
             if not self.up:
                 return

@@ -53,9 +53,11 @@ CREATE TABLE audit (
     op text NOT NULL,
     actor text NOT NULL,
     method text NOT NULL,
+    source text NOT NULL,
     changes jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON COLUMN audit.source IS 'where the facts come from: api, or what Apply was told';
 COMMENT ON COLUMN audit.changes IS '{column: [before, after]} of each column that changed';
 CREATE INDEX audit_by_row ON audit (entity, row_id, audit_id);
 CREATE INDEX audit_by_actor ON audit (actor, audit_id);

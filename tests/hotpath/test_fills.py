@@ -12,6 +12,7 @@ from cqar import config, parts
 from cqar.admin.app import Admin
 from cqar.cache import FOREVER, Cache
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
 from cqar.hotpath.lookups import Filled, _View
 from cqar.parts import Stored
@@ -153,6 +154,31 @@ async def test_a_read_from_before_a_restore_is_not_served_after_it(
     await connection.execute("UPDATE head SET epoch = gen_random_uuid()")
     await eventually(lambda: cold.worker.feed.resyncs == 1)
     reads.open.set()
+    assert (await asked).symbol.tick_size_decimal == "7"
+    assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "7"
+
+
+async def test_what_redis_said_before_a_restore_is_not_taken_after_it(
+    cold: Cold, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
+    await eventually(lambda: not cold.worker.core._offers)
+    cold.worker.cache._drop(cold.worker.cache._parts[f"symbol:{cold.btc.symbol}"])
+    get, arrived, go_on = cold.worker._tier.get, asyncio.Event(), asyncio.Event()
+
+    async def slow(epoch: str, key: str) -> Any:
+        adopted = await get(epoch, key)
+        arrived.set()
+        await go_on.wait()
+        return adopted
+
+    monkeypatch.setattr(cold.worker._tier, "get", slow)
+    asked = asyncio.create_task(cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol))
+    await arrived.wait()
+    await connection.execute("UPDATE symbols SET tick_size = 7")
+    await connection.execute("UPDATE head SET epoch = gen_random_uuid()")
+    await eventually(lambda: cold.worker.feed.resyncs == 1)
+    go_on.set()
     assert (await asked).symbol.tick_size_decimal == "7"
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "7"
 
@@ -312,12 +338,8 @@ async def test_a_flag_is_seen_whatever_redis_still_says_of_the_asset(cold: Cold,
 # ---- loading -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_worker_with_little_room_answers_as_one_with_much(
-    settings: config.Settings, admin: Admin, registry: Client
-) -> None:
-    """What does not fit is left out as a whole: no asset without its flags, no text without one of its listings."""
-    btc = await listed(registry)
-    for each in (btc.base, btc.quote):
+async def _block(registry: Client, at: Listed) -> None:
+    for each in (at.base, at.quote):
         await registry.call(
             "RaiseQualityFlag",
             asset_id=each,
@@ -326,13 +348,33 @@ async def test_a_worker_with_little_room_answers_as_one_with_much(
             description="drained",
             raised_by="test",
         )
-    for entries in range(1, 12):
+
+
+async def test_a_worker_with_little_room_answers_as_one_with_much(
+    settings: config.Settings, admin: Admin, registry: Client
+) -> None:
+    """What does not fit is left out as a whole: no asset without its flags, no text without one of its listings."""
+    btc = await listed(registry)
+    perpetual = await registry.call(
+        "CreateSymbol",
+        symbol_type=markets.SYMBOL_TYPE_PERPETUAL,
+        base_asset_id=btc.base,
+        quote_asset_id=btc.quote,
+        settlement_asset_id=btc.quote,
+    )
+    await registry.call(
+        "CreateVenueSymbol", venue_id=btc.venue, symbol_id=perpetual.symbol.symbol_id, venue_symbol=btc.text
+    )
+    await _block(registry, btc)
+    for entries in range(1, 14):
         small = changed(settings, hotpath={"cache_entries": entries})
         async with worker_of(small, admin.port) as worker, Client(worker.port) as feed:
             for order in ((btc.quote, btc.base), (btc.base, btc.quote)):
                 for each in order:
                     assert (await feed.call("GetAsset", asset_id=each)).trading_blocked, entries
-                answer = await found(feed, btc)
+                refused = await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)
+                assert refused.code == "FAILED_PRECONDITION", entries
+                answer = await found(feed, btc, symbol_type=markets.SYMBOL_TYPE_SPOT)
                 assert len(answer.blocking_flags) == 2
                 assert answer.venue_symbol.symbol_id == btc.symbol
             assert len(worker.cache) <= entries

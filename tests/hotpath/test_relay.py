@@ -235,6 +235,7 @@ async def test_other_services_hear_what_was_created_raised_and_delisted(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
+        await admin._relay.stop()
         btc = await listed(registry)
         await registry.call(
             "RaiseQualityFlag",
@@ -246,6 +247,7 @@ async def test_other_services_hear_what_was_created_raised_and_delisted(
         )
         listing = (await registry.call("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)).venue_symbol.listing_id
         await own_call(registry, "DelistVenueSymbol", listing_id=listing)
+    async with admin_of(mortal_settings):
         await eventually(lambda: _grown(streams, 5))
     messages = await streams.all("cqc.events.v1.>")
     assert [each.subject.removeprefix("cqc.events.v1.") for each in messages] == [

@@ -1,7 +1,7 @@
 """Requests as hypothesis makes them: any values at all, or values that the registry takes."""
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import strategies as st
 
 from cqar.methods import METHODS, Method
+from tests.registry.world import USDC, USDT
 
 _CHARACTERS = st.characters(exclude_categories=("Cs",))
 _ODD_TEXTS = (
@@ -21,18 +22,135 @@ _ODD_TEXTS = (
     *("https://example.com", "eip155:1", "%", "\\", "\u0378", "0:0"),
 )
 
+# ---- what is taken -------------------------------------------------------------------------------------------------
+
+
+def structs(names: st.SearchStrategy[str], numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Struct]:
+    """Any metadata of these texts and numbers."""
+    leaves = st.one_of(st.none(), st.booleans(), numbers, names)
+    values = st.recursive(
+        leaves, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)), max_leaves=6
+    )
+
+    def made(content: dict[str, Any]) -> Struct:
+        struct = Struct()
+        struct.update(content)
+        return struct
+
+    return st.dictionaries(names, values, max_size=3).map(made)
+
+
+def _storable(text: str) -> str:
+    """The text in the form that the registry stores."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def good_texts(size: int) -> st.SearchStrategy[str]:
+    """Texts that can be stored, of 1 to `size` characters."""
+    printable = st.characters(exclude_categories=("Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Co"))
+    return st.text(printable, min_size=1, max_size=size).map(_storable).filter(lambda text: 0 < len(text) <= size and text.isprintable())
+
+
+_DIGITS = st.text("0123456789", max_size=40)
+#: Decimals that can be stored, not negative, as text.
+UNSIGNED = st.builds(lambda whole, fraction: f"{whole or '0'}.{fraction or '0'}", _DIGITS, _DIGITS)
+POSITIVE = UNSIGNED.filter(lambda text: Decimal(text) > 0)
+#: Fractions from 0 to 1.
+FRACTIONS = _DIGITS.map(lambda digits: f"0.{digits or '0'}")
+TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(  # noqa: DTZ001 - UTC, as Timestamp takes it
+    lambda moment: Timestamp(
+        seconds=(moment - datetime(1970, 1, 1)) // timedelta(seconds=1),  # noqa: DTZ001 - the same
+        nanos=moment.microsecond * 1_000,
+    )
+)
+#: PostgreSQL knows no minus zero.
+METADATA = structs(good_texts(8), st.floats(allow_nan=False, allow_infinity=False).map(lambda number: number or 0.0))
+URLS = st.text("abc/?=&%._-~", max_size=20).map(lambda rest: f"https://example.com/{rest}")
+#: Numbers that most fields take.
+SMALL = st.sampled_from(["0", "0.001", "0.5", "1", "1e-19"])
+#: What fits the fields of these names.
+_TEXTS: Mapping[str, st.SearchStrategy[str]] = {
+    **dict.fromkeys(("website_url", "logo_url", "block_explorer_url", "api_endpoint", "evidence_url", "rpc_urls"), URLS),
+    **dict.fromkeys(("contract_address", "address", "protocol_address"), st.sampled_from(["native", USDC, USDC.lower(), USDT])),
+    "venue_symbol": st.one_of(good_texts(6), st.sampled_from([USDC, USDT, "BTCUSDT"])),
+    "chain_type": st.sampled_from(["EVM", "ton", "Other"]),
+    "margin_kind": st.sampled_from(["linear", "inverse", "quanto"]),
+    "direction": st.sampled_from(["from", "to", ""]),
+    "page_token": st.just(""),
+    "caip2": st.sampled_from(["eip155:1", "eip155:2"]),
+    "conversion_rate": SMALL,
+    "clear": st.sampled_from(["category", "tick_size", "symbol", "name", "metadata", "margin_kind", "is_active"]),
+    **dict.fromkeys(("chain_slug", "venue_slug"), st.sampled_from(["one", "two", "three-3"])),
+}
+
+
+def fitting(required: Mapping[str, Any], optional: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Fields of a request: the required ones and any of the others."""
+    fixed = {name: value if isinstance(value, st.SearchStrategy) else st.just(value) for name, value in required.items()}
+    return st.fixed_dictionaries(fixed, optional=dict(optional))
+
+
+def same(given: Any, shown: Any) -> bool:
+    """The value of a field as it was sent and as it is answered."""
+    if isinstance(given, str) and isinstance(shown, str) and given != shown:
+        return Decimal(given) == Decimal(shown)
+    return bool(given == shown)
+
+
 # ---- anything ------------------------------------------------------------------------------------------------------
 
+#: The ids that requests name; whoever sends them makes what they name.
+ASSETS = ("asset1", "asset2", "asset3")
+_IDS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("asset_id", "base_asset_id", "quote_asset_id", "settlement_asset_id", "native_asset_id"), ASSETS),
+    **dict.fromkeys(("source_asset_id", "target_asset_id"), ASSETS),
+    "symbol_id": ("symbol", "symbol2"),
+    "group_id": ("group",),
+    "flag_id": ("flag",),
+    "deployment_id": ("deployment",),
+    "venue_id": ("binance", "uniswap"),
+    "chain_id": ("ethereum", "solana"),
+}
+_NAMED = sorted({each for ids in _IDS.values() for each in ids})
+#: Fields that most calls cannot do without.
+_NEEDED = frozenset(
+    {*_IDS, "symbol", "name", "asset_type", "chain_type", "venue_type", "symbol_type", "relationship_type", "flag_type", "severity"}
+    | {"description", "raised_by", "source", "data_source", "external_id", "venue_symbol", "venue_asset_symbol", "query"}
+) - {"settlement_asset_id", "native_asset_id", "deployment_id"}
+_ANY_TEXT = st.one_of(st.sampled_from([*_NAMED, *_ODD_TEXTS]), st.text(_CHARACTERS, max_size=20))
 
-def anything(ids: Sequence[str]) -> st.SearchStrategy[tuple[Method, Message]]:
-    """Any call with any values in its fields; texts are often among the ids."""
-    texts = st.one_of(st.sampled_from([*ids, *_ODD_TEXTS]), st.sampled_from(ids), st.text(_CHARACTERS, max_size=20))
-    return st.sampled_from(METHODS).flatmap(lambda method: st.tuples(st.just(method), _message(method.request, texts)))
+
+@st.composite
+def anything(draw: st.DrawFn, start: str = "") -> tuple[Method, Message]:
+    """Any call whose name starts so: with values that mostly fit and a few of any kind, or with any values at all."""
+    method = draw(st.sampled_from([each for each in METHODS if each.name.startswith(start)]))
+    described = tuple(method.request.DESCRIPTOR.fields)
+    if draw(st.integers(0, 3)) == 0:
+        any_value = {each.name: _value(each, _ANY_TEXT) for each in described}
+        return method, method.request(**draw(st.fixed_dictionaries({}, optional=any_value)))
+    needed = {each.name: _fit(each) for each in described if each.name in _NEEDED or each.name == f"{method.name[3:].lower()}_id"}
+    more = {each.name: _fit(each) for each in described if each.name not in needed}
+    given = draw(st.fixed_dictionaries(needed, optional=more))
+    for each in draw(st.lists(st.sampled_from(described), max_size=2)):
+        given[each.name] = draw(_value(each, _ANY_TEXT))
+    return method, method.request(**given)
 
 
-def _message(kind: type[Message], texts: st.SearchStrategy[str]) -> st.SearchStrategy[Message]:
-    fields = {each.name: _value(each, texts) for each in kind.DESCRIPTOR.fields}
-    return st.fixed_dictionaries({}, optional=fields).map(lambda given: kind(**given))
+def _fit(field: FieldDescriptor) -> st.SearchStrategy[Any]:
+    """Values that the registry may well take."""
+    each: st.SearchStrategy[Any]
+    name = field.name
+    if field.message_type is not None:
+        kinds = {"google.protobuf.Timestamp": TIMES, "google.protobuf.Struct": METADATA}
+        each = kinds.get(field.message_type.full_name, st.fixed_dictionaries({"asset_id": st.sampled_from(ASSETS)}))
+    elif field.type != FieldDescriptor.TYPE_STRING:
+        few = {FieldDescriptor.TYPE_ENUM: st.integers(1, 5), FieldDescriptor.TYPE_BOOL: st.booleans()}
+        each = few.get(field.type, st.sampled_from([0, 1, 5]))
+    elif name in _IDS:
+        each = st.sampled_from(_IDS[name])
+    else:
+        each = _TEXTS[name] if name in _TEXTS else SMALL if name.endswith("_decimal") else good_texts(6)
+    return st.lists(each, max_size=3) if field.is_repeated else each
 
 
 def _value(field: FieldDescriptor, texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
@@ -63,74 +181,13 @@ def _scalar(field: FieldDescriptor, texts: st.SearchStrategy[str]) -> st.SearchS
     return st.one_of(st.integers(-1, 20), st.integers(-(2**bits), 2**bits - 1))
 
 
-def structs(names: st.SearchStrategy[str], numbers: st.SearchStrategy[float]) -> st.SearchStrategy[Struct]:
-    """Any metadata of these texts and numbers."""
-    leaves = st.one_of(st.none(), st.booleans(), numbers, names)
-    values = st.recursive(
-        leaves, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)), max_leaves=6
-    )
-
-    def made(content: dict[str, Any]) -> Struct:
-        struct = Struct()
-        struct.update(content)
-        return struct
-
-    return st.dictionaries(names, values, max_size=3).map(made)
-
-
 @st.composite
-def bent(draw: st.DrawFn, ids: Sequence[str]) -> tuple[Method, bytes]:
+def bent(draw: st.DrawFn) -> tuple[Method, bytes]:
     """The bytes of a request after an accident on the way."""
-    method, request = draw(anything(ids))
+    method, request = draw(anything())
     data = bytearray(request.SerializeToString())
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(data)))
         piece = draw(st.binary(max_size=4))
         data[place : place + draw(st.integers(0, 3))] = piece
     return method, bytes(data)
-
-
-# ---- what is taken -------------------------------------------------------------------------------------------------
-
-
-def _storable(text: str) -> str:
-    """The text in the form that the registry stores."""
-    return unicodedata.normalize("NFC", text).strip()
-
-
-def good_texts(size: int) -> st.SearchStrategy[str]:
-    """Texts that can be stored, of 1 to `size` characters."""
-    printable = st.characters(exclude_categories=("Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Co"))
-    return st.text(printable, min_size=1, max_size=size).map(_storable).filter(lambda text: 0 < len(text) <= size and text.isprintable())
-
-
-_DIGITS = st.text("0123456789", max_size=40)
-#: Decimals that can be stored, not negative, as text.
-UNSIGNED = st.builds(lambda whole, fraction: f"{whole or '0'}.{fraction or '0'}", _DIGITS, _DIGITS)
-POSITIVE = UNSIGNED.filter(lambda text: Decimal(text) > 0)
-#: Fractions from 0 to 1.
-FRACTIONS = _DIGITS.map(lambda digits: f"0.{digits or '0'}")
-TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(  # noqa: DTZ001 - UTC, as Timestamp takes it
-    lambda moment: Timestamp(
-        seconds=(moment - datetime(1970, 1, 1)) // timedelta(seconds=1),  # noqa: DTZ001 - the same
-        nanos=moment.microsecond * 1_000,
-    )
-)
-METADATA = structs(good_texts(8), st.floats(allow_nan=False, allow_infinity=False))
-URLS = st.text("abc/?=&%._-~", max_size=20).map(lambda rest: f"https://example.com/{rest}")
-
-
-def fitting(required: Mapping[str, Any], optional: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    """Fields of a request: the required ones and any of the others."""
-    fixed = {name: value if isinstance(value, st.SearchStrategy) else st.just(value) for name, value in required.items()}
-    return st.fixed_dictionaries(fixed, optional=dict(optional))
-
-
-Same = Callable[[Any, Any], bool]
-
-
-def same(given: Any, shown: Any) -> bool:
-    """The value of a field as it was sent and as it is answered."""
-    if isinstance(given, str) and isinstance(shown, str) and given != shown:
-        return Decimal(given) == Decimal(shown)
-    return bool(given == shown)

@@ -103,7 +103,8 @@ class Memory:
         known = self._decides.get(name)
         if known is None:
             known = name in self._deciding or name[:1] == b":" or not well_named(name)
-            _put(self._decides, name, known)
+            if len(name) <= _SHORT_STRING:
+                _put(self._decides, name, known)
         return known
 
     def field(self, name: bytes, value: bytes) -> Field | tuple[bytes, bytes]:
@@ -208,7 +209,7 @@ class Decoder:
         self._limit = size
         self._shrink = self._max > size
 
-    def decode(self, block: bytes) -> Block:  # noqa: C901, PLR0912 - a call a field would cost more than the field
+    def decode(self, block: bytes) -> Block:  # noqa: C901, PLR0912, PLR0915 - calls cost more than fields
         """The fields of a block. Raises Fault, after which the connection is of no use."""
         key: list[Field] = []
         others: list[Other] = []

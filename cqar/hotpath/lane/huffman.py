@@ -123,7 +123,7 @@ class Huffman:
     def decode(self, data: bytes) -> bytes:
         """The string behind its code. Raises Fault where it holds the end marker or wrong padding."""
         state = self._start
-        pieces = []
+        pieces: list[bytes] = []
         append = pieces.append
         for byte in data:
             piece, state = state[byte]

@@ -553,7 +553,7 @@ class ApplyRow(_message.Message):
     def __init__(self, ref: _Optional[str] = ..., expected_revision: _Optional[int] = ..., mode: _Optional[_Union[ApplyMode, str]] = ..., chain: _Optional[_Union[_assets_pb2.Chain, _Mapping[str, object]]] = ..., asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., asset_deployment: _Optional[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]] = ..., asset_identifier: _Optional[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]] = ..., asset_relationship: _Optional[_Union[_assets_pb2.AssetRelationship, _Mapping[str, object]]] = ..., asset_group: _Optional[_Union[_assets_pb2.AssetGroup, _Mapping[str, object]]] = ..., asset_group_member: _Optional[_Union[_assets_pb2.AssetGroupMember, _Mapping[str, object]]] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., symbol_identifier: _Optional[_Union[_markets_pb2.SymbolIdentifier, _Mapping[str, object]]] = ..., venue: _Optional[_Union[_venues_pb2.Venue, _Mapping[str, object]]] = ..., venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., identifiers: _Optional[_Iterable[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]]] = ..., deployments: _Optional[_Iterable[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]]] = ...) -> None: ...
 
 class ApplyResult(_message.Message):
-    __slots__ = ("outcome", "id", "changed_fields", "code", "reason", "field", "revision")
+    __slots__ = ("outcome", "id", "changed_fields", "code", "reason", "field", "revision", "changes", "differs")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELDS_FIELD_NUMBER: _ClassVar[int]
@@ -561,6 +561,8 @@ class ApplyResult(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    DIFFERS_FIELD_NUMBER: _ClassVar[int]
     outcome: ApplyOutcome
     id: str
     changed_fields: _containers.RepeatedScalarFieldContainer[str]
@@ -568,7 +570,19 @@ class ApplyResult(_message.Message):
     reason: str
     field: str
     revision: int
-    def __init__(self, outcome: _Optional[_Union[ApplyOutcome, str]] = ..., id: _Optional[str] = ..., changed_fields: _Optional[_Iterable[str]] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., field: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    changes: _containers.RepeatedCompositeFieldContainer[FieldChange]
+    differs: _containers.RepeatedCompositeFieldContainer[FieldChange]
+    def __init__(self, outcome: _Optional[_Union[ApplyOutcome, str]] = ..., id: _Optional[str] = ..., changed_fields: _Optional[_Iterable[str]] = ..., code: _Optional[str] = ..., reason: _Optional[str] = ..., field: _Optional[str] = ..., revision: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[FieldChange, _Mapping[str, object]]]] = ..., differs: _Optional[_Iterable[_Union[FieldChange, _Mapping[str, object]]]] = ...) -> None: ...
+
+class FieldChange(_message.Message):
+    __slots__ = ("field", "before", "after")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    before: str
+    after: str
+    def __init__(self, field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class ApplyResponse(_message.Message):
     __slots__ = ("results", "revision")

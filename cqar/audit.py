@@ -1,0 +1,170 @@
+"""Who changed what, and what happens: the audit as a list, the outbox as a stream of changes in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import product
+from typing import Any
+
+import orjson
+
+from cqar import binding, errors, events, paging, parts
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.entity import Row, struct, timestamp
+from cqar.methods import method
+from cqar.store import Session, Sql, Store
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
+
+#: Seconds between two looks into the outbox where it holds nothing new.
+POLL = 0.25
+#: Changes read at once.
+_BATCH = 500
+#: Integers that a double, and so the JSON of protobuf, has exactly.
+_EXACT = 2**53
+#: Digits of an audit id.
+_DIGITS = 19
+
+# ---- the audit -----------------------------------------------------------------------------------------------------
+
+#: Request field -> its condition over the audit; `before` is the id that a page starts after.
+_CONDITIONS = {
+    "entity": "a.entity = {}",
+    "row_id": "a.row_id = {}",
+    "actor": "a.actor = {}",
+    "before": "a.audit_id < {}",
+}
+_LISTS = {
+    names: Sql(
+        f"list_audit[{','.join(names)}]",
+        "SELECT a.audit_id, a.revision, a.entity, a.row_id, a.op, a.actor, a.method, a.changes, a.created_at FROM audit a WHERE "
+        + " AND ".join(("true", *(_CONDITIONS[name].format(f"${at}") for at, name in enumerate(names, 1))))
+        + f" ORDER BY a.audit_id DESC LIMIT ${len(names) + 1}",
+    )
+    for chosen in product((False, True), repeat=len(_CONDITIONS))
+    for names in [tuple(name for name, wanted in zip(_CONDITIONS, chosen, strict=True) if wanted)]
+}
+
+
+async def list_audit(session: Session, request: pb.ListAuditRequest) -> pb.ListAuditResponse:
+    """ListAudit: a page, newest first. Raises Invalid for a filter or token that is none."""
+    given: dict[str, Any] = {}
+    for name in ("entity", "row_id", "actor"):
+        if getattr(request, name):
+            given[name] = binding.key(256)(getattr(request, name), name)
+    if "row_id" in given and "entity" not in given:
+        raise errors.Invalid("entity", "REQUIRED", "is not given; a row_id is that of an entity")
+    limit = paging.size(request)
+    scope = f"ListAudit {given}"
+    if request.page_token:
+        given["before"] = _position(scope, request.page_token)
+    rows = await session.rows(_LISTS[tuple(given)], *given.values(), limit + 1)
+    response = pb.ListAuditResponse()
+    last = paging.fill(response.entries, map(_entry, rows[:limit]))
+    if last < len(rows):
+        response.next_page_token = paging.token(scope, [str(rows[last - 1]["audit_id"])])
+    return response
+
+
+def _position(scope: str, token: str) -> int:
+    [text] = paging.position(scope, token, (str,))
+    if not text.isascii() or not text.isdecimal() or len(text) >= _DIGITS:
+        raise errors.Invalid("page_token", "BAD_TOKEN", "is not a token of this list; start without one")
+    return int(text)
+
+
+def _entry(row: Row) -> pb.AuditEntry:
+    changes = {column: [_value(each) for each in pair] for column, pair in orjson.loads(row["changes"]).items()}
+    return pb.AuditEntry(
+        audit_id=row["audit_id"],
+        revision=row["revision"],
+        entity=row["entity"],
+        row_id=row["row_id"],
+        op=row["op"],
+        actor=row["actor"],
+        method=row["method"],
+        changes=struct(orjson.dumps(changes).decode()),
+        created_at=timestamp(row["created_at"]),
+    )
+
+
+def _value(value: object) -> object:
+    """A value as the answer has it: an integer that a double would round is text."""
+    return str(value) if isinstance(value, int) and abs(value) > _EXACT else value
+
+
+METHODS = (method(SERVICE, "ListAudit", "read", list_audit),)
+
+# ---- changes as they come ------------------------------------------------------------------------------------------
+
+#: The head, and with it the changes after revision $1, at most $2; one row without a change where there are none.
+_BEHIND = Sql(
+    "tail_outbox",
+    "SELECT h.seq AS head, c.* FROM head h LEFT JOIN LATERAL"
+    " (SELECT o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.op, o.actor, o.created_at, o.event_type, o.event,"
+    " o.value FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
+)
+STATEMENTS = (_BEHIND,)
+
+
+async def begin(store: Store, from_revision: int | None = None) -> int:
+    """The revision to tail behind: the one given, else the newest.
+
+    Raises Invalid for a negative one, Precondition where the outbox no longer reaches back to it or has not come so far.
+    """
+    if from_revision is None:
+        async with store.session() as session:
+            head = await session.row(parts.HEAD)
+        if head is None:
+            raise errors.Unavailable(parts.NO_HEAD)
+        return int(head["snap"])
+    if from_revision < 0:
+        raise errors.Invalid("from_revision", "NEGATIVE", f"{from_revision} is negative; 0 is before the first change")
+    await _behind(store, from_revision, 1)
+    return from_revision
+
+
+async def tail(store: Store, from_revision: int | None = None, *, poll: float = POLL) -> AsyncIterator[pb.TailEventsResponse]:
+    """Every change behind the revision, in order, then those that come, without end; by default those from now on.
+
+    Looks into the outbox every `poll` seconds. Raises as `begin`, also when the outbox is pruned faster than it is read,
+    and Unavailable while PostgreSQL is.
+    """
+    after = await begin(store, from_revision)
+    while True:
+        rows = await _behind(store, after, _BATCH)
+        for row in rows:
+            yield _change(row)
+            after = row["revision"]
+        if len(rows) < _BATCH:
+            await asyncio.sleep(poll)
+
+
+async def _behind(store: Store, after: int, limit: int) -> list[Row]:
+    """The next changes after a revision. Revisions are dense: where the first one is missing, it was pruned."""
+    async with store.session() as session:
+        rows = await session.rows(_BEHIND, after, limit)
+    if not rows:
+        raise errors.Unavailable(parts.NO_HEAD)
+    head, first = rows[0]["head"], rows[0]["revision"]
+    if after > head:
+        description = f"revision {after} is beyond the registry's, which is {head}; start without one"
+        raise errors.Precondition("FROM_REVISION", "from_revision", description)
+    if after < head and first != after + 1:
+        description = f"the changes right behind revision {after} are no longer kept; read everything anew, then start without one"
+        raise errors.Precondition("FROM_REVISION", "from_revision", description)
+    return [] if first is None else rows
+
+
+def _change(row: Row) -> pb.TailEventsResponse:
+    return pb.TailEventsResponse(
+        revision=row["revision"],
+        event_id=row["event_id"],
+        entity=row["entity"],
+        row_id=row["row_id"],
+        op=row["op"],
+        actor=row["actor"],
+        created_at=timestamp(row["created_at"]),
+        event_type=row["event_type"] or "",
+        event=row["event"] or b"",
+        value=b"" if row["value"] is None else events.with_revision(row["value"], row["revision"]),
+    )
