@@ -2,7 +2,7 @@
 
 Rows go by kind in the order of their dependencies, in chunks of at most 1,000, a transaction each. A chunk locks what its
 rows name and what they may be, in one statement a kind, lets each row's `prepare` step run over that, and writes all
-inserts and all updates in one statement each. Where the database refuses a chunk, its rows are tried one by one.
+inserts and all updates in one statement each. Where the database refuses a chunk, its halves are tried.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -10,19 +10,20 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from cqar import errors
-from cqar.apply_chunk import Chunk
-from cqar.apply_rows import KINDS, Asked, read_rows
+from cqar.apply_chunk import REF, Chunk
+from cqar.apply_rows import KINDS, Asked, read_rows, repeated
 from cqar.binding import TEXT
 from cqar.call import Call
 from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.entities import ASSET, CHAIN
 from cqar.outbox import Batch, Write
 from cqar.store import Store
 
 MAX_ROWS = 10_000
 #: Rows of one transaction, at most.
 CHUNK = 1_000
-#: Tries of a chunk that loses a race.
-_TRIES = 3
+#: Tries of a chunk that loses a race: against a deadlock or a lock, and against one that created the same rows.
+_TRIES = {errors.Aborted: 3, errors.AlreadyExists: 2}
 
 
 class _DryRunEndsError(Exception):
@@ -43,15 +44,22 @@ async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
     source = TEXT["source"](request.source, "source") if request.source else "apply"
     asked = read_rows(request)
     run = _Run(batch.store, replace(batch.call, source=source))
+    run.refs.update(dict.fromkeys(repeated(request)))
     await (run.dry(asked) if request.dry_run else run.write(asked))
     return pb.ApplyResponse(results=[row.result for row in asked], revision=run.revision)
 
 
 def _chunks(asked: Sequence[Asked]) -> Iterator[list[Asked]]:
-    """The rows by kind, then in pieces, each of rows that do not mean the same one."""
-    for kind in KINDS:
-        rows = [row for row in asked if row.kind is kind]
+    """The rows by kind, in pieces. A chain that names its native asset by a ref comes after the assets."""
+    turns: dict[tuple[int, bool], list[Asked]] = {}
+    for row in asked:
+        late = row.kind.entity is CHAIN and row.message.native_asset_id.startswith(REF)  # type: ignore[attr-defined]  # a Chain
+        turns.setdefault((_TURN[ASSET.name if late else row.kind.entity.name], late), []).append(row)
+    for _, rows in sorted(turns.items()):
         yield from (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
+
+
+_TURN = {kind.entity.name: at for at, kind in enumerate(KINDS)}
 
 
 class _Run:
@@ -60,12 +68,40 @@ class _Run:
     def __init__(self, store: Store, call: Call) -> None:
         self._store = store
         self._call = call
-        self._refs: dict[str, str | None] = {}
+        #: None: what has the name was rejected, or nobody can say what it is
+        self.refs: dict[str, str | None] = {}
         self.revision = 0
 
     async def write(self, asked: Sequence[Asked]) -> None:
         for chunk in _chunks(asked):
             await self._try(chunk)
+
+    async def _try(self, rows: Sequence[Asked]) -> None:
+        """Rows in a transaction of their own; where it is refused, each half of them in one."""
+        attempt = 1
+        while True:
+            try:
+                async with self._store.transaction() as session:
+                    write = Write(session, self._call)
+                    await Chunk(write, self.refs).run(rows)
+                    await write.finish()
+            except errors.Unavailable:
+                raise
+            except errors.CqarError as error:
+                if attempt < _TRIES.get(type(error), 1):
+                    attempt += 1
+                    continue
+                if len(rows) > 1:
+                    await self._try(rows[: len(rows) // 2])
+                    await self._try(rows[len(rows) // 2 :])
+                    return
+                rows[0].reject(error)
+            else:
+                for row in rows:
+                    row.result.revision = write.revision_of(row.kind.entity, row.result.id) or row.result.revision
+                self.revision = max(self.revision, write.revision)
+            self._learn(rows)
+            return
 
     async def dry(self, asked: Sequence[Asked]) -> None:
         """The same in one transaction, which is rolled back before it takes a revision."""
@@ -73,60 +109,33 @@ class _Run:
             async with self._store.transaction() as session:
                 write = Write(session, self._call)
                 for rows in _chunks(asked):
-                    try:
-                        async with _savepoint(write):
-                            await Chunk(write, self._refs).run(rows)
-                    except errors.CqarError as error:
-                        await self._one_by_one_dry(write, rows, error)
-                    self._learn(rows)
+                    await self._try_dry(write, rows)
                 raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
         except _DryRunEndsError:
             for row in asked:
                 row.result.revision = 0
-                if row.result.outcome == pb.CREATED and row.invented:
+                if row.result.outcome == pb.CREATED:
                     row.result.id = ""
 
-    async def _one_by_one_dry(self, write: Write, rows: Sequence[Asked], error: errors.CqarError) -> None:
-        if isinstance(error, errors.Unavailable):
-            raise error
-        for row in rows:
-            try:
-                async with _savepoint(write):
-                    await Chunk(write, self._refs).run([row])
-            except errors.CqarError as refused:
-                row.reject(refused)
-            self._learn([row])
-
-    async def _try(self, rows: list[Asked]) -> None:
-        """A chunk in a transaction of its own; where it is refused, each row in one."""
-        for attempt in range(_TRIES):
-            try:
-                async with self._store.transaction() as session:
-                    write = Write(session, self._call)
-                    await Chunk(write, self._refs).run(rows)
-                    await write.finish()
-            except errors.Unavailable:
-                raise
-            except errors.CqarError as error:
-                if isinstance(error, errors.Aborted) and attempt < _TRIES - 1:
-                    continue
-                if len(rows) > 1:
-                    for row in rows:
-                        await self._try([row])
-                    return
-                rows[0].reject(error)
-                break
-            else:
-                for row in rows:
-                    row.result.revision = write.revision_of(row.kind.entity, row.result.id) or row.result.revision
-                self.revision = max(self.revision, write.revision)
-                break
+    async def _try_dry(self, write: Write, rows: Sequence[Asked]) -> None:
+        """`_try` with a savepoint in place of the transaction; it holds all locks that it took, so no race is lost twice."""
+        try:
+            async with _savepoint(write):
+                await Chunk(write, self.refs).run(rows)
+        except errors.Unavailable:
+            raise
+        except errors.CqarError as error:
+            if len(rows) > 1:
+                await self._try_dry(write, rows[: len(rows) // 2])
+                await self._try_dry(write, rows[len(rows) // 2 :])
+                return
+            rows[0].reject(error)
         self._learn(rows)
 
     def _learn(self, rows: Sequence[Asked]) -> None:
         for row in rows:
             if row.ref:
-                self._refs[row.ref] = None if row.result.outcome == pb.REJECTED else row.result.id
+                self.refs.setdefault(row.ref, None if row.rejected else row.result.id)
 
 
 @asynccontextmanager

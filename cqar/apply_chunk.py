@@ -1,6 +1,6 @@
 """One chunk of an Apply, rows of one kind, in one transaction: found, checked and written as sets."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ from cqar.entities import (
     ASSET_GROUP,
     ASSET_GROUP_MEMBER,
     CHAIN,
-    DEPLOYMENT,
     RELATIONSHIP,
     SYMBOL,
     VENUE,
@@ -23,7 +22,7 @@ from cqar.entities import (
 )
 from cqar.entity import Entity, Row, comparable, new_id
 from cqar.outbox import Write, over
-from cqar.store import Sql
+from cqar.store import TAKEN, Sql
 
 REF = "ref:"
 _TOUCH_GROUPS = Sql(
@@ -73,19 +72,22 @@ class Chunk:
     def _item(self, asked: Asked) -> Item:
         item = Item(asked.kind, asked, self._resolved(asked.kind.entity, asked.message))
         met = set()
-        for kind, place, key in asked.keys:
-            try:
-                each = Item(kind, asked, self._resolved(kind.entity, key), place)
-            except errors.CqarError as error:
-                raise error.renamed(lambda field, place=place: f"{place}.{field}") from error
-            if (kind, each.natural()) not in met:
-                item.keys.append(each)
-            met.add((kind, each.natural()))
+        for kind, place, message in asked.keys:
+            key = self._key(asked, kind, place, message)
+            if (kind, key.natural()) not in met:
+                item.keys.append(key)
+            met.add((kind, key.natural()))
         if asked.kind.entity is ASSET and not item.keys and item.row["asset_id"] is None:
             raise errors.Invalid(
                 "asset_id", "REQUIRED", "is not given, and no identifier or deployment to find the asset by either"
             )
         return item
+
+    def _key(self, asked: Asked, kind: Kind, place: str, message: Any) -> Item:
+        try:
+            return Item(kind, asked, self._resolved(kind.entity, message), place)
+        except errors.CqarError as error:
+            raise error.renamed(lambda field: f"{place}.{field}") from error
 
     def _resolved(self, entity: Entity, message: Any) -> Any:
         """The message with ids in place of refs."""
@@ -145,29 +147,234 @@ class Chunk:
     async def _round(self, kind: Kind, items: Sequence[Item]) -> list[Item]:
         """Write those of the rows that do not mean the same one as an earlier one; the others."""
         batch, later = _disjoint(items)
-        if kind.entity is ASSET:
-            await apply_assets.find(self._write, batch)
-        else:
-            await self._find(kind, batch)
-        batch = [item for item in batch if not item.asked.rejected]
-        stored = set()
-        new, changed, done = [], [], []
+        await (apply_assets.find(self._write, batch) if kind.entity is ASSET else self._find(kind, batch))
+        met: set[str] = set()
+        new: list[Item] = []
+        changed: list[Item] = []
+        whole: list[Item] = []
         for item in batch:
-            ident = None if item.before is None else kind.entity.row_id(item.before)
-            if ident in stored:
-                later.append(item)
+            if item.asked.rejected:
                 continue
-            stored.add(ident) if ident else None
+            if item.before is not None:
+                ident = kind.entity.row_id(item.before)
+                if ident in met:
+                    later.append(item)
+                    continue
+                met.add(ident)
             try:
-                if item.before is None:
-                    await self._new(item)
-                    new.append(item)
-                elif await self._changed(item, item.before):
-                    changed.append(item)
-                if kind.entity is ASSET:
-                    await apply_assets.prepare_keys(self._write, item)
+                if await self._prepared(item):
+                    (new if item.before is None else changed).append(item)
+                whole.append(item)
             except errors.CqarError as error:
                 item.refuse(error)
+        await self._insert(kind.entity, new)
+        await self._update(kind.entity, changed)
+        if kind.entity is ASSET:
+            await apply_assets.write_keys(self._write, whole)
+        if kind.entity is ASSET_GROUP_MEMBER:
+            await self._touch_groups([*new, *changed])
+        if kind.entity is RELATIONSHIP:
+            await self._refuse_cycles(new)
+        place = {id(item): at for at, item in enumerate(items)}
+        return sorted(later, key=lambda item: place[id(item)])
+
+    async def _prepared(self, item: Item) -> bool:
+        """Check the row as the single calls would; whether it is to be written."""
+        if item.before is None:
+            await self._new(item)
+            writes = True
+        else:
+            writes = await self._changed(item, item.before)
+        if item.kind.entity is ASSET:
+            await apply_assets.prepare_keys(self._write, item)
+        return writes
+
+    async def _new(self, item: Item) -> None:
+        kind, entity, row = item.kind, item.kind.entity, item.row
+        if item.asked.expected is not None:
+            msg = f"{entity.name} does not exist, so it is not at the expected revision {item.asked.expected}"
+            raise errors.Aborted(msg)
+        if entity is ASSET and row["asset_id"] is not None:
+            raise errors.NotFound(ASSET.name, row["asset_id"], "asset_id")
+        required(kind, row)
+        if len(entity.key) == 1 and row[entity.key[0]] is None:
+            row[entity.key[0]] = new_id()
+        if entity is VENUE_SYMBOL and row["listed_at"] is None and any(over(other, self._write.now) for other in item.others):
+            # What the text meant before has ended: from now on it means this.
+            row["listed_at"] = self._write.now
+        await self._prepare(item, row, None)
+
+    async def _prepare(self, item: Item, row: dict[str, Any], before: Row | None) -> None:
+        """The checks of the single calls."""
+        if item.kind.prepare is None:
+            await operations.only_parents(self._write, item.kind.entity, row, before)
+        else:
+            await item.kind.prepare(self._write, row, before)
+        if any(_overlap(row, other) for other in item.others):
+            raise errors.AlreadyExists(VENUE_SYMBOL.name, "venue_symbol", TAKEN["venue_symbols__venue_symbol"])
+
+    async def _changed(self, item: Item, before: Row) -> bool:
+        """Whether the row is to be written; if so its `row` is what shall stand there."""
+        entity, asked, result = item.kind.entity, item.asked, item.asked.result
+        result.outcome, result.id, result.revision = pb.UNCHANGED, entity.row_id(before), before["revision"]
+        if asked.expected is not None and asked.expected != before["revision"]:
+            msg = f"{entity.name} is at revision {before['revision']}, not at the expected {asked.expected}"
+            raise errors.Aborted(msg)
+        differs = _differing(item, before)
+        left = {name: value for name, value in differs.items() if asked.mode == pb.CREATE_ONLY or before[name] is not None}
+        if asked.mode in (pb.CREATE_ONLY, pb.FILL_UNSET):
+            _tell(result.differs, entity, before, {**dict(before), **left})
+            differs = {name: value for name, value in differs.items() if name not in left}
+        elif entity is VENUE_ASSET and over(before, self._write.now) and "delisted_at" not in item.given:
+            differs["delisted_at"] = None
+            differs.setdefault("listed_at", item.given.get("listed_at", self._write.now))
+        fixed = entity.fixed & differs.keys()
+        if fixed:
+            name = min(fixed)
+            taken = f"it is there with the {name} {before[name]!r}, which stays; delete it first where that is wrong"
+            raise errors.AlreadyExists(entity.name, item.kind.natural[-1], taken)
+        if not differs:
+            return False
+        item.row = {**dict(before), **differs}
+        await self._prepare(item, item.row, before)
+        return bool(entity.changes(before, item.row))
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+
+    async def _insert(self, entity: Entity, items: Sequence[Item]) -> None:
+        items = sorted(items, key=_order)
+        inserted = await bulk.insert_many(self._write.session, entity, [item.row for item in items])
+        met = set()
+        for item in items:
+            item.before = stored = inserted[entity.row_id(item.row)]
+            told = {}
+            if entity is VENUE_SYMBOL:
+                # The statement saw what was there before all of its rows.
+                pair = stored["venue_id"], stored["symbol_id"]
+                told = {"is_new_listing": False} if pair in met else {}
+                met.add(pair)
+            self._write.changed(entity, None, stored, **told)
+            item.asked.result.outcome = pb.CREATED
+            item.asked.result.id = entity.row_id(stored)
+
+    async def _update(self, entity: Entity, items: Sequence[Item]) -> None:
+        updated = await bulk.update_many(self._write.session, entity, [item.row for item in sorted(items, key=_order)])
+        for item in items:
+            before, stored = item.before, updated[entity.row_id(item.row)]
+            assert before is not None  # noqa: S101 - only found rows are updated
+            self._write.changed(entity, before, stored)
+            result = item.asked.result
+            result.outcome = pb.UPDATED
+            result.changed_fields.extend(_tell(result.changes, entity, before, stored))
+            item.before = stored
+
+    async def _touch_groups(self, members: Sequence[Item]) -> None:
+        """A membership changes its group too."""
+        named = sorted({item.row["group_id"] for item in members})
+        if named:
+            held = await operations.living(self._write, ASSET_GROUP, named)
+            for after in await self._write.session.rows(_TOUCH_GROUPS, named):
+                self._write.changed(ASSET_GROUP, held[after["group_id"]], after)
+
+    async def _refuse_cycles(self, items: Sequence[Item]) -> None:
+        """Raise Precondition where the new relationships close a cycle among themselves or with those that are there."""
+        made = [item.row for item in items if item.row["relationship_type"] in rules.ACYCLIC]
+        ends = [[row[name] for row in made] for name in ("from_asset_id", "to_asset_id")]
+        found = await self._write.session.row(_CYCLES, *ends, sorted(rules.ACYCLIC)) if made else None
+        if found is not None:
+            raise prepare.cycle(found["source"], found["target"])
+
+    # ---- finding ---------------------------------------------------------------------------------------------------
+
+    async def _find(self, kind: Kind, items: Sequence[Item]) -> None:
+        """Give each item the stored row that it means, locked."""
+        if kind.entity is CHAIN:
+            await self._find_by(kind, ("caip2",), (), [item for item in items if item.row["caip2"] is not None])
+            items = [item for item in items if item.before is None and item.row["chain_id"] is not None]
+        await self._find_by(kind, kind.natural, kind.nullable, items)
+
+    async def _find_by(self, kind: Kind, columns: tuple[str, ...], nullable: tuple[str, ...], items: Sequence[Item]) -> None:
+        if not items:
+            return
+        names = (*columns, *nullable)
+        found: dict[tuple[Any, ...], list[Row]] = {}
+        for row in await bulk.find(self._write.session, kind.entity, columns, nullable, [item.row for item in items]):
+            found.setdefault(tuple(row[name] for name in names), []).append(row)
+        for item in items:
+            rows = found.get(tuple(item.row[name] for name in names), [])
+            if kind.entity is VENUE_SYMBOL:
+                at = item.row["listed_at"] or self._write.now
+                item.before = next((row for row in rows if _holds(row, at)), None)
+                item.others = [row for row in rows if row is not item.before]
             else:
-                done.append(item)
-        return later
+                item.before = rows[0] if rows else None
+
+
+def _differing(item: Item, before: Row) -> dict[str, Any]:
+    """What the row says of the columns beside its key, where it is not what is stored."""
+    columns, key = item.kind.entity.columns, item.kind.key
+
+    def differs(name: str, value: Any) -> bool:
+        if value == before[name]:
+            return False
+        kind = columns[name].kind
+        return kind != "json" or comparable(value, kind) != comparable(before[name], kind)
+
+    found = {name: value for name, value in item.given.items() if name not in key and differs(name, value)}
+    if any(columns[name].kind == "number" for name in found):
+        # A double means what is stored where it is the nearest one to that.
+        given = BINDINGS[item.kind.field].values(item.message, before)
+        found = {name: given[name] for name in found if differs(name, given[name])}
+    return found
+
+
+def _tell(into: Any, entity: Entity, before: Row, after: Row) -> list[str]:
+    """Put the columns that differ into a list of FieldChange, by name; the names."""
+    changes = entity.changes(before, after)
+    names = sorted(name for name in changes if name in entity.written)
+    for name in names:
+        old, new = (each if isinstance(each, str | None) else orjson.dumps(each).decode() for each in changes[name])
+        into.add(field=name, before=old, after=new)
+    return names
+
+
+def _holds(row: Row, at: datetime) -> bool:
+    """The interval of a listing holds the time."""
+    begins, ends = row["listed_at"], row["delisted_at"]
+    return (begins is None or begins <= at) and (ends is None or at < ends)
+
+
+def _overlap(one: Row, two: Row) -> bool:
+    """The intervals of two listings have a time in common."""
+
+    def before(ends: datetime | None, begins: datetime | None) -> bool:
+        return ends is not None and begins is not None and ends <= begins
+
+    return not (before(one["delisted_at"], two["listed_at"]) or before(two["delisted_at"], one["listed_at"]))
+
+
+def _order(item: Item) -> tuple[str, ...]:
+    return tuple(str(value) for value in item.natural())
+
+
+def _disjoint(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """The rows of which no two have a key in common, each the first of its key, and the others."""
+    batch: list[Item] = []
+    later: list[Item] = []
+    taken: set[Any] = set()
+    for item in items:
+        keys = _identity(item)
+        (batch if taken.isdisjoint(keys) else later).append(item)
+        taken |= keys
+    return batch, later
+
+
+def _identity(item: Item) -> set[Any]:
+    """All keys that a row may be found by."""
+    row = item.row
+    if item.kind.entity is ASSET:
+        own = {("asset_id", row["asset_id"])} if row["asset_id"] else set()
+        return own | {(key.kind.field, *key.natural()) for key in item.keys}
+    if item.kind.entity is CHAIN:
+        return {(name, row[name]) for name in ("caip2", "chain_id") if row[name] is not None}
+    return {item.natural()}

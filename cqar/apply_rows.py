@@ -1,7 +1,7 @@
 """The rows of an Apply as the request gives them: their kinds, natural keys and results."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -74,8 +74,8 @@ async def _venue_symbol(write: Write, row: dict[str, Any]) -> None:
 async def _relationship(write: Write, row: dict[str, Any], before: Row | None) -> None:
     """`prepare.relationship` but for cycles, which are looked for over all rows at once: see `Chunk`."""
     if before is None:
-        ends = ("from_asset_id", "to_asset_id", "relationship_type")
-        rules.relationship(*(row[name] for name in ends), ends)
+        source, target, kind = (row[name] for name in ("from_asset_id", "to_asset_id", "relationship_type"))
+        rules.relationship(source, target, kind, ("from_asset_id", "to_asset_id", "relationship_type"))
         await lock_parents(write, RELATIONSHIP, row)
 
 
@@ -91,6 +91,11 @@ class Kind(NamedTuple):
     prepare: Prepare | None = None
     #: what the natural key needs of a row
     needs: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> frozenset[str]:
+        """The columns that a row which is found keeps."""
+        return frozenset((*self.natural, *self.nullable, *self.entity.key))
 
 
 #: In the order of their dependencies.
@@ -210,7 +215,7 @@ class Asked:
 class Item:
     """A row under way: the request's, or a key of an asset row, whose fault is then the asset row's."""
 
-    __slots__ = ("asked", "before", "given", "keys", "kind", "message", "place", "row")
+    __slots__ = ("asked", "before", "given", "keys", "kind", "message", "others", "place", "row")
 
     def __init__(self, kind: Kind, asked: Asked, message: Message, place: str = "") -> None:
         """Read the message. Raises Invalid, also for what the natural key lacks."""
@@ -232,15 +237,21 @@ class Item:
         self.row: dict[str, Any] = {**blank(kind.entity), **self.given}
         #: as it is stored
         self.before: Row | None = None
+        #: of a listing: those of the same key for other times
+        self.others: Sequence[Row] = ()
         #: the keys of an asset row
         self.keys: list[Item] = []
 
+    def told(self, error: errors.CqarError) -> errors.CqarError:
+        """The error with the names that the row of the request has for its fields."""
+        if not self.place:
+            return error
+        told = BINDINGS[self.kind.field].told
+        return error.renamed(lambda field: f"{self.place}.{told(field)}")
+
     def refuse(self, error: errors.CqarError) -> None:
         """The row, or the one that it is a key of, is rejected."""
-        if self.place:
-            told = BINDINGS[self.kind.field].told
-            error = error.renamed(lambda field: f"{self.place}.{told(field)}")
-        self.asked.reject(error)
+        self.asked.reject(self.told(error))
 
     def natural(self) -> tuple[Any, ...]:
         """The natural key; that of a key of an asset row is without the asset."""

@@ -14,6 +14,7 @@ import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, Header, PubAck, StreamConfig
 
 from cqar import config, errors, events, telemetry
@@ -213,37 +214,53 @@ class Bus:
         _log.info("nats_connected", server=str(client.connected_url.netloc if client.connected_url else ""))
 
     async def ensure_streams(self) -> None:
-        """Make the streams where they are missing. Raises Unavailable."""
-        wanted = (
-            StreamConfig(
-                name=events.CHANGES_STREAM,
-                subjects=[f"{events.CHANGES}>"],
-                max_bytes=_CHANGES_BYTES,
-                max_age=_CHANGES_AGE,
-                discard=DiscardPolicy.OLD,
-            ),
-            StreamConfig(
-                name=events.EVENTS_STREAM,
-                subjects=["cqc.events.v1.>", "cqar.events.v1.>"],
-                max_bytes=_EVENTS_BYTES,
-                discard=DiscardPolicy.OLD,
-            ),
-        )
+        """Make the streams where they are missing; what covers events already is used as it is. Raises Unavailable."""
         async with self._asking() as client:
             stream = client.jetstream(timeout=self._settings.connect_timeout)
-            for each in wanted:
-                try:
-                    await stream.add_stream(each)
-                except nats.js.errors.BadRequestError as error:
-                    # Another stream covers the subjects, or ours has other limits by an operator's hand: it is used as it is.
-                    _log.info("stream_kept", stream=each.name, reason=error.description)
+            try:
+                await stream.add_stream(_CHANGES)
+            except nats.js.errors.BadRequestError as error:
+                # It has other limits, by an operator's hand.
+                _log.info("stream_kept", stream=_CHANGES.name, reason=error.description)
+            bare = [subject for subject in events.EVENTS if not await _covered(stream, subject)]
+            if bare:
+                await _cover(stream, ["cqc.events.v1.>", "cqar.events.v1.>"] if len(bare) == len(events.EVENTS) else bare)
 
 
+_CHANGES = StreamConfig(
+    name=events.CHANGES_STREAM,
+    subjects=[f"{events.CHANGES}>"],
+    max_bytes=_CHANGES_BYTES,
+    max_age=_CHANGES_AGE,
+    discard=DiscardPolicy.OLD,
+)
 _DOWN = "the event bus is unavailable"
 #: Seconds between connections, where one could not be made at all.
 _RETRY = 0.5
 #: Seconds that closing a connection may take.
 _FLUSH = 2.0
+
+
+async def _covered(stream: JetStreamContext, subject: str) -> bool:
+    """Whether a stream takes messages on the subject."""
+    try:
+        await stream.find_stream_name_by_subject(subject)
+    except nats.js.errors.NotFoundError:
+        return False
+    return True
+
+
+async def _cover(stream: JetStreamContext, subjects: list[str]) -> None:
+    """Have our stream of events take messages on these subjects too."""
+    try:
+        ours = (await stream.stream_info(events.EVENTS_STREAM)).config
+    except nats.js.errors.NotFoundError:
+        await stream.add_stream(
+            StreamConfig(name=events.EVENTS_STREAM, subjects=subjects, max_bytes=_EVENTS_BYTES, discard=DiscardPolicy.OLD)
+        )
+    else:
+        await stream.update_stream(ours.evolve(subjects=[*(ours.subjects or ()), *subjects]))
+    _log.info("events_covered", stream=events.EVENTS_STREAM, subjects=subjects)
 
 
 async def _appended(publishing: Awaitable[PubAck], sequence: int) -> None:

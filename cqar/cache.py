@@ -83,7 +83,7 @@ class Cache:
         self.applied = 0
         #: changes at or below it are unknown to `recent`
         self.floor = 0
-        #: counts every change of any part: an answer checked at this generation is valid
+        #: counts the ends of parts that answers are made of: an answer checked at this generation is valid
         self.generation = 0
         #: counts the calls of `start`
         self.starts = 0
@@ -218,7 +218,8 @@ class Cache:
         """End a part: answers made of it are no longer valid."""
         part.live = False
         del self._parts[part.key]
-        self.generation += 1
+        if part.holders:
+            self.generation += 1
         self.bytes -= part.cost
         if not part.rows:
             self._absent -= 1

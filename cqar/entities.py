@@ -169,6 +169,7 @@ DEPLOYMENT = Entity(
     parents=(Parent("asset_id", ASSET, "asset_id"), Parent("chain_id", CHAIN, "chain_id")),
     renames={"contract_address": "address"},
     joined={"chain_name": "(SELECT c.chain_name FROM chains c WHERE c.chain_id = t.chain_id)"},
+    fixed=frozenset({"asset_id"}),
     soft=True,
     stamped=True,
     part_keys=_deployment_keys,

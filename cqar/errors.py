@@ -196,6 +196,10 @@ class Aborted(CqarError):
         return (error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=50_000_000)),)
 
 
+class Moved(Aborted):
+    """ABORTED: the row is not at the revision that the caller expects; HTTP tells it from a lost race."""
+
+
 class Unauthenticated(CqarError):
     """UNAUTHENTICATED: the call carries no valid key."""
 
@@ -212,6 +216,10 @@ class Exhausted(CqarError):
     """RESOURCE_EXHAUSTED: a limit of size or rate is reached; the message says which and what to do."""
 
     code = 8
+
+
+class TooLarge(Exhausted):
+    """RESOURCE_EXHAUSTED: a limit of size; asking again does not help."""
 
 
 class Unavailable(CqarError):

@@ -277,9 +277,9 @@ BY_NAME: Mapping[str, Method] = {each.name: each for each in METHODS}
 
 
 def complete(service: ServiceDescriptor, rows: Sequence[Method]) -> None:
-    """Raise TypeError unless the rows serve each RPC of the service once."""
+    """Raise TypeError unless the rows serve each RPC of the service once; a stream is no row."""
     served = [each.name for each in rows]
-    missing = set(service.methods_by_name) ^ set(served)
+    missing = {each.name for each in service.methods if not each.server_streaming} ^ set(served)
     if missing or len(served) != len(set(served)):
         msg = f"the method table and the contract disagree: {sorted(missing)}"
         raise TypeError(msg)

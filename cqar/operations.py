@@ -192,7 +192,7 @@ def expect(row: Row, request: Any, entity: Entity) -> None:
             f"{entity.name} {entity.row_id(row)!r} is at revision {row['revision']}, not at the expected"
             f" {request.expected_revision}; read it again and retry"
         )
-        raise errors.Aborted(msg)
+        raise errors.Moved(msg)
 
 
 def required(entity: Entity, binding: Binding, row: Row) -> None:

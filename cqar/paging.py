@@ -184,7 +184,7 @@ async def _all(session: Session, entity: Entity, chosen: tuple[str, ...], values
         into.extend(map(entity.answer, rows))
         if answer.ByteSize() > MAX_ANSWER:
             msg = f"this list has more than {MAX_ANSWER / 1e6} MB; set page_size and follow next_page_token"
-            raise errors.Exhausted(msg)
+            raise errors.TooLarge(msg)
         if len(rows) < _CHUNK:
             return
         start = _key(entity, rows[-1])

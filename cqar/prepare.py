@@ -109,8 +109,13 @@ async def relationship(write: Write, row: dict[str, Any], before: Row | None) ->
         await lock_cycles(write)
     await lock_parents(write, entities.RELATIONSHIP, row)
     if acyclic and await reaches(write, target, source):
-        description = f"asset {target!r} already is made of {source!r}, directly or through others; this would close a cycle"
-        raise errors.Precondition("CYCLE", "target_asset_id", description)
+        raise cycle(source, target)
+
+
+def cycle(source: str, target: str) -> errors.Precondition:
+    """The error of a relationship that would close a cycle."""
+    description = f"asset {target!r} already is made of {source!r}, directly or through others; this would close a cycle"
+    return errors.Precondition("CYCLE", "target_asset_id", description)
 
 
 async def quality_flag(write: Write, row: dict[str, Any], before: Row | None) -> None:

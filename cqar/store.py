@@ -172,7 +172,7 @@ _OUTAGES = (
 
 
 #: What is taken where it is more than the field alone.
-_TAKEN = {
+TAKEN = {
     "symbols__base_asset_id": "a living one has the same base, quote, settlement, type, expiry, strike and option type",
     "venue_symbols__venue_symbol": "its venue_symbol is taken at this venue by one of the same type for a time that overlaps",
     "venue_assets__asset_id": "the venue lists this asset already",
@@ -196,7 +196,7 @@ def _violation(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
     if not rule:
         return error
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
-        return errors.AlreadyExists(kind, field, _TAKEN.get(f"{table}__{field}", f"its {field} is taken"))
+        return errors.AlreadyExists(kind, field, TAKEN.get(f"{table}__{field}", f"its {field} is taken"))
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         return errors.Precondition("REFERENCE", kind, f"{field} does not exist, or something still refers to it")
     return errors.Invalid(field, rule.upper(), f"breaks the rule {rule!r} of {kind}")

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from cqar import config, errors, events, methods, parts, registry, serve, telemetry
+from cqar import access, config, errors, events, methods, parts, registry, serve, telemetry
 from cqar.bus import Bus
 from cqar.call import Call
 from cqar.methods import Method
@@ -20,7 +20,7 @@ from cqar.tier import Tier
 _log = telemetry.logger("admin")
 
 #: Every RPC that admin serves.
-METHODS = (*methods.METHODS, *registry.METHODS)
+METHODS = (*methods.METHODS, *registry.METHODS, *access.METHODS)
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
 
@@ -68,7 +68,7 @@ class Admin:
         self._relayed = Store(relayed, statement_timeout=database.statement_timeout, name="cqar-relay")
         self._relay = Relay(self._relayed, self._bus, self._tier, poll_interval=settings.coherence.poll_interval)
         handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each)) for each in METHODS}
-        services = [methods.REGISTRY.full_name, registry.SERVICE.full_name]
+        services = [methods.REGISTRY.full_name, registry.SERVICE.full_name, access.SERVICE.full_name]
         self._server = serve.Server(serve.Handlers(handlers), services, reflect=settings.reflection)
         self.port = 0
         self.http_port = 0

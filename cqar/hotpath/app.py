@@ -46,14 +46,10 @@ class Hotpath:
         self.feed = Feed(self.cache, self._followed, self._bus, coherence, hotpath)
         self.core = Core(self.cache, self.feed, self._store, self._tier, settings)
         self._passthrough = Passthrough(hotpath, coherence, self.feed)
-        handlers = {
-            methods.BY_NAME[name].path: serve.unary(name, functools.partial(self._lookup, name)) for name in LOOKUPS
-        }
+        handlers = {methods.BY_NAME[name].path: serve.unary(name, functools.partial(self._lookup, name)) for name in LOOKUPS}
         # What is passed on is named too: one address serves everything.
         services = [methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name]
-        self._server = serve.Server(
-            serve.Handlers(handlers, self._passthrough.handler), services, reflect=settings.reflection
-        )
+        self._server = serve.Server(serve.Handlers(handlers, self._passthrough.handler), services, reflect=settings.reflection)
         self._announced: asyncio.Task[None] | None = None
         self.port = 0
         self.http_port = 0

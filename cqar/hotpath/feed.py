@@ -38,9 +38,7 @@ T = TypeVar("T")
 class Feed:
     """Keeps a cache up to date. `start` begins, in the background; nothing here stops for a dependency that is down."""
 
-    def __init__(
-        self, cache: Cache, store: Store, bus: Bus, coherence: config.Coherence, hotpath: config.Hotpath
-    ) -> None:
+    def __init__(self, cache: Cache, store: Store, bus: Bus, coherence: config.Coherence, hotpath: config.Hotpath) -> None:
         self._cache = cache
         self._store = store
         self._interval = coherence.probe_interval

@@ -40,8 +40,10 @@ class Passthrough:
         """Close the channel."""
         await self._channel.close()
 
-    def handler(self, path: str) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """A handler of any RPC, unary or streaming: on the wire they are one."""
+    def handler(self, path: str) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """A handler of any RPC, unary or streaming: on the wire they are one. None for what is each process's own."""
+        if path.startswith("/grpc."):
+            return None
 
         async def behave(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
             metadata = [(name, value) for name, value in context.invocation_metadata() or () if name not in _HOP]

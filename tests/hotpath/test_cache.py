@@ -1,7 +1,7 @@
 """The cache of parts against a log of the truth, in random order, and its limits."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
@@ -72,7 +72,7 @@ class Play:
         self.cache = kind(**self.limits, recent=self.random.choice((2, 4, 64)), absent_ttl=10)
         self.truth = Truth("first")
         self.reads: list[tuple[str, int, Mapping[str, Sequence[Stored]]]] = []
-        self.seen: list[Part] = []
+        self.seen: list[tuple[Part, int]] = []
         self.now = 0.0
         self.cache.start(self.truth.epoch, 0)
 
@@ -105,8 +105,8 @@ class Play:
     def look(self) -> None:
         part = self.cache.get(self.random.choice(KEYS), self.now)
         if part is not None:
-            part.holders += self.random.choice((0, 1))
-            self.seen.append(part)
+            part.holders += 1
+            self.seen.append((part, self.cache.generation))
 
     def wait(self) -> None:
         self.now += self.random.choice((1, 20))
@@ -135,24 +135,26 @@ class Play:
         assert len(cache) <= self.limits["entries"]
         assert cache.bytes <= self.limits["size"]
         assert cache.bytes == sum(part.cost for part in cache._parts.values())
-        for part in self.seen:
+        for part, generation in self.seen:
             assert part.live == (cache._parts.get(part.key) is part), "an answer made of a replaced part lives on"
+            assert part.live or generation < cache.generation, "an answer made of a replaced part is taken for valid"
 
 
-def _played(seed: int, kind: type[Cache] = Cache) -> Iterator[Play]:
-    play = Play(seed, kind)
-    for _ in range(150):
-        play.step()
-        yield play
+def _check(seeds: Iterable[int], kind: type[Cache]) -> int:
+    """Play with each seed and check after every step; how many parts were looked at."""
+    parts = 0
+    for seed in seeds:
+        play = Play(seed, kind)
+        for _ in range(150):
+            play.step()
+            play.check()
+            parts += len(play.cache)
+    return parts
 
 
 @pytest.mark.parametrize("part_of_seeds", range(4))
 def test_a_part_is_the_truth_whatever_happens_in_which_order(part_of_seeds: int) -> None:
-    parts = 0
-    for seed in range(part_of_seeds, 240, 4):
-        for play in _played(seed):
-            play.check()
-            parts += len(play.cache)
+    parts = _check(range(part_of_seeds, 240, 4), Cache)
     assert parts > 10_000, "hardly anything was cached: this proves nothing"
 
 
@@ -184,9 +186,7 @@ class _Holes(Cache):
 @pytest.mark.parametrize("broken", [_NoFloor, _NoRecent, _WritersView, _Holes])
 def test_a_cache_that_breaks_a_rule_is_caught(broken: type[Cache]) -> None:
     with pytest.raises(AssertionError, match="is not the truth"):
-        for seed in range(200):
-            for play in _played(seed, broken):
-                play.check()
+        _check(range(200), broken)
 
 
 # ---- one rule each -------------------------------------------------------------------------------------------------

@@ -125,9 +125,7 @@ async def test_a_text_that_two_types_share_is_answered_by_the_type_that_is_asked
         "CreateSymbol", symbol_type=PERPETUAL, base_asset_id=btc.base, quote_asset_id=btc.quote, settlement_asset_id=btc.quote
     )
     await found(feed, btc)
-    await feed.call(
-        "CreateVenueSymbol", venue_id=btc.venue, symbol_id=perpetual.symbol.symbol_id, venue_symbol=btc.text, symbol_type=PERPETUAL
-    )
+    await feed.call("CreateVenueSymbol", venue_id=btc.venue, symbol_id=perpetual.symbol.symbol_id, venue_symbol=btc.text)
     assert (await found(feed, btc, symbol_type=PERPETUAL)).symbol.symbol_id == perpetual.symbol.symbol_id
     assert (await found(feed, btc, symbol_type=SPOT)).symbol.symbol_id == btc.symbol
     assert (await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)).code == "FAILED_PRECONDITION"
@@ -199,7 +197,7 @@ async def test_after_a_restore_with_a_new_epoch_the_worker_begins_anew(
 
 
 async def test_a_worker_that_slept_longer_than_changes_are_kept_begins_anew(
-    registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, btc: Listed
+    feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, btc: Listed
 ) -> None:
     await found(feed, btc)
     await eventually(lambda: hotpath.cache.applied == 5)
@@ -224,12 +222,24 @@ async def test_changes_that_arrive_while_a_look_is_under_way_are_not_mistaken_fo
         looks.open.clear()
         await looks.held.wait()
         revision = await ticked(registry, btc, tick)
-        await eventually(lambda revision=revision: hotpath.cache.applied == revision)
+        await _applied(hotpath, revision)
         looks.open.set()
-        fresh = hotpath.feed.fresh_as_of
-        await eventually(lambda fresh=fresh: hotpath.feed.fresh_as_of > fresh)
+        await _looked(hotpath)
     assert hotpath.feed.resyncs == 0
     assert (await found(feed, btc)).symbol.tick_size_decimal == "0.125"
+
+
+async def _grown(messages: list[bytes], count: int) -> None:
+    await eventually(lambda: len(messages) >= count)
+
+
+async def _applied(worker: Hotpath, revision: int) -> None:
+    await eventually(lambda: worker.cache.applied == revision)
+
+
+async def _looked(worker: Hotpath) -> None:
+    fresh = worker.feed.fresh_as_of
+    await eventually(lambda: worker.feed.fresh_as_of > fresh)
 
 
 class Looks:
@@ -262,12 +272,12 @@ async def test_a_change_whose_message_is_lost_is_fetched_as_soon_as_the_next_one
     arrived = let_through(hotpath, lambda: not lost)
     await asyncio.sleep(0.3)  # the look that is under way is the last one of its own accord
     for at in range(1, 11):
-        lost, before = True, len(arrived)
+        lost, awaited = True, len(arrived) + 1
         await ticked(registry, btc, f"0.{at:03}1")
-        await eventually(lambda before=before: len(arrived) > before)
+        await _grown(arrived, awaited)
         lost = False
         revision = await ticked(registry, btc, f"0.{at:03}2")
-        await eventually(lambda revision=revision: hotpath.cache.applied == revision)
+        await _applied(hotpath, revision)
     assert hotpath.feed.gaps == 10
     assert hotpath.feed.resyncs == 0
     hotpath.feed._interval = 0.25

@@ -55,7 +55,7 @@ class Streams:
 
 
 @pytest.fixture
-async def streams(mortal: Servers, mortal_settings: config.Settings) -> AsyncIterator[Streams]:
+async def streams(mortal: Servers) -> AsyncIterator[Streams]:
     """The streams, empty."""
     client = await nats.connect(mortal.nats.url)
     for name in (events.CHANGES_STREAM, events.EVENTS_STREAM):
@@ -98,8 +98,9 @@ async def test_every_change_is_in_the_stream_once_and_in_order(
     assert await streams.changes(await _epoch(outbox)) == list(range(1, 211))
     for message in await streams.all("cqar.changes.v1.>"):
         change = events.decode(message.data)
-        stored = await outbox.fetchrow("SELECT * FROM outbox WHERE revision = $1", change.revision)
-        assert (str(stored["event_id"]), stored["entity"], stored["row_id"]) == (change.event_id, change.entity, change.row_id)
+        stored = await outbox.fetchrow("SELECT event_id::text, entity, row_id FROM outbox WHERE revision = $1", change.revision)
+        assert stored is not None
+        assert tuple(stored) == (change.event_id, change.entity, change.row_id)
         assert message.subject == f"cqar.changes.v1.{change.entity}"
 
 
@@ -266,7 +267,7 @@ async def test_other_services_hear_what_was_created_raised_and_delisted(
     assert all(events.EVENTS[each.subject].FromString(each.data).event_id == each.message_id for each in messages)  # type: ignore[attr-defined]
 
 
-async def test_events_go_to_a_stream_that_covers_them_already(
+async def test_events_go_to_a_stream_that_covers_them_already_and_those_that_none_covers_to_one_of_our_own(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     stream = streams._client.jetstream()
@@ -274,7 +275,16 @@ async def test_events_go_to_a_stream_that_covers_them_already(
     try:
         async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
             await listed(registry)
-            await eventually(lambda: _grown(streams, 3))
-        assert (await stream.stream_info("PLATFORM")).state.messages == 4
+            await registry.call("CreateChain", name="Base", chain_type="EVM")
+            await listed(registry, "ETH", "kraken")
+            await eventually(lambda: _grown(streams, 7))
+            await eventually(lambda: _noted(outbox, 11))
+        assert (await stream.stream_info("PLATFORM")).state.messages == 8
+        assert [each.subject for each in await streams.all("cqar.events.v1.>")] == ["cqar.events.v1.chain_registered"]
     finally:
         await stream.delete_stream("PLATFORM")
+    # Nobody else covers them any more: ours takes them too.
+    async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
+        await listed(registry, "SOL", "deribit")
+        await eventually(lambda: _noted(outbox, 16))
+    assert len(await streams.all("cqc.events.v1.>")) == 4

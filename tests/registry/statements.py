@@ -60,6 +60,7 @@ def _lists() -> Iterator[Sql]:
 def _found_many() -> Iterator[Sql]:
     yield bulk.find_sql(ASSET, ("asset_id",), ())
     yield bulk.find_sql(CHAIN, ("caip2",), ())
+    yield bulk.find_sql(ASSET_IDENTIFIER, ("source", "external_id"), ())
     for kind in apply_rows.KINDS:
         yield bulk.find_sql(kind.entity, kind.natural, kind.nullable)
 

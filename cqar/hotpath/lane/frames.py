@@ -136,9 +136,7 @@ def headers(stream: int, block: bytes, *, end: bool) -> bytes:
     parts = [block[at : at + MAX_FRAME] for at in range(0, len(block), MAX_FRAME)]
     kinds = [HEADERS] + [CONTINUATION] * (len(parts) - 1)
     ends = [flags] + [0] * (len(parts) - 2) + [END_HEADERS]
-    return b"".join(
-        header(len(part), kind, flag, stream) + part for part, kind, flag in zip(parts, kinds, ends, strict=True)
-    )
+    return b"".join(header(len(part), kind, flag, stream) + part for part, kind, flag in zip(parts, kinds, ends, strict=True))
 
 
 def unpadded(flags: int, payload: bytes) -> bytes:

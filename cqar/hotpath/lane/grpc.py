@@ -80,15 +80,24 @@ class Reply(NamedTuple):
     trailing: Metadata = ()
 
 
-class Tail(NamedTuple):
-    """What every ready answer gets for a while: bytes after its message, and trailing metadata as a block (`block`)."""
+class Tail:
+    """What every ready answer gets for a while: bytes after its message, and trailing metadata."""
 
-    message: bytes
-    trailers: bytes
+    __slots__ = ("_end", "message", "trailers")
+
+    def __init__(self, message: bytes, trailing: Metadata) -> None:
+        self.message = message
+        #: the whole block of the trailers
+        self.trailers = TRAILERS + block(trailing)
+        self._end = frames.prefix(len(self.trailers), frames.HEADERS, frames.END_HEADERS | frames.END_STREAM)
 
     def joined(self, stream: bytes, row: bytes) -> bytes:
-        """The frames of an answer by a ready row, with this."""
-        return answer_frames(stream, row[PREFIX:-PREFIX] + self.message, TRAILERS + self.trailers)
+        """The frames of an answer by a row and this, whose length together is at most SHORT_ROW."""
+        extra = self.message
+        size = len(row) + len(extra)
+        length = (size - ROW).to_bytes(4, "big")
+        message = b"".join((b"\0", length, row[PREFIX:-PREFIX], extra, self._end))
+        return stream.join((HEAD, BODY_HEADS[size], message, self.trailers))
 
 
 def _text(data: bytes) -> bytes:
@@ -159,19 +168,6 @@ def framed(message: bytes) -> bytes:
 def row(message: bytes) -> bytes:
     """An answer that stands ready: the message with its prefix, and the start of the trailers after it."""
     return b"".join((b"\0", len(message).to_bytes(4, "big"), message, _TRAILERS_HEAD))
-
-
-def answer_frames(stream: bytes, message: bytes, trailers: bytes) -> bytes:
-    """All frames of an answer whose message and trailers fit into one frame each; `stream` is its number in four bytes."""
-    length = len(message)
-    return stream.join(
-        (
-            HEAD,
-            ANSWER + frames.prefix(PREFIX + length, frames.DATA, 0),
-            framed(message) + frames.prefix(len(trailers), frames.HEADERS, frames.END_HEADERS | frames.END_STREAM),
-            trailers,
-        )
-    )
 
 
 def plain(flag: int, message: bytes, encoding: bytes, most: int) -> bytes:

@@ -30,7 +30,9 @@ class Stream:
         "offset",
         "others",
         "ready",
+        "slow",
         "started",
+        "status",
         "task",
         "timer",
         "trailers",
@@ -66,6 +68,9 @@ class Stream:
         self.ready = False
         #: ends the wait of whoever fills the queue
         self.drained: asyncio.Future[None] | None = None
+        #: whether it has or had a task, and the status that ends it
+        self.slow = False
+        self.status = 0
         #: when it began, and when its answer last got on
         self.started = now
         self.moved = now

@@ -22,42 +22,28 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from cqar.contract.cqc.markets.v1 import markets_pb2 as cqar_dot_contract_dot_cqc_dot_markets_dot_v1_dot_markets__pb2
-from cqar.contract.cqc.venues.v1 import venues_pb2 as cqar_dot_contract_dot_cqc_dot_venues_dot_v1_dot_venues__pb2
+from cqar.contract.cqar.v1 import reviews_pb2 as cqar_dot_contract_dot_cqar_dot_v1_dot_reviews__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cqar/contract/cqar/v1/access.proto\x12\x07\x63qar.v1\x1a*cqar/contract/cqc/markets/v1/markets.proto\x1a(cqar/contract/cqc/venues/v1/venues.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x04\n\x06Review\x12\x11\n\treview_id\x18\x01 \x01(\t\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKind\x12%\n\x06status\x18\x03 \x01(\x0e\x32\x15.cqar.v1.ReviewStatus\x12\x10\n\x08venue_id\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x06 \x01(\t\x12\x1b\n\x13\x63\x61ndidate_asset_ids\x18\x07 \x03(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12.\n\x0bvenue_asset\x18\t \x01(\x0b\x32\x19.cqc.venues.v1.VenueAsset\x12\x30\n\x0cvenue_symbol\x18\n \x01(\x0b\x32\x1a.cqc.venues.v1.VenueSymbol\x12&\n\x06symbol\x18\x0b \x01(\x0b\x32\x16.cqc.markets.v1.Symbol\x12\x12\n\nlisting_id\x18\x0c \x01(\t\x12\x0e\n\x06source\x18\r \x01(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndecided_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndecided_by\x18\x10 \x01(\t\x12)\n\x08\x64\x65\x63ision\x18\x11 \x01(\x0e\x32\x17.cqar.v1.ReviewDecision\x12\r\n\x05notes\x18\x12 \x01(\t\"6\n\x12OpenReviewsRequest\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\"k\n\x13OpenReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\x12\x0e\n\x06opened\x18\x02 \x01(\x05\x12\x15\n\x08revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xee\x01\n\x12ListReviewsRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKindH\x01\x88\x01\x01\x12*\n\x06status\x18\x03 \x01(\x0e\x32\x15.cqar.v1.ReviewStatusH\x02\x88\x01\x01\x12\x16\n\tpage_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_kindB\t\n\x07_statusB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"P\n\x13ListReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe2\x01\n\x13\x41\x63\x63\x65ptReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12.\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x17.cqar.v1.ReviewDecisionH\x01\x88\x01\x01\x12\x15\n\x08\x61sset_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05notes\x18\x05 \x01(\tH\x03\x88\x01\x01\x42\x0c\n\n_review_idB\x0b\n\t_decisionB\x0b\n\t_asset_idB\x08\n\x06_notes\"[\n\x14\x41\x63\x63\x65ptReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"Y\n\x13RejectReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05notes\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x0c\n\n_review_idB\x08\n\x06_notes\"[\n\x14RejectReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision*\xa3\x01\n\nReviewKind\x12\x1b\n\x17REVIEW_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16REVIEW_KIND_CANDIDATES\x10\x01\x12\x1b\n\x17REVIEW_KIND_PROVISIONAL\x10\x02\x12\x1d\n\x19REVIEW_KIND_CODE_CONFLICT\x10\x03\x12 \n\x1cREVIEW_KIND_LISTING_CONFLICT\x10\x04*}\n\x0cReviewStatus\x12\x1d\n\x19REVIEW_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12REVIEW_STATUS_OPEN\x10\x01\x12\x1a\n\x16REVIEW_STATUS_ACCEPTED\x10\x02\x12\x1a\n\x16REVIEW_STATUS_REJECTED\x10\x03*\xa6\x01\n\x0eReviewDecision\x12\x1f\n\x1bREVIEW_DECISION_UNSPECIFIED\x10\x00\x12\x19\n\x15REVIEW_DECISION_ASSET\x10\x01\x12\x1d\n\x19REVIEW_DECISION_NEW_ASSET\x10\x02\x12\x19\n\x15REVIEW_DECISION_REUSE\x10\x03\x12\x1e\n\x1aREVIEW_DECISION_CORRECTION\x10\x04\x32\xb6\x02\n\x06\x41\x63\x63\x65ss\x12H\n\x0bOpenReviews\x12\x1b.cqar.v1.OpenReviewsRequest\x1a\x1c.cqar.v1.OpenReviewsResponse\x12H\n\x0bListReviews\x12\x1b.cqar.v1.ListReviewsRequest\x1a\x1c.cqar.v1.ListReviewsResponse\x12K\n\x0c\x41\x63\x63\x65ptReview\x12\x1c.cqar.v1.AcceptReviewRequest\x1a\x1d.cqar.v1.AcceptReviewResponse\x12K\n\x0cRejectReview\x12\x1c.cqar.v1.RejectReviewRequest\x1a\x1d.cqar.v1.RejectReviewResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cqar/contract/cqar/v1/access.proto\x12\x07\x63qar.v1\x1a#cqar/contract/cqar/v1/reviews.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x01\n\nAuditEntry\x12\x10\n\x08\x61udit_id\x18\x01 \x01(\x03\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x0e\n\x06row_id\x18\x04 \x01(\t\x12\n\n\x02op\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\x0e\n\x06method\x18\x07 \x01(\t\x12(\n\x07\x63hanges\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\x10ListAuditRequest\x12\x13\n\x06\x65ntity\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06row_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05\x61\x63tor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x16\n\tpage_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x42\t\n\x07_entityB\t\n\x07_row_idB\x08\n\x06_actorB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"k\n\x11ListAuditResponse\x12$\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x13.cqar.v1.AuditEntry\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"A\n\x11TailEventsRequest\x12\x1a\n\rfrom_revision\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\x10\n\x0e_from_revision\"\xd5\x01\n\x12TailEventsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x0e\n\x06row_id\x18\x04 \x01(\t\x12\n\n\x02op\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nevent_type\x18\x08 \x01(\t\x12\r\n\x05\x65vent\x18\t \x01(\x0c\x12\r\n\x05value\x18\n \x01(\x0c\x32\xc3\x03\n\x06\x41\x63\x63\x65ss\x12\x42\n\tListAudit\x12\x19.cqar.v1.ListAuditRequest\x1a\x1a.cqar.v1.ListAuditResponse\x12G\n\nTailEvents\x12\x1a.cqar.v1.TailEventsRequest\x1a\x1b.cqar.v1.TailEventsResponse0\x01\x12H\n\x0bOpenReviews\x12\x1b.cqar.v1.OpenReviewsRequest\x1a\x1c.cqar.v1.OpenReviewsResponse\x12H\n\x0bListReviews\x12\x1b.cqar.v1.ListReviewsRequest\x1a\x1c.cqar.v1.ListReviewsResponse\x12K\n\x0c\x41\x63\x63\x65ptReview\x12\x1c.cqar.v1.AcceptReviewRequest\x1a\x1d.cqar.v1.AcceptReviewResponse\x12K\n\x0cRejectReview\x12\x1c.cqar.v1.RejectReviewRequest\x1a\x1d.cqar.v1.RejectReviewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cqar.contract.cqar.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REVIEWKIND']._serialized_start=1708
-  _globals['_REVIEWKIND']._serialized_end=1871
-  _globals['_REVIEWSTATUS']._serialized_start=1873
-  _globals['_REVIEWSTATUS']._serialized_end=1998
-  _globals['_REVIEWDECISION']._serialized_start=2001
-  _globals['_REVIEWDECISION']._serialized_end=2167
-  _globals['_REVIEW']._serialized_start=167
-  _globals['_REVIEW']._serialized_end=711
-  _globals['_OPENREVIEWSREQUEST']._serialized_start=713
-  _globals['_OPENREVIEWSREQUEST']._serialized_end=767
-  _globals['_OPENREVIEWSRESPONSE']._serialized_start=769
-  _globals['_OPENREVIEWSRESPONSE']._serialized_end=876
-  _globals['_LISTREVIEWSREQUEST']._serialized_start=879
-  _globals['_LISTREVIEWSREQUEST']._serialized_end=1117
-  _globals['_LISTREVIEWSRESPONSE']._serialized_start=1119
-  _globals['_LISTREVIEWSRESPONSE']._serialized_end=1199
-  _globals['_ACCEPTREVIEWREQUEST']._serialized_start=1202
-  _globals['_ACCEPTREVIEWREQUEST']._serialized_end=1428
-  _globals['_ACCEPTREVIEWRESPONSE']._serialized_start=1430
-  _globals['_ACCEPTREVIEWRESPONSE']._serialized_end=1521
-  _globals['_REJECTREVIEWREQUEST']._serialized_start=1523
-  _globals['_REJECTREVIEWREQUEST']._serialized_end=1612
-  _globals['_REJECTREVIEWRESPONSE']._serialized_start=1614
-  _globals['_REJECTREVIEWRESPONSE']._serialized_end=1705
-  _globals['_ACCESS']._serialized_start=2170
-  _globals['_ACCESS']._serialized_end=2480
+  _globals['_AUDITENTRY']._serialized_start=148
+  _globals['_AUDITENTRY']._serialized_end=361
+  _globals['_LISTAUDITREQUEST']._serialized_start=364
+  _globals['_LISTAUDITREQUEST']._serialized_end=554
+  _globals['_LISTAUDITRESPONSE']._serialized_start=556
+  _globals['_LISTAUDITRESPONSE']._serialized_end=663
+  _globals['_TAILEVENTSREQUEST']._serialized_start=665
+  _globals['_TAILEVENTSREQUEST']._serialized_end=730
+  _globals['_TAILEVENTSRESPONSE']._serialized_start=733
+  _globals['_TAILEVENTSRESPONSE']._serialized_end=946
+  _globals['_ACCESS']._serialized_start=949
+  _globals['_ACCESS']._serialized_end=1400
 # @@protoc_insertion_point(module_scope)

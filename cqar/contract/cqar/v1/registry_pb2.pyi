@@ -115,7 +115,7 @@ class UpdateVenueResponse(_message.Message):
     def __init__(self, venue: _Optional[_Union[_venues_pb2.Venue, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class UpdateVenueAssetRequest(_message.Message):
-    __slots__ = ("venue_id", "asset_id", "venue_asset_symbol", "deployment_id", "deposit_enabled", "withdraw_enabled", "trading_enabled", "min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal", "listed_at", "delisted_at", "is_active", "metadata", "identity_evidence", "venue_asset_aliases", "expected_revision", "clear")
+    __slots__ = ("venue_id", "asset_id", "venue_asset_symbol", "deployment_id", "deposit_enabled", "withdraw_enabled", "trading_enabled", "min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal", "listed_at", "delisted_at", "is_active", "metadata", "identity_evidence", "venue_asset_aliases", "expected_revision", "clear", "min_deposit", "min_withdrawal", "withdrawal_fee", "deposit_fee")
     VENUE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     VENUE_ASSET_SYMBOL_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +135,10 @@ class UpdateVenueAssetRequest(_message.Message):
     VENUE_ASSET_ALIASES_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
     CLEAR_FIELD_NUMBER: _ClassVar[int]
+    MIN_DEPOSIT_FIELD_NUMBER: _ClassVar[int]
+    MIN_WITHDRAWAL_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWAL_FEE_FIELD_NUMBER: _ClassVar[int]
+    DEPOSIT_FEE_FIELD_NUMBER: _ClassVar[int]
     venue_id: str
     asset_id: str
     venue_asset_symbol: str
@@ -154,7 +158,11 @@ class UpdateVenueAssetRequest(_message.Message):
     venue_asset_aliases: _containers.RepeatedScalarFieldContainer[str]
     expected_revision: int
     clear: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, venue_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., venue_asset_symbol: _Optional[str] = ..., deployment_id: _Optional[str] = ..., deposit_enabled: _Optional[bool] = ..., withdraw_enabled: _Optional[bool] = ..., trading_enabled: _Optional[bool] = ..., min_deposit_decimal: _Optional[str] = ..., min_withdrawal_decimal: _Optional[str] = ..., withdrawal_fee_decimal: _Optional[str] = ..., deposit_fee_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., is_active: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., identity_evidence: _Optional[str] = ..., venue_asset_aliases: _Optional[_Iterable[str]] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
+    min_deposit: float
+    min_withdrawal: float
+    withdrawal_fee: float
+    deposit_fee: float
+    def __init__(self, venue_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., venue_asset_symbol: _Optional[str] = ..., deployment_id: _Optional[str] = ..., deposit_enabled: _Optional[bool] = ..., withdraw_enabled: _Optional[bool] = ..., trading_enabled: _Optional[bool] = ..., min_deposit_decimal: _Optional[str] = ..., min_withdrawal_decimal: _Optional[str] = ..., withdrawal_fee_decimal: _Optional[str] = ..., deposit_fee_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., is_active: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., identity_evidence: _Optional[str] = ..., venue_asset_aliases: _Optional[_Iterable[str]] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ..., min_deposit: _Optional[float] = ..., min_withdrawal: _Optional[float] = ..., withdrawal_fee: _Optional[float] = ..., deposit_fee: _Optional[float] = ...) -> None: ...
 
 class UpdateVenueAssetResponse(_message.Message):
     __slots__ = ("venue_asset", "revision")
@@ -165,7 +173,7 @@ class UpdateVenueAssetResponse(_message.Message):
     def __init__(self, venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class UpdateVenueSymbolRequest(_message.Message):
-    __slots__ = ("listing_id", "symbol_id", "venue_symbol", "is_active", "maker_fee_decimal", "taker_fee_decimal", "min_order_value_decimal", "max_order_value_decimal", "min_notional_decimal", "max_leverage_decimal", "listed_at", "delisted_at", "metadata", "tick_size_decimal", "lot_size_decimal", "min_order_size_decimal", "max_order_size_decimal", "contract_size_decimal", "quantity_multiplier_decimal", "expected_revision", "clear")
+    __slots__ = ("listing_id", "symbol_id", "venue_symbol", "is_active", "maker_fee_decimal", "taker_fee_decimal", "min_order_value_decimal", "max_order_value_decimal", "min_notional_decimal", "max_leverage_decimal", "listed_at", "delisted_at", "metadata", "tick_size_decimal", "lot_size_decimal", "min_order_size_decimal", "max_order_size_decimal", "contract_size_decimal", "quantity_multiplier_decimal", "expected_revision", "clear", "maker_fee", "taker_fee", "min_order_value", "max_order_value", "min_notional", "max_leverage")
     LISTING_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_ID_FIELD_NUMBER: _ClassVar[int]
     VENUE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
@@ -187,6 +195,12 @@ class UpdateVenueSymbolRequest(_message.Message):
     QUANTITY_MULTIPLIER_DECIMAL_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
     CLEAR_FIELD_NUMBER: _ClassVar[int]
+    MAKER_FEE_FIELD_NUMBER: _ClassVar[int]
+    TAKER_FEE_FIELD_NUMBER: _ClassVar[int]
+    MIN_ORDER_VALUE_FIELD_NUMBER: _ClassVar[int]
+    MAX_ORDER_VALUE_FIELD_NUMBER: _ClassVar[int]
+    MIN_NOTIONAL_FIELD_NUMBER: _ClassVar[int]
+    MAX_LEVERAGE_FIELD_NUMBER: _ClassVar[int]
     listing_id: str
     symbol_id: str
     venue_symbol: str
@@ -208,7 +222,13 @@ class UpdateVenueSymbolRequest(_message.Message):
     quantity_multiplier_decimal: str
     expected_revision: int
     clear: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, listing_id: _Optional[str] = ..., symbol_id: _Optional[str] = ..., venue_symbol: _Optional[str] = ..., is_active: _Optional[bool] = ..., maker_fee_decimal: _Optional[str] = ..., taker_fee_decimal: _Optional[str] = ..., min_order_value_decimal: _Optional[str] = ..., max_order_value_decimal: _Optional[str] = ..., min_notional_decimal: _Optional[str] = ..., max_leverage_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., min_order_size_decimal: _Optional[str] = ..., max_order_size_decimal: _Optional[str] = ..., contract_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
+    maker_fee: float
+    taker_fee: float
+    min_order_value: float
+    max_order_value: float
+    min_notional: float
+    max_leverage: float
+    def __init__(self, listing_id: _Optional[str] = ..., symbol_id: _Optional[str] = ..., venue_symbol: _Optional[str] = ..., is_active: _Optional[bool] = ..., maker_fee_decimal: _Optional[str] = ..., taker_fee_decimal: _Optional[str] = ..., min_order_value_decimal: _Optional[str] = ..., max_order_value_decimal: _Optional[str] = ..., min_notional_decimal: _Optional[str] = ..., max_leverage_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., min_order_size_decimal: _Optional[str] = ..., max_order_size_decimal: _Optional[str] = ..., contract_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ..., maker_fee: _Optional[float] = ..., taker_fee: _Optional[float] = ..., min_order_value: _Optional[float] = ..., max_order_value: _Optional[float] = ..., min_notional: _Optional[float] = ..., max_leverage: _Optional[float] = ...) -> None: ...
 
 class UpdateVenueSymbolResponse(_message.Message):
     __slots__ = ("venue_symbol", "revision")

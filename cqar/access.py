@@ -1,0 +1,15 @@
+"""Every RPC of `cqar.v1.Access`, a row each. See `cqar.methods`."""
+
+from cqar import audit, reviews
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.methods import complete, method
+
+SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
+METHODS = (
+    *audit.METHODS,
+    method(SERVICE, "OpenReviews", "write", reviews.open_reviews),
+    method(SERVICE, "ListReviews", "read", reviews.list_reviews),
+    method(SERVICE, "AcceptReview", "write", reviews.accept_review),
+    method(SERVICE, "RejectReview", "write", reviews.reject_review),
+)
+complete(SERVICE, METHODS)

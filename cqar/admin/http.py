@@ -1,0 +1,179 @@
+"""The HTTP API of admin: requests become those of the RPCs, and are served by the same operations."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+from aiohttp import web
+from google.protobuf.message import Message
+
+from cqar import entities, errors, serve
+from cqar.admin import incoming, openapi, problems, streams, wire
+from cqar.admin.routes import ROUTES, Route
+from cqar.call import Call
+from cqar.methods import Method
+from cqar.serve import Reply
+from cqar.store import Store
+
+#: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a store.
+Serve = Callable[[Method, bytes, Call], Awaitable[Reply]]
+
+#: Bytes of an answer above which it is put into words beside the event loop.
+_LARGE = 64 * 1024
+_JSON = "application/json"
+_PATCH = "application/merge-patch+json"
+#: Fields of answers that say when they were derived, not what is so.
+_DATED = frozenset({"revision", "stale", "age_ms"})
+#: Message -> the fields of it that are not columns of its row alone.
+_DERIVED = {each.message.DESCRIPTOR.full_name: frozenset(each.derived) for each in entities.ALL}
+_STATIC = Path(__file__).with_name("static")
+#: Of the page that shows the API: it loads nothing from elsewhere.
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+def mount(application: web.Application, serving: Serve, store: Store) -> None:
+    """Add the API, its description and the page that shows it; every error of the application becomes a problem."""
+    application.middlewares.append(problems.middleware)
+    apply, events = streams.Apply(serving), streams.Events(store)
+    application.on_shutdown.append(events.stop)
+    for route in ROUTES:
+        match route.answer:
+            case "results":
+                handle = apply.handle
+            case "events":
+                handle = events.handle
+            case _:
+                handle = _handler(route, serving)
+        application.router.add_route(route.verb, route.pattern, handle)
+        if route.verb == "GET" and route.answer == "object":
+            application.router.add_route("HEAD", route.pattern, handle)
+    _add_file(application, "/openapi.json", orjson.dumps(openapi.document()), _JSON)
+    for path, name, kind in (
+        ("/docs", "docs.html", "text/html"),
+        ("/docs/docs.js", "docs.js", "text/javascript"),
+        ("/docs/docs.css", "docs.css", "text/css"),
+    ):
+        _add_file(application, path, (_STATIC / name).read_bytes(), kind)
+
+
+def _add_file(application: web.Application, path: str, data: bytes, kind: str) -> None:
+    headers = {**problems.HEADERS, "Content-Security-Policy": _POLICY}
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=data, content_type=kind, charset="utf-8", headers=headers)
+
+    application.router.add_get(path, handle)
+
+
+def _handler(route: Route, serving: Serve) -> problems.Handler:
+    """What answers a route with one JSON object."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        async with asyncio.timeout(serve.DEFAULT_DEADLINE):
+            call = incoming.call_of(request, route.rpc)
+            asked: Any = await _asked(route, request)
+            try:
+                reply = await serving(route.method, asked.SerializeToString(deterministic=True), call)
+            except errors.Invalid as error:
+                raise _of_nulls(error, asked.clear) if route.verb == "PATCH" else error from None
+            answer: Any = route.method.response.FromString(reply.body)
+            if len(reply.body) > _LARGE:
+                return await asyncio.to_thread(_told, route, request, answer)
+            return _told(route, request, answer)
+
+    return handle
+
+
+# ---- the request ---------------------------------------------------------------------------------------------------
+
+
+async def _asked(route: Route, request: web.Request) -> Message:
+    """The RPC's request. Raises Invalid, TooLarge, and HTTPUnsupportedMediaType for a body that is not JSON."""
+    message: Any = route.method.request()
+    wire.fill_text(message, incoming.variables(route, request), {})
+    if route.takes_body:
+        if incoming.parameters(request):
+            raise errors.Invalid("query", "NOT_ALLOWED", f"a {request.method} has no parameters; its fields are the JSON body")
+        given = await incoming.json_object(request, _JSON, *([_PATCH] if route.verb == "PATCH" else []))
+        if route.verb == "PATCH":
+            given = _cleared(message, given, route.without)
+        wire.fill(message, given, route.without)
+    else:
+        wire.fill_text(message, incoming.parameters(request), route.without)
+        if await incoming.body(request, incoming.MAX_BODY):
+            raise errors.Invalid("body", "NOT_ALLOWED", f"a {request.method} has none; its fields are parameters")
+    expected = incoming.expected_revision(request)
+    if expected is not None:
+        if not route.conditional:
+            raise errors.Invalid("If-Match", "NOT_ALLOWED", "is given, and there is no revision here that it could mean")
+        message.expected_revision = expected
+    return message  # type: ignore[no-any-return]  # the RPC's request
+
+
+def _cleared(message: Any, given: Mapping[str, Any], without: Mapping[str, str]) -> Mapping[str, Any]:
+    """The fields that a PATCH sets; what is null, or a list without anything, goes into `clear`."""
+    known = {each.name for each in wire.known(message.DESCRIPTOR, without)}
+    unset = [name for name, value in given.items() if name in known and (value is None or value == [])]
+    message.clear.extend(unset)
+    return {name: value for name, value in given.items() if name not in unset}
+
+
+def _of_nulls(error: errors.Invalid, unset: Sequence[str]) -> errors.Invalid:
+    """The error with the fields that were null in place of `clear`, which no client of HTTP has sent."""
+
+    def named(each: errors.Violation) -> errors.Violation:
+        if each.field != "clear":
+            return each
+        return each._replace(field=next((name for name in unset if repr(name) in each.description), each.field))
+
+    first, *more = map(named, error.violations)
+    return errors.Invalid(*first, *more)
+
+
+# ---- the answer ----------------------------------------------------------------------------------------------------
+
+
+def _told(route: Route, request: web.Request, message: Any) -> web.Response:
+    shown: dict[str, Any] = wire.shown(message)
+    headers, status = dict(problems.HEADERS), HTTPStatus.OK
+    if route.entity is None:
+        shown = {**{each.name: [] for each in message.DESCRIPTOR.fields if each.is_repeated}, **shown}
+    else:
+        entity = shown[route.entity.name]
+        headers["ETag"] = tag = _tag(route, shown, entity)
+        if route.location:
+            status = HTTPStatus.CREATED
+            headers["Location"] = re.sub(r"\{(\w+)\}", lambda name: quote(entity[name[1]], safe=""), route.location)
+        elif not route.takes_body and route.verb == "GET" and incoming.has(request, tag):
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if shown.get("next_page_token"):
+        headers["Link"] = f'<{_next(request, shown["next_page_token"])}>; rel="next"'
+    return web.Response(status=status, body=orjson.dumps(shown), content_type=_JSON, headers=headers)
+
+
+def _tag(route: Route, shown: Mapping[str, Any], entity: Mapping[str, Any]) -> str:
+    """The entity tag: the row's revision, and where the answer holds more than the row, a digest of that.
+
+    What else it holds, such as the flags of an asset or whether a listing is valid by now, changes without the row.
+    """
+    described: Any = route.entity
+    derived = _DERIVED[described.message_type.full_name]
+    more: dict[str, Any] = {name: value for name, value in entity.items() if name in derived}
+    if route.verb == "GET":
+        more |= {name: value for name, value in shown.items() if value and name not in _DATED and name != described.name}
+    if not more:
+        return f'"{entity["revision"]}"'
+    packed = orjson.dumps(more, option=orjson.OPT_SORT_KEYS)
+    return f'"{entity["revision"]}-{hashlib.blake2b(packed, digest_size=8).hexdigest()}"'
+
+
+def _next(request: web.Request, token: str) -> str:
+    """The next page: the same path and parameters, behind the token."""
+    pairs = [pair for pair in incoming.parameters(request) if pair[0] != "page_token"]
+    return f"{request.rel_url.raw_path}?{urlencode([*pairs, ('page_token', token)])}"

@@ -1,0 +1,119 @@
+"""What a request of HTTP says: who makes it, its parameters and its body, within limits and exactly as it was sent."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+from aiohttp import web
+
+from cqar import errors
+from cqar.admin import wire
+from cqar.admin.routes import Route
+from cqar.call import ANYONE, Call, Principal
+
+#: Bytes of a JSON body, at most.
+MAX_BODY = 64 * 1024
+#: Parameters of a URL, at most.
+MAX_PARAMETERS = 200
+#: Characters of an idempotency key, at most.
+_KEY_LENGTH = 128
+_TAG = re.compile(r'(?:W/)?"([0-9]{1,19})(?:-[0-9a-f]+)?"')
+
+
+def principal_of(_request: web.Request) -> Principal:
+    """Whoever makes the request."""
+    return ANYONE
+
+
+def call_of(request: web.Request, method: str) -> Call:
+    """The call that the request is. Raises Invalid for an idempotency key that is none."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= _KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise errors.Invalid("Idempotency-Key", "BAD_KEY", f"is not printable ASCII text of 1 to {_KEY_LENGTH} characters")
+    return Call(method=method, principal=principal_of(request), idempotency_key=key)
+
+
+def variables(route: Route, request: web.Request) -> list[tuple[str, str]]:
+    """The variables of the path, decoded. Raises Invalid for text that is not UTF-8."""
+    parts = zip(route.path.split("/"), request.rel_url.raw_path.split("/"), strict=True)
+    return [(name[1:-1], _decoded(raw, name[1:-1])) for name, raw in parts if name.startswith("{")]
+
+
+def _decoded(raw: str, name: str) -> str:
+    try:
+        text = unquote(raw, errors="strict")
+        text.encode()
+    except UnicodeError:
+        raise errors.Invalid(name, "NOT_UTF8", "is not UTF-8, percent-encoded") from None
+    return text
+
+
+def parameters(request: web.Request) -> list[tuple[str, str]]:
+    """The parameters of the URL. Raises Invalid for what is not UTF-8, and for too many."""
+    query = request.rel_url.raw_query_string
+    try:
+        found = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+        "".join(part for pair in found for part in pair).encode()
+    except UnicodeError:
+        raise errors.Invalid("query", "NOT_UTF8", "is not UTF-8, percent-encoded") from None
+    except ValueError:
+        raise errors.Invalid("query", "TOO_MANY", f"has more than {MAX_PARAMETERS} parameters") from None
+    return found
+
+
+def expected_revision(request: web.Request) -> int | None:
+    """The revision that If-Match asks for; None where any will do. Raises Invalid for anything but one entity tag."""
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    match = _TAG.fullmatch(header.strip())
+    if match is None or int(match[1]) not in wire.INT64:
+        raise errors.Invalid("If-Match", "BAD_TAG", 'is not one entity tag as ETag gives it, such as "17", with its quotes')
+    return int(match[1])
+
+
+def has(request: web.Request, tag: str) -> bool:
+    """Whether the client has the answer of this entity tag already, by its If-None-Match."""
+    header = request.headers.get("If-None-Match", "")
+    return header.strip() == "*" or tag in re.findall(r'"[^"]*"', header)
+
+
+async def body(request: web.Request, limit: int) -> bytes:
+    """The body, unpacked. Raises TooLarge beyond the limit."""
+    found = bytearray()
+    async for chunk in request.content.iter_any():
+        found += chunk
+        if len(found) > limit:
+            msg = f"the body has more than {limit:,} bytes"
+            raise errors.TooLarge(msg)
+    return bytes(found)
+
+
+async def json_object(request: web.Request, *media_types: str) -> Mapping[str, Any]:
+    """The JSON object of the body; without a body it is empty. Raises as `body`, `check_media_type` and `parsed`."""
+    data = await body(request, MAX_BODY)
+    if not data:
+        return {}
+    check_media_type(request, *media_types)
+    return parsed(data)
+
+
+def check_media_type(request: web.Request, *allowed: str) -> None:
+    """Raise HTTPUnsupportedMediaType for another content type, or other text than UTF-8."""
+    charset = (request.charset or "utf-8").lower()
+    if request.content_type not in allowed or charset not in ("utf-8", "utf8", "us-ascii"):
+        raise web.HTTPUnsupportedMediaType(reason=f"the content type must be {' or '.join(allowed)}, in UTF-8")
+
+
+def parsed(data: bytes) -> Mapping[str, Any]:
+    """The JSON object that the bytes are. Raises Invalid with the position of a fault."""
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        where = f"at line {error.lineno}, column {error.colno}"
+        raise errors.Invalid("body", "MALFORMED", f"is not JSON: {error.msg.partition(':')[0]} {where}") from None
+    if not isinstance(found, dict):
+        raise errors.Invalid("body", "WRONG_TYPE", "is not a JSON object")
+    return found

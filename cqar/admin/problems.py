@@ -1,0 +1,126 @@
+"""Errors as HTTP tells them: problem details by RFC 9457, with the fields that broke a rule."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import orjson
+from aiohttp import web
+
+from cqar import errors, telemetry
+from cqar.errors import Violation
+
+_log = telemetry.logger("http")
+
+CONTENT_TYPE = "application/problem+json"
+#: Of problem types, which are names and lead nowhere.
+_TYPE = "urn:cqar:problem:"
+#: Seconds after which a client may try again what is too much or down now.
+_RETRY_AFTER = "1"
+
+
+class Kind(NamedTuple):
+    """How a kind of error is told: the HTTP status, the gRPC status's name and what it is for people."""
+
+    status: HTTPStatus
+    code: str
+    title: str
+
+
+#: Error class -> how it is told. A subclass comes before its class.
+KINDS: Mapping[type[errors.CqarError], Kind] = {
+    errors.Invalid: Kind(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "The request broke a rule"),
+    errors.NotFound: Kind(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is no such thing"),
+    errors.AlreadyExists: Kind(HTTPStatus.CONFLICT, "ALREADY_EXISTS", "Its key is taken"),
+    errors.Precondition: Kind(HTTPStatus.CONFLICT, "FAILED_PRECONDITION", "The state of something else forbids it"),
+    errors.Moved: Kind(HTTPStatus.PRECONDITION_FAILED, "ABORTED", "It has changed since it was read"),
+    errors.Aborted: Kind(HTTPStatus.CONFLICT, "ABORTED", "Another write was there first"),
+    errors.Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", "The request has no valid key"),
+    errors.Forbidden: Kind(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "The key does not allow it"),
+    errors.TooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_EXHAUSTED", "It is too large"),
+    errors.Exhausted: Kind(HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "It is too much at once"),
+    errors.Unavailable: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "Something that this needs is down"),
+    errors.DeadlineExceeded: Kind(HTTPStatus.GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "It took too long"),
+}
+_BUG = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", "A fault of the server")
+
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": _RETRY_AFTER},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": _RETRY_AFTER},
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def kind_of(error: errors.CqarError) -> Kind:
+    """How the error is told."""
+    return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
+
+
+def violations_of(error: errors.CqarError) -> Sequence[Violation]:
+    """The fields that the error is about."""
+    match error:
+        case errors.Invalid() | errors.Precondition():
+            return error.violations
+        case errors.NotFound(field=str(field)):
+            return (Violation(field, "NOT_FOUND", error.message),)
+        case errors.AlreadyExists():
+            return (Violation(error.field, "TAKEN", error.message),)
+        case _:
+            return ()
+
+
+def of(error: errors.CqarError) -> web.Response:
+    """The error as an answer."""
+    kind = kind_of(error)
+    body: dict[str, Any] = {"code": kind.code}
+    violations = violations_of(error)
+    if violations:
+        body["violations"] = [each._asdict() for each in violations]
+    name = kind.code if kind.code != "ABORTED" or kind.status != HTTPStatus.PRECONDITION_FAILED else "MOVED"
+    return _answer(kind.status, name, kind.title, error.message, body)
+
+
+def plain(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A problem that HTTP itself has a name for."""
+    return _answer(status, status.name, status.phrase, detail, {}, headers)
+
+
+def _answer(
+    status: HTTPStatus,
+    name: str,
+    title: str,
+    detail: str,
+    more: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    kind = f"{_TYPE}{name.lower().replace('_', '-')}"
+    body = {"type": kind, "title": title, "status": int(status), "detail": detail, **more}
+    told = {**_HEADERS.get(status, {}), **(headers or {}), "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=told)
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error as a problem; one that is not ours is a bug and goes to the log."""
+    try:
+        return await handler(request)
+    except errors.CqarError as error:
+        return of(error)
+    except TimeoutError:
+        return of(errors.DeadlineExceeded("the request's time is over"))
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return plain(HTTPStatus(error.status), f"{request.method} is not for this path; use {allowed}", {"Allow": allowed})
+    except web.HTTPNotFound:
+        return plain(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has all of them")
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        return plain(HTTPStatus(error.status), error.reason)
+    except (ConnectionResetError, web.RequestPayloadError):
+        return plain(HTTPStatus.BAD_REQUEST, "the body ended before its time, or is not encoded as its headers say")
+    except Exception as error:  # noqa: BLE001 - whatever it is, a client sees a problem
+        _log.error("internal_error", method=request.method, path=request.path, exc_info=error)
+        return _answer(_BUG.status, _BUG.code, _BUG.title, "internal error; the server's log has the details", {"code": _BUG.code})

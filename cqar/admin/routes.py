@@ -1,0 +1,179 @@
+"""The HTTP API, a row each: verb, path and the RPC that serves it. There are no rules here but those of the RPCs.
+
+The names in braces are fields of the request. GET and DELETE take the other fields as parameters, POST and PATCH as a JSON
+object. A PATCH unsets what is null. `expected_revision` is the header If-Match, wherever the request has it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from cqar import audit, methods, registry
+from cqar.contract.cqar.v1 import access_pb2
+from cqar.methods import Method
+
+METHODS: Mapping[str, Method] = {each.name: each for each in (*methods.METHODS, *registry.METHODS, *audit.METHODS)}
+
+#: Fields of requests that HTTP says otherwise, and how.
+ELSEWHERE: Mapping[str, str] = {
+    "expected_revision": "is the header If-Match here",
+    "clear": "is not a field here; send null for what is to be unset",
+}
+_VARIABLE = re.compile(r"\{(\w+)\}")
+
+
+class Route(NamedTuple):
+    """One verb on one path."""
+
+    verb: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    rpc: str
+    #: of what was created: its path, with fields of the answer's entity
+    location: str = ""
+    #: what the answer is: a JSON object, a stream of results, or a stream of events
+    answer: Literal["object", "results", "events"] = "object"
+
+    @property
+    def method(self) -> Method:
+        """The RPC's row."""
+        return METHODS[self.rpc]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The request fields in the path."""
+        return tuple(_VARIABLE.findall(self.path))
+
+    @property
+    def pattern(self) -> str:
+        """The path as aiohttp takes it: a variable is any text that has no slash while it is encoded."""
+        return _VARIABLE.sub(r"{\1:[^/]+}", self.path)
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether fields come as JSON."""
+        return self.verb in ("POST", "PATCH")
+
+    @property
+    def conditional(self) -> bool:
+        """Whether If-Match makes the call depend on the row's revision."""
+        return "expected_revision" in self.method.request.DESCRIPTOR.fields_by_name
+
+    @property
+    def without(self) -> Mapping[str, str]:
+        """The request fields that neither parameters nor body can give, with the reason."""
+        return {**ELSEWHERE, **dict.fromkeys(self.variables, "is a part of the path")}
+
+    @property
+    def entity(self) -> FieldDescriptor | None:
+        """The field of the answer that holds the one row it is about, if it is about one."""
+        first: Any = self.method.response.DESCRIPTOR.fields_by_number.get(1)
+        one = first is not None and first.message_type is not None and not first.is_repeated
+        return first if one and "revision" in first.message_type.fields_by_name else None
+
+
+ROUTES = (
+    # ---- assets ----
+    Route("GET", "/v1/assets", "ListAssets"),
+    Route("POST", "/v1/assets", "CreateAsset", "/v1/assets/{asset_id}"),
+    Route("GET", "/v1/assets/{asset_id}", "GetAsset"),
+    Route("PATCH", "/v1/assets/{asset_id}", "UpdateAsset"),
+    Route("DELETE", "/v1/assets/{asset_id}", "DeleteAsset"),
+    Route("POST", "/v1/assets/{from_asset_id}/merge", "MergeAssets"),
+    Route("GET", "/v1/search/assets", "SearchAssets"),
+    # ---- deployments ----
+    Route("GET", "/v1/deployments", "ListAssetDeployments"),
+    Route("POST", "/v1/deployments", "CreateAssetDeployment", "/v1/deployments/{deployment_id}"),
+    Route("GET", "/v1/deployments/{deployment_id}", "GetAssetDeployment"),
+    Route("PATCH", "/v1/deployments/{deployment_id}", "UpdateAssetDeployment"),
+    Route("DELETE", "/v1/deployments/{deployment_id}", "DeleteAssetDeployment"),
+    # ---- relationships ----
+    Route("GET", "/v1/relationships", "ListAssetRelationships"),
+    Route("POST", "/v1/relationships", "CreateAssetRelationship", "/v1/relationships/{relationship_id}"),
+    Route("PATCH", "/v1/relationships/{relationship_id}", "UpdateAssetRelationship"),
+    Route("DELETE", "/v1/relationships/{relationship_id}", "DeleteAssetRelationship"),
+    # ---- groups ----
+    Route("POST", "/v1/groups", "CreateAssetGroup", "/v1/groups/{group_id}"),
+    Route("GET", "/v1/groups/{group_id}", "GetAssetGroup"),
+    Route("GET", "/v1/groups/by-name/{name}", "GetAssetGroup"),
+    Route("PATCH", "/v1/groups/{group_id}", "UpdateAssetGroup"),
+    Route("DELETE", "/v1/groups/{group_id}", "DeleteAssetGroup"),
+    Route("POST", "/v1/groups/{group_id}/members", "AddAssetToGroup", "/v1/groups/{group_id}/members/{asset_id}"),
+    Route("DELETE", "/v1/groups/{group_id}/members/{asset_id}", "RemoveAssetFromGroup"),
+    # ---- quality flags ----
+    Route("GET", "/v1/flags", "ListQualityFlags"),
+    Route("POST", "/v1/flags", "RaiseQualityFlag", "/v1/flags/{flag_id}"),
+    Route("GET", "/v1/flags/{flag_id}", "GetQualityFlag"),
+    Route("POST", "/v1/flags/{flag_id}/resolve", "ResolveQualityFlag"),
+    # ---- identifiers ----
+    Route("GET", "/v1/assets/{asset_id}/identifiers", "ListAssetIdentifiers"),
+    Route("POST", "/v1/assets/{asset_id}/identifiers", "CreateAssetIdentifier", "/v1/identifiers/assets/{identifier_id}"),
+    Route("GET", "/v1/assets/{asset_id}/identifiers/{source}", "GetAssetIdentifier"),
+    Route("GET", "/v1/identifiers/assets/{source}/{external_id}", "GetAssetIdentifier"),
+    Route("DELETE", "/v1/identifiers/assets/{identifier_id}", "DeleteAssetIdentifier"),
+    Route("GET", "/v1/symbols/{symbol_id}/identifiers", "ListSymbolIdentifiers"),
+    Route("POST", "/v1/symbols/{symbol_id}/identifiers", "CreateSymbolIdentifier", "/v1/identifiers/symbols/{identifier_id}"),
+    Route("GET", "/v1/symbols/{symbol_id}/identifiers/{data_source}", "GetSymbolIdentifier"),
+    Route("GET", "/v1/identifiers/symbols/{data_source}/{external_id}", "GetSymbolIdentifier"),
+    Route("DELETE", "/v1/identifiers/symbols/{identifier_id}", "DeleteSymbolIdentifier"),
+    # ---- chains ----
+    Route("GET", "/v1/chains", "ListChains"),
+    Route("POST", "/v1/chains", "CreateChain", "/v1/chains/{chain_id}"),
+    Route("GET", "/v1/chains/{chain_id}", "GetChain"),
+    Route("PATCH", "/v1/chains/{chain_id}", "UpdateChain"),
+    # ---- canonical symbols ----
+    Route("GET", "/v1/symbols", "ListSymbols"),
+    Route("POST", "/v1/symbols", "CreateSymbol", "/v1/symbols/{symbol_id}"),
+    Route("GET", "/v1/symbols/{symbol_id}", "GetSymbol"),
+    Route("PATCH", "/v1/symbols/{symbol_id}", "UpdateSymbol"),
+    Route("DELETE", "/v1/symbols/{symbol_id}", "DeleteSymbol"),
+    Route("GET", "/v1/search/symbols", "SearchSymbols"),
+    # ---- venues, and what they list ----
+    Route("GET", "/v1/venues", "ListVenues"),
+    Route("POST", "/v1/venues", "CreateVenue", "/v1/venues/{venue_id}"),
+    Route("GET", "/v1/venues/{venue_id}", "GetVenue"),
+    Route("PATCH", "/v1/venues/{venue_id}", "UpdateVenue"),
+    Route("GET", "/v1/venue-assets", "ListVenueAssets"),
+    Route("GET", "/v1/venues/{venue_id}/assets", "ListVenueAssets"),
+    Route("POST", "/v1/venues/{venue_id}/assets", "CreateVenueAsset", "/v1/venues/{venue_id}/assets/{asset_id}"),
+    Route("GET", "/v1/venues/{venue_id}/assets/{asset_id}", "GetVenueAsset"),
+    Route("PATCH", "/v1/venues/{venue_id}/assets/{asset_id}", "UpdateVenueAsset"),
+    Route("DELETE", "/v1/venues/{venue_id}/assets/{asset_id}", "DeleteVenueAsset"),
+    Route("POST", "/v1/venues/{venue_id}/assets/{asset_id}/delist", "DelistVenueAsset"),
+    Route("GET", "/v1/venues/{venue_id}/symbols", "ListVenueSymbols"),
+    Route("POST", "/v1/venues/{venue_id}/symbols", "CreateVenueSymbol", "/v1/listings/{listing_id}"),
+    Route("GET", "/v1/venues/{venue_id}/symbols/{venue_symbol}", "GetVenueSymbol"),
+    Route("GET", "/v1/listings", "ListVenueSymbols"),
+    Route("GET", "/v1/listings/{listing_id}", "GetVenueSymbolListing"),
+    Route("PATCH", "/v1/listings/{listing_id}", "UpdateVenueSymbol"),
+    Route("DELETE", "/v1/listings/{listing_id}", "DeleteVenueSymbol"),
+    Route("POST", "/v1/listings/{listing_id}/delist", "DelistVenueSymbol"),
+    # ---- many rows at once ----
+    Route("POST", "/v1/apply", "Apply", answer="results"),
+    # ---- what was done, and what happens ----
+    Route("GET", "/v1/audit", "ListAudit"),
+    Route("GET", "/v1/events", "TailEvents", answer="events"),
+)
+
+#: The messages of the RPC that no row of `METHODS` serves, since it answers with a stream.
+TAIL = (access_pb2.TailEventsRequest, access_pb2.TailEventsResponse)
+
+
+def _check() -> None:
+    """Raise TypeError where a row does not fit its RPC, or an RPC that is served has no row."""
+    for route in ROUTES:
+        if route.answer == "events":
+            continue
+        fields = route.method.request.DESCRIPTOR.fields_by_name
+        shown = route.entity.message_type.fields_by_name if route.entity is not None else {}
+        if not set(route.variables) <= set(fields) or not set(_VARIABLE.findall(route.location)) <= set(shown):
+            msg = f"{route.verb} {route.path} does not fit {route.rpc}"
+            raise TypeError(msg)
+    missing = set(METHODS) - {route.rpc for route in ROUTES}
+    if missing:
+        msg = f"no path leads to {sorted(missing)}"
+        raise TypeError(msg)
+
+
+_check()

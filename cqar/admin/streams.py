@@ -1,0 +1,202 @@
+"""The streams of the HTTP API: rows to apply as lines of JSON, changes as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+import orjson
+from aiohttp import web
+
+from cqar import audit, errors, serve, tasks
+from cqar.admin import incoming, problems, wire
+from cqar.admin.routes import METHODS
+from cqar.apply import MAX_ROWS
+from cqar.call import Call
+from cqar.contract.cqar.v1 import access_pb2
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.entities import BY_NAME
+from cqar.events import EVENTS
+from cqar.methods import Method
+from cqar.serve import Reply
+from cqar.store import Store
+
+#: Content types of lines of JSON; answers have the first.
+LINES = ("application/x-ndjson", "application/jsonl")
+#: Bytes of all lines together, at most.
+MAX_LINES = 16 * 1024 * 1024
+#: Seconds that a client may take to read what is sent to it.
+_PATIENCE = 30.0
+#: Seconds between two looks whether the client is still there.
+_LOOK = 0.5
+
+
+async def _send(response: web.StreamResponse, data: bytes) -> None:
+    """Send a part of an answer. Raises ConnectionResetError where the client is gone or does not read."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await response.write(data)
+    except TimeoutError:
+        msg = "the client does not read"
+        raise ConnectionResetError(msg) from None
+
+
+# ---- rows ----------------------------------------------------------------------------------------------------------
+
+
+class Apply:
+    """POST /v1/apply: a line for a row in, a line for its result out, in the same order.
+
+    Nothing is written before all lines have come. They go in calls of Apply of at most `rows` lines.
+    """
+
+    def __init__(self, serving: Callable[[Method, bytes, Call], Awaitable[Reply]], *, rows: int = MAX_ROWS) -> None:
+        self._serving = serving
+        self._rows = rows
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Apply the lines. Raises what Apply raises for the first call; later it is told in place of the results."""
+        call = incoming.call_of(request, "Apply")
+        head = pb.ApplyRequest()
+        wire.fill_text(head, incoming.parameters(request), {"rows": "are the lines of the body"})
+        incoming.check_media_type(request, *LINES)
+        async with asyncio.timeout(serve.DEFAULT_DEADLINE):
+            lines = (await incoming.body(request, MAX_LINES)).split(b"\n")
+        if not lines[-1].strip():
+            lines.pop()
+        results = self._results(head, lines, call)
+        first = await anext(results)
+        request[problems.STARTED] = True
+        response = web.StreamResponse(headers={**problems.HEADERS, "Content-Type": LINES[0]})
+        await response.prepare(request)
+        await _send(response, first)
+        async for more in results:
+            await _send(response, more)
+        return response
+
+    async def _results(self, head: pb.ApplyRequest, lines: Sequence[bytes], call: Call) -> AsyncIterator[bytes]:
+        """The lines of the results, a chunk at a time, of which there is at least one."""
+        for at in range(0, max(len(lines), 1), self._rows):
+            try:
+                results = await self._apply(head, lines[at : at + self._rows], call)
+            except (errors.CqarError, TimeoutError) as error:
+                if not at:
+                    raise
+                rest = lines[at:]
+                known = error if isinstance(error, errors.CqarError) else errors.DeadlineExceeded("the call's time is over")
+                yield await asyncio.to_thread(_lines, [_unknown(known)] * len(rest))
+                return
+            yield await asyncio.to_thread(_lines, results)
+
+    async def _apply(self, head: pb.ApplyRequest, lines: Sequence[bytes], call: Call) -> Sequence[pb.ApplyResult]:
+        """The result of each line; a line that is no row is refused, and the others go on."""
+        async with asyncio.timeout(serve.DEFAULT_DEADLINE):
+            request, refused = await asyncio.to_thread(_rows, head, lines)
+            reply = await self._serving(METHODS["Apply"], request, call)
+        applied = iter(pb.ApplyResponse.FromString(reply.body).results)
+        return [refused[at] if at in refused else next(applied) for at in range(len(lines))]
+
+
+def _rows(head: pb.ApplyRequest, lines: Sequence[bytes]) -> tuple[bytes, Mapping[int, pb.ApplyResult]]:
+    """The request of those lines that are rows, and the refusals of those that are not, by their places."""
+    request = pb.ApplyRequest()
+    request.CopyFrom(head)
+    refused: dict[int, pb.ApplyResult] = {}
+    for at, line in enumerate(lines):
+        row = pb.ApplyRow()
+        try:
+            wire.fill(row, incoming.parsed(line), {})
+        except errors.Invalid as error:
+            field = error.violations[0].field
+            refused[at] = pb.ApplyResult(outcome=pb.REJECTED, code="INVALID_ARGUMENT", reason=error.message, field=field)
+        else:
+            request.rows.append(row)
+    return request.SerializeToString(), refused
+
+
+def _unknown(error: errors.CqarError) -> pb.ApplyResult:
+    """The result of a line of which it is not known whether it was written."""
+    reason = f"{error.message}; whether this row was written is not known, send it again"
+    return pb.ApplyResult(code=problems.kind_of(error).code, reason=reason)
+
+
+def _lines(results: Sequence[pb.ApplyResult]) -> bytes:
+    return b"".join(orjson.dumps(wire.shown(each), option=orjson.OPT_APPEND_NEWLINE) for each in results)
+
+
+# ---- events --------------------------------------------------------------------------------------------------------
+
+
+class Events:
+    """GET /v1/events: every change in order, as server-sent events whose id is the revision."""
+
+    def __init__(self, store: Store, *, heartbeat: float = 15.0) -> None:
+        self._store = store
+        self._heartbeat = heartbeat
+        self._over = asyncio.Event()
+
+    async def stop(self, _application: web.Application) -> None:
+        """End all streams; the clients come again to whoever serves then."""
+        self._over.set()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Stream until the client goes. Raises Invalid, Precondition, Unavailable before the first event."""
+        incoming.call_of(request, "TailEvents")
+        after = await audit.begin(self._store, _asked(request))
+        request[problems.STARTED] = True
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        await _send(response, b"retry: 1000\n\n")
+        changes = audit.tail(self._store, after)
+        try:
+            async for text in self._texts(changes, request):
+                await _send(response, text)
+        except errors.CqarError as error:
+            await _send(response, b": %s\n\n" % problems.kind_of(error).code.encode())
+        finally:
+            await changes.aclose()
+        return response
+
+    async def _texts(
+        self, changes: AsyncGenerator[access_pb2.TailEventsResponse], request: web.Request
+    ) -> AsyncGenerator[bytes]:
+        """Events as they come, comments while none does, until the client goes or the server ends."""
+        time = asyncio.get_running_loop().time
+        said = time()
+        coming = asyncio.ensure_future(anext(changes))
+        try:
+            while not self._over.is_set() and request.transport is not None:
+                await asyncio.wait((coming,), timeout=min(_LOOK, self._heartbeat))
+                if coming.done():
+                    change, coming, said = coming.result(), asyncio.ensure_future(anext(changes)), time()
+                    yield _event(change)
+                elif time() - said >= self._heartbeat:
+                    said = time()
+                    yield b": nothing new\n\n"
+        finally:
+            await tasks.end(coming)
+
+
+def _asked(request: web.Request) -> int | None:
+    """The revision to start behind: that of the last event that the client has, else that of the parameter."""
+    asked = access_pb2.TailEventsRequest()
+    wire.fill_text(asked, incoming.parameters(request), {})
+    last = request.headers.get("Last-Event-ID")
+    if last:
+        try:
+            asked.ClearField("from_revision")
+            wire.fill_text(asked, [("from_revision", last)], {})
+        except errors.Invalid as error:
+            raise errors.Invalid("Last-Event-ID", "BAD_ID", error.violations[0].description) from None
+    return asked.from_revision if asked.HasField("from_revision") else None
+
+
+def _event(change: access_pb2.TailEventsResponse) -> bytes:
+    """A change as an event: its JSON has the contract's event and the row in words, too."""
+    shown = wire.shown(change)
+    shown.pop("event", None)
+    shown.pop("value", None)
+    if change.event:
+        shown["event"] = wire.shown(EVENTS[change.event_type].FromString(change.event))
+    if change.value and change.entity in BY_NAME:
+        shown["value"] = wire.shown(BY_NAME[change.entity].message.FromString(change.value))
+    return b"id: %d\ndata: %s\n\n" % (change.revision, orjson.dumps(shown))

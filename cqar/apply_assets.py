@@ -1,0 +1,125 @@
+"""Assets in an Apply: found by any of their keys, and written with those that they lack."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cqar import bulk, errors, operations
+from cqar.apply_rows import BY_ENTITY, Item
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
+from cqar.entity import Entity, Row, new_id
+from cqar.outbox import Write
+from cqar.store import Sql
+
+#: Serialises calls of Apply that may create assets: no constraint says that an external id is one asset's alone.
+_KEYS_LOCK = 0x6371_6173
+_LOCK = Sql("lock_asset_keys", "SELECT pg_advisory_xact_lock($1)")
+STATEMENTS = (_LOCK,)
+#: The kinds of keys in the order in which an asset is looked for by them.
+_KEYS: tuple[tuple[Entity, tuple[str, ...]], ...] = (
+    (ASSET_IDENTIFIER, ("source", "external_id")),
+    (DEPLOYMENT, ("chain_id", "address")),
+)
+
+
+async def lock(write: Write, items: Sequence[Item]) -> None:
+    """Lock what stands between the assets and a second creation of them, and the chains that their keys name."""
+    if any(item.row["asset_id"] is None for item in items):
+        await write.session.row(_LOCK, _KEYS_LOCK)
+    chains = {key.row["chain_id"] for item in items for key in item.keys if key.kind.entity is DEPLOYMENT}
+    await operations.living(write, CHAIN, chains)
+
+
+async def find(write: Write, items: Sequence[Item]) -> None:
+    """Give each item its stored asset: by asset_id, else by external ids, else by addresses, which are all of one asset.
+
+    Items whose keys belong to other assets are refused.
+    """
+    owners = {entity: await _owners(write, entity, columns, items) for entity, columns in _KEYS}
+    wanted: dict[str, list[Item]] = {}
+    for item in items:
+        try:
+            asset_id = _meant(item, owners)
+        except errors.CqarError as error:
+            item.refuse(error)
+            continue
+        if asset_id is not None:
+            wanted.setdefault(asset_id, []).append(item)
+    if wanted:
+        for row in await bulk.find(write.session, ASSET, ("asset_id",), (), [{"asset_id": each} for each in sorted(wanted)]):
+            for item in wanted[row["asset_id"]]:
+                item.before = row
+
+
+_Owners = dict[tuple[Any, ...], dict[str, Row]]
+
+
+async def _owners(write: Write, entity: Entity, columns: tuple[str, ...], items: Sequence[Item]) -> _Owners:
+    """The stored rows of the keys of this kind, by asset."""
+    keys = [key.row for item in items for key in item.keys if key.kind.entity is entity]
+    owners: _Owners = {}
+    if keys:
+        for row in await bulk.find(write.session, entity, columns, (), keys):
+            owners.setdefault(tuple(row[name] for name in columns), {})[row["asset_id"]] = row
+    return owners
+
+
+def _meant(item: Item, owners: dict[Entity, _Owners]) -> str | None:
+    """The id of the asset that the row means, None for a new one; its keys learn which of them are stored."""
+    asset_id: str | None = item.row["asset_id"]
+    held = [(key, owners[key.kind.entity].get(key.natural(), {})) for key in item.keys]
+    for entity, _ in _KEYS:
+        if asset_id is None:
+            found = sorted({owner for key, of in held if key.kind.entity is entity for owner in of})
+            if len(found) > 1:
+                msg = f"the keys of this asset belong to several assets: {', '.join(found[:5])}"
+                raise errors.Ambiguous(msg, [(owner, "candidate") for owner in found])
+            asset_id = found[0] if found else None
+    for key, of in held:
+        if of and asset_id not in of:
+            field = "external_id" if key.kind.entity is ASSET_IDENTIFIER else "address"
+            other = f"{'/'.join(map(str, key.natural()))} belongs to asset {min(of)!r}"
+            raise errors.AlreadyExists(key.kind.entity.name, f"{key.place}.{field}", other)
+        key.before = of.get(asset_id or "")
+    return asset_id
+
+
+async def prepare_keys(write: Write, item: Item) -> None:
+    """Complete and check the keys that the asset lacks, as the single calls would. Raises what they would."""
+    if item.before is not None and item.asked.mode == pb.CREATE_ONLY:
+        item.keys = []
+    asset_id = item.row["asset_id"] if item.before is None else item.before["asset_id"]
+    item.keys = [key for key in item.keys if key.before is None]
+    if item.keys:
+        # It is locked, or will be there before its keys are.
+        write.held[ASSET.name, asset_id] = item.row if item.before is None else item.before
+    for key in item.keys:
+        key.row["asset_id"] = asset_id
+        key.row[key.kind.entity.key[0]] = new_id()
+        try:
+            if key.kind.prepare is None:
+                await operations.only_parents(write, key.kind.entity, key.row, None)
+            else:
+                await key.kind.prepare(write, key.row, None)
+        except errors.CqarError as error:
+            raise key.told(error) from error
+
+
+async def write_keys(write: Write, items: Sequence[Item]) -> None:
+    """Create the keys that the assets lack."""
+    for entity, _ in _KEYS:
+        kind = BY_ENTITY[entity.name]
+        keys = [key for item in items for key in item.keys if key.kind is kind]
+        stored = await bulk.insert_many(write.session, entity, [key.row for key in sorted(keys, key=_order)])
+        for key in keys:
+            write.changed(entity, None, stored[entity.row_id(key.row)])
+            result = key.asked.result
+            if result.outcome != pb.CREATED:
+                field = key.place.partition("[")[0]
+                result.outcome = pb.UPDATED
+                result.changed_fields.extend({field} - set(result.changed_fields))
+                result.changes.add(field=field, after="/".join(map(str, key.natural())))
+
+
+def _order(key: Item) -> tuple[str, ...]:
+    return tuple(map(str, key.natural()))

@@ -1,0 +1,166 @@
+import datetime
+
+from cqar.contract.cqc.markets.v1 import markets_pb2 as _markets_pb2
+from cqar.contract.cqc.venues.v1 import venues_pb2 as _venues_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ReviewKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVIEW_KIND_UNSPECIFIED: _ClassVar[ReviewKind]
+    REVIEW_KIND_CANDIDATES: _ClassVar[ReviewKind]
+    REVIEW_KIND_PROVISIONAL: _ClassVar[ReviewKind]
+    REVIEW_KIND_CODE_CONFLICT: _ClassVar[ReviewKind]
+    REVIEW_KIND_LISTING_CONFLICT: _ClassVar[ReviewKind]
+
+class ReviewStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVIEW_STATUS_UNSPECIFIED: _ClassVar[ReviewStatus]
+    REVIEW_STATUS_OPEN: _ClassVar[ReviewStatus]
+    REVIEW_STATUS_ACCEPTED: _ClassVar[ReviewStatus]
+    REVIEW_STATUS_REJECTED: _ClassVar[ReviewStatus]
+
+class ReviewDecision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVIEW_DECISION_UNSPECIFIED: _ClassVar[ReviewDecision]
+    REVIEW_DECISION_ASSET: _ClassVar[ReviewDecision]
+    REVIEW_DECISION_NEW_ASSET: _ClassVar[ReviewDecision]
+    REVIEW_DECISION_REUSE: _ClassVar[ReviewDecision]
+    REVIEW_DECISION_CORRECTION: _ClassVar[ReviewDecision]
+REVIEW_KIND_UNSPECIFIED: ReviewKind
+REVIEW_KIND_CANDIDATES: ReviewKind
+REVIEW_KIND_PROVISIONAL: ReviewKind
+REVIEW_KIND_CODE_CONFLICT: ReviewKind
+REVIEW_KIND_LISTING_CONFLICT: ReviewKind
+REVIEW_STATUS_UNSPECIFIED: ReviewStatus
+REVIEW_STATUS_OPEN: ReviewStatus
+REVIEW_STATUS_ACCEPTED: ReviewStatus
+REVIEW_STATUS_REJECTED: ReviewStatus
+REVIEW_DECISION_UNSPECIFIED: ReviewDecision
+REVIEW_DECISION_ASSET: ReviewDecision
+REVIEW_DECISION_NEW_ASSET: ReviewDecision
+REVIEW_DECISION_REUSE: ReviewDecision
+REVIEW_DECISION_CORRECTION: ReviewDecision
+
+class Review(_message.Message):
+    __slots__ = ("review_id", "kind", "status", "venue_id", "code", "asset_id", "candidate_asset_ids", "reason", "venue_asset", "venue_symbol", "symbol", "listing_id", "source", "created_at", "decided_at", "decided_by", "decision", "notes")
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_ASSET_IDS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VENUE_ASSET_FIELD_NUMBER: _ClassVar[int]
+    VENUE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    LISTING_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_BY_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    kind: ReviewKind
+    status: ReviewStatus
+    venue_id: str
+    code: str
+    asset_id: str
+    candidate_asset_ids: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    venue_asset: _venues_pb2.VenueAsset
+    venue_symbol: _venues_pb2.VenueSymbol
+    symbol: _markets_pb2.Symbol
+    listing_id: str
+    source: str
+    created_at: _timestamp_pb2.Timestamp
+    decided_at: _timestamp_pb2.Timestamp
+    decided_by: str
+    decision: ReviewDecision
+    notes: str
+    def __init__(self, review_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., status: _Optional[_Union[ReviewStatus, str]] = ..., venue_id: _Optional[str] = ..., code: _Optional[str] = ..., asset_id: _Optional[str] = ..., candidate_asset_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., listing_id: _Optional[str] = ..., source: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., decided_by: _Optional[str] = ..., decision: _Optional[_Union[ReviewDecision, str]] = ..., notes: _Optional[str] = ...) -> None: ...
+
+class OpenReviewsRequest(_message.Message):
+    __slots__ = ("reviews",)
+    REVIEWS_FIELD_NUMBER: _ClassVar[int]
+    reviews: _containers.RepeatedCompositeFieldContainer[Review]
+    def __init__(self, reviews: _Optional[_Iterable[_Union[Review, _Mapping[str, object]]]] = ...) -> None: ...
+
+class OpenReviewsResponse(_message.Message):
+    __slots__ = ("reviews", "opened", "revision")
+    REVIEWS_FIELD_NUMBER: _ClassVar[int]
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    reviews: _containers.RepeatedCompositeFieldContainer[Review]
+    opened: int
+    revision: int
+    def __init__(self, reviews: _Optional[_Iterable[_Union[Review, _Mapping[str, object]]]] = ..., opened: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class ListReviewsRequest(_message.Message):
+    __slots__ = ("venue_id", "kind", "status", "page_size", "page_token")
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    venue_id: str
+    kind: ReviewKind
+    status: ReviewStatus
+    page_size: int
+    page_token: str
+    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., status: _Optional[_Union[ReviewStatus, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListReviewsResponse(_message.Message):
+    __slots__ = ("reviews", "next_page_token")
+    REVIEWS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    reviews: _containers.RepeatedCompositeFieldContainer[Review]
+    next_page_token: str
+    def __init__(self, reviews: _Optional[_Iterable[_Union[Review, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AcceptReviewRequest(_message.Message):
+    __slots__ = ("review_id", "decision", "asset_id", "at", "notes")
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    decision: ReviewDecision
+    asset_id: str
+    at: _timestamp_pb2.Timestamp
+    notes: str
+    def __init__(self, review_id: _Optional[str] = ..., decision: _Optional[_Union[ReviewDecision, str]] = ..., asset_id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., notes: _Optional[str] = ...) -> None: ...
+
+class AcceptReviewResponse(_message.Message):
+    __slots__ = ("review", "revision")
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    review: Review
+    revision: int
+    def __init__(self, review: _Optional[_Union[Review, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class RejectReviewRequest(_message.Message):
+    __slots__ = ("review_id", "notes")
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    notes: str
+    def __init__(self, review_id: _Optional[str] = ..., notes: _Optional[str] = ...) -> None: ...
+
+class RejectReviewResponse(_message.Message):
+    __slots__ = ("review", "revision")
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    review: Review
+    revision: int
+    def __init__(self, review: _Optional[_Union[Review, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,342 @@
+"""Writes `docs/api.md` from the comments of the .proto sources: `python -m cqar.contract.document [--check]`.
+
+What holds for all calls stands in `api_preface.md` beside this module, written by hand; the rest is made of the sources, of
+the method tables, which say what serves a call, and of the subjects of the events. The output depends on these alone. With
+`--check` nothing is written: the exit status is 1 when the page is not up to date. Needs grpcio-tools, as `generate` does.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+    MethodDescriptorProto,
+    ServiceDescriptorProto,
+)
+
+from cqar.admin.app import METHODS
+from cqar.answers import LOOKUPS
+from cqar.contract.generate import ROOT, sources
+from cqar.events import EVENTS
+
+PAGE = ROOT / "docs" / "api.md"
+PREFACE = Path(__file__).with_name("api_preface.md")
+COMMAND = "python -m cqar.contract.document"
+
+#: Who answers a call, by what it is in its method table.
+_SERVED: Mapping[str, str] = {
+    "lookup": "Lookup: the hot path answers it, from memory.",
+    "read": "Read: admin answers it, from PostgreSQL.",
+    "write": "Write: admin makes it, in one transaction.",
+    "batch": "Many writes: admin makes them, in several transactions.",
+}
+_NOT_SERVED = "Not served by this version: UNIMPLEMENTED."
+#: Begins the part of an RPC's comment that tells its errors.
+_ERRORS = "Errors: "
+
+
+# ---- the sources ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """All that the sources declare, by full name, and what their comments say of it."""
+
+    services: dict[str, ServiceDescriptorProto] = field(default_factory=dict)
+    messages: dict[str, DescriptorProto] = field(default_factory=dict)
+    enums: dict[str, EnumDescriptorProto] = field(default_factory=dict)
+    #: the comment above a declaration, without the signs of a comment
+    comments: dict[str, str] = field(default_factory=dict)
+
+
+def read() -> Sources:
+    """The declarations of all sources. Raises subprocess.CalledProcessError where protoc refuses one or is not installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "sources"
+        options = [f"--proto_path={ROOT}", "--include_source_info", f"--descriptor_set_out={target}"]
+        files = [str(each.relative_to(ROOT)) for each in sources()]
+        subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, *files], check=True)  # noqa: S603 -- our own
+        described = FileDescriptorSet.FromString(target.read_bytes())
+    found = Sources()
+    for file in sorted(described.file, key=lambda each: each.name):
+        _File(file, found).read()
+    return found
+
+
+#: Where a comment stands: field numbers of descriptor.proto and positions in turn, from the file to the declaration.
+_Where = tuple[int, ...]
+
+
+class _File:
+    """One source on its way into `found`."""
+
+    def __init__(self, file: FileDescriptorProto, found: Sources) -> None:
+        self._file = file
+        self._found = found
+        self._said = {tuple(each.path): each.leading_comments for each in file.source_code_info.location}
+
+    def read(self) -> None:
+        """Put everything that it declares into `found`."""
+        of = self._file.package
+        for at, message in enumerate(self._file.message_type):
+            self._message(message, of, (FileDescriptorProto.MESSAGE_TYPE_FIELD_NUMBER, at))
+        for at, enum in enumerate(self._file.enum_type):
+            self._enum(enum, of, (FileDescriptorProto.ENUM_TYPE_FIELD_NUMBER, at))
+        for at, service in enumerate(self._file.service):
+            where = (FileDescriptorProto.SERVICE_FIELD_NUMBER, at)
+            name = self._comment(of, service.name, where)
+            self._found.services[name] = service
+            for its, method in enumerate(service.method):
+                self._comment(name, method.name, (*where, ServiceDescriptorProto.METHOD_FIELD_NUMBER, its))
+
+    def _message(self, message: DescriptorProto, of: str, where: _Where) -> None:
+        name = self._comment(of, message.name, where)
+        self._found.messages[name] = message
+        for at, each in enumerate(message.field):
+            self._comment(name, each.name, (*where, DescriptorProto.FIELD_FIELD_NUMBER, at))
+        for at, nested in enumerate(message.nested_type):
+            self._message(nested, name, (*where, DescriptorProto.NESTED_TYPE_FIELD_NUMBER, at))
+        for at, enum in enumerate(message.enum_type):
+            self._enum(enum, name, (*where, DescriptorProto.ENUM_TYPE_FIELD_NUMBER, at))
+
+    def _enum(self, enum: EnumDescriptorProto, of: str, where: _Where) -> None:
+        name = self._comment(of, enum.name, where)
+        self._found.enums[name] = enum
+        for at, value in enumerate(enum.value):
+            self._comment(name, value.name, (*where, EnumDescriptorProto.VALUE_FIELD_NUMBER, at))
+
+    def _comment(self, of: str, name: str, where: _Where) -> str:
+        """Keep the comment of a declaration; its full name."""
+        full = f"{of}.{name}"
+        said = "\n".join(line.removeprefix(" ").rstrip() for line in self._said.get(where, "").splitlines())
+        if said:
+            self._found.comments[full] = said
+        return full
+
+
+# ---- Markdown ------------------------------------------------------------------------------------------------------
+
+
+def prose(comment: str) -> list[str]:
+    """The paragraphs of a comment as Markdown, each in one line."""
+    paragraphs: list[list[str]] = [[]]
+    for line in comment.splitlines():
+        if not line or line.startswith(_ERRORS):
+            paragraphs.append([])
+        if line:
+            paragraphs[-1].append(line)
+    return [_safe(" ".join(each)) for each in paragraphs if each]
+
+
+def _safe(text: str) -> str:
+    """Text as Markdown shows it: what is not code has no tags."""
+    parts = text.split("`")
+    parts[::2] = [each.replace("<", "&lt;") for each in parts[::2]]
+    return "`".join(parts)
+
+
+def anchor(title: str) -> str:
+    """The anchor that a heading with this title gets."""
+    kept = "".join(each for each in title.lower() if each.isalnum() or each in " -_")
+    return kept.replace(" ", "-")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    for cells in (head, ["---"] * len(head), *rows):
+        yield "| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |"
+    yield ""
+
+
+class Call(NamedTuple):
+    """An RPC: the full name of its service, and its declaration."""
+
+    service: str
+    method: MethodDescriptorProto
+
+    @property
+    def name(self) -> str:
+        """Its full name."""
+        return f"{self.service}.{self.method.name}"
+
+    @property
+    def title(self) -> str:
+        """Its heading, in which no other declaration's name can be."""
+        return f"{self.service.rpartition('.')[2]}.{self.method.name}"
+
+    @property
+    def request(self) -> str:
+        """The full name of its request."""
+        return self.method.input_type.removeprefix(".")
+
+    @property
+    def answer(self) -> str:
+        """The full name of its answer."""
+        return self.method.output_type.removeprefix(".")
+
+    @property
+    def kind(self) -> str:
+        """What it is in the method tables: lookup, read, write or batch; nothing where it is in none."""
+        path = f"/{self.service}/{self.method.name}"
+        kinds = {each.path: "lookup" if each.name in LOOKUPS else each.kind for each in METHODS}
+        return kinds.get(path, "")
+
+
+class Page:
+    """The page on what the sources declare."""
+
+    def __init__(self, found: Sources) -> None:
+        self._found = found
+        self._calls = {
+            name: [Call(name, each) for each in service.method] for name, service in sorted(found.services.items(), key=_rank)
+        }
+        calls = [*chain.from_iterable(self._calls.values())]
+        #: the headings under which requests and answers stand: those of their calls
+        self._titles = {name: each.title for each in calls for name in (each.request, each.answer)}
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the page, below the preface."""
+        yield from ("## Calls", "")
+        for service, calls in self._calls.items():
+            yield from self._overview(service, calls)
+        for call in chain.from_iterable(self._calls.values()):
+            yield from self._call(call)
+        events = {message.DESCRIPTOR.full_name: subject for subject, message in EVENTS.items()}
+        shared = [each for each in sorted(self._found.messages) if each not in self._titles]
+        yield from ("## Messages", "")
+        for name in shared:
+            if name not in events:
+                yield from self._message(name)
+        yield from ("## Events", "")
+        for name in shared:
+            if name in events:
+                yield from self._message(name, f"Subject: `{events[name]}`")
+        yield from ("## Enums", "")
+        for name in sorted(self._found.enums):
+            yield from self._enum(name)
+
+    def _overview(self, service: str, calls: Sequence[Call]) -> Iterator[str]:
+        yield from (f"### {service}", "")
+        yield from self._said(service)
+        if not any(each.kind for each in calls):
+            yield from (_NOT_SERVED, "")
+        rows = [
+            (f"[{call.method.name}](#{anchor(call.title)})", call.kind or "-", self._first_sentence(call.name))
+            for call in calls
+        ]
+        yield from _table(("call", "is a", "what it does"), rows)
+
+    def _first_sentence(self, name: str, end: str = "") -> str:
+        said = prose(self._found.comments.get(name, ""))
+        return said[0].partition(". ")[0].rstrip(".:") + end if said else ""
+
+    def _call(self, call: Call) -> Iterator[str]:
+        yield from (f"## {call.title}", "")
+        yield from self._said(call.name)
+        yield from (_SERVED.get(call.kind, _NOT_SERVED), "")
+        answer = self._found.messages[call.answer]
+        for title, name, streams in (
+            ("Request", call.request, call.method.client_streaming),
+            ("Answer", call.answer, call.method.server_streaming),
+        ):
+            many = "stream of " if streams else ""
+            message = name.rpartition(".")[2]
+            yield from (f"{title}: {many}`{message}`{'' if self._found.messages[name].field else ', empty'}", "")
+            yield from self._fields(name, () if name == call.answer else _entities(answer))
+
+    def _message(self, name: str, note: str = "") -> Iterator[str]:
+        yield from (f"### {name}", "")
+        yield from self._said(name)
+        if note:
+            yield from (note, "")
+        yield from self._fields(name)
+
+    def _enum(self, name: str) -> Iterator[str]:
+        yield from (f"### {name}", "")
+        yield from self._said(name)
+        values = self._found.enums[name].value
+        rows = [(str(each.number), f"`{each.name}`", self._meaning(f"{name}.{each.name}")) for each in values]
+        yield from _table(("number", "value", "meaning"), rows)
+
+    def _said(self, name: str) -> Iterator[str]:
+        for paragraph in prose(self._found.comments.get(name, "")):
+            errors = paragraph.startswith(_ERRORS)
+            yield f"**Errors:** {paragraph.removeprefix(_ERRORS)}" if errors else paragraph
+            yield ""
+
+    def _meaning(self, *names: str) -> str:
+        """The comment of the first of the declarations that has one, in one line."""
+        said = next((self._found.comments[each] for each in names if each in self._found.comments), "")
+        return " ".join(prose(said))
+
+    def _fields(self, name: str, otherwise: Sequence[str] = ()) -> Iterator[str]:
+        """The table of a message's fields. Without a comment, a field is what a message of `otherwise` or its type says."""
+        message = self._found.messages[name]
+        if not message.field:
+            return
+        rows = []
+        for each in message.field:
+            meaning = self._meaning(*(f"{of}.{each.name}" for of in (name, *otherwise)))
+            meaning = meaning or self._first_sentence(each.type_name.removeprefix("."), end=".")
+            if each.HasField("oneof_index") and not each.proto3_optional:
+                meaning = f"One of `{message.oneof_decl[each.oneof_index].name}`. {meaning}".rstrip()
+            rows.append((str(each.number), f"`{each.name}`", self._type(each), meaning))
+        yield from _table(("number", "field", "type", "meaning"), rows)
+
+    def _type(self, described: FieldDescriptorProto) -> str:
+        name = described.type_name.removeprefix(".")
+        if name in self._found.messages or name in self._found.enums:
+            short = f"[{name.rpartition('.')[2]}](#{anchor(self._titles.get(name, name))})"
+        else:
+            scalar = FieldDescriptorProto.Type.Name(described.type).removeprefix("TYPE_").lower()
+            short = name.rpartition(".")[2] or scalar
+        if described.label == FieldDescriptorProto.LABEL_REPEATED:
+            return f"repeated {short}"
+        return f"optional {short}" if described.proto3_optional else short
+
+
+def _rank(item: tuple[str, object]) -> tuple[bool, str]:
+    """The contract's own services first."""
+    name, _ = item
+    return not name.startswith("cqc."), name
+
+
+def _entities(answer: DescriptorProto) -> list[str]:
+    """The messages in an answer, which say what fields of the request are that have no comment of their own."""
+    return [each.type_name.removeprefix(".") for each in answer.field if each.type == FieldDescriptorProto.TYPE_MESSAGE]
+
+
+# ---- the page ------------------------------------------------------------------------------------------------------
+
+
+def page() -> str:
+    """The text of the page. Raises as `read`."""
+    return "\n".join([PREFACE.read_text(encoding="utf-8").rstrip(), "", *Page(read()).lines()]).rstrip() + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command, with the arguments of the process where none are given; returns its exit status."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Write docs/api.md from the contract's comments.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is not up to date")
+    fresh = page()
+    if not parser.parse_args(arguments).check:
+        PAGE.write_text(fresh, encoding="utf-8")
+        return 0
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == fresh:
+        return 0
+    sys.stderr.write(f"{PAGE.relative_to(ROOT)} is not up to date, run: {COMMAND}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

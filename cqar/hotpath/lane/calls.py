@@ -1,0 +1,101 @@
+"""Calls that wait for something: a task each, as many as may be, until their deadline."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from cqar.hotpath.lane import grpc, limits
+from cqar.hotpath.lane.decisions import sound_value
+from cqar.hotpath.lane.grpc import Failure
+from cqar.hotpath.lane.hpack import OVERHEAD
+from cqar.hotpath.lane.service import Context
+from cqar.hotpath.lane.stream import Stream
+
+if TYPE_CHECKING:
+    from cqar.hotpath.lane.exchange import Exchange
+
+#: Seconds of a deadline, at most: what is longer is as good as none.
+_LONGEST: Final = 86_400.0
+_TIMEOUT: Final = b"grpc-timeout"
+
+
+def begin(exchange: "Exchange", stream: Stream, message: bytes) -> None:
+    """Have a unary method answer."""
+    try:
+        deadline = admit(exchange, stream)
+    except Failure as failure:
+        exchange.fail(stream, failure)
+        return
+    stream.task = exchange.shared.loop.create_task(_run(exchange, stream, message, deadline))
+
+
+def admit(exchange: "Exchange", stream: Stream) -> float:
+    """Make room for a call with a task; its deadline. Raises Failure. `leave` has to follow."""
+    shared = exchange.shared
+    if exchange.calls >= shared.limits.calls or shared.usage.calls >= shared.limits.all_calls:
+        raise Failure(grpc.RESOURCE_EXHAUSTED, "too many calls at once; retry in a moment")
+    seconds = asked_timeout(exchange, stream)
+    if seconds is None:
+        seconds = shared.limits.deadline
+    else:
+        stream.timer = shared.loop.call_later(seconds, expire, exchange, stream)
+    exchange.calls += 1
+    shared.usage.calls += 1
+    stream.slow = True
+    return stream.started + seconds
+
+
+def leave(exchange: "Exchange", stream: Stream) -> None:
+    """The call's task ends."""
+    stream.task = None
+    exchange.calls -= 1
+    exchange.shared.usage.calls -= 1
+
+
+def expire(exchange: "Exchange", stream: Stream) -> None:
+    """The deadline of a call has passed."""
+    if stream.closed:
+        return
+    exchange.fail(stream, exchange.shared.service.explain(stream.decision.path, TimeoutError()))
+    if stream.task is not None:
+        stream.task.cancel()
+
+
+async def _run(exchange: "Exchange", stream: Stream, message: bytes, deadline: float) -> None:
+    decision, shared = stream.decision, exchange.shared
+    context = Context(decision.path, decision.principal, exchange.peer, deadline, lambda: fields_of(exchange, stream))
+    try:
+        if decision.method is None:
+            raise Failure(grpc.UNIMPLEMENTED, "no such method")  # noqa: TRY301 - as any other
+        reply = await decision.method.miss(message, context)
+    except Failure as failure:
+        exchange.fail(stream, failure)
+    except asyncio.CancelledError:
+        exchange.fail(stream, Failure(grpc.CANCELLED, "the call was cancelled"))
+        raise
+    except Exception as error:  # noqa: BLE001 - explained by the application, which logs it
+        exchange.fail(stream, shared.service.explain(decision.path, error))
+    else:
+        if not stream.closed:
+            exchange.reply(stream, reply)
+    finally:
+        leave(exchange, stream)
+
+
+def asked_timeout(exchange: "Exchange", stream: Stream) -> float | None:
+    """The seconds that the client gives the call; None where it does not say. Raises Failure."""
+    others = [other for other in stream.others if other[0] == _TIMEOUT]
+    for _, value in exchange.shared.memory.texts(others):
+        return min(_LONGEST, grpc.timeout(value))
+    return None
+
+
+def fields_of(exchange: "Exchange", stream: Stream) -> Sequence[tuple[bytes, bytes]]:
+    """All fields of a request. Raises Failure where they are too many or not to be passed on."""
+    fields = [(field.name, field.value) for field in stream.decision.fields]
+    fields += exchange.shared.memory.texts(stream.others)
+    if sum(OVERHEAD + len(name) + len(value) for name, value in fields) > limits.HEADER_LIST:
+        raise Failure(grpc.RESOURCE_EXHAUSTED, f"the header is larger than {limits.HEADER_LIST} bytes")
+    if not all(sound_value(value) for _, value in fields):
+        raise Failure(grpc.INTERNAL, "a field holds characters that none may have")
+    return fields

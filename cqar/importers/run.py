@@ -1,0 +1,169 @@
+"""A run of an importer: what was asked of it, the registry it writes to, and the report it fills."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from google.protobuf.message import Message
+
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.importers import report as told
+from cqar.importers.documents import Source
+from cqar.importers.report import Change, Entry, Report
+from cqar.importers.wire import Registry
+
+#: Rows of a document that go into one Apply.
+CHUNK: Final = 1_000
+#: Rows of one Apply at most, as admin allows.
+MOST: Final = 10_000
+
+_OUTCOMES = {pb.CREATED: told.CREATED, pb.UPDATED: told.UPDATED, pb.UNCHANGED: told.UNCHANGED, pb.REJECTED: told.REJECTED}
+_NOWHERE = Source(0, b"")
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    #: tell what would be done, and do nothing
+    dry_run: bool = False
+    #: the document's values win over what other sources have said
+    overwrite: bool = False
+    #: end the listings that the document no longer has
+    delist: bool = False
+    #: keep a venue together whose ids collide across types
+    one_venue: bool = False
+    #: tick_size, decimal_places or significant_digits; None: as the source declares
+    precision_mode: str | None = None
+
+
+class Item(NamedTuple):
+    """A row for Apply and what the report calls it."""
+
+    row: pb.ApplyRow
+    about: str
+    source: Source = _NOWHERE
+    #: another row of the same thing is counted already
+    silent: bool = False
+    #: what it says otherwise than the registry is not worth telling
+    differs: bool = True
+
+
+class Progress:
+    """How far an import is: a bar on a terminal, plain lines now and then elsewhere."""
+
+    #: Seconds between two plain lines.
+    PAUSE: Final = 5.0
+    _WIDTH = 32
+
+    def __init__(self, what: str, total: int, write: Callable[[str], object] | None = None) -> None:
+        self._what = what
+        self._total = total
+        self._bar = write is None and sys.stderr.isatty()
+        self._write = write or _to_stderr
+        self._last = time.monotonic()
+        self._done = 0
+
+    def advance(self, count: int) -> None:
+        """So many rows more are done."""
+        self._done += count
+        done = self._done >= self._total
+        if self._bar:
+            part = self._WIDTH if not self._total else min(self._WIDTH, self._WIDTH * self._done // self._total)
+            end = "\n" if done else ""
+            self._write(f"\r{self._what} [{'#' * part}{' ' * (self._WIDTH - part)}] {self._done}/{self._total}{end}")
+        elif time.monotonic() - self._last >= self.PAUSE:
+            self._last = time.monotonic()
+            self._write(f"{self._what}: {self._done} of {self._total} rows\n")
+
+
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+class Run:
+    """One run: writes rows by Apply and tells what became of each."""
+
+    def __init__(self, registry: Registry, report: Report, options: Options) -> None:
+        self.registry = registry
+        self.report = report
+        self.options = options
+        #: for facts that sources share: the first one wins
+        self.shared = pb.UPSERT if options.overwrite else pb.FILL_UNSET
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing is to be written."""
+        return self.options.dry_run
+
+    def write(self, items: Sequence[Item], mode: pb.ApplyMode | None = None) -> list[pb.ApplyResult]:
+        """Apply the items in one call, tell what became of each, and return it. Raises wire.RegistryError."""
+        results = self.registry.apply(
+            [item.row for item in items],
+            source=self.report.source,
+            mode=self.shared if mode is None else mode,
+            dry_run=self.dry_run,
+        )
+        for item, result in zip(items, results, strict=True):
+            if not item.silent or result.outcome == pb.REJECTED:
+                self.tell(item, result)
+        return results
+
+    def tell(self, item: Item, result: pb.ApplyResult) -> None:
+        """Report what became of an item."""
+        kind = item.row.WhichOneof("entity") or "row"
+        names = _named(getattr(item.row, kind, None))
+        line, row = item.source.line, item.source.excerpt
+        if result.outcome == pb.REJECTED:
+            taken = result.code == "ALREADY_EXISTS"
+            reason = refusal(result)
+            self.report.add(Entry(told.CONFLICT if taken else told.REJECTED, kind, item.about, reason, result.reason, (), line, row))
+            return
+        changes = [_change(each, names) for each in result.changes]
+        self.report.add(Entry(_OUTCOMES[result.outcome], kind, item.about, changes=changes, line=line))
+        if result.differs and item.differs:
+            fields = [_change(each, names) for each in result.differs]
+            reason = ",".join(each.field for each in fields)
+            self.report.add(Entry(told.DIFFERS, kind, item.about, reason, "", fields, line))
+
+    def find(self, rows: Iterable[pb.ApplyRow]) -> list[str | None]:
+        """The ids of what the rows mean by their natural keys, None where the registry has none; nothing is written."""
+        found: list[str | None] = []
+        rows = list(rows)
+        for at in range(0, len(rows), MOST):
+            results = self.registry.apply(rows[at : at + MOST], source="lookup", mode=pb.CREATE_ONLY, dry_run=True)
+            found += [each.id if each.outcome == pb.UNCHANGED else None for each in results]
+        return found
+
+
+def refusal(result: pb.ApplyResult) -> str:
+    """One word for the statistics of what admin refuses: its status and the field, in lower case."""
+    return f"{result.code.lower()} {result.field}".rstrip()
+
+
+def _change(change: pb.FieldChange, names: Mapping[str, Callable[[str], str]]) -> Change:
+    show = names.get(change.field, _same)
+    before = show(change.before) if change.HasField("before") else None
+    after = show(change.after) if change.HasField("after") else None
+    return Change(change.field, before, after)
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _named(message: Message | None) -> dict[str, Callable[[str], str]]:
+    """How the enum fields of a message are shown: by name."""
+    if message is None:
+        return {}
+    return {field.name: _names(field.enum_type) for field in message.DESCRIPTOR.fields if field.enum_type is not None}
+
+
+def _names(described: Any) -> Callable[[str], str]:
+    def show(number: str) -> str:
+        value = described.values_by_number.get(int(number))
+        return number if value is None else str(value.name)
+
+    return show

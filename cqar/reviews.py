@@ -1,0 +1,369 @@
+"""The review queue: what importers ask of people, and the changes that an answer makes, in the answer's transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+
+from cqar import errors, merge, operations, paging, procedures
+from cqar.apply_chunk import Chunk
+from cqar.apply_rows import KINDS, read_rows
+from cqar.binding import TEXT, instant
+from cqar.contract.cqar.v1 import registry_pb2
+from cqar.contract.cqar.v1 import reviews_pb2 as pb
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.entities import ASSET, VENUE, VENUE_ASSET, VENUE_SYMBOL
+from cqar.entity import Row, new_id, timestamp
+from cqar.outbox import Write
+from cqar.store import Session, Sql
+
+#: Reviews of one OpenReviews, and candidates of one review, at most.
+MAX_REVIEWS = 1_000
+MAX_CANDIDATES = 100
+#: Bytes of what is proposed, at most.
+MAX_PROPOSAL = 65_536
+#: What a venue asset says of its identity once a person has decided it.
+EVIDENCE = "review"
+#: The category of assets that stand for a venue's code until a review says what it means.
+PROVISIONAL = "provisional"
+
+_COLUMNS = "review_id, kind, status, venue_id, code, proposal, source, decision, notes, decided_by, decided_at, created_at"
+_SELECT = f"SELECT {_COLUMNS} FROM reviews r"
+_SAME = "r.venue_id = $1 AND r.kind = $2 AND r.code = $3 AND r.symbol_type = $4"
+_WAITING = Sql("waiting_review", f"{_SELECT} WHERE {_SAME} AND r.status = 1 FOR UPDATE")
+_REFUSED = Sql("refused_review", f"{_SELECT} WHERE {_SAME} AND r.status = 3 AND r.proposal = $5 LIMIT 1")
+_OPEN = Sql(
+    "open_review",
+    "INSERT INTO reviews AS r (review_id, venue_id, kind, code, symbol_type, proposal, source)"
+    f" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}",
+)
+_RENEW = Sql("renew_review", "UPDATE reviews SET proposal = $2, source = $3 WHERE review_id = $1 RETURNING review_id")
+_LOCK = Sql("lock_review", f"{_SELECT} WHERE r.review_id = $1 FOR UPDATE")
+_DECIDE = Sql(
+    "decide_review",
+    "UPDATE reviews r SET status = $2, decision = $3, notes = $4, decided_by = $5, decided_at = now() WHERE r.review_id = $1"
+    f" RETURNING {_COLUMNS}",
+)
+_LIST = Sql(
+    "list_reviews",
+    f"{_SELECT} WHERE r.status = $1 AND ($2::text IS NULL OR r.venue_id = $2) AND ($3::int IS NULL OR r.kind = $3)"
+    " AND ($4::text IS NULL OR r.review_id > $4) ORDER BY r.review_id LIMIT $5",
+)
+_UNVERIFIED = Sql(
+    "unverified_flags",
+    "SELECT flag_id FROM quality_flags WHERE asset_id = $1 AND flag_type = 6 AND resolved_at IS NULL AND deleted_at IS NULL"
+    " ORDER BY flag_id",
+)
+STATEMENTS = (_WAITING, _REFUSED, _OPEN, _RENEW, _LOCK, _DECIDE, _LIST, _UNVERIFIED)
+
+#: Fields of a Review that are the registry's, not its source's.
+_OWN = ("review_id", "status", "created_at", "decided_at", "decided_by", "decision", "notes")
+
+
+def _message(row: Row) -> Any:
+    review: Any = pb.Review.FromString(row["proposal"])
+    review.review_id, review.kind, review.status = row["review_id"], row["kind"], row["status"]
+    review.venue_id, review.code, review.source = row["venue_id"], row["code"], row["source"]
+    review.created_at.CopyFrom(timestamp(row["created_at"]))
+    if row["decided_at"] is not None:
+        review.decided_at.CopyFrom(timestamp(row["decided_at"]))
+        review.decided_by = row["decided_by"]
+        review.decision = row["decision"] or 0
+        review.notes = row["notes"] or ""
+    return review
+
+
+# ---- asking --------------------------------------------------------------------------------------------------------
+
+
+async def open_reviews(write: Write, request: Any) -> Message:
+    """OpenReviews: one waits at most for a venue, kind and code. Raises Invalid naming the review by its place."""
+    if len(request.reviews) > MAX_REVIEWS:
+        msg = f"{len(request.reviews)} reviews are more than the {MAX_REVIEWS} that one call may open; send several"
+        raise errors.Exhausted(msg)
+    response = pb.OpenReviewsResponse()
+    for at, given in enumerate(request.reviews):
+        try:
+            row, new = await _ask(write, given)
+        except errors.Invalid as error:
+            first, *more = [each._replace(field=f"reviews[{at}].{each.field}") for each in error.violations]
+            raise errors.Invalid(*first, *more) from None
+        response.reviews.append(_message(row))
+        response.opened += new
+    return response
+
+
+async def _ask(write: Write, given: Any) -> tuple[Row, bool]:
+    """The review as it is in the queue now, and whether it is new."""
+    venue_id, code = _place(given)
+    if venue_id not in await operations.living(write, VENUE, [venue_id]):
+        raise errors.NotFound(VENUE.name, venue_id, "venue_id")
+    source = TEXT["source"](given.source, "source") if given.source else write.call.principal.name
+    proposal = _proposal(given)
+    key = (venue_id, given.kind, code, given.symbol.symbol_type)
+    waiting = await write.session.row(_WAITING, *key)
+    if waiting is not None:
+        if waiting["proposal"] != proposal:
+            await write.session.row(_RENEW, waiting["review_id"], proposal, source)
+        return {**dict(waiting), "proposal": proposal, "source": source}, False
+    refused = await write.session.row(_REFUSED, *key, proposal)
+    if refused is not None:
+        return refused, False
+    row = await write.session.row(_OPEN, new_id(), *key, proposal, source)
+    if row is None:
+        msg = "INSERT of a review returned nothing"
+        raise RuntimeError(msg)
+    return row, True
+
+
+def _place(given: Any) -> tuple[str, str]:
+    """Venue and code of a review, checked with what bounds it."""
+    if given.kind not in _ANSWERS:
+        raise errors.Invalid("kind", "UNKNOWN_VALUE", f"{given.kind} is not a kind of review")
+    missing = [errors.Violation(name, "REQUIRED", "is not given") for name in ("venue_id", "code") if not getattr(given, name)]
+    if missing:
+        raise errors.Invalid(*missing[0], *missing[1:])
+    if len(given.candidate_asset_ids) > MAX_CANDIDATES:
+        raise errors.Invalid("candidate_asset_ids", "TOO_MANY", f"are more than {MAX_CANDIDATES}")
+    return TEXT["venue_id"](given.venue_id, "venue_id"), TEXT["venue_symbol"](given.code, "code")
+
+
+def _proposal(given: Any) -> bytes:
+    """What the source says of it, as bytes that are the same for the same."""
+    said = pb.Review()
+    said.CopyFrom(given)
+    for name in (*_OWN, "source"):
+        said.ClearField(name)
+    data: bytes = said.SerializeToString(deterministic=True)
+    if len(data) > MAX_PROPOSAL:
+        raise errors.Invalid("reason", "TOO_LONG", f"the review has {len(data)} bytes; at most {MAX_PROPOSAL} are allowed")
+    return data
+
+
+async def list_reviews(session: Session, request: Any) -> Message:
+    """ListReviews: a page in the order in which they were opened. Raises Invalid."""
+    venue, kind = (paging.Filter(name, "").value(request) for name in ("venue_id", "kind"))
+    status = paging.Filter("status", "").value(request) or pb.REVIEW_STATUS_OPEN
+    limit = paging.size(request)
+    scope = f"ListReviewsResponse {venue} {kind} {status}"
+    start = paging.position(scope, request.page_token, [str])[0] if request.page_token else None
+    rows = await session.rows(_LIST, status, venue, kind, start, limit + 1)
+    response = pb.ListReviewsResponse()
+    last = paging.fill(response.reviews, map(_message, rows[:limit]))
+    if last < len(rows):
+        response.next_page_token = paging.token(scope, [rows[last - 1]["review_id"]])
+    return response
+
+
+# ---- answering -----------------------------------------------------------------------------------------------------
+
+
+async def accept_review(write: Write, request: Any) -> Message:
+    """AcceptReview: the changes and the decision, in one transaction. Raises NotFound, Precondition, Invalid."""
+    review = await _locked(write, request)
+    answers = _ANSWERS[review.kind]
+    default = pb.REVIEW_DECISION_ASSET if pb.REVIEW_DECISION_ASSET in answers else 0
+    decision = request.decision or default
+    if decision not in answers:
+        names = " or ".join(pb.ReviewDecision.Name(each).removeprefix("REVIEW_DECISION_") for each in answers)
+        raise errors.Invalid("decision", "NOT_HERE", f"does not answer this kind of review; use {names}")
+    await answers[decision](write, review, request)
+    return await _decided(write, review, pb.REVIEW_STATUS_ACCEPTED, decision, request, pb.AcceptReviewResponse())
+
+
+async def reject_review(write: Write, request: Any) -> Message:
+    """RejectReview: nothing changes. Raises NotFound, Precondition."""
+    review = await _locked(write, request)
+    return await _decided(write, review, pb.REVIEW_STATUS_REJECTED, None, request, pb.RejectReviewResponse())
+
+
+async def _locked(write: Write, request: Any) -> Any:
+    if not request.review_id:
+        raise errors.Invalid("review_id", "REQUIRED", "is not given")
+    row = await write.session.row(_LOCK, TEXT["listing_id"](request.review_id, "review_id"))
+    if row is None:
+        raise errors.NotFound("review", request.review_id)
+    review = _message(row)
+    if review.status != pb.REVIEW_STATUS_OPEN:
+        how = pb.ReviewStatus.Name(review.status).removeprefix("REVIEW_STATUS_").lower()
+        raise errors.Precondition("DECIDED", f"review:{review.review_id}", f"review {review.review_id!r} is {how} already")
+    return review
+
+
+async def _decided(write: Write, review: Any, status: int, decision: int | None, request: Any, response: Any) -> Message:
+    notes = TEXT["resolution_notes"](request.notes, "notes") if request.notes else None
+    row = await write.session.row(_DECIDE, review.review_id, status, decision, notes, write.call.principal.name)
+    if row is None:
+        raise errors.NotFound("review", review.review_id)
+    response.review.CopyFrom(_message(row))
+    return response  # type: ignore[no-any-return]  # the message that came in
+
+
+async def _apply(write: Write, rows: Sequence[registry_pb2.ApplyRow]) -> list[str]:
+    """Write the rows as Apply does, in this transaction; their ids. Raises Precondition for the first that is refused."""
+    asked = read_rows(registry_pb2.ApplyRequest(rows=rows))
+    refs: dict[str, str | None] = {}
+    for kind in KINDS:
+        chunk = [row for row in asked if row.kind is kind]
+        if not chunk:
+            continue
+        await Chunk(write, refs).run(chunk)
+        for row in chunk:
+            if row.rejected:
+                raise errors.Precondition("REFUSED", row.result.field or kind.field, row.result.reason)
+            refs[row.ref] = row.result.id
+    return [row.result.id for row in asked]
+
+
+def _chosen(review: Any, request: Any) -> str:
+    """The asset that the request names, or the only candidate."""
+    if request.asset_id:
+        return TEXT["asset_id"](request.asset_id, "asset_id")
+    if len(review.candidate_asset_ids) != 1:
+        count = len(review.candidate_asset_ids)
+        raise errors.Invalid("asset_id", "REQUIRED", f"is not given, and there are {count} candidates; name the asset")
+    return str(review.candidate_asset_ids[0])
+
+
+async def _means(write: Write, review: Any, asset_id: str, listed_at: datetime | None = None) -> None:
+    """The venue's code means the asset: its venue asset is made, or takes the code as an alias."""
+    held = await write.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, asset_id)
+    row = venues_pb2.VenueAsset()
+    row.CopyFrom(review.venue_asset)
+    row.venue_id, row.asset_id, row.identity_evidence = review.venue_id, asset_id, EVIDENCE
+    if not row.venue_asset_symbol:
+        row.venue_asset_symbol = review.code
+    if held is not None:
+        codes = [*(held["venue_asset_aliases"] or ()), row.venue_asset_symbol, *row.venue_asset_aliases]
+        row.venue_asset_symbol = held["venue_asset_symbol"]
+        del row.venue_asset_aliases[:]
+        row.venue_asset_aliases.extend(dict.fromkeys(code for code in codes if code != row.venue_asset_symbol))
+    if listed_at is not None:
+        row.listed_at.CopyFrom(timestamp(listed_at))
+    await _apply(write, [registry_pb2.ApplyRow(venue_asset=row)])
+
+
+async def _is_asset(write: Write, review: Any, request: Any) -> None:
+    await _means(write, review, _chosen(review, request))
+
+
+async def _is_new_asset(write: Write, review: Any, _request: Any) -> None:
+    asset = assets_pb2.Asset(symbol=review.code, name=review.code, asset_type=assets_pb2.ASSET_TYPE_NATIVE)
+    ident = assets_pb2.AssetIdentifier(
+        source=assets_pb2.DATA_SOURCE_INTERNAL, external_id=f"{review.venue_id}:{review.code}", is_primary=True
+    )
+    [asset_id] = await _apply(write, [registry_pb2.ApplyRow(asset=asset, identifiers=[ident])])
+    await _means(write, review, asset_id)
+
+
+async def _was_asset(write: Write, review: Any, request: Any) -> None:
+    """The provisional asset is merged away."""
+    asset_id = _chosen(review, request)
+    await merge.merge_assets(write, registry_pb2.MergeAssetsRequest(from_asset_id=review.asset_id, into_asset_id=asset_id))
+    await _means(write, review, asset_id)
+
+
+async def _was_new_asset(write: Write, review: Any, _request: Any) -> None:
+    """The provisional asset is no longer so."""
+    before = await write.session.row(operations.lock_sql(ASSET), review.asset_id)
+    if before is None:
+        raise errors.NotFound(ASSET.name, review.asset_id)
+    if before["category"] == PROVISIONAL:
+        await operations.replace(write, ASSET, before, {**dict(before), "category": None})
+    notes = f"review {review.review_id}"
+    for row in await write.session.rows(_UNVERIFIED, review.asset_id):
+        await procedures.resolve_flag(write, contract.ResolveQualityFlagRequest(flag_id=row["flag_id"], resolution_notes=notes))
+    await _means(write, review, review.asset_id)
+
+
+async def _without_code(write: Write, review: Any, ends: datetime | None) -> None:
+    """The old venue asset loses the code, or ends at a time."""
+    held = await write.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
+    if held is None:
+        return
+    if ends is not None:
+        await operations.replace(write, VENUE_ASSET, held, {**dict(held), "delisted_at": ends})
+        return
+    rest = [code for code in (held["venue_asset_symbol"], *(held["venue_asset_aliases"] or ())) if code != review.code]
+    if rest:
+        after = {**dict(held), "venue_asset_symbol": rest[0], "venue_asset_aliases": rest[1:] or None}
+        await operations.replace(write, VENUE_ASSET, held, after)
+    else:
+        await operations.remove(write, VENUE_ASSET, held)
+
+
+def _start(write: Write, request: Any, proposed: Any, since: datetime | None) -> datetime:
+    """When the new meaning began: as the request says, else the source where that is after the old one's start, else now."""
+    if request.HasField("at"):
+        return instant(request.at, "at")
+    if proposed.HasField("listed_at"):
+        given = instant(proposed.listed_at, "listed_at")
+        if since is None or given > since:
+            return given
+    return write.now
+
+
+async def _code_reused(write: Write, review: Any, request: Any) -> None:
+    held = await write.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
+    at = _start(write, request, review.venue_asset, None if held is None else held["listed_at"])
+    await _without_code(write, review, at)
+    await _means(write, review, _chosen(review, request), at)
+
+
+async def _code_corrected(write: Write, review: Any, request: Any) -> None:
+    await _without_code(write, review, None)
+    await _means(write, review, _chosen(review, request))
+
+
+async def _standing(write: Write, review: Any) -> Row:
+    held = await write.session.row(operations.lock_sql(VENUE_SYMBOL), review.listing_id)
+    if held is None:
+        raise errors.NotFound(VENUE_SYMBOL.name, review.listing_id)
+    return held
+
+
+async def _new_listing(write: Write, review: Any, listed_at: datetime | None) -> None:
+    listing = venues_pb2.VenueSymbol()
+    listing.CopyFrom(review.venue_symbol)
+    listing.venue_id, listing.venue_symbol, listing.symbol_id = review.venue_id, review.code, "ref:symbol"
+    listing.ClearField("listed_at")
+    if listed_at is not None:
+        listing.listed_at.CopyFrom(timestamp(listed_at))
+    mode = registry_pb2.CREATE_ONLY
+    symbol = registry_pb2.ApplyRow(ref="symbol", symbol=review.symbol, mode=mode)
+    await _apply(write, [symbol, registry_pb2.ApplyRow(venue_symbol=listing)])
+
+
+async def _listing_reused(write: Write, review: Any, request: Any) -> None:
+    held = await _standing(write, review)
+    at = _start(write, request, review.venue_symbol, held["listed_at"])
+    if held["listed_at"] is not None and at <= held["listed_at"]:
+        raise errors.Invalid("at", "BAD_RANGE", f"is not after {held['listed_at'].isoformat()}, when the old meaning began")
+    if held["delisted_at"] is None or held["delisted_at"] > at:
+        await operations.replace(write, VENUE_SYMBOL, held, {**dict(held), "delisted_at": at})
+    await _new_listing(write, review, at)
+
+
+async def _listing_corrected(write: Write, review: Any, _request: Any) -> None:
+    """The wrong listing goes; the right one has its time."""
+    held = await _standing(write, review)
+    await operations.remove(write, VENUE_SYMBOL, held)
+    await _new_listing(write, review, held["listed_at"])
+
+
+#: Kind of review -> decision -> the changes that it makes.
+_ANSWERS: Mapping[int, Mapping[int, Callable[[Write, Any, Any], Any]]] = {
+    pb.REVIEW_KIND_CANDIDATES: {pb.REVIEW_DECISION_ASSET: _is_asset, pb.REVIEW_DECISION_NEW_ASSET: _is_new_asset},
+    pb.REVIEW_KIND_PROVISIONAL: {pb.REVIEW_DECISION_ASSET: _was_asset, pb.REVIEW_DECISION_NEW_ASSET: _was_new_asset},
+    pb.REVIEW_KIND_CODE_CONFLICT: {
+        pb.REVIEW_DECISION_REUSE: _code_reused,
+        pb.REVIEW_DECISION_CORRECTION: _code_corrected,
+    },
+    pb.REVIEW_KIND_LISTING_CONFLICT: {
+        pb.REVIEW_DECISION_REUSE: _listing_reused,
+        pb.REVIEW_DECISION_CORRECTION: _listing_corrected,
+    },
+}

@@ -1,0 +1,52 @@
+"""The schema goes up, down and up again over a database that is in use."""
+
+import asyncio
+
+import asyncpg
+import grpc
+import msgspec
+
+from cqar import config, migrate
+from cqar.admin.app import Admin
+from cqar.sample.load import Report, load
+from tests.client import Client
+
+_TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'i', 'v') ORDER BY 1"
+
+
+async def _loaded(settings: config.Settings) -> Report:
+    """Load the sample by way of a running admin, twice: the second time there is nothing to do."""
+    admin = Admin(settings)
+    await admin.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{admin.port}") as channel:
+            report = await asyncio.to_thread(load, channel)
+            again = await asyncio.to_thread(load, channel)
+        assert not any(again.created.values())
+        async with Client(admin.port) as client:
+            found = await client.call("GetVenueSymbol", venue_id="binance", venue_symbol="BTCUSDT", symbol_type=1)
+            assert found.symbol.symbol == "BTC/USDT"
+            assert found.symbol.tick_size_decimal
+    finally:
+        await admin.stop()
+    return report
+
+
+async def test_a_database_with_the_sample_migrates_down_to_nothing_and_up_to_the_same(
+    settings: config.Settings, database: str
+) -> None:
+    first = await _loaded(settings)
+    assert min(first.created.values()) > 0
+    connection = await asyncpg.connect(database)
+    try:
+        before = await connection.fetch(_TABLES)
+        await asyncio.to_thread(migrate.down, database, "base", lambda _line: None)
+        left = [row["relname"] for row in await connection.fetch(_TABLES)]
+        assert [each for each in left if not each.startswith("alembic_version")] == []
+        await asyncio.to_thread(migrate.up, database, report=lambda _line: None)
+        assert await connection.fetch(_TABLES) == before
+        assert await connection.fetchval("SELECT count(*) FROM assets") == 0
+    finally:
+        await connection.close()
+    second = await _loaded(settings)
+    assert msgspec.structs.asdict(second) == msgspec.structs.asdict(first)
