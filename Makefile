@@ -20,12 +20,13 @@ up: .venv/made ## Everything on this machine, with a sample; Ctrl-C stops it (AR
 test: .venv/made ## The whole suite, on real servers and free ports (ARGS: what pytest takes)
 	$(BIN)/python -m pytest -q --durations=10 $(ARGS)
 
-check: .venv/made check-lock ## Style, types, import contracts; generated code and lock file up to date
+check: .venv/made check-lock ## Style, types, import contracts; generated code, API page and lock file up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m cqar.contract.generate --check
+	$(BIN)/python -m cqar.contract.document --check
 
 check-lock: .venv/made
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && cp requirements.lock "$$fresh" && $(COMPILE) --output-file "$$fresh" && \
@@ -38,8 +39,9 @@ fmt: .venv/made ## Format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-proto: .venv/made ## Generate the contract's Python from its .proto files
+proto: .venv/made ## Generate the contract's Python and docs/api.md from its .proto files
 	$(BIN)/python -m cqar.contract.generate
+	$(BIN)/python -m cqar.contract.document
 
 lock: .venv/made ## Lock the dependencies of pyproject.toml; what is locked stays (ARGS=--upgrade: the newest)
 	$(COMPILE) --output-file requirements.lock $(ARGS)

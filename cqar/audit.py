@@ -1,7 +1,7 @@
 """Who changed what, and what happens: the audit as a list, the outbox as a stream of changes in order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from itertools import product
 from typing import Any
 
@@ -36,8 +36,8 @@ _CONDITIONS = {
 _LISTS = {
     names: Sql(
         f"list_audit[{','.join(names)}]",
-        "SELECT a.audit_id, a.revision, a.entity, a.row_id, a.op, a.actor, a.method, a.changes, a.created_at FROM audit a WHERE "
-        + " AND ".join(("true", *(_CONDITIONS[name].format(f"${at}") for at, name in enumerate(names, 1))))
+        "SELECT a.audit_id, a.revision, a.entity, a.row_id, a.op, a.actor, a.method, a.changes, a.created_at FROM audit a WHERE"
+        + " AND".join((" true", *(" " + _CONDITIONS[name].format(f"${at}") for at, name in enumerate(names, 1))))
         + f" ORDER BY a.audit_id DESC LIMIT ${len(names) + 1}",
     )
     for chosen in product((False, True), repeat=len(_CONDITIONS))
@@ -123,7 +123,7 @@ async def begin(store: Store, from_revision: int | None = None) -> int:
     return from_revision
 
 
-async def tail(store: Store, from_revision: int | None = None, *, poll: float = POLL) -> AsyncIterator[pb.TailEventsResponse]:
+async def tail(store: Store, from_revision: int | None = None, *, poll: float = POLL) -> AsyncGenerator[pb.TailEventsResponse]:
     """Every change behind the revision, in order, then those that come, without end; by default those from now on.
 
     Looks into the outbox every `poll` seconds. Raises as `begin`, also when the outbox is pruned faster than it is read,
@@ -150,7 +150,7 @@ async def _behind(store: Store, after: int, limit: int) -> list[Row]:
         description = f"revision {after} is beyond the registry's, which is {head}; start without one"
         raise errors.Precondition("FROM_REVISION", "from_revision", description)
     if after < head and first != after + 1:
-        description = f"the changes right behind revision {after} are no longer kept; read everything anew, then start without one"
+        description = f"the changes behind revision {after} are no longer kept; read everything anew and start without one"
         raise errors.Precondition("FROM_REVISION", "from_revision", description)
     return [] if first is None else rows
 

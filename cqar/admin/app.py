@@ -8,6 +8,7 @@ from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
 from cqar import access, config, errors, events, methods, parts, registry, serve, telemetry
+from cqar.admin import http
 from cqar.bus import Bus
 from cqar.call import Call
 from cqar.methods import Method
@@ -96,6 +97,7 @@ class Admin:
         application = web.Application()
         components = {"database": self._database_well, "cache": self._tier.ping, "event_bus": self._bus_well}
         serve.health_routes(application, lambda: True, components)
+        http.mount(application, self._serve, self._store)
         return application
 
     async def _database_well(self) -> bool:

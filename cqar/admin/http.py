@@ -43,13 +43,7 @@ def mount(application: web.Application, serving: Serve, store: Store) -> None:
     apply, events = streams.Apply(serving), streams.Events(store)
     application.on_shutdown.append(events.stop)
     for route in ROUTES:
-        match route.answer:
-            case "results":
-                handle = apply.handle
-            case "events":
-                handle = events.handle
-            case _:
-                handle = _handler(route, serving)
+        handle = {"results": apply.handle, "events": events.handle}.get(route.answer) or _handler(route, serving)
         application.router.add_route(route.verb, route.pattern, handle)
         if route.verb == "GET" and route.answer == "object":
             application.router.add_route("HEAD", route.pattern, handle)
@@ -150,7 +144,7 @@ def _told(route: Route, request: web.Request, message: Any) -> web.Response:
         if route.location:
             status = HTTPStatus.CREATED
             headers["Location"] = re.sub(r"\{(\w+)\}", lambda name: quote(entity[name[1]], safe=""), route.location)
-        elif not route.takes_body and route.verb == "GET" and incoming.has(request, tag):
+        elif route.verb == "GET" and incoming.has(request, tag):
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     if shown.get("next_page_token"):
         headers["Link"] = f'<{_next(request, shown["next_page_token"])}>; rel="next"'
@@ -162,11 +156,10 @@ def _tag(route: Route, shown: Mapping[str, Any], entity: Mapping[str, Any]) -> s
 
     What else it holds, such as the flags of an asset or whether a listing is valid by now, changes without the row.
     """
-    described: Any = route.entity
-    derived = _DERIVED[described.message_type.full_name]
+    derived = _DERIVED[route.shown_entity.full_name]
     more: dict[str, Any] = {name: value for name, value in entity.items() if name in derived}
     if route.verb == "GET":
-        more |= {name: value for name, value in shown.items() if value and name not in _DATED and name != described.name}
+        more |= {name: value for name, value in shown.items() if value and name not in _DATED and value is not entity}
     if not more:
         return f'"{entity["revision"]}"'
     packed = orjson.dumps(more, option=orjson.OPT_SORT_KEYS)

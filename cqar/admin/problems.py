@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -13,6 +14,10 @@ from cqar.errors import Violation
 _log = telemetry.logger("http")
 
 CONTENT_TYPE = "application/problem+json"
+#: Of every answer that may be kept: ask first whether it still holds.
+HEADERS: Mapping[str, str] = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+#: Set on a request whose answer is on its way, so that no other can be given.
+STARTED = web.RequestKey("started", bool)
 #: Of problem types, which are names and lead nowhere.
 _TYPE = "urn:cqar:problem:"
 #: Seconds after which a client may try again what is too much or down now.
@@ -74,30 +79,29 @@ def violations_of(error: errors.CqarError) -> Sequence[Violation]:
 def of(error: errors.CqarError) -> web.Response:
     """The error as an answer."""
     kind = kind_of(error)
-    body: dict[str, Any] = {"code": kind.code}
+    more: dict[str, Any] = {"code": kind.code}
     violations = violations_of(error)
     if violations:
-        body["violations"] = [each._asdict() for each in violations]
-    name = kind.code if kind.code != "ABORTED" or kind.status != HTTPStatus.PRECONDITION_FAILED else "MOVED"
-    return _answer(kind.status, name, kind.title, error.message, body)
+        more["violations"] = [each._asdict() for each in violations]
+    return _answer(*kind, error.message, more)
 
 
 def plain(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """A problem that HTTP itself has a name for."""
-    return _answer(status, status.name, status.phrase, detail, {}, headers)
+    return _answer(status, status.name, status.phrase, detail, headers=headers)
 
 
 def _answer(
     status: HTTPStatus,
-    name: str,
+    code: str,
     title: str,
     detail: str,
-    more: Mapping[str, Any],
+    more: Mapping[str, Any] = MappingProxyType({}),
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    kind = f"{_TYPE}{name.lower().replace('_', '-')}"
-    body = {"type": kind, "title": title, "status": int(status), "detail": detail, **more}
-    told = {**_HEADERS.get(status, {}), **(headers or {}), "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    name = "moved" if status == HTTPStatus.PRECONDITION_FAILED else code.lower().replace("_", "-")
+    body = {"type": f"{_TYPE}{name}", "title": title, "status": int(status), "detail": detail, **more}
+    told = {**_HEADERS.get(status, {}), **(headers or {}), **HEADERS, "Cache-Control": "no-store"}
     return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=told)
 
 
@@ -106,21 +110,37 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     """Answer every error as a problem; one that is not ours is a bug and goes to the log."""
     try:
         return await handler(request)
-    except errors.CqarError as error:
-        return of(error)
-    except TimeoutError:
-        return of(errors.DeadlineExceeded("the request's time is over"))
-    except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return plain(HTTPStatus(error.status), f"{request.method} is not for this path; use {allowed}", {"Allow": allowed})
-    except web.HTTPNotFound:
-        return plain(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has all of them")
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
-        return plain(HTTPStatus(error.status), error.reason)
-    except (ConnectionResetError, web.RequestPayloadError):
-        return plain(HTTPStatus.BAD_REQUEST, "the body ended before its time, or is not encoded as its headers say")
-    except Exception as error:  # noqa: BLE001 - whatever it is, a client sees a problem
-        _log.error("internal_error", method=request.method, path=request.path, exc_info=error)
-        return _answer(_BUG.status, _BUG.code, _BUG.title, "internal error; the server's log has the details", {"code": _BUG.code})
+        return _of_http(request, error)
+    except Exception as error:
+        if STARTED in request:
+            raise
+        return _of_any(request, error)
+
+
+def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    match error:
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return plain(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not for this path; use {allowed}", {"Allow": allowed}
+            )
+        case web.HTTPNotFound():
+            return plain(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has all of them")
+        case _:
+            return plain(HTTPStatus(error.status), error.reason)
+
+
+def _of_any(request: web.Request, error: Exception) -> web.Response:
+    match error:
+        case errors.CqarError():
+            return of(error)
+        case TimeoutError():
+            return of(errors.DeadlineExceeded("the request's time is over"))
+        case ConnectionResetError() | web.RequestPayloadError():
+            return plain(HTTPStatus.BAD_REQUEST, "the body ended before its time, or is not packed as its headers say")
+        case _:
+            _log.error("internal_error", method=request.method, path=request.path, exc_info=error)
+            return _answer(*_BUG, "internal error; the server's log has the details")

@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from cqar import audit, methods, registry
-from cqar.contract.cqar.v1 import access_pb2
 from cqar.methods import Method
 
+#: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.
 METHODS: Mapping[str, Method] = {each.name: each for each in (*methods.METHODS, *registry.METHODS, *audit.METHODS)}
+TAIL = audit.SERVICE.methods_by_name["TailEvents"]
 
 #: Fields of requests that HTTP says otherwise, and how.
 ELSEWHERE: Mapping[str, str] = {
@@ -41,6 +42,12 @@ class Route(NamedTuple):
         return METHODS[self.rpc]
 
     @property
+    def request(self) -> Descriptor:
+        """The RPC's request."""
+        described: Any = TAIL.input_type if self.answer == "events" else self.method.request.DESCRIPTOR
+        return described  # type: ignore[no-any-return]  # a Descriptor
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """The request fields in the path."""
         return tuple(_VARIABLE.findall(self.path))
@@ -58,7 +65,7 @@ class Route(NamedTuple):
     @property
     def conditional(self) -> bool:
         """Whether If-Match makes the call depend on the row's revision."""
-        return "expected_revision" in self.method.request.DESCRIPTOR.fields_by_name
+        return "expected_revision" in self.request.fields_by_name
 
     @property
     def without(self) -> Mapping[str, str]:
@@ -71,6 +78,12 @@ class Route(NamedTuple):
         first: Any = self.method.response.DESCRIPTOR.fields_by_number.get(1)
         one = first is not None and first.message_type is not None and not first.is_repeated
         return first if one and "revision" in first.message_type.fields_by_name else None
+
+    @property
+    def shown_entity(self) -> Descriptor:
+        """The message of that row."""
+        described: Any = self.entity
+        return described.message_type  # type: ignore[no-any-return]  # a Descriptor
 
 
 ROUTES = (
@@ -154,23 +167,20 @@ ROUTES = (
     # ---- what was done, and what happens ----
     Route("GET", "/v1/audit", "ListAudit"),
     Route("GET", "/v1/events", "TailEvents", answer="events"),
+    # ---- keys ----
+    # ---- reviews ----
 )
-
-#: The messages of the RPC that no row of `METHODS` serves, since it answers with a stream.
-TAIL = (access_pb2.TailEventsRequest, access_pb2.TailEventsResponse)
 
 
 def _check() -> None:
     """Raise TypeError where a row does not fit its RPC, or an RPC that is served has no row."""
     for route in ROUTES:
-        if route.answer == "events":
-            continue
-        fields = route.method.request.DESCRIPTOR.fields_by_name
-        shown = route.entity.message_type.fields_by_name if route.entity is not None else {}
-        if not set(route.variables) <= set(fields) or not set(_VARIABLE.findall(route.location)) <= set(shown):
+        shown: Any = route.shown_entity.fields_by_name if route.location else ()
+        named = _VARIABLE.findall(route.location)
+        if not set(route.variables) <= set(route.request.fields_by_name) or not set(named) <= set(shown):
             msg = f"{route.verb} {route.path} does not fit {route.rpc}"
             raise TypeError(msg)
-    missing = set(METHODS) - {route.rpc for route in ROUTES}
+    missing = {*METHODS, TAIL.name} - {route.rpc for route in ROUTES}
     if missing:
         msg = f"no path leads to {sorted(missing)}"
         raise TypeError(msg)

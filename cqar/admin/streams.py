@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 
 import orjson
 from aiohttp import web
@@ -148,8 +149,9 @@ class Events:
         await _send(response, b"retry: 1000\n\n")
         changes = audit.tail(self._store, after)
         try:
-            async for text in self._texts(changes, request):
-                await _send(response, text)
+            async with aclosing(self._texts(changes, request)) as texts:
+                async for text in texts:
+                    await _send(response, text)
         except errors.CqarError as error:
             await _send(response, b": %s\n\n" % problems.kind_of(error).code.encode())
         finally:

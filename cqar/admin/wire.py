@@ -39,7 +39,7 @@ def known(described: Descriptor, without: Mapping[str, str]) -> Iterator[FieldDe
     return (each for each in described.fields if each.type != FieldDescriptor.TYPE_DOUBLE and each.name not in without)
 
 
-def fill(message: Message, given: Mapping[str, Any], without: Mapping[str, str], path: str = "") -> None:
+def fill(message: Any, given: Mapping[str, Any], without: Mapping[str, str], path: str = "") -> None:
     """Put parsed JSON into a message. Raises Invalid with every field that does not fit.
 
     `without` are fields that cannot be given here, with the reason; `path` is what the object is called in errors.
@@ -54,7 +54,7 @@ def fill(message: Message, given: Mapping[str, Any], without: Mapping[str, str],
         raise errors.Invalid(*broken[0], *broken[1:])
 
 
-def fill_text(message: Message, given: Sequence[tuple[str, str]], without: Mapping[str, str]) -> None:
+def fill_text(message: Any, given: Sequence[tuple[str, str]], without: Mapping[str, str]) -> None:
     """Put parameters of a URL into a message: each its own text, several of one name for a repeated field. Raises Invalid."""
     values: dict[str, Any] = {}
     broken: list[Violation] = []
@@ -62,14 +62,15 @@ def fill_text(message: Message, given: Sequence[tuple[str, str]], without: Mappi
         try:
             field = _named(message.DESCRIPTOR, name, without, "")
             parsed = _TEXTS[field.type](value, name) if field.type in _TEXTS else value
-            if field.is_repeated:
-                values.setdefault(name, []).append(parsed)
-            elif name in values:
-                raise errors.Invalid(name, "TWICE", "is given twice")
-            else:
-                values[name] = parsed
         except errors.Invalid as error:
             broken += error.violations
+            continue
+        if field.is_repeated:
+            values.setdefault(name, []).append(parsed)
+        elif name in values:
+            broken.append(Violation(name, "TWICE", "is given twice"))
+        else:
+            values[name] = parsed
     if broken:
         raise errors.Invalid(*broken[0], *broken[1:])
     fill(message, values, without)

@@ -11,7 +11,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.errors import Invalid
-from cqar.importers import chain_ids, documents
+from cqar.importers import chain_ids, documents, rows
 from cqar.importers.chain_ids import Chains
 from cqar.importers.documents import Refused, Source
 from cqar.importers.run import CHUNK, Item, Progress, Run
@@ -37,7 +37,7 @@ class _Evm(_Network, kw_only=True, rename="camel"):
 
 
 class _Substrate(_Network, kw_only=True, rename="camel"):
-    genesis_hash: str
+    genesis_hash: str | None = None
 
 
 class _Row(msgspec.Struct, rename="camel"):
@@ -175,11 +175,12 @@ def _subwallet(row: _Row) -> Fact:
     if not row.slug:
         raise Refused("incomplete", "the row has no slug")
     info: Any
+    caip2: str | None
     if row.evm_info is not None:
         caip2, info = f"eip155:{row.evm_info.evm_chain_id}", row.evm_info
     elif row.substrate_info is not None:
-        genesis = row.substrate_info.genesis_hash.removeprefix("0x")[:_GENESIS]
-        caip2, info = f"polkadot:{genesis}", row.substrate_info
+        genesis = (row.substrate_info.genesis_hash or "").removeprefix("0x")[:_GENESIS]
+        caip2, info = f"polkadot:{genesis}" if genesis else None, row.substrate_info
     elif row.bitcoin_info is not None:
         caip2 = "bip122:000000000933ea01ad0ee984209779ba" if row.is_testnet else chain_ids.BITCOIN
         info = row.bitcoin_info
@@ -187,12 +188,12 @@ def _subwallet(row: _Row) -> Fact:
         caip2, info = "ton:-3" if row.is_testnet else chain_ids.TON, row.ton_info
     else:
         raise Refused("incomplete", "the row says nothing of its kind of chain")
-    caip2 = chain_ids.caip2(caip2)
+    caip2 = chain_ids.caip2(caip2) if caip2 else None
     return Fact(
         name=_named(row),
         caip2=caip2,
         slug=row.slug,
-        chain_type=chain_ids.chain_type(caip2),
+        chain_type=chain_ids.chain_type(caip2) if caip2 else "OTHER",
         network_id=row.evm_info.evm_chain_id if row.evm_info else None,
         explorer_url=info.block_explorer,
         is_testnet=row.is_testnet,
@@ -263,7 +264,8 @@ class _Slugs:
         """Choose the slug of the fact's chain. Raises Refused where none can be made."""
         key = _key(fact)
         if key not in self._slugs:
-            held = self._chains.by_caip2.get(fact.caip2 or "") or self._chains.by_slug.get(key)
+            held = self._chains.by_caip2.get(fact.caip2) if fact.caip2 else self._chains.by_slug.get(key)
+            held = None if held is not None and held.caip2 and not fact.caip2 else held
             if held is None:
                 self._slugs[key] = next(slug for slug in _proposals(fact) if slug not in self._taken)
             else:
@@ -280,7 +282,7 @@ class _Slugs:
     def metadata(self, slug: str) -> struct_pb2.Struct | None:
         """What a new chain keeps of its names."""
         names = self._names.get(slug)
-        return None if names is None or slug in self._chains.by_slug else _struct({"names": names})
+        return None if names is None or slug in self._chains.by_slug else rows.struct({"names": names})
 
     def renamed(self) -> Iterator[Item]:
         """Chains that were there before and get names that they had not."""
@@ -289,19 +291,13 @@ class _Slugs:
             known = {} if held is None else chain_ids.names_of(held)
             if held is not None and {**names, **known} != known:
                 metadata = {**json_format.MessageToDict(held.metadata), "names": {**names, **known}}
-                chain = assets_pb2.Chain(chain_id=slug, metadata=_struct(metadata))
+                chain = assets_pb2.Chain(chain_id=slug, metadata=rows.struct(metadata))
                 yield Item(pb.ApplyRow(chain=chain), f"{slug}: names of sources")
 
 
 def _key(fact: Fact) -> str:
     """What is the same for all facts of one chain: the CAIP-2 id, else the slug."""
     return fact.caip2 or _slug(fact.slug or fact.name)
-
-
-def _struct(value: Mapping[str, Any]) -> struct_pb2.Struct:
-    struct = struct_pb2.Struct()
-    struct.update(value)
-    return struct
 
 
 def _slug(name: str) -> str:
@@ -315,15 +311,13 @@ def _proposals(fact: Fact) -> Iterator[str]:
     """Slugs for a new chain, the best first."""
     if fact.caip2 in chain_ids.SLUGS:
         yield chain_ids.SLUGS[fact.caip2]
-    reference = _slug((fact.caip2 or "").replace(":", "-"))
     own = _slug(fact.slug or "") if fact.chain_type != "EVM" else ""
-    for name in (own, _slug(fact.name)):
-        if name:
-            yield name
-            yield _slug(f"{name}-{(fact.caip2 or '').rpartition(':')[2]}")
-    if reference:
-        yield reference
-    raise Refused("no_slug", f"no slug can be made of {fact.name!r}")
+    names = [name for name in (own, _slug(fact.name)) if name]
+    yield from names
+    if fact.caip2:
+        namespace, _, reference = fact.caip2.partition(":")
+        yield from (_slug(f"{name}-{reference}") for name in (*names, namespace))
+    raise Refused("no_slug", f"{fact.name!r} has no CAIP-2 id that tells it from a chain of that name")
 
 
 def _item(source: Source, fact: Fact, slugs: _Slugs) -> Item:
@@ -333,20 +327,13 @@ def _item(source: Source, fact: Fact, slugs: _Slugs) -> Item:
         value = getattr(fact, field)
         if value is not None and value != "":
             setattr(chain, field, value)
-    if fact.explorer_url and _is_url(fact.explorer_url):
-        chain.explorer_url = fact.explorer_url
-    chain.rpc_urls.extend(url for url in fact.rpc_urls if _is_url(url))
+    explorer = rows.url(fact.explorer_url)
+    if explorer:
+        chain.explorer_url = explorer
+    chain.rpc_urls.extend(filter(None, map(rows.url, fact.rpc_urls)))
     if fact.caip2 and fact.caip2.partition(":")[0] in chain_ids.BYTE_DECIMALS:
         chain.max_decimals = chain_ids.BYTE
     metadata = slugs.metadata(slug)
     if metadata is not None:
         chain.metadata.CopyFrom(metadata)
-    return Item(pb.ApplyRow(chain=chain), f"{slug} ({fact.caip2 or 'no CAIP-2'})", source)
-
-
-def _is_url(value: str) -> bool:
-    try:
-        text.url(value, "url")
-    except Invalid:
-        return False
-    return True
+    return Item(pb.ApplyRow(chain=chain), f"{slug} ({fact.caip2 or 'no CAIP-2'})", source, keys=(slug,))

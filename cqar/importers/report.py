@@ -86,6 +86,8 @@ class Report:
         self.counts: Counter[tuple[str, str, str]] = Counter()
         #: rows of the document
         self.rows = 0
+        #: one example for each kind of note
+        self._notes: dict[str, str] = {}
         self._sink = sink
 
     def add(self, entry: Entry) -> None:
@@ -97,6 +99,11 @@ class Report:
     def reject(self, kind: str, detail: str, *, line: int = 0, row: str = "", about: str = "") -> None:
         """Count a row that is not imported."""
         self.add(Entry(REJECTED, "row", about, kind, detail, line=line, row=row))
+
+    def note(self, reason: str, detail: str) -> None:
+        """Count something worth knowing that changes nothing; it is told of in the counts alone."""
+        self.counts[NOTE, "row", reason] += 1
+        self._notes.setdefault(reason, detail)
 
     def total(self, outcome: str) -> int:
         """How often this happened."""
@@ -120,6 +127,7 @@ class Report:
             **{outcome: self.total(outcome) for outcome in OUTCOMES},
             "differs": self.total(DIFFERS),
             "by_kind": self._grouped(lambda outcome, kind, _reason: (outcome, kind), OUTCOMES),
+            "examples": dict(self._notes),
             "by_reason": self._grouped(
                 lambda outcome, _kind, reason: (outcome, reason), (REVIEW, CONFLICT, REJECTED, DIFFERS, NOTE)
             ),

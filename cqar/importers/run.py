@@ -46,8 +46,10 @@ class Item(NamedTuple):
     source: Source = _NOWHERE
     #: another row of the same thing is counted already
     silent: bool = False
-    #: what it says otherwise than the registry is not worth telling
+    #: what it says otherwise than the registry is worth telling
     differs: bool = True
+    #: what it is, then what it refers to: the same for all rows of the document that mean the same thing
+    keys: tuple[str, ...] = ()
 
 
 class Progress:
@@ -92,6 +94,7 @@ class Run:
         self.options = options
         #: for facts that sources share: the first one wins
         self.shared = pb.UPSERT if options.overwrite else pb.FILL_UNSET
+        self._tried: dict[str, list[pb.ApplyRow]] = {}
 
     @property
     def dry_run(self) -> bool:
@@ -100,16 +103,26 @@ class Run:
 
     def write(self, items: Sequence[Item], mode: pb.ApplyMode | None = None) -> list[pb.ApplyResult]:
         """Apply the items in one call, tell what became of each, and return it. Raises wire.RegistryError."""
+        mode = self.shared if mode is None else mode
+        before = self._before(items, mode) if self.dry_run else []
         results = self.registry.apply(
-            [item.row for item in items],
-            source=self.report.source,
-            mode=self.shared if mode is None else mode,
-            dry_run=self.dry_run,
-        )
+            [*before, *(item.row for item in items)], source=self.report.source, mode=mode, dry_run=self.dry_run
+        )[len(before) :]
         for item, result in zip(items, results, strict=True):
             if not item.silent or result.outcome == pb.REJECTED:
                 self.tell(item, result)
         return results
+
+    def _before(self, items: Sequence[Item], mode: pb.ApplyMode) -> list[pb.ApplyRow]:
+        """The rows of earlier calls that these build on. A dry run leaves nothing, so they go once more in front."""
+        wanted = {id(row): row for item in items for key in item.keys for row in self._tried.get(key, ())}
+        for item in items:
+            for key in item.keys[:1]:
+                row = pb.ApplyRow()
+                row.CopyFrom(item.row)
+                row.mode = row.mode or mode
+                self._tried.setdefault(key, []).append(row)
+        return list(wanted.values())
 
     def tell(self, item: Item, result: pb.ApplyResult) -> None:
         """Report what became of an item."""
@@ -125,8 +138,13 @@ class Run:
         self.report.add(Entry(_OUTCOMES[result.outcome], kind, item.about, changes=changes, line=line))
         if result.differs and item.differs:
             fields = [_change(each, names) for each in result.differs]
-            reason = ",".join(each.field for each in fields)
-            self.report.add(Entry(told.DIFFERS, kind, item.about, reason, "", fields, line))
+            owners = [each for each in fields if each.field == "asset_id"]
+            if owners:
+                detail = f"is of asset {owners[0].before}, the row says of {owners[0].after}"
+                self.report.add(Entry(told.CONFLICT, kind, item.about, "other_asset", detail, fields, line, row))
+            else:
+                reason = ",".join(each.field for each in fields)
+                self.report.add(Entry(told.DIFFERS, kind, item.about, reason, "", fields, line))
 
     def find(self, rows: Iterable[pb.ApplyRow]) -> list[str | None]:
         """The ids of what the rows mean by their natural keys, None where the registry has none; nothing is written."""

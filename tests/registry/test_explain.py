@@ -14,6 +14,7 @@ from cqar.methods import BY_NAME, METHODS
 from cqar.operations import List, children_sql, parents_sql
 from cqar.store import Sql
 from tests.conftest import Servers
+from tests.registry.conftest import execute, named
 
 _ROWS = 100_000
 #: Pages that one page of a list may read: its rows lie anywhere, and each may look at others.
@@ -87,11 +88,10 @@ _VALUES: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def crowded(servers: Servers, template: str) -> Iterator[str]:
     """The URL of a database with a hundred thousand rows a table."""
-    base, url = servers.postgres.url, servers.postgres.url.replace("/cqar?", "/crowded?")
-    asyncio.run(_execute(base, f"CREATE DATABASE crowded TEMPLATE {template}"))
-    asyncio.run(_fill(url))
-    yield url
-    asyncio.run(_execute(base, "DROP DATABASE crowded WITH (FORCE)"))
+    asyncio.run(execute(servers.postgres.url, f"CREATE DATABASE crowded TEMPLATE {template}"))
+    asyncio.run(_fill(named(servers, "crowded")))
+    yield named(servers, "crowded")
+    asyncio.run(execute(servers.postgres.url, "DROP DATABASE crowded WITH (FORCE)"))
 
 
 async def _fill(url: str) -> None:
@@ -101,16 +101,8 @@ async def _fill(url: str) -> None:
         for row in await connection.fetch("SELECT pg_get_indexdef(c.oid) AS made FROM pg_class c WHERE relname ~ '^(assets|symbols)_search$'")
     )
     await connection.close()
-    await asyncio.gather(_execute(url, f"{_ALONE}{_NAMES}{made}"), _execute(url, f"{_ALONE}{_REST}"))
-    await _execute(url, "ANALYZE")
-
-
-async def _execute(url: str, sql: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
+    await asyncio.gather(execute(url, f"{_ALONE}{_NAMES}{made}"), execute(url, f"{_ALONE}{_REST}"))
+    await execute(url, "ANALYZE")
 
 
 @pytest.fixture

@@ -1,17 +1,29 @@
 """The schema goes up, down and up again over a database that is in use."""
 
 import asyncio
+from collections.abc import Iterator
 
 import asyncpg
 import grpc
 import msgspec
+import pytest
 
 from cqar import config, migrate
 from cqar.admin.app import Admin
 from cqar.sample.load import Report, load
 from tests.client import Client
+from tests.conftest import Servers
+from tests.registry.conftest import execute, named
 
 _TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'i', 'v') ORDER BY 1"
+
+
+@pytest.fixture
+def database(servers: Servers, template: str) -> Iterator[str]:
+    """The URL of a database that no other test needs afterwards."""
+    asyncio.run(execute(servers.postgres.url, f"CREATE DATABASE moved TEMPLATE {template}"))
+    yield named(servers, "moved")
+    asyncio.run(execute(servers.postgres.url, "DROP DATABASE moved WITH (FORCE)"))
 
 
 async def _loaded(settings: config.Settings) -> Report:

@@ -1,15 +1,18 @@
 """The people who keep the registry right: calls of cqar.v1.Registry, and a look at what a write leaves behind."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
 import grpc.aio
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.events import EVENTS
 from tests.client import Client, Refused, refusal
+from tests.registry.world import stamp
 
 SERVICE = "/cqar.v1.Registry/"
 
@@ -59,6 +62,14 @@ def struct(**values: Any) -> Struct:
     made = Struct()
     made.update(values)
     return made
+
+
+_START = datetime.now(UTC).replace(microsecond=0)
+
+
+def day(days: float) -> Timestamp:
+    """The time so many days from the start of the tests, the same whenever it is asked for."""
+    return stamp(_START + timedelta(days=days))
 
 
 class Told(NamedTuple):

@@ -8,8 +8,8 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from tests.client import Client
-from tests.registry.world import PERPETUAL, SPOT, USDC, USDT, World, at
-from tests.service.desk import Books, Desk, struct
+from tests.registry.world import PERPETUAL, SPOT, USDC, USDT, World
+from tests.service.desk import Books, Desk, day, struct
 
 DEX = venues.VENUE_TYPE_DEX
 POOL = "0x0d4a11d5EEaaC28EC3F61d100daF4d40471f1852"
@@ -62,7 +62,7 @@ async def _case(world: World, method: str) -> Case:
             fields = {"asset_id": await world.asset(), "chain_id": await world.chain(), "contract_address": USDC, "decimals": 6}
             made = (await client.call("CreateAssetDeployment", **fields, is_canonical=True, metadata=metadata)).deployment
             key = {"deployment_id": made.deployment_id}
-            return Case("deployment", key, ("deployed_at", at(-9)), ("decimals", "is_canonical", "metadata"), "address")
+            return Case("deployment", key, ("deployed_at", day(-9)), ("decimals", "is_canonical", "metadata"), "address")
         case "UpdateAssetGroup":
             made = (await client.call("CreateAssetGroup", name="ETH", description="all of it", metadata=metadata)).group
             return Case("group", {"group_id": made.group_id}, ("group_type", "beta"), ("description", "metadata"), "name")
@@ -249,7 +249,7 @@ async def test_a_venue_asset_names_a_deployment_of_its_asset(registry: Client, d
     assert (refused.code, refused.fields) == ("NOT_FOUND", [("deployment_id", "NOT_FOUND")])
     for fields, violation in (
         ({"withdrawal_fee_decimal": "-1"}, ("withdrawal_fee", "NEGATIVE")),
-        ({"listed_at": at(-1), "delisted_at": at(-2)}, ("delisted_at", "BAD_RANGE")),
+        ({"listed_at": day(-1), "delisted_at": day(-2)}, ("delisted_at", "BAD_RANGE")),
         ({"venue_asset_symbol": " X"}, ("venue_asset_symbol", "OUTER_SPACE")),
     ):
         refused = await desk.refused("UpdateVenueAsset", **key, **fields)
@@ -311,20 +311,20 @@ async def test_a_renamed_text_keeps_its_listing_and_leaves_the_old_name(desk: De
 
 async def test_a_correction_never_makes_two_listings_overlap(desk: Desk, world: World) -> None:
     venue, one, two = await world.venue(), await world.pair("LIT"), await world.pair("LIT")
-    old = await world.listing(venue, one, "LITUSDT", listed_at=at(-9), delisted_at=at(-5))
-    new = await world.listing(venue, two, "LITUSDT", listed_at=at(-3))
+    old = await world.listing(venue, one, "LITUSDT", listed_at=day(-9), delisted_at=day(-5))
+    new = await world.listing(venue, two, "LITUSDT", listed_at=day(-3))
     other = await world.listing(venue, one, "XUSDT")
     for listing, fields in (
-        (old, {"delisted_at": at(-2)}),
+        (old, {"delisted_at": day(-2)}),
         (old, {"clear": ["delisted_at"]}),
-        (new, {"listed_at": at(-6)}),
+        (new, {"listed_at": day(-6)}),
         (new, {"clear": ["listed_at"]}),
         (other, {"venue_symbol": "LITUSDT"}),
     ):
         refused = await desk.refused("UpdateVenueSymbol", listing_id=listing.listing_id, **fields)
         assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [("venue_symbol", "TAKEN")])
-    await desk.call("UpdateVenueSymbol", listing_id=old.listing_id, delisted_at=at(-3))
-    refused = await desk.refused("UpdateVenueSymbol", listing_id=old.listing_id, delisted_at=at(-9))
+    await desk.call("UpdateVenueSymbol", listing_id=old.listing_id, delisted_at=day(-3))
+    refused = await desk.refused("UpdateVenueSymbol", listing_id=old.listing_id, delisted_at=day(-9))
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("delisted_at", "BAD_RANGE")])
     # With its type it would be another key.
     margin = await world.symbol(await world.asset(), await world.asset(), PERPETUAL)
@@ -347,13 +347,13 @@ async def test_a_listing_of_a_blocked_symbol_is_corrected_but_not_opened(desk: D
     blocked, clean = await world.symbol(base, quote), await world.pair()
     on = await world.listing(venue, blocked, "ON")
     off = await world.listing(venue, blocked, "OFF", is_active=False)
-    ended = await world.listing(venue, blocked, "ENDED", delisted_at=at(-1))
+    ended = await world.listing(venue, blocked, "ENDED", delisted_at=day(-1))
     other = await world.listing(venue, clean, "OTHER")
     await world.flag(quote)
     for listing, fields in (
         (off, {"is_active": True}),
         (ended, {"clear": ["delisted_at"]}),
-        (ended, {"delisted_at": at(1)}),
+        (ended, {"delisted_at": day(1)}),
         (other, {"symbol_id": blocked}),
     ):
         refused = await desk.refused("UpdateVenueSymbol", listing_id=listing.listing_id, **fields)
@@ -421,7 +421,7 @@ async def test_a_deployment_s_address_is_corrected_by_the_rule_of_its_chain(regi
         ({"address": "USDC"}, "INVALID_ARGUMENT", ("address", "BAD_ADDRESS")),
         ({"decimals": 31}, "INVALID_ARGUMENT", ("decimals", "OUT_OF_RANGE")),
         ({"is_native": True}, "INVALID_ARGUMENT", ("address", "NOT_NATIVE")),
-        ({"deployed_at": at(-1), "retired_at": at(-2)}, "INVALID_ARGUMENT", ("retired_at", "BAD_RANGE")),
+        ({"deployed_at": day(-1), "retired_at": day(-2)}, "INVALID_ARGUMENT", ("retired_at", "BAD_RANGE")),
         ({"address": USDT.lower()}, "ALREADY_EXISTS", ("address", "TAKEN")),
     ):
         refused = await desk.refused("UpdateAssetDeployment", **key, **fields)

@@ -1,0 +1,45 @@
+"""What the .proto sources say of themselves: the comments in front of services, RPCs, messages, fields, enums and values."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cqar.contract import generate
+
+_PACKAGE = re.compile(r"package ([\w.]+);")
+_OPENED = re.compile(r"(?:service|message|enum) (\w+) \{")
+_INLINE = re.compile(r"oneof \w+ \{")
+_NAMED = re.compile(r"rpc (\w+)\(|(?:(?:optional|repeated) )?[\w.]+ (\w+) = \d+;|(\w+) = \d+;")
+
+
+def read() -> Mapping[str, str]:
+    """Full name -> comment, of everything in the contract's sources that has one."""
+    return {name: text for source in generate.sources() for name, text in _read(source)}
+
+
+def _read(source: Path) -> Iterator[tuple[str, str]]:
+    scope: list[str] = []
+    said: list[str] = []
+    for line in map(str.strip, source.read_text(encoding="utf-8").splitlines()):
+        if line.startswith("//"):
+            said.append(line[2:].strip())
+            continue
+        opened, named = _OPENED.match(line), _NAMED.match(line)
+        if found := _PACKAGE.match(line):
+            scope = [found[1]]
+        elif opened or named:
+            name = next(filter(None, (opened or named).groups()))  # type: ignore[union-attr]  # one of them has matched
+            if said:
+                yield ".".join(filter(None, (*scope, name))), _text(said)
+            if opened and not line.endswith("}"):
+                scope.append(name)
+        elif _INLINE.match(line):
+            scope.append("")
+        elif line == "}":
+            scope.pop()
+        said = []
+
+
+def _text(lines: list[str]) -> str:
+    """Lines of a paragraph joined, paragraphs apart."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", "\n".join(lines)).strip()

@@ -1,0 +1,233 @@
+"""The description of the HTTP API as OpenAPI 3.1, made of the table of routes, the messages and their comments."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+
+import cqar
+from cqar import entities
+from cqar.admin import comments, problems, wire
+from cqar.admin.routes import ROUTES, Route
+from cqar.admin.schemas import Schema, Schemas
+from cqar.admin.streams import LINES
+from cqar.contract.cqar.v1 import access_pb2
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+
+_ENTITIES = {each.message.DESCRIPTOR.full_name: each for each in entities.ALL}
+#: Request fields that an RPC cannot do without, beside the columns that a new row must have.
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "SearchAssets": ("query",),
+    "SearchSymbols": ("query",),
+    "MergeAssets": ("into_asset_id",),
+}
+#: Where RPCs are described.
+_SERVICES = ("cqc.services.v1.AssetRegistry", "cqar.v1.Registry", "cqar.v1.Access")
+
+_ABOUT = """The registry over HTTP, by the rules of the gRPC calls.
+
+Names are those of the contract. Decimals are text; enums go by name, or in requests by number; 64-bit integers are text, in
+requests also numbers; times are RFC 3339. What is not set is left out. Errors are problem details (RFC 9457) whose
+`violations` name the fields."""
+
+_TEXT: Schema = {"type": "string"}
+_IF_MATCH: Schema = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The ETag that the row was read with: 412 where it has changed since. Only the revision in it counts.",
+    "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,18}(-[0-9a-f]{1,16})?")$', "examples": ['"17"']},
+}
+_IF_NONE_MATCH: Schema = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an answer that is held already: 304 where it still is the answer.",
+    "schema": {"type": "string", "examples": ['"17"']},
+}
+_IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same request sent again under one key within 24 hours is done once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[!-~]+$"},
+}
+_LAST_EVENT_ID: Schema = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The id of the last event that was received; goes before from_revision.",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+}
+_VIOLATION: Schema = {
+    "type": "object",
+    "properties": {each: {"type": "string"} for each in ("field", "rule", "description")},
+    "required": ["field", "rule", "description"],
+}
+_PROBLEM: Schema = {
+    "type": "object",
+    "description": "A problem by RFC 9457. `code` is the gRPC status where there is one.",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "enum": sorted({each.code for each in problems.KINDS.values()} | {"INTERNAL"})},
+        "violations": {"type": "array", "items": _VIOLATION},
+    },
+    "required": ["type", "title", "status", "detail"],
+}
+_TAG: Schema = {"ETag": {"description": "The row's revision, with a digest of what goes with it", "schema": {"type": "string"}}}
+_LOCATION: Schema = {"Location": {"description": "Where it is now", "required": True, "schema": {"type": "string"}}}
+_LINK: Schema = {"Link": {"description": 'The next page, rel="next"; none on the last', "schema": {"type": "string"}}}
+
+
+def document() -> Schema:
+    """The description, for JSON."""
+    said = comments.read()
+    schemas = Schemas(said)
+    paths: dict[str, Schema] = {}
+    used: set[str] = set()
+    for route in ROUTES:
+        name = route.rpc if route.rpc not in used else f"{route.rpc}.{'.'.join(route.variables) or 'all'}"
+        used.add(name)
+        paths.setdefault(route.path, {})[route.verb.lower()] = {"operationId": name, **_operation(route, schemas, said)}
+    problem = {"description": "A problem", "content": _content(problems.CONTENT_TYPE, {"$ref": "#/components/schemas/Problem"})}
+    parts = {"schemas": {**schemas.components, "Problem": _PROBLEM}, "responses": {"Problem": problem}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "cqar",
+            "version": cqar.__version__,
+            "description": _ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": parts,
+    }
+
+
+def _content(kind: str, schema: Schema, **more: Schema) -> Schema:
+    return {kind: {"schema": schema, **{f"x-{name}": each for name, each in more.items()}}}
+
+
+def _operation(route: Route, schemas: Schemas, said: Mapping[str, str]) -> Schema:
+    text = next((said[full] for each in _SERVICES if (full := f"{each}.{route.rpc}") in said), "")
+    operation: Schema = {
+        "tags": [route.path.split("/")[2]],
+        "summary": re.split(r"(?<=[.?])\s", text)[0],
+        "description": text,
+        "parameters": list(_parameters(route, schemas)),
+    }
+    if route.answer == "results":
+        row = schemas.of_request(pb.ApplyRow.DESCRIPTOR)
+        content = {name: each for kind in LINES for name, each in _content(kind, _TEXT, line=row).items()}
+        operation["requestBody"] = {"description": "A row on each line, as JSON", "required": True, "content": content}
+    elif route.takes_body:
+        operation["requestBody"] = _body(route, schemas)
+    return {**operation, "responses": _responses(route, schemas)}
+
+
+# ---- what is asked -------------------------------------------------------------------------------------------------
+
+
+def _parameters(route: Route, schemas: Schemas) -> Iterator[Schema]:
+    described = route.request
+    fields = described.fields_by_name
+    for name in route.variables:
+        # No request is made with an empty part of a path.
+        schema = {"minLength": 1, **schemas.given(fields[name])}
+        yield {"name": name, "in": "path", "required": True, "schema": schema, **_described(schema)}
+    without = {*route.without, *(["rows"] if route.answer == "results" else [])}
+    if not route.takes_body or route.answer == "results":
+        for field in wire.known(described, dict.fromkeys(without, "")):
+            schema = schemas.given(field)
+            required = field.name in _REQUIRED.get(route.rpc, ())
+            yield {"name": field.name, "in": "query", "required": required, "schema": schema, **_described(schema)}
+    if route.answer == "events":
+        yield _LAST_EVENT_ID
+    elif route.conditional:
+        yield _IF_MATCH
+    elif route.verb == "GET" and route.entity is not None:
+        yield _IF_NONE_MATCH
+    if route.answer == "object" and route.method.kind == "write":
+        yield _IDEMPOTENCY_KEY
+
+
+def _described(schema: Schema) -> Schema:
+    return {"description": schema.pop("description")} if "description" in schema else {}
+
+
+def _body(route: Route, schemas: Schemas) -> Schema:
+    properties: dict[str, Schema] = {}
+    for field in wire.known(route.request, route.without):
+        schema = schemas.given(field)
+        properties[field.name] = _nullable(schema) if route.verb == "PATCH" and _may_be_unset(route, field) else schema
+    required = [name for name in _needed(route) if name in properties]
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = required
+    kinds = ("application/json", *(["application/merge-patch+json"] if route.verb == "PATCH" else []))
+    return {"required": bool(required), "content": {kind: {"schema": schema} for kind in kinds}}
+
+
+def _nullable(schema: Schema) -> Schema:
+    described = _described(schema)
+    return {"anyOf": [schema, {"type": "null"}], **described}
+
+
+def _may_be_unset(route: Route, field: FieldDescriptor) -> bool:
+    """Whether an update can unset the field: its column need not have a value."""
+    entity = _ENTITIES[route.shown_entity.full_name]
+    column = field.name.removesuffix("_decimal")
+    return column not in entity.required and column not in entity.defaults
+
+
+def _needed(route: Route) -> tuple[str, ...]:
+    """The request fields that a call must give: those of the columns that a new row must have."""
+    if not route.rpc.startswith(("Create", "Add", "Raise")):
+        return _REQUIRED.get(route.rpc, ())
+    entity = _ENTITIES[route.shown_entity.full_name]
+    names = {column: name for name, column in entity.renames.items() if name in route.request.fields_by_name}
+    return tuple(names.get(column, column) for column in entity.required)
+
+
+# ---- what is answered ----------------------------------------------------------------------------------------------
+
+
+def _responses(route: Route, schemas: Schemas) -> Schema:
+    problem = {"$ref": "#/components/responses/Problem"}
+    responses: Schema = dict.fromkeys(_failures(route), problem)
+    if route.answer == "events":
+        event = schemas.of_answer(access_pb2.TailEventsResponse.DESCRIPTOR)
+        content = _content("text/event-stream", _TEXT, data=event)
+        return {"200": {"description": "Events, for as long as the client stays", "content": content}, **responses}
+    if route.answer == "results":
+        result = schemas.of_answer(pb.ApplyResult.DESCRIPTOR)
+        content = _content(LINES[0], _TEXT, line=result)
+        return {"200": {"description": "What became of each line, in their order", "content": content}, **responses}
+    described: Any = route.method.response.DESCRIPTOR
+    lists = () if route.entity is not None else tuple(each.name for each in described.fields if each.is_repeated)
+    entity = () if route.entity is None else (route.entity.name,)
+    found: Schema = {
+        "description": "It is created" if route.location else "The answer",
+        "content": _content("application/json", schemas.of_answer(described, (*entity, *lists))),
+    }
+    headers = {**(_TAG if entity else {}), **(_LOCATION if route.location else {}), **(_LINK if _pages(described) else {})}
+    if headers:
+        found["headers"] = headers
+    if route.verb == "GET" and entity:
+        responses = {"304": {"description": "The client has the answer already"}, **responses}
+    return {"201" if route.location else "200": found, **responses}
+
+
+def _pages(described: Any) -> bool:
+    return "next_page_token" in described.fields_by_name
+
+
+def _failures(route: Route) -> Iterator[str]:
+    """The statuses of problems that the route may answer."""
+    yield from ("400", "401", "403", "404", "413", "429", "500", "503", "504")
+    if route.answer != "events":
+        yield "409"
+    if route.takes_body:
+        yield "415"
+    if route.answer == "object" and route.conditional:
+        yield "412"

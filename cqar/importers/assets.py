@@ -1,0 +1,134 @@
+"""`cqar import assets FILE`: assets by CoinGecko id, with what each source calls them."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.importers import documents, flags, rows
+from cqar.importers.chain_ids import family
+from cqar.importers.documents import Refused, Source
+from cqar.importers.run import CHUNK, Item, Progress, Run
+
+#: Sources that write every ticker in one case, so that theirs says nothing of the issuer's.
+_CASELESS = frozenset({"web3icons", "yodlpay"})
+_NATIVE, _ERC20, _SPL = assets_pb2.ASSET_TYPE_NATIVE, assets_pb2.ASSET_TYPE_ERC20, assets_pb2.ASSET_TYPE_SPL
+#: chain-registry's type_asset -> the type.
+_KINDS: Mapping[str, assets_pb2.AssetType] = {
+    "evm-base": _NATIVE,
+    "svm-base": _NATIVE,
+    "bitcoin-like": _NATIVE,
+    "substrate": _NATIVE,
+    "sdk.coin": _NATIVE,
+    "erc20": _ERC20,
+    "cw20": _ERC20,
+    "snip20": _ERC20,
+    "snip25": _ERC20,
+}
+
+
+class _Seen(msgspec.Struct, rename="camel"):
+    source: str
+    symbol: str | None = None
+    type: str | None = None
+    category: str | None = None
+    type_asset: str | None = None
+    chain_id: int | None = None
+    mint: str | None = None
+
+
+class _Row(msgspec.Struct):
+    coingecko_id: str
+    symbol: str
+    name: str
+    seen: list[_Seen] = []
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row says of an asset."""
+
+    coingecko_id: str
+    symbol: str
+    name: str
+    asset_type: assets_pb2.AssetType
+    #: no source says what it is, so it counts as a coin of its own
+    assumed: bool
+    category: str | None
+
+
+_ROW = documents.decoder(_Row)
+
+
+def parse(source: Source) -> Fact:
+    """The fact of a row. Raises Refused."""
+    row = documents.decoded(source, _ROW)
+    for field in ("coingecko_id", "symbol", "name"):
+        if not getattr(row, field).strip():
+            raise Refused("incomplete", f"{field} is empty")
+    asset_type = _type(row)
+    return Fact(
+        coingecko_id=row.coingecko_id,
+        symbol=ticker(row.symbol, [(family(each.source), each.symbol or "") for each in row.seen]),
+        name=row.name,
+        asset_type=_NATIVE if asset_type is None else asset_type,
+        assumed=asset_type is None,
+        category=next((each.category for each in row.seen if each.category), None),
+    )
+
+
+def ticker(symbol: str, seen: list[tuple[str, str]]) -> str:
+    """The ticker in its issuer's case: CoinGecko writes all in lower case.
+
+    As the first source writes it that keeps case, else in upper case. `seen`: (family of sources, ticker).
+    """
+    if symbol != symbol.lower():
+        return symbol
+    spelled = (each for source, each in seen if source not in _CASELESS and each.lower() == symbol)
+    return next((each for each in spelled if each != symbol), symbol.upper())
+
+
+def _type(row: _Row) -> assets_pb2.AssetType | None:
+    """What the sources that speak of this very ticker say that it is."""
+    for each in row.seen:
+        if (each.symbol or "").lower() != row.symbol.lower():
+            continue
+        if each.type in assets_pb2.AssetType.keys():  # noqa: SIM118 - no mapping, it only has keys()
+            return assets_pb2.AssetType.Value(each.type)
+        if each.type_asset in _KINDS:
+            return _KINDS[each.type_asset]
+        if each.mint:
+            return _SPL
+        if family(each.source) == "yodlpay" and each.chain_id is not None:
+            return _ERC20
+    return None
+
+
+def load(run: Run, data: bytes, name: str) -> None:
+    """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
+    sources = documents.rows(data, name)
+    run.report.rows += len(sources)
+    progress = Progress(name, len(sources))
+    there: dict[str, str] = {}
+    for chunk in documents.chunks(sources, CHUNK):
+        items = []
+        for source in chunk:
+            try:
+                fact = parse(source)
+            except Refused as refused:
+                run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+                continue
+            if fact.assumed:
+                run.report.note("type_assumed", f"no source says what {fact.symbol} ({fact.coingecko_id}) is: taken as a coin")
+            row = rows.asset(
+                fact.symbol,
+                fact.name,
+                fact.asset_type,
+                category=fact.category,
+                identifiers=[rows.identifier(rows.COINGECKO, fact.coingecko_id)],
+            )
+            items.append(Item(row, f"{fact.symbol} (coingecko {fact.coingecko_id})", source, keys=(fact.coingecko_id,)))
+        for item, result in zip(items, run.write(items), strict=True):
+            if result.id:
+                there[result.id] = item.row.asset.symbol
+        progress.advance(len(chunk))
+    flags.raise_unverified(run, flags.look_alikes(run, there))

@@ -1,0 +1,164 @@
+"""`cqar import coingecko FILE`: CoinGecko's own list of which contract is which coin, as pairs of CAIP-19 and its id.
+
+It is the word of the source that gives the ids: where the registry has the contract and the coin as two assets, they become
+one; where it has one of them, the other key joins it. A pair of which it has neither says too little for an asset.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.importers import documents, rows
+from cqar.importers import report as told
+from cqar.importers.chain_ids import Chains
+from cqar.importers.documents import Refused, Source
+from cqar.importers.report import Entry
+from cqar.importers.run import CHUNK, MOST, Item, Progress, Run
+from cqar.importers.wire import RegistryError
+
+#: Namespaces of CAIP-19 whose reference is an address; slip44 is the chain's own coin.
+_TOKENS = frozenset({"erc20", "token", "jetton", "coin", "trc20", "nep141"})
+_NATIVE = "slip44"
+
+
+class Pair(NamedTuple):
+    """A contract, or a chain's own coin, and the CoinGecko id of what it is."""
+
+    chain: str
+    #: None: the chain's own coin
+    address: str | None
+    coingecko_id: str
+
+
+_PAIR = msgspec.json.Decoder(tuple[str, str])
+
+
+def parse(source: Source) -> Pair:
+    """The pair of a row. Raises Refused."""
+    caip19, coingecko_id = documents.decoded(source, _PAIR)
+    chain, slash, asset = caip19.partition("/")
+    namespace, colon, reference = asset.partition(":")
+    if not (slash and colon and reference and coingecko_id):
+        raise Refused("malformed", f"{caip19!r} is no CAIP-19 id of an asset")
+    if namespace not in _TOKENS and namespace != _NATIVE:
+        raise Refused("unsupported_type", f"{namespace!r} is no kind of fungible token that is known here")
+    return Pair(chain, None if namespace == _NATIVE else reference, coingecko_id)
+
+
+class _Found(NamedTuple):
+    """A pair on a chain of the registry, with the assets that it is about."""
+
+    source: Source
+    pair: Pair
+    chain_id: str
+    by_address: str | None
+    by_id: str | None
+
+    @property
+    def about(self) -> str:
+        return f"{self.pair.coingecko_id} on {self.chain_id} at {self.pair.address or 'native'}"
+
+
+def load(run: Run, data: bytes, name: str) -> None:
+    """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
+    sources = documents.rows(data, name)
+    run.report.rows += len(sources)
+    chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
+    progress = Progress(name, len(sources))
+    merges = _Merges(run)
+    for chunk in documents.chunks(sources, MOST // 2):
+        found = _find(run, chains, chunk)
+        items = [item for each in found if (item := merges.settle(each)) is not None]
+        for part in documents.chunks(items, CHUNK):
+            run.write(part)
+        progress.advance(len(chunk))
+
+
+def _find(run: Run, chains: Chains, sources: list[Source]) -> list[_Found]:
+    pairs: list[tuple[Source, Pair, str]] = []
+    for source in sources:
+        try:
+            pair = parse(source)
+            pairs.append((source, pair, chains.find(pair.chain).chain_id))
+        except Refused as refused:
+            run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+    ids = list(dict.fromkeys(pair.coingecko_id for _, pair, _ in pairs))
+    looked = run.find(
+        [rows.by_identifier(rows.COINGECKO, each) for each in ids]
+        + [rows.by_address(chain_id, pair.address or "native") for _, pair, chain_id in pairs]
+    )
+    by_id = dict(zip(ids, looked, strict=False))
+    owners = looked[len(ids) :]
+    return [
+        _Found(source, pair, chain_id, owner, by_id[pair.coingecko_id])
+        for (source, pair, chain_id), owner in zip(pairs, owners, strict=True)
+    ]
+
+
+class _Merges:
+    """Settles pairs one after the other, since one may make two assets one of which others speak."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._into: dict[str, str] = {}
+        self._named: dict[str, str] = {}
+
+    def settle(self, found: _Found) -> Item | None:
+        """The row that says what the pair adds, if anything; assets are merged, and conflicts told, at once."""
+        owner, coin = self._now(found.by_address), self._now(found.by_id) or self._named.get(found.pair.coingecko_id)
+        if owner is None and coin is None:
+            detail = "the registry has neither the contract nor the coin, and the pair has no ticker"
+            self._run.report.reject("unknown_asset", detail, line=found.source.line, row=found.source.excerpt)
+            return None
+        if owner is None:
+            deployment = rows.deployment(found.chain_id, found.pair.address)
+            deployment.asset_id = coin or ""
+            return Item(pb.ApplyRow(asset_deployment=deployment), found.about, found.source)
+        if coin == owner:
+            self._run.report.add(Entry(told.UNCHANGED, "asset", found.about, line=found.source.line))
+            return None
+        other = self._other_id(owner, found.pair.coingecko_id)
+        if other is not None:
+            detail = f"the asset {owner} at this address is {other}"
+            entry = Entry(told.CONFLICT, "asset", found.about, "other_coingecko_id", detail, (), found.source.line)
+            self._run.report.add(entry._replace(row=found.source.excerpt))
+            return None
+        if coin is None:
+            self._named[found.pair.coingecko_id] = owner
+            named = assets_pb2.AssetIdentifier(
+                asset_id=owner, source=rows.COINGECKO, external_id=found.pair.coingecko_id, is_primary=True
+            )
+            return Item(pb.ApplyRow(asset_identifier=named), found.about, found.source)
+        self._merge(found, owner, coin)
+        return None
+
+    def _now(self, asset_id: str | None) -> str | None:
+        while asset_id in self._into:
+            asset_id = self._into[asset_id]
+        return asset_id
+
+    def _other_id(self, asset_id: str, coingecko_id: str) -> str | None:
+        """Another CoinGecko id that the asset has."""
+        for external_id, named in self._named.items():
+            if named == asset_id and external_id != coingecko_id:
+                return external_id
+        request = contract.ListAssetIdentifiersRequest(asset_id=asset_id, source=rows.COINGECKO, page_size=10)
+        held = {each.external_id for each in self._run.registry.call(request).identifiers}
+        return None if coingecko_id in held or not held else min(held)
+
+    def _merge(self, found: _Found, owner: str, coin: str) -> None:
+        """The asset at the address becomes part of the coin's."""
+        if not self._run.dry_run:
+            try:
+                self._run.registry.call(pb.MergeAssetsRequest(from_asset_id=owner, into_asset_id=coin))
+            except RegistryError as error:
+                reason = f"merge {error.code.name.lower()}"
+                entry = Entry(told.CONFLICT, "asset", found.about, reason, error.details, (), found.source.line)
+                self._run.report.add(entry._replace(row=found.source.excerpt))
+                return
+        self._into[owner] = coin
+        detail = f"asset {owner}, which has the address, becomes part of {coin}"
+        self._run.report.add(Entry(told.UPDATED, "asset", found.about, "merged", detail, line=found.source.line))

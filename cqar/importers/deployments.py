@@ -1,0 +1,222 @@
+"""`cqar import deployments FILE`: contracts and native coins on chains.
+
+The address decides: each deployment is of an asset of its own unless a source that means identity by its CoinGecko id says
+of which one. Wallets and the Solana list write the id of the coin whose price they show, bridged and wrapped tokens
+included; those ids are kept as what they are, a claim in the metadata. What CoinGecko itself lists joins in later
+(`cqar import coingecko`).
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.importers import documents, flags, rows
+from cqar.importers import report as told
+from cqar.importers.chain_ids import Chains, family
+from cqar.importers.documents import Refused, Source
+from cqar.importers.report import Entry
+from cqar.importers.run import CHUNK, Item, Progress, Run
+
+#: Sources whose coingecko_id says which asset it is.
+_IDENTIFYING = frozenset({"yodlpay", "chain-registry"})
+#: chain-registry's kinds of tokens that stand for one of another chain: there the id is that of the other.
+_VOUCHERS = frozenset({"ics20"})
+#: Kinds that are the chain's own coin, whatever the source calls its address.
+_NATIVE_KINDS = frozenset({"evm-base", "svm-base", "bitcoin-like", "NATIVE"})
+#: Subwallet's own names of tokens that have no address.
+_NO_ADDRESS = "-LOCAL-"
+#: The category of what lives on a test network: it is worth nothing, and no venue trades it.
+TESTNET = "testnet"
+
+_TYPES: Mapping[str, assets_pb2.AssetType] = {
+    "ics20": assets_pb2.ASSET_TYPE_WRAPPED,
+    "ERC721": assets_pb2.ASSET_TYPE_ERC721,
+    "PSP34": assets_pb2.ASSET_TYPE_ERC721,
+    "sdk.coin": assets_pb2.ASSET_TYPE_NATIVE,
+    "substrate": assets_pb2.ASSET_TYPE_NATIVE,
+    "LOCAL": assets_pb2.ASSET_TYPE_NATIVE,
+}
+
+
+class _Row(msgspec.Struct):
+    chain: str
+    address: str
+    symbol: str
+    sources: list[str]
+    is_native: bool
+    name: str | None = None
+    decimals: int | None = None
+    coingecko_id: str | None = None
+    typeAsset: str | None = None  # noqa: N815 - the source's name
+    assetType: str | None = None  # noqa: N815
+    contract: str | None = None
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row says of a deployment."""
+
+    #: namespace:reference or family:name
+    chain: str
+    #: None: the chain's own coin
+    address: str | None
+    #: what its source writes for the own coin
+    denom: str | None
+    symbol: str
+    name: str
+    decimals: int | None
+    #: the CoinGecko id of its asset, and one that is a claim only
+    coingecko_id: str | None
+    claimed: str | None
+    #: None: by the chain
+    asset_type: assets_pb2.AssetType | None
+
+
+_ROW = documents.decoder(_Row)
+
+
+def parse(source: Source) -> Fact:
+    """The fact of a row. Raises Refused."""
+    row = documents.decoded(source, _ROW)
+    if not row.symbol or not row.address:
+        raise Refused("incomplete", "the row has no symbol or no address")
+    kind = row.typeAsset or row.assetType or ""
+    native = row.is_native or kind in _NATIVE_KINDS
+    if not native and _NO_ADDRESS in row.address:
+        raise Refused("no_address", f"{row.address!r} is a name of its source, no address")
+    means = native or (kind not in _VOUCHERS and not _IDENTIFYING.isdisjoint(map(family, row.sources)))
+    return Fact(
+        chain=row.chain,
+        address=None if native else denom(row.contract or row.address),
+        denom=row.address if native and row.address != "native" else None,
+        symbol=row.symbol,
+        name=(row.name or "").strip() or row.symbol,
+        decimals=row.decimals,
+        coingecko_id=row.coingecko_id if means else None,
+        claimed=None if means else row.coingecko_id,
+        asset_type=assets_pb2.ASSET_TYPE_NATIVE if native else _TYPES.get(kind),
+    )
+
+
+def denom(address: str) -> str:
+    """The address of a contract without the prefix by which chain-registry tells its kind."""
+    prefix, colon, rest = address.partition(":")
+    return rest if colon and prefix in {"cw20", "snip20", "snip25"} else address
+
+
+def asset_type(chain_type: str) -> assets_pb2.AssetType:
+    """The type of a token by its chain: ERC20 stands for every fungible token of a contract but Solana's."""
+    return assets_pb2.ASSET_TYPE_SPL if chain_type == "SOLANA" else assets_pb2.ASSET_TYPE_ERC20
+
+
+class Placed(msgspec.Struct):
+    """A fact on a chain of the registry."""
+
+    source: Source
+    fact: Fact
+    chain: assets_pb2.Chain
+
+    def deployment(self) -> assets_pb2.AssetDeployment:
+        """The deployment without its asset."""
+        named = {"denom": self.fact.denom, "coingecko_claimed": self.fact.claimed}
+        metadata = {name: value for name, value in named.items() if value}
+        return rows.deployment(self.chain.chain_id, self.fact.address, self.fact.decimals, metadata)
+
+    @property
+    def key(self) -> str:
+        """The same for all rows of one address."""
+        address = self.fact.address or "native"
+        return f"{self.chain.chain_id}/{address.lower() if self.chain.chain_type == 'EVM' else address}"
+
+    @property
+    def about(self) -> str:
+        """What the report calls it."""
+        return f"{self.fact.symbol} on {self.chain.chain_id} at {self.fact.address or 'native'}"
+
+
+def place(source: Source, chains: Chains) -> Placed:
+    """The fact of a row with its chain. Raises Refused."""
+    fact = parse(source)
+    return Placed(source, fact, chains.find(fact.chain))
+
+
+def load(run: Run, data: bytes, name: str) -> None:
+    """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
+    sources = documents.rows(data, name)
+    run.report.rows += len(sources)
+    chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
+    progress = Progress(name, len(sources))
+    there: dict[str, str] = {}
+    for chunk in documents.chunks(sources, CHUNK):
+        placed = []
+        for source in chunk:
+            try:
+                placed.append(place(source, chains))
+            except Refused as refused:
+                run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+        there.update(write(run, placed))
+        progress.advance(len(chunk))
+    flags.raise_unverified(run, flags.look_alikes(run, there))
+
+
+def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
+    """Assets with their deployments; then what rows say of deployments that were there. Yields asset id and ticker."""
+    tickers = _tickers(run, placed)
+    items: list[Item] = []
+    assets: list[tuple[int, Placed]] = []
+    for each in placed:
+        row = _row(each, tickers)
+        assets.append((len(items), each))
+        if row.identifiers:
+            # It may be there without this deployment: two rows tell what becomes of each.
+            row.ref = f"{each.source.line}"
+            coin = row.identifiers[0].external_id
+            items.append(Item(row, each.about, each.source, keys=(coin,)))
+            items.append(_deployment(each, f"ref:{row.ref}", coin))
+        else:
+            row.deployments.append(each.deployment())
+            items.append(Item(row, each.about, each.source, keys=(each.key,)))
+    results = run.write(items)
+    again = []
+    for at, each in assets:
+        result = results[at]
+        if result.id:
+            yield result.id, each.fact.symbol
+        if not items[at].row.identifiers and result.outcome == pb.CREATED:
+            run.report.add(Entry(told.CREATED, "asset_deployment", each.about, line=each.source.line))
+        elif not items[at].row.identifiers and result.id:
+            again.append(_deployment(each, result.id))
+    run.write(again)
+
+
+def _deployment(placed: Placed, asset_id: str, *keys: str) -> Item:
+    deployment = placed.deployment()
+    deployment.asset_id = asset_id
+    return Item(pb.ApplyRow(asset_deployment=deployment), placed.about, placed.source, keys=(placed.key, *keys))
+
+
+def _tickers(run: Run, placed: list[Placed]) -> dict[str, str]:
+    """The tickers of the assets that native coins say to be, by CoinGecko id."""
+    wanted = {each.fact.coingecko_id for each in placed if each.fact.address is None and each.fact.coingecko_id}
+    ids = sorted(filter(None, wanted))
+    found = run.find(rows.by_identifier(rows.COINGECKO, each) for each in ids)
+    known = {asset_id: each for each, asset_id in zip(ids, found, strict=True) if asset_id}
+    answers = run.registry.calls(contract.GetAssetRequest(asset_id=asset_id) for asset_id in known)
+    return {known[answer.asset.asset_id]: answer.asset.symbol for answer in answers if hasattr(answer, "asset")}
+
+
+def _row(placed: Placed, tickers: Mapping[str, str]) -> pb.ApplyRow:
+    fact, chain = placed.fact, placed.chain
+    coingecko = fact.coingecko_id
+    if chain.is_testnet or (fact.address is None and tickers.get(coingecko or "", fact.symbol) != fact.symbol):
+        # Coins of test networks bear the id of the real one; and a coin of another ticker is another coin.
+        coingecko = None
+    return rows.asset(
+        fact.symbol,
+        fact.name,
+        asset_type(chain.chain_type) if fact.asset_type is None else fact.asset_type,
+        category=TESTNET if chain.is_testnet else None,
+        identifiers=[rows.identifier(rows.COINGECKO, coingecko)] if coingecko else [],
+    )

@@ -1,0 +1,1 @@
+"""Load on the lane alone: `python -m loadtests.lane.bench`."""

@@ -1,0 +1,157 @@
+"""The servers that the bench compares: the lane with keys, metrics and freshness on, and a bare echo of grpc.aio.
+
+`python -m loadtests.lane.serve lane|lane-slow|lane-tls|yardstick PORT [CERTIFICATE KEY]`
+"""
+
+from __future__ import annotations  # grpc's classes take type arguments only in its stubs
+
+import asyncio
+import ssl
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+import prometheus_client
+import uvloop
+
+from cqar.hotpath.lane.grpc import Failure, Reply, Tail, framed, row
+from cqar.hotpath.lane.server import Lane
+from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service
+
+PATH = "/cqc.api.v1.VenueSymbolService/GetVenueSymbol"
+KEYS = 10_000
+TOKEN = "Bearer abcdefgh0123456789"  # noqa: S105 - of a test
+#: What a stale answer ends with.
+STALE = b"\xc8\x0c\x01\xd0\x0c\x64"
+_LEASE = 1.0
+
+
+def request(number: int) -> bytes:
+    """A request of about the size of a real one."""
+    venue, symbol = b"binance", b"SYM%05dUSDT" % number
+    return b"".join((b"\x0a", bytes((len(venue),)), venue, b"\x12", bytes((len(symbol),)), symbol))
+
+
+def answer(number: int) -> bytes:
+    """An answer of 250 bytes that no other request has."""
+    return (b"%05d" % number) * 50
+
+
+class _Part:
+    __slots__ = ("live", "used")
+
+    def __init__(self) -> None:
+        self.live = True
+        self.used = False
+
+
+class _Ready:
+    """An answer as a cache keeps it: valid while its parts live, which one generation says for all of them."""
+
+    __slots__ = ("parts", "root", "row", "seen")
+
+    def __init__(self, data: bytes) -> None:
+        self.row = data
+        self.root = _Part()
+        self.parts = (self.root,)
+        self.seen = 0
+
+
+class Symbols:
+    """The method: ready answers with validity and recency."""
+
+    def __init__(self, keys: int) -> None:
+        self._table = {framed(request(number)): _Ready(row(answer(number))) for number in range(keys)}
+        self.generation = 0
+
+    def hit_for(self, _principal: Any) -> Hit:
+        """The look into the table."""
+        find = self._table.get
+
+        def hit(data: bytes) -> bytes | None:
+            ready = find(data)
+            if ready is None:
+                return None
+            if ready.seen != self.generation:
+                if not all(part.live for part in ready.parts):
+                    return None
+                ready.seen = self.generation
+            ready.root.used = True
+            return ready.row
+
+        return hit
+
+    async def miss(self, message: bytes, _context: Context) -> Reply:
+        """Answer without waiting for anything."""
+        return Reply(answer(int(message[-9:-4])))
+
+
+class Metrics(Observer):
+    """Prometheus, once a read."""
+
+    def __init__(self) -> None:
+        registry = prometheus_client.CollectorRegistry()
+        self._hits = prometheus_client.Counter("hits", "Answers from memory.", ["method", "principal"], registry=registry)
+        self._seconds = prometheus_client.Histogram("read_seconds", "Reads.", registry=registry)
+        self._children: dict[tuple[str, Any], Any] = {}
+
+    def hits(self, counts: Sequence[tuple[str, Any, int]], seconds: float) -> None:
+        """Count."""
+        for path, principal, count in counts:
+            child = self._children.get((path, principal))
+            if child is None:
+                child = self._children[path, principal] = self._hits.labels(path, principal)
+            child.inc(count)
+        self._seconds.observe(seconds)
+
+
+def _authorize(asked: Asked) -> str:
+    if asked.fields.get("authorization") != TOKEN:
+        raise Failure(16, "no valid key")
+    return "bench"
+
+
+async def _lane(kind: str, port: int, files: Sequence[str]) -> None:
+    fresh = {"at": time.monotonic()}
+
+    def tail() -> Tail | None:
+        if kind == "lane-stale":
+            return Tail(STALE, (("cqar-stale", "true"), ("cqar-age-ms", "100")))
+        return None if time.monotonic() - fresh["at"] < _LEASE else Tail(STALE, ())
+
+    # With the fast path a miss is a request that no answer stands ready for.
+    symbols = Symbols(0 if kind == "lane-miss" else KEYS)
+    service = Service(methods={PATH: symbols}, authorize=_authorize, tail=tail, observer=Metrics())
+    tls = None
+    if files:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*files)
+        tls.set_alpn_protocols(["h2"])
+    lane = Lane(service)
+    await lane.listen("127.0.0.1", port, tls=tls)
+    while True:
+        fresh["at"] = time.monotonic()
+        await asyncio.sleep(_LEASE / 4)
+
+
+async def _yardstick(port: int) -> None:
+    async def echo(_data: bytes, _context: Any) -> bytes:
+        return answer(0)
+
+    class Handlers(grpc.GenericRpcHandler):
+        def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+            return grpc.unary_unary_rpc_method_handler(echo)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Handlers(),))
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    name, number, *paths = sys.argv[1:]
+    uvloop.run(_yardstick(int(number)) if name == "yardstick" else _lane(name, int(number), paths))

@@ -1,0 +1,1 @@
+"""The documents: what they tell to type works, and what they say of the code is so."""

@@ -1,0 +1,222 @@
+"""What the documents tell to type does what they show: on a stack that runs as they tell to start it."""
+
+import doctest
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import asyncpg
+import grpc
+import pytest
+
+from cqar.connect import connected
+from cqar.contract import document
+from tests.up import running
+from tests.up.running import Up
+
+from . import pages
+from .pages import ROOT, Block, Command
+
+MAKE = shutil.which("make")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="`cqar up` is looked at by /proc")
+
+#: Commands that are not run, and why; one that ends with a space stands for all that begin so.
+NOT_RUN: Mapping[str, str] = {
+    "make ": "would run this suite, containers or a second stack: it is asked whether it knows the target",
+    "export ": "names servers that only the reader can have: the stack's own are in the environment",
+    ".venv/bin/cqar admin": "runs in the stack, with this command line",
+    ".venv/bin/cqar hotpath": "runs in the stack, with this command line",
+}
+_VOLATILE = (
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>"),
+    (r"\b\d+(\.\d+)? (us|ms|s)\b", "<time>"),
+    (r"(?m)^(revision +)\d+$", r"\1<revision>"),
+)
+
+
+def is_run(command: str) -> bool:
+    """Whether the tests run the command."""
+    return not any(command == each or (each.endswith(" ") and command.startswith(each)) for each in NOT_RUN)
+
+
+class Stack:
+    """A running `cqar up`, and how what is written for the usual ports and folders is said of it."""
+
+    def __init__(self, up: Up) -> None:
+        self.up = up
+        at = {
+            name: (re.search(rf"^  {name} .*gRPC \S+:(\d+), HTTP \S+:(\d+)/", up.said, re.MULTILINE) or [""] * 3)
+            for name in ("hotpath", "admin")
+        }
+        self._ports = {"9090": at["hotpath"][1], "8080": at["hotpath"][2], "9190": at["admin"][1], "8180": at["admin"][2]}
+
+    @property
+    def address(self) -> str:
+        return self.up.address("hotpath")
+
+    def url(self, title: str) -> str:
+        """Where a server is."""
+        found = re.search(rf"^  {title} +(\w+:\S+)$", self.up.said, re.MULTILINE)
+        assert found, self.up.said
+        return found[1]
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which commands find it."""
+        return running.environment(
+            CQAR_DATABASE_URL=self.url("PostgreSQL"),
+            CQAR_REDIS_URL=self.url("Redis"),
+            CQAR_NATS_URL=self.url("NATS"),
+            CQAR_HOTPATH_PORT=self._ports["9090"],
+            CQAR_ADMIN_PORT=self._ports["9190"],
+        )
+
+    def own(self, text: str) -> str:
+        """What is written for the usual ports and folders, for this stack."""
+        for usual, own in self._ports.items():
+            text = re.sub(rf"(?<=:){usual}\b", own, text)
+        text = re.sub(r"(?<!\S)\.cqar\b", str(self.up.home), text)
+        text = text.replace(".venv/bin/python ", f"{sys.executable} ")
+        return text.replace(".venv/bin/cqar ", f"{sys.executable} -m cqar ")
+
+    def usual(self, text: str) -> str:
+        """What the stack says, as it is written where ports and folders are the usual ones."""
+        for usual, own in self._ports.items():
+            text = re.sub(rf"(?<=:){own}\b", usual, text)
+        return text.replace(str(self.up.home), ".cqar")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running.folder() as made:
+        up = Up(made / "home")
+        try:
+            up.wait_up()
+            yield Stack(up)
+            assert up.end() == 0
+        finally:
+            up.close()
+
+
+@pytest.fixture
+async def database(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
+    """The stack's database, in a transaction that is rolled back."""
+    connection = await asyncpg.connect(stack.url("PostgreSQL"), timeout=10)
+    transaction = connection.transaction()
+    await transaction.start()
+    yield connection
+    await transaction.rollback()
+    await connection.close()
+
+
+def agrees(shown: str, said: str) -> bool:
+    """Whether the output is what is shown, where `...` stands for anything and ids, times and revisions differ."""
+    for pattern, word in _VOLATILE:
+        shown, said = re.sub(pattern, word, shown), re.sub(pattern, word, said)
+    return doctest.OutputChecker().check_output(shown.rstrip(), said.rstrip(), doctest.ELLIPSIS)
+
+
+def run(block: Block, stack: Stack) -> Iterator[tuple[Command, str, int]]:
+    """Each command that is run with its output and status; `echo $?` sees the status of the one before."""
+    status = 0
+    for command in pages.commands(block):
+        if not is_run(command.text):
+            continue
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"(exit {status}); {stack.own(command.text)}"],
+            cwd=ROOT,
+            env=stack.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=running.PATIENCE,
+        )
+        status = done.returncode
+        yield command, stack.usual(done.stdout), status
+
+
+@pytest.mark.parametrize("block", pages.every("console"), ids=str)
+def test_commands_do_what_is_shown(block: Block, stack: Stack) -> None:
+    if "curl " in block.text and shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    ran = list(run(block, stack))
+    for at, (command, said, status) in enumerate(ran):
+        assert command.shown is None or agrees(command.shown, said), f"{command.text}\n{said}"
+        asked = any(each.text == "echo $?" for each, _, _ in ran[at + 1 : at + 2])
+        assert asked or status == 0, f"{command.text}\n{said}"
+
+
+def test_make_up_says_what_is_shown(stack: Stack) -> None:
+    [shown] = {
+        command.shown
+        for block in pages.every("console")
+        for command in pages.commands(block)
+        if command.text == "make up" and command.shown
+    }
+    assert agrees(shown, stack.usual(stack.up.said))
+
+
+@pytest.mark.skipif(MAKE is None, reason="there is no make")
+def test_make_knows_its_targets_and_starts_what_the_stack_is() -> None:
+    told = [command.text for block in pages.every("console") for command in pages.commands(block)]
+    env = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    for text in sorted({text for text in told if text.startswith("make ")}):
+        # Nothing is made: the recipe is printed, as if the virtual environment were new.
+        line = [str(MAKE), "--dry-run", "--assume-old=.venv/made", *text.split()[1:]]
+        done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=running.PATIENCE)
+        assert done.returncode == 0, done.stderr
+        assert not text.startswith("make up") or " -m cqar up" in done.stdout
+
+
+def test_what_is_not_run_is_told_somewhere_and_other_shells_are_not() -> None:
+    told = [command.text for block in pages.every("console") for command in pages.commands(block)]
+    assert [each for each in NOT_RUN if not any(text.startswith(each) for text in told)] == []
+    assert [str(block) for language in ("", "sh", "bash", "shell") for block in pages.every(language)] == []
+
+
+@pytest.mark.parametrize("block", pages.every("python"), ids=str)
+def test_examples_print_what_is_shown_below_them(block: Block, stack: Stack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-"],
+        input=stack.own(block.text),
+        cwd=ROOT,
+        env=stack.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=running.PATIENCE,
+    )
+    shown = next(each for each in pages.blocks(block.page) if each.line > block.line)
+    assert (shown.language, done.stderr) == ("text", "")
+    assert done.stdout == shown.text
+
+
+async def test_statements_run(database: asyncpg.Connection) -> None:
+    statements = pages.every("sql")
+    assert statements
+    epoch = await database.fetchval("SELECT epoch FROM head")
+    for block in statements:
+        await database.execute(block.text)
+    assert await database.fetchval("SELECT epoch FROM head") != epoch
+
+
+def test_calls_are_served_as_the_api_says(stack: Stack) -> None:
+    found = document.read()
+    with connected(stack.address) as channel:
+        for service, described in found.services.items():
+            for method in described.method:
+                call = document.Call(service, method)
+                seconds = 2 if method.server_streaming else 20
+                responses = channel.stream_stream(f"/{service}/{method.name}", bytes, bytes)(iter([b""]), timeout=seconds)
+                if not call.kind:
+                    with pytest.raises(grpc.RpcError) as refused:
+                        next(responses)
+                    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED, call.title
+                    continue
+                try:
+                    next(responses)
+                except grpc.RpcError as error:
+                    assert error.code() is not grpc.StatusCode.UNIMPLEMENTED, call.title  # noqa: PT017 - or it answers

@@ -1,0 +1,136 @@
+"""What the documents say of the code is so, and their links lead somewhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cqar import errors, serve
+from cqar.contract import document
+
+from . import pages, settings
+from .pages import PAGES, ROOT
+
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings_that_there_are(page: Path) -> None:
+    for link in pages.links(page):
+        if link.startswith("https://"):
+            continue
+        path, _, heading = link.partition("#")
+        to = (page.parent / path).resolve() if path else page
+        assert to.exists(), link
+        assert to.is_relative_to(ROOT), link
+        assert not heading or heading in pages.anchors(to), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_headings_have_anchors_of_their_own(page: Path) -> None:
+    found = pages.anchors(page)
+    assert len(set(found)) == len(found) > 0
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = {(ROOT / link.partition("#")[0]).resolve() for link in pages.links(ROOT / "README.md")}
+    assert set(PAGES) - {ROOT / "README.md"} <= linked
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_knows_the_machine_that_it_was_written_on(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(root|home|work|tmp|usr|var)/", text)
+
+
+def test_the_api_is_that_of_the_proto_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert document.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_make_check_looks_at_the_api_and_make_proto_renews_it() -> None:
+    recipes = dict(
+        re.findall(r"^(check|proto):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert f"{document.COMMAND} --check\n" in recipes["check"]
+    assert f"{document.COMMAND}\n" in recipes["proto"]
+
+
+def test_an_api_page_that_is_out_of_date_is_named_with_the_command_that_renews_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(document, "ROOT", tmp_path)
+    monkeypatch.setattr(document, "PAGE", tmp_path / "api.md")
+    monkeypatch.setattr(document, "read", document.Sources)
+    assert document.main(["--check"]) == 1
+    assert capsys.readouterr().err == "api.md is not up to date, run: python -m cqar.contract.document\n"
+    assert document.main([]) == 0
+    assert document.main(["--check"]) == 0
+
+
+def test_comments_become_paragraphs_without_tags() -> None:
+    comment = "Of <one> thing\nand `<two>`.\n\nMore.\nErrors: NOT_FOUND\nfor it."
+    assert document.prose(comment) == ["Of &lt;one> thing and `<two>`.", "More.", "Errors: NOT_FOUND for it."]
+
+
+def test_the_api_tells_every_status_that_an_error_can_have() -> None:
+    told = re.findall(r"^\| ([A-Z_]+) \|", document.PREFACE.read_text(encoding="utf-8"), re.MULTILINE)
+    kinds = [errors.CqarError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert set(told) >= {serve.STATUS[kind.code].name for kind in kinds[1:]}
+
+
+def test_the_settings_are_those_that_are_declared() -> None:
+    assert settings.stated() == settings.table(), "run: python -m tests.docs.settings"
+
+
+def test_ports_stand_beside_the_settings_that_they_have() -> None:
+    text = settings.PAGE.read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| (?:\w+ )?\| (\d+) \|.*\| `(CQAR_\w+_PORT)` \|$", text, re.MULTILINE))
+    assert {variable: port for port, variable in told.items()} == dict(
+        re.findall(r"^\| `(CQAR_\w+_PORT)` \| `(\d+)` \|", settings.table(), re.MULTILINE)
+    )
+
+
+def test_settings_that_are_named_anywhere_are_settings() -> None:
+    known = set(re.findall(r"`(CQAR_\w+)`", settings.table()))
+    named = {name for page in PAGES for name in re.findall(r"\bCQAR_\w*[A-Z]\b", page.read_text(encoding="utf-8"))}
+    assert named - {"CQAR_CHANGES"} <= known
+
+
+def modules() -> Iterator[str]:
+    """The places of the package that somebody looks for: modules, and folders with a slash."""
+    for path in sorted((ROOT / "cqar").iterdir()):
+        if path.is_dir() and any(path.glob("*.py")):
+            yield f"cqar/{path.name}/"
+        elif path.suffix == ".py" and path.name != "__init__.py":
+            yield f"cqar/{path.name}"
+
+
+def test_the_architecture_has_a_line_for_every_module() -> None:
+    rows = re.findall(r"^\| `(\S+)` \| \S", ARCHITECTURE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(modules())
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    for name in re.findall(r"`((?:cqar|tests|migrations|deploy|loadtests|docs)/[\w./]*)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), name
+
+
+def test_events_of_the_log_are_written_by_the_part_that_is_told() -> None:
+    text = settings.PAGE.read_text(encoding="utf-8").partition("## Logs")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*`) \| (\w+) \|", text, re.MULTILINE)
+    assert len(rows) >= 10
+    for events, part in rows:
+        writers = [code for path in (ROOT / "cqar").rglob("*.py") if f'logger("{part}")' in (code := path.read_text("utf-8"))]
+        for event in re.findall(r"`(\w+)`", events):
+            assert any(f'"{event}"' in code for code in writers), event
+
+
+def test_make_knows_what_the_pages_tell_to_make() -> None:
+    make = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in PAGES:
+        for target in re.findall(r"`make ([\w-]+)", page.read_text(encoding="utf-8")):
+            assert re.search(rf"^{target}:", make, re.MULTILINE), target
