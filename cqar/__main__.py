@@ -281,7 +281,7 @@ def resolve(
     \b
       cqar resolve binance BTCUSDT
       cqar resolve binanceusdm 1000SHIBUSDT --type perpetual
-      cqar resolve kraken XBTUSD --as-of 2024-01-01 --json
+      cqar resolve kraken XXBTZUSD --as-of 2024-01-01 --json
     """
     settings = chosen.settings()
     from cqar import resolve as asking

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from cqar import errors, events, outbox, parts, tasks, telemetry
+from cqar import config, errors, events, outbox, parts, tasks, telemetry
 from cqar.bus import Bus, Fenced, Publication
 from cqar.entity import Row
 from cqar.parts import Stored
@@ -19,6 +19,10 @@ from cqar.tier import Tier
 _log = telemetry.logger("relay")
 
 _BATCH = 500
+#: Rows of the outbox that are looked at, and forgotten, at once.
+_PRUNED_AT_ONCE = 1_000
+#: Seconds between the times that old rows are forgotten.
+_PRUNE_EVERY = 60.0
 #: Seconds between tries to become the relay, and after a failure.
 _RETRY = 0.5
 #: Of advisory locks: cqar's own number space.
@@ -40,7 +44,15 @@ _EVENTS = Sql(
     "SELECT o.revision, o.event_id::text AS event_id, o.event_type, o.event FROM outbox o"
     " WHERE o.revision > $1 AND o.event_type IS NOT NULL ORDER BY o.revision LIMIT $2",
 )
-STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _ADVANCE, _EVENTS)
+_PRUNE = Sql(
+    "prune_outbox",
+    "WITH oldest AS (SELECT o.revision, o.created_at FROM outbox o ORDER BY o.revision LIMIT $2), gone AS"
+    " (DELETE FROM outbox o USING oldest WHERE o.revision = oldest.revision"
+    " AND oldest.created_at < now() - make_interval(hours => $1)"
+    " AND o.revision <= (SELECT CASE count(*) WHEN $3 THEN min(r.revision) ELSE 0 END FROM relay_cursors r) RETURNING 1)"
+    " SELECT count(*) AS gone FROM gone",
+)
+STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _ADVANCE, _EVENTS, _PRUNE)
 
 #: Kinds of parts that hold one row, which a change carries whole.
 _SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain"})
@@ -49,9 +61,15 @@ _SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain"})
 class Relay:
     """Both loops of one admin process. `store` is for them alone: each holds a session of it for as long as it relays."""
 
-    def __init__(self, store: Store, bus: Bus, tier: Tier, *, poll_interval: float) -> None:
+    #: sessions that it needs at once
+    SESSIONS: ClassVar[int] = 3
+
+    def __init__(self, store: Store, bus: Bus, tier: Tier, coherence: config.Coherence) -> None:
+        self._store = store
         self._bus = bus
-        self._loops: tuple[_Loop, ...] = (_Changes(store, bus, poll_interval, tier), _Events(store, bus, poll_interval))
+        self._keep_hours = coherence.outbox_keep_hours
+        poll = coherence.poll_interval
+        self._loops: tuple[_Loop, ...] = (_Changes(store, bus, poll, tier), _Events(store, bus, poll))
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -62,6 +80,7 @@ class Relay:
     def start(self) -> None:
         """Begin to relay, in the background."""
         self._tasks = [asyncio.create_task(loop.keep(), name=f"relay-{loop.name}") for loop in self._loops]
+        self._tasks.append(asyncio.create_task(self._keep_pruned(), name="relay-prune"))
 
     async def stop(self) -> None:
         """Stop both loops; what is not sent stays in the outbox for the next relay."""
@@ -78,6 +97,26 @@ class Relay:
         """Look into the outbox now."""
         for loop in self._loops:
             loop.nudged.set()
+
+    async def prune(self) -> int:
+        """Forget rows that both loops have sent and that are old enough; how many. Raises Unavailable."""
+        pruned = 0
+        async with self._store.session() as session:
+            while True:
+                row = await session.row(_PRUNE, self._keep_hours, _PRUNED_AT_ONCE, len(self._loops))
+                gone = 0 if row is None else row["gone"]
+                pruned += gone
+                if gone < _PRUNED_AT_ONCE:
+                    return pruned
+
+    async def _keep_pruned(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY)
+            if self._loops[0].active:
+                try:
+                    await self.prune()
+                except errors.CqarError as error:
+                    _log.warning("prune_interrupted", error=str(error))
 
 
 class _Loop(ABC):

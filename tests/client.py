@@ -58,8 +58,8 @@ class Client:
         method: str,
         request: Any = None,
         *,
-        headers: tuple[tuple[str, str], ...] = (),
-        deadline: float = 10,
+        headers: Any = (),
+        deadline: Any = 10,
         **fields: Any,
     ) -> Any:
         """The response. `headers` are the call's metadata, a name that some requests have a field of. Raises AioRpcError."""
@@ -73,7 +73,8 @@ class Client:
         self, path: str, data: bytes, *, headers: tuple[tuple[str, str], ...] = (), deadline: float = 10
     ) -> tuple[bytes, dict[str, Any]]:
         """The response's bytes and trailing metadata to bytes of any kind."""
-        call = self.channel.unary_unary(path)(data, metadata=headers, timeout=deadline)
+        method: Any = self.channel.unary_unary(path)
+        call = method(data, metadata=headers, timeout=deadline)
         response = await call
         return response, dict(await call.trailing_metadata() or ())
 

@@ -64,10 +64,10 @@ class Admin:
         self._store = Store(database, statement_timeout=database.statement_timeout, name="cqar-admin")
         self._bus = Bus(settings.nats, name="cqar-admin")
         self._tier = Tier(settings.redis)
-        # Sessions of its own, of which it holds two for as long as it relays: writers have all of theirs.
-        relayed = msgspec.structs.replace(database, pool_min=0, pool_max=2)
+        # Sessions of its own, which it holds for as long as it relays: writers have all of theirs.
+        relayed = msgspec.structs.replace(database, pool_min=0, pool_max=Relay.SESSIONS)
         self._relayed = Store(relayed, statement_timeout=database.statement_timeout, name="cqar-relay")
-        self._relay = Relay(self._relayed, self._bus, self._tier, poll_interval=settings.coherence.poll_interval)
+        self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence)
         handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each)) for each in METHODS}
         services = [methods.REGISTRY.full_name, registry.SERVICE.full_name, access.SERVICE.full_name]
         self._server = serve.Server(serve.Handlers(handlers), services, reflect=settings.reflection)

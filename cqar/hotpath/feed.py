@@ -181,14 +181,22 @@ class Feed:
         await self._begin()
 
     async def _begin(self) -> None:
-        """Start the cache at the head, with the recent changes, so that what was read shortly before is admitted."""
+        """Start the cache at the head, with the recent changes as far back as none is missing.
+
+        What was read since is then known to be right, or not to be.
+        """
         async with self._store.session() as session:
             rows = await session.rows(_RECENT, self._recent)
         if not rows:
             raise errors.Unavailable(parts.NO_HEAD)
         head, epoch = rows[0]["head"], rows[0]["epoch"]
-        recent = [(row["revision"], row["keys"]) for row in rows if row["revision"] is not None]
-        self._cache.start(epoch, head, recent, recent[0][0] - 1 if recent else head)
+        floor = head
+        for row in reversed(rows):
+            if row["revision"] != floor:
+                break
+            floor -= 1
+        recent = [(row["revision"], row["keys"]) for row in rows if row["revision"] is not None and row["revision"] > floor]
+        self._cache.start(epoch, head, recent, floor)
         _log.info("started", epoch=epoch, applied=head, recent=len(recent))
 
     def _load(self) -> None:

@@ -67,14 +67,17 @@ def load(run: Run, data: bytes, name: str) -> None:
     sources = documents.rows(data, name)
     run.report.rows += len(sources)
     chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
-    progress = Progress(name, len(sources))
-    merges = _Merges(run)
+    progress = Progress(name, 2 * len(sources))
+    found: list[_Found] = []
     for chunk in documents.chunks(sources, MOST // 2):
-        found = _find(run, chains, chunk)
-        items = [item for each in found if (item := merges.settle(each)) is not None]
-        for part in documents.chunks(items, CHUNK):
-            run.write(part)
+        found += _find(run, chains, chunk)
         progress.advance(len(chunk))
+    # A coin that one pair gives its id is found by that id in all others, wherever they stand.
+    found.sort(key=lambda each: each.by_address is None)
+    merges = _Merges(run)
+    for part in documents.chunks(found, CHUNK):
+        run.write([item for each in part if (item := merges.settle(each)) is not None])
+        progress.advance(len(part))
 
 
 def _find(run: Run, chains: Chains, sources: list[Source]) -> list[_Found]:

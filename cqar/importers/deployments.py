@@ -162,31 +162,34 @@ def load(run: Run, data: bytes, name: str) -> None:
 
 
 def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
-    """Assets with their deployments; then what rows say of deployments that were there. Yields asset id and ticker."""
+    """Assets with their deployments, and what rows say of deployments that were there. Yields asset id and ticker."""
     tickers = _tickers(run, placed)
     items: list[Item] = []
     assets: list[tuple[int, Placed]] = []
     for each in placed:
         row = _row(each, tickers)
+        row.ref = f"{each.source.line}"
+        named = tuple(key.external_id for key in row.identifiers)
         assets.append((len(items), each))
-        if row.identifiers:
-            # It may be there without this deployment: two rows tell what becomes of each.
-            row.ref = f"{each.source.line}"
-            coin = row.identifiers[0].external_id
-            items.append(Item(row, each.about, each.source, keys=(coin,)))
-            items.append(_deployment(each, f"ref:{row.ref}", coin))
-        else:
+        items.append(Item(row, each.about, each.source, keys=named or (each.key,)))
+        if not named:
             row.deployments.append(each.deployment())
-            items.append(Item(row, each.about, each.source, keys=(each.key,)))
+        if named or run.dry_run:
+            # A dry run forgets what it creates, so what refers to it goes along.
+            items.append(_deployment(each, f"ref:{row.ref}", *named)._replace(silent=not named))
     results = run.write(items)
     again = []
     for at, each in assets:
         result = results[at]
         if result.id:
             yield result.id, each.fact.symbol
-        if not items[at].row.identifiers and result.outcome == pb.CREATED:
+        if items[at].row.identifiers:
+            continue
+        if result.outcome == pb.CREATED:
             run.report.add(Entry(told.CREATED, "asset_deployment", each.about, line=each.source.line))
-        elif not items[at].row.identifiers and result.id:
+        elif run.dry_run and result.outcome != pb.REJECTED:
+            run.tell(items[at + 1], results[at + 1])
+        elif result.id:
             again.append(_deployment(each, result.id))
     run.write(again)
 

@@ -44,7 +44,7 @@ class Item(NamedTuple):
     row: pb.ApplyRow
     about: str
     source: Source = _NOWHERE
-    #: another row of the same thing is counted already
+    #: its caller tells what becomes of it
     silent: bool = False
     #: what it says otherwise than the registry is worth telling
     differs: bool = True
@@ -109,7 +109,7 @@ class Run:
             [*before, *(item.row for item in items)], source=self.report.source, mode=mode, dry_run=self.dry_run
         )[len(before) :]
         for item, result in zip(items, results, strict=True):
-            if not item.silent or result.outcome == pb.REJECTED:
+            if not item.silent:
                 self.tell(item, result)
         return results
 

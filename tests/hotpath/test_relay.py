@@ -229,6 +229,25 @@ async def test_a_database_restored_from_an_older_copy_counts_under_a_new_epoch(
     assert await streams.changes(old) == [1, 2, 3, 4, 5, 6, 7]
 
 
+async def test_what_is_delivered_and_old_is_forgotten_and_nothing_else(
+    mortal_settings: config.Settings, mortal: Servers, streams: Streams, outbox: asyncpg.Connection
+) -> None:
+    async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
+        btc = await listed(registry)
+        await eventually(lambda: _all_there(streams, outbox))
+        await eventually(lambda: _noted(outbox, 5))
+        assert await admin._relay.prune() == 0
+        mortal.nats.kill()
+        for tick in ("0.1", "0.2"):
+            await ticked(registry, btc, tick)
+        await outbox.execute("UPDATE outbox SET created_at = now() - interval '25 hours'")
+        assert await admin._relay.prune() == 5
+        assert [row["revision"] for row in await outbox.fetch("SELECT revision FROM outbox ORDER BY 1")] == [6, 7]
+        mortal.nats.start()
+        await eventually(lambda: _all_there(streams, outbox))
+    assert await streams.changes(await _epoch(outbox)) == list(range(1, 8))
+
+
 # ---- the contract's events -----------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """What the tests of the registry start from."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import asyncpg
 import pytest
@@ -47,10 +47,10 @@ def emptied(servers: Servers, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(emptied: str) -> AsyncIterator[str]:
+async def database(emptied: str) -> str:
     """The URL of a migrated database with nothing in it and an epoch of its own."""
     await execute(emptied, _EMPTY)
-    yield emptied
+    return emptied
 
 
 @pytest.fixture

@@ -15,9 +15,27 @@ from hypothesis import strategies as st
 from cqar.methods import METHODS, Method
 from tests.registry.world import USDC, USDT
 
-_CHARACTERS = st.characters(exclude_categories=("Cs",))
+_CHARACTERS = st.characters(exclude_categories=["Cs"])
 _ODD_TEXTS = (
-    *("", " ", "a", "A/B", "\x00", "\u200b", "\u202e", "é", "e\u0301", "币安", "0x0", "native", "NaN", "1e-19", "-1", "1.5", "from"),
+    *(
+        "",
+        " ",
+        "a",
+        "A/B",
+        "\x00",
+        "\u200b",
+        "\u202e",
+        "é",
+        "e\u0301",
+        "币安",
+        "0x0",
+        "native",
+        "NaN",
+        "1e-19",
+        "-1",
+        "1.5",
+        "from",
+    ),
     *("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "0xa0B86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "x" * 5_000, "linear", "EVM"),
     *("https://example.com", "eip155:1", "%", "\\", "\u0378", "0:0"),
 )
@@ -48,7 +66,11 @@ def _storable(text: str) -> str:
 def good_texts(size: int) -> st.SearchStrategy[str]:
     """Texts that can be stored, of 1 to `size` characters."""
     printable = st.characters(exclude_categories=("Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Co"))
-    return st.text(printable, min_size=1, max_size=size).map(_storable).filter(lambda text: 0 < len(text) <= size and text.isprintable())
+    return (
+        st.text(printable, min_size=1, max_size=size)
+        .map(_storable)
+        .filter(lambda text: 0 < len(text) <= size and text.isprintable())
+    )
 
 
 _DIGITS = st.text("0123456789", max_size=40)
@@ -114,7 +136,18 @@ _IDS: Mapping[str, Sequence[str]] = {
 _NAMED = sorted({each for ids in _IDS.values() for each in ids})
 #: Fields that most calls cannot do without.
 _NEEDED = frozenset(
-    {*_IDS, "symbol", "name", "asset_type", "chain_type", "venue_type", "symbol_type", "relationship_type", "flag_type", "severity"}
+    {
+        *_IDS,
+        "symbol",
+        "name",
+        "asset_type",
+        "chain_type",
+        "venue_type",
+        "symbol_type",
+        "relationship_type",
+        "flag_type",
+        "severity",
+    }
     | {"description", "raised_by", "source", "data_source", "external_id", "venue_symbol", "venue_asset_symbol", "query"}
 ) - {"settlement_asset_id", "native_asset_id", "deployment_id"}
 _ANY_TEXT = st.one_of(st.sampled_from([*_NAMED, *_ODD_TEXTS]), st.text(_CHARACTERS, max_size=20))
@@ -124,11 +157,13 @@ _ANY_TEXT = st.one_of(st.sampled_from([*_NAMED, *_ODD_TEXTS]), st.text(_CHARACTE
 def anything(draw: st.DrawFn, start: str = "") -> tuple[Method, Message]:
     """Any call whose name starts so: with values that mostly fit and a few of any kind, or with any values at all."""
     method = draw(st.sampled_from([each for each in METHODS if each.name.startswith(start)]))
-    described = tuple(method.request.DESCRIPTOR.fields)
+    described: list[Any] = list(method.request.DESCRIPTOR.fields)
     if draw(st.integers(0, 3)) == 0:
         any_value = {each.name: _value(each, _ANY_TEXT) for each in described}
         return method, method.request(**draw(st.fixed_dictionaries({}, optional=any_value)))
-    needed = {each.name: _fit(each) for each in described if each.name in _NEEDED or each.name == f"{method.name[3:].lower()}_id"}
+    needed = {
+        each.name: _fit(each) for each in described if each.name in _NEEDED or each.name == f"{method.name[3:].lower()}_id"
+    }
     more = {each.name: _fit(each) for each in described if each.name not in needed}
     given = draw(st.fixed_dictionaries(needed, optional=more))
     for each in draw(st.lists(st.sampled_from(described), max_size=2)):

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import cqar
 from cqar import apply_rows, bulk, operations, outbox, paging, parts, procedures
-from cqar.entities import ALL, ASSET, BY_NAME, CHAIN, RELATIONSHIP
+from cqar.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.methods import METHODS
 from cqar.operations import List
 from cqar.store import Sql
@@ -82,7 +82,9 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.paging.list_sql": _lists,
     "cqar.paging.count_sql": _lists,
     "cqar.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
-    "cqar.outbox.finish_sql": lambda: map(outbox.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]),
+    "cqar.outbox.finish_sql": lambda: map(
+        outbox.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
+    ),
     "cqar.bulk.find_sql": _found_many,
     "cqar.bulk.insert_many_sql": lambda: map(bulk.insert_many_sql, ALL),
     "cqar.bulk.update_many_sql": lambda: map(bulk.update_many_sql, ALL),

@@ -110,7 +110,9 @@ def _check(fields: dict[str, Any], shown: Any, renamed: dict[str, str]) -> None:
         assert requests.same(value, found if not isinstance(value, list) else list(found)), f"{name}: {value!r} {found!r}"
 
 
-_UNSIGNED = dict.fromkeys(("min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal"), UNSIGNED)
+_UNSIGNED = dict.fromkeys(
+    ("min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal"), UNSIGNED
+)
 _ASSETS = requests.fitting(
     {"symbol": good_texts(64), "name": good_texts(64), "asset_type": st.integers(1, 9)},
     {"category": good_texts(20), "description": good_texts(60), "logo_url": URLS, "website_url": URLS, "metadata": METADATA},

@@ -160,7 +160,10 @@ async def test_an_asset_that_a_chain_or_a_relationship_names_is_in_use(registry:
     refused = await registry.refused("DeleteAsset", asset_id=native)
     assert [each[1] for each in refused.preconditions] == [f"chain:{chain}"]
     made = await registry.call(
-        "CreateAssetRelationship", source_asset_id=source, target_asset_id=target, relationship_type=assets.RELATIONSHIP_TYPE_WRAPS
+        "CreateAssetRelationship",
+        source_asset_id=source,
+        target_asset_id=target,
+        relationship_type=assets.RELATIONSHIP_TYPE_WRAPS,
     )
     for end in (source, target):
         refused = await registry.refused("DeleteAsset", asset_id=end)
@@ -221,7 +224,9 @@ async def test_text_that_could_deceive_or_break_is_refused_and_names_are_trimmed
 async def test_the_longest_texts_are_taken_and_one_more_character_is_not(registry: Client, world: World) -> None:
     for field, most in (("name", 256), ("category", 64), ("description", 4_000)):
         await world.asset("A", **{field: "ü" * most})
-        refused = await registry.refused("CreateAsset", **{"symbol": "A", "name": "A", "asset_type": 1, field: "ü" * (most + 1)})
+        refused = await registry.refused(
+            "CreateAsset", **{"symbol": "A", "name": "A", "asset_type": 1, field: "ü" * (most + 1)}
+        )
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(field, "TOO_LONG")])
     url = "https://example.com/"
     await world.asset("A", website_url=url + "x" * (2_000 - len(url)))

@@ -89,7 +89,9 @@ async def test_one_ticker_is_two_coins_on_one_chain(registry: Client, world: Wor
         assert found.asset_id == coin
 
 
-async def test_quantity_multipliers_are_data_of_the_listing_whatever_the_text(registry: Client, feed: Client, world: World) -> None:
+async def test_quantity_multipliers_are_data_of_the_listing_whatever_the_text(
+    registry: Client, feed: Client, world: World
+) -> None:
     symbol = await world.pair("SHIB", symbol_type=PERPETUAL)
     for venue, text, multiplier in (
         ("Binance", "1000SHIBUSDT", "1000"),
@@ -135,8 +137,26 @@ async def test_case_carries_meaning(registry: Client, feed: Client, world: World
 async def test_punctuation_breaks_no_key_and_no_subject(registry: Client, feed: Client, world: World) -> None:
     venue = await world.venue()
     texts = (
-        *("LBA/BTC", "tAAVE:USD", "ETH2.SETH", "P-ADA-1.52-291121", "ADA_USDT-20260304-0.24-C", "@107", "xyz:NVDA", "PURR/USDC"),
-        *("BCH-USDT_BCH-USDT-SWAP", "BTC-CBUT-27MAR26-72000_82000_90000", ".BXBT", "-1000000MOGUSDTPI", "=1+1", "*", ">", "a b"),
+        *(
+            "LBA/BTC",
+            "tAAVE:USD",
+            "ETH2.SETH",
+            "P-ADA-1.52-291121",
+            "ADA_USDT-20260304-0.24-C",
+            "@107",
+            "xyz:NVDA",
+            "PURR/USDC",
+        ),
+        *(
+            "BCH-USDT_BCH-USDT-SWAP",
+            "BTC-CBUT-27MAR26-72000_82000_90000",
+            ".BXBT",
+            "-1000000MOGUSDTPI",
+            "=1+1",
+            "*",
+            ">",
+            "a b",
+        ),
         *("%41", "a\\b", "'", '"', "{x}", "$1", "A::B", "A:B:C", ":", "/"),
     )
     for text in texts:
@@ -158,7 +178,7 @@ async def test_a_venue_renumbers_its_ids_and_the_listing_stays(registry: Client,
         assert (await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="10000")).code == "NOT_FOUND"
 
 
-async def test_inverse_and_quanto_contracts_settle_where_they_say(registry: Client, world: World) -> None:
+async def test_inverse_and_quanto_contracts_settle_where_they_say(world: World) -> None:
     btc, eth, usd = await world.asset("BTC"), await world.asset("ETH"), await world.asset("USD")
     bitmex = await world.venue("BitMEX")
     inverse = await world.symbol(btc, usd, PERPETUAL, settlement_asset_id=btc, margin_kind="inverse")
@@ -199,7 +219,12 @@ async def test_many_options_share_an_expiry_and_an_expiry_is_an_instant(registry
         for strike in ("0.24", "1.52", "48000"):
             for kind in (markets.OPTION_TYPE_CALL, markets.OPTION_TYPE_PUT):
                 for settle in (btc, usdt):
-                    terms = {"expiry": expiry, "strike_price_decimal": strike, "option_type": kind, "settlement_asset_id": settle}
+                    terms = {
+                        "expiry": expiry,
+                        "strike_price_decimal": strike,
+                        "option_type": kind,
+                        "settlement_asset_id": settle,
+                    }
                     ids.add(await world.symbol(btc, usd, OPTION, **terms))
     assert len(ids) == 24
     found = (await registry.call("ListSymbols", symbol_type=OPTION, page_size=100)).symbols
@@ -221,7 +246,9 @@ async def test_the_tiniest_ticks_stay_and_a_tick_of_zero_is_refused(registry: Cl
         await world.listing(venue, symbol, text, tick_size_decimal=tick)
         found = (await world.resolved(venue, text)).symbol
         assert (found.tick_size_decimal, found.tick_size) == (f"{float(tick):.19f}".rstrip("0"), float(tick))
-    refused = await registry.refused("CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol="X", tick_size_decimal="0")
+    refused = await registry.refused(
+        "CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol="X", tick_size_decimal="0"
+    )
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("tick_size_decimal", "NOT_POSITIVE")])
 
 
@@ -252,7 +279,10 @@ async def test_decimals_go_as_far_as_the_chain_says(registry: Client, world: Wor
 async def test_a_bridged_coin_is_an_asset_of_its_own_that_stands_for_the_other(registry: Client, world: World) -> None:
     usdc, bridged = await world.asset("USDC"), await world.asset("USDC.e")
     await registry.call(
-        "CreateAssetRelationship", source_asset_id=bridged, target_asset_id=usdc, relationship_type=assets.RELATIONSHIP_TYPE_BRIDGES
+        "CreateAssetRelationship",
+        source_asset_id=bridged,
+        target_asset_id=usdc,
+        relationship_type=assets.RELATIONSHIP_TYPE_BRIDGES,
     )
     chain = await world.chain("Optimism")
     address = "0x" + "7f" * 20
@@ -277,7 +307,7 @@ async def test_a_pair_has_as_many_pools_as_it_likes(registry: Client, world: Wor
 
 async def test_look_alikes_are_kept_apart_and_invisible_characters_kept_out(registry: Client, world: World) -> None:
     real = await world.asset("USDT")
-    fakes = {text: await world.asset(text) for text in ("ՍSDT", "USDТ", "UЅⅮТ", "ꓔеther", "սՏⅮ")}
+    fakes = {text: await world.asset(text) for text in ("ՍSDT", "USDТ", "UЅⅮТ", "ꓔеther", "սՏⅮ")}  # noqa: RUF001 - the point
     found = (await registry.call("SearchAssets", query="USDT", limit=1)).assets
     assert [each.asset_id for each in found] == [real]
     for text, fake in fakes.items():

@@ -43,7 +43,7 @@ async def test_a_slug_is_given_or_made_from_the_name_and_is_taken_once(registry:
             answer = await registry.call(method, name=name, **more, **fields)  # noqa: B023 - used within the turn
             return str(getattr(getattr(answer, field), f"{field}_id"))  # noqa: B023
 
-        assert await made("Crypto.com  Exchange (ＵＳ)") == "crypto-com-exchange-us"
+        assert await made("Crypto.com  Exchange (\uff35\uff33)") == "crypto-com-exchange-us"
         assert await made("币安", **{slug_field: "bi-an"}) == "bi-an"
         for fields, code, violation in (
             ({"name": "币安"}, "INVALID_ARGUMENT", "BAD_SLUG"),

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import asyncpg
@@ -99,7 +100,7 @@ async def test_fifty_listings_of_one_text_at_once_never_overlap(
     assert set(codes) <= {"OK", *_LOST}, codes
     rows = await connection.fetch("SELECT listed_at, delisted_at FROM venue_symbols ORDER BY listed_at")
     assert len(rows) == codes["OK"]
-    for earlier, later in zip(rows, rows[1:], strict=False):
+    for earlier, later in pairwise(rows):
         assert earlier["delisted_at"] <= later["listed_at"]
 
 
@@ -121,8 +122,9 @@ async def test_fifty_relationships_at_once_never_close_a_circle(
     assert codes["OK"] >= 5
     assert set(codes) <= {"OK", "FAILED_PRECONDITION", *_LOST}, codes
     circles = await connection.fetchval(
-        'WITH RECURSIVE walk(start, id) AS (SELECT from_asset_id, to_asset_id FROM relationships UNION SELECT w.start, r.to_asset_id'
-        " FROM walk w JOIN relationships r ON r.from_asset_id = w.id) SELECT count(*) FROM walk WHERE start = id"
+        "WITH RECURSIVE walk(start, id) AS (SELECT from_asset_id, to_asset_id FROM relationships"
+        " UNION SELECT w.start, r.to_asset_id FROM walk w JOIN relationships r ON r.from_asset_id = w.id)"
+        " SELECT count(*) FROM walk WHERE start = id"
     )
     assert circles == 0
 
@@ -226,7 +228,9 @@ async def test_a_flag_is_resolved_by_one_of_two(registry: Client, world: World) 
     assert codes == {"OK": 1, "FAILED_PRECONDITION": 4}
 
 
-async def test_many_writers_leave_no_gap_in_the_revisions(registry: Client, world: World, connection: asyncpg.Connection) -> None:
+async def test_many_writers_leave_no_gap_in_the_revisions(
+    registry: Client, world: World, connection: asyncpg.Connection
+) -> None:
     asset = await world.asset()
     calls = [registry.call("CreateAsset", symbol=f"A{at}", name="A", asset_type=1) for at in range(40)]
     calls += [registry.call("UpdateAsset", asset_id=asset, name=f"N{at}") for at in range(20)]

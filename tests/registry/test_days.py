@@ -60,14 +60,18 @@ async def market(old: Client) -> Market:
     return made
 
 
-async def test_the_feeds_day_every_text_of_a_venue_becomes_a_canonical_symbol_with_its_specs(old: Client, market: Market) -> None:
+async def test_the_feeds_day_every_text_of_a_venue_becomes_a_canonical_symbol_with_its_specs(
+    old: Client, market: Market
+) -> None:
     texts = {
         ("binance", "BTCUSDT"): await market.symbol("BTC", "USDT", tick_size=0.01, lot_size=0.00001),
         ("binance", "ETHUSDT"): await market.symbol("ETH", "USDT", tick_size=0.01, lot_size=0.0001),
     }
     texts["kraken", "XBTUSDT"] = texts["binance", "BTCUSDT"]
     for (venue, text), symbol in texts.items():
-        await old.call("CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol=text, maker_fee=0.001, taker_fee=0.001)
+        await old.call(
+            "CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol=text, maker_fee=0.001, taker_fee=0.001
+        )
     # The feed starts: who trades here, and what do they call it?
     listed = (await old.call("ListVenueSymbols", venue_id="binance")).venue_symbols
     assert {each.venue_symbol for each in listed} == {"BTCUSDT", "ETHUSDT"}
@@ -93,14 +97,17 @@ async def test_the_portfolios_day_all_that_is_eth_is_summed_up_and_what_is_flagg
         await market.asset(symbol, symbol, WRAPPED if kind == WRAPS else RECEIPT)
         ends = {"source_asset_id": market.assets[symbol], "target_asset_id": market.assets[target]}
         await old.call("CreateAssetRelationship", relationship_type=kind, **ends)
-    group = (await old.call("CreateAssetGroup", name="ETH", description="counts as ether", group_type="exposure")).group.group_id
+    group = (
+        await old.call("CreateAssetGroup", name="ETH", description="counts as ether", group_type="exposure")
+    ).group.group_id
     for symbol in ("ETH", *chain):
         await old.call("AddAssetToGroup", group_id=group, asset_id=market.assets[symbol], weight=1.0)
     # The evening's report: the members of the group, with their weights.
     members = (await old.call("GetAssetGroup", group_id=group)).group.members
     assert {each.asset_id: each.weight for each in members} == {market.assets[each]: 1.0 for each in ("ETH", *chain)}
     # Variants of variants, step by step as this client must.
-    reached, rest = set(), [market.assets["ETH"]]
+    reached: set[str] = set()
+    rest = [market.assets["ETH"]]
     while rest:
         asset = rest.pop()
         found = (await old.call("ListAssetRelationships", asset_id=asset)).relationships
@@ -109,11 +116,18 @@ async def test_the_portfolios_day_all_that_is_eth_is_summed_up_and_what_is_flagg
         rest += variants
     assert reached == {market.assets[each] for each in chain}
     # A newer client gets there in one call.
-    found = (await feed.call("ListAssetRelationships", asset_id=market.assets["ETH"], transitive=True, direction="to")).relationships
+    found = (
+        await feed.call("ListAssetRelationships", asset_id=market.assets["ETH"], transitive=True, direction="to")
+    ).relationships
     assert {each.from_asset_id for each in found} == reached
     # One of them is in trouble.
     await old.call(
-        "RaiseQualityFlag", asset_id=market.assets["stETH"], flag_type=SCAM, severity=HIGH, description="depegs", raised_by="risk"
+        "RaiseQualityFlag",
+        asset_id=market.assets["stETH"],
+        flag_type=SCAM,
+        severity=HIGH,
+        description="depegs",
+        raised_by="risk",
     )
     flags = (await old.call("ListQualityFlags", asset_id=market.assets["stETH"], min_severity=HIGH)).flags
     assert [(each.reason, each.source) for each in flags] == [("depegs", "risk")]
@@ -143,7 +157,12 @@ async def test_the_gateways_day_an_order_finds_its_venue_and_a_blocked_asset_fin
     # Bad news of USDT: from the next look on, no order passes, though this client knows nothing of blocking.
     flag = (
         await old.call(
-            "RaiseQualityFlag", asset_id=market.assets["USDT"], flag_type=SCAM, severity=CRITICAL, description="!", raised_by="risk"
+            "RaiseQualityFlag",
+            asset_id=market.assets["USDT"],
+            flag_type=SCAM,
+            severity=CRITICAL,
+            description="!",
+            raised_by="risk",
         )
     ).flag.flag_id
     assert [await tradable(each) for each in ("binance", "kraken")] == [False, False]
@@ -169,12 +188,16 @@ async def test_the_admins_day_a_new_market_is_listed_from_nothing(old: Client, m
     await old.call("CreateAssetIdentifier", asset_id=pepe, source=1, external_id="pepe", is_primary=True)
     symbol = await market.symbol("PEPE", "USDT", tick_size=1e-8, lot_size=1.0)
     # A mistake is told as such, and one that was made already too.
-    refused = await old.refused("CreateVenueSymbol", venue_id="binance", symbol_id=symbol, venue_symbol="PEPEUSDT", maker_fee=1.5)
+    refused = await old.refused(
+        "CreateVenueSymbol", venue_id="binance", symbol_id=symbol, venue_symbol="PEPEUSDT", maker_fee=1.5
+    )
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("maker_fee", "OUT_OF_RANGE")])
     await old.call("CreateVenueSymbol", venue_id="binance", symbol_id=symbol, venue_symbol="PEPEUSDT", maker_fee=0.001)
     refused = await old.refused("CreateVenueSymbol", venue_id="binance", symbol_id=symbol, venue_symbol="PEPEUSDT")
     assert refused.code == "ALREADY_EXISTS"
-    await old.call("CreateVenueAsset", venue_id="binance", asset_id=pepe, venue_asset_symbol="PEPE", deployment_id=deployment.deployment_id)
+    await old.call(
+        "CreateVenueAsset", venue_id="binance", asset_id=pepe, venue_asset_symbol="PEPE", deployment_id=deployment.deployment_id
+    )
     # It is there, for everybody, at once.
     found = (await old.call("GetVenueSymbol", venue_id="binance", venue_symbol="PEPEUSDT")).venue_symbol
     assert (found.symbol_id, found.maker_fee) == (symbol, 0.001)

@@ -115,7 +115,9 @@ async def test_decimals_are_what_the_chain_allows_and_unknown_is_not_zero(regist
     assert not unknown.HasField("decimals")
 
 
-async def test_an_asset_may_have_several_deployments_on_a_chain_of_which_one_is_canonical(registry: Client, world: World) -> None:
+async def test_an_asset_may_have_several_deployments_on_a_chain_of_which_one_is_canonical(
+    registry: Client, world: World
+) -> None:
     asset, chain = await world.asset("RNDR"), await world.chain()
     old = await deploy(registry, asset, chain, USDC, is_canonical=False, retired_at=at(-300))
     new = await deploy(registry, asset, chain, USDT, is_canonical=True)
@@ -131,7 +133,12 @@ async def test_an_asset_may_have_several_deployments_on_a_chain_of_which_one_is_
 
 
 async def test_deployments_are_listed_by_asset_by_chain_and_by_address(registry: Client, world: World) -> None:
-    usdc, usdt, one, two = await world.asset("USDC"), await world.asset("USDT"), await world.chain("One"), await world.chain("Two")
+    usdc, usdt, one, two = (
+        await world.asset("USDC"),
+        await world.asset("USDT"),
+        await world.chain("One"),
+        await world.chain("Two"),
+    )
     first, second = await deploy(registry, usdc, one, USDC), await deploy(registry, usdc, two, USDC)
     third = await deploy(registry, usdt, one, USDT)
 

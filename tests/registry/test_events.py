@@ -12,7 +12,9 @@ from tests.registry.world import USDC, World, at
 
 async def _events(connection: asyncpg.Connection, name: str) -> list[Any]:
     """The events of a kind in the order of their writes."""
-    rows = await connection.fetch("SELECT event_id::text, event_type, event FROM outbox WHERE event IS NOT NULL ORDER BY revision")
+    rows = await connection.fetch(
+        "SELECT event_id::text, event_type, event FROM outbox WHERE event IS NOT NULL ORDER BY revision"
+    )
     found = []
     for row in rows:
         event: Any = EVENTS[row["event_type"]].FromString(row["event"])
@@ -38,7 +40,12 @@ async def test_a_new_market_is_told_of_step_by_step(registry: Client, world: Wor
         *("symbol_created", "venue_asset_listed", "venue_symbol_listed"),
     ]
     [created, _] = await _events(connection, "AssetCreated")
-    assert (created.asset.asset_id, created.asset.symbol, created.source, created.actor_id) == (base, "WBTC", "api", "anonymous")
+    assert (created.asset.asset_id, created.asset.symbol, created.source, created.actor_id) == (
+        base,
+        "WBTC",
+        "api",
+        "anonymous",
+    )
     [deployed] = await _events(connection, "AssetDeploymentCreated")
     assert (deployed.deployment.address, deployed.source, deployed.auto_detected) == (USDC, "api", False)
     [related] = await _events(connection, "RelationshipEstablished")
@@ -72,19 +79,25 @@ async def test_a_flag_tells_who_raised_it_and_whether_trading_stops(
     asset = await world.asset()
     for severity, suspended in ((assets.FLAG_SEVERITY_HIGH, False), (assets.FLAG_SEVERITY_CRITICAL, True)):
         await registry.call(
-            "RaiseQualityFlag", asset_id=asset, flag_type=3, severity=severity, description="drained", raised_by="alice", source="rekt"
+            "RaiseQualityFlag",
+            asset_id=asset,
+            flag_type=3,
+            severity=severity,
+            description="drained",
+            raised_by="alice",
+            source="rekt",
         )
         raised = (await _events(connection, "QualityFlagRaised"))[-1]
         assert (raised.actor_id, raised.source, raised.asset_id, raised.flag_type) == ("alice", "rekt", asset, 3)
         assert (raised.severity, raised.suspend_trading, raised.alert_message) == (severity, suspended, "drained")
         assert not raised.HasField("force_close_positions")
-    await registry.call(
-        "RaiseQualityFlag", asset_id=asset, flag_type=3, severity=1, description="drained", source="rekt"
-    )
+    await registry.call("RaiseQualityFlag", asset_id=asset, flag_type=3, severity=1, description="drained", source="rekt")
     assert (await _events(connection, "QualityFlagRaised"))[-1].actor_id == "anonymous"
 
 
-async def test_what_is_refused_or_changes_nothing_is_not_told(registry: Client, world: World, connection: asyncpg.Connection) -> None:
+async def test_what_is_refused_or_changes_nothing_is_not_told(
+    registry: Client, world: World, connection: asyncpg.Connection
+) -> None:
     asset = await world.asset()
     await registry.refused("CreateAssetIdentifier", asset_id="nobody", source=1, external_id="x")
     await registry.call("UpdateAsset", asset_id=asset)

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cqar import methods, outbox, paging, parts, prepare, procedures, search
-from cqar.entities import ALL
+from cqar import outbox, paging, parts, prepare, procedures, search
+from cqar.entities import ALL, ASSET, RELATIONSHIP
 from cqar.methods import BY_NAME, METHODS
 from cqar.operations import List, children_sql, parents_sql
 from cqar.store import Sql
@@ -37,7 +37,8 @@ INSERT INTO symbols (symbol_id, symbol, symbol_type, base_asset_id, quote_asset_
 _REST = f"""
 ALTER TABLE venue_symbols DROP CONSTRAINT venue_symbols__venue_symbol__taken;
 INSERT INTO chains (chain_id, chain_name, chain_type) SELECT 'c' || g, 'C', 'EVM' FROM generate_series(0, 99) g;
-INSERT INTO venues (venue_id, name, venue_type, chain_id) SELECT 'v' || g, 'V', g % 5 + 1, 'c' || g FROM generate_series(0, 99) g;
+INSERT INTO venues (venue_id, name, venue_type, chain_id)
+ SELECT 'v' || g, 'V', g % 5 + 1, 'c' || g FROM generate_series(0, 99) g;
 INSERT INTO deployments (deployment_id, asset_id, chain_id, address)
  SELECT 'd' || g, 'a' || g, 'c' || g % 97, '0x' || g FROM generate_series(1, {_ROWS}) g;
 INSERT INTO asset_identifiers (identifier_id, asset_id, source, external_id)
@@ -98,7 +99,9 @@ async def _fill(url: str) -> None:
     connection = await asyncpg.connect(url)
     made = "; ".join(
         row["made"]
-        for row in await connection.fetch("SELECT pg_get_indexdef(c.oid) AS made FROM pg_class c WHERE relname ~ '^(assets|symbols)_search$'")
+        for row in await connection.fetch(
+            "SELECT pg_get_indexdef(c.oid) AS made FROM pg_class c WHERE relname ~ '^(assets|symbols)_search$'"
+        )
     )
     await connection.close()
     await asyncio.gather(execute(url, f"{_ALONE}{_NAMES}{made}"), execute(url, f"{_ALONE}{_REST}"))
@@ -125,7 +128,9 @@ async def _checked(connection: asyncpg.Connection, sql: Sql, values: list[Any], 
         [explained] = json.loads(await connection.fetchval(analyzed, *values))
     plan = explained["Plan"]
     read = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    whole = [each["Relation Name"] for each in _nodes(plan) if each["Node Type"] == "Seq Scan" and each["Relation Name"] in _BIG]
+    whole = [
+        each["Relation Name"] for each in _nodes(plan) if each["Node Type"] == "Seq Scan" and each["Relation Name"] in _BIG
+    ]
     assert not whole, f"{sql.name} scans {whole}: {json.dumps(plan, indent=1)[:6_000]}"
     assert read <= pages, f"{sql.name} reads {read} pages: {json.dumps(plan, indent=1)[:6_000]}"
 
@@ -187,7 +192,7 @@ async def test_relationships_of_an_asset_read_a_few_pages(plans: asyncpg.Connect
         for more in ((), (procedures._KIND,)):
             used = (ends, *more)
             values = [_VALUES[each.field] for each in used for _ in range(each.condition.count("{}"))]
-            sql = paging.list_sql(methods.RELATIONSHIP, tuple(each.condition for each in used), after=False)
+            sql = paging.list_sql(RELATIONSHIP, tuple(each.condition for each in used), after=False)
             await _checked(plans, sql, [*values, 101], _LIST_PAGES)
     for sql in (procedures._MADE_OF, procedures._VARIANTS):
         await _checked(plans, sql, ["a777", [1, 2, 3, 4, 8]], _LIST_PAGES)
@@ -209,7 +214,7 @@ async def test_what_a_write_asks_reads_a_few_pages(plans: asyncpg.Connection) ->
     await _checked(plans, procedures._SIMILAR, ["T777", "a777"], _LOOKUP_PAGES)
     await _checked(plans, prepare._BLOCKED, [["a777", "a5", "a6"]], _LOOKUP_PAGES)
     await _checked(plans, prepare._LISTED, ["s777"], _LOOKUP_PAGES)
-    await _checked(plans, parents_sql(methods.ASSET), [["a1", "a2", "a777"]], _LOOKUP_PAGES)
+    await _checked(plans, parents_sql(ASSET), [["a1", "a2", "a777"]], _LOOKUP_PAGES)
     for kind in ("Asset", "Symbol"):
         get: Any = BY_NAME[f"Get{kind}Identifier"].serve
         await _checked(plans, get.forward, [2, f"{kind[0].lower()}777", None], _LOOKUP_PAGES)

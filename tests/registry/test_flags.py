@@ -84,7 +84,9 @@ async def test_a_critical_flag_blocks_the_asset_until_it_is_resolved_and_a_high_
     asset = await world.asset()
     await world.flag(asset, HIGH)
     assert not (await registry.call("GetAsset", asset_id=asset)).trading_blocked
-    flag = (await feed.call("RaiseQualityFlag", asset_id=asset, flag_type=1, severity=CRITICAL, description="!", raised_by="x")).flag
+    flag = (
+        await feed.call("RaiseQualityFlag", asset_id=asset, flag_type=1, severity=CRITICAL, description="!", raised_by="x")
+    ).flag
     for client in (registry, feed):
         found = await client.call("GetAsset", asset_id=asset)
         assert found.trading_blocked
@@ -94,7 +96,9 @@ async def test_a_critical_flag_blocks_the_asset_until_it_is_resolved_and_a_high_
         assert not (await client.call("GetAsset", asset_id=asset)).trading_blocked
 
 
-async def test_base_quote_and_settlement_block_every_answer_about_a_symbol(registry: Client, feed: Client, world: World) -> None:
+async def test_base_quote_and_settlement_block_every_answer_about_a_symbol(
+    registry: Client, feed: Client, world: World
+) -> None:
     base, quote, settle = await world.asset("ETH"), await world.asset("USD"), await world.asset("BTC")
     symbol = await world.symbol(base, quote, markets.SYMBOL_TYPE_PERPETUAL, settlement_asset_id=settle, margin_kind="quanto")
     venue = await world.venue()
@@ -106,7 +110,9 @@ async def test_base_quote_and_settlement_block_every_answer_about_a_symbol(regis
         for client in (registry, feed):
             found = await client.call("GetSymbol", symbol_id=symbol, min_revision=await _head(registry))
             assert (found.trading_blocked, [each.flag_id for each in found.blocking_flags]) == (True, [flag])
-            listing = await client.call("GetVenueSymbol", venue_id=venue, venue_symbol="ETHUSD", min_revision=await _head(registry))
+            listing = await client.call(
+                "GetVenueSymbol", venue_id=venue, venue_symbol="ETHUSD", min_revision=await _head(registry)
+            )
             assert (listing.trading_blocked, [each.flag_id for each in listing.blocking_flags]) == (True, [flag])
         await registry.call("ResolveQualityFlag", flag_id=flag)
         assert not (await registry.call("GetSymbol", symbol_id=symbol)).trading_blocked
@@ -118,7 +124,9 @@ async def _head(registry: Client) -> int:
     return int(registry.trailing["cqar-revision"])
 
 
-async def test_a_gateway_that_knows_no_flags_sees_a_blocked_asset_as_not_tradable(registry: Client, feed: Client, world: World) -> None:
+async def test_a_gateway_that_knows_no_flags_sees_a_blocked_asset_as_not_tradable(
+    registry: Client, feed: Client, world: World
+) -> None:
     asset, venue = await world.asset(), await world.venue()
     listed = (
         await registry.call("CreateVenueAsset", venue_id=venue, asset_id=asset, venue_asset_symbol="BTC", trading_enabled=True)

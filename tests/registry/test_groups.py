@@ -24,7 +24,7 @@ async def test_a_group_is_made_with_its_members_and_read_by_id_and_by_name(regis
         assert {each.asset_id: each.weight for each in found.members} == {eth: 0.7, steth: 0.3}
 
 
-async def test_a_group_is_asked_for_by_one_of_its_names(registry: Client, world: World) -> None:
+async def test_a_group_is_asked_for_by_one_of_its_names(registry: Client) -> None:
     group = (await registry.call("CreateAssetGroup", name="G")).group
     refused = await registry.refused("GetAssetGroup", group_id=group.group_id, name="G")
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("name", "ALSO_SET")])
@@ -74,7 +74,10 @@ async def test_an_asset_joins_once_and_leaves_once(registry: Client, world: Worl
 
 async def test_group_and_asset_must_exist(registry: Client, world: World) -> None:
     eth, group = await world.asset("ETH"), (await registry.call("CreateAssetGroup", name="G")).group.group_id
-    for fields, field in (({"group_id": "nobody", "asset_id": eth}, "group_id"), ({"group_id": group, "asset_id": "x"}, "asset_id")):
+    for fields, field in (
+        ({"group_id": "nobody", "asset_id": eth}, "group_id"),
+        ({"group_id": group, "asset_id": "x"}, "asset_id"),
+    ):
         refused = await registry.refused("AddAssetToGroup", **fields)
         assert (refused.code, refused.fields) == ("NOT_FOUND", [(field, "NOT_FOUND")])
     assert not (await registry.call("GetAssetGroup", group_id=group)).group.members

@@ -24,17 +24,19 @@ async def test_an_identifier_leads_to_its_owner_and_back(registry: Client, world
     owner, source, make = _KINDS[kind]
     one = await make(world)
     made = (
-        await registry.call(f"Create{kind}Identifier", **{owner: one, source: COINGECKO, "external_id": "Bit-Coin", "is_primary": True})
+        await registry.call(
+            f"Create{kind}Identifier", **{owner: one, source: COINGECKO, "external_id": "Bit-Coin", "is_primary": True}
+        )
     ).identifier
     assert (made.external_id, made.is_primary) == ("Bit-Coin", True)
     for fields in ({owner: one}, {"external_id": "Bit-Coin"}, {owner: one, "external_id": "Bit-Coin"}):
         assert (await registry.call(f"Get{kind}Identifier", **{source: COINGECKO, **fields})).identifier == made
-    for fields in (
+    for asked in (
         {owner: one, source: MESSARI},
         {"external_id": "bit-coin", source: COINGECKO},
         {owner: one, "external_id": "other", source: COINGECKO},
     ):
-        assert (await registry.refused(f"Get{kind}Identifier", **fields)).code == "NOT_FOUND"
+        assert (await registry.refused(f"Get{kind}Identifier", **asked)).code == "NOT_FOUND"
 
 
 async def test_an_owner_has_several_of_a_source_of_which_one_is_primary(registry: Client, world: World, kind: str) -> None:
@@ -49,7 +51,10 @@ async def test_an_owner_has_several_of_a_source_of_which_one_is_primary(registry
     await registry.call(create, **{owner: one, source: COINGECKO, "external_id": "new", "is_primary": True})
     found = (await registry.call(f"Get{kind}Identifier", **{owner: one, source: COINGECKO})).identifier
     assert found.external_id == "new"
-    for fields, field in (({"external_id": "newer", "is_primary": True}, "is_primary"), ({"external_id": "old"}, "external_id")):
+    for fields, field in (
+        ({"external_id": "newer", "is_primary": True}, "is_primary"),
+        ({"external_id": "old"}, "external_id"),
+    ):
         refused = await registry.refused(create, **{owner: one, source: COINGECKO, **fields})
         assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [(field, "TAKEN")])
     await registry.call(create, **{owner: one, source: MESSARI, "external_id": "new", "is_primary": True})
@@ -59,7 +64,9 @@ async def test_an_owner_has_several_of_a_source_of_which_one_is_primary(registry
     assert [each.external_id for each in listed] == ["new"]
 
 
-async def test_one_external_id_of_two_owners_is_ambiguous_until_one_is_primary(registry: Client, world: World, kind: str) -> None:
+async def test_one_external_id_of_two_owners_is_ambiguous_until_one_is_primary(
+    registry: Client, world: World, kind: str
+) -> None:
     owner, source, make = _KINDS[kind]
     one, two, three = await make(world), await make(world), await make(world)
     create = f"Create{kind}Identifier"

@@ -15,7 +15,9 @@ from tests.client import Client
 from tests.conftest import Servers
 from tests.registry.conftest import execute, named
 
-_TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'i', 'v') ORDER BY 1"
+_TABLES = (
+    "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'i', 'v') ORDER BY 1"
+)
 
 
 @pytest.fixture

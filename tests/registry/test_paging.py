@@ -1,6 +1,7 @@
 """Lists: pages by key, tokens that cannot be bent, everything at once as far as it fits."""
 
 import base64
+from itertools import pairwise
 from typing import Any
 
 import asyncpg
@@ -30,7 +31,7 @@ _ROWS = 5
 async def _five_of_all(registry: Client, world: World) -> dict[str, dict[str, str]]:
     """Five rows for every list; the filters that lists need."""
     assets = [await world.asset(f"A{at}") for at in range(_ROWS + 1)]
-    for at, (one, two) in enumerate(zip(assets, assets[1:], strict=False)):
+    for at, (one, two) in enumerate(pairwise(assets)):
         chain, venue, symbol = await world.chain(f"Chain {at}"), await world.venue(f"Venue {at}"), await world.symbol(one, two)
         await registry.call("CreateAssetDeployment", asset_id=one, chain_id=chain, is_native=True)
         await registry.call("CreateAssetIdentifier", asset_id=assets[0], source=1, external_id=f"x{at}")

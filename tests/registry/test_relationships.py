@@ -25,7 +25,9 @@ async def listed(client: Client, **fields: Any) -> set[tuple[str, str, int]]:
 
 async def test_a_relationship_keeps_its_exact_rate(registry: Client, world: World) -> None:
     steth, eth = await world.asset("wstETH"), await world.asset("ETH")
-    await relate(registry, steth, eth, STAKES, conversion_rate="1.2345678901234567890123456789", protocol="Lido", description="x")
+    await relate(
+        registry, steth, eth, STAKES, conversion_rate="1.2345678901234567890123456789", protocol="Lido", description="x"
+    )
     [found] = (await registry.call("ListAssetRelationships", asset_id=eth)).relationships
     assert (found.from_asset_id, found.to_asset_id, found.relationship_type) == (steth, eth, STAKES)
     assert (found.conversion_rate, found.protocol, found.description) == ("1.2345678901234567890123456789", "Lido", "x")
@@ -65,7 +67,9 @@ async def test_an_asset_does_not_relate_to_itself(registry: Client, world: World
 async def test_the_same_relationship_exists_once_and_another_type_beside_it(registry: Client, world: World) -> None:
     one, two = await world.asset("A"), await world.asset("B")
     await relate(registry, one, two, WRAPS)
-    refused = await registry.refused("CreateAssetRelationship", source_asset_id=one, target_asset_id=two, relationship_type=WRAPS)
+    refused = await registry.refused(
+        "CreateAssetRelationship", source_asset_id=one, target_asset_id=two, relationship_type=WRAPS
+    )
     assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [("target_asset_id", "TAKEN")])
     await relate(registry, one, two, FORKS)
 

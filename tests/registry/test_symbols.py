@@ -147,9 +147,7 @@ async def test_settlement_and_margin_kind_follow_from_each_other_and_never_contr
         ({"margin_kind": "inverse", "settlement_asset_id": usd}, ("margin_kind", "MARGIN_KIND_MISMATCH")),
         ({"margin_kind": "cross"}, ("margin_kind", "BAD_MARGIN_KIND")),
     ):
-        refused = await registry.refused(
-            "CreateSymbol", symbol_type=PERPETUAL, base_asset_id=btc, quote_asset_id=usd, **fields
-        )
+        refused = await registry.refused("CreateSymbol", symbol_type=PERPETUAL, base_asset_id=btc, quote_asset_id=usd, **fields)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [violation])
 
 
@@ -184,7 +182,11 @@ async def test_specs_of_a_symbol_are_corrected_and_unset(registry: Client, world
     symbol = await world.pair(tick_size=0.5, lot_size=1.0, min_order_size_decimal="1", max_order_size_decimal="9")
     changed = (
         await registry.call(
-            "UpdateSymbol", symbol_id=symbol, tick_size_decimal="0.1", is_active=False, clear=["lot_size", "max_order_size_decimal"]
+            "UpdateSymbol",
+            symbol_id=symbol,
+            tick_size_decimal="0.1",
+            is_active=False,
+            clear=["lot_size", "max_order_size_decimal"],
         )
     ).symbol
     assert (changed.tick_size_decimal, changed.tick_size, changed.is_active) == ("0.1", 0.1, False)
@@ -205,7 +207,11 @@ async def test_a_label_that_is_cleared_is_made_anew(registry: Client, world: Wor
 async def test_what_a_symbol_is_may_be_corrected_until_something_is_listed_on_it(registry: Client, world: World) -> None:
     symbol, venue = await world.pair(), await world.venue()
     changed = (await registry.call("UpdateSymbol", symbol_id=symbol, symbol_type=PERPETUAL)).symbol
-    assert (changed.symbol_type, changed.margin_kind, changed.settlement_asset_id) == (PERPETUAL, "linear", changed.quote_asset_id)
+    assert (changed.symbol_type, changed.margin_kind, changed.settlement_asset_id) == (
+        PERPETUAL,
+        "linear",
+        changed.quote_asset_id,
+    )
     assert changed.symbol == "BTC/USDT:USDT"
     back = (await registry.call("UpdateSymbol", symbol_id=symbol, symbol_type=SPOT)).symbol
     assert (back.symbol, back.HasField("margin_kind"), back.HasField("settlement_asset_id")) == ("BTC/USDT", False, False)
@@ -227,9 +233,7 @@ async def test_a_correction_does_not_make_two_symbols_the_same(registry: Client,
     assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [("base_asset_id", "TAKEN")])
 
 
-async def test_a_listed_symbol_is_deleted_once_its_listings_have_ended(
-    registry: Client, feed: Client, world: World
-) -> None:
+async def test_a_listed_symbol_is_deleted_once_its_listings_have_ended(registry: Client, feed: Client, world: World) -> None:
     symbol, venue = await world.pair(), await world.venue()
     listing = await world.listing(venue, symbol, "NEW", listed_at=at(1))
     refused = await registry.refused("DeleteSymbol", symbol_id=symbol)
@@ -244,7 +248,9 @@ async def test_a_listed_symbol_is_deleted_once_its_listings_have_ended(
         # The history of the text still says what it meant.
         found = await client.call("GetVenueSymbol", venue_id=venue, venue_symbol="ETHUSDT")
         assert (found.symbol.symbol_id, found.venue_symbol.is_active) == (ended, False)
-        assert (await client.call("GetVenueSymbol", venue_id=venue, venue_symbol="ETHUSDT", as_of=at(-2))).venue_symbol.is_active
+        assert (
+            await client.call("GetVenueSymbol", venue_id=venue, venue_symbol="ETHUSDT", as_of=at(-2))
+        ).venue_symbol.is_active
     assert (await registry.refused("GetSymbolIdentifier", data_source=1, external_id="eth-usdt")).code == "NOT_FOUND"
     assert (await registry.refused("CreateVenueSymbol", venue_id=venue, symbol_id=ended, venue_symbol="E")).code == "NOT_FOUND"
 
@@ -265,7 +271,9 @@ async def test_symbols_are_listed_by_type_base_and_quote(registry: Client, world
     assert await ids(symbol_type=SPOT, base_asset_id=btc, quote_asset_id=usd) == [spot]
 
 
-async def test_a_client_that_cannot_say_strike_and_expiry_cannot_make_options_and_futures(registry: Client, world: World) -> None:
+async def test_a_client_that_cannot_say_strike_and_expiry_cannot_make_options_and_futures(
+    registry: Client, world: World
+) -> None:
     given = {"base_asset_id": await world.asset(), "quote_asset_id": await world.asset()}
     for kind in (OPTION, FUTURE):
         assert (await registry.refused("CreateSymbol", **given, symbol_type=kind)).code == "INVALID_ARGUMENT"

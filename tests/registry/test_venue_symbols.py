@@ -41,7 +41,9 @@ async def test_a_listing_reads_back_as_it_was_made(registry: Client, feed: Clien
 
 
 async def test_the_listings_own_specs_stand_over_the_symbols(registry: Client, feed: Client, world: World) -> None:
-    symbol = await world.pair(tick_size=0.5, lot_size=1.0, min_order_size_decimal="2", max_order_size_decimal="8", min_notional_decimal="3")
+    symbol = await world.pair(
+        tick_size=0.5, lot_size=1.0, min_order_size_decimal="2", max_order_size_decimal="8", min_notional_decimal="3"
+    )
     one, two = await world.venue("One"), await world.venue("Two")
     await world.listing(one, symbol, tick_size_decimal="0.01", max_order_size_decimal="80", min_notional_decimal="7")
     await World(feed).listing(two, symbol)
@@ -113,7 +115,11 @@ async def test_a_listing_without_type_needs_the_venues_default_where_two_types_f
     spot, swap = await world.symbol(base, quote), await world.symbol(base, quote, PERPETUAL)
     bare, wanting, strange = [
         await world.venue(name, **fields)
-        for name, fields in (("Bare", {}), ("Wanting", {"default_symbol_type": PERPETUAL}), ("Strange", {"default_symbol_type": FUTURE}))
+        for name, fields in (
+            ("Bare", {}),
+            ("Wanting", {"default_symbol_type": PERPETUAL}),
+            ("Strange", {"default_symbol_type": FUTURE}),
+        )
     ]
     for venue in (bare, wanting, strange):
         await world.listing(venue, spot)
@@ -129,7 +135,9 @@ async def test_a_listing_without_type_needs_the_venues_default_where_two_types_f
                 ]
             for kind, symbol in ((SPOT, spot), (PERPETUAL, swap)):
                 assert (await World(client).resolved(venue, "BTCUSDT", symbol_type=kind)).symbol.symbol_id == symbol
-            assert (await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="BTCUSDT", symbol_type=FUTURE)).code == "NOT_FOUND"
+            assert (
+                await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="BTCUSDT", symbol_type=FUTURE)
+            ).code == "NOT_FOUND"
         assert (await World(client).resolved(wanting, "BTCUSDT")).symbol.symbol_id == swap
         refused = await client.refused("GetVenueSymbol", venue_id=bare, venue_symbol="BTCUSDT", symbol_type=9)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("symbol_type", "UNKNOWN_VALUE")])
@@ -164,7 +172,9 @@ async def test_a_reused_ticker_means_what_it_meant_at_the_time(registry: Client,
         then = await World(client).resolved(venue, "LITUSDT", as_of=at(-250))
         assert (then.symbol.symbol_id, then.venue_symbol.is_active) == (old, True)
         for moment in (at(-301), at(-200), at(-150)):
-            assert (await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="LITUSDT", as_of=moment)).code == "NOT_FOUND"
+            assert (
+                await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="LITUSDT", as_of=moment)
+            ).code == "NOT_FOUND"
         first = await World(client).resolved(venue, "LITUSDT", as_of=at(-300))
         assert first.symbol.symbol_id == old
         refused = await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="LITUSDT", as_of=Timestamp(nanos=-1))
@@ -209,7 +219,18 @@ async def test_a_switched_off_listing_is_known_and_not_active(registry: Client, 
 
 async def test_several_texts_may_mean_one_symbol(registry: Client, world: World) -> None:
     symbol, venue = await world.pair(), await world.venue()
-    texts = ["BTCUSDT", "btcusdt", "tBTCUST", "BTC/USDT", "P-ADA-1.52-291121", "@107", "xyz:NVDA", ".BXBT", "币安人生USDT", "-1000000MOGUSDTPI"]
+    texts = [
+        "BTCUSDT",
+        "btcusdt",
+        "tBTCUST",
+        "BTC/USDT",
+        "P-ADA-1.52-291121",
+        "@107",
+        "xyz:NVDA",
+        ".BXBT",
+        "币安人生USDT",
+        "-1000000MOGUSDTPI",
+    ]
     for text in texts:
         await world.listing(venue, symbol, text)
     for text in texts:
@@ -248,7 +269,12 @@ async def test_a_pool_is_found_by_every_spelling_of_its_address(registry: Client
 
 
 async def test_listings_are_listed_while_they_live_and_all_of_them_on_request(registry: Client, world: World) -> None:
-    symbol, other, venue, elsewhere = await world.pair("A"), await world.pair("B"), await world.venue(), await world.venue("Else")
+    symbol, other, venue, elsewhere = (
+        await world.pair("A"),
+        await world.pair("B"),
+        await world.venue(),
+        await world.venue("Else"),
+    )
     over = await world.listing(venue, symbol, "OVER", delisted_at=at(-1))
     soon = await world.listing(venue, symbol, "SOON", listed_at=at(1))
     now = await world.listing(venue, other, "NOW", listed_at=at(-1))
@@ -272,7 +298,9 @@ async def test_listings_are_listed_while_they_live_and_all_of_them_on_request(re
     }
 
 
-async def test_a_text_that_no_venue_can_have_is_invalid_and_an_unknown_one_not_found(registry: Client, feed: Client, world: World) -> None:
+async def test_a_text_that_no_venue_can_have_is_invalid_and_an_unknown_one_not_found(
+    registry: Client, feed: Client, world: World
+) -> None:
     venue = await world.venue()
     for client in (registry, feed):
         for fields, code in (

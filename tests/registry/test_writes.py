@@ -106,7 +106,9 @@ async def test_every_update_and_delete_takes_an_expected_revision(registry: Clie
 # ---- repeats -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_repeat_under_the_same_key_is_done_once_and_answered_the_same(registry: Client, feed: Client, world: World) -> None:
+async def test_a_repeat_under_the_same_key_is_done_once_and_answered_the_same(
+    registry: Client, feed: Client, world: World
+) -> None:
     fields = {"symbol": "BTC", "name": "Bitcoin", "asset_type": 1}
     first = await registry.call("CreateAsset", headers=key("a"), **fields)
     await world.asset("OTHER")
@@ -162,9 +164,7 @@ async def test_a_repeat_beside_the_first_waits_for_its_answer(
     fields = {"asset_id": asset, "source": 1, "external_id": "x"}
     async with connection.transaction():
         await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
-        calls = [
-            asyncio.create_task(registry.call("CreateAssetIdentifier", headers=key("a"), **fields)) for _ in range(3)
-        ]
+        calls = [asyncio.create_task(registry.call("CreateAssetIdentifier", headers=key("a"), **fields)) for _ in range(3)]
         await waiting(connection, 3)
         assert not any(call.done() for call in calls)
     answers = await asyncio.gather(*calls)
@@ -176,7 +176,7 @@ async def test_a_repeat_beside_the_first_waits_for_its_answer(
 
 
 async def test_a_call_that_the_client_gives_up_leaves_nothing_behind(
-    registry: Client, admin: Admin, world: World, connection: asyncpg.Connection
+    registry: Client, world: World, connection: asyncpg.Connection
 ) -> None:
     asset = await world.asset()
     async with connection.transaction():

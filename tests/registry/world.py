@@ -23,10 +23,12 @@ USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 USDT = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
 
 
+_NOW = datetime.now(UTC)
+
+
 def at(days: float) -> Timestamp:
-    """The time so many days from now, to the second."""
-    moment = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
-    return stamp(moment)
+    """The time so many days from the beginning of the tests, always the same."""
+    return stamp(_NOW + timedelta(days=days))
 
 
 def stamp(moment: datetime) -> Timestamp:
@@ -76,7 +78,13 @@ class World:
 
     async def flag(self, asset: str, severity: int = assets.FLAG_SEVERITY_CRITICAL, **fields: Any) -> str:
         """A quality flag's id."""
-        given = {"flag_type": assets.FLAG_TYPE_SCAM, "severity": severity, "description": "found out", "raised_by": "desk", **fields}
+        given = {
+            "flag_type": assets.FLAG_TYPE_SCAM,
+            "severity": severity,
+            "description": "found out",
+            "raised_by": "desk",
+            **fields,
+        }
         made = await self.client.call("RaiseQualityFlag", asset_id=asset, **given)
         return str(made.flag.flag_id)
 
