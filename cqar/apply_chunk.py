@@ -147,6 +147,8 @@ class Chunk:
     async def _round(self, kind: Kind, items: Sequence[Item]) -> list[Item]:
         """Write those of the rows that do not mean the same one as an earlier one; the others."""
         batch, later = _disjoint(items)
+        for item in batch:
+            item.before = None
         await (apply_assets.find(self._write, batch) if kind.entity is ASSET else self._find(kind, batch))
         met: set[str] = set()
         new: list[Item] = []
@@ -242,8 +244,7 @@ class Chunk:
     # ---- writing ---------------------------------------------------------------------------------------------------
 
     async def _insert(self, entity: Entity, items: Sequence[Item]) -> None:
-        items = sorted(items, key=_order)
-        inserted = await bulk.insert_many(self._write.session, entity, [item.row for item in items])
+        inserted = await bulk.insert_many(self._write.session, entity, [item.row for item in sorted(items, key=_order)])
         met = set()
         for item in items:
             item.before = stored = inserted[entity.row_id(item.row)]
@@ -292,6 +293,10 @@ class Chunk:
             await self._find_by(kind, ("caip2",), (), [item for item in items if item.row["caip2"] is not None])
             items = [item for item in items if item.before is None and item.row["chain_id"] is not None]
         await self._find_by(kind, kind.natural, kind.nullable, items)
+        for item in items if kind.entity is CHAIN else ():
+            other = item.before["caip2"] if item.before is not None else None
+            if None not in (other, item.row["caip2"]) and other != item.row["caip2"]:
+                item.refuse(errors.AlreadyExists(CHAIN.name, "chain_slug", f"its chain_slug is taken by the chain {other!r}"))
 
     async def _find_by(self, kind: Kind, columns: tuple[str, ...], nullable: tuple[str, ...], items: Sequence[Item]) -> None:
         if not items:

@@ -25,6 +25,7 @@ _SECOND = 1_000_000_000
 #: PostgreSQL and Python agree on the years 1 to 9999.
 _YEARS = range(-62_135_596_800, 253_402_300_800)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INFINITE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 TextRule = Callable[[str, str], str]
 
@@ -218,7 +219,7 @@ def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
         raise errors.Invalid(field, "BAD_TIME", "is not a time of the years 1 to 9999 with nanos from 0 to 999,999,999")
     days, seconds = divmod(value.seconds, _DAY)
     found = _EPOCH + timedelta(days=days, seconds=seconds, microseconds=value.nanos // 1_000)
-    if found.replace(tzinfo=None) in (datetime.min, datetime.max):
+    if found in _INFINITE:
         raise errors.Invalid(field, "BAD_TIME", "is the first or the last moment there is; leave it unset for no bound")
     return found
 

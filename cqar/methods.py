@@ -255,7 +255,7 @@ METHODS = (
     ),
     write(
         "CreateVenueSymbol",
-        Create(VENUE_SYMBOL, pb.CreateVenueSymbolRequest, pb.CreateVenueSymbolResponse, prepare=prepare.venue_symbol),
+        Create(VENUE_SYMBOL, pb.CreateVenueSymbolRequest, pb.CreateVenueSymbolResponse, prepare=prepare.new_listing),
     ),
     lookup("GetVenueSymbol"),
     read(

@@ -16,6 +16,7 @@ from cqar.store import Sql
 #: Serialises writes of relationships that must not form a cycle.
 _CYCLE_LOCK = 0x6371_6172
 _LOCK = Sql("lock_relationships", "SELECT pg_advisory_xact_lock($1)")
+_LOCK_TEXT = Sql("lock_venue_text", "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
 _REACHES = Sql(
     "relationship_reaches",
     'WITH RECURSIVE reached(id) AS (SELECT $1::text COLLATE "C" UNION SELECT r.to_asset_id FROM relationships r'
@@ -38,7 +39,7 @@ _SPELLED = Sql(
     " UNION ALL (SELECT 'venue_symbol', l.listing_id FROM venues v JOIN venue_symbols l USING (venue_id)"
     f" WHERE v.chain_id = $1 AND v.venue_type = {_DEX} LIMIT 1) LIMIT 1",
 )
-STATEMENTS = (_LOCK, _REACHES, _BLOCKED, _LISTED, _LISTS, _SPELLED)
+STATEMENTS = (_LOCK, _LOCK_TEXT, _REACHES, _BLOCKED, _LISTED, _LISTS, _SPELLED)
 
 #: What a symbol is a contract on: never changes once it is listed.
 TERMS = (
@@ -239,6 +240,12 @@ async def venue_symbol(write: Write, row: dict[str, Any], before: Row | None) ->
     await living(write, entities.ASSET, sides)
     if _enabled(write, row, before, "is_active"):
         await _refuse_blocked(write, sides)
+
+
+async def new_listing(write: Write, row: dict[str, Any], before: Row | None) -> None:
+    """`venue_symbol`, then one writer of a text after the other: two at once would each wait for the other's interval."""
+    await venue_symbol(write, row, before)
+    await write.session.row(_LOCK_TEXT, f"{row['venue_id']}/{row['venue_symbol']}")
 
 
 async def spelling(write: Write, at: Row, spelled: str) -> str:

@@ -143,4 +143,4 @@ def _of_any(request: web.Request, error: Exception) -> web.Response:
             return plain(HTTPStatus.BAD_REQUEST, "the body ended before its time, or is not packed as its headers say")
         case _:
             _log.error("internal_error", method=request.method, path=request.path, exc_info=error)
-            return _answer(*_BUG, "internal error; the server's log has the details")
+            return _answer(*_BUG, "internal error; the server's log has the details", {"code": _BUG.code})

@@ -7,7 +7,7 @@ error with the field's path, and all errors of a request are told at once.
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -44,14 +44,7 @@ def fill(message: Any, given: Mapping[str, Any], without: Mapping[str, str], pat
 
     `without` are fields that cannot be given here, with the reason; `path` is what the object is called in errors.
     """
-    broken: list[Violation] = []
-    for name, value in given.items():
-        try:
-            _put(message, _named(message.DESCRIPTOR, name, without, path), value, f"{path}{name}")
-        except errors.Invalid as error:
-            broken += error.violations
-    if broken:
-        raise errors.Invalid(*broken[0], *broken[1:])
+    _all(lambda name: _put(message, _named(message.DESCRIPTOR, name, without, path), given[name], f"{path}{name}"), given)
 
 
 def fill_text(message: Any, given: Sequence[tuple[str, str]], without: Mapping[str, str]) -> None:
@@ -76,6 +69,18 @@ def fill_text(message: Any, given: Sequence[tuple[str, str]], without: Mapping[s
     fill(message, values, without)
 
 
+def _all(do: Callable[[Any], None], each: Iterable[Any]) -> None:
+    """Do it for each. Raises Invalid with the violations of all."""
+    broken: list[Violation] = []
+    for one in each:
+        try:
+            do(one)
+        except errors.Invalid as error:
+            broken += error.violations
+    if broken:
+        raise errors.Invalid(*broken[0], *broken[1:])
+
+
 def _named(described: Descriptor, name: str, without: Mapping[str, str], path: str) -> FieldDescriptor:
     """The field of the name. Raises Invalid where there is none, or none that JSON has."""
     where = f"{path}{_short(name)}"
@@ -98,11 +103,14 @@ def _put(message: Any, field: FieldDescriptor, value: Any, path: str) -> None:
     if not isinstance(value, list):
         raise errors.Invalid(path, "WRONG_TYPE", "is not a list")
     into = getattr(message, field.name)
-    for at, each in enumerate(value):
-        if field.message_type is not None:
-            fill(into.add(), _object(each, f"{path}[{at}]"), {}, f"{path}[{at}].")
-        else:
-            into.append(_READ[field.type](field, each, f"{path}[{at}]"))
+    _all(lambda at: _add(into, field, value[at], f"{path}[{at}]"), range(len(value)))
+
+
+def _add(into: Any, field: FieldDescriptor, value: Any, path: str) -> None:
+    if field.message_type is not None:
+        fill(into.add(), _object(value, path), {}, f"{path}.")
+    else:
+        into.append(_READ[field.type](field, value, path))
 
 
 def _put_one(message: Any, field: FieldDescriptor, value: Any, path: str) -> None:

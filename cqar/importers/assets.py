@@ -1,6 +1,7 @@
 """`cqar import assets FILE`: assets by CoinGecko id, with what each source calls them."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,8 @@ from cqar.importers.chain_ids import family
 from cqar.importers.documents import Refused, Source
 from cqar.importers.run import CHUNK, Item, Progress, Run
 
+#: In the metadata of an asset: no source has said what it is, so the first deployment will.
+ASSUMED: Final = "asset_type_assumed"
 #: Sources that write every ticker in one case, so that theirs says nothing of the issuer's.
 _CASELESS = frozenset({"web3icons", "yodlpay"})
 _NATIVE, _ERC20, _SPL = assets_pb2.ASSET_TYPE_NATIVE, assets_pb2.ASSET_TYPE_ERC20, assets_pb2.ASSET_TYPE_SPL
@@ -126,6 +129,8 @@ def load(run: Run, data: bytes, name: str) -> None:
                 category=fact.category,
                 identifiers=[rows.identifier(rows.COINGECKO, fact.coingecko_id)],
             )
+            if fact.assumed:
+                row.asset.metadata.update({ASSUMED: True})
             items.append(Item(row, f"{fact.symbol} (coingecko {fact.coingecko_id})", source, keys=(fact.coingecko_id,)))
         for item, result in zip(items, run.write(items), strict=True):
             if result.id:

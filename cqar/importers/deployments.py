@@ -9,12 +9,14 @@ included; those ids are kept as what they are, a claim in the metadata. What Coi
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from google.protobuf import json_format
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers import documents, flags, rows
 from cqar.importers import report as told
+from cqar.importers.assets import ASSUMED
 from cqar.importers.chain_ids import Chains, family
 from cqar.importers.documents import Refused, Source
 from cqar.importers.report import Entry
@@ -117,6 +119,7 @@ class Placed(msgspec.Struct):
     source: Source
     fact: Fact
     chain: assets_pb2.Chain
+    logo_url: str | None = None
 
     def deployment(self) -> assets_pb2.AssetDeployment:
         """The deployment without its asset."""
@@ -178,6 +181,7 @@ def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
             # A dry run forgets what it creates, so what refers to it goes along.
             items.append(_deployment(each, f"ref:{row.ref}", *named)._replace(silent=not named))
     results = run.write(items)
+    _retype(run, [(items[at], results[at]) for at, _ in assets])
     again = []
     for at, each in assets:
         result = results[at]
@@ -192,6 +196,22 @@ def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
         elif result.id:
             again.append(_deployment(each, result.id))
     run.write(again)
+
+
+def _retype(run: Run, done: list[tuple[Item, pb.ApplyResult]]) -> None:
+    """An asset whose type was assumed has that of its first deployment."""
+    told_otherwise = {
+        result.id: item for item, result in done if any(each.field == "asset_type" for each in result.differs) and result.id
+    }
+    answers = run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in told_otherwise)
+    items = []
+    for asset_id, answer in zip(told_otherwise, answers, strict=True):
+        metadata = json_format.MessageToDict(answer.asset.metadata) if hasattr(answer, "asset") else {}
+        if metadata.pop(ASSUMED, False):
+            item = told_otherwise[asset_id]
+            asset = assets_pb2.Asset(asset_id=asset_id, asset_type=item.row.asset.asset_type, metadata=rows.struct(metadata))
+            items.append(Item(pb.ApplyRow(asset=asset), item.about, item.source))
+    run.write(items, pb.UPSERT)
 
 
 def _deployment(placed: Placed, asset_id: str, *keys: str) -> Item:
@@ -221,5 +241,6 @@ def _row(placed: Placed, tickers: Mapping[str, str]) -> pb.ApplyRow:
         fact.name,
         asset_type(chain.chain_type) if fact.asset_type is None else fact.asset_type,
         category=TESTNET if chain.is_testnet else None,
+        logo_url=placed.logo_url,
         identifiers=[rows.identifier(rows.COINGECKO, coingecko)] if coingecko else [],
     )

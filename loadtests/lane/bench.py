@@ -108,11 +108,11 @@ def _over_tls(folder: Path, at: tuple[int, int], streams: int, seconds: float) -
     headers = [part for field in fields for part in ("-H", field)]
     url = f"https://127.0.0.1:{port}{PATH}"
     before = _processor(pid)
-    command = ["h2load", "-c", "8", "-m", str(streams), "-D", str(seconds), "-d", str(body), *headers, url]
+    command = ["h2load", "-c", "8", "-m", str(streams), "-D", str(max(1, round(seconds))), "-d", str(body), *headers, url]
     text = subprocess.run([*_pinned(1), *command], capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
     spent = _processor(pid) - before
     answered = int(re.findall(r"(\d+) succeeded", text)[0])
-    return Run(answered / seconds, spent / max(1, answered) * 1e6, 0, 0, 0)
+    return Run(answered / max(1, round(seconds)), spent / max(1, answered) * 1e6, 0, 0, 0)
 
 
 def _certificate(folder: Path) -> tuple[str, str]:

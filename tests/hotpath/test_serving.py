@@ -174,18 +174,15 @@ async def test_a_call_under_way_is_answered_while_the_process_stops(
         assert (await registry.refused("GetAsset", asset_id=btc.base)).code == "UNAVAILABLE"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_both_processes_end_well_by_signal(
-    settings: config.Settings, connection: asyncpg.Connection, number: signal.Signals
-) -> None:
+async def test_both_processes_end_well_by_signal(settings: config.Settings, connection: asyncpg.Connection) -> None:
     with process_of("admin", settings) as admin, process_of("hotpath", settings) as worker:
         port = (await worker.says("hotpath_listening"))["grpc"].rpartition(":")[2]
         await admin.says("admin_ready")
         await worker.says("hotpath_ready")
         async with Client(int(port)) as feed:
             assert (await feed.refused("GetAsset", asset_id="nobody")).code == "NOT_FOUND"
-            for process in (worker, admin):
-                process.send(number)
+            worker.send(signal.SIGTERM)
+            admin.send(signal.SIGINT)
             assert await worker.ended() == 0
             assert await admin.ended() == 0
     assert [line for process in (worker, admin) for line in process.log if line.get("level") not in ("info", "debug")] == []

@@ -1,12 +1,31 @@
 """A client of the HTTP API, and what tests make with it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp import web
 from yarl import URL
+
+from cqar.admin import problems
+
+
+@asynccontextmanager
+async def listening(verb: str, target: str, handler: problems.Handler) -> AsyncIterator["Api"]:
+    """A client of a server with one route, for a handler with other limits than admin's."""
+    application = web.Application(middlewares=[problems.middleware])
+    application.router.add_route(verb, target, handler)
+    runner = web.AppRunner(application, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with Api(runner.addresses[0][1]) as client:
+            yield client
+    finally:
+        await runner.cleanup()
 
 
 class Answer(NamedTuple):
@@ -58,7 +77,7 @@ class Api:
         async with self.session.request(verb, self.url(target), data=data, headers=given) as response:
             raw = await response.read()
             is_json = raw and response.content_type in ("application/json", "application/problem+json")
-            return Answer(response.status, dict(response.headers), json.loads(raw) if is_json else raw.decode())
+            return Answer(response.status, response.headers, json.loads(raw) if is_json else raw.decode())
 
     async def get(self, target: str, **headers: str) -> Answer:
         return await self.send("GET", target, headers=headers)
@@ -72,7 +91,9 @@ class Api:
     # ---- what a test needs beside its subject ----
 
     async def asset(self, symbol: str = "BTC", **fields: Any) -> str:
-        body = await self.made("/v1/assets", **{"symbol": symbol, "name": f"{symbol} coin", "asset_type": "ASSET_TYPE_NATIVE", **fields})
+        body = await self.made(
+            "/v1/assets", **{"symbol": symbol, "name": f"{symbol} coin", "asset_type": "ASSET_TYPE_NATIVE", **fields}
+        )
         return str(body["asset"]["asset_id"])
 
     async def pair(self, base: str = "BTC", quoted: str = "USDT", **fields: Any) -> str:

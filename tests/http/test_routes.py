@@ -88,7 +88,9 @@ async def _relationships_and_groups(walk: Walk, asset: str, other: str) -> None:
     [shown] = (await walk("GET", "/v1/relationships", query=f"?asset_id={asset}&direction=from")).body["relationships"]
     assert "conversion_rate" not in shown
     await walk("DELETE", "/v1/relationships/{relationship_id}", **key)
-    made = (await walk("POST", "/v1/groups", {"name": "Majors/1", "members": [{"asset_id": asset, "weight_decimal": "0.6"}]})).body
+    made = (
+        await walk("POST", "/v1/groups", {"name": "Majors/1", "members": [{"asset_id": asset, "weight_decimal": "0.6"}]})
+    ).body
     key = {"group_id": made["group"]["group_id"]}
     added = await walk("POST", "/v1/groups/{group_id}/members", {"asset_id": other}, **key)
     assert added.headers["Location"] == f"/v1/groups/{key['group_id']}/members/{other}"
@@ -143,7 +145,9 @@ async def _venue(walk: Walk, asset: str, symbol: str) -> None:
     assert made.headers["Location"] == f"/v1/venues/{venue}/assets/{asset}"
     key = {"venue_id": venue, "asset_id": asset}
     await walk("PATCH", "/v1/venues/{venue_id}/assets/{asset_id}", {"venue_asset_aliases": ["XXBT"]}, **key)
-    [shown] = (await walk("GET", "/v1/venues/{venue_id}/assets", query="?venue_asset_symbol=XXBT", venue_id=venue)).body["venue_assets"]
+    [shown] = (await walk("GET", "/v1/venues/{venue_id}/assets", query="?venue_asset_symbol=XXBT", venue_id=venue)).body[
+        "venue_assets"
+    ]
     assert shown["asset_id"] == asset
     assert len((await walk("GET", "/v1/venue-assets", query=f"?asset_id={asset}")).body["venue_assets"]) == 1
     assert (await walk("GET", "/v1/venues/{venue_id}/assets/{asset_id}", **key)).body["venue_asset"]["trading_enabled"] is True
@@ -158,10 +162,15 @@ async def _listing(walk: Walk, venue: str, symbol: str) -> None:
     listing = made.body["venue_symbol"]["listing_id"]
     assert made.headers["Location"] == f"/v1/listings/{listing}"
     await walk("PATCH", "/v1/listings/{listing_id}", {"taker_fee_decimal": "0.001"}, listing_id=listing)
-    assert (await walk("GET", "/v1/listings/{listing_id}", listing_id=listing)).body["venue_symbol"]["taker_fee_decimal"] == "0.001"
+    assert (await walk("GET", "/v1/listings/{listing_id}", listing_id=listing)).body["venue_symbol"][
+        "taker_fee_decimal"
+    ] == "0.001"
     meant = await walk("GET", "/v1/venues/{venue_id}/symbols/{venue_symbol}", venue_id=venue, venue_symbol="BTC/USDT")
     assert (meant.body["symbol"]["symbol_id"], meant.body["venue_symbol"]["maker_fee_decimal"]) == (symbol, "-0.00025")
-    for template, query in (("/v1/venues/{venue_id}/symbols", "?venue_symbol=BTC%2FUSDT"), ("/v1/listings", f"?symbol_id={symbol}")):
+    for template, query in (
+        ("/v1/venues/{venue_id}/symbols", "?venue_symbol=BTC%2FUSDT"),
+        ("/v1/listings", f"?symbol_id={symbol}"),
+    ):
         [shown] = (await walk("GET", template, query=query, venue_id=venue)).body["venue_symbols"]
         assert shown["listing_id"] == listing
     ended = await walk("POST", "/v1/listings/{listing_id}/delist", {"delisted_at": "2020-01-01T00:00:00Z"}, listing_id=listing)

@@ -5,11 +5,16 @@ import json
 from typing import Any
 
 import asyncpg
+import grpc
+import grpc.aio
 import msgspec
+import pytest
 from google.protobuf.struct_pb2 import Struct
+from google.rpc import error_details_pb2, status_pb2
 
 from cqar import config
 from cqar.admin.app import Admin
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.client import Client
 from tests.registry.world import World, at, waiting
 
@@ -101,6 +106,16 @@ async def test_every_update_and_delete_takes_an_expected_revision(registry: Clie
         assert refused.code == "ABORTED", method
     member = group.members[0].revision
     await registry.call("RemoveAssetFromGroup", group_id=group.group_id, asset_id=asset, expected_revision=member)
+
+
+async def test_who_lost_a_race_is_told_when_to_try_again(registry: Client, world: World) -> None:
+    request = pb.UpdateAssetRequest(asset_id=await world.asset(), name="B", expected_revision=99)
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await registry.call("UpdateAsset", request)
+    [details] = [value for name, value in raised.value.trailing_metadata() or () if name == "grpc-status-details-bin"]
+    status, retry = status_pb2.Status.FromString(details), error_details_pb2.RetryInfo()
+    assert (status.code, [box.Unpack(retry) for box in status.details]) == (grpc.StatusCode.ABORTED.value[0], [True])
+    assert retry.retry_delay.ToMilliseconds() == 50
 
 
 # ---- repeats -------------------------------------------------------------------------------------------------------
@@ -212,6 +227,28 @@ async def test_a_write_that_waits_too_long_for_another_is_told_to_try_again(
     finally:
         await process.stop()
     await registry.call("UpdateAsset", asset_id=asset, name="B")
+
+
+async def test_without_the_database_nothing_is_known_and_nothing_denied(settings: config.Settings) -> None:
+    gone = msgspec.structs.replace(settings.database, url="postgresql://cqar@127.0.0.1:1/cqar")
+    process = Admin(msgspec.structs.replace(settings, database=gone))
+    await process.start()
+    try:
+        async with Client(process.port) as client:
+            for method, fields in (
+                ("GetAsset", {"asset_id": "a"}),
+                ("GetChain", {"chain_id": "ethereum"}),
+                ("GetVenueSymbol", {"venue_id": "binance", "venue_symbol": "BTCUSDT"}),
+                ("ListAssets", {}),
+                ("SearchAssets", {"query": "BTC"}),
+                ("CreateAsset", {"symbol": "BTC", "name": "Bitcoin", "asset_type": 1}),
+                ("DeleteAsset", {"asset_id": "a"}),
+            ):
+                refused = await client.refused(method, **fields)
+                assert refused.code == "UNAVAILABLE", method
+                assert "127.0.0.1" not in refused.message
+    finally:
+        await process.stop()
 
 
 async def test_a_write_is_seen_at_once_through_the_connection_that_made_it(feed: Client, world: World) -> None:

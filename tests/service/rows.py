@@ -31,13 +31,13 @@ def deployment(chain: str, address: str, **fields: Any) -> assets.AssetDeploymen
     return assets.AssetDeployment(chain_id=chain, address=address, **fields)
 
 
-def asset(symbol: str, *keys: Any, **fields: Any) -> pb.ApplyRow:
+def asset(ticker: str, *keys: Any, **fields: Any) -> pb.ApplyRow:
     """An asset row with these keys; without any, found by its ticker in lower case as CoinGecko id. Its ref is the ticker."""
     own, given = _split(fields)
     if not keys and "asset_id" not in given:
-        keys = (identifier(symbol.lower()),)
-    entity = assets.Asset(**{"symbol": symbol, "name": symbol, "asset_type": assets.ASSET_TYPE_NATIVE, **given})
-    made = pb.ApplyRow(asset=entity, **{"ref": symbol, **own})
+        keys = (identifier(ticker.lower()),)
+    entity = assets.Asset(**{"symbol": ticker, "name": ticker, "asset_type": assets.ASSET_TYPE_NATIVE, **given})
+    made = pb.ApplyRow(asset=entity, **{"ref": ticker, **own})
     for key in keys:
         (made.identifiers if isinstance(key, assets.AssetIdentifier) else made.deployments).append(key)
     return made

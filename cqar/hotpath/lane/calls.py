@@ -52,16 +52,25 @@ def leave(exchange: "Exchange", stream: Stream) -> None:
     exchange.shared.usage.calls -= 1
 
 
+def cancel(exchange: "Exchange", stream: Stream) -> None:
+    """End the call's task."""
+    task = stream.task
+    if task is not None:
+        task.cancel()
+        if not stream.entered:  # it ends without having begun
+            leave(exchange, stream)
+
+
 def expire(exchange: "Exchange", stream: Stream) -> None:
     """The deadline of a call has passed."""
     if stream.closed:
         return
     exchange.fail(stream, exchange.shared.service.explain(stream.decision.path, TimeoutError()))
-    if stream.task is not None:
-        stream.task.cancel()
+    cancel(exchange, stream)
 
 
 async def _run(exchange: "Exchange", stream: Stream, message: bytes, deadline: float) -> None:
+    stream.entered = True
     decision, shared = stream.decision, exchange.shared
     context = Context(decision.path, decision.principal, exchange.peer, deadline, lambda: fields_of(exchange, stream))
     try:

@@ -252,6 +252,8 @@ class Connection(asyncio.Protocol):
                         at = after
                         continue
                 # The long way.
+                if length > frames.MAX_FRAME:
+                    raise Fault(frames.FRAME_SIZE_ERROR, "a frame larger than was agreed")
                 session.last = max(session.last, last)
                 sender.spend(allowance - left)
                 left = allowance

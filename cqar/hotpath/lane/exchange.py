@@ -350,8 +350,7 @@ class Exchange:
         """Forget a stream and end its call."""
         self.sender.drop(stream)
         self._remove(stream, status)
-        if stream.task is not None:
-            stream.task.cancel()
+        calls.cancel(self, stream)
 
     def _remove(self, stream: Stream, status: int) -> None:
         """Nothing of the stream stays, but a task that has yet to end."""

@@ -76,8 +76,7 @@ def end(exchange: "Exchange", stream: Stream) -> None:
 def stop(exchange: "Exchange", stream: Stream, failure: Failure) -> None:
     """End the call with a status, and what was passed on of it."""
     exchange.fail(stream, failure)
-    if stream.task is not None:
-        stream.task.cancel()
+    calls.cancel(exchange, stream)
 
 
 def _hold(exchange: "Exchange", stream: Stream, size: int) -> None:
@@ -93,6 +92,7 @@ def _replenish(exchange: "Exchange", stream: Stream, inbox: Inbox) -> None:
 
 
 async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadline: float) -> None:
+    stream.entered = True
     shared, path = exchange.shared, stream.decision.path
     call: Any = None
     try:

@@ -23,6 +23,7 @@ class Stream:
         "decision",
         "drained",
         "ended",
+        "entered",
         "held",
         "inbox",
         "moved",
@@ -68,8 +69,9 @@ class Stream:
         self.ready = False
         #: ends the wait of whoever fills the queue
         self.drained: asyncio.Future[None] | None = None
-        #: whether it has or had a task, and the status that ends it
+        #: whether it has or had a task, whether that has begun, and the status that ends the stream
         self.slow = False
+        self.entered = False
         self.status = 0
         #: when it began, and when its answer last got on
         self.started = now

@@ -1,0 +1,206 @@
+"""`cqar import tokenlist URL-or-file`: a list in the Uniswap schema: assets, deployments, and bridges between them.
+
+The list's version is kept in a group of the registry named after the list: an older version than the last one imported is
+refused, for it would bring back what the list has dropped.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+from google.protobuf import json_format
+
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.importers import chain_ids, deployments, documents, flags, rows
+from cqar.importers.chain_ids import Chains
+from cqar.importers.documents import FileError, Refused, Source
+from cqar.importers.run import CHUNK, Item, Progress, Run
+from cqar.importers.wire import RegistryError
+
+#: The numbers that lists of Solana tokens give its clusters. An address in base58 says that a list is one.
+_CLUSTERS = {
+    101: chain_ids.SOLANA,
+    102: "solana:4uhcVJyU9pJkvQyS88uRDiswHScCKQY3",
+    103: "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
+}
+_HEX = re.compile(r"0[xX][0-9a-fA-F]+")
+#: Networks on which tokens begin that bridges take to others.
+_ORIGINS = frozenset({"1", "5", "17000", "11155111"})
+_LP_TAGS = frozenset({"lp-token", "saber-stableswap-lp"})
+
+
+class _Version(msgspec.Struct, order=True, frozen=True):
+    major: int
+    minor: int
+    patch: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+
+class _List(msgspec.Struct):
+    name: str
+    version: _Version
+    tokens: list[msgspec.Raw]
+    timestamp: str | None = None
+
+
+class _Bridged(msgspec.Struct, rename="camel"):
+    token_address: str
+
+
+class _Extensions(msgspec.Struct, rename="camel"):
+    bridge_info: dict[str, _Bridged] = {}
+
+
+class _Token(msgspec.Struct):
+    chainId: int  # noqa: N815 - the schema's name
+    address: str
+    symbol: str
+    name: str
+    decimals: int
+    logoURI: str | None = None  # noqa: N815
+    tags: list[str] = []
+    extensions: _Extensions | None = None
+
+
+class Token(NamedTuple):
+    """A token of a list: what it is, where, and its counterparts on other chains as (number of the chain, address)."""
+
+    deployment: deployments.Fact
+    logo_url: str | None
+    bridges: tuple[tuple[str, str], ...]
+    number: str
+
+
+_TOKEN = documents.decoder(_Token)
+
+
+def parse(source: Source) -> Token:
+    """The token of a row. Raises Refused."""
+    row = documents.decoded(source, _TOKEN)
+    if not row.symbol.strip() or not row.address:
+        raise Refused("incomplete", "the token has no symbol or no address")
+    evm = _HEX.fullmatch(row.address) is not None
+    chain = f"eip155:{row.chainId}" if evm else _CLUSTERS.get(row.chainId)
+    if chain is None:
+        raise Refused("unknown_chain", f"{row.chainId} is no chain whose addresses look like {row.address!r}")
+    fact = deployments.Fact(
+        chain=chain,
+        address=row.address,
+        denom=None,
+        symbol=row.symbol,
+        name=row.name.strip() or row.symbol,
+        decimals=row.decimals,
+        coingecko_id=None,
+        claimed=None,
+        asset_type=assets_pb2.ASSET_TYPE_LP_TOKEN if not _LP_TAGS.isdisjoint(row.tags) else None,
+    )
+    info = row.extensions.bridge_info if row.extensions else {}
+    bridges = tuple((number, each.token_address) for number, each in info.items())
+    return Token(fact, rows.url(row.logoURI), bridges, str(row.chainId))
+
+
+def load(run: Run, data: bytes, name: str) -> None:
+    """Import the list. Raises documents.FileError before anything is written, wire.RegistryError."""
+    try:
+        tokens = msgspec.json.decode(data, type=_List)
+    except msgspec.MsgspecError as error:
+        raise FileError(f"{name}: is no token list: {error}") from error
+    group = _group(run, tokens, name)
+    sources = [Source(line, bytes(raw)) for line, raw in enumerate(tokens.tokens, 1)]
+    run.report.rows += len(sources)
+    chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
+    progress = Progress(name, len(sources))
+    there: dict[str, str] = {}
+    bridged: list[tuple[Source, Token]] = []
+    for chunk in documents.chunks(sources, CHUNK):
+        placed = []
+        for source in chunk:
+            try:
+                token = parse(source)
+                placed.append(deployments.Placed(source, token.deployment, chains.find(token.deployment.chain), token.logo_url))
+            except Refused as refused:
+                run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+                continue
+            if token.bridges:
+                bridged.append((source, token))
+        there.update(deployments.write(run, placed))
+        progress.advance(len(chunk))
+    _bridge(run, chains, bridged)
+    run.write([group], pb.UPSERT)
+    flags.raise_unverified(run, flags.look_alikes(run, there))
+
+
+def _group(run: Run, tokens: _List, name: str) -> Item:
+    """The group that keeps the list's version. Raises FileError where the registry has had a newer one."""
+    title = f"token list: {tokens.name}"
+    try:
+        held = run.registry.call(contract.GetAssetGroupRequest(name=title)).group
+    except RegistryError as error:
+        if error.code.name != "NOT_FOUND":
+            raise
+    else:
+        last = json_format.MessageToDict(held.metadata).get("version")
+        if isinstance(last, str) and _version(last) > tokens.version and not run.options.overwrite:
+            raise FileError(f"{name}: version {tokens.version} is older than {last}, which was imported; --overwrite takes it")
+    metadata = {"version": str(tokens.version), **({"timestamp": tokens.timestamp} if tokens.timestamp else {})}
+    row = assets_pb2.AssetGroup(name=title, group_type="token_list", metadata=rows.struct(metadata))
+    return Item(pb.ApplyRow(asset_group=row), f"{title} {tokens.version}")
+
+
+def _version(text: str) -> _Version:
+    numbers = [int(each) if each.isdecimal() else 0 for each in text.split(".")]
+    return _Version(*(numbers + [0, 0, 0])[:3])
+
+
+# ---- bridges -------------------------------------------------------------------------------------------------------
+
+
+class _Link(NamedTuple):
+    """A token that stands on its chain for another one."""
+
+    source: Source
+    begins: tuple[str, str]
+    ends: tuple[str, str]
+
+
+def _bridge(run: Run, chains: Chains, tokens: list[tuple[Source, Token]]) -> None:
+    """Relationships from `bridgeInfo`, which both sides may tell: the one on the origin's network is the original."""
+    links: dict[tuple[tuple[str, str], tuple[str, str]], _Link] = {}
+    for source, token in tokens:
+        try:
+            for link in _links(source, token, chains):
+                links.setdefault((link.begins, link.ends), link)
+        except Refused as refused:
+            run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+    places = list(dict.fromkeys(end for link in links.values() for end in (link.begins, link.ends)))
+    assets = dict(zip(places, run.find(rows.by_address(*place) for place in places), strict=True))
+    items = []
+    for link in links.values():
+        begins, ends = assets[link.begins], assets[link.ends]
+        about = f"{link.begins[1]} on {link.begins[0]} bridges {link.ends[1]} on {link.ends[0]}"
+        if begins is None or ends is None:
+            run.report.reject("unknown_asset", f"the registry lacks an end: {about}", line=link.source.line)
+        elif begins == ends:
+            run.report.reject("same_asset", f"both ends are one asset: {about}", line=link.source.line)
+        else:
+            row = assets_pb2.AssetRelationship(
+                from_asset_id=begins, to_asset_id=ends, relationship_type=assets_pb2.RELATIONSHIP_TYPE_BRIDGES
+            )
+            items.append(Item(pb.ApplyRow(asset_relationship=row), about, link.source, differs=False))
+    for chunk in documents.chunks(items, CHUNK):
+        run.write(chunk)
+
+
+def _links(source: Source, token: Token, chains: Chains) -> Iterator[_Link]:
+    own = (str(chains.find(token.deployment.chain).chain_id), token.deployment.address or "native")
+    for number, address in token.bridges:
+        other = (str(chains.find(f"eip155:{number}").chain_id), address)
+        if (number in _ORIGINS) == (token.number in _ORIGINS):
+            raise Refused("no_origin", f"neither or both of the chains {token.number} and {number} are where tokens begin")
+        begins, ends = (own, other) if number in _ORIGINS else (other, own)
+        yield _Link(source, begins, ends)

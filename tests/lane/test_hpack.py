@@ -1,0 +1,181 @@
+"""The decoder of header blocks agrees with the hpack package, on blocks of all kinds, good and bad."""
+
+import random
+from collections.abc import Sequence
+
+import hpack
+import pytest
+from hpack.huffman import HuffmanEncoder
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cqar.hotpath.lane.decisions import DECIDING
+from cqar.hotpath.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
+from cqar.hotpath.lane.hpack import Decoder, Field, Memory, well_named
+from cqar.hotpath.lane.huffman import SYMBOLS, Huffman
+from loadtests.lane import scripts
+
+NAMES = (b":path", b":method", b":authority", b"te", b"authorization", b"cookie", b"grpc-timeout", b"x" * 200, b"Upper", b"a")
+names = st.one_of(st.sampled_from(NAMES), st.binary(min_size=1, max_size=30))
+values = st.one_of(st.sampled_from([b"", b"POST", b"trailers", b"1u"]), st.binary(max_size=300))
+#: headers of one block, whether by Huffman, and a new size of the table before it
+blocks = st.lists(
+    st.tuples(
+        st.lists(st.tuples(names, values, st.booleans()), max_size=12),
+        st.booleans(),
+        st.one_of(st.none(), st.sampled_from([0, 40, 100, 1_000, 4_096])),
+    ),
+    max_size=12,
+)
+
+MEMORY = Memory(DECIDING)
+
+
+def decoded(decoder: Decoder, block: bytes, memory: Memory) -> list[tuple[bytes, bytes]]:
+    """The fields in an order that does not depend on which of them decide."""
+    key, others, lead = decoder.decode(block)
+    assert 0 <= lead <= len(key)
+    return sorted([(field.name, field.value) for field in key] + list(memory.texts(others)))
+
+
+def expected(decoder: hpack.Decoder, block: bytes) -> list[tuple[bytes, bytes]]:
+    return sorted((bytes(name), bytes(value)) for name, value in decoder.decode(block, raw=True))
+
+
+@settings(max_examples=150, deadline=None)
+@given(blocks)
+def test_any_header_is_read_as_the_hpack_package_reads_it(
+    blocks: Sequence[tuple[list[tuple[bytes, bytes, bool]], bool, int | None]],
+) -> None:
+    encoder, reference = hpack.Encoder(), hpack.Decoder(max_header_list_size=1 << 30)
+    ours = Decoder(MEMORY)
+    for headers, huffman, size in blocks:
+        if size is not None:
+            encoder.header_table_size = size
+        block = encoder.encode([hpack.HeaderTuple(n, v) if i else hpack.NeverIndexedHeaderTuple(n, v) for n, v, i in headers], huffman=huffman)
+        assert decoded(ours, block, MEMORY) == expected(reference, block)
+
+
+@pytest.mark.parametrize("client", scripts.CLIENTS)
+def test_the_headers_of_known_clients_are_read_alike(client: str) -> None:
+    make, _ = scripts.CLIENTS[client]
+    memory = Memory(DECIDING)
+    ours, reference = Decoder(memory), hpack.Decoder()
+    seen = set()
+    source = make(random.Random(5))
+    for _ in range(300):
+        frame = next(source)
+        block = frame[9 : 9 + int.from_bytes(frame[:3], "big")]
+        key, others, _ = ours.decode(block)
+        seen.add(key)
+        assert sorted([(f.name, f.value) for f in key] + list(memory.texts(others))) == expected(reference, block)
+    # What decides is one and the same key, whatever else differs.
+    assert len(seen) == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.binary(max_size=60), max_size=4))
+def test_random_bytes_are_read_or_refused_as_the_hpack_package_does(blocks: list[bytes]) -> None:
+    ours, reference = Decoder(MEMORY), hpack.Decoder(max_header_list_size=1 << 30)
+    for block in blocks:
+        try:
+            wanted = expected(reference, block)
+        except (hpack.HPACKError, UnicodeDecodeError, IndexError):
+            # Strings that decide nothing are not looked into until somebody asks.
+            with pytest.raises(Fault):
+                decoded(ours, block, MEMORY)
+            return
+        assert decoded(ours, block, MEMORY) == wanted
+
+
+def test_equal_fields_that_decide_are_one_object() -> None:
+    memory = Memory(DECIDING)
+    headers = [(":path", "/a"), ("authorization", "Bearer x"), ("grpc-timeout", "5u")]
+    keys = [Decoder(memory).decode(hpack.Encoder().encode(headers, huffman=huffman))[0] for huffman in (True, False)]
+    assert keys[0] == keys[1]
+    assert [field.name for field in keys[0]] == [b":path", b"authorization"]
+
+
+def test_the_first_field_that_does_not_decide_is_known_by_its_place() -> None:
+    encode = hpack.Encoder().encode
+    decode = Decoder(Memory(DECIDING)).decode
+    assert decode(encode([(":path", "/"), (":method", "POST")]))[2] == 2
+    assert decode(encode([(":path", "/"), ("x-a", "b"), (":method", "POST")]))[2] == 1
+    assert decode(encode([("x-a", "b")]))[2] == 0
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"\x80",  # index 0
+        b"\xbe",  # an empty dynamic table
+        b"\xff\xff\xff\xff\xff\xff\x0f",  # an integer beyond all bounds
+        b"\xff\x80\x80\x80\x80\x80\x80\x00",  # one that does not end
+        b"\x04",  # no value
+        b"\x04\x05ab",  # a value that is too short
+        b"\x00\x7f\x80",  # a name without end
+        b"\x0f\x2f\x00",  # a name from an empty table
+        b"\x40\x81\xff\x00",  # a Huffman string of padding alone, eight bits
+        b"\x04\x84\xff\xff\xff\xff",  # the end marker
+        b"\x3f\xe2\x1f",  # a table larger than agreed
+        b"\x82\x20",  # a size after a field
+    ],
+)
+def test_a_block_that_breaks_a_rule_is_refused(block: bytes) -> None:
+    with pytest.raises(Fault) as caught:
+        decoded(Decoder(MEMORY), block, MEMORY)
+    assert caught.value.code == COMPRESSION_ERROR
+
+
+def test_a_smaller_table_has_to_be_respected_once_it_is_agreed() -> None:
+    decoder = Decoder(MEMORY)
+    decoder.limit(0)
+    with pytest.raises(Fault):
+        decoder.decode(b"\x83")
+    decoder = Decoder(MEMORY)
+    decoder.limit(0)
+    key, _, _ = decoder.decode(b"\x20\x83")
+    assert [(field.name, field.value) for field in key] == [(b":method", b"POST")]
+    assert decoder.decode(b"\x83")[0] == key
+
+
+def test_a_bomb_of_references_is_refused() -> None:
+    encoder, decoder = hpack.Encoder(), Decoder(MEMORY)
+    block = encoder.encode([("x-bomb", "y" * 4_000)])
+    decoder.decode(block)
+    with pytest.raises(Fault) as caught:
+        decoder.decode(b"\xbe" * 10_000)
+    assert caught.value.code == ENHANCE_YOUR_CALM
+
+
+def test_what_is_remembered_stays_bounded() -> None:
+    memory = Memory(DECIDING)
+    decoder = Decoder(memory)
+    for number in range(20_000):
+        name, value = b"n%d" % number, b"v%d" % number
+        decoder.decode(b"\0" + bytes((len(name),)) + name + b"\0" + b"\x04" + bytes((len(value),)) + value)
+    for memo in (memory.names, memory.literals, memory._fields, memory._strings, memory._decides):
+        assert len(memo) <= 4_096
+
+
+@pytest.mark.parametrize(("name", "good"), [(b"te", True), (b"x-a.b_c", True), (b"", False), (b"A", False), (b"a b", False), (b"a:", False), (b"upgrade", False)])
+def test_names_that_no_request_may_have_are_known(name: bytes, good: bool) -> None:  # noqa: FBT001 - a case
+    assert well_named(name) is good
+
+
+def test_the_code_is_the_one_of_the_rfc() -> None:
+    lengths = {symbol: length for length, symbols in SYMBOLS.items() for symbol in symbols}
+    assert [lengths[symbol] for symbol in range(257)] == list(REQUEST_CODES_LENGTH)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=100))
+def test_huffman_strings_come_back(text: bytes) -> None:
+    assert Huffman().decode(HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(text)) == text
+
+
+def test_fields_are_what_they_are_made_of() -> None:
+    field = MEMORY.field(b":path", b"/a")
+    assert isinstance(field, Field)
+    assert MEMORY.field(b"x-a", b"b") == (b"x-a", b"b")

@@ -1,0 +1,188 @@
+"""What takes too long ends; a lane that stops lets calls finish."""
+
+import asyncio
+import contextlib
+
+import grpc
+import grpc.aio
+import pytest
+from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, SettingsFrame, WindowUpdateFrame
+
+from cqar.hotpath.lane.grpc import framed
+from cqar.hotpath.lane.limits import Limits
+from tests.lane.peer import PREFACE, connected
+from tests.lane.served import GET, READY, Served, backend, serving, until
+
+WINDOW = SettingsFrame.INITIAL_WINDOW_SIZE
+
+
+def later(served: Served, seconds: float) -> None:
+    """Look at all connections as if so many seconds had passed."""
+    shared = served.lane.shared
+    shared.now = shared.loop.time() + seconds
+    for connection in list(served.lane.connections):
+        connection.watch.look(shared.now)
+
+
+async def test_a_peer_that_does_not_greet_is_let_go(served: Served) -> None:
+    for start in (b"", PREFACE[:10], PREFACE):
+        async with connected(served.port, greet=False) as peer:
+            await peer.send(start)
+            await until(lambda: served.lane.connections)
+            later(served, 9)
+            assert served.lane.connections
+            later(served, 11)
+            await peer.ending()
+
+
+@pytest.mark.parametrize("half", ["half a frame", "half a header block"])
+async def test_half_a_frame_is_not_waited_for_for_ever(served: Served, half: str) -> None:
+    async with connected(served.port) as peer:
+        await peer.send(peer.call(1))
+        await peer.answer(1)
+        await peer.send(HeadersFrame(3, b"\x83") if half == "half a header block" else peer.call(3)[:-3])
+        (connection,) = served.lane.connections
+        await until(lambda: connection.watch._half)
+        later(served, 19)
+        if half == "half a header block":
+            await peer.send(ContinuationFrame(3, b"\x86"))
+            await asyncio.sleep(0.02)
+        assert served.lane.connections
+        later(served, 22)
+        assert await peer.ending() == 1
+
+
+async def test_a_slow_but_steady_sender_is_waited_for(served: Served) -> None:
+    async with connected(served.port) as peer:
+        data = b"".join(peer.call(number) for number in range(1, 20, 2))
+        served.lane.shared.now += 100
+        for at in range(0, len(data), 50):
+            await peer.send(data[at : at + 50])
+            await asyncio.sleep(0.001)
+            served.lane.shared.now += 15
+            for connection in served.lane.connections:
+                connection.watch.look(served.lane.shared.now)
+        assert (await peer.answer(19)).status == "0"
+
+
+async def test_a_request_that_does_not_come_to_its_end_is_given_up(served: Served) -> None:
+    async with connected(served.port) as peer:
+        await peer.send(peer.header(1), peer.header(3), peer.data(3, b"\0\0"))
+        await peer.sync()
+        for seconds in (31, 62, 93):
+            later(served, seconds)
+        assert (await peer.answer(1)).status == "4"
+        assert (await peer.answer(3)).status == "4"
+        await peer.send(peer.call(5))
+        assert (await peer.answer(5)).status == "0"
+
+
+async def test_a_call_without_deadline_has_one(served: Served) -> None:
+    async with connected(served.port) as peer:
+        await peer.send(peer.call(1, b"wait"))
+        await until(lambda: served.phonebook.waiting)
+        later(served, 31)
+        assert (await peer.answer(1)).status == "4"
+        await until(lambda: served.phonebook.cancelled == 1)
+
+
+async def test_a_stream_that_is_passed_on_may_last() -> None:
+    async with backend() as (handlers, upstream), serving(upstream=upstream) as served:
+        async with grpc.aio.insecure_channel(served.address) as channel:
+            call = channel.unary_stream("/b.B/Watch")(b"")
+            assert await call.read() == b"first"
+            for seconds in (100, 500, 1_000):
+                later(served, seconds)
+            await asyncio.sleep(0.02)
+            assert handlers.watching == 1
+            call.cancel()
+
+
+async def test_an_answer_that_is_not_taken_is_given_up(served: Served) -> None:
+    async with connected(served.port, {WINDOW: 5}) as peer:
+        await peer.send(peer.call(1, b"long"))
+        await peer.sync()
+        later(served, 59)
+        await peer.sync()
+        assert peer.answers[1].reset is None
+        later(served, 62)
+        assert (await peer.answer(1)).reset == 8
+
+
+async def test_an_idle_connection_is_asked_to_leave(served: Served) -> None:
+    async with connected(served.port) as peer:
+        await peer.send(peer.call(1))
+        await peer.answer(1)
+        later(served, 599)
+        await peer.sync()
+        assert not peer.goaways
+        later(served, 602)
+        later(served, 604)
+        assert await peer.ending() == 0
+
+
+async def test_a_connection_that_is_old_moves_on_without_losing_a_call() -> None:
+    """Two notices: after the first, calls that are on their way are served still."""
+    async with serving(Limits(age=1_000)) as served, connected(served.port) as peer:
+        await peer.send(peer.call(1, b"wait"))
+        await until(lambda: served.phonebook.waiting)
+        later(served, 1_001)
+        async with asyncio.timeout(5):
+            while not (peer.goaways and peer.pings):
+                await peer.step()
+        assert (peer.goaways[0].last_stream_id, peer.goaways[0].error_code) == ((1 << 31) - 1, 0)
+        await peer.send(peer.call(3), PingFrame(0, peer.pings[0], flags=["ACK"]), peer.call(5))
+        assert (await peer.answer(3)).data == framed(b"s")
+        assert (await peer.answer(5)).reset == 7
+        assert peer.goaways[1].last_stream_id == 3
+        served.phonebook.release.set()
+        assert (await peer.answer(1)).data == framed(b"made of wait")
+        assert await peer.ending() == 0
+
+
+async def test_ages_are_spread_so_that_not_all_move_at_once(served: Served) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(20):
+            await stack.enter_async_context(connected(served.port))
+        await until(lambda: len(served.lane.connections) == 20)
+        ends = {each.watch._expires - each.watch._made for each in served.lane.connections}
+        assert len(ends) > 10
+        assert all(3_240 <= end <= 3_600 for end in ends)
+
+
+async def test_a_lane_that_stops_lets_calls_finish() -> None:
+    async with serving() as served, grpc.aio.insecure_channel(served.address) as channel:
+        call = channel.unary_unary(GET)
+        waiting = asyncio.ensure_future(call(b"wait"))
+        await until(lambda: served.phonebook.waiting)
+        stopping = asyncio.create_task(served.lane.stop(10))
+        await asyncio.sleep(0.05)
+        served.phonebook.release.set()
+        assert await waiting == b"made of wait"
+        await stopping
+        assert not served.lane.connections
+
+
+async def test_calls_that_outlast_the_grace_are_cut() -> None:
+    async with serving() as served, connected(served.port) as peer:
+        await peer.send(peer.call(1, b"wait"))
+        await until(lambda: served.phonebook.waiting)
+        await served.lane.stop(0.05)
+        assert served.phonebook.cancelled == 1
+        assert served.empty()
+        with pytest.raises(OSError, match="refused|Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", served.port)
+
+
+async def test_what_waits_is_sent_before_a_stopping_lane_closes() -> None:
+    async with serving() as served, connected(served.port, {WINDOW: 5}) as peer:
+        await peer.send(peer.call(1, b"long"))
+        await peer.sync()
+        stopping = asyncio.create_task(served.lane.stop(10))
+        async with asyncio.timeout(5):
+            while not peer.pings:
+                await peer.step()
+        await peer.send(PingFrame(0, peer.pings[0], flags=["ACK"]), WindowUpdateFrame(1, 10_000))
+        assert (await peer.answer(1)).data == framed(READY[b"long"])
+        await peer.ending()
+        await stopping

@@ -1,0 +1,163 @@
+"""Apply beside others: the same rows at once are there once, and nothing is lost."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from cqar import apply as module
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.outbox import Write
+from cqar.store import Session, Sql
+from tests.client import Client
+from tests.registry.world import PERPETUAL, SPOT, World, waiting
+from tests.service.desk import Books, Desk, outcomes
+from tests.service.rows import asset, chain, everything, identifier, listing, related, symbol, venue, venue_asset
+
+
+def _world() -> list[pb.ApplyRow]:
+    """Rows of many kinds that refer to each other."""
+    names = [f"A{at}" for at in range(12)]
+    made = [chain("ethereum"), venue(), *[asset(name) for name in names]]
+    for one, two in zip(names, names[1:], strict=False):
+        made += [symbol(f"ref:{one}", f"ref:{two}", kind, ref=f"{one}/{two}:{kind}") for kind in (SPOT, PERPETUAL)]
+        made += [listing(f"ref:{one}/{two}:{kind}", f"{one}{two}") for kind in (SPOT, PERPETUAL)]
+        made.append(related(f"ref:{one}", f"ref:{two}"))
+    return [*made, *[venue_asset(f"ref:{name}", name) for name in names]]
+
+
+async def test_the_same_rows_at_once_are_there_once(registry: Client, desk: Desk, books: Books) -> None:
+    given = _world()
+    answers = await asyncio.gather(*(desk.apply(*given) for _ in range(4)))
+    for answer in answers:
+        assert set(outcomes(answer)) <= {"CREATED", "UNCHANGED"}, answer
+    created = [sum(outcomes(answer)[at] == "CREATED" for answer in answers) for at in range(len(given))]
+    assert created == [1] * len(given)
+    assert len({tuple(each.id for each in answer.results) for answer in answers}) == 1
+    assert len((await registry.call("ListAssets")).assets) == 12
+    assert len([each for each in await books.since(0) if each.op == "create"]) == len(given) + 12
+
+
+async def test_rows_in_any_order_at_once_lose_nothing(registry: Client, desk: Desk) -> None:
+    """Each call sets a field of its own on all rows."""
+    fields = ("category", "description", "logo_url", "website_url")
+    await desk.apply(*[asset(f"A{at}") for at in range(40)])
+
+    async def one(at: int, field: str) -> pb.ApplyResponse:
+        given = [asset(f"A{each}", **{field: f"https://{field.replace('_', '-')}.org"}) for each in range(40)]
+        return await desk.apply(*(given if at % 2 else reversed(given)))
+
+    for answer in await asyncio.gather(*(one(at, field) for at, field in enumerate(fields))):
+        assert outcomes(answer) == ["UPDATED"] * 40
+    for each in (await registry.call("ListAssets")).assets:
+        assert all(getattr(each, field) for field in fields)
+
+
+async def test_asset_rows_of_one_key_at_once_make_one_asset(registry: Client, desk: Desk) -> None:
+    rows = [[asset("BTC", identifier("bitcoin"), identifier(str(at), 2))] for at in range(6)]
+    answers = await asyncio.gather(*(desk.apply(*each) for each in rows))
+    assert sorted(outcomes(each)[0] for each in answers) == ["CREATED", *["UPDATED"] * 5]
+    [made] = (await registry.call("ListAssets")).assets
+    held = (await registry.call("ListAssetIdentifiers", asset_id=made.asset_id)).identifiers
+    assert len(held) == 7
+
+
+async def test_a_lost_race_is_run_again(desk: Desk, monkeypatch: pytest.MonkeyPatch, books: Books) -> None:
+    """A deadlock in the middle of a chunk, told by PostgreSQL itself."""
+    finish, lost = Write.finish, []
+
+    async def losing(self: Write) -> None:
+        await finish(self)
+        if len(lost) < 2:
+            lost.append(1)
+            raised = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$"
+            await self.session.row(Sql("raise", raised))
+
+    monkeypatch.setattr(Write, "finish", losing)
+    assert outcomes(await desk.apply(*[asset(f"A{at}") for at in range(5)])) == ["CREATED"] * 5
+    assert len(lost) == 2
+    assert await books.head() == 10
+
+
+async def test_calls_that_lock_each_other_both_come_through(desk: Desk, connection: asyncpg.Connection) -> None:
+    """One holds what the other wants next, and the other way round."""
+    await desk.apply(venue("one"), venue("two"))
+    await connection.execute("SET deadlock_timeout = '100s'")
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("SELECT FROM venues WHERE venue_id = 'two' FOR UPDATE")
+    call = asyncio.create_task(desk.apply(venue("one", name="1"), venue("two", name="2")))
+    await waiting(connection)
+    wanting = asyncio.create_task(connection.execute("SELECT FROM venues WHERE venue_id = 'one' FOR UPDATE"))
+    answer = await call
+    await wanting
+    await transaction.rollback()
+    assert set(outcomes(answer)) <= {"UPDATED", "REJECTED"}
+    assert outcomes(await desk.apply(venue("one", name="1"), venue("two", name="2")))
+
+
+async def test_an_asset_is_merged_beside_the_rows_that_name_it(registry: Client, desk: Desk, world: World) -> None:
+    source, target, other = await world.asset("XBT"), await world.asset("BTC"), await world.asset("USD")
+    await desk.apply(venue())
+    given = [symbol(source, other, ref="s"), listing("ref:s", "XBTUSD"), venue_asset(source, "XBT")]
+    answer, _ = await asyncio.gather(desk.apply(*given), desk.call("MergeAssets", from_asset_id=source, into_asset_id=target))
+    for row, outcome in zip(answer.results, outcomes(answer), strict=True):
+        assert outcome == "CREATED" or row.code in ("NOT_FOUND", "FAILED_PRECONDITION"), row
+    assert not (await registry.call("ListVenueAssets", asset_id=source)).venue_assets
+    assert not (await registry.call("ListSymbols", base_asset_id=source)).symbols
+    if answer.results[0].outcome == pb.CREATED:
+        assert (await registry.call("GetSymbol", symbol_id=answer.results[0].id)).symbol.base_asset_id == target
+
+
+# ---- set-based -------------------------------------------------------------------------------------------------------
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that run from now on, by name."""
+    ran: list[str] = []
+    for name in ("rows", "row"):
+        real = getattr(Session, name)
+
+        async def counting(self: Session, sql: Sql, *values: object, real: object = real) -> object:
+            ran.append(sql.name)
+            return await real(self, sql, *values)  # type: ignore[operator]
+
+        monkeypatch.setattr(Session, name, counting)
+    return ran
+
+
+def _of_all_kinds(count: int) -> list[pb.ApplyRow]:
+    """As many rows of each kind."""
+    return [row for at in range(count) for row in everything() if not _name_apart(row, at)]
+
+
+def _name_apart(row: pb.ApplyRow, at: int) -> None:
+    """Make the row one of its own: its refs, its keys and its texts end with the number."""
+    end = f"-{at}"
+    if row.ref:
+        row.ref += end
+    entity = getattr(row, str(row.WhichOneof("entity")))
+    for field, value in entity.ListFields():
+        if isinstance(value, str) and (value.startswith("ref:") or field.name in ("external_id", "venue_symbol", "venue_asset_symbol")):
+            setattr(entity, field.name, value + end)
+    for key in row.identifiers:
+        key.external_id += end
+    for name in ("venue_id", "chain_id", "name"):
+        if name in entity.DESCRIPTOR.fields_by_name and getattr(entity, name) and not getattr(entity, name).startswith("ref:"):
+            setattr(entity, name, getattr(entity, name) + end)
+    if row.HasField("chain"):
+        row.chain.caip2 = f"eip155:{at}"
+
+
+async def test_a_hundred_rows_take_no_more_statements_than_two(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = _counted(monkeypatch)
+    counts = []
+    for given in (_of_all_kinds(2), _of_all_kinds(100)):
+        ran.clear()
+        assert set(outcomes(await desk.apply(*given))) == {"CREATED", "UNCHANGED"} - ({"UNCHANGED"} if not counts else set())
+        counts.append(sorted(each for each in ran if each != "head_and_changes_after"))
+    assert counts[0] == counts[1]
+    ran.clear()
+    assert set(outcomes(await desk.apply(*given))) == {"UNCHANGED"}
+    assert len([each for each in ran if each != "head_and_changes_after"]) < len(counts[0])
+    assert module.CHUNK == 1_000
