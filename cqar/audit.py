@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from cqar import binding, errors, events, paging, parts
+from cqar.call import Role
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.entity import Row, struct, timestamp
 from cqar.methods import method
@@ -92,7 +93,9 @@ def _value(value: object) -> object:
     return str(value) if isinstance(value, int) and abs(value) > _EXACT else value
 
 
-METHODS = (method(SERVICE, "ListAudit", "read", list_audit),)
+METHODS = (method(SERVICE, "ListAudit", "read", list_audit, Role.ADMIN),)
+#: The role that TailEvents needs, which is no row of a table.
+TAIL_ROLE = Role.READER
 
 # ---- changes as they come ------------------------------------------------------------------------------------------
 

@@ -119,11 +119,11 @@ class Bus:
                 return Position(sequence, "")
         return Position(sequence, (message.headers or {}).get(_ID, ""))
 
-    async def nudge(self, subject: str) -> None:
+    async def nudge(self, subject: str, payload: bytes = b"") -> None:
         """Tell whoever listens, without an acknowledgement; nothing where NATS is down."""
         if self._client is not None and self._client.is_connected:
             try:
-                await self._client.publish(subject, b"")
+                await self._client.publish(subject, payload)
             except (nats.errors.Error, OSError):
                 _log.debug("nudge_failed", subject=subject)
 

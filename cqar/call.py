@@ -1,6 +1,19 @@
 """Who asks, and how: what accompanies a request through the layers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from cqar.keys import Key
+
+
+class Role(IntEnum):
+    """What a principal may do; each role may do what the ones below it may. The numbers are those of `cqar.v1.Role`."""
+
+    READER = 1
+    WRITER = 2
+    ADMIN = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -8,11 +21,22 @@ class Principal:
     """Whoever holds the key of a call; written into audit and events as the actor."""
 
     name: str
-    role: str
+    role: Role
+    #: the venues that the key is confined to; none: all
+    venues: frozenset[str] = frozenset()
+    #: whether an answer that is not fresh is worse than none
+    strict: bool = False
 
 
 #: The principal of every call while keys are off.
-ANYONE = Principal(name="anonymous", role="admin")
+ANYONE = Principal(name="anonymous", role=Role.ADMIN)
+
+
+class Minted(NamedTuple):
+    """A new API key, and what is stored of it."""
+
+    key: Key
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,3 +47,5 @@ class Call:
     principal: Principal = ANYONE
     idempotency_key: str | None = None
     source: str = "api"
+    #: makes an API key; None where the process has no pepper
+    mint: Callable[[], Minted] | None = None

@@ -91,7 +91,7 @@ _STAMPS = frozenset({"created_at", "updated_at", "added_at", "raised_at"})
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entity:
-    """One of the 13 tables. Everything generic about reading and writing it follows from this declaration."""
+    """A table of the registry. Everything generic about reading and writing it follows from this declaration."""
 
     #: its one name: in events, the outbox, cache keys and error messages
     name: str
@@ -126,6 +126,10 @@ class Entity:
     stamped: bool = False
     #: the keys of the cache parts that hold this row
     part_keys: Callable[[Row], tuple[str, ...]] = _no_keys
+    #: columns that neither answers nor the audit show
+    secret: frozenset[str] = frozenset()
+    #: changes carry the row; where they do not, caches ask PostgreSQL for it
+    carried: bool = True
     #: the contract's event of its creation
     created: type[Message] | None = None
     #: field of that event -> SQL over the new row `t`, which sees the rows that were there before it
@@ -185,7 +189,7 @@ class Entity:
 
     @cached_property
     def _kept(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.columns, "deleted_at")))
+        return tuple(name for name in dict.fromkeys((*self.columns, "deleted_at")) if name not in self.secret)
 
     def stored(self, row: Row) -> Message:
         """The message as the table has it, without its revision: what caches and events carry."""
@@ -203,7 +207,7 @@ class Entity:
     def _shown(self) -> tuple[Column, ...]:
         shown = columns_of(self.message, numbers=self.numbers)
         del shown["revision"]
-        return tuple(shown.values())
+        return tuple(column for name, column in shown.items() if name not in self.secret)
 
     @staticmethod
     def _fields(row: Row, columns: Any) -> dict[str, Any]:
@@ -242,9 +246,12 @@ _SHOW: Mapping[Kind, Callable[[Any], Any]] = {"time": timestamp, "json": struct}
 
 
 def new_id() -> str:
-    """A new id: a UUID of version 7, so that ids made one after the other lie side by side in an index."""
-    stamp = time.time_ns() // 1_000_000
-    bits = stamp << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    """A new id: a UUID of version 7, so that ids made one after the other lie side by side in an index, in that order.
+
+    Its 12 bits after the milliseconds are their fraction (RFC 9562, method 3): rows of one statement differ in them.
+    """
+    stamp, rest = divmod(time.time_ns(), 1_000_000)
+    bits = stamp << 80 | 0x7 << 76 | (rest * 4096 // 1_000_000) << 64 | 0b10 << 62 | secrets.randbits(62)
     return str(uuid.UUID(int=bits))
 
 

@@ -17,6 +17,7 @@ Every error that a client may see is one of these; `cqar.serve` turns it into a 
 An exception that is not in this tree is a bug and becomes INTERNAL. Driver text never enters a message here.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -220,6 +221,20 @@ class Exhausted(CqarError):
 
 class TooLarge(Exhausted):
     """RESOURCE_EXHAUSTED: a limit of size; asking again does not help."""
+
+
+class Throttled(Exhausted):
+    """RESOURCE_EXHAUSTED: too many calls for now; `seconds` from now one more is answered."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+    def details(self) -> Sequence[message.Message]:
+        """One google.rpc.RetryInfo."""
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(math.ceil(self.seconds * 1_000))
+        return (error_details_pb2.RetryInfo(retry_delay=delay),)
 
 
 class Unavailable(CqarError):

@@ -22,6 +22,8 @@ CHANGES = "cqar.changes.v1."
 CHANGES_STREAM = "CQAR_CHANGES"
 #: A writer's nudge to a relay in another process.
 NUDGE = "cqar.nudge"
+#: The workers' word on which API keys were used, and when.
+KEYS_USED = "cqar.keys.used"
 #: The stream of contract events, made where none covers their subjects.
 EVENTS_STREAM = "CQC_EVENTS"
 

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from cqar import addresses, answers, prepare, procedures, search
+from cqar.call import Role
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.entities import (
     ASSET,
@@ -34,6 +35,8 @@ REGISTRY = pb.DESCRIPTOR.services_by_name["AssetRegistry"]
 
 
 Kind = Literal["write", "read", "batch"]
+#: The role that an RPC of a kind needs, unless its row says otherwise.
+_ROLES: Mapping[Kind, Role] = {"read": Role.READER, "write": Role.WRITER, "batch": Role.WRITER}
 #: Serves an RPC: what its kind gives it, and the request.
 Operation = Callable[[Any, Any], Awaitable[Message]]
 
@@ -49,13 +52,15 @@ class Method(NamedTuple):
     serve: Operation
     #: the RPC's path on the wire
     path: str
+    #: the role that its caller needs
+    role: Role
 
 
-def method(service: ServiceDescriptor, name: str, kind: Kind, serve: Operation) -> Method:
-    """A row of the table of a service."""
+def method(service: ServiceDescriptor, name: str, kind: Kind, serve: Operation, role: Role | None = None) -> Method:
+    """A row of the table of a service. `role`: where the kind's own is not enough."""
     described = service.methods_by_name[name]
     request, response = map(message_factory.GetMessageClass, (described.input_type, described.output_type))
-    return Method(name, kind, request, response, serve, f"/{service.full_name}/{name}")
+    return Method(name, kind, request, response, serve, f"/{service.full_name}/{name}", role or _ROLES[kind])
 
 
 def write(name: str, serve: Operation) -> Method:

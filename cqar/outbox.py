@@ -19,7 +19,7 @@ from cqar.call import Call
 from cqar.entity import Entity, Row
 from cqar.store import Session, Sql, Store
 
-#: Larger values are not carried: caches ask PostgreSQL for them.
+#: Larger values are not carried, as those of some entities: caches ask PostgreSQL for them.
 MAX_VALUE = 8_192
 
 
@@ -234,7 +234,7 @@ def _arrays(changes: list[_Change]) -> list[list[Any]]:
             each.op,
             "\n".join(keys),
             "\n".join(key for key in old if key not in keys),
-            value if each.after is not None and len(value) <= MAX_VALUE else None,
+            value if each.after is not None and each.entity.carried and len(value) <= MAX_VALUE else None,
             each.deleted,
             each.event_id,
             events.subject_of(each.event) if each.event is not None else None,

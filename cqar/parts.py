@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from cqar import entities, errors, events
-from cqar.entities import ASSET, CHAIN, QUALITY_FLAG, SYMBOL, VENUE, VENUE_ASSET, VENUE_SYMBOL
+from cqar.entities import API_KEY, ASSET, CHAIN, QUALITY_FLAG, SYMBOL, VENUE, VENUE_ASSET, VENUE_SYMBOL
 from cqar.entity import Entity, Row
 from cqar.store import Session, Sql
 
@@ -71,6 +71,7 @@ def _with_flags(assets: str) -> tuple[_Source, ...]:
 
 #: For each kind of root key: where the parts of an answer about it come from. $1, $2: what the key names.
 _CLOSURES: Mapping[str, tuple[_Source, ...]] = {
+    "api_key": (_Source(API_KEY, "t.key_id = $1"),),
     "asset": _with_flags("= $1"),
     "chain": (_Source(CHAIN, "t.chain_id = $1"),),
     "venue": (_Source(VENUE, "t.venue_id = $1"),),
@@ -85,9 +86,12 @@ _CLOSURES: Mapping[str, tuple[_Source, ...]] = {
 }
 #: The kinds of keys that a fill may start from.
 ROOTS = frozenset(_CLOSURES)
+#: Kinds of parts that nothing holds but PostgreSQL and the memory of processes.
+PRIVATE = frozenset({"api_key"})
 
 #: Of each row, the key of the part that holds it here.
 _KEYS: Mapping[str, Callable[[Row], str]] = {
+    "api_key": lambda row: entities.api_key_key(row["key_id"]),
     "asset": lambda row: entities.asset_key(row["asset_id"]),
     "quality_flag": lambda row: entities.asset_key(row["asset_id"]),
     "chain": lambda row: entities.chain_key(row["chain_id"]),
@@ -192,7 +196,7 @@ ALL_ROWS: Mapping[Sql, Entity] = {
         f"SELECT {entity.select} FROM {entity.table} t{' WHERE ' + _ACTIVE if entity is QUALITY_FLAG else ''}"
         f"{' ORDER BY t.venue_id, t.venue_symbol' if entity is VENUE_SYMBOL else ''} LIMIT $1",
     ): entity
-    for entity in (CHAIN, VENUE, ASSET, QUALITY_FLAG, SYMBOL, VENUE_SYMBOL, VENUE_ASSET)
+    for entity in (API_KEY, CHAIN, VENUE, ASSET, QUALITY_FLAG, SYMBOL, VENUE_SYMBOL, VENUE_ASSET)
 }
 
 NO_HEAD = "the row of `head` is missing: restore it from a backup or run the migrations anew"

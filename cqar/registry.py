@@ -5,6 +5,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from cqar import apply, binding, errors, merge, operations, prepare, procedures, rules
+from cqar.call import Role
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.entities import (
     ASSET_GROUP,
@@ -134,7 +135,7 @@ METHODS = (
     _write("DeleteSymbolIdentifier", Delete(SYMBOL_IDENTIFIER, pb.DeleteSymbolIdentifierResponse)),
     _read("GetVenueSymbolListing", Get(VENUE_SYMBOL, pb.GetVenueSymbolListingResponse)),
     _read("GetQualityFlag", Get(QUALITY_FLAG, pb.GetQualityFlagResponse)),
-    _write("MergeAssets", merge.merge_assets),
+    method(SERVICE, "MergeAssets", "write", merge.merge_assets, Role.ADMIN),
     method(SERVICE, "Apply", "batch", apply.apply),
 )
 complete(SERVICE, METHODS)

@@ -12,11 +12,12 @@ async def end(*tasks: asyncio.Task[Any] | None) -> None:
     They are cancelled again and again: asyncio.wait_for before Python 3.12 swallows a cancellation that comes together
     with its result, and the libraries of the drivers use it.
     """
-    pending = {task for task in tasks if task is not None and not task.done()}
+    known = [task for task in tasks if task is not None]
+    pending = {task for task in known if not task.done()}
     while pending:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=_AGAIN)
-    for task in tasks:
-        if task is not None and not task.cancelled():
+    for task in known:
+        if not task.cancelled():
             task.exception()

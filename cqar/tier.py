@@ -14,7 +14,7 @@ import redis.asyncio
 import redis.exceptions
 
 from cqar import config, telemetry
-from cqar.parts import Stored
+from cqar.parts import PRIVATE, Stored
 
 _log = telemetry.logger("tier")
 
@@ -94,7 +94,7 @@ class Tier:
 
     async def get(self, epoch: str, key: str) -> Adopted | None:
         """The part under the key, or None: not there, not whole, or Redis is not well."""
-        if not self.up:
+        if not self.up or _kind(key) in PRIVATE:
             return None
         try:
             data: Any = await self._redis.get(_named(epoch, key))
@@ -115,9 +115,11 @@ class Tier:
         values: list[bytes | int] = []
         for snap, parts in reads:
             for key, rows in parts.items():
+                if _kind(key) in PRIVATE:
+                    continue
                 body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
                 keys.append(_named(epoch, key))
-                values += [b"%016x%d" % (snap, rows is not None) + body, TTL.get(key.partition(":")[0], 300)]
+                values += [b"%016x%d" % (snap, rows is not None) + body, TTL.get(_kind(key), 300)]
         for at in range(0, len(keys), _PUT_AT_ONCE):
             if not self.up:
                 return
@@ -131,6 +133,10 @@ class Tier:
         self.failures += 1
         self._rests_until = time.monotonic() + _REST
         _log.warning("redis_failed", error=repr(error))
+
+
+def _kind(key: str) -> str:
+    return key.partition(":")[0]
 
 
 def _named(epoch: str, key: str) -> str:

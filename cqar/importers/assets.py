@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from google.protobuf import json_format
 
+from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers import documents, flags, rows
 from cqar.importers.chain_ids import family
 from cqar.importers.documents import Refused, Source
 from cqar.importers.run import CHUNK, Item, Progress, Run
+from cqar.importers.wire import RegistryError
 
 #: In the metadata of an asset: no source has said what it is, so the first deployment will.
 ASSUMED: Final = "asset_type_assumed"
@@ -137,3 +141,16 @@ def load(run: Run, data: bytes, name: str) -> None:
                 there[result.id] = item.row.asset.symbol
         progress.advance(len(chunk))
     flags.raise_unverified(run, flags.look_alikes(run, there))
+
+
+def retype(run: Run, types: Mapping[str, tuple[assets_pb2.AssetType, Item]]) -> None:
+    """Give assets (by id) a type that a deployment shows, where theirs was assumed. Raises wire.RegistryError."""
+    answers = run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in types)
+    items = []
+    for (asset_id, (asset_type, item)), answer in zip(types.items(), answers, strict=True):
+        metadata = {} if isinstance(answer, RegistryError) else json_format.MessageToDict(answer.asset.metadata)
+        if metadata.pop(ASSUMED, False):
+            asset = assets_pb2.Asset(asset_id=asset_id, asset_type=asset_type, metadata=rows.struct(metadata))
+            items.append(Item(pb.ApplyRow(asset=asset), item.about, item.source))
+    for chunk in documents.chunks(items, CHUNK):
+        run.write(chunk, pb.UPSERT)

@@ -1,7 +1,8 @@
 """`cqar import coingecko FILE`: CoinGecko's own list of which contract is which coin, as pairs of CAIP-19 and its id.
 
 It is the word of the source that gives the ids: where the registry has the contract and the coin as two assets, they become
-one; where it has one of them, the other key joins it. A pair of which it has neither says too little for an asset.
+one; where it has one of them, the other key joins it. A pair of which it has neither says too little for an asset, and a
+contract that only a token list knows may be anybody's: both are refused.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,9 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers import documents, rows
 from cqar.importers import report as told
+from cqar.importers.assets import retype
 from cqar.importers.chain_ids import Chains
+from cqar.importers.deployments import LISTED_BY, asset_type
 from cqar.importers.documents import Refused, Source
 from cqar.importers.report import Entry
 from cqar.importers.run import CHUNK, MOST, Item, Progress, Run
@@ -53,13 +56,19 @@ class _Found(NamedTuple):
 
     source: Source
     pair: Pair
-    chain_id: str
+    chain: assets_pb2.Chain
     by_address: str | None
     by_id: str | None
 
     @property
     def about(self) -> str:
-        return f"{self.pair.coingecko_id} on {self.chain_id} at {self.pair.address or 'native'}"
+        return f"{self.pair.coingecko_id} on {self.chain.chain_id} at {self.pair.address or 'native'}"
+
+    @property
+    def asset_type(self) -> assets_pb2.AssetType:
+        if self.pair.address is None:
+            return assets_pb2.ASSET_TYPE_NATIVE
+        return asset_type(self.chain.chain_type)
 
 
 def load(run: Run, data: bytes, name: str) -> None:
@@ -78,26 +87,27 @@ def load(run: Run, data: bytes, name: str) -> None:
     for part in documents.chunks(found, CHUNK):
         run.write([item for each in part if (item := merges.settle(each)) is not None])
         progress.advance(len(part))
+    retype(run, merges.types)
 
 
 def _find(run: Run, chains: Chains, sources: list[Source]) -> list[_Found]:
-    pairs: list[tuple[Source, Pair, str]] = []
+    pairs: list[tuple[Source, Pair, assets_pb2.Chain]] = []
     for source in sources:
         try:
             pair = parse(source)
-            pairs.append((source, pair, chains.find(pair.chain).chain_id))
+            pairs.append((source, pair, chains.find(pair.chain)))
         except Refused as refused:
             run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
     ids = list(dict.fromkeys(pair.coingecko_id for _, pair, _ in pairs))
     looked = run.find(
         [rows.by_identifier(rows.COINGECKO, each) for each in ids]
-        + [rows.by_address(chain_id, pair.address or "native") for _, pair, chain_id in pairs]
+        + [rows.by_address(chain.chain_id, pair.address or "native") for _, pair, chain in pairs]
     )
     by_id = dict(zip(ids, looked, strict=False))
     owners = looked[len(ids) :]
     return [
-        _Found(source, pair, chain_id, owner, by_id[pair.coingecko_id])
-        for (source, pair, chain_id), owner in zip(pairs, owners, strict=True)
+        _Found(source, pair, chain, owner, by_id[pair.coingecko_id])
+        for (source, pair, chain), owner in zip(pairs, owners, strict=True)
     ]
 
 
@@ -108,6 +118,8 @@ class _Merges:
         self._run = run
         self._into: dict[str, str] = {}
         self._named: dict[str, str] = {}
+        #: what the pairs show of the assets that they join
+        self.types: dict[str, tuple[assets_pb2.AssetType, Item]] = {}
 
     def settle(self, found: _Found) -> Item | None:
         """The row that says what the pair adds, if anything; assets are merged, and conflicts told, at once."""
@@ -117,9 +129,11 @@ class _Merges:
             self._run.report.reject("unknown_asset", detail, line=found.source.line, row=found.source.excerpt)
             return None
         if owner is None:
-            deployment = rows.deployment(found.chain_id, found.pair.address)
+            deployment = rows.deployment(found.chain.chain_id, found.pair.address)
             deployment.asset_id = coin or ""
-            return Item(pb.ApplyRow(asset_deployment=deployment), found.about, found.source)
+            item = Item(pb.ApplyRow(asset_deployment=deployment), found.about, found.source)
+            self.types.setdefault(coin or "", (found.asset_type, item))
+            return item
         if coin == owner:
             self._run.report.add(Entry(told.UNCHANGED, "asset", found.about, line=found.source.line))
             return None
@@ -128,6 +142,10 @@ class _Merges:
             detail = f"the asset {owner} at this address is {other}"
             entry = Entry(told.CONFLICT, "asset", found.about, "other_coingecko_id", detail, (), found.source.line)
             self._run.report.add(entry._replace(row=found.source.excerpt))
+            return None
+        if coin is None and self._listed(owner):
+            detail = "only a token list knows the contract; --overwrite takes the list's token for the coin"
+            self._run.report.reject("listed_only", detail, line=found.source.line, row=found.source.excerpt)
             return None
         if coin is None:
             self._named[found.pair.coingecko_id] = owner
@@ -152,6 +170,13 @@ class _Merges:
         held = {each.external_id for each in self._run.registry.call(request).identifiers}
         return None if coingecko_id in held or not held else min(held)
 
+    def _listed(self, asset_id: str) -> bool:
+        """Nothing but token lists speaks of the asset, and nobody has asked to take their word."""
+        if self._run.options.overwrite:
+            return False
+        held = self._run.registry.call(contract.ListAssetDeploymentsRequest(asset_id=asset_id, page_size=100)).deployments
+        return all(LISTED_BY in each.metadata.fields for each in held)
+
     def _merge(self, found: _Found, owner: str, coin: str) -> None:
         """The asset at the address becomes part of the coin's."""
         if not self._run.dry_run:
@@ -163,5 +188,6 @@ class _Merges:
                 self._run.report.add(entry._replace(row=found.source.excerpt))
                 return
         self._into[owner] = coin
+        self.types.setdefault(coin, (found.asset_type, Item(pb.ApplyRow(), found.about, found.source)))
         detail = f"asset {owner}, which has the address, becomes part of {coin}"
         self._run.report.add(Entry(told.UPDATED, "asset", found.about, "merged", detail, line=found.source.line))

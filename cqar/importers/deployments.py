@@ -7,16 +7,16 @@ included; those ids are kept as what they are, a claim in the metadata. What Coi
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
-from google.protobuf import json_format
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers import documents, flags, rows
 from cqar.importers import report as told
-from cqar.importers.assets import ASSUMED
+from cqar.importers.assets import retype
 from cqar.importers.chain_ids import Chains, family
 from cqar.importers.documents import Refused, Source
 from cqar.importers.report import Entry
@@ -30,6 +30,8 @@ _VOUCHERS = frozenset({"ics20"})
 _NATIVE_KINDS = frozenset({"evm-base", "svm-base", "bitcoin-like", "NATIVE"})
 #: Subwallet's own names of tokens that have no address.
 _NO_ADDRESS = "-LOCAL-"
+#: In the metadata of a deployment: the token list that it came with.
+LISTED_BY: Final = "listed_by"
 #: The category of what lives on a test network: it is worth nothing, and no venue trades it.
 TESTNET = "testnet"
 
@@ -120,6 +122,15 @@ class Placed(msgspec.Struct):
     fact: Fact
     chain: assets_pb2.Chain
     logo_url: str | None = None
+    #: the token list that says so, which anybody may fill
+    listed_by: str | None = None
+
+    def new(self) -> assets_pb2.AssetDeployment:
+        """The deployment as it is created; what is there already does not come to be of a list."""
+        made = self.deployment()
+        if self.listed_by:
+            made.metadata.update({LISTED_BY: self.listed_by})
+        return made
 
     def deployment(self) -> assets_pb2.AssetDeployment:
         """The deployment without its asset."""
@@ -176,7 +187,7 @@ def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
         assets.append((len(items), each))
         items.append(Item(row, each.about, each.source, keys=named or (each.key,)))
         if not named:
-            row.deployments.append(each.deployment())
+            row.deployments.append(each.new())
         if named or run.dry_run:
             # A dry run forgets what it creates, so what refers to it goes along.
             items.append(_deployment(each, f"ref:{row.ref}", *named)._replace(silent=not named))
@@ -199,19 +210,12 @@ def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
 
 
 def _retype(run: Run, done: list[tuple[Item, pb.ApplyResult]]) -> None:
-    """An asset whose type was assumed has that of its first deployment."""
-    told_otherwise = {
-        result.id: item for item, result in done if any(each.field == "asset_type" for each in result.differs) and result.id
-    }
-    answers = run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in told_otherwise)
-    items = []
-    for asset_id, answer in zip(told_otherwise, answers, strict=True):
-        metadata = json_format.MessageToDict(answer.asset.metadata) if hasattr(answer, "asset") else {}
-        if metadata.pop(ASSUMED, False):
-            item = told_otherwise[asset_id]
-            asset = assets_pb2.Asset(asset_id=asset_id, asset_type=item.row.asset.asset_type, metadata=rows.struct(metadata))
-            items.append(Item(pb.ApplyRow(asset=asset), item.about, item.source))
-    run.write(items, pb.UPSERT)
+    """Assets that were there already and whose type was only assumed have that of their first deployment."""
+    known: dict[str, Item] = {}
+    for item, result in done:
+        if result.id and result.outcome != pb.CREATED:
+            known.setdefault(result.id, item)
+    retype(run, {asset_id: (item.row.asset.asset_type, item) for asset_id, item in known.items()})
 
 
 def _deployment(placed: Placed, asset_id: str, *keys: str) -> Item:

@@ -122,7 +122,8 @@ def load(run: Run, data: bytes, name: str) -> None:
         for source in chunk:
             try:
                 token = parse(source)
-                placed.append(deployments.Placed(source, token.deployment, chains.find(token.deployment.chain), token.logo_url))
+                chain = chains.find(token.deployment.chain)
+                placed.append(deployments.Placed(source, token.deployment, chain, token.logo_url, tokens.name))
             except Refused as refused:
                 run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
                 continue

@@ -94,9 +94,7 @@ def _measure(generator: Path, at: tuple[int, int], scripts: list[Path], shape: t
     found: dict[str, Any] = json.loads(done.stdout)
     if found["wrong"] or found["broken"] or not found["answered"]:
         sys.exit(f"answers were wrong or missing: {found}")
-    return Run(
-        found["answered"] / found["seconds"], spent / found["answered"] * 1e6, found["mean"], found["p50"], found["p99"]
-    )
+    return Run(found["answered"] / found["seconds"], spent / found["answered"] * 1e6, found["mean"], found["p50"], found["p99"])
 
 
 def _over_tls(folder: Path, at: tuple[int, int], streams: int, seconds: float) -> Run:

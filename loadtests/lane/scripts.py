@@ -64,7 +64,11 @@ def grpc_go(chance: random.Random) -> Iterator[bytes]:
     """Everything enters the table, by Huffman; a deadline that differs in every call."""
     encoder = hpack.Encoder()
     while True:
-        fields = [*_common("grpc-go/1.64.0"), ("grpc-timeout", f"{chance.randrange(480_000, 500_000)}u"), ("authorization", TOKEN)]
+        fields = [
+            *_common("grpc-go/1.64.0"),
+            ("grpc-timeout", f"{chance.randrange(480_000, 500_000)}u"),
+            ("authorization", TOKEN),
+        ]
         yield frame(1, 4, encoder.encode(fields))
 
 

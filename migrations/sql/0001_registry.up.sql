@@ -74,6 +74,27 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
+CREATE TABLE api_keys (
+    key_id text COLLATE "C" PRIMARY KEY,
+    hash text NOT NULL CONSTRAINT api_keys__hash__form CHECK (hash ~ '^[0-9a-f]{64}$'),
+    principal text COLLATE "C" NOT NULL CONSTRAINT api_keys__principal__length CHECK (char_length(principal) BETWEEN 1 AND 256),
+    role smallint NOT NULL CONSTRAINT api_keys__role__known CHECK (role BETWEEN 1 AND 3),
+    venue_ids text[] COLLATE "C" CONSTRAINT api_keys__venue_ids__size CHECK (cardinality(venue_ids) BETWEEN 1 AND 100),
+    strict boolean NOT NULL DEFAULT false,
+    rate_limit integer CONSTRAINT api_keys__rate_limit__range CHECK (rate_limit BETWEEN 1 AND 1000000),
+    note text CONSTRAINT api_keys__note__length CHECK (char_length(note) BETWEEN 1 AND 256),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    last_used_at timestamptz,
+    revision bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE api_keys IS 'Who may call. A key itself is nowhere.';
+COMMENT ON COLUMN api_keys.hash IS 'HMAC-SHA256 of the whole key under the pepper, which is not in the database';
+COMMENT ON COLUMN api_keys.venue_ids IS 'venues that the key is confined to; null: all';
+COMMENT ON COLUMN api_keys.last_used_at IS 'to the minute; written without a revision';
+CREATE INDEX api_keys_by_principal ON api_keys (principal, key_id);
+
 -- ---- assets ---------------------------------------------------------------------------------------------------------
 
 CREATE TABLE assets (

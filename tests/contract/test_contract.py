@@ -81,7 +81,7 @@ def fill(message: Message, numbers: Iterator[int]) -> Message:
     return message
 
 
-def _value(field: FieldDescriptor, numbers: Iterator[int]) -> Any:  # noqa: ANN401 -- whatever the field takes
+def _value(field: FieldDescriptor, numbers: Iterator[int]) -> Any:
     number = next(numbers)
     if field.message_type:
         made: Any = GetMessageClass(field.message_type)()

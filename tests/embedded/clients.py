@@ -14,7 +14,7 @@ def write(server: Server, word: str) -> None:
     """Keep a word in the server."""
     match server.name:
         case "postgres":
-            insert = f"INSERT INTO words VALUES ('{word}')"  # noqa: S608 - a word of the tests
+            insert = f"INSERT INTO words VALUES ('{word}')"
             # A throwaway server does not wait for what it wrote to reach even the kernel.
             query(server.url, "SET synchronous_commit = on; CREATE TABLE IF NOT EXISTS words (word text); " + insert)
         case "valkey":

@@ -81,7 +81,9 @@ class Peer:
         with contextlib.suppress(ConnectionError):
             await self._writer.drain()
 
-    def header(self, number: int, header: Fields | None = None, *, end: bool = False, block: bytes | None = None) -> HeadersFrame:
+    def header(
+        self, number: int, header: Fields | None = None, *, end: bool = False, block: bytes | None = None
+    ) -> HeadersFrame:
         """HEADERS with the whole block."""
         data = self.encoder.encode(fields() if header is None else header) if block is None else block
         return HeadersFrame(number, data, flags=["END_HEADERS", *(["END_STREAM"] if end else [])])
@@ -115,7 +117,7 @@ class Peer:
             return False
         answer = self.answers.setdefault(frame.stream_id, Answer())
         if isinstance(frame, HeadersFrame):
-            answer.headers.append(dict(self._decoder.decode(frame.data)))
+            answer.headers.append({str(name): str(value) for name, value in self._decoder.decode(frame.data)})
             answer.ended = "END_STREAM" in frame.flags
         elif isinstance(frame, DataFrame):
             assert not answer.ended

@@ -4,8 +4,9 @@ from __future__ import annotations  # grpc's classes take type arguments only in
 
 import asyncio
 import contextlib
+import itertools
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +50,7 @@ class Phonebook:
         command, _, rest = message.partition(b" ")
         match command:
             case b"absent":
-                raise Failure(5, "es gibt 100% kein ‚x‘\n", details=b"\x08\x05\x12\x04none")
+                raise Failure(5, "es gibt 100% kein 'x'\n", details=b"\x08\x05\x12\x04none")
             case b"bug":
                 msg = "secret of the driver"
                 raise RuntimeError(msg)
@@ -131,10 +132,12 @@ async def serving(
     *,
     fast: bool = True,
     tls: ssl.SSLContext | None = None,
-    upstream: grpc.aio.Channel | None = None,
+    upstream: Any = None,
 ) -> AsyncIterator[Served]:
     """A running lane; where it has an upstream, methods that are not its own go there."""
-    phonebook, seen, tails, revoked = Phonebook(), Seen(), [], set[str]()
+    phonebook, seen = Phonebook(), Seen()
+    tails: list[Tail] = []
+    revoked: set[str] = set()
 
     def allowed(asked: Asked) -> str:
         principal = authorize(asked)
@@ -213,7 +216,7 @@ class Backend(grpc.GenericRpcHandler):
 
 
 @contextlib.asynccontextmanager
-async def backend() -> AsyncIterator[tuple[Backend, grpc.aio.Channel]]:
+async def backend() -> AsyncIterator[tuple[Backend, Any]]:
     """A running server of grpc.aio, and a channel to it."""
     options = (("grpc.max_receive_message_length", 1 << 25), ("grpc.max_send_message_length", 1 << 25))
     server = grpc.aio.server(options=options)
@@ -221,19 +224,27 @@ async def backend() -> AsyncIterator[tuple[Backend, grpc.aio.Channel]]:
     server.add_generic_rpc_handlers((handlers,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+    async with dialled(f"127.0.0.1:{port}") as channel:
         yield handlers, channel
     await server.stop(0)
 
 
-async def until(true: Any, seconds: float = 5) -> None:
+@contextlib.asynccontextmanager
+async def dialled(address: str, **options: Any) -> AsyncIterator[Any]:
+    """A channel of grpc.aio, as Any: its stubs do not know methods of bytes."""
+    limits = (("grpc.max_receive_message_length", 1 << 25), ("grpc.max_send_message_length", 1 << 25))
+    async with grpc.aio.insecure_channel(address, options=limits, **options) as channel:
+        yield channel
+
+
+async def until(true: Callable[[], object], seconds: float = 5) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.005)
 
 
 def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     """The data, cut at these places."""
     places = [0, *sorted({cut for cut in cuts if 0 < cut < len(data)}), len(data)]
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]

@@ -39,7 +39,10 @@ FLOODS: dict[str, Turn] = {
     "priorities": lambda _peer, at: [PriorityFrame(_stream(at), depends_on=0)],
     "unknown frames": lambda _peer, _at: [b"\0\0\0\xbb\0\0\0\0\0"],
     "DATA of nothing": lambda peer, at: [*([peer.header(1)] if not at else []), peer.data(1, b"")],
-    "window updates of nothing": lambda peer, at: [peer.header(_stream(at)), b"\0\0\4\x08\0" + _stream(at).to_bytes(4, "big") + bytes(4)],
+    "window updates of nothing": lambda peer, at: [
+        peer.header(_stream(at)),
+        b"\0\0\4\x08\0" + _stream(at).to_bytes(4, "big") + bytes(4),
+    ],
     "malformed headers": lambda peer, at: [peer.header(_stream(at), fields(without=":path"), end=True)],
     "DATA for streams that are over": lambda peer, at: [*([peer.call(1)] if not at else []), peer.data(1, b"x")],
     "calls over the limit of streams": lambda peer, at: [peer.header(_stream(at))],
@@ -50,13 +53,12 @@ FLOODS: dict[str, Turn] = {
 async def test_a_flood_ends_its_connection_and_leaves_nothing(served: Served, name: str) -> None:
     async with connected(served.port) as peer, connected(served.port) as other:
         turn = FLOODS[name]
-        at = 0
 
         async def pour() -> None:
-            nonlocal at
-            while not peer.over and at < 100_000:
-                await peer.send(*(frame for _ in range(200) for frame in turn(peer, (at := at + 1) - 1)))
-                await asyncio.sleep(0)
+            for start in range(0, 100_000, 200):
+                if not peer.over:
+                    await peer.send(*(frame for at in range(start, start + 200) for frame in turn(peer, at)))
+                    await asyncio.sleep(0)
 
         pouring = asyncio.create_task(pour())
         assert await peer.ending() == CALM
@@ -119,6 +121,7 @@ async def test_answers_that_nobody_reads_are_not_piled_up(served: Served) -> Non
     async with connected(served.port, {SettingsFrame.INITIAL_WINDOW_SIZE: 0}) as peer:
         for at in range(40):
             await peer.send(peer.call(_stream(at), b"size 1000000"))
+        await until(lambda: len(served.seen.calls) >= 30)
         await peer.sync()
         assert served.lane.shared.usage.queued <= 8 << 20
         refused = [number for number, answer in peer.answers.items() if answer.headers and answer.status == "8"]
@@ -173,7 +176,9 @@ async def test_a_peer_that_reads_nothing_stops_being_read() -> None:
             await loop.sock_connect(sock, ("127.0.0.1", served.port))
             peer = Peer(asyncio.StreamReader(), None)  # type: ignore[arg-type]
             window = SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: (1 << 31) - 1})
-            start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + window.serialize() + WindowUpdateFrame(0, (1 << 31) - 70_000).serialize()
+            start = (
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + window.serialize() + WindowUpdateFrame(0, (1 << 31) - 70_000).serialize()
+            )
             calls = b"".join(peer.call(_stream(at), b"longest") for at in range(300))
             await loop.sock_sendall(sock, start + calls)
             await until(lambda: any(each.session.sender.paused for each in served.lane.connections))

@@ -164,7 +164,9 @@ async def test_a_window_update_before_the_request_is_complete_counts(served: Ser
     async with connected(served.port, {WINDOW: 10}) as peer:
         size = len(framed(READY[b"long"]))
         await peer.send(peer.header(1), WindowUpdateFrame(1, 5), peer.data(1, framed(b"long"), end=True))
-        await peer.send(peer.header(3), WindowUpdateFrame(3, 5), WindowUpdateFrame(3, size), peer.data(3, framed(b"long"), end=True))
+        await peer.send(
+            peer.header(3), WindowUpdateFrame(3, 5), WindowUpdateFrame(3, size), peer.data(3, framed(b"long"), end=True)
+        )
         assert len((await peer.answer(3)).data) == size
         await peer.sync()
         assert peer.answers[1].data == framed(READY[b"long"])[:15]
@@ -240,7 +242,13 @@ async def test_a_stream_dropped_while_its_answer_waits_leaves_nothing(served: Se
 
 async def test_what_is_received_is_granted_again(peer: Peer) -> None:
     for number in range(1, 40, 2):
-        await peer.send(peer.header(number), *(peer.data(number, b"\0\0\1\0\0" + b"x" * 11_000) if at == 0 else peer.data(number, b"x" * 13_000) for at in range(10)))
+        await peer.send(
+            peer.header(number),
+            *(
+                peer.data(number, b"\0\0\1\0\0" + b"x" * 11_000) if at == 0 else peer.data(number, b"x" * 13_000)
+                for at in range(10)
+            ),
+        )
         await peer.send(RstStreamFrame(number, CANCEL))
     await works(peer)
     assert peer.updates[0] > 1 << 21
@@ -443,7 +451,9 @@ async def test_a_malformed_header_ends_only_its_stream(peer: Peer, name: str) ->
 
 
 async def test_data_for_a_stream_that_was_reset_in_between_is_ignored(peer: Peer, served: Served) -> None:
-    await peer.send(peer.header(1, fields("/x/Unknown")), *(peer.data(1, b"x" * 100) for _ in range(50)), peer.data(1, b"", end=True))
+    await peer.send(
+        peer.header(1, fields("/x/Unknown")), *(peer.data(1, b"x" * 100) for _ in range(50)), peer.data(1, b"", end=True)
+    )
     answer = await peer.answer(1)
     assert answer.status == "12"
     await works(peer)

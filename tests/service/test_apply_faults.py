@@ -7,9 +7,11 @@ import asyncpg
 import grpc.aio
 import pytest
 
+from cqar import config
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from tests.client import Client, refusal
+from tests.hotpath.world import admin_of, changed
 from tests.registry.world import USDC, waiting
 from tests.service import rows
 from tests.service.desk import Books, Desk, day, outcomes, told
@@ -132,11 +134,15 @@ async def test_a_database_that_breaks_off_makes_the_call_unavailable_and_it_is_s
     assert await books.head() == head + 30
 
 
-async def test_a_row_whose_lock_does_not_come_is_rejected_and_no_other(desk: Desk, connection: asyncpg.Connection) -> None:
-    await desk.apply(venue("one"), venue("two"))
-    async with connection.transaction():
-        await connection.execute("SELECT FROM venues WHERE venue_id = 'one' FOR UPDATE")
-        answer = await desk.apply(venue("one", name="1"), venue("two", name="2"))
+async def test_a_row_whose_lock_does_not_come_is_rejected_and_no_other(
+    settings: config.Settings, connection: asyncpg.Connection
+) -> None:
+    async with admin_of(changed(settings, database={"lock_timeout": 0.05})) as admin, Client(admin.port) as client:
+        desk = Desk(client)
+        await desk.apply(venue("one"), venue("two"))
+        async with connection.transaction():
+            await connection.execute("SELECT FROM venues WHERE venue_id = 'one' FOR UPDATE")
+            answer = await desk.apply(venue("one", name="1"), venue("two", name="2"))
     assert outcomes(answer) == ["REJECTED", "UPDATED"]
     assert told(answer.results[0]) == ("ABORTED", "")
 

@@ -2,17 +2,15 @@
 
 import asyncio
 
-import asyncpg
 import pytest
 
-from cqar import apply as module
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.outbox import Write
-from cqar.store import Session, Sql
+from cqar.store import Sql
 from tests.client import Client
-from tests.registry.world import PERPETUAL, SPOT, World, waiting
+from tests.registry.world import PERPETUAL, SPOT, World
 from tests.service.desk import Books, Desk, outcomes
-from tests.service.rows import asset, chain, everything, identifier, listing, related, symbol, venue, venue_asset
+from tests.service.rows import asset, chain, identifier, listing, related, symbol, venue, venue_asset
 
 
 def _world() -> list[pb.ApplyRow]:
@@ -79,23 +77,6 @@ async def test_a_lost_race_is_run_again(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert await books.head() == 10
 
 
-async def test_calls_that_lock_each_other_both_come_through(desk: Desk, connection: asyncpg.Connection) -> None:
-    """One holds what the other wants next, and the other way round."""
-    await desk.apply(venue("one"), venue("two"))
-    await connection.execute("SET deadlock_timeout = '100s'")
-    transaction = connection.transaction()
-    await transaction.start()
-    await connection.execute("SELECT FROM venues WHERE venue_id = 'two' FOR UPDATE")
-    call = asyncio.create_task(desk.apply(venue("one", name="1"), venue("two", name="2")))
-    await waiting(connection)
-    wanting = asyncio.create_task(connection.execute("SELECT FROM venues WHERE venue_id = 'one' FOR UPDATE"))
-    answer = await call
-    await wanting
-    await transaction.rollback()
-    assert set(outcomes(answer)) <= {"UPDATED", "REJECTED"}
-    assert outcomes(await desk.apply(venue("one", name="1"), venue("two", name="2")))
-
-
 async def test_an_asset_is_merged_beside_the_rows_that_name_it(registry: Client, desk: Desk, world: World) -> None:
     source, target, other = await world.asset("XBT"), await world.asset("BTC"), await world.asset("USD")
     await desk.apply(venue())
@@ -107,57 +88,3 @@ async def test_an_asset_is_merged_beside_the_rows_that_name_it(registry: Client,
     assert not (await registry.call("ListSymbols", base_asset_id=source)).symbols
     if answer.results[0].outcome == pb.CREATED:
         assert (await registry.call("GetSymbol", symbol_id=answer.results[0].id)).symbol.base_asset_id == target
-
-
-# ---- set-based -------------------------------------------------------------------------------------------------------
-
-
-def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The statements that run from now on, by name."""
-    ran: list[str] = []
-    for name in ("rows", "row"):
-        real = getattr(Session, name)
-
-        async def counting(self: Session, sql: Sql, *values: object, real: object = real) -> object:
-            ran.append(sql.name)
-            return await real(self, sql, *values)  # type: ignore[operator]
-
-        monkeypatch.setattr(Session, name, counting)
-    return ran
-
-
-def _of_all_kinds(count: int) -> list[pb.ApplyRow]:
-    """As many rows of each kind."""
-    return [row for at in range(count) for row in everything() if not _name_apart(row, at)]
-
-
-def _name_apart(row: pb.ApplyRow, at: int) -> None:
-    """Make the row one of its own: its refs, its keys and its texts end with the number."""
-    end = f"-{at}"
-    if row.ref:
-        row.ref += end
-    entity = getattr(row, str(row.WhichOneof("entity")))
-    for field, value in entity.ListFields():
-        if isinstance(value, str) and (value.startswith("ref:") or field.name in ("external_id", "venue_symbol", "venue_asset_symbol")):
-            setattr(entity, field.name, value + end)
-    for key in row.identifiers:
-        key.external_id += end
-    for name in ("venue_id", "chain_id", "name"):
-        if name in entity.DESCRIPTOR.fields_by_name and getattr(entity, name) and not getattr(entity, name).startswith("ref:"):
-            setattr(entity, name, getattr(entity, name) + end)
-    if row.HasField("chain"):
-        row.chain.caip2 = f"eip155:{at}"
-
-
-async def test_a_hundred_rows_take_no_more_statements_than_two(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = _counted(monkeypatch)
-    counts = []
-    for given in (_of_all_kinds(2), _of_all_kinds(100)):
-        ran.clear()
-        assert set(outcomes(await desk.apply(*given))) == {"CREATED", "UNCHANGED"} - ({"UNCHANGED"} if not counts else set())
-        counts.append(sorted(each for each in ran if each != "head_and_changes_after"))
-    assert counts[0] == counts[1]
-    ran.clear()
-    assert set(outcomes(await desk.apply(*given))) == {"UNCHANGED"}
-    assert len([each for each in ran if each != "head_and_changes_after"]) < len(counts[0])
-    assert module.CHUNK == 1_000

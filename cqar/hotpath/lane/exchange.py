@@ -275,7 +275,8 @@ class Exchange:
         service.observer.hits(((decision.path, decision.principal, 1),), 0.0)
         tail = service.tail()
         if tail is None:
-            self._answer_by(stream, row)
+            if not self._answer_at_once(stream, row):
+                self._answer(stream, memoryview(row)[: -grpc.PREFIX], grpc.TRAILERS)
         else:
             self._answer(stream, grpc.framed(row[grpc.PREFIX : -grpc.PREFIX] + tail.message), tail.trailers)
 
@@ -283,24 +284,23 @@ class Exchange:
 
     def reply(self, stream: Stream, reply: Reply) -> None:
         """Answer a call."""
-        if reply.trailing:
-            self._answer(stream, grpc.framed(reply.body), grpc.TRAILERS + grpc.block(reply.trailing))
-        else:
-            self._answer_by(stream, grpc.row(reply.body))
+        body, trailing = reply
+        if trailing or len(body) > grpc.SHORT_ROW - grpc.ROW or not self._answer_at_once(stream, grpc.row(body)):
+            self._answer(stream, grpc.framed(body), grpc.TRAILERS + grpc.block(trailing))
         self.later()
 
-    def _answer_by(self, stream: Stream, row: bytes) -> None:
-        """Answer with a row."""
+    def _answer_at_once(self, stream: Stream, row: bytes) -> bool:
+        """Answer with a row if it fits into one frame and all windows; whether it does."""
         sender = self.sender
         length = len(row)
         size = length - grpc.PREFIX
-        if length <= grpc.SHORT_ROW and size <= stream.window and size <= sender.allowance():
-            sender.spend(size)
-            number = stream.number.to_bytes(4, "big")
-            sender.out.append(number.join((grpc.HEAD, grpc.BODY_HEADS[length], row, grpc.TRAILERS)))
-            self._ended(stream)
-        else:
-            self._answer(stream, memoryview(row)[: -grpc.PREFIX], grpc.TRAILERS)
+        if length > grpc.SHORT_ROW or size > stream.window or size > sender.allowance():
+            return False
+        sender.spend(size)
+        number = stream.number.to_bytes(4, "big")
+        sender.out.append(number.join((grpc.HEAD, grpc.BODY_HEADS[length], row, grpc.TRAILERS)))
+        self._ended(stream)
+        return True
 
     def _answer(self, stream: Stream, message: Chunk, trailers: bytes) -> None:
         """Answer with a message that has its prefix, as soon as it may go."""

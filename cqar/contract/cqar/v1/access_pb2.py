@@ -27,23 +27,39 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cqar/contract/cqar/v1/access.proto\x12\x07\x63qar.v1\x1a#cqar/contract/cqar/v1/reviews.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x01\n\nAuditEntry\x12\x10\n\x08\x61udit_id\x18\x01 \x01(\x03\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x0e\n\x06row_id\x18\x04 \x01(\t\x12\n\n\x02op\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\x0e\n\x06method\x18\x07 \x01(\t\x12(\n\x07\x63hanges\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\x10ListAuditRequest\x12\x13\n\x06\x65ntity\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06row_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05\x61\x63tor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x16\n\tpage_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x42\t\n\x07_entityB\t\n\x07_row_idB\x08\n\x06_actorB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"k\n\x11ListAuditResponse\x12$\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x13.cqar.v1.AuditEntry\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"A\n\x11TailEventsRequest\x12\x1a\n\rfrom_revision\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\x10\n\x0e_from_revision\"\xd5\x01\n\x12TailEventsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x0e\n\x06row_id\x18\x04 \x01(\t\x12\n\n\x02op\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nevent_type\x18\x08 \x01(\t\x12\r\n\x05\x65vent\x18\t \x01(\x0c\x12\r\n\x05value\x18\n \x01(\x0c\x32\xc3\x03\n\x06\x41\x63\x63\x65ss\x12\x42\n\tListAudit\x12\x19.cqar.v1.ListAuditRequest\x1a\x1a.cqar.v1.ListAuditResponse\x12G\n\nTailEvents\x12\x1a.cqar.v1.TailEventsRequest\x1a\x1b.cqar.v1.TailEventsResponse0\x01\x12H\n\x0bOpenReviews\x12\x1b.cqar.v1.OpenReviewsRequest\x1a\x1c.cqar.v1.OpenReviewsResponse\x12H\n\x0bListReviews\x12\x1b.cqar.v1.ListReviewsRequest\x1a\x1c.cqar.v1.ListReviewsResponse\x12K\n\x0c\x41\x63\x63\x65ptReview\x12\x1c.cqar.v1.AcceptReviewRequest\x1a\x1d.cqar.v1.AcceptReviewResponse\x12K\n\x0cRejectReview\x12\x1c.cqar.v1.RejectReviewRequest\x1a\x1d.cqar.v1.RejectReviewResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cqar/contract/cqar/v1/access.proto\x12\x07\x63qar.v1\x1a#cqar/contract/cqar/v1/reviews.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x03\n\x06\x41piKey\x12\x13\n\x06key_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04hash\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x16\n\tprincipal\x18\x03 \x01(\tH\x02\x88\x01\x01\x12 \n\x04role\x18\x04 \x01(\x0e\x32\r.cqar.v1.RoleH\x03\x88\x01\x01\x12\x11\n\tvenue_ids\x18\x05 \x03(\t\x12\x13\n\x06strict\x18\x06 \x01(\x08H\x04\x88\x01\x01\x12\x17\n\nrate_limit\x18\x07 \x01(\x05H\x05\x88\x01\x01\x12\x11\n\x04note\x18\x08 \x01(\tH\x06\x88\x01\x01\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x08revision\x18\xc8\x01 \x01(\x03H\x07\x88\x01\x01\x42\t\n\x07_key_idB\x07\n\x05_hashB\x0c\n\n_principalB\x07\n\x05_roleB\t\n\x07_strictB\r\n\x0b_rate_limitB\x07\n\x05_noteB\x0b\n\t_revision\"\x8a\x02\n\x10\x43reateKeyRequest\x12\x16\n\tprincipal\x18\x01 \x01(\tH\x00\x88\x01\x01\x12 \n\x04role\x18\x02 \x01(\x0e\x32\r.cqar.v1.RoleH\x01\x88\x01\x01\x12\x11\n\tvenue_ids\x18\x03 \x03(\t\x12\x13\n\x06strict\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x17\n\nrate_limit\x18\x05 \x01(\x05H\x03\x88\x01\x01\x12\x11\n\x04note\x18\x06 \x01(\tH\x04\x88\x01\x01\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0c\n\n_principalB\x07\n\x05_roleB\t\n\x07_strictB\r\n\x0b_rate_limitB\x07\n\x05_note\"e\n\x11\x43reateKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x15\n\x08revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xb7\x01\n\x0fListKeysRequest\x12\x16\n\tprincipal\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0finclude_revoked\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x16\n\tpage_size\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x17\n\npage_token\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x0c\n\n_principalB\x12\n\x10_include_revokedB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"c\n\x10ListKeysResponse\x12\x1d\n\x04keys\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.ApiKey\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"h\n\x10RevokeKeyRequest\x12\x13\n\x06key_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1e\n\x11\x65xpected_revision\x18\x02 \x01(\x03H\x01\x88\x01\x01\x42\t\n\x07_key_idB\x14\n\x12_expected_revision\"U\n\x11RevokeKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.ApiKey\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xd5\x01\n\nAuditEntry\x12\x10\n\x08\x61udit_id\x18\x01 \x01(\x03\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x0e\n\x06row_id\x18\x04 \x01(\t\x12\n\n\x02op\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\x0e\n\x06method\x18\x07 \x01(\t\x12(\n\x07\x63hanges\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\x10ListAuditRequest\x12\x13\n\x06\x65ntity\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06row_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05\x61\x63tor\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x16\n\tpage_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x42\t\n\x07_entityB\t\n\x07_row_idB\x08\n\x06_actorB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"k\n\x11ListAuditResponse\x12$\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x13.cqar.v1.AuditEntry\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"A\n\x11TailEventsRequest\x12\x1a\n\rfrom_revision\x18\x01 \x01(\x03H\x00\x88\x01\x01\x42\x10\n\x0e_from_revision\"\xd5\x01\n\x12TailEventsResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0e\n\x06\x65ntity\x18\x03 \x01(\t\x12\x0e\n\x06row_id\x18\x04 \x01(\t\x12\n\n\x02op\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nevent_type\x18\x08 \x01(\t\x12\r\n\x05\x65vent\x18\t \x01(\x0c\x12\r\n\x05value\x18\n \x01(\x0c*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\n\n\x06READER\x10\x01\x12\n\n\x06WRITER\x10\x02\x12\t\n\x05\x41\x44MIN\x10\x03\x32\x8c\x05\n\x06\x41\x63\x63\x65ss\x12\x42\n\tCreateKey\x12\x19.cqar.v1.CreateKeyRequest\x1a\x1a.cqar.v1.CreateKeyResponse\x12?\n\x08ListKeys\x12\x18.cqar.v1.ListKeysRequest\x1a\x19.cqar.v1.ListKeysResponse\x12\x42\n\tRevokeKey\x12\x19.cqar.v1.RevokeKeyRequest\x1a\x1a.cqar.v1.RevokeKeyResponse\x12\x42\n\tListAudit\x12\x19.cqar.v1.ListAuditRequest\x1a\x1a.cqar.v1.ListAuditResponse\x12G\n\nTailEvents\x12\x1a.cqar.v1.TailEventsRequest\x1a\x1b.cqar.v1.TailEventsResponse0\x01\x12H\n\x0bOpenReviews\x12\x1b.cqar.v1.OpenReviewsRequest\x1a\x1c.cqar.v1.OpenReviewsResponse\x12H\n\x0bListReviews\x12\x1b.cqar.v1.ListReviewsRequest\x1a\x1c.cqar.v1.ListReviewsResponse\x12K\n\x0c\x41\x63\x63\x65ptReview\x12\x1c.cqar.v1.AcceptReviewRequest\x1a\x1d.cqar.v1.AcceptReviewResponse\x12K\n\x0cRejectReview\x12\x1c.cqar.v1.RejectReviewRequest\x1a\x1d.cqar.v1.RejectReviewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cqar.contract.cqar.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDITENTRY']._serialized_start=148
-  _globals['_AUDITENTRY']._serialized_end=361
-  _globals['_LISTAUDITREQUEST']._serialized_start=364
-  _globals['_LISTAUDITREQUEST']._serialized_end=554
-  _globals['_LISTAUDITRESPONSE']._serialized_start=556
-  _globals['_LISTAUDITRESPONSE']._serialized_end=663
-  _globals['_TAILEVENTSREQUEST']._serialized_start=665
-  _globals['_TAILEVENTSREQUEST']._serialized_end=730
-  _globals['_TAILEVENTSRESPONSE']._serialized_start=733
-  _globals['_TAILEVENTSRESPONSE']._serialized_end=946
-  _globals['_ACCESS']._serialized_start=949
-  _globals['_ACCESS']._serialized_end=1400
+  _globals['_ROLE']._serialized_start=2302
+  _globals['_ROLE']._serialized_end=2365
+  _globals['_APIKEY']._serialized_start=148
+  _globals['_APIKEY']._serialized_end=647
+  _globals['_CREATEKEYREQUEST']._serialized_start=650
+  _globals['_CREATEKEYREQUEST']._serialized_end=916
+  _globals['_CREATEKEYRESPONSE']._serialized_start=918
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1019
+  _globals['_LISTKEYSREQUEST']._serialized_start=1022
+  _globals['_LISTKEYSREQUEST']._serialized_end=1205
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1207
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1306
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1308
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1412
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1414
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1499
+  _globals['_AUDITENTRY']._serialized_start=1502
+  _globals['_AUDITENTRY']._serialized_end=1715
+  _globals['_LISTAUDITREQUEST']._serialized_start=1718
+  _globals['_LISTAUDITREQUEST']._serialized_end=1908
+  _globals['_LISTAUDITRESPONSE']._serialized_start=1910
+  _globals['_LISTAUDITRESPONSE']._serialized_end=2017
+  _globals['_TAILEVENTSREQUEST']._serialized_start=2019
+  _globals['_TAILEVENTSREQUEST']._serialized_end=2084
+  _globals['_TAILEVENTSRESPONSE']._serialized_start=2087
+  _globals['_TAILEVENTSRESPONSE']._serialized_end=2300
+  _globals['_ACCESS']._serialized_start=2368
+  _globals['_ACCESS']._serialized_end=3020
 # @@protoc_insertion_point(module_scope)
