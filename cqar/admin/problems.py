@@ -1,5 +1,6 @@
 """Errors as HTTP tells them: problem details by RFC 9457, with the fields that broke a rule."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
@@ -83,7 +84,8 @@ def of(error: errors.CqarError) -> web.Response:
     violations = violations_of(error)
     if violations:
         more["violations"] = [each._asdict() for each in violations]
-    return _answer(*kind, error.message, more)
+    headers = {"Retry-After": str(math.ceil(error.seconds))} if isinstance(error, errors.Throttled) else None
+    return _answer(*kind, error.message, more, headers)
 
 
 def plain(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -42,7 +42,8 @@ def test_every_kind_of_error_has_a_status() -> None:
     ("error", "status", "header"),
     [
         (errors.Unavailable("the database is unavailable"), 503, ("Retry-After", "1")),
-        (errors.Exhausted("too many calls"), 429, ("Retry-After", "1")),
+        (errors.Exhausted("too many at once"), 429, ("Retry-After", "1")),
+        (errors.Throttled("too many calls", 2.1), 429, ("Retry-After", "3")),
         (errors.Unauthenticated("missing authorization header"), 401, ("WWW-Authenticate", "Bearer")),
     ],
 )
