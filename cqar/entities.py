@@ -1,4 +1,6 @@
-"""The 13 entities of the registry, and API keys. THE file for a new field: a migration, a line of .proto and at most a line here.
+"""The 13 entities of the registry, and API keys.
+
+THE file for a new field: a migration, a line of .proto and at most a line here.
 
 Cache keys stand beside the rows they hold: `<kind>:<rest>`, where only the last element is free text, so that no two
 keys are alike. Parts and what is derived from them: `cqar.parts`.

@@ -7,11 +7,9 @@ suffix. What a declaration cannot derive it states (see `Entity`), and what does
 import dataclasses
 import secrets
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -178,18 +176,18 @@ class Entity:
     def changes(self, before: Row, after: Row) -> dict[str, tuple[Any, Any]]:
         """The columns whose values differ, with both, as the audit has them; a column that a row lacks is None."""
         found: dict[str, tuple[Any, Any]] = {}
-        for name in self._kept:
+        for name, kind in self._kept:
             old, new = before.get(name), after.get(name)
             if old != new:
-                kind = self.columns[name].kind if name in self.columns else None
                 pair = comparable(old, kind), comparable(new, kind)
-                if pair[0] != pair[1]:
+                if kind != "json" or pair[0] != pair[1]:
                     found[name] = pair
         return found
 
     @cached_property
-    def _kept(self) -> tuple[str, ...]:
-        return tuple(name for name in dict.fromkeys((*self.columns, "deleted_at")) if name not in self.secret)
+    def _kept(self) -> tuple[tuple[str, Kind], ...]:
+        kinds: dict[str, Kind] = {name: column.kind for name, column in self.columns.items()} | {"deleted_at": "time"}
+        return tuple((name, kind) for name, kind in kinds.items() if name not in self.secret)
 
     def stored(self, row: Row) -> Message:
         """The message as the table has it, without its revision: what caches and events carry."""
@@ -252,13 +250,19 @@ def new_id() -> str:
     """
     stamp, rest = divmod(time.time_ns(), 1_000_000)
     bits = stamp << 80 | 0x7 << 76 | (rest * 4096 // 1_000_000) << 64 | 0b10 << 62 | secrets.randbits(62)
-    return str(uuid.UUID(int=bits))
+    digits = f"{bits:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def comparable(value: Any, kind: Kind | None = None) -> Any:
+def comparable(value: Any, kind: Kind) -> Any:
     """A column's value for the audit's JSON: exact numbers and times as text, JSON as what it says."""
-    if isinstance(value, Decimal):
-        return exact.plain(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return orjson.loads(value) if kind == "json" and value is not None else value
+    if value is None or kind not in _COMPARABLE:
+        return value
+    return _COMPARABLE[kind](value)
+
+
+_COMPARABLE: Mapping[Kind, Callable[[Any], Any]] = {
+    "number": exact.plain,
+    "time": lambda value: value.astimezone(UTC).isoformat(),
+    "json": orjson.loads,
+}

@@ -7,6 +7,7 @@ thread's decimal context: values are built from their digits, and the double is 
 import math
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from cqar.errors import Invalid
@@ -20,6 +21,11 @@ LENGTH: Final = 200
 _NUMBER = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 
 
+#: Numbers that are remembered: markets have the same few ticks and lots over and over.
+_REMEMBERED = 8192
+
+
+@lru_cache(_REMEMBERED)
 def parse(text: str, field: str) -> Decimal:
     """The number that the text says, exactly; its str() is plain down to 1e-6. Minus zero is zero.
 
@@ -45,6 +51,7 @@ def parse(text: str, field: str) -> Decimal:
     return Decimal(f"{sign}{significant}E-{max(scale, 0)}")
 
 
+@lru_cache(_REMEMBERED)
 def plain(value: Decimal) -> str:
     """The number as clients get it: no exponent, no trailing zeros, `0` for any zero. ValueError where it is not finite."""
     if not value.is_finite():

@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import orjson
@@ -38,6 +38,11 @@ class _Change:
         row = self.after if self.after is not None else self.before
         assert row is not None  # noqa: S101 - one of the two is given
         return row
+
+    @cached_property
+    def stored(self) -> Message:
+        """The row as caches and events have it."""
+        return self.entity.stored(self.row)
 
     @property
     def deleted(self) -> bool:
@@ -92,7 +97,7 @@ class Write:
         if before is not None and earlier is not None and earlier.event is not None:
             change.event_id, change.event = earlier.event_id, earlier.event
             if change.before is None:
-                getattr(change.event, entity.field).CopyFrom(entity.stored(after))
+                getattr(change.event, entity.field).CopyFrom(change.stored)
                 return
         change.event = self._event(change, before, after, event) or change.event
 
@@ -101,12 +106,12 @@ class Write:
         entity = change.entity
         if entity.created is not None and before is None:
             told = {name: after[f"told_{name}"] for name in entity.told}
-            fields = events.created_fields(entity, entity.stored(after), {**told, **given})
+            fields = events.created_fields(entity, change.stored, {**told, **given})
             return events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
         if entity.delisted is None or before is None or before["delisted_at"] == after["delisted_at"]:
             return None
         if entity.created is not None and over(before, self.now) and not over(after, self.now):
-            fields = events.created_fields(entity, entity.stored(after), {"is_new_listing": False})
+            fields = events.created_fields(entity, change.stored, {"is_new_listing": False})
             return events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
         if after["delisted_at"] is None:
             return None
@@ -224,7 +229,7 @@ def _arrays(changes: list[_Change]) -> list[list[Any]]:
     for each in changes:
         keys = each.entity.part_keys(each.after) if each.after is not None else ()
         old = each.entity.part_keys(each.before) if each.before is not None else ()
-        value = each.entity.stored(each.row).SerializeToString()
+        value = each.stored.SerializeToString()
         ident = [each.row[name] for name in each.entity.key]
         row = (
             each.entity.name,

@@ -176,7 +176,7 @@ def terms(given: Terms, *, now: datetime | None, strike_field: str = "strike_pri
         rule = "REQUIRED" if given.symbol_type == 0 else "BAD_TYPE"
         text = f"{given.symbol_type} is no symbol type; use spot, perpetual, future, option or margin"
         raise Invalid(*Violation("symbol_type", rule, text))
-    done = replace(given, option_type=given.option_type or None)
+    done = replace(given, option_type=None) if given.option_type == 0 else given
     broken = [*_pair(done), *_parts(done, strike_field), *_values(done, now, strike_field)]
     if done.symbol_type in DERIVATIVES:
         done, faults = _settled(done)

@@ -4,6 +4,7 @@ from __future__ import annotations  # grpc's classes take type arguments only in
 
 import asyncio
 import contextlib
+import math
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,10 +13,11 @@ import grpc
 import grpc.aio
 from aiohttp import web
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from cqar import errors, telemetry
-from cqar.call import Call
+from cqar.authority import Authority, permit, unnamed
+from cqar.call import ANYONE, Call, Principal, Role
 
 _log = telemetry.logger("serve")
 
@@ -30,6 +32,7 @@ _HTTP_GRACE = 5.0
 #: Seconds that whoever watches the health of the process may take to hear that it ends.
 _LAST_WORD = 0.05
 _REVISION = "cqar-revision"
+_AUTHORIZATION = "authorization"
 #: Trailing metadata with the google.rpc.Status of an error.
 DETAILS = "grpc-status-details-bin"
 
@@ -55,14 +58,19 @@ def revision_in(metadata: Metadata) -> int | None:
     return next((int(value) for key, value in metadata if key == _REVISION), None)
 
 
-def unary(method: str, serve: Serve) -> grpc.RpcMethodHandler[bytes, bytes]:
-    """The handler of one unary RPC. Its bytes are parsed by `serve`, so that bytes that are no message have a status."""
+def unary(method: str, serve: Serve, authority: Authority | None) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """The handler of one unary RPC. Its bytes are parsed by `serve`, so that bytes that are no message have a status.
+
+    `authority`: says who calls; None: everybody may. What the caller may do is said by `serve`.
+    """
 
     async def behave(data: bytes, context: Any) -> bytes:
         try:
             remaining = context.time_remaining()
             async with asyncio.timeout(DEFAULT_DEADLINE if remaining is None else remaining):
-                reply = await serve(data, _call(method, context.invocation_metadata() or ()))
+                metadata = context.invocation_metadata() or ()
+                principal = ANYONE if authority is None else await admitted(authority, context)
+                reply = await serve(data, _call(method, metadata, principal))
         except Exception as error:
             await refuse(context, method, error)
             raise  # abort has raised already
@@ -73,6 +81,47 @@ def unary(method: str, serve: Serve) -> grpc.RpcMethodHandler[bytes, bytes]:
     return grpc.unary_unary_rpc_method_handler(behave)
 
 
+def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandler[bytes, bytes] | None]:
+    """What answers RPCs that are not served: UNIMPLEMENTED to whoever may call anything, else as any other call."""
+
+    def handler(path: str) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        if authority is None:
+            return None
+
+        async def behave(_requests: Any, context: Any) -> Any:
+            try:
+                principal = await admitted(authority, context)
+                permit(principal, Role.ADMIN, path)
+                unnamed(principal, path)
+            except errors.CqarError as error:
+                await refuse(context, path, error)
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{path} is not served")
+            yield b""  # never: it makes this a stream
+
+        return grpc.stream_stream_rpc_method_handler(behave)
+
+    return handler
+
+
+async def admitted(authority: Authority, context: Any) -> Principal:
+    """Whoever makes the call. Raises Unauthenticated, Throttled, Unavailable."""
+    return await authority.admit(authorization(context), address(context))
+
+
+def authorization(context: Any) -> str | None:
+    """The call's metadata `authorization`."""
+    for name, value in context.invocation_metadata() or ():
+        if name == _AUTHORIZATION:
+            return value if isinstance(value, str) else None
+    return None
+
+
+def address(context: Any) -> str:
+    """The address that the call comes from, without the port."""
+    peer: str = context.peer()
+    return peer.rpartition(":")[0] or peer
+
+
 async def refuse(context: Any, method: str, error: Exception) -> None:
     """End a call with the status of the error."""
     known = _known(error)
@@ -80,7 +129,10 @@ async def refuse(context: Any, method: str, error: Exception) -> None:
         _log.error("internal_error", method=method, exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
     else:
-        await context.abort(STATUS[known.code], known.message, ((DETAILS, known.status().SerializeToString()),))
+        trailing: Metadata = ((DETAILS, known.status().SerializeToString()),)
+        if isinstance(known, errors.Throttled):
+            trailing = (("retry-after", str(math.ceil(known.seconds))), *trailing)
+        await context.abort(STATUS[known.code], known.message, trailing)
 
 
 STATUS: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
@@ -94,11 +146,11 @@ def _known(error: Exception) -> errors.CqarError | None:
     return None
 
 
-def _call(method: str, metadata: Metadata) -> Call:
+def _call(method: str, metadata: Metadata, principal: Principal) -> Call:
     key = next((value for name, value in metadata if name == "idempotency-key"), None)
     if key is not None and (not isinstance(key, str) or not 0 < len(key) <= 128):  # noqa: PLR2004 - said in the message
         raise errors.Invalid("idempotency-key", "BAD_KEY", "is not text of 1 to 128 characters")
-    return Call(method=method, idempotency_key=key)
+    return Call(method=method, principal=principal, idempotency_key=key)
 
 
 class Handlers(grpc.GenericRpcHandler):
@@ -121,7 +173,7 @@ class Handlers(grpc.GenericRpcHandler):
 class Server:
     """A gRPC server and an HTTP server of one process."""
 
-    def __init__(self, handlers: Handlers, services: Sequence[str], *, reflect: bool) -> None:
+    def __init__(self, handlers: Handlers, services: Sequence[str], authority: Authority | None, *, reflect: bool) -> None:
         options = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST))
         self._grpc = grpc.aio.server(options=options)
         self._services = services
@@ -129,7 +181,8 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         if reflect:
             names = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, self._grpc)
+            servicer = _Reflection(names, authority)
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._grpc)
         self._grpc.add_generic_rpc_handlers((handlers,))
         self._http: web.AppRunner | None = None
 
@@ -191,6 +244,24 @@ class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no t
         """Say to all that nothing is served any more, then let watchers go."""
         await super().enter_graceful_shutdown()
         self._over.set()
+
+
+class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]  # it ships no types
+    """grpc.reflection, for whoever has a key."""
+
+    def __init__(self, names: Sequence[str], authority: Authority | None) -> None:
+        super().__init__(names)
+        self._authority = authority
+
+    async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802 - the RPC's name
+        """Answer what is asked for."""
+        if self._authority is not None:
+            try:
+                await admitted(self._authority, context)
+            except errors.CqarError as error:
+                await refuse(context, "ServerReflectionInfo", error)
+        async for each in super().ServerReflectionInfo(request_iterator, context):
+            yield each
 
 
 class PortError(Exception):

@@ -20,7 +20,8 @@ import click
 import grpc
 import msgspec
 
-from cqar import config, migrate, parts, resolve
+from cqar import config, credentials, migrate, parts, resolve
+from cqar.call import Role
 from cqar.children import Child, Health
 from cqar.connect import connected
 from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
@@ -184,6 +185,9 @@ class _Up:
         self._signals = signals
         self._ports: Mapping[str, int] = {}
         self._urls: dict[str, str] = {}
+        #: the keys by role; none where anybody may call
+        self._keys: Mapping[str, str] = {}
+        self._pepper = settings.pepper
         self._running: list[Server | Child] = []
         self._restarts: dict[str, Restarts] = {}
         self._due: dict[str, float] = {}
@@ -208,6 +212,7 @@ class _Up:
             self._signals.check()
         migrate.up(self._urls["database"], report=lambda line: self._progress("migrations", line))
         self._signals.check()
+        self._open_door()
         log = self._home / "log"
         log.mkdir(exist_ok=True)
         for name in ("admin", "hotpath"):
@@ -222,6 +227,20 @@ class _Up:
         self._report()
         if load_sample:
             self._example(patience=_FOLLOW_SECONDS if loaded else 0)
+
+    def _open_door(self) -> None:
+        """Make the keys, unless the settings let everybody in."""
+        if "auth" in self._given and self._settings.auth == "off":
+            return
+        self._pepper = self._pepper or credentials.pepper(self._home)
+        database = msgspec.structs.replace(self._settings.database, url=self._urls["database"])
+        settings = msgspec.structs.replace(self._settings, pepper=self._pepper, database=database)
+        new = asyncio.run(credentials.ensure(settings, self._home))
+        self._keys = credentials.read(self._home)
+        self._progress("keys", f"{'made' if new else 'kept'}, in {self._home / credentials.FILE}")
+
+    def _key(self, role: Role) -> str | None:
+        return self._keys.get(role.name.lower())
 
     def _embed(self, server: Server) -> str:
         began = time.monotonic()
@@ -240,6 +259,7 @@ class _Up:
             "CQAR_ADMIN_HOST": LOOPBACK,
             "CQAR_HOTPATH_ADMIN_ADDRESS": self._address("admin"),
             "CQAR_REFLECTION": "true",
+            **({"CQAR_AUTH": "keys", "CQAR_PEPPER": self._pepper} if self._keys else {"CQAR_AUTH": "off"}),
             "CQAR_LOG_FORMAT": "json",
         }
 
@@ -276,7 +296,7 @@ class _Up:
             self._progress("sample", "loaded already")
             return False
         began = time.monotonic()
-        with connected(self._address("admin")) as channel:
+        with connected(self._address("admin"), self._key(Role.WRITER)) as channel:
             report = sample.load(channel, progress=lambda _line: self._signals.check())
         mark.write_text(f"{epoch}\n")
         facts = f"{sum(report.created.values())} facts created, {sum(report.unchanged.values())} there already"
@@ -300,7 +320,7 @@ class _Up:
         where = "" if standard else f" --address {self._address('hotpath')}"
         say(f"\n$ cqar resolve {_EXAMPLE.venue} {_EXAMPLE.symbol}{where}")
         until = time.monotonic() + patience
-        with connected(self._address("hotpath")) as channel:
+        with connected(self._address("hotpath"), self._key(Role.READER)) as channel:
             while True:
                 try:
                     say(resolve.text(_EXAMPLE, resolve.ask(channel, _EXAMPLE)).rstrip())

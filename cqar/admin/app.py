@@ -1,14 +1,18 @@
 """The wiring of the admin process."""
 
 import asyncio
+import dataclasses
 import functools
+import os
 
 import msgspec
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from cqar import access, config, errors, events, methods, parts, registry, serve, telemetry
+from cqar import access, authority, config, errors, events, methods, parts, registry, serve, telemetry
 from cqar.admin import http
+from cqar.admin.callers import Callers
+from cqar.authority import Authority
 from cqar.bus import Bus
 from cqar.call import Call
 from cqar.methods import Method
@@ -24,6 +28,7 @@ _log = telemetry.logger("admin")
 METHODS = (*methods.METHODS, *registry.METHODS, *access.METHODS)
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
+_BOOTSTRAP = "CQAR_BOOTSTRAP_KEY_HASH"
 
 
 def parse(method: Method, data: bytes) -> Message:
@@ -35,8 +40,10 @@ def parse(method: Method, data: bytes) -> Message:
 
 
 async def run(store: Store, method: Method, data: bytes, call: Call) -> Reply:
-    """Serve one RPC: a read on a session, a write in a transaction that ends with its revision."""
+    """Serve one RPC: a read on a session, a write in a transaction that ends with its revision. Raises Forbidden."""
+    authority.permit(call.principal, method.role, method.name)
     request = parse(method, data)
+    authority.confine(call.principal, request, method.name)
     if method.kind == "read":
         async with store.session() as session:
             return Reply((await method.serve(session, request)).SerializeToString())
@@ -68,16 +75,22 @@ class Admin:
         relayed = msgspec.structs.replace(database, pool_min=0, pool_max=Relay.SESSIONS)
         self._relayed = Store(relayed, statement_timeout=database.statement_timeout, name="cqar-relay")
         self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence)
-        handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each)) for each in METHODS}
+        self.callers = Callers(self._store, self._bus, os.environ.get(_BOOTSTRAP))
+        self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
+        self._mint = functools.partial(authority.minted, settings) if settings.pepper else None
+        handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each), self.authority) for each in METHODS}
         services = [methods.REGISTRY.full_name, registry.SERVICE.full_name, access.SERVICE.full_name]
-        self._server = serve.Server(serve.Handlers(handlers), services, reflect=settings.reflection)
+        self._server = serve.Server(
+            serve.Handlers(handlers, serve.unknown(self.authority)), services, self.authority, reflect=settings.reflection
+        )
         self.port = 0
         self.http_port = 0
 
     async def _serve(self, method: Method, data: bytes, call: Call) -> Reply:
-        reply = await run(self._store, method, data, call)
-        if method.kind != "read":
-            await self._relay.nudge()
+        if method.kind == "read":
+            return await run(self._store, method, data, call)
+        reply = await run(self._store, method, data, dataclasses.replace(call, mint=self._mint))
+        await self._relay.nudge()
         return reply
 
     async def start(self) -> None:
@@ -87,6 +100,7 @@ class Admin:
         await self._relayed.open()
         self._bus.listen(events.NUDGE, lambda _data: self._relay.look())
         await self._bus.open()
+        self.callers.start(self.authority)
         self._relay.start()
         self.port = await self._server.start(settings.host, settings.port)
         self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
@@ -97,7 +111,7 @@ class Admin:
         application = web.Application()
         components = {"database": self._database_well, "cache": self._tier.ping, "event_bus": self._bus_well}
         serve.health_routes(application, lambda: True, components)
-        http.mount(application, self._serve, self._store)
+        http.mount(application, self._serve, self._store, self.authority)
         return application
 
     async def _database_well(self) -> bool:
@@ -110,6 +124,7 @@ class Admin:
     async def stop(self) -> None:
         """Drain, stop relaying, close everything."""
         await self._server.stop(GRACE)
+        await self.callers.stop()
         await self._relay.stop()
         await self._bus.close()
         await self._tier.close()

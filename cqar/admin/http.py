@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from cqar import entities, errors, serve
 from cqar.admin import incoming, openapi, problems, streams, wire
 from cqar.admin.routes import ROUTES, Route
+from cqar.authority import Authority
 from cqar.call import Call
 from cqar.methods import Method
 from cqar.serve import Reply
@@ -37,9 +38,11 @@ _STATIC = Path(__file__).with_name("static")
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
-def mount(application: web.Application, serving: Serve, store: Store) -> None:
+def mount(application: web.Application, serving: Serve, store: Store, authority: Authority | None) -> None:
     """Add the API, its description and the page that shows it; every error of the application becomes a problem."""
     application.middlewares.append(problems.middleware)
+    if authority is not None:
+        application.middlewares.append(incoming.admission(authority))
     apply, events = streams.Apply(serving), streams.Events(store)
     application.on_shutdown.append(events.stop)
     for route in ROUTES:

@@ -7,10 +7,13 @@ from urllib.parse import parse_qsl, unquote
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from cqar import errors
 from cqar.admin import wire
+from cqar.admin.problems import Handler
 from cqar.admin.routes import Route
+from cqar.authority import Authority
 from cqar.call import ANYONE, Call, Principal
 
 #: Bytes of a JSON body, at most.
@@ -22,9 +25,27 @@ _KEY_LENGTH = 128
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,19})(?:-[0-9a-f]+)?"')
 
 
-def principal_of(_request: web.Request) -> Principal:
-    """Whoever makes the request."""
-    return ANYONE
+#: Paths that need no key: how the process is, and what the API looks like, which holds nothing of the registry.
+_OPEN = re.compile(r"/health/\w+|/openapi\.json|/docs(/[\w.]+)?")
+_PRINCIPAL = web.RequestKey("principal", Principal)
+
+
+def admission(authority: Authority) -> Middleware:
+    """A middleware that lets nobody in whom the authority does not know."""
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not _OPEN.fullmatch(request.path):
+            request[_PRINCIPAL] = await authority.admit(request.headers.get("Authorization"), request.remote or "")
+        return await handler(request)
+
+    return admit
+
+
+def principal_of(request: web.Request) -> Principal:
+    """Whoever makes the request; anybody while keys are off."""
+    principal: Principal = request.get(_PRINCIPAL, ANYONE)
+    return principal
 
 
 def call_of(request: web.Request, method: str) -> Call:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import orjson
 from aiohttp import web
 
-from cqar import audit, errors, serve, tasks
+from cqar import audit, authority, errors, serve, tasks
 from cqar.admin import incoming, problems, wire
 from cqar.admin.routes import METHODS
 from cqar.apply import MAX_ROWS
@@ -140,7 +140,9 @@ class Events:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Stream until the client goes. Raises Invalid, Precondition, Unavailable before the first event."""
-        incoming.call_of(request, "TailEvents")
+        caller = incoming.call_of(request, "TailEvents").principal
+        authority.permit(caller, audit.TAIL_ROLE, "TailEvents")
+        authority.unnamed(caller, "TailEvents")
         after = await audit.begin(self._store, _asked(request))
         request[problems.STARTED] = True
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -164,10 +166,11 @@ class Events:
         """Events as they come, comments while none does, until the client goes or the server ends."""
         time = asyncio.get_running_loop().time
         said = time()
-        coming = asyncio.ensure_future(anext(changes))
+        coming, over = asyncio.ensure_future(anext(changes)), asyncio.ensure_future(self._over.wait())
         try:
-            while not self._over.is_set() and request.transport is not None:
-                await asyncio.wait((coming,), timeout=min(_LOOK, self._heartbeat))
+            while not over.done() and request.transport is not None:
+                wait = min(_LOOK, self._heartbeat)
+                await asyncio.wait((coming, over), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if coming.done():
                     change, coming, said = coming.result(), asyncio.ensure_future(anext(changes)), time()
                     yield _event(change)
@@ -175,7 +178,7 @@ class Events:
                     said = time()
                     yield b": nothing new\n\n"
         finally:
-            await tasks.end(coming)
+            await tasks.end(coming, over)
 
 
 def _asked(request: web.Request) -> int | None:

@@ -6,12 +6,14 @@ import functools
 import msgspec
 from aiohttp import web
 
-from cqar import config, methods, parts, serve, tasks, telemetry
+from cqar import answers, authority, config, methods, parts, serve, tasks, telemetry
 from cqar.answers import LOOKUPS
+from cqar.authority import Authority
 from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.call import Call
 from cqar.contract.cqar.v1 import registry_pb2
+from cqar.hotpath.callers import Callers
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import ANSWERS_SHARE, Core
 from cqar.hotpath.passthrough import Passthrough
@@ -45,18 +47,29 @@ class Hotpath:
         self._tier = Tier(settings.redis)
         self.feed = Feed(self.cache, self._followed, self._bus, coherence, hotpath)
         self.core = Core(self.cache, self.feed, self._store, self._tier, settings)
-        self._passthrough = Passthrough(hotpath, coherence, self.feed)
-        handlers = {methods.BY_NAME[name].path: serve.unary(name, functools.partial(self._lookup, name)) for name in LOOKUPS}
+        self.callers = Callers(self.core, self.feed, self._bus, coherence)
+        self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
+        self._passthrough = Passthrough(hotpath, coherence, self.feed, self.authority)
+        handlers = {
+            methods.BY_NAME[name].path: serve.unary(name, functools.partial(self._lookup, name), self.authority)
+            for name in LOOKUPS
+        }
         # What is passed on is named too: one address serves everything.
         services = [methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name]
-        self._server = serve.Server(serve.Handlers(handlers, self._passthrough.handler), services, reflect=settings.reflection)
+        self._server = serve.Server(
+            serve.Handlers(handlers, self._passthrough.handler), services, self.authority, reflect=settings.reflection
+        )
         self._announced: asyncio.Task[None] | None = None
         self.port = 0
         self.http_port = 0
 
-    async def _lookup(self, name: str, data: bytes, _call: Call) -> Reply:
+    async def _lookup(self, name: str, data: bytes, call: Call) -> Reply:
+        caller = call.principal
+        authority.permit(caller, methods.BY_NAME[name].role, name)
+        if caller.venues:
+            authority.confine(caller, answers.parse(LOOKUPS[name], data), name)
         body = self.core.hit(name, data)
-        return Reply(body) if body is not None else await self.core.resolve(name, data)
+        return Reply(body) if body is not None else await self.core.resolve(name, data, strict=caller.strict)
 
     async def start(self) -> None:
         """Listen, load and follow. Raises serve.PortError."""
@@ -65,6 +78,7 @@ class Hotpath:
         await self._followed.open()
         await self._bus.open()
         self.feed.start()
+        self.callers.start(self.authority)
         self.port = await self._server.start(settings.host, settings.port)
         self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
         self._announced = asyncio.create_task(self._announce(), name="announce")
@@ -101,6 +115,7 @@ class Hotpath:
         """Drain, then close everything."""
         await tasks.end(self._announced)
         await self._server.stop(GRACE)
+        await self.callers.stop()
         await self.feed.stop()
         await self.core.close()
         await self._passthrough.close()

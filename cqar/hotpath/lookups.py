@@ -167,14 +167,17 @@ class Core:
 
     # ---- after a while ---------------------------------------------------------------------------------------------
 
-    async def resolve(self, method: str, data: bytes) -> Reply:
-        """The answer by cache, Redis and PostgreSQL, by the ladder of freshness. Raises errors of `cqar.errors`."""
+    async def resolve(self, method: str, data: bytes, *, strict: bool = False) -> Reply:
+        """The answer by cache, Redis and PostgreSQL, by the ladder of freshness. Raises errors of `cqar.errors`.
+
+        `strict`: an answer that is not fresh is Unavailable instead.
+        """
         lookup = LOOKUPS[method]
         request = answers.parse(lookup, data)
         behind = request.min_revision > self._cache.applied
         if behind and not await self._feed.wait_applied(request.min_revision, self._min_revision_wait):
             return await self._from_database(lookup, request)
-        if self._feed.age() > self._detached:
+        if self._feed.age() > (self._lease if strict else self._detached):
             return await self._from_database(lookup, request)
         try:
             reply = await self._from_parts(method, lookup, request, data)
@@ -186,6 +189,8 @@ class Core:
         if reply is None:
             return await self._from_database(lookup, request)
         age = self._feed.age()
+        if age > self._lease and strict:
+            return await self._from_database(lookup, request)
         return reply if age <= self._lease else marked_stale(reply, age)
 
     def _fresh(self) -> bool:
@@ -220,6 +225,26 @@ class Core:
             derived, snap = await answers.from_database(session, lookup, request)
         derived.response.revision = snap
         return Reply(derived.response.SerializeToString(), _FROM_DATABASE)
+
+    async def part(self, key: str) -> tuple[Sequence[Stored], Part | None]:
+        """The rows under a key by cache or fill, and the part of the cache that has them, if it does. Raises as `resolve`."""
+        found = self._held(key)
+        if found is not None:
+            return found.rows, found
+        filled = await self._fill(key)
+        found = self._held(key)
+        return (filled.rows[key], None) if found is None else (found.rows, found)
+
+    async def part_now(self, key: str) -> Sequence[Stored]:
+        """The rows under a key by PostgreSQL's word alone. Raises Unavailable."""
+        async with self._store.session() as session:
+            _, found = await parts.read(session, key)
+        return found[key]
+
+    def _held(self, key: str) -> Part | None:
+        """The cache's part, unless its emptiness is not to be believed."""
+        found = self._cache.get(key, time.monotonic())
+        return found if found is not None and (found.rows or self._fresh()) else None
 
     # ---- fills -----------------------------------------------------------------------------------------------------
 

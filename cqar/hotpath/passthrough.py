@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 
 from cqar import config, errors, serve, telemetry
+from cqar.authority import Authority
 from cqar.hotpath.feed import Feed
 
 _log = telemetry.logger("passthrough")
@@ -23,7 +24,9 @@ _SLOW_ADMIN = "admin did not answer in time"
 class Passthrough:
     """The channel to admin, and handlers that pass calls through it."""
 
-    def __init__(self, hotpath: config.Hotpath, coherence: config.Coherence, feed: Feed) -> None:
+    def __init__(
+        self, hotpath: config.Hotpath, coherence: config.Coherence, feed: Feed, authority: Authority | None = None
+    ) -> None:
         options = (
             ("grpc.max_receive_message_length", serve.MAX_REQUEST),
             ("grpc.max_send_message_length", serve.MAX_REQUEST),
@@ -35,6 +38,7 @@ class Passthrough:
         self._write_wait = coherence.write_wait
         self._lease = coherence.lease
         self._feed = feed
+        self._authority = authority
 
     async def close(self) -> None:
         """Close the channel."""
@@ -46,6 +50,8 @@ class Passthrough:
             return None
 
         async def behave(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            if self._authority is not None:
+                await self._check(self._authority, path, context)
             metadata = [(name, value) for name, value in context.invocation_metadata() or () if name not in _HOP]
             seconds = context.time_remaining()
             call: Any = self._channel.stream_stream(path)(requests, timeout=seconds, metadata=metadata)  # type: ignore[arg-type]  # bytes
@@ -74,7 +80,20 @@ class Passthrough:
             await self._feed.wait_applied(revision, self._write_wait)
 
     @staticmethod
-    async def _refuse(context: Any, path: str, error: grpc.aio.AioRpcError) -> None:
+    async def _check(authority: Authority, path: str, context: Any) -> None:
+        """Refuse what cannot be a key; admin says what the others may do."""
+        try:
+            authority.check_form(serve.authorization(context), serve.address(context))
+        except errors.CqarError as error:
+            await serve.refuse(context, path, error)
+
+    async def _refuse(self, context: Any, path: str, error: grpc.aio.AioRpcError) -> None:
+        if error.code() == grpc.StatusCode.UNAUTHENTICATED and self._authority is not None:
+            # To admin, all callers have this worker's address: failed attempts are counted here.
+            try:
+                self._authority.attempts.failed(serve.address(context))
+            except errors.Throttled as throttled:
+                await serve.refuse(context, path, throttled)
         trailing = tuple(error.trailing_metadata() or ())
         # Admin's own errors come with details; without any it is the connection to it that speaks.
         if error.code() == grpc.StatusCode.UNAVAILABLE and serve.DETAILS not in dict(trailing):

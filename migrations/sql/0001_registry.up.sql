@@ -3,6 +3,8 @@
 -- Constraint names are read by the error translation (cqar/store.py): <table>__<request field>__<rule>. A broken CHECK
 -- becomes INVALID_ARGUMENT on that field with the rule in upper case, a broken UNIQUE or EXCLUDE becomes ALREADY_EXISTS.
 -- Keys are text COLLATE "C", so that their order is the same in every database and in Python.
+-- Every write stamps its rows with their revision at its end, so a page keeps room for a second version of what it holds
+-- (fillfactor): without it each index is written twice.
 -- Numbers are NUMERIC without a scale; `< 'Infinity'` shuts out infinity and NaN, which PostgreSQL sorts above it.
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
@@ -111,7 +113,7 @@ CREATE TABLE assets (
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     revision bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 CREATE INDEX assets_by_type ON assets (asset_type, asset_id) WHERE deleted_at IS NULL;
 CREATE INDEX assets_by_category ON assets (category, asset_id) WHERE deleted_at IS NULL;
 CREATE INDEX assets_by_symbol ON assets (symbol) WHERE deleted_at IS NULL;
@@ -137,7 +139,7 @@ CREATE TABLE chains (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 CREATE INDEX chains_by_type ON chains (chain_type, chain_id);
 CREATE INDEX chains_by_native_asset ON chains (native_asset_id);
 
@@ -158,7 +160,7 @@ CREATE TABLE deployments (
     revision bigint NOT NULL DEFAULT 0,
     CONSTRAINT deployments__is_native__native CHECK (is_native = (address = 'native')),
     CONSTRAINT deployments__retired_at__order CHECK (deployed_at < retired_at)
-);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX deployments__contract_address__taken ON deployments (chain_id, address) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX deployments__is_canonical__taken ON deployments (asset_id, chain_id) WHERE is_canonical AND deleted_at IS NULL;
 CREATE INDEX deployments_by_asset ON deployments (asset_id, deployment_id);
@@ -175,7 +177,7 @@ CREATE TABLE asset_identifiers (
     created_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     revision bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX asset_identifiers__external_id__taken ON asset_identifiers (asset_id, source, external_id) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX asset_identifiers__is_primary__taken ON asset_identifiers (asset_id, source) WHERE is_primary AND deleted_at IS NULL;
 CREATE INDEX asset_identifiers_by_external_id ON asset_identifiers (external_id, source) WHERE deleted_at IS NULL;
@@ -194,7 +196,7 @@ CREATE TABLE relationships (
     revision bigint NOT NULL DEFAULT 0,
     CONSTRAINT relationships__target_asset_id__self CHECK (from_asset_id <> to_asset_id),
     CONSTRAINT relationships__target_asset_id__taken UNIQUE (from_asset_id, to_asset_id, relationship_type)
-);
+) WITH (fillfactor = 50);
 CREATE INDEX relationships_by_target ON relationships (to_asset_id, relationship_type);
 CREATE INDEX relationships_by_type ON relationships (relationship_type, relationship_id);
 
@@ -208,7 +210,7 @@ CREATE TABLE asset_groups (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 
 CREATE TABLE asset_group_members (
     member_id text COLLATE "C" PRIMARY KEY,
@@ -218,7 +220,7 @@ CREATE TABLE asset_group_members (
     added_at timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 0,
     CONSTRAINT asset_group_members__asset_id__taken UNIQUE (group_id, asset_id)
-);
+) WITH (fillfactor = 50);
 CREATE INDEX asset_group_members_by_asset ON asset_group_members (asset_id);
 
 CREATE TABLE quality_flags (
@@ -236,7 +238,7 @@ CREATE TABLE quality_flags (
     metadata jsonb,
     deleted_at timestamptz,
     revision bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 CREATE INDEX quality_flags_by_asset ON quality_flags (asset_id, flag_id);
 CREATE INDEX quality_flags_active ON quality_flags (asset_id) WHERE resolved_at IS NULL AND deleted_at IS NULL;
 CREATE INDEX quality_flags_by_severity ON quality_flags (severity, flag_id);
@@ -277,7 +279,7 @@ CREATE TABLE symbols (
     CONSTRAINT symbols__expiry__kind CHECK ((symbol_type IN (3, 4)) = (expiry IS NOT NULL)),
     CONSTRAINT symbols__strike_price_decimal__kind CHECK ((symbol_type = 4) = (strike_price IS NOT NULL)),
     CONSTRAINT symbols__option_type__kind CHECK ((symbol_type = 4) = (option_type IS NOT NULL))
-);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX symbols__base_asset_id__taken ON symbols
     (base_asset_id, quote_asset_id, settlement_asset_id, symbol_type, expiry, strike_price, option_type)
     NULLS NOT DISTINCT WHERE deleted_at IS NULL;
@@ -298,7 +300,7 @@ CREATE TABLE symbol_identifiers (
     created_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,
     revision bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX symbol_identifiers__external_id__taken ON symbol_identifiers (symbol_id, data_source, external_id) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX symbol_identifiers__is_primary__taken ON symbol_identifiers (symbol_id, data_source) WHERE is_primary AND deleted_at IS NULL;
 CREATE INDEX symbol_identifiers_by_external_id ON symbol_identifiers (external_id, data_source) WHERE deleted_at IS NULL;
@@ -321,7 +323,7 @@ CREATE TABLE venues (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 0
-);
+) WITH (fillfactor = 50);
 CREATE INDEX venues_by_type ON venues (venue_type, venue_id);
 CREATE INDEX venues_by_chain ON venues (chain_id, venue_id);
 
@@ -349,7 +351,7 @@ CREATE TABLE venue_assets (
     revision bigint NOT NULL DEFAULT 0,
     CONSTRAINT venue_assets__asset_id__taken PRIMARY KEY (venue_id, asset_id),
     CONSTRAINT venue_assets__delisted_at__order CHECK (listed_at < delisted_at)
-);
+) WITH (fillfactor = 50);
 CREATE INDEX venue_assets_by_code ON venue_assets (venue_id, venue_asset_symbol);
 CREATE INDEX venue_assets_by_alias ON venue_assets USING gin (venue_asset_aliases);
 CREATE INDEX venue_assets_by_asset ON venue_assets (asset_id, venue_id);
@@ -388,8 +390,8 @@ CREATE TABLE venue_symbols (
     CONSTRAINT venue_symbols__max_order_size_decimal__order CHECK (min_order_size < max_order_size),
     CONSTRAINT venue_symbols__max_order_value_decimal__order CHECK (min_order_value < max_order_value),
     CONSTRAINT venue_symbols__venue_symbol__taken EXCLUDE USING gist
-        (venue_id WITH =, venue_symbol WITH =, symbol_type WITH =, tstzrange(listed_at, delisted_at, '[)') WITH &&)
-);
+        (venue_symbol WITH =, venue_id WITH =, symbol_type WITH =, tstzrange(listed_at, delisted_at, '[)') WITH &&)
+) WITH (fillfactor = 50);
 CREATE INDEX venue_symbols_by_text ON venue_symbols (venue_id, venue_symbol);
 CREATE INDEX venue_symbols_by_venue ON venue_symbols (venue_id, listing_id);
 CREATE INDEX venue_symbols_by_symbol ON venue_symbols (symbol_id, listing_id);

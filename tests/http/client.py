@@ -1,6 +1,7 @@
 """A client of the HTTP API, and what tests make with it."""
 
 import json
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Self
@@ -101,7 +102,8 @@ class Api:
         body = await self.made("/v1/symbols", **{"symbol_type": "SYMBOL_TYPE_SPOT", **sides, **fields})
         return str(body["symbol"]["symbol_id"])
 
-    async def venue(self, name: str = "Binance", **fields: Any) -> str:
+    async def venue(self, **fields: Any) -> str:
+        name = f"Venue {uuid.uuid4().hex}"
         body = await self.made("/v1/venues", **{"name": name, "venue_type": "VENUE_TYPE_CEX", **fields})
         return str(body["venue"]["venue_id"])
 

@@ -90,7 +90,7 @@ async def test_a_dry_run_writes_nothing_and_modes_hold(api: Api) -> None:
 
 
 async def test_what_is_wrong_with_all_of_it_is_a_problem(api: Api) -> None:
-    bad = (
+    bad: tuple[tuple[Answer, int, list[tuple[str, str]]], ...] = (
         (await apply(api, [asset(1)], "?mode=SOMETIMES"), 400, [("mode", "UNKNOWN_VALUE")]),
         (await apply(api, [asset(1)], "?rows=1"), 400, [("rows", "NOT_HERE")]),
         (await apply(api, [asset(1)], **{"Idempotency-Key": "k"}), 400, [("idempotency-key", "NOT_ALLOWED")]),

@@ -36,14 +36,14 @@ async def test_the_audit_is_paged(api: Api) -> None:
     assert (await api.get(f"/v1/audit?entity=chain&page_size=2&page_token={first}")).broken == [("page_token", "BAD_TOKEN")]
 
 
-async def test_an_audit_filter_is_checked(api: Api) -> None:
-    assert (await api.get("/v1/audit?row_id=x")).broken == [("entity", "REQUIRED")]
-    assert (await api.get("/v1/audit?actor=%00")).status == 400
-    assert (await api.get("/v1/audit?page_size=-1")).broken == [("page_size", "NEGATIVE")]
+async def test_an_audit_filter_is_checked(shared: Api) -> None:
+    assert (await shared.get("/v1/audit?row_id=x")).broken == [("entity", "REQUIRED")]
+    assert (await shared.get("/v1/audit?actor=%00")).status == 400
+    assert (await shared.get("/v1/audit?page_size=-1")).broken == [("page_size", "NEGATIVE")]
 
 
-async def test_numbers_that_json_would_round_are_text_in_the_audit(api: Api) -> None:
-    await api.made("/v1/chains", name="Starknet", chain_type="STARKNET", chain_id="23448594291968334")
-    [entry] = (await api.get("/v1/audit?entity=chain")).body["entries"]
+async def test_numbers_that_json_would_round_are_text_in_the_audit(shared: Api) -> None:
+    await shared.made("/v1/chains", name="Starknet", chain_type="STARKNET", chain_id="23448594291968334")
+    [entry] = (await shared.get("/v1/audit?entity=chain")).body["entries"]
     assert entry["changes"]["network_id"] == [None, "23448594291968334"]
-    assert (await api.get("/v1/chains/starknet")).body["chain"]["network_id"] == "23448594291968334"
+    assert (await shared.get("/v1/chains/starknet")).body["chain"]["network_id"] == "23448594291968334"

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -148,6 +148,10 @@ async def test_a_database_that_went_back_ends_the_tail(api: Api, admin: Admin, c
     await asyncio.sleep(0.05)
     await connection.execute("UPDATE head SET seq = 0")
     with pytest.raises(errors.Precondition, match="beyond the registry's"):
-        for _ in range(2):
-            await coming
-            coming = asyncio.ensure_future(anext(changes))
+        await _last(changes, coming)
+
+
+async def _last(changes: AsyncIterator[Any], coming: Awaitable[Any]) -> None:
+    """Read until there is nothing more."""
+    while await coming:
+        coming = anext(changes)

@@ -47,7 +47,7 @@ def test_what_a_create_must_have_is_required() -> None:
     assert required("/v1/venues/{venue_id}/symbols") == ["symbol_id", "venue_symbol"]
 
 
-async def test_the_api_does_as_its_description_says(api: Api, tmp_path: Path) -> None:
+async def test_the_api_does_as_its_description_says(shared: Api, tmp_path: Path) -> None:
     # What is valid by its schema may still break a rule that no schema can say: positive_data_acceptance has no place here.
     options = [
         *("--phases=examples,fuzzing", "--max-examples=3", "--seed=1", "--no-shrink", "--continue-on-failure"),
@@ -55,7 +55,7 @@ async def test_the_api_does_as_its_description_says(api: Api, tmp_path: Path) ->
         *("--exclude-path=/v1/events", "--exclude-path=/v1/apply"),
     ]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _SCHEMATHESIS, "run", str(api.url("/openapi.json")), *options),
+        *(sys.executable, "-c", _SCHEMATHESIS, "run", str(shared.url("/openapi.json")), *options),
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -67,14 +67,14 @@ async def test_the_api_does_as_its_description_says(api: Api, tmp_path: Path) ->
     assert int(tested[1]) == len(ROUTES) - 2
 
 
-async def test_the_page_shows_the_description_and_loads_nothing_from_elsewhere(api: Api) -> None:
-    described = await api.get("/openapi.json")
+async def test_the_page_shows_the_description_and_loads_nothing_from_elsewhere(shared: Api) -> None:
+    described = await shared.get("/openapi.json")
     assert described.body == openapi.document()
-    page = await api.get("/docs")
+    page = await shared.get("/docs")
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "//" not in page.body.replace("<!doctype html>", "")
     named = re.findall(r'(?:src|href)="([^"]+)"', page.body)
     assert "openapi.json" in named
     for each in named:
-        assert (await api.get(f"/{each}")).status == 200, each
+        assert (await shared.get(f"/{each}")).status == 200, each

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cqar.admin.routes import ROUTES
-from tests.http.client import Api, Answer, path
+from tests.http.client import Answer, Api, path
 from tests.registry.world import USDC
 
 

@@ -36,24 +36,24 @@ TEXTS = (
 )
 
 
-async def test_a_venue_symbol_of_any_text_resolves_at_its_path(api: Api) -> None:
-    venue = await api.venue()
-    symbol = await api.pair()
+async def test_a_venue_symbol_of_any_text_resolves_at_its_path(shared: Api) -> None:
+    venue = await shared.venue()
+    symbol = await shared.pair()
     for text in TEXTS:
-        listing = await api.listing(venue, symbol, text)
-        answer = await api.get(path("/v1/venues/{venue}/symbols/{text}", venue=venue, text=text))
+        listing = await shared.listing(venue, symbol, text)
+        answer = await shared.get(path("/v1/venues/{venue}/symbols/{text}", venue=venue, text=text))
         assert answer.status == 200, (text, answer.body)
         assert answer.body["venue_symbol"]["venue_symbol"] == text
         assert answer.body["venue_symbol"]["listing_id"] == listing["listing_id"]
-        found = await api.get(path("/v1/listings?venue_id={venue}&venue_symbol={text}", venue=venue, text=text))
+        found = await shared.get(path("/v1/listings?venue_id={venue}&venue_symbol={text}", venue=venue, text=text))
         assert [each["venue_symbol"] for each in found.body["venue_symbols"]] == [text]
 
 
-async def test_an_external_id_may_have_slashes(api: Api) -> None:
-    asset = await api.asset()
+async def test_an_external_id_may_have_slashes(shared: Api) -> None:
+    asset = await shared.asset()
     given = {"source": "DATA_SOURCE_INTERNAL", "external_id": "venue:a/b/../c d"}
-    await api.made(f"/v1/assets/{asset}/identifiers", **given)
-    answer = await api.get(path("/v1/identifiers/assets/{source}/{external_id}", **given))
+    await shared.made(f"/v1/assets/{asset}/identifiers", **given)
+    answer = await shared.get(path("/v1/identifiers/assets/{source}/{external_id}", **given))
     assert answer.body["identifier"]["asset_id"] == asset
 
 
@@ -66,8 +66,8 @@ _UNSTORABLE = (
 )
 
 
-async def test_what_could_not_be_stored_is_refused_in_a_url(api: Api) -> None:
+async def test_what_could_not_be_stored_is_refused_in_a_url(shared: Api) -> None:
     for target, field in _UNSTORABLE:
-        answer = await api.get(target)
+        answer = await shared.get(target)
         assert answer.status == 400
         assert [each[0] for each in answer.broken] == [field]

@@ -157,7 +157,7 @@ def test_what_is_remembered_stays_bounded() -> None:
     for number in range(20_000):
         name, value = b"n%d" % number, b"v%d" % number
         decoder.decode(b"\0" + bytes((len(name),)) + name + b"\0" + b"\x04" + bytes((len(value),)) + value)
-    for memo in (memory.names, memory.literals, memory._fields, memory._strings, memory._decides):
+    for memo in (memory.names, memory.literals, memory._fields, memory._strings, memory.known):
         assert len(memo) <= 4_096
 
 

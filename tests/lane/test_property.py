@@ -74,7 +74,7 @@ def peer() -> Peer:
     return Peer(asyncio.StreamReader(), None)  # type: ignore[arg-type]  # it only makes frames
 
 
-def conversation(chance: random.Random) -> bytes:
+def conversation(chance: random.Random) -> bytes:  # noqa: C901 - one case after the other
     """A client's side, within all rules: calls of every kind, windows, pings, resets, in any order."""
     from_client = peer()
     window = chance.choice([0, 20, 300, 65_535, 1 << 20])
@@ -162,11 +162,7 @@ def streams(data: bytes) -> dict[int, list[tuple[int, int, bytes]]]:
     return found
 
 
-#: A flood of nothing is ended after some thousand frames.
-_RANDOM = 400
-
-
-@pytest.mark.parametrize("seed", range(_RANDOM // 10))
+@pytest.mark.parametrize("seed", range(40))
 async def test_random_bytes_after_the_preface_end_in_order(seed: int) -> None:
     """No exception, nothing left, nothing that waits for ever; what was answered before is."""
     chance = random.Random(seed)  # noqa: S311 - the same in every run

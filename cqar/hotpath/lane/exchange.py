@@ -109,17 +109,14 @@ class Exchange:
             decoder.changed = False
             self.blocks.clear()
         elif decision.kind == decisions.UNARY and decision.lasting:
-            self._remember(block, found)
+            self._unseen += 1
+            if self._unseen <= _TRIALS:
+                if len(self.blocks) >= _BLOCKS:
+                    self.blocks.clear()
+                self.blocks[block] = found
+            elif self._unseen > _TRIAL_PERIOD:
+                self._unseen = 0
         return found
-
-    def _remember(self, block: bytes, request: Request) -> None:
-        self._unseen += 1
-        if self._unseen <= _TRIALS:
-            if len(self.blocks) >= _BLOCKS:
-                self.blocks.clear()
-            self.blocks[block] = request
-        elif self._unseen > _TRIAL_PERIOD:
-            self._unseen = 0
 
     def _decide(self, fields: tuple[Field, ...]) -> Decision:
         decision = self._decider.decide(fields)

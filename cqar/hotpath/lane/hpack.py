@@ -88,7 +88,8 @@ class Memory:
     def __init__(self, deciding: frozenset[bytes]) -> None:
         self._deciding = deciding
         self._huffman = Huffman()
-        self._decides: dict[bytes, bool] = {}
+        #: name -> whether it decides
+        self.known: dict[bytes, bool] = {}
         self._fields: dict[tuple[bytes, bytes], Field] = {}
         self._strings: dict[bytes, bytes] = {}
         #: a literal's name on the wire -> name, whether it decides
@@ -100,11 +101,11 @@ class Memory:
 
     def decides(self, name: bytes) -> bool:
         """Whether fields of the name decide: the named ones, pseudo-headers, and those that no request may have."""
-        known = self._decides.get(name)
+        known = self.known.get(name)
         if known is None:
             known = name in self._deciding or name[:1] == b":" or not well_named(name)
             if len(name) <= _SHORT_STRING:
-                _put(self._decides, name, known)
+                _put(self.known, name, known)
         return known
 
     def field(self, name: bytes, value: bytes) -> Field | tuple[bytes, bytes]:
@@ -274,9 +275,15 @@ class Decoder:
         """A literal that enters the dynamic table, and what comes after it."""
         if block[at] == 0x80:  # noqa: PLR2004 - indexed, without index
             raise Fault(COMPRESSION_ERROR, "index 0")
-        name, _, at = self._name(block, at, 0x3F)
-        value, at = self._memory.string(block, at)
-        item = self._memory.field(name, value)
+        memory = self._memory
+        index = block[at] & 0x3F
+        if 0 < index < _TABLE_START:
+            name = _name_of(memory.static[index])
+            at += 1
+        else:
+            name, _, at = self._name(block, at, 0x3F)
+        value, at = memory.string(block, at)
+        item = (name, value) if memory.known.get(name) is False else memory.field(name, value)
         size = OVERHEAD + len(name) + len(value)
         self._items.append(item)
         self._sizes.append(size)

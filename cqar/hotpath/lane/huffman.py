@@ -1,7 +1,7 @@
 """The Huffman code of HPACK (RFC 7541, appendix B), and a decoder that takes a byte a step."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from cqar.hotpath.lane.frames import COMPRESSION_ERROR, Fault
 
@@ -44,12 +44,10 @@ _PADDING: Final = 7
 class _Node:
     """A place in the code's tree: what a 0 and what a 1 lead to, a node or a symbol."""
 
-    __slots__ = ("final", "next")
+    __slots__ = ("next",)
 
     def __init__(self) -> None:
         self.next: list[_Node | int | None] = [None, None]
-        #: whether a string may end here
-        self.final = False
 
 
 def _tree() -> _Node:
@@ -71,63 +69,64 @@ def _tree() -> _Node:
     return root
 
 
-class _State(dict[int, tuple[bytes, "_State"]]):
-    """What each byte read at one node yields and leads to. Filled as it is asked, up to 256 entries."""
-
-    __slots__ = ("_node", "_states", "final")
-
-    def __init__(self, node: _Node, states: dict[int, "_State"]) -> None:
-        super().__init__()
-        self._node = node
-        self._states = states
-        self.final = node.final
-
-    def __missing__(self, byte: int) -> "tuple[bytes, _State]":
-        root = self._states[0]._node  # noqa: SLF001 - one of its kind
-        node = self._node
-        piece = bytearray()
-        for shift in range(7, -1, -1):
-            below = node.next[byte >> shift & 1]
-            if isinstance(below, _Node):
-                node = below
-                continue
-            if below is None or below == _EOS:
-                raise Fault(COMPRESSION_ERROR, "a Huffman string holds the end marker")
-            piece.append(below)
-            node = root
-        key = 0 if node is root else id(node)
-        state = self._states.get(key)
-        if state is None:
-            state = self._states[key] = _State(node, self._states)
-        entry = self[byte] = (bytes(piece), state)
-        return entry
+#: What each byte read at one node yields and leads to; filled as it is asked. Lists of lists are what indexes fastest.
+_State: TypeAlias = list[tuple[bytes, "_State"] | None]
 
 
 class Huffman:
     """The decoder; its tables grow to some megabytes at most, in practice to some hundred kilobytes."""
 
-    __slots__ = ("_start",)
+    __slots__ = ("_finals", "_nodes", "_root", "_states")
 
     def __init__(self) -> None:
-        root = _tree()
-        node = root
-        node.final = True
+        self._root = _tree()
+        self._states: dict[int, _State] = {}
+        #: by the number of a state: its node
+        self._nodes: dict[int, _Node] = {}
+        self._finals: set[int] = set()
+        node = self._root
+        self._state(node)
         for _ in range(_PADDING):
             below = node.next[1]
             if isinstance(below, _Node):
-                below.final = True
                 node = below
-        states: dict[int, _State] = {}
-        self._start = states[0] = _State(root, states)
+                self._finals.add(id(self._state(node)))
+        self._finals.add(id(self._state(self._root)))
 
     def decode(self, data: bytes) -> bytes:
         """The string behind its code. Raises Fault where it holds the end marker or wrong padding."""
-        state = self._start
+        state = self._states[id(self._root)]
         pieces: list[bytes] = []
         append = pieces.append
         for byte in data:
-            piece, state = state[byte]
+            entry = state[byte]
+            if entry is None:
+                entry = state[byte] = self._step(state, byte)
+            piece, state = entry
             append(piece)
-        if not state.final:
+        if id(state) not in self._finals:
             raise Fault(COMPRESSION_ERROR, "wrong padding of a Huffman string")
         return b"".join(pieces)
+
+    def _state(self, node: _Node) -> _State:
+        """The state at a node."""
+        state = self._states.get(id(node))
+        if state is None:
+            state = self._states[id(node)] = [None] * 256
+            self._nodes[id(state)] = node
+        return state
+
+    def _step(self, state: _State, byte: int) -> tuple[bytes, _State]:
+        """What a byte read in a state yields and leads to. Raises Fault at the end marker."""
+        node = self._nodes[id(state)]
+        piece = bytearray()
+        for shift in range(7, -1, -1):
+            below = node.next[byte >> shift & 1]
+            if isinstance(below, _Node):
+                node = below
+            elif below is None or below == _EOS:
+                raise Fault(COMPRESSION_ERROR, "a Huffman string holds the end marker")
+            else:
+                piece.append(below)
+                node = self._root
+        return bytes(piece), self._state(node)

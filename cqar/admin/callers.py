@@ -1,0 +1,112 @@
+"""The callers of admin: keys by PostgreSQL's word, at most half a second old, and the book of when keys were used."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from cqar import errors, events, keyring, tasks, telemetry
+from cqar.authority import Authority, Look, Source
+from cqar.bus import Bus
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.store import Store
+
+_log = telemetry.logger("callers")
+
+#: Seconds that what PostgreSQL said of a key is believed, from before it was asked: a revocation is seen within a second.
+_BELIEVED = 0.5
+#: Seconds between two entries into the book of uses.
+_WRITE_EVERY = 15.0
+#: Keys whose uses wait to be written, at most.
+_WAITING = 100_000
+_MINUTE = 60
+_decoder = msgspec.msgpack.Decoder(dict[str, int])
+
+
+class _Belief:
+    """What PostgreSQL said, for a while."""
+
+    __slots__ = ("_until", "used")
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+        self.used = False
+
+    @property
+    def live(self) -> bool:
+        """Whether it is still believed."""
+        return time.monotonic() < self._until
+
+
+class Callers(Source):
+    """Looks keys up in PostgreSQL. `bootstrap`: the hash of a key that is an administrator's while there is no other."""
+
+    def __init__(self, store: Store, bus: Bus, bootstrap: str | None) -> None:
+        self._store = store
+        self._bootstrap = bootstrap
+        self._times: dict[str, int] = {}
+        self._authority: Authority | None = None
+        self._task: asyncio.Task[None] | None = None
+        bus.listen(events.KEYS_USED, self._heard)
+
+    def start(self, authority: Authority | None) -> None:
+        """Keep the book, in the background; also of what this process's own authority admits."""
+        self._authority = authority
+        self._task = asyncio.create_task(self._keep(), name="keys-used")
+
+    async def stop(self) -> None:
+        """Write what waits, and end."""
+        await tasks.end(self._task)
+        await self.write()
+
+    async def look(self, key_id: str) -> Look:
+        """The key by PostgreSQL."""
+        basis = _Belief(time.monotonic() + _BELIEVED)
+        async with self._store.session() as session:
+            found = await keyring.stored(session, key_id)
+            if found is None and self._bootstrap and not await keyring.administered(session):
+                found = pb.ApiKey(key_id=key_id, hash=self._bootstrap, principal="bootstrap", role=pb.ADMIN)
+        return Look(found, basis)
+
+    # ---- when keys were used ---------------------------------------------------------------------------------------
+
+    def _heard(self, data: bytes) -> None:
+        """A worker's word: key id -> seconds since 1970."""
+        try:
+            times = _decoder.decode(data)
+        except msgspec.DecodeError:
+            _log.warning("uses_unreadable", size=len(data))
+            return
+        self._note(times)
+
+    def _note(self, times: Mapping[str, int]) -> None:
+        if len(self._times) + len(times) <= _WAITING:
+            self._times |= {key_id: max(at, self._times.get(key_id, 0)) for key_id, at in times.items()}
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(_WRITE_EVERY)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write down which keys were used since the last time."""
+        if self._authority is not None:
+            self._note(dict.fromkeys(self._authority.take_used(), _now()))
+        times, self._times = self._times, {}
+        # What is no time of now is not from a worker.
+        known = {key_id: datetime.fromtimestamp(at, UTC) for key_id, at in times.items() if 0 <= at <= _now() + _MINUTE}
+        if not known:
+            return
+        try:
+            async with self._store.session() as session:
+                await keyring.used(session, known)
+        except errors.CqarError as error:
+            _log.warning("uses_not_written", error=str(error))
+            self._note(times)
+
+
+def _now() -> int:
+    """The present minute, in seconds since 1970."""
+    return int(time.time()) // _MINUTE * _MINUTE

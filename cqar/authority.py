@@ -1,0 +1,318 @@
+"""Who calls, and what it may do: from the metadata `authorization` to a principal, and from a principal to an answer.
+
+An `Authority` knows nobody by itself: its source looks keys up, in a worker by the cache, in admin by PostgreSQL. A proof
+is made once and then remembered for as long as what it was made of lives.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple, Protocol
+
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+
+from cqar import config, errors, keys
+from cqar.call import Minted, Principal, Role
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.keys import Key
+
+#: Failed attempts of one address, at once and a second, before they are answered with RESOURCE_EXHAUSTED.
+FAILURES = 20
+#: Addresses whose failed attempts are remembered; the ones that failed longest ago are forgotten.
+_ADDRESSES = 10_000
+#: Proofs that are remembered; a registry has far fewer keys.
+_PROOFS = 10_000
+_MISSING = "missing authorization header"
+_INVALID = "invalid API key"
+_VENUE = "venue_id"
+
+
+class Basis(Protocol):
+    """What a proof rests on, such as a part of the cache: it holds while this lives."""
+
+    #: the bit of recency
+    used: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether what was found is still so."""
+
+
+class Look(NamedTuple):
+    """What was found under a key id: the key as it is stored, None where there is none.
+
+    Without a basis it holds for the call at hand alone.
+    """
+
+    stored: pb.ApiKey | None
+    basis: Basis | None
+
+
+class Source(ABC):
+    """Where keys are looked up."""
+
+    @abstractmethod
+    async def look(self, key_id: str) -> Look:
+        """What there is under the key id. Raises Unavailable where that cannot be told."""
+
+    def trusted(self) -> bool:
+        """Whether the bases of earlier looks may be relied on."""
+        return True
+
+
+class Bucket:
+    """A token bucket: so many at once, and so many a second."""
+
+    __slots__ = ("_full", "_left", "rate")
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self._left = rate
+        #: monotonic seconds at which `_left` was right
+        self._full = time.monotonic()
+
+    def take(self) -> float:
+        """Take one: 0, or the seconds until there is one to take."""
+        now = time.monotonic()
+        self._left = min(self.rate, self._left + (now - self._full) * self.rate)
+        self._full = now
+        if self._left < 1:
+            return (1 - self._left) / self.rate
+        self._left -= 1
+        return 0.0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is none to take."""
+        return self._left + (time.monotonic() - self._full) * self.rate < 1
+
+
+class Attempts:
+    """Failed attempts, by the address that made them."""
+
+    def __init__(self, rate: float = FAILURES) -> None:
+        self._rate = rate
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def exhausted(self, address: str) -> bool:
+        """Whether the address has failed too often lately."""
+        bucket = self._buckets.get(address)
+        return bucket is not None and bucket.empty
+
+    def failed(self, address: str) -> None:
+        """Count a failure. Raises Throttled where it is one too many."""
+        bucket = self._buckets.setdefault(address, Bucket(self._rate))
+        self._buckets.move_to_end(address)
+        if len(self._buckets) > _ADDRESSES:
+            self._buckets.popitem(last=False)
+        seconds = bucket.take()
+        if seconds:
+            raise _too_many(seconds)
+
+
+def _too_many(seconds: float) -> errors.Throttled:
+    return errors.Throttled("too many failed attempts of this address; check the API key and retry later", seconds)
+
+
+class _Grant:
+    """A proof that is remembered."""
+
+    __slots__ = ("basis", "bucket", "expires", "key_id", "principal", "used")
+
+    def __init__(self, key_id: str, principal: Principal, expires: float, basis: Basis, bucket: Bucket | None) -> None:
+        self.key_id = key_id
+        self.principal = principal
+        #: seconds since 1970
+        self.expires = expires
+        self.basis = basis
+        self.bucket = bucket
+        #: since the last report
+        self.used = True
+
+
+class Authority:
+    """Knows callers by their keys. Belongs to one event loop."""
+
+    def __init__(self, pepper: bytes, source: Source) -> None:
+        self._pepper = pepper
+        self._source = source
+        self._grants: dict[str, _Grant] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._proven: set[str] = set()
+        self._used: set[str] = set()
+        self.attempts = Attempts()
+
+    def known(self, authorization: str) -> Principal | None:
+        """Whoever has proven itself with this header and still may; None where that is to be looked up. Raises Throttled."""
+        grant = self._grants.get(authorization)
+        if grant is None or not self._source.trusted():
+            return None
+        basis = grant.basis
+        if not basis.live or grant.expires <= time.time():
+            self._forget(authorization)
+            return None
+        basis.used = grant.used = True
+        if grant.bucket is not None:
+            _spend(grant.bucket)
+        return grant.principal
+
+    async def admit(self, authorization: str | None, address: str) -> Principal:
+        """Whoever calls with this header from an address. Raises Unauthenticated, Throttled, Unavailable."""
+        if not authorization:
+            raise errors.Unauthenticated(_MISSING)
+        return self.known(authorization) or await self._prove(authorization, address)
+
+    def check_form(self, authorization: str | None, address: str) -> None:
+        """Refuse what is no key without looking it up, for whoever passes calls on. Raises Unauthenticated, Throttled."""
+        if not authorization:
+            raise errors.Unauthenticated(_MISSING)
+        key = self._key(authorization, address)
+        if key.key_id not in self._proven and self.attempts.exhausted(address):
+            raise _too_many(1.0)
+
+    def take_used(self) -> set[str]:
+        """The ids of the keys that were used since this was last asked."""
+        used, self._used = self._used, set()
+        for grant in self._grants.values():
+            if grant.used:
+                used.add(grant.key_id)
+                grant.used = False
+        return used
+
+    def _key(self, authorization: str, address: str) -> Key:
+        scheme, _, text = authorization.partition(" ")
+        key = keys.parse(text) if scheme.lower() == "bearer" else None
+        if key is None:
+            self.attempts.failed(address)
+            raise errors.Unauthenticated(_INVALID)
+        return key
+
+    async def _prove(self, authorization: str, address: str) -> Principal:
+        key = self._key(authorization, address)
+        # One that guesses key ids does not keep the database busy; keys that were good here are heard all the same.
+        if key.key_id not in self._proven and self.attempts.exhausted(address):
+            raise _too_many(1.0)
+        stored, basis = await self._source.look(key.key_id)
+        now = time.time()
+        if stored is None or not self._holds(key, stored, now):
+            self.attempts.failed(address)
+            raise errors.Unauthenticated(_INVALID)
+        principal = Principal(
+            name=stored.principal, role=Role(stored.role), venues=frozenset(stored.venue_ids), strict=stored.strict
+        )
+        bucket = self._bucket(key.key_id, stored.rate_limit)
+        self._proven.add(key.key_id)
+        self._used.add(key.key_id)
+        if basis is not None:
+            self._keep(authorization, _Grant(key.key_id, principal, _end(stored), basis, bucket))
+        if bucket is not None:
+            _spend(bucket)
+        return principal
+
+    def _holds(self, key: Key, stored: pb.ApiKey, now: float) -> bool:
+        proven = keys.proves(key.text, self._pepper, stored.hash)
+        return proven and not stored.HasField("revoked_at") and now < _end(stored)
+
+    def _bucket(self, key_id: str, rate: int) -> Bucket | None:
+        """The key's bucket, which outlasts proofs."""
+        if not rate:
+            self._buckets.pop(key_id, None)
+            return None
+        bucket = self._buckets.get(key_id)
+        if bucket is None or bucket.rate != rate:
+            bucket = self._buckets[key_id] = Bucket(rate)
+        return bucket
+
+    def _keep(self, authorization: str, grant: _Grant) -> None:
+        if len(self._grants) >= _PROOFS:
+            self._used |= {each.key_id for each in self._grants.values() if each.used}
+            self._grants.clear()
+        self._grants[authorization] = grant
+
+    def _forget(self, authorization: str) -> None:
+        grant = self._grants.pop(authorization)
+        if grant.used:
+            self._used.add(grant.key_id)
+
+
+def _spend(bucket: Bucket) -> None:
+    seconds = bucket.take()
+    if seconds:
+        msg = f"the key may make {bucket.rate} calls a second here; retry later"
+        raise errors.Throttled(msg, seconds)
+
+
+def _end(stored: pb.ApiKey) -> float:
+    """When the key expires, in seconds since 1970."""
+    at = stored.expires_at
+    return at.seconds + at.nanos / 1e9 if stored.HasField("expires_at") else float("inf")
+
+
+# ---- the pepper ----------------------------------------------------------------------------------------------------
+
+
+def pepper(settings: config.Settings) -> bytes:
+    """The pepper of the settings. Raises ConfigError where there is none."""
+    if not settings.pepper:
+        message = "CQAR_AUTH is keys, which needs a pepper: set CQAR_PEPPER to 16 random characters or more, and keep it"
+        raise config.ConfigError(message)
+    return settings.pepper.encode()
+
+
+def minted(settings: config.Settings) -> Minted:
+    """A new key under the pepper of the settings. Raises ConfigError where there is none."""
+    key = keys.make(settings.environment)
+    return Minted(key, keys.digest(key.text, pepper(settings)))
+
+
+# ---- what a principal may do ---------------------------------------------------------------------------------------
+
+
+def permit(principal: Principal, role: Role, rpc: str) -> None:
+    """Raise Forbidden, with the role needed, where the principal's is too low."""
+    if principal.role < role:
+        msg = f"{rpc} needs the role {role.name.lower()}; this key has the role {principal.role.name.lower()}"
+        raise errors.Forbidden(msg)
+
+
+def confine(principal: Principal, request: Message, rpc: str) -> None:
+    """Raise Forbidden where the principal is confined to venues and the request is about another, or about none."""
+    if not principal.venues:
+        return
+    named = _venues(request)
+    if named is None:
+        unnamed(principal, rpc)
+        return
+    for each in named:
+        if each not in principal.venues:
+            msg = f"{rpc}: this key is confined to venues, of which {each!r} is none"
+            raise errors.Forbidden(msg)
+
+
+def unnamed(principal: Principal, rpc: str) -> None:
+    """Raise Forbidden where the principal is confined to venues, for calls that name none."""
+    if principal.venues:
+        msg = f"{rpc} is not confined to venues, and this key is"
+        raise errors.Forbidden(msg)
+
+
+def _venues(request: Any) -> Iterable[str] | None:
+    """The venues that the request names: its own, or those of each element of a batch; None where it cannot name any."""
+    field = _venue_field(request.DESCRIPTOR)
+    if field is None:
+        return None
+    return (request.venue_id,) if field == _VENUE else (each.venue_id for each in getattr(request, field))
+
+
+@cache
+def _venue_field(described: Descriptor) -> str | None:
+    """The field that names venues: `venue_id`, or the one repeated field whose elements have a `venue_id`."""
+    if _VENUE in described.fields_by_name:
+        return _VENUE
+    batches = [(each.name, each.message_type) for each in described.fields if each.is_repeated and each.message_type is not None]
+    if len(batches) == 1 and _VENUE in batches[0][1].fields_by_name:
+        return batches[0][0]
+    return None

@@ -1,0 +1,99 @@
+"""API keys in the registry: making, listing and revoking them, and when they were last used."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cqar import binding, errors, operations
+from cqar.call import Call
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.entities import API_KEY, VENUE
+from cqar.outbox import Write
+from cqar.paging import Filter
+from cqar.store import Session, Sql, Store
+
+_BOUND = binding.Binding(pb.CreateKeyRequest, API_KEY)
+_USED = Sql(
+    "keys_used",
+    "UPDATE api_keys t SET last_used_at = u.used_at FROM (SELECT key_id, LEAST(at, date_trunc('minute', now())) AS used_at"
+    " FROM unnest($1::text[], $2::timestamptz[]) AS g(key_id, at)) u"
+    " WHERE t.key_id = u.key_id AND COALESCE(t.last_used_at < u.used_at, true)",
+)
+_ADMINISTERED = Sql(
+    "administered",
+    "SELECT EXISTS (SELECT FROM api_keys WHERE role = 3 AND venue_ids IS NULL AND revoked_at IS NULL"
+    " AND COALESCE(expires_at > now(), true)) AS administered",
+)
+STATEMENTS = (_USED, _ADMINISTERED)
+
+
+async def create_key(write: Write, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
+    """CreateKey. Raises Invalid, NotFound for a venue, Precondition where the process has no pepper."""
+    if write.call.mint is None:
+        description = "no pepper is set (CQAR_PEPPER), so that no key can be made"
+        raise errors.Precondition("NO_PEPPER", "api_key", description)
+    if write.call.idempotency_key is not None:
+        raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is given; a key is shown once and not kept for repeats")
+    row = _BOUND.values(request)
+    operations.required(API_KEY, _BOUND, row)
+    if row.get("expires_at") is not None and row["expires_at"] <= write.now:
+        raise errors.Invalid("expires_at", "PAST", "is over already; leave it unset for a key that does not expire")
+    venues = sorted(set(row.get("venue_ids") or ()))
+    known = await operations.living(write, VENUE, venues)
+    for each in venues:
+        if each not in known:
+            raise errors.NotFound(VENUE.name, each, "venue_ids")
+    key, digest = write.call.mint()
+    own = {"key_id": key.key_id, "hash": digest, "venue_ids": venues or None, "strict": bool(row.get("strict"))}
+    stored = await operations.insert(write, API_KEY, {**row, **own})
+    response = pb.CreateKeyResponse(secret=key.text)
+    write.show(API_KEY, stored, response.key)
+    return response
+
+
+list_keys = operations.List(
+    API_KEY,
+    pb.ListKeysResponse,
+    (Filter("principal", "t.principal = {}"), Filter("include_revoked", "t.revoked_at IS NULL", unless=True)),
+)
+
+
+async def revoke_key(write: Write, request: pb.RevokeKeyRequest) -> pb.RevokeKeyResponse:
+    """RevokeKey: from now on, once for all. Raises NotFound, Aborted."""
+    [key_id] = operations.key_of(API_KEY, request)
+    before = await write.session.row(operations.lock_sql(API_KEY), key_id)
+    if before is None:
+        raise errors.NotFound(API_KEY.name, key_id)
+    operations.expect(before, request, API_KEY)
+    row = {**dict(before), "revoked_at": before["revoked_at"] or write.now}
+    response = pb.RevokeKeyResponse()
+    write.show(API_KEY, await operations.replace(write, API_KEY, before, row), response.key)
+    return response
+
+
+async def run(store: Store, operation: Any, request: Any, call: Call) -> Any:
+    """A write of keys straight on the database, for whoever has it: the response. Raises as the operation, Unavailable."""
+    async with store.transaction() as session:
+        write = Write(session, call)
+        response = await operation(write, request)
+        await write.finish()
+        response.revision = write.revision
+        return response
+
+
+async def stored(session: Session, key_id: str) -> pb.ApiKey | None:
+    """The key as it is stored, with what proves it; None where there is none."""
+    row = await session.row(operations.get_sql(API_KEY), key_id)
+    found: Any = None if row is None else API_KEY.stored(row)
+    return found  # type: ignore[no-any-return]  # the entity's message
+
+
+async def administered(session: Session) -> bool:
+    """Whether there is a key that may make keys."""
+    row = await session.row(_ADMINISTERED)
+    return row is not None and bool(row["administered"])
+
+
+async def used(session: Session, times: Mapping[str, datetime]) -> None:
+    """Write down when keys were used, without a revision: nothing depends on it. Later times stay."""
+    await session.rows(_USED, list(times), list(times.values()))
