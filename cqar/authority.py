@@ -312,7 +312,8 @@ def _venue_field(described: Descriptor) -> str | None:
     """The field that names venues: `venue_id`, or the one repeated field whose elements have a `venue_id`."""
     if _VENUE in described.fields_by_name:
         return _VENUE
-    batches = [(each.name, each.message_type) for each in described.fields if each.is_repeated and each.message_type is not None]
+    repeated = [each for each in described.fields if each.is_repeated]
+    batches = [(each.name, each.message_type) for each in repeated if each.message_type is not None]
     if len(batches) == 1 and _VENUE in batches[0][1].fields_by_name:
         return batches[0][0]
     return None

@@ -49,6 +49,10 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least level that is logged")] = "info"
     format: Annotated[Literal["auto", "json", "text"], Meta(description="auto is text on a terminal, else json")] = "auto"
+    slow_call: Annotated[Seconds, Meta(description="Seconds from which on a call is logged as slow")] = 0.5
+    sample: Annotated[
+        int, Meta(ge=0, le=2**40, description="A worker logs one in so many calls that are neither slow nor failed; 0 logs none")
+    ] = 10_000
 
 
 class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +66,6 @@ class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="The primary, or several hosts of which one is; ?host=/folder for a socket",
         ),
     ] = "postgresql://127.0.0.1:5432/cqar"
-    pool_min: Annotated[int, Meta(ge=0, le=10_000, description="Connections that a process keeps open")] = 1
     pool_max: Annotated[int, Meta(ge=1, le=10_000, description="Connections that a process opens at most")] = 10
     acquire_timeout: Annotated[Seconds, Meta(description="Seconds to wait for a free connection of the pool")] = 2.0
     statement_timeout: Annotated[Seconds, Meta(description="Seconds that a statement of admin may take")] = 10.0
@@ -142,7 +145,11 @@ class Tls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """TLS of the ports of both processes, of workers towards admin, and of the command line."""
 
     certificate: Annotated[
-        str, Meta(title="a path, or nothing for plaintext", description="The certificate and its chain, PEM; read again as it changes")
+        str,
+        Meta(
+            title="a path, or nothing for plaintext",
+            description="The certificate and its chain, PEM; read again as it changes",
+        ),
     ] = ""
     key: Annotated[str, Meta(title="a path, or nothing", description="The private key of the certificate, PEM")] = ""
     client_ca: Annotated[
@@ -179,6 +186,15 @@ class Coherence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outbox_keep_hours: Annotated[int, Meta(ge=1, le=8760, description="Hours that delivered changes stay in the outbox")] = 24
 
 
+class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the process that relays forgets, a few rows at a time; of the outbox, see coherence."""
+
+    audit_days: Annotated[int, Meta(ge=0, le=36_500, description="Days that the audit goes back; 0 keeps it for good")] = 0
+    idempotency_hours: Annotated[
+        int, Meta(ge=24, le=8760, description="Hours that answers are kept under idempotency keys, which hold for 24")
+    ] = 24
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of one process."""
 
@@ -213,10 +229,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metrics: Metrics = Metrics()
     tls: Tls = Tls()
     coherence: Coherence = Coherence()
+    retention: Retention = Retention()
 
 
 _ASCENDING = (
-    ("database.pool_min", "database.pool_max"),
     ("coherence.probe_interval", "coherence.lease"),
     ("coherence.lease", "coherence.detached_serve"),
 )

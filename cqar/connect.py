@@ -56,7 +56,10 @@ class _Keyed(
         same = (details.credentials, details.wait_for_ready, details.compression)
         return continuation(_Details(details.method, details.timeout, metadata, *same), request)
 
-    intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = intercept_stream_stream = _add
+    intercept_unary_unary: Any = _add
+    intercept_unary_stream: Any = _add
+    intercept_stream_unary: Any = _add
+    intercept_stream_stream: Any = _add
 
 
 def _stands(channel: grpc.Channel) -> bool:

@@ -68,9 +68,9 @@ async def ensure(settings: config.Settings, home: Path) -> bool:
                 return False
         made = {}
         for role in ROLES:
-            request = pb.CreateKeyRequest(principal=f"cqar-up-{role.name.lower()}", note="made by cqar up")
-            request.role = pb.Role.Value(role.name)
-            made[role.name.lower()] = (await create(store, settings, request)).secret
+            name = role.name.lower()
+            request = pb.CreateKeyRequest(principal=f"cqar-up-{name}", role=role.name, note="made by cqar up")
+            made[name] = (await create(store, settings, request)).secret
         _write(home / FILE, msgspec.json.encode(made))
     finally:
         await store.close()
@@ -99,7 +99,7 @@ async def _known(store: Store, settings: config.Settings, held: Mapping[str, str
         for role in ROLES:
             key = keys.parse(held.get(role.name.lower(), ""))
             found = None if key is None else await keyring.stored(session, key.key_id)
-            if key is None or found is None or found.HasField("revoked_at") or found.role != role:
+            if key is None or found is None or found.HasField("revoked_at") or int(found.role) != int(role):
                 return False
             if not keys.proves(key.text, authority.pepper(settings), found.hash):
                 return False

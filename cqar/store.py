@@ -4,7 +4,7 @@ A broken constraint tells its own error: it is named `<table>__<request field>__
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from asyncpg.connect_utils import SessionAttribute
 from cqar import config, errors
 from cqar.entities import ALL
 from cqar.entity import Row
+from cqar.metrics import Durations, timed
 
 _ENTITY_OF_TABLE = {each.table: each.name for each in ALL}
 
@@ -24,17 +25,24 @@ class Sql(NamedTuple):
     name: str
     text: str
 
+    @property
+    def kind(self) -> str:
+        """The name without what tells the variants of a statement apart, of which there are many."""
+        return self.name.partition("[")[0]
+
 
 class Session:
     """One connection of the pool, lent for a while."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, queries: Durations) -> None:
         self._connection = connection
+        self._queries = queries
 
     async def rows(self, sql: Sql, *values: object) -> list[Row]:
         """All rows of the statement. A broken constraint is its own error at once: its caller may know a better name."""
         try:
-            rows: list[Row] = await self._connection.fetch(sql.text, *values)
+            with timed(self._queries, sql.kind):
+                rows: list[Row] = await self._connection.fetch(sql.text, *values)
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from error
         return rows
@@ -42,7 +50,8 @@ class Session:
     async def row(self, sql: Sql, *values: object) -> Row | None:
         """The first row of the statement, or None; constraints as in `rows`."""
         try:
-            row: Row | None = await self._connection.fetchrow(sql.text, *values)
+            with timed(self._queries, sql.kind):
+                row: Row | None = await self._connection.fetchrow(sql.text, *values)
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from error
         return row
@@ -56,10 +65,17 @@ class Session:
 
 
 class Store:
-    """The registry's database. Sessions from a bounded pool; an outage is `Unavailable`."""
+    """The registry's database. Sessions from a bounded pool; an outage is `Unavailable`.
 
-    def __init__(self, database: config.Database, *, statement_timeout: float, name: str) -> None:
+    `queries`: where the durations of statements are observed, by their kinds.
+    """
+
+    def __init__(
+        self, database: config.Database, *, statement_timeout: float, name: str, queries: Durations | None = None
+    ) -> None:
+        self.name = name
         self._database = database
+        self._queries = Durations() if queries is None else queries
         milliseconds = {
             "statement_timeout": statement_timeout,
             "lock_timeout": database.lock_timeout,
@@ -95,26 +111,31 @@ class Store:
         except TimeoutError:
             pool.terminate()
 
+    def usage(self) -> Mapping[str, int]:
+        """Connections by state: `used`, `idle`, and `limit`, how many there may be."""
+        size, idle = (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
+        return {"used": size - idle, "idle": idle, "limit": self._database.pool_max}
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A session without a transaction, for reads."""
         with translated():
             async with self._acquired() as connection:
-                yield Session(connection)
+                yield Session(connection, self._queries)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A session in a transaction: committed at the end, rolled back by an exception or a cancellation."""
         with translated():
             async with self._acquired() as connection, connection.transaction():
-                yield Session(connection)
+                yield Session(connection, self._queries)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
         """A session whose reads all see the same committed state."""
         with translated():
             async with self._acquired() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-                yield Session(connection)
+                yield Session(connection, self._queries)
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Any]:

@@ -1,13 +1,24 @@
-"""Logs: structlog, JSON for machines or text for a terminal, one line an event."""
+"""Logs: structlog, JSON for machines or text for a terminal, one line an event; and what becomes of calls that have ended."""
 
 import logging
+import re
 import sys
-from typing import Any
+import time
+from collections.abc import Iterable
+from typing import Any, Final
 
 import orjson
 import structlog
 
-from cqar import config, keys
+from cqar import config, keys, tracing
+from cqar.metrics import Durations
+
+#: Statuses that say that something is wrong here, not with the request.
+_FAULTS: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS"})
+#: Lines of calls a second, at most: the rest is counted and told with the next one.
+_LINES = 50
+#: The login of a URL: what stands behind the user, or a lone token of NATS.
+_LOGIN = re.compile(r"""(\b[a-z]+://[^\s:/@"']*):[^\s"']*@|(\b(?:nats|tls|wss?)://)[^\s@"']+@""")
 
 
 def configure(log: config.Log) -> None:
@@ -22,14 +33,14 @@ def configure(log: config.Log) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if as_text else [structlog.processors.dict_tracebacks]),
             render,
-            _without_keys,
+            _redact,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_WithoutKeys())
+    handler.addFilter(_Redacting())
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], format="%(name)s: %(message)s")
 
 
@@ -38,18 +49,110 @@ def logger(name: str) -> Any:
     return structlog.get_logger(part=name)
 
 
-def _without_keys(_logger: Any, _name: str, line: str) -> str:
-    """The line without API keys, wherever in it they stand."""
-    return keys.ANYWHERE.sub("***", line)
+def redacted(text: str) -> str:
+    """The text without API keys and without the passwords and tokens of URLs, wherever in it they stand."""
+    text = keys.ANYWHERE.sub("***", text)
+    return _LOGIN.sub(lambda found: f"{found[1]}:***@" if found[1] else f"{found[2]}***@", text) if "@" in text else text
 
 
-class _WithoutKeys(logging.Filter):
+def _redact(_logger: Any, _name: str, line: Any) -> str:
+    return redacted(line)
+
+
+class _Redacting(logging.Filter):
     """The same for what libraries log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let it pass."""
-        record.msg, record.args = keys.ANYWHERE.sub("***", record.getMessage()), ()
+        record.msg, record.args = redacted(record.getMessage()), ()
         return True
+
+
+class Calls:
+    """What becomes of calls that have ended: a measurement of each, and a line in the log of those that are worth one.
+
+    Worth a line are faults of this side and slow calls; of the others, writes and reads at their levels (`quiet` is false),
+    or one in so many (`quiet`: a worker, where there are too many).
+    """
+
+    def __init__(self, log: config.Log, durations: Durations, *, quiet: bool) -> None:
+        self._log = logger("calls")
+        self._durations = durations
+        self._slow = log.slow_call
+        self._every = log.sample if quiet else 0
+        self._left = self._every
+        self.quiet = quiet
+        self._allowed = float(_LINES)
+        self._since = time.monotonic()
+        self._unsaid = 0
+
+    def ended(
+        self,
+        method: str,
+        principal: str,
+        code: str,
+        seconds: float,
+        metadata: Iterable[tuple[str, str | bytes]],
+        request_id: str | None = None,
+        level: str = "debug",
+    ) -> None:
+        """A call has ended with a status. `request_id`: where it has been made already; `level`: of a line if all is well."""
+        self._durations.observe((method, code), seconds)
+        event = self._worth(code, seconds)
+        if event == "call" and self.quiet:
+            level = "info"
+        elif event != "call":
+            level = "warning"
+        if not event or not self._may(level):
+            return
+        self._tell(level, event, method=method, principal=principal, code=code, seconds=seconds, of=metadata, known=request_id)
+
+    def _worth(self, code: str, seconds: float) -> str:
+        """The event that a line would be about, or nothing."""
+        if code in _FAULTS:
+            return "call_failed"
+        if seconds >= self._slow:
+            return "call_slow"
+        if not self.quiet:
+            return "call"
+        if not self._every:
+            return ""
+        self._left -= 1
+        if self._left > 0:
+            return ""
+        self._left = self._every
+        return "call"
+
+    def _may(self, level: str) -> bool:
+        """Whether there is room for a line: a flood of failures is not to become a flood of lines."""
+        if not self.quiet and level in {"info", "debug"}:
+            return True
+        now = time.monotonic()
+        self._allowed = min(_LINES, self._allowed + (now - self._since) * _LINES)
+        self._since = now
+        if self._allowed < 1:
+            self._unsaid += 1
+            return False
+        self._allowed -= 1
+        return True
+
+    def _tell(
+        self, level: str, event: str, *, method: str, principal: str, code: str, seconds: float, of: Any, known: str | None
+    ) -> None:
+        given = tuple(of)
+        data: dict[str, Any] = {
+            "request_id": known or tracing.request_id(tracing.value(given, tracing.REQUEST_ID)),
+            "method": method,
+            "principal": principal,
+            "duration_ms": round(seconds * 1000, 3),
+            "grpc_code": code,
+        }
+        trace = tracing.trace_id(tracing.value(given, tracing.TRACE_PARENT))
+        if trace:
+            data["trace_id"] = trace
+        if self._unsaid:
+            data["unsaid"], self._unsaid = self._unsaid, 0
+        getattr(self._log, level)(event, **data)
 
 
 def _json(event: Any, **_: Any) -> str:

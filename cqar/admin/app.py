@@ -72,7 +72,7 @@ class Admin:
         self._bus = Bus(settings.nats, name="cqar-admin")
         self._tier = Tier(settings.redis)
         # Sessions of its own, which it holds for as long as it relays: writers have all of theirs.
-        relayed = msgspec.structs.replace(database, pool_min=0, pool_max=Relay.SESSIONS)
+        relayed = msgspec.structs.replace(database, pool_max=Relay.SESSIONS)
         self._relayed = Store(relayed, statement_timeout=database.statement_timeout, name="cqar-relay")
         self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence)
         self.callers = Callers(self._store, self._bus, os.environ.get(_BOOTSTRAP))

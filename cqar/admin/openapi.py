@@ -48,7 +48,7 @@ _IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "The same request sent again under one key within 24 hours is done once.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[!-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 _LAST_EVENT_ID: Schema = {
     "name": "Last-Event-ID",
@@ -114,6 +114,7 @@ def _operation(route: Route, schemas: Schemas, said: Mapping[str, str]) -> Schem
         "tags": [route.path.split("/")[2]],
         "summary": re.split(r"(?<=[.?])\s", text)[0],
         "description": text,
+        "x-role": route.role.name.lower(),
         "parameters": list(_parameters(route, schemas)),
     }
     if route.answer == "results":

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from cqar import audit, methods, registry
+from cqar.call import Role
 from cqar.methods import Method
 
 #: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.
@@ -40,6 +41,11 @@ class Route(NamedTuple):
     def method(self) -> Method:
         """The RPC's row."""
         return METHODS[self.rpc]
+
+    @property
+    def role(self) -> Role:
+        """The role that the caller needs."""
+        return audit.TAIL_ROLE if self.answer == "events" else self.method.role
 
     @property
     def request(self) -> Descriptor:

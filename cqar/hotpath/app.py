@@ -41,7 +41,7 @@ class Hotpath:
         )
         self._store = Store(database, statement_timeout=database.fill_timeout, name="cqar-hotpath")
         # Sessions of its own: where fills take all others, the feed still sees what changes.
-        followed = msgspec.structs.replace(database, pool_min=0, pool_max=2)
+        followed = msgspec.structs.replace(database, pool_max=2)
         self._followed = Store(followed, statement_timeout=database.statement_timeout, name="cqar-hotpath-feed")
         self._bus = Bus(settings.nats, name="cqar-hotpath")
         self._tier = Tier(settings.redis)

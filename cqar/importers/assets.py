@@ -19,6 +19,8 @@ from cqar.importers.wire import RegistryError
 ASSUMED: Final = "asset_type_assumed"
 #: Sources that write every ticker in one case, so that theirs says nothing of the issuer's.
 _CASELESS = frozenset({"web3icons", "yodlpay"})
+#: Sources whose CoinGecko id is that of the coin whose price they show: it names the original of a wrapped token too.
+_PRICING = frozenset({"solana"})
 _NATIVE, _ERC20, _SPL = assets_pb2.ASSET_TYPE_NATIVE, assets_pb2.ASSET_TYPE_ERC20, assets_pb2.ASSET_TYPE_SPL
 #: chain-registry's type_asset -> the type.
 _KINDS: Mapping[str, assets_pb2.AssetType] = {
@@ -72,6 +74,8 @@ def parse(source: Source) -> Fact:
     for field in ("coingecko_id", "symbol", "name"):
         if not getattr(row, field).strip():
             raise Refused("incomplete", f"{field} is empty")
+    if row.seen and all(family(each.source) in _PRICING for each in row.seen):
+        raise Refused("claimed_only", f"only sources that write whose price they show speak of {row.coingecko_id!r}")
     asset_type = _type(row)
     return Fact(
         coingecko_id=row.coingecko_id,

@@ -61,7 +61,7 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def _server(kind: str, *files: str) -> Iterator[tuple[int, int]]:
+def server(kind: str, *files: str) -> Iterator[tuple[int, int]]:
     """A running server: its port and process."""
     port = _free_port()
     command = [*_pinned(0), sys.executable, "-m", "loadtests.lane.serve", kind, str(port), *files]
@@ -151,7 +151,7 @@ def _all(options: argparse.Namespace, folder: Path, generator: Path) -> dict[str
     yard: Run | None = None
     scripts = write(folder, "equal", 8, lambda _number: answer(0))
     for _ in range(options.rounds):
-        with _server("yardstick") as at:
+        with server("yardstick") as at:
             yard = _better(yard, _measure(generator, at, scripts, (8, 32, seconds, 0, 1)))
     assert yard is not None  # noqa: S101 - there is a round
     _show("yardstick 8x32", yard, yard, None)
@@ -162,14 +162,14 @@ def _all(options: argparse.Namespace, folder: Path, generator: Path) -> dict[str
         scripts = write(folder, client, connections, _stale if kind == "lane-stale" else answer)
         best: Run | None = None
         for _ in range(options.rounds):
-            with _server(kind) as at:
+            with server(kind) as at:
                 loop = 1 if CLIENTS[client][1] else -1
                 best = _better(best, _measure(generator, at, scripts, (connections, streams, seconds, 0, loop)))
         assert best is not None  # noqa: S101 - there is a round
         _show(name, best, yard, mark)
         results[name] = best
     if shutil.which("h2load") and shutil.which("openssl") and options.only in "TLS":
-        with _server("lane", *_certificate(folder)) as at:
+        with server("lane", *_certificate(folder)) as at:
             for streams, mark in ((1, None), (32, 60)):
                 found = _over_tls(folder, at, streams, seconds)
                 _show(f"TLS 8x{streams}", found, yard, mark)

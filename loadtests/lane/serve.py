@@ -1,6 +1,6 @@
 """The servers that the bench compares: the lane with keys, metrics and freshness on, and a bare echo of grpc.aio.
 
-`python -m loadtests.lane.serve lane|lane-slow|lane-tls|yardstick PORT [CERTIFICATE KEY]`
+`python -m loadtests.lane.serve lane|lane-stale|lane-miss|lane-wait|yardstick PORT [CERTIFICATE KEY]`
 """
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
@@ -63,7 +63,8 @@ class _Ready:
 class Symbols:
     """The method: ready answers with validity and recency."""
 
-    def __init__(self, keys: int) -> None:
+    def __init__(self, keys: int, *, waits: bool = False) -> None:
+        self._waits = waits
         self._table = {framed(request(number)): _Ready(row(answer(number))) for number in range(keys)}
         self.generation = 0
 
@@ -85,7 +86,9 @@ class Symbols:
         return hit
 
     async def miss(self, message: bytes, _context: Context) -> Reply:
-        """Answer without waiting for anything."""
+        """Answer without waiting for anything, or never."""
+        if self._waits:
+            await asyncio.sleep(1e6)
         return Reply(answer(int(message[-9:-4])))
 
 
@@ -123,7 +126,7 @@ async def _lane(kind: str, port: int, files: Sequence[str]) -> None:
         return None if time.monotonic() - fresh["at"] < _LEASE else Tail(STALE, ())
 
     # With the fast path a miss is a request that no answer stands ready for.
-    symbols = Symbols(0 if kind == "lane-miss" else KEYS)
+    symbols = Symbols(0 if kind in {"lane-miss", "lane-wait"} else KEYS, waits=kind == "lane-wait")
     service = Service(methods={PATH: symbols}, authorize=_authorize, tail=tail, observer=Metrics())
     tls = None
     if files:

@@ -1,12 +1,13 @@
 """What goes wrong is told as a problem that names the fields and says what to do."""
 
+import asyncio
 import gzip
 import json
 from typing import Any
 
 import pytest
 
-from cqar import errors
+from cqar import errors, serve
 from cqar.admin import problems
 from cqar.admin.app import Admin
 from tests.http.client import Api
@@ -130,6 +131,29 @@ async def test_a_body_that_is_too_large_is_413_also_when_it_is_packed(shared: Ap
     for data, packed in ((large, {}), (bomb, {"Content-Encoding": "gzip"})):
         answer = await shared.send("POST", "/v1/assets", data=data, headers={"Content-Type": "application/json", **packed})
         assert (answer.status, answer.body["code"]) == (413, "RESOURCE_EXHAUSTED")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(shared: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "DEFAULT_DEADLINE", 0.1)
+    head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n{"
+    for target, kind in ((b"/v1/assets", b"application/json"), (b"/v1/apply", b"application/x-ndjson")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", shared.port)
+        writer.write(head % (target, kind))
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 504 ")
+        writer.close()
+
+
+async def test_a_body_that_is_cut_off_does_nothing(shared: Api) -> None:
+    given = json.dumps({**ASSET, "category": "cut off"}).encode()
+    _, writer = await asyncio.open_connection("127.0.0.1", shared.port)
+    head = b"POST /v1/assets HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    writer.write(head % (len(given) + 1) + given)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert (await shared.get("/v1/assets?category=cut%20off")).body["assets"] == []
 
 
 async def test_a_packed_body_is_read_and_a_broken_one_refused(shared: Api) -> None:

@@ -116,7 +116,7 @@ async def test_h2load_gets_every_answer(served: Served, body: str) -> None:
 
 @pytest.mark.skipif(not shutil.which("nghttp"), reason="nghttp is not installed")
 async def test_nghttp_gets_an_answer_with_trailers(served: Served, body: str) -> None:
-    output = await run("nghttp", "-v", "--no-color", "-d", body, *HEADERS, f"http://{served.address}{GET}")
+    output = await run("nghttp", "-v", "-d", body, *HEADERS, f"http://{served.address}{GET}")
     assert "grpc-status: 0" in output
     assert served.seen.hit_count == 1
 

@@ -24,7 +24,7 @@ examples = settings(
     deadline=None,
     database=None,
     derandomize=True,
-    max_examples=250,
+    max_examples=200,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
@@ -162,7 +162,7 @@ async def test_any_asset_reads_back_as_it_was_registered(registry: Client, field
     assert (await registry.call("GetAsset", asset_id=made.asset_id)).asset == made
 
 
-@settings(examples, max_examples=100)
+@settings(examples, max_examples=60)
 @given(fields=_CHAINS)
 async def test_any_chain_reads_back_as_it_was_registered(registry: Client, fields: dict[str, Any]) -> None:
     number = len((await registry.call("ListChains")).chains)
@@ -171,7 +171,7 @@ async def test_any_chain_reads_back_as_it_was_registered(registry: Client, field
     assert (await registry.call("GetChain", chain_id=made.chain_id)).chain == made
 
 
-@settings(examples, max_examples=100)
+@settings(examples, max_examples=60)
 @given(fields=_LISTINGS)
 async def test_any_listing_reads_back_as_it_was_made_from_row_and_from_cache(
     registry: Client, feed: Client, fields: dict[str, Any]
@@ -190,7 +190,7 @@ async def test_any_listing_reads_back_as_it_was_made_from_row_and_from_cache(
         assert found == made
 
 
-@settings(examples, max_examples=100)
+@settings(examples, max_examples=60)
 @given(fields=_VENUE_ASSETS)
 async def test_any_venue_asset_reads_back_as_it_was_made_from_row_and_from_cache(
     registry: Client, feed: Client, fields: dict[str, Any]

@@ -75,7 +75,7 @@ function operation(api, verb, path, described) {
   made.dataset.words = `${verb} ${path} ${described.operationId} ${described.description}`.toLowerCase();
   made.addEventListener("toggle", () => {
     if (made.childElementCount > 1) return;
-    made.append(element("p", described.description), classed("quiet", element("p", `RPC: ${described.operationId.split(".")[0]}`)));
+    made.append(element("p", described.description), classed("quiet", element("p", `RPC: ${described.operationId.split(".")[0]}, role: ${described["x-role"]}`)));
     if ((described.parameters || []).length) {
       made.append(element("h4", "Parameters"));
       made.append(table(described.parameters.map((each) => [`${each.name} (${each.in})`, each.schema, each.description, each.required])));

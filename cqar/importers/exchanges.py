@@ -1,0 +1,256 @@
+"""What is declared of each exchange: its venues, the units of its payload, its sentinels, multipliers and underlyings.
+
+An exchange that is not here is one venue under its ccxt id, and only ccxt's unified fields count.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import msgspec
+
+from cqar.importers.payload import (
+    Payload,
+    Rule,
+    at,
+    either,
+    filtered,
+    first_tier_percent,
+    none,
+    number,
+    percent,
+    places,
+    places_as_step,
+    scaled,
+)
+
+#: Parts of an exchange whose ids may collide.
+SPOT: Final = "spot"
+LINEAR: Final = "linear"
+INVERSE: Final = "inverse"
+OPTION: Final = "option"
+
+
+class Multiplied(NamedTuple):
+    """A code that means so many units of what another ticker names."""
+
+    ticker: str
+    factor: Decimal
+
+
+class Underlying(NamedTuple):
+    """What a contract is written on that is no coin."""
+
+    #: index, stock or commodity
+    category: str
+    name: str
+    #: the same at every venue, by ISO 4217; None: the venue's own
+    iso4217: str | None = None
+
+
+class Venue(NamedTuple):
+    """A venue that an exchange is split into."""
+
+    venue_id: str
+    name: str
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """The declarations of one exchange."""
+
+    #: segment -> venue; empty: one venue by the exchange's own id
+    venues: Mapping[str, Venue] = {}
+    tick: Rule = none
+    lot: Rule = none
+    maker: Rule = none
+    taker: Rule = none
+    #: units of base, or of quote where inverse, in one contract; where set, ccxt's own number is not read
+    contract_size: Rule | None = None
+    #: of contracts; where set, ccxt's limits of cost are not read: they hold this number
+    max_contracts: Rule | None = None
+    #: keys of the payload that stay in the listing's metadata
+    kept: tuple[str, ...] = ()
+    #: expiries in milliseconds that mean none
+    no_expiry: frozenset[int] = frozenset()
+    multipliers: Mapping[str, Multiplied] = {}
+    underlyings: Mapping[str, Underlying] = {}
+    #: baseId of an inverse contract is not its base
+    base_id_is_quote: bool = False
+    #: where the payload has the address of the base's contract
+    address: str | None = None
+
+
+def _thousand(*tickers: str, prefix: str = "1000") -> dict[str, Multiplied]:
+    return {f"{prefix}{ticker}": Multiplied(ticker, Decimal(1000)) for ticker in tickers}
+
+
+_MILLION = Decimal(1_000_000)
+_PERPETUAL_PLACES = 6
+
+
+def _hyperliquid_tick(payload: Payload) -> Decimal | None:
+    """A perpetual's price has at most 6 decimal places less those of its size."""
+    size = number(payload.get("szDecimals"))
+    return None if size is None else places_as_step(_PERPETUAL_PLACES - size)
+
+
+def _bitmex_contract(payload: Payload) -> Decimal | None:
+    """Multiplier is in the smallest unit of the settlement currency: per quote unit (inverse) or base unit (linear).
+
+    Of a quanto contract it is a sum of money per point of the price and no size: None.
+    """
+    multiplier = number(payload.get("multiplier"))
+    inverse, linear = number(payload.get("underlyingToSettleMultiplier")), number(payload.get("quoteToSettleMultiplier"))
+    per = inverse if payload.get("isInverse") is True else linear
+    if multiplier is None or not per or payload.get("isQuanto") is True:
+        return None
+    return abs(multiplier / per)
+
+
+_BINANCE = Exchange(
+    venues={
+        SPOT: Venue("binance", "Binance"),
+        LINEAR: Venue("binanceusdm", "Binance USD-M futures"),
+        INVERSE: Venue("binancecoinm", "Binance COIN-M futures"),
+        OPTION: Venue("binance-options", "Binance options"),
+    },
+    tick=filtered("PRICE_FILTER", "tickSize"),
+    lot=filtered("LOT_SIZE", "stepSize"),
+    no_expiry=frozenset({4_133_404_800_000}),
+    multipliers={
+        **_thousand(*"SHIB XEC LUNC PEPE FLOKI BONK SATS RATS CAT CHEEMS WHY X".split()),
+        "1MBABYDOGE": Multiplied("BABYDOGE", _MILLION),
+    },
+    underlyings={
+        "DEFI": Underlying("index", "Binance DeFi composite index"),
+        "BTCDOM": Underlying("index", "Binance bitcoin dominance index"),
+        "FOOTBALL": Underlying("index", "Binance football fan token index"),
+        "BLUEBIRD": Underlying("index", "Binance bluebird index"),
+    },
+)
+
+EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
+    {
+        "binance": _BINANCE,
+        "binanceusdm": _BINANCE,
+        "binancecoinm": _BINANCE,
+        "bitget": Exchange(
+            venues={
+                SPOT: Venue("bitget", "Bitget"),
+                LINEAR: Venue("bitget-futures", "Bitget futures"),
+                INVERSE: Venue("bitget-futures", "Bitget futures"),
+            },
+            multipliers={**_thousand("BONK", "SATS", "RATS", "XEC"), "1MBABYDOGE": Multiplied("BABYDOGE", _MILLION)},
+        ),
+        "bingx": Exchange(
+            venues={
+                SPOT: Venue("bingx", "BingX"),
+                LINEAR: Venue("bingx-futures", "BingX futures"),
+                INVERSE: Venue("bingx-futures", "BingX futures"),
+            },
+        ),
+        "bitmex": Exchange(
+            tick=at("tickSize"),
+            lot=at("lotSize"),
+            maker=at("makerFee"),
+            taker=at("takerFee"),
+            contract_size=_bitmex_contract,
+            kept=("multiplier", "settlCurrency"),
+            underlyings={
+                "ALTMEX": Underlying("index", "BitMEX altcoin index"),
+                "DEFIMEX": Underlying("index", "BitMEX DeFi index"),
+                "METAMEX": Underlying("index", "BitMEX metaverse index"),
+            },
+        ),
+        "bybit": Exchange(
+            venues={
+                SPOT: Venue("bybit", "Bybit"),
+                LINEAR: Venue("bybit-linear", "Bybit linear contracts"),
+                INVERSE: Venue("bybit-inverse", "Bybit inverse contracts"),
+                OPTION: Venue("bybit-options", "Bybit options"),
+            },
+            tick=at("priceFilter", "tickSize"),
+            lot=either(at("lotSizeFilter", "qtyStep"), at("lotSizeFilter", "basePrecision")),
+            multipliers={
+                **_thousand(*"BONK BTT CAT FLOKI LUNC PEPE RATS TURBO X XEC".split()),
+                "10000LADYS": Multiplied("LADYS", Decimal(10_000)),
+                "10000SATS": Multiplied("SATS", Decimal(10_000)),
+                "1000000BABYDOGE": Multiplied("BABYDOGE", _MILLION),
+                "1000000MOG": Multiplied("MOG", _MILLION),
+                "10000000AIDOGE": Multiplied("AIDOGE", Decimal(10_000_000)),
+            },
+        ),
+        "coinbaseexchange": Exchange(tick=at("quote_increment"), lot=at("base_increment")),
+        "coinex": Exchange(
+            venues={
+                SPOT: Venue("coinex", "CoinEx"),
+                LINEAR: Venue("coinex-futures", "CoinEx futures"),
+                INVERSE: Venue("coinex-futures", "CoinEx futures"),
+            },
+        ),
+        "delta": Exchange(underlyings={"DEFI": Underlying("index", "Delta Exchange DeFi index")}),
+        "deribit": Exchange(
+            tick=at("tick_size"),
+            lot=at("min_trade_amount"),
+            maker=at("maker_commission"),
+            taker=at("taker_commission"),
+            no_expiry=frozenset({32_503_708_800_000}),
+        ),
+        "gate": Exchange(
+            venues={
+                SPOT: Venue("gate", "Gate"),
+                LINEAR: Venue("gate-futures", "Gate futures"),
+                INVERSE: Venue("gate-futures", "Gate futures"),
+                OPTION: Venue("gate-options", "Gate options"),
+            },
+            tick=either(at("order_price_round"), places("precision")),
+            lot=places("amount_precision"),
+            maker=either(at("maker_fee_rate"), percent("fee")),
+            taker=either(at("taker_fee_rate"), percent("fee")),
+        ),
+        "gemini": Exchange(tick=at("quote_increment"), lot=at("tick_size")),
+        "hyperliquid": Exchange(
+            tick=_hyperliquid_tick,
+            lot=places("szDecimals"),
+            multipliers=_thousand(*"BONK DOGS FLOKI LUNC NEIRO PEPE SHIB".split(), prefix="k"),
+        ),
+        "kraken": Exchange(
+            tick=either(at("tick_size"), places("pair_decimals")),
+            lot=places("lot_decimals"),
+            maker=first_tier_percent("fees_maker"),
+            taker=first_tier_percent("fees"),
+        ),
+        "krakenfutures": Exchange(tick=at("tickSize")),
+        "kucoin": Exchange(tick=at("priceIncrement"), lot=at("baseIncrement")),
+        "mexc": Exchange(
+            tick=places("quotePrecision"),
+            lot=places("baseAssetPrecision"),
+            maker=at("makerCommission"),
+            taker=at("takerCommission"),
+            address="contractAddress",
+        ),
+        "okx": Exchange(tick=at("tickSz"), lot=at("lotSz")),
+        "phemex": Exchange(
+            tick=either(at("tickSize"), scaled("quoteTickSizeEv", "valueScale")),
+            lot=either(scaled("baseTickSizeEv", "valueScale"), at("lotSize")),
+            maker=at("defaultMakerFee"),
+            taker=at("defaultTakerFee"),
+            max_contracts=at("maxOrderQty"),
+            underlyings={"GOLD": Underlying("commodity", "Gold", "XAU")},
+            base_id_is_quote=True,
+        ),
+        "xt": Exchange(
+            venues={
+                SPOT: Venue("xt", "XT"),
+                LINEAR: Venue("xt-futures", "XT futures"),
+                INVERSE: Venue("xt-futures", "XT futures"),
+            },
+        ),
+    }
+)
+
+
+def declared(exchange_id: str) -> Exchange:
+    """The declarations of an exchange."""
+    return EXCHANGES.get(exchange_id, Exchange())

@@ -1,0 +1,266 @@
+"""The identity guard: which asset a venue means by a code, on what evidence, and when not to decide.
+
+| evidence, the strongest first | recorded as |
+|---|---|
+| a person's decision | `review` |
+| the contract's address that the venue's payload has is a deployment of one asset | `contract address ...` |
+| the venue's own renaming (`commonCurrencies`) of a code to a unified one, with what that one is | `remap XXBT is BTC, ...` |
+| an external id: of ISO 4217, of CoinGecko for ccxt's fixed codes, or a declared underlying | `external id ...` |
+| the venue's earlier mapping of the code | what was recorded then |
+| the ticker, which exactly one asset of standing has | `ticker ...` |
+| nothing: an asset that only this venue uses | `provisional` |
+
+An asset of standing has a deployment outside of test networks, or an external id that is not ours; it is not provisional,
+neither money nor an index, and bears no SCAM flag.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from cqar import addresses
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.errors import Invalid
+from cqar.importers import flags, iso4217, known, rows
+from cqar.importers.chain_ids import Chains
+from cqar.importers.exchanges import Exchange, Underlying
+from cqar.importers.run import Run
+from cqar.importers.wire import RegistryError
+
+PROVISIONAL: Final = "provisional"
+INDEX, STOCK = "index", "stock"
+#: Categories that no ticker of a coin means.
+_APART = frozenset({PROVISIONAL, iso4217.FIAT, iso4217.COMMODITY, INDEX, STOCK})
+#: How evidence is recorded, the strongest first.
+LEVELS: Final = ("review", "contract address", "remap", "external id", "ticker", PROVISIONAL)
+#: Addresses of which each says by its form alone that it is one; names of accounts, as EOS has them, do not.
+_ADDRESS = re.compile(
+    r"0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44}|(?:EQ|UQ)[0-9A-Za-z_-]{46}|0x[0-9a-fA-F]{1,64}::\w+::\w+"
+)
+
+
+class Use(msgspec.Struct):
+    """A code of a venue and how its markets use it."""
+
+    code: str
+    ticker: str
+    #: it is a quote or settles
+    as_money: bool = False
+    addresses: set[str] = msgspec.field(default_factory=set)
+
+
+class Verdict(NamedTuple):
+    """What a code means. Without an asset it is not decided: `candidates` are what a review has to choose from."""
+
+    #: an id, or `ref:<name>` of `row`
+    asset: str | None
+    evidence: str
+    #: the new asset
+    row: pb.ApplyRow | None = None
+    candidates: tuple[str, ...] = ()
+    #: the asset that the venue has meant by the code so far, where the evidence speaks against it
+    against: str | None = None
+
+
+class Held(NamedTuple):
+    """A venue asset of the registry."""
+
+    asset_id: str
+    evidence: str
+
+
+def level(evidence: str) -> int:
+    """The place of recorded evidence in LEVELS; the last for what is not of importers."""
+    return next((at for at, name in enumerate(LEVELS) if evidence.startswith(name)), len(LEVELS))
+
+
+class Guard:
+    """Judges the codes of one venue, with all that the registry knows of them asked for at once."""
+
+    def __init__(
+        self,
+        run: Run,
+        venue_id: str,
+        exchange: Exchange,
+        remaps: Mapping[str, str],
+        held: Mapping[str, Sequence[Held]],
+    ) -> None:
+        self._run = run
+        self._venue_id = venue_id
+        self._exchange = exchange
+        self._remaps = remaps
+        self._held = held
+        self._provisional: set[str] = set()
+        self._by_address: dict[str, set[str]] = {}
+        self._by_external: dict[tuple[int, str], str | None] = {}
+        self._by_ticker: dict[str, list[str]] = {}
+
+    def judge(self, uses: Sequence[Use]) -> dict[str, Verdict]:
+        """A verdict for each code. Raises wire.RegistryError."""
+        by_ticker: dict[str, list[Held]] = {}
+        for use in uses:
+            by_ticker.setdefault(use.ticker, []).extend(self._held.get(use.code, ()))
+        self._look_up_addresses(uses)
+        self._look_up_external(uses)
+        strong = {use.code: self._strong(use) for use in uses}
+        earlier = {use.code: self._held.get(use.code) or by_ticker[use.ticker] for use in uses}
+        open_tickers = {use.ticker for use in uses if strong[use.code] is None and not earlier[use.code]}
+        self._look_up_tickers(open_tickers)
+        self._look_up_provisional({each.asset_id for held in earlier.values() for each in held})
+        return {use.code: self._verdict(use, strong[use.code], earlier[use.code]) for use in uses}
+
+    # ---- evidence --------------------------------------------------------------------------------------------------
+
+    def _look_up_addresses(self, uses: Sequence[Use]) -> None:
+        wanted = sorted({each for use in uses for each in use.addresses if _ADDRESS.fullmatch(each)})
+        requests = [contract.ListAssetDeploymentsRequest(address=each, page_size=100) for each in wanted]
+        for address, answer in zip(wanted, self._run.registry.calls(requests), strict=True):
+            if not isinstance(answer, RegistryError):
+                self._by_address[address] = {each.asset_id for each in answer.deployments if not each.is_native}
+
+    def _look_up_external(self, uses: Sequence[Use]) -> None:
+        wanted = {key for use in uses if (key := self._external_key(use)) is not None}
+        keys = sorted(wanted)
+        found = self._run.find(rows.by_identifier(source, external_id) for source, external_id in keys)  # type: ignore[arg-type]
+        self._by_external = dict(zip(keys, found, strict=True))
+
+    def _external_key(self, use: Use) -> tuple[int, str] | None:
+        """The external id that a code is declared to have."""
+        underlying = self._exchange.underlyings.get(use.ticker)
+        if underlying is not None:
+            own = iso4217.external_id(underlying.iso4217) if underlying.iso4217 else f"{self._venue_id}:{use.code}"
+            return rows.INTERNAL, own
+        if use.ticker in known.COINGECKO:
+            return rows.COINGECKO, known.COINGECKO[use.ticker]
+        if iso4217.known(use.ticker) and (use.as_money or use.ticker in iso4217.TRADED):
+            return rows.INTERNAL, iso4217.external_id(use.ticker)
+        return None
+
+    def _strong(self, use: Use) -> Verdict | None:
+        """What evidence that is no ticker and no habit says."""
+        for address in sorted(use.addresses):
+            owners = self._by_address.get(address, set())
+            if len(owners) == 1:
+                return Verdict(next(iter(owners)), f"contract address {address}"[:256])
+            if len(owners) > 1:
+                return Verdict(None, f"contract address {address}", candidates=tuple(sorted(owners)))
+        remapped = self._remaps.get(use.code) == use.ticker and use.code != use.ticker
+        found = self._external(use)
+        if found is None or not remapped:
+            return found
+        return found._replace(evidence=f"remap {use.code} is {use.ticker}, {found.evidence}"[:256])
+
+    def _external(self, use: Use) -> Verdict | None:
+        key = self._external_key(use)
+        if key is None:
+            return None
+        source, external_id = key
+        name = f"external id {external_id}" if source == rows.INTERNAL else f"external id coingecko:{external_id}"
+        held = self._by_external[key]
+        if held is not None:
+            return Verdict(held, name)
+        if source == rows.COINGECKO:
+            return None
+        row = self._new(use, external_id)
+        return Verdict(f"ref:{row.ref}", name, row)
+
+    def _new(self, use: Use, external_id: str) -> pb.ApplyRow:
+        """Money, or what is declared as an underlying."""
+        underlying = self._exchange.underlyings.get(use.ticker)
+        ref = f"{self._venue_id}:{external_id}"
+        if underlying is None:
+            return iso4217.asset(use.ticker, ref)
+        if underlying.iso4217 is not None:
+            return iso4217.asset(underlying.iso4217, ref)
+        return _underlying(use, underlying, external_id, ref)
+
+    # ---- tickers ---------------------------------------------------------------------------------------------------
+
+    def _look_up_tickers(self, tickers: set[str]) -> None:
+        """The assets of standing by ticker."""
+        if not tickers:
+            return
+        registry = self._run.registry
+        candidates: dict[str, list[str]] = {}
+        for asset in registry.pages(contract.ListAssetsRequest(), "assets"):
+            if asset.symbol in tickers and asset.category not in _APART:
+                candidates.setdefault(asset.symbol, []).append(asset.asset_id)
+        ids = [asset_id for group in candidates.values() for asset_id in group]
+        standing = self._standing(ids)
+        self._by_ticker = {ticker: [each for each in group if each in standing] for ticker, group in candidates.items()}
+
+    def _standing(self, asset_ids: Sequence[str]) -> set[str]:
+        registry = self._run.registry
+        scams = flags.flagged(self._run, assets_pb2.FLAG_TYPE_SCAM)
+        asked = [each for each in asset_ids if each not in scams]
+        tests = {chain.chain_id for chain in registry.pages(contract.ListChainsRequest(), "chains") if chain.is_testnet}
+        found = set()
+        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in asked)
+        for asset_id, answer in zip(asked, deployed, strict=True):
+            if any(each.chain_id not in tests for each in getattr(answer, "deployments", ())):
+                found.add(asset_id)
+        rest = [each for each in asked if each not in found]
+        named = registry.calls(contract.ListAssetIdentifiersRequest(asset_id=each, page_size=20) for each in rest)
+        for asset_id, answer in zip(rest, named, strict=True):
+            if any(each.source != rows.INTERNAL for each in getattr(answer, "identifiers", ())):
+                found.add(asset_id)
+        return found
+
+    def _look_up_provisional(self, asset_ids: Iterable[str]) -> None:
+        """Which of the assets that the venue's codes mean so far are provisional."""
+        answers = self._run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in sorted(asset_ids))
+        self._provisional = {
+            answer.asset.asset_id for answer in answers if hasattr(answer, "asset") and answer.asset.category == PROVISIONAL
+        }
+
+    # ---- verdicts --------------------------------------------------------------------------------------------------
+
+    def _verdict(self, use: Use, strong: Verdict | None, earlier: Sequence[Held]) -> Verdict:
+        means = sorted({each.asset_id for each in earlier})
+        if len(means) > 1:
+            return Verdict(None, "the venue's codes mean several assets", candidates=tuple(means))
+        decided = any(level(each.evidence) == 0 for each in earlier)
+        if strong is None or decided:
+            return Verdict(means[0], earlier[0].evidence) if means else self._by_name(use)
+        if not means or strong.asset == means[0]:
+            return strong
+        candidates = strong.candidates or ((strong.asset,) if strong.asset and strong.row is None else ())
+        if means[0] in self._provisional:
+            # It stands in until a review says that it is the other one.
+            return Verdict(means[0], earlier[0].evidence, candidates=candidates)
+        if means[0] in candidates:
+            return Verdict(means[0], earlier[0].evidence)
+        return Verdict(None, strong.evidence, candidates=candidates, against=means[0])
+
+    def _by_name(self, use: Use) -> Verdict:
+        found = self._by_ticker.get(use.ticker, [])
+        remap = f"remap {use.code} is {use.ticker}, " if self._remaps.get(use.code) == use.ticker != use.code else ""
+        if len(found) == 1:
+            return Verdict(found[0], f"{remap}ticker {use.ticker}"[:256])
+        if found:
+            return Verdict(None, "ticker", candidates=tuple(found[:100]))
+        ref = f"{self._venue_id}:{use.code}"
+        row = rows.asset(
+            use.ticker,
+            use.ticker,
+            assets_pb2.ASSET_TYPE_NATIVE,
+            category=PROVISIONAL,
+            identifiers=[rows.identifier(rows.INTERNAL, f"{self._venue_id}:{use.code}")],
+            ref=ref,
+        )
+        return Verdict(f"ref:{ref}", PROVISIONAL, row)
+
+
+def _underlying(use: Use, underlying: Underlying, external_id: str, ref: str) -> pb.ApplyRow:
+    return rows.asset(
+        use.ticker,
+        underlying.name,
+        assets_pb2.ASSET_TYPE_SYNTHETIC,
+        category=underlying.category,
+        identifiers=[rows.identifier(rows.INTERNAL, external_id)],
+        ref=ref,
+    )

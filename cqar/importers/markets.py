@@ -1,0 +1,304 @@
+"""Market rows of ccxt as facts: what trades, its terms and its specs, by the declarations of its exchange.
+
+Pure: nothing here knows the registry. A row that lacks what its canonical symbol needs is refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from cqar.contract.cqc.markets.v1 import markets_pb2
+from cqar.importers import documents
+from cqar.importers.documents import Refused, Source
+from cqar.importers.exchanges import INVERSE, LINEAR, OPTION, SPOT, Exchange
+from cqar.importers.payload import places_as_step
+
+#: ccxt's precision modes.
+TICK_SIZE: Final = "tick_size"
+DECIMAL_PLACES: Final = "decimal_places"
+SIGNIFICANT_DIGITS: Final = "significant_digits"
+
+_TYPES: Mapping[str, markets_pb2.SymbolType] = {
+    "spot": markets_pb2.SYMBOL_TYPE_SPOT,
+    "margin": markets_pb2.SYMBOL_TYPE_MARGIN,
+    "swap": markets_pb2.SYMBOL_TYPE_PERPETUAL,
+    "future": markets_pb2.SYMBOL_TYPE_FUTURE,
+    "option": markets_pb2.SYMBOL_TYPE_OPTION,
+}
+_SIDES: Mapping[str, markets_pb2.OptionType] = {
+    "call": markets_pb2.OPTION_TYPE_CALL,
+    "put": markets_pb2.OPTION_TYPE_PUT,
+}
+_DERIVATIVES = frozenset({"swap", "future", "option"})
+#: What JavaScript and Python write where nothing is.
+_NOTHING = frozenset({"", "undefined", "null", "None", "NaN"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = 253_402_300_799_000
+
+
+class _Range(msgspec.Struct):
+    min: Decimal | None = None
+    max: Decimal | None = None
+
+
+class _Limits(msgspec.Struct):
+    amount: _Range | None = None
+    cost: _Range | None = None
+    leverage: _Range | None = None
+
+
+class _Precision(msgspec.Struct):
+    amount: Decimal | None = None
+    price: Decimal | None = None
+
+
+class _Row(msgspec.Struct, rename="camel"):
+    """ccxt's unified market, as far as it is used."""
+
+    id: str
+    type: str
+    base: str | None = None
+    quote: str | None = None
+    settle: str | None = None
+    base_id: str | None = None
+    quote_id: str | None = None
+    settle_id: str | None = None
+    active: bool | None = None
+    linear: bool | None = None
+    inverse: bool | None = None
+    quanto: bool | None = None
+    contract_size: Decimal | None = None
+    expiry: int | None = None
+    strike: Decimal | None = None
+    option_type: str | None = None
+    maker: Decimal | None = None
+    taker: Decimal | None = None
+    percentage: bool | None = None
+    precision: _Precision | None = None
+    limits: _Limits | None = None
+    created: int | None = None
+    info: Any = None
+
+
+class Code(NamedTuple):
+    """A currency: the venue's own code, and the ticker that ccxt reads it as."""
+
+    code: str
+    ticker: str
+    #: the listing counts in so many units of the ticker
+    factor: Decimal | None = None
+
+
+class Specs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listing says of its own; None: not known."""
+
+    tick_size: Decimal | None = None
+    lot_size: Decimal | None = None
+    min_order_size: Decimal | None = None
+    max_order_size: Decimal | None = None
+    min_notional: Decimal | None = None
+    max_order_value: Decimal | None = None
+    max_leverage: Decimal | None = None
+    contract_size: Decimal | None = None
+    maker_fee: Decimal | None = None
+    taker_fee: Decimal | None = None
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """A market as its row says."""
+
+    source: Source
+    id: str
+    #: of the exchange: spot, linear, inverse, option
+    segment: str
+    symbol_type: markets_pb2.SymbolType
+    base: Code
+    quote: Code
+    settle: Code | None
+    margin_kind: str | None
+    expiry: datetime | None
+    strike: Decimal | None
+    option_type: markets_pb2.OptionType | None
+    active: bool | None
+    created: datetime | None
+    specs: Specs
+    #: of the base's contract, where the payload has one
+    address: str | None
+    #: what of the payload stays with the listing
+    kept: Mapping[str, str]
+
+
+_ROW = documents.decoder(_Row)
+
+
+def decode(source: Source) -> _Row:
+    """The row as ccxt's unified market. Raises Refused."""
+    return documents.decoded(source, _ROW)
+
+
+def mode_of(rows: Sequence[_Row], exchange: Exchange) -> str | None:
+    """The precision mode that the payloads prove: their own steps beside ccxt's numbers. None: they prove none, or several.
+
+    Files of different versions of ccxt differ in it, and a row does not say which it has.
+    """
+    proofs = set()
+    for row in rows:
+        precision, payload = row.precision or _Precision(), row.info if isinstance(row.info, dict) else {}
+        for given, step in ((precision.amount, exchange.lot(payload)), (precision.price, exchange.tick(payload))):
+            if given is None or step is None:
+                continue
+            if given == step:
+                proofs.add(TICK_SIZE)
+            elif places_as_step(given) == step:
+                proofs.add(DECIMAL_PLACES)
+    return proofs.pop() if len(proofs) == 1 else None
+
+
+def parse(source: Source, row: _Row, exchange: Exchange, mode: str) -> Market:
+    """The market of a row. Raises Refused."""
+    symbol_type = _TYPES.get(row.type)
+    if symbol_type is None:
+        raise Refused("unsupported_type", f"{row.type!r} is no type of market that a symbol can have")
+    if not _given(row.id):
+        raise Refused("incomplete", "the row has no id")
+    payload = row.info if isinstance(row.info, dict) else {}
+    base, quote, settle = _codes(row, exchange)
+    option_type = _option_type(row) if row.type == "option" else None
+    return Market(
+        source=source,
+        id=row.id,
+        segment=_segment(row),
+        symbol_type=symbol_type,
+        base=base,
+        quote=quote,
+        settle=settle,
+        margin_kind=_margin_kind(row) if row.type in _DERIVATIVES else None,
+        expiry=_expiry(row, exchange),
+        strike=row.strike if row.type == "option" else None,
+        option_type=option_type,
+        active=row.active,
+        created=_instant(row.created) if row.created else None,
+        specs=_specs(row, payload, exchange, mode),
+        address=_text(payload.get(exchange.address)) if exchange.address else None,
+        kept={name: text for name in exchange.kept if (text := _text(payload.get(name)))},
+    )
+
+
+def _option_type(row: _Row) -> markets_pb2.OptionType:
+    if row.option_type is None or row.strike is None:
+        raise Refused("incomplete", "an option needs strike and optionType")
+    if row.option_type not in _SIDES:
+        raise Refused("unsupported_type", f"{row.option_type!r} is neither call nor put")
+    return _SIDES[row.option_type]
+
+
+def _given(value: str | None) -> bool:
+    return value is not None and value not in _NOTHING
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value not in _NOTHING else None
+
+
+def _segment(row: _Row) -> str:
+    if row.type == "option":
+        return OPTION
+    if row.type not in _DERIVATIVES:
+        return SPOT
+    return INVERSE if row.inverse else LINEAR
+
+
+def _codes(row: _Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
+    """Base, quote and settlement. The symbol of a row is never split: ids glue, and ccxt's text may hold `undefined`."""
+    needed = {"base": row.base, "quote": row.quote, **({"settle": row.settle} if row.type in _DERIVATIVES else {})}
+    missing = [name for name, value in needed.items() if not _given(value)]
+    if missing:
+        raise Refused("incomplete", f"the row has no {', '.join(missing)}")
+    base_id = row.base if exchange.base_id_is_quote and row.inverse else row.base_id
+    base = _code(base_id, row.base or "")
+    multiplied = exchange.multipliers.get(base.ticker)
+    if multiplied is not None:
+        base = Code(base.code, multiplied.ticker, multiplied.factor)
+    settle = _code(row.settle_id, row.settle or "") if row.type in _DERIVATIVES else None
+    return base, _code(row.quote_id, row.quote or ""), settle
+
+
+def _code(code: str | None, ticker: str) -> Code:
+    return Code(code if code is not None and _given(code) else ticker, ticker)
+
+
+def _margin_kind(row: _Row) -> str | None:
+    if row.quanto:
+        return "quanto"
+    if row.inverse:
+        return "inverse"
+    return "linear" if row.linear else None
+
+
+def _expiry(row: _Row, exchange: Exchange) -> datetime | None:
+    expiry = None if row.expiry in exchange.no_expiry else row.expiry
+    if row.type in ("future", "option"):
+        if not expiry:
+            raise Refused("incomplete", f"a market of type {row.type} needs its expiry")
+        return _instant(expiry)
+    if expiry:
+        raise Refused("unknown_expiry", f"a market of type {row.type} expires at {expiry}, which is no declared sentinel")
+    return None
+
+
+def _instant(milliseconds: int) -> datetime:
+    if not 0 < milliseconds <= _LAST:
+        raise Refused("bad_time", f"{milliseconds} is no time in milliseconds since 1970")
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _specs(row: _Row, payload: Mapping[str, Any], exchange: Exchange, mode: str) -> Specs:
+    """The payload's numbers where a rule is declared, else ccxt's."""
+    precision, limits = row.precision or _Precision(), row.limits or _Limits()
+    amount, cost, leverage = limits.amount or _Range(), limits.cost or _Range(), limits.leverage or _Range()
+    contracts = exchange.max_contracts if row.type in _DERIVATIVES else None
+    return Specs(
+        tick_size=_step(exchange.tick(payload), precision.price, mode, "price"),
+        lot_size=_step(exchange.lot(payload), precision.amount, mode, "amount"),
+        min_order_size=amount.min,
+        max_order_size=_above_zero(amount.max if contracts is None else contracts(payload)),
+        min_notional=cost.min,
+        max_order_value=_above_zero(cost.max) if contracts is None else None,
+        max_leverage=_above_zero(leverage.max),
+        contract_size=_contract_size(row, payload, exchange),
+        maker_fee=_fee(row, row.maker, exchange.maker(payload)),
+        taker_fee=_fee(row, row.taker, exchange.taker(payload)),
+    )
+
+
+def _step(own: Decimal | None, unified: Decimal | None, mode: str, field: str) -> Decimal | None:
+    """A tick or lot from the payload's own step, else from ccxt's number by its mode. Raises Refused for a step of nothing."""
+    step = unified if mode == TICK_SIZE else None
+    if own is not None:
+        step = own
+    elif unified is not None and mode == DECIMAL_PLACES:
+        step = places_as_step(unified)
+    if step is not None and step <= 0:
+        raise Refused("bad_precision", f"the {field} step is {step}: it is no {mode.replace('_', ' ')}")
+    return step
+
+
+def _above_zero(value: Decimal | None) -> Decimal | None:
+    """A maximum; exchanges write zero where they have none."""
+    return value if value is not None and value > 0 else None
+
+
+def _contract_size(row: _Row, payload: Mapping[str, Any], exchange: Exchange) -> Decimal | None:
+    if row.type not in _DERIVATIVES:
+        return None
+    return row.contract_size if exchange.contract_size is None else exchange.contract_size(payload)
+
+
+def _fee(row: _Row, unified: Decimal | None, own: Decimal | None) -> Decimal | None:
+    """A fee as a fraction: what the exchange itself says, else ccxt's, which is a fraction unless the row says otherwise."""
+    if own is not None:
+        return own
+    return None if row.percentage is False else unified

@@ -1,0 +1,111 @@
+"""Numbers in what an exchange itself sends: rules that say where one stands and what its unit is.
+
+A rule takes the exchange's payload of one market and gives an exact number, or None where the payload has none. Rules are
+declared in `cqar.importers.exchanges`; what no rule says is not read.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+Payload = Mapping[str, Any]
+Rule = Callable[[Payload], Decimal | None]
+
+#: More decimal places than any market has: a number beyond is none of places.
+_MOST_PLACES = 40
+
+
+def number(value: Any) -> Decimal | None:
+    """A JSON number or its text as Decimal; None for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    try:
+        found = Decimal(value)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def _value(payload: Payload, path: tuple[str, ...]) -> Any:
+    value: Any = payload
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def places_as_step(count: Decimal | None) -> Decimal | None:
+    """The step of so many decimal places: 10 to the minus n."""
+    if count is None or count != count.to_integral_value() or abs(count) > _MOST_PLACES:
+        return None
+    return Decimal(1).scaleb(-int(count))
+
+
+def at(*path: str) -> Rule:
+    """The number at the path, in its own unit."""
+    return lambda payload: number(_value(payload, path))
+
+
+def places(*path: str) -> Rule:
+    """The step of the decimal places that stand at the path."""
+    return lambda payload: places_as_step(number(_value(payload, path)))
+
+
+def percent(*path: str) -> Rule:
+    """The percentage at the path, as a fraction."""
+
+    def read(payload: Payload) -> Decimal | None:
+        value = number(_value(payload, path))
+        return None if value is None else value.scaleb(-2)
+
+    return read
+
+
+def first_tier_percent(name: str) -> Rule:
+    """The percentage of the first of some tiers [[volume, percentage], ...], as a fraction."""
+
+    def read(payload: Payload) -> Decimal | None:
+        tiers = payload.get(name)
+        tier = tiers[0] if isinstance(tiers, list) and tiers else None
+        value = number(tier[1]) if isinstance(tier, list) and len(tier) > 1 else None
+        return None if value is None else value.scaleb(-2)
+
+    return read
+
+
+def scaled(name: str, scale: str) -> Rule:
+    """The integer of a name, to be divided by 10 to the power of the one named `scale`."""
+
+    def read(payload: Payload) -> Decimal | None:
+        value, power = number(payload.get(name)), number(payload.get(scale))
+        if value is None or power is None or power != power.to_integral_value() or abs(power) > _MOST_PLACES:
+            return None
+        return value.scaleb(-int(power))
+
+    return read
+
+
+def filtered(kind: str, name: str) -> Rule:
+    """A number of one of the `filters`, which are told by their filterType."""
+
+    def read(payload: Payload) -> Decimal | None:
+        filters = payload.get("filters")
+        for each in filters if isinstance(filters, list) else ():
+            if isinstance(each, Mapping) and each.get("filterType") == kind:
+                return number(each.get(name))
+        return None
+
+    return read
+
+
+def either(*rules: Rule) -> Rule:
+    """The first number that one of the rules finds."""
+
+    def read(payload: Payload) -> Decimal | None:
+        return next((found for rule in rules if (found := rule(payload)) is not None), None)
+
+    return read
+
+
+def none(_payload: Payload) -> Decimal | None:
+    """Nothing: the payload says it in no way that is declared."""
+    return None

@@ -1,0 +1,171 @@
+"""Metrics: counted as plain numbers where things happen, put into Prometheus' words when somebody asks.
+
+Nothing is global: each process object has a `Metrics` with a registry of its own, so that several live in one interpreter.
+"""
+
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple, Protocol
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, exposition
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from cqar import __version__
+
+#: Upper bounds of the buckets of durations, in seconds: from a ready answer to a large batch.
+BOUNDS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+#: What a metric's families are when asked for.
+Collect = Callable[[], Iterable[Metric]]
+#: Something to be found out before the metrics are told, such as what only the database knows. It may not raise.
+Refresh = Callable[[], Awaitable[None]]
+
+
+class _Held:
+    """The numbers of one combination of labels."""
+
+    __slots__ = ("buckets", "total")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.total = 0.0
+
+
+class Durations:
+    """How long things took, by their labels. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, ...], _Held] = {}
+
+    def observe(self, labels: tuple[str, ...], seconds: float, times: int = 1) -> None:
+        """It took so many seconds, as often as said."""
+        held = self._held.get(labels)
+        if held is None:
+            held = self._held[labels] = _Held()
+        held.buckets[bisect_left(BOUNDS, seconds)] += times
+        held.total += seconds * times
+
+    def count(self, *labels: str) -> int:
+        """How often it was observed with these labels."""
+        held = self._held.get(labels)
+        return 0 if held is None else sum(held.buckets)
+
+    def histogram(self, name: str, meaning: str, labels: Sequence[str]) -> Metric:
+        """The durations as a histogram."""
+        family = HistogramMetricFamily(name, meaning, labels=labels)
+        for values, held in self._held.items():
+            reached, rows = 0, []
+            for bound, many in zip((*map(str, BOUNDS), "+Inf"), held.buckets, strict=True):
+                reached += many
+                rows.append((bound, reached))
+            family.add_metric(values, rows, held.total)
+        return family
+
+    def counter(self, name: str, meaning: str, labels: Sequence[str]) -> Metric:
+        """How many there were, as a counter."""
+        return counter(name, meaning, labels, {values: sum(held.buckets) for values, held in self._held.items()})
+
+
+def counter(name: str, meaning: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> Metric:
+    """A counter; the values by their labels. `name` without its `_total`."""
+    family = CounterMetricFamily(name, meaning, labels=labels)
+    for each, value in values.items():
+        family.add_metric(each, value)
+    return family
+
+
+def gauge(name: str, meaning: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> Metric:
+    """A gauge; the values by their labels."""
+    family = GaugeMetricFamily(name, meaning, labels=labels)
+    for each, value in values.items():
+        family.add_metric(each, value)
+    return family
+
+
+def single(name: str, meaning: str, value: float) -> Metric:
+    """A gauge without labels."""
+    return gauge(name, meaning, (), {(): value})
+
+
+class Pool(Protocol):
+    """A pool of connections that tells how it is used."""
+
+    name: str
+
+    def usage(self) -> Mapping[str, int]:
+        """Connections by state: `used`, `idle`, and `limit`, how many there may be."""
+
+
+class Exposed(NamedTuple):
+    """Metrics as Prometheus reads them."""
+
+    body: bytes
+    content_type: str
+
+
+class Metrics:
+    """The metrics of one process object."""
+
+    def __init__(self) -> None:
+        self.calls = Durations()
+        self.queries = Durations()
+        self._collects: list[Collect] = []
+        self._refreshes: list[Refresh] = []
+        self._registry = CollectorRegistry()
+        for each in (ProcessCollector, PlatformCollector, GCCollector):
+            each(registry=self._registry)
+        self._registry.register(self)  # type: ignore[arg-type]  # it has `collect`, which is all that is asked of one
+
+    def add(self, collect: Collect, refresh: Refresh | None = None) -> None:
+        """Tell these too; `refresh` is awaited before each time."""
+        self._collects.append(collect)
+        if refresh is not None:
+            self._refreshes.append(refresh)
+
+    def add_pools(self, *pools: Pool) -> None:
+        """Tell how pools are used."""
+
+        def collect() -> Iterator[Metric]:
+            found = {pool.name: pool.usage() for pool in pools}
+            states = {(name, state): many for name, usage in found.items() for state, many in usage.items() if state != "limit"}
+            limits = {(name,): usage["limit"] for name, usage in found.items()}
+            yield gauge("cqar_db_pool_connections", "Connections of a pool to PostgreSQL", ("pool", "state"), states)
+            yield gauge("cqar_db_pool_limit", "Connections that a pool may have at most", ("pool",), limits)
+
+        self.add(collect)
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, as prometheus_client asks for them."""
+        of_calls = ("method", "status_code")
+        yield gauge("cqar_build_info", "The version that runs", ("version",), {(__version__,): 1})
+        yield self.calls.counter("cqar_grpc_calls", "Calls that have ended", of_calls)
+        yield self.calls.histogram("cqar_grpc_call_duration_seconds", "What calls took", of_calls)
+        yield self.queries.histogram("cqar_db_query_duration_seconds", "What statements took", ("query",))
+        for collect in self._collects:
+            yield from collect()
+
+    async def exposed(self, accept: str = "") -> Exposed:
+        """All metrics as text, in the form that the header Accept asks for."""
+        for refresh in self._refreshes:
+            await refresh()
+        encode, content_type = exposition.choose_encoder(accept)
+        return Exposed(encode(self._registry), content_type)
+
+
+def tallied(tally: Counter[str]) -> Mapping[tuple[str, ...], float]:
+    """A tally by one label."""
+    return {(name,): many for name, many in tally.items()}
+
+
+@contextmanager
+def timed(durations: Durations, name: str) -> Iterator[None]:
+    """Observe how long what is inside takes, also where it fails."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        durations.observe((name,), time.perf_counter() - began)

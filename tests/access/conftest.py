@@ -1,0 +1,21 @@
+"""Processes that ask for keys."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from cqar import config
+from cqar.call import Role
+from tests.access import door
+
+
+@pytest.fixture
+def settings(settings: config.Settings) -> config.Settings:
+    """The settings of the processes of these tests: keys are on."""
+    return door.locked(settings)
+
+
+@pytest.fixture
+async def held(settings: config.Settings) -> Mapping[Role, str]:
+    """A key of each role."""
+    return {role: await door.make(settings, role) for role in Role}

@@ -1,0 +1,64 @@
+"""What the tests here share: processes that ask for keys, and keys."""
+
+from typing import Any
+
+import grpc
+import grpc.aio
+import msgspec
+
+from cqar import config, credentials, keyring
+from cqar.call import Call, Role
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.keys import Key
+from cqar.store import Store
+from tests.client import Client, Refused, refusal
+
+PEPPER = "pepper-of-the-tests-0123"
+ACCESS = "/cqar.v1.Access/"
+WRONG = "cqar_dev_000000000000_0000000000000000000000000000000000000000"
+
+
+def locked(settings: config.Settings, **more: Any) -> config.Settings:
+    """The settings with keys on."""
+    return msgspec.structs.replace(settings, auth="keys", pepper=PEPPER, reflection=True, **more)
+
+
+async def make(settings: config.Settings, role: Role, **fields: Any) -> str:
+    """A new key, made straight on the database."""
+    request = pb.CreateKeyRequest(principal=fields.pop("principal", role.name.lower()), role=role.name, **fields)
+    store = Store(settings.database, statement_timeout=10, name="tests")
+    await store.open()
+    try:
+        return (await credentials.create(store, settings, request)).secret
+    finally:
+        await store.close()
+
+
+def bearer(key: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {key}"),)
+
+
+async def outcome(client: Client, path: str, key: str | None = None, data: bytes = b"") -> Refused | None:
+    """How a call ends: the refusal, None where it is answered."""
+    try:
+        await client.raw(path, data, headers=() if key is None else bearer(key))
+    except grpc.aio.AioRpcError as error:
+        return refusal(error)
+    return None
+
+
+async def own(client: Client, key: str, name: str, **fields: Any) -> Any:
+    """A call of cqar.v1.Access."""
+    request = getattr(pb, f"{name}Request")(**fields)
+    data, client.trailing = await client.raw(ACCESS + name, request.SerializeToString(), headers=bearer(key))
+    return getattr(pb, f"{name}Response").FromString(data)
+
+
+async def revoke(settings: config.Settings, key: Key) -> None:
+    """Revoke straight on the database."""
+    store = Store(settings.database, statement_timeout=10, name="tests")
+    await store.open()
+    try:
+        await keyring.run(store, keyring.revoke_key, pb.RevokeKeyRequest(key_id=key.key_id), Call(method="RevokeKey"))
+    finally:
+        await store.close()

@@ -1,0 +1,231 @@
+"""Writers that count versions up, readers on every worker, and the question whether all workers agree again."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import grpc.aio
+
+from cqar.contract.cqar.v1 import registry_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from tests.client import SERVICE
+from tests.coherence.history import History, Read
+from tests.coherence.stage import Process, Stage, Target, now
+
+_OWN = "/cqar.v1.Registry/"
+_TABLES = {"asset": ("assets", "asset_id"), "symbol": ("symbols", "symbol_id"), "listing": ("venue_symbols", "listing_id")}
+#: Seconds a read and a write may take.
+_READ, _WRITE = 3.0, 4.0
+
+
+class Seen(NamedTuple):
+    """What one answer says: versions by key."""
+
+    versions: dict[str, int]
+    marked: bool
+
+
+class Load:
+    """Writes and reads until it is stopped."""
+
+    def __init__(self, stage: Stage, history: History, seed: int, *, writes: float = 60.0, reads: float = 250.0) -> None:
+        self._stage = stage
+        self._history = history
+        self._random = random.Random(seed)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writes, self._reads = writes, reads
+        self._revisions: dict[str, int] = {}
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._writing = 0
+        self._by_listing = {each.key: each.key.replace("listing", "symbol") for each in stage.targets if each.kind == "listing"}
+        #: nanoseconds from the acknowledgement of a write until a worker showed it
+        self.visibility: list[int] = []
+        self.written = 0
+        self.refused = 0
+
+    async def start(self, writers: int = 4, readers: int = 2) -> None:
+        """Begin."""
+        shares = [self._stage.targets[at::writers] for at in range(writers)]
+        self._tasks = [asyncio.create_task(self._keep_writing(share, writers)) for share in shares]
+        for worker in self._stage.workers:
+            for at in range(readers):
+                self._tasks.append(asyncio.create_task(self._keep_reading(worker, at, readers)))
+
+    async def stop(self) -> None:
+        """Stop; raises what a task failed of."""
+        for task in self._tasks:
+            if not task.done():
+                task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    @contextlib.asynccontextmanager
+    async def paused(self) -> Any:
+        """No write is under way inside."""
+        self._may_write.clear()
+        while self._writing:  # noqa: ASYNC110 - counted, not signalled
+            await asyncio.sleep(0.005)
+        try:
+            yield
+        finally:
+            self._revisions.clear()
+            self._may_write.set()
+
+    # ---- writes ----------------------------------------------------------------------------------------------------
+
+    async def _keep_writing(self, targets: list[Target], writers: int) -> None:
+        while True:
+            await self._may_write.wait()
+            self._writing += 1
+            try:
+                await self.write(self._random.choice(targets))
+            finally:
+                self._writing -= 1
+            await asyncio.sleep(self._random.expovariate(self._writes / writers))
+
+    async def write(self, target: Target) -> bool:
+        """Write the next version of a target; whether it was acknowledged."""
+        version = self._history.attempt(target.key)
+        client = self._stage.client(self._random.choice(self._stage.admins))
+        try:
+            if target.key not in self._revisions:
+                self._revisions[target.key] = await self._revision(target)
+            path, request, field = _update(target, version, self._revisions[target.key])
+            data, trailing = await client.raw(path, request.SerializeToString(), deadline=_WRITE)
+        except (grpc.aio.AioRpcError, OSError, TimeoutError, LookupError):
+            # It may have been committed or not: the row's revision tells, and keeps it from being committed later.
+            self._revisions.pop(target.key, None)
+            self.refused += 1
+            await asyncio.sleep(0.02)
+            return False
+        except Exception:  # asyncpg's errors have no common base that is not Exception
+            self._revisions.pop(target.key, None)
+            self.refused += 1
+            await asyncio.sleep(0.05)
+            return False
+        self._history.acknowledged(target.key, version, now())
+        del field
+        self._revisions[target.key] = int(trailing["cqar-revision"])
+        del data
+        self.written += 1
+        return True
+
+    async def _revision(self, target: Target) -> int:
+        table, key = _TABLES[target.kind]
+        rows = await self._stage.ask(f"SELECT revision FROM {table} WHERE {key} = $1", target.row_id)
+        return int(rows[0]["revision"])
+
+    async def watch_visibility(self, seconds: float) -> None:
+        """Write, and see how long it takes until each worker shows it. For a time without faults."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            target = self._random.choice(self._stage.targets)
+            # A writer of its own: the others stay away from the key meanwhile, as their revision of it is old.
+            if not await self.write(target):
+                continue
+            acknowledged, version = now(), self._history.newest(target.key)
+            await asyncio.gather(*(self._until_seen(each, target, version, acknowledged) for each in self._stage.workers))
+
+    async def _until_seen(self, worker: Process, target: Target, version: int, acknowledged: int) -> None:
+        while True:
+            seen = await self.look(worker, target)
+            if seen.versions[target.key] >= version:
+                self.visibility.append(now() - acknowledged)
+                return
+
+    # ---- reads -----------------------------------------------------------------------------------------------------
+
+    async def _keep_reading(self, worker: Process, at: int, readers: int) -> None:
+        # A listing is read with its symbol: both have one reader a worker, so that their order is known.
+        mine = [each for each in self._stage.targets if int(each.key.partition(":")[2]) % readers == at]
+        pause = readers / self._reads
+        while True:
+            target = self._random.choice(mine)
+            start, life = now(), worker.life
+            try:
+                seen = await self.look(worker, target)
+            except grpc.aio.AioRpcError as error:
+                self._history.failed()
+                if error.code() == grpc.StatusCode.NOT_FOUND:
+                    self._history.breach("vanished", f"{worker.name} says that there is no {target}")
+                elif error.code() == grpc.StatusCode.INTERNAL:
+                    self._history.breach("internal", f"{worker.name}: {error.details()}")
+                await asyncio.sleep(0.01)
+                continue
+            if life == worker.life:
+                end = now()
+                for key, version in seen.versions.items():
+                    self._history.read(Read(worker.name, life, key, start, end, version, seen.marked))
+            await asyncio.sleep(pause)
+
+    async def look(self, worker: Process, target: Target) -> Seen:
+        """Ask a worker. Raises AioRpcError."""
+        method, request = _question(target, self._stage.venue)
+        data, trailing = await self._stage.client(worker).raw(SERVICE + method, request.SerializeToString(), deadline=_READ)
+        answer = getattr(pb, f"{method}Response").FromString(data)
+        if answer.stale != (trailing.get("cqar-stale") == "true"):
+            self._history.breach("marks", f"{worker.name}: message and metadata disagree on whether it is stale")
+        if target.kind == "asset":
+            return Seen({target.key: int(answer.asset.description or 0)}, answer.stale)
+        versions = {self._by_listing.get(target.key, target.key): _number(answer.symbol.tick_size_decimal)}
+        if target.kind == "listing":
+            versions[target.key] = _number(answer.venue_symbol.min_notional_decimal)
+        return Seen(versions, answer.stale)
+
+    # ---- agreement -------------------------------------------------------------------------------------------------
+
+    async def converged(self, patience: float, *, besides: Callable[[Process], bool] = lambda _each: False) -> float | None:
+        """Seconds until every worker shows all that is acknowledged by now and marks nothing; None: not in time."""
+        start = time.monotonic()
+        wanted = {each.key: self._history.newest(each.key) for each in self._stage.targets}
+        try:
+            async with asyncio.timeout(patience):
+                await asyncio.gather(*(self._agrees(each, wanted) for each in self._stage.workers if not besides(each)))
+        except TimeoutError:
+            return None
+        return time.monotonic() - start
+
+    async def _agrees(self, worker: Process, wanted: dict[str, int]) -> None:
+        for target in self._stage.targets:
+            while True:
+                with contextlib.suppress(grpc.aio.AioRpcError):
+                    seen = await self.look(worker, target)
+                    if not seen.marked and all(seen.versions[key] >= wanted[key] for key in seen.versions):
+                        break
+                await asyncio.sleep(0.01)
+
+
+def _number(text: str) -> int:
+    return int(Decimal(text or "0"))
+
+
+def _update(target: Target, version: int, revision: int) -> tuple[str, Any, str]:
+    known = {"expected_revision": revision}
+    match target.kind:
+        case "asset":
+            request: Any = pb.UpdateAssetRequest(asset_id=target.row_id, description=str(version), **known)
+            return f"{SERVICE}UpdateAsset", request, "asset"
+        case "symbol":
+            request = pb.UpdateSymbolRequest(symbol_id=target.row_id, tick_size_decimal=str(version), **known)
+            return f"{SERVICE}UpdateSymbol", request, "symbol"
+        case _:
+            request = registry_pb2.UpdateVenueSymbolRequest(
+                listing_id=target.row_id, min_notional_decimal=str(version), **known
+            )
+            return f"{_OWN}UpdateVenueSymbol", request, "venue_symbol"
+
+
+def _question(target: Target, venue: str) -> tuple[str, Any]:
+    match target.kind:
+        case "asset":
+            return "GetAsset", pb.GetAssetRequest(asset_id=target.row_id)
+        case "symbol":
+            return "GetSymbol", pb.GetSymbolRequest(symbol_id=target.row_id)
+        case _:
+            return "GetVenueSymbol", pb.GetVenueSymbolRequest(venue_id=venue, venue_symbol=target.text)
