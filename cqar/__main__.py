@@ -132,7 +132,7 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
     \b
       cqar up
       CQAR_HOTPATH_PORT=9999 cqar up            another port; 0 takes a free one
-      CQAR_HOME=/tmp/cqar cqar up --no-sample   an empty registry elsewhere
+      CQAR_HOME=~/empty cqar up --no-sample   an empty registry elsewhere
     """
     settings = chosen.settings()  # up makes a pepper where there is none
     chosen.hand_down()

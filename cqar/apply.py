@@ -5,13 +5,15 @@ rows name and what they may be, in one statement a kind, lets each row's `prepar
 inserts and all updates in one statement each. Where the database refuses a chunk, its halves are tried.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from cqar import errors
-from cqar.apply_chunk import REF, Chunk
-from cqar.apply_rows import KINDS, Asked, read_rows, repeated
+from cqar.apply_chunk import Chunk
+from cqar.apply_kinds import KINDS
+from cqar.apply_rows import REF, Asked, read_rows, repeated
 from cqar.binding import TEXT
 from cqar.call import Call
 from cqar.contract.cqar.v1 import registry_pb2 as pb
@@ -22,6 +24,8 @@ from cqar.store import Store
 MAX_ROWS = 10_000
 #: Rows of one transaction, at most.
 CHUNK = 1_000
+#: Rows that are read while the database works, at a time.
+_SLICE = 20
 #: Tries of a chunk that loses a race: against a deadlock or a lock, and against one that created the same rows.
 _TRIES = {errors.Aborted: 3, errors.AlreadyExists: 2}
 
@@ -49,14 +53,18 @@ async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
     return pb.ApplyResponse(results=[row.result for row in asked], revision=run.revision)
 
 
-def _chunks(asked: Sequence[Asked]) -> Iterator[list[Asked]]:
-    """The rows by kind, in pieces. A chain that names its native asset by a ref comes after the assets."""
+def _chunks(asked: Sequence[Asked]) -> Iterator[tuple[list[Asked], list[Asked]]]:
+    """The rows by kind, in pieces, each with the next one of its kind.
+
+    A chain that names its native asset by a ref comes after the assets.
+    """
     turns: dict[tuple[int, bool], list[Asked]] = {}
     for row in asked:
         late = row.kind.entity is CHAIN and row.message.native_asset_id.startswith(REF)  # type: ignore[attr-defined]  # a Chain
         turns.setdefault((_TURN[ASSET.name if late else row.kind.entity.name], late), []).append(row)
     for _, rows in sorted(turns.items()):
-        yield from (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
+        pieces = [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
+        yield from zip(pieces, [*pieces[1:], []], strict=True)
 
 
 _TURN = {kind.entity.name: at for at, kind in enumerate(KINDS)}
@@ -73,8 +81,25 @@ class _Run:
         self.revision = 0
 
     async def write(self, asked: Sequence[Asked]) -> None:
-        for chunk in _chunks(asked):
-            await self._try(chunk)
+        for rows, following in _chunks(asked):
+            async with self._reading(following):
+                await self._try(rows)
+
+    @asynccontextmanager
+    async def _reading(self, rows: Sequence[Asked]) -> AsyncIterator[None]:
+        """What happens inside waits for the database; meanwhile rows of the same kind are read."""
+
+        async def read() -> None:
+            for at, row in enumerate(rows):
+                row.read(self.refs)
+                if at % _SLICE == 0:
+                    await asyncio.sleep(0)
+
+        task = asyncio.create_task(read())
+        try:
+            yield
+        finally:
+            await task
 
     async def _try(self, rows: Sequence[Asked]) -> None:
         """Rows in a transaction of their own; where it is refused, each half of them in one."""
@@ -108,8 +133,9 @@ class _Run:
         try:
             async with self._store.transaction() as session:
                 write = Write(session, self._call)
-                for rows in _chunks(asked):
-                    await self._try_dry(write, rows)
+                for rows, following in _chunks(asked):
+                    async with self._reading(following):
+                        await self._try_dry(write, rows)
                 raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
         except _DryRunEndsError:
             for row in asked:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cqar import bulk, errors, operations
-from cqar.apply_rows import BY_ENTITY, Item
+from cqar.apply_kinds import BY_ENTITY
+from cqar.apply_rows import Item
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
 from cqar.entity import Entity, Row, new_id

@@ -1,13 +1,14 @@
 """One chunk of an Apply, rows of one kind, in one transaction: found, checked and written as sets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from cqar import apply_assets, bulk, errors, operations, prepare, rules
-from cqar.apply_rows import BINDINGS, Asked, Item, Kind, required
+from cqar.apply_kinds import BINDINGS, KEPT, Kind
+from cqar.apply_rows import Asked, Item, Refs, required
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.entities import (
     ASSET,
@@ -24,7 +25,6 @@ from cqar.entity import Entity, Row, comparable, new_id
 from cqar.outbox import Write, over
 from cqar.store import TAKEN, Sql
 
-REF = "ref:"
 _TOUCH_GROUPS = Sql(
     "touch_groups",
     "UPDATE asset_groups t SET updated_at = now() WHERE t.group_id = ANY($1::text[]) RETURNING " + ASSET_GROUP.select,
@@ -42,9 +42,9 @@ _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 
 
 class Chunk:
-    """Runs chunks in the transaction of a `Write`. `refs`: the ids of earlier rows by their names, None for rejected ones."""
+    """Runs chunks in the transaction of a `Write`."""
 
-    def __init__(self, write: Write, refs: Mapping[str, str | None]) -> None:
+    def __init__(self, write: Write, refs: Refs) -> None:
         self._write = write
         self._refs = refs
 
@@ -54,11 +54,10 @@ class Chunk:
         for asked in rows:
             if asked.final:
                 continue
-            asked.result.Clear()
-            try:
-                items.append(self._item(asked))
-            except errors.CqarError as error:
-                asked.reject(error)
+            asked.read(self._refs)
+            if not asked.final:
+                asked.result.Clear()
+                items.append(asked.item())
         if not items:
             return
         kind = items[0].kind
@@ -68,43 +67,6 @@ class Chunk:
         rest = [item for item in items if await self._complete(item)]
         while rest:
             rest = await self._round(kind, rest)
-
-    def _item(self, asked: Asked) -> Item:
-        item = Item(asked.kind, asked, self._resolved(asked.kind.entity, asked.message))
-        met = set()
-        for kind, place, message in asked.keys:
-            key = self._key(asked, kind, place, message)
-            if (kind, key.natural()) not in met:
-                item.keys.append(key)
-            met.add((kind, key.natural()))
-        if asked.kind.entity is ASSET and not item.keys and item.row["asset_id"] is None:
-            raise errors.Invalid(
-                "asset_id", "REQUIRED", "is not given, and no identifier or deployment to find the asset by either"
-            )
-        return item
-
-    def _key(self, asked: Asked, kind: Kind, place: str, message: Any) -> Item:
-        try:
-            return Item(kind, asked, self._resolved(kind.entity, message), place)
-        except errors.CqarError as error:
-            raise error.renamed(lambda field: f"{place}.{field}") from error
-
-    def _resolved(self, entity: Entity, message: Any) -> Any:
-        """The message with ids in place of refs."""
-        named = [column for column, _, _ in entity.parents if getattr(message, column).startswith(REF)]
-        if not named:
-            return message
-        copy = type(message)()
-        copy.CopyFrom(message)
-        for column in named:
-            ref = getattr(message, column).removeprefix(REF)
-            if ref not in self._refs:
-                raise errors.Invalid(column, "UNKNOWN_REF", f"no row that this one could refer to is called {ref[:60]!r}")
-            resolved = self._refs[ref]
-            if resolved is None:
-                raise errors.Precondition("REF_REJECTED", column, f"{column}: the row {ref[:60]!r} it refers to was rejected")
-            setattr(copy, column, resolved)
-        return copy
 
     # ---- what the rows name ----------------------------------------------------------------------------------------
 
@@ -150,35 +112,25 @@ class Chunk:
         for item in batch:
             item.before = None
         await (apply_assets.find(self._write, batch) if kind.entity is ASSET else self._find(kind, batch))
-        met: set[str] = set()
+        batch, same = _apart(kind.entity, [item for item in batch if not item.asked.rejected])
         new: list[Item] = []
         changed: list[Item] = []
-        whole: list[Item] = []
         for item in batch:
-            if item.asked.rejected:
-                continue
-            if item.before is not None:
-                ident = kind.entity.row_id(item.before)
-                if ident in met:
-                    later.append(item)
-                    continue
-                met.add(ident)
             try:
                 if await self._prepared(item):
                     (new if item.before is None else changed).append(item)
-                whole.append(item)
             except errors.CqarError as error:
                 item.refuse(error)
         await self._insert(kind.entity, new)
         await self._update(kind.entity, changed)
         if kind.entity is ASSET:
-            await apply_assets.write_keys(self._write, whole)
-        if kind.entity is ASSET_GROUP_MEMBER:
+            await apply_assets.write_keys(self._write, [item for item in batch if not item.asked.rejected])
+        elif kind.entity is ASSET_GROUP_MEMBER:
             await self._touch_groups([*new, *changed])
-        if kind.entity is RELATIONSHIP:
+        elif kind.entity is RELATIONSHIP:
             await self._refuse_cycles(new)
         place = {id(item): at for at, item in enumerate(items)}
-        return sorted(later, key=lambda item: place[id(item)])
+        return sorted([*later, *same], key=lambda item: place[id(item)])
 
     async def _prepared(self, item: Item) -> bool:
         """Check the row as the single calls would; whether it is to be written."""
@@ -317,7 +269,7 @@ class Chunk:
 
 def _differing(item: Item, before: Row) -> dict[str, Any]:
     """What the row says of the columns beside its key, where it is not what is stored."""
-    columns, key = item.kind.entity.columns, item.kind.key
+    columns, key = item.kind.entity.columns, KEPT[item.kind.field]
 
     def differs(name: str, value: Any) -> bool:
         if value == before[name]:
@@ -372,6 +324,18 @@ def _disjoint(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
         (batch if taken.isdisjoint(keys) else later).append(item)
         taken |= keys
     return batch, later
+
+
+def _apart(entity: Entity, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """The rows of which no two were found to be the same one, and the others."""
+    batch: list[Item] = []
+    same: list[Item] = []
+    met: set[str] = set()
+    for item in items:
+        ident = "" if item.before is None else entity.row_id(item.before)
+        (same if ident in met else batch).append(item)
+        met |= {ident} - {""}
+    return batch, same
 
 
 def _identity(item: Item) -> set[Any]:

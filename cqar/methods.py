@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from cqar import addresses, answers, prepare, procedures, search
@@ -54,13 +54,15 @@ class Method(NamedTuple):
     path: str
     #: the role that its caller needs
     role: Role
+    #: its declaration in the contract
+    described: MethodDescriptor
 
 
 def method(service: ServiceDescriptor, name: str, kind: Kind, serve: Operation, role: Role | None = None) -> Method:
     """A row of the table of a service. `role`: where the kind's own is not enough."""
     described = service.methods_by_name[name]
     request, response = map(message_factory.GetMessageClass, (described.input_type, described.output_type))
-    return Method(name, kind, request, response, serve, f"/{service.full_name}/{name}", role or _ROLES[kind])
+    return Method(name, kind, request, response, serve, f"/{service.full_name}/{name}", role or _ROLES[kind], described)
 
 
 def write(name: str, serve: Operation) -> Method:

@@ -17,7 +17,10 @@ from prometheus_client.metrics_core import Metric
 from cqar import __version__
 
 #: Upper bounds of the buckets of durations, in seconds: from a ready answer to a large batch.
-BOUNDS: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BOUNDS: Final = (
+    *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
 
 #: What a metric's families are when asked for.
 Collect = Callable[[], Iterable[Metric]]

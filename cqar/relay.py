@@ -5,9 +5,11 @@ process relays at a time, by an advisory lock held on the loop's own session. A 
 """
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 from cqar import config, errors, events, outbox, parts, tasks, telemetry
 from cqar.bus import Bus, Fenced, Publication
@@ -52,7 +54,30 @@ _PRUNE = Sql(
     " AND o.revision <= (SELECT CASE count(*) WHEN $3 THEN min(r.revision) ELSE 0 END FROM relay_cursors r) RETURNING 1)"
     " SELECT count(*) AS gone FROM gone",
 )
-STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _ADVANCE, _EVENTS, _PRUNE)
+_PRUNE_AUDIT = Sql(
+    "prune_audit",
+    "WITH oldest AS (SELECT a.audit_id, a.created_at FROM audit a ORDER BY a.audit_id LIMIT $2), gone AS"
+    " (DELETE FROM audit a USING oldest WHERE a.audit_id = oldest.audit_id"
+    " AND oldest.created_at < now() - make_interval(days => $1) RETURNING 1) SELECT count(*) AS gone FROM gone",
+)
+_PRUNE_KEYS = Sql(
+    "prune_idempotency_keys",
+    "WITH oldest AS (SELECT k.principal, k.method, k.idempotency_key FROM idempotency_keys k"
+    " WHERE k.created_at < now() - make_interval(hours => $1) ORDER BY k.created_at LIMIT $2 FOR UPDATE SKIP LOCKED), gone AS"
+    " (DELETE FROM idempotency_keys k USING oldest o WHERE (k.principal, k.method, k.idempotency_key) ="
+    " (o.principal, o.method, o.idempotency_key) RETURNING 1) SELECT count(*) AS gone FROM gone",
+)
+_BACKLOG = Sql(
+    "outbox_backlog",
+    "SELECT r.relay, w.depth, COALESCE(EXTRACT(epoch FROM now() - w.since), 0)::float8 AS age FROM relay_cursors r,"
+    " LATERAL (SELECT count(*) AS depth, min(x.created_at) AS since FROM (SELECT o.created_at FROM outbox o"
+    " WHERE o.revision > r.revision AND (r.relay <> 'events' OR o.event_type IS NOT NULL) ORDER BY o.revision LIMIT $1) x) w",
+)
+STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _ADVANCE, _EVENTS, _PRUNE, _PRUNE_AUDIT, _PRUNE_KEYS, _BACKLOG)
+#: Rows that wait are counted up to so many.
+_COUNTED = 100_000
+#: Seconds between two times that they are counted.
+_COUNT_EVERY = 1.0
 
 #: Kinds of parts that hold one row, which a change carries whole.
 _SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain"})
@@ -64,13 +89,42 @@ class Relay:
     #: sessions that it needs at once
     SESSIONS: ClassVar[int] = 3
 
-    def __init__(self, store: Store, bus: Bus, tier: Tier, coherence: config.Coherence) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        tier: Tier,
+        coherence: config.Coherence,
+        retention: config.Retention = config.Retention(),  # noqa: B008 - it never changes
+    ) -> None:
         self._store = store
+        self._retention = retention
         self._bus = bus
         self._keep_hours = coherence.outbox_keep_hours
         poll = coherence.poll_interval
         self._loops: tuple[_Loop, ...] = (_Changes(store, bus, poll, tier), _Events(store, bus, poll))
         self._tasks: list[asyncio.Task[None]] = []
+        #: what waits in the outbox, by loop, as last counted; nothing where it could not be counted
+        self.backlog: Mapping[str, Backlog] = {}
+        self._counted = float("-inf")
+
+    @property
+    def published(self) -> Counter[str]:
+        """What this process has sent, by event type; changes for the caches by `changes.<entity>`."""
+        return sum((loop.sent for loop in self._loops), Counter[str]())
+
+    async def count_backlog(self) -> None:
+        """Bring `backlog` up to date, at most once a second."""
+        if time.monotonic() - self._counted < _COUNT_EVERY:
+            return
+        self._counted = time.monotonic()
+        self.backlog = {}
+        try:
+            async with asyncio.timeout(_COUNT_EVERY), self._store.session() as session:
+                rows = await session.rows(_BACKLOG, _COUNTED)
+        except (errors.CqarError, TimeoutError):
+            return
+        self.backlog = {row["relay"]: Backlog(row["depth"], row["age"]) for row in rows}
 
     @property
     def active(self) -> bool:
@@ -86,6 +140,19 @@ class Relay:
         """Stop both loops; what is not sent stays in the outbox for the next relay."""
         await tasks.end(*self._tasks)
 
+    async def flush(self, seconds: float) -> bool:
+        """Send what is committed by now, for as long as it takes at most so many seconds; whether all was sent.
+
+        True at once where this process does not relay: somebody else does.
+        """
+        looks = [loop.look() for loop in self._loops if loop.active]
+        if not looks:
+            return True
+        _, waiting = await asyncio.wait(looks, timeout=seconds)
+        for look in waiting:
+            look.cancel()
+        return not waiting
+
     async def nudge(self) -> None:
         """Something was committed: look now, or tell the process that relays to."""
         if self.active:
@@ -99,11 +166,22 @@ class Relay:
             loop.nudged.set()
 
     async def prune(self) -> int:
-        """Forget rows that both loops have sent and that are old enough; how many. Raises Unavailable."""
+        """Forget rows of the outbox that both loops have sent and that are old enough; how many. Raises Unavailable."""
+        return await self._prune(_PRUNE, self._keep_hours, _PRUNED_AT_ONCE, len(self._loops))
+
+    async def prune_history(self) -> int:
+        """Forget old rows of the audit, if it is not kept for good, and old idempotency keys; how many. Raises Unavailable."""
+        pruned = await self._prune(_PRUNE_KEYS, self._retention.idempotency_hours, _PRUNED_AT_ONCE)
+        if self._retention.audit_days:
+            pruned += await self._prune(_PRUNE_AUDIT, self._retention.audit_days, _PRUNED_AT_ONCE)
+        return pruned
+
+    async def _prune(self, sql: Sql, *values: int) -> int:
+        """Run it until it finds fewer than it takes at once."""
         pruned = 0
         async with self._store.session() as session:
             while True:
-                row = await session.row(_PRUNE, self._keep_hours, _PRUNED_AT_ONCE, len(self._loops))
+                row = await session.row(sql, *values)
                 gone = 0 if row is None else row["gone"]
                 pruned += gone
                 if gone < _PRUNED_AT_ONCE:
@@ -115,8 +193,16 @@ class Relay:
             if self._loops[0].active:
                 try:
                     await self.prune()
+                    await self.prune_history()
                 except errors.CqarError as error:
                     _log.warning("prune_interrupted", error=str(error))
+
+
+class Backlog(NamedTuple):
+    """What waits in the outbox for one loop: how many rows, up to a hundred thousand, and the seconds of the oldest."""
+
+    depth: int
+    age: float
 
 
 class _Loop(ABC):
@@ -133,6 +219,22 @@ class _Loop(ABC):
         self._poll = poll_interval
         self.nudged = asyncio.Event()
         self.active = False
+        #: what was sent, by what it is
+        self.sent = Counter[str]()
+        self._looks: list[asyncio.Future[None]] = []
+
+    def look(self) -> asyncio.Future[None]:
+        """Look into the outbox now; done once all that was there is sent."""
+        looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._looks.append(looked)
+        self.nudged.set()
+        return looked
+
+    def _looked(self, looks: Sequence[asyncio.Future[None]]) -> None:
+        for each in looks:
+            self._looks.remove(each)
+            if not each.done():
+                each.set_result(None)
 
     async def keep(self) -> None:
         """Relay whenever nobody else does, for ever."""
@@ -174,12 +276,14 @@ class _Loop(ABC):
     async def _follow(self, session: Session, revision: int) -> None:
         while True:
             self.nudged.clear()
+            looks = list(self._looks)
             rows = [row for row in await session.rows(self.sql, revision, _BATCH) if row["revision"] is not None]
             if rows:
                 await self._send(rows)
                 revision = rows[-1]["revision"]
                 await session.row(_ADVANCE, self.name, revision)
             if len(rows) < _BATCH:
+                self._looked(looks)
                 await _either(self.nudged, self._poll)
 
     async def _resume(self, session: Session, cursor: Row) -> int:
@@ -226,6 +330,7 @@ class _Changes(_Loop):
             for each in changes
         ]
         self._last = await self._bus.append(events.CHANGES_STREAM, messages, self._last)
+        self.sent.update(f"changes.{each.entity}" for each in changes)
 
 
 class _Events(_Loop):
@@ -238,6 +343,7 @@ class _Events(_Loop):
     async def _send(self, rows: Sequence[Row]) -> None:
         for row in rows:
             await self._bus.publish(Publication(row["event_type"], row["event"], row["event_id"]))
+            self.sent[row["event_type"]] += 1
 
 
 def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:

@@ -8,7 +8,8 @@ from google.protobuf.message import Message
 
 from cqar import errors, merge, operations, paging, procedures
 from cqar.apply_chunk import Chunk
-from cqar.apply_rows import KINDS, read_rows
+from cqar.apply_kinds import KINDS
+from cqar.apply_rows import read_rows
 from cqar.binding import TEXT, instant
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
@@ -32,15 +33,23 @@ PROVISIONAL = "provisional"
 
 _COLUMNS = "review_id, kind, status, venue_id, code, proposal, source, decision, notes, decided_by, decided_at, created_at"
 _SELECT = f"SELECT {_COLUMNS} FROM reviews r"
-_SAME = "r.venue_id = $1 AND r.kind = $2 AND r.code = $3 AND r.symbol_type = $4"
-_WAITING = Sql("waiting_review", f"{_SELECT} WHERE {_SAME} AND r.status = 1 FOR UPDATE")
-_REFUSED = Sql("refused_review", f"{_SELECT} WHERE {_SAME} AND r.status = 3 AND r.proposal = $5 LIMIT 1")
-_OPEN = Sql(
-    "open_review",
-    "INSERT INTO reviews AS r (review_id, venue_id, kind, code, symbol_type, proposal, source)"
-    f" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}",
+_KNOWN = Sql(
+    "known_reviews",
+    f"SELECT {_COLUMNS}, symbol_type FROM reviews r WHERE r.venue_id = ANY($1::text[]) AND r.status IN (1, 3)"
+    " ORDER BY r.review_id FOR UPDATE",
 )
-_RENEW = Sql("renew_review", "UPDATE reviews SET proposal = $2, source = $3 WHERE review_id = $1 RETURNING review_id")
+_OPEN = Sql(
+    "open_reviews",
+    "INSERT INTO reviews AS r (review_id, venue_id, kind, code, symbol_type, proposal, source)"
+    " SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::int[], $6::bytea[], $7::text[])"
+    f" RETURNING {_COLUMNS}",
+)
+_RENEW = Sql(
+    "renew_reviews",
+    "UPDATE reviews r SET proposal = n.proposal, source = n.source"
+    " FROM unnest($1::text[], $2::bytea[], $3::text[]) n (review_id, proposal, source) WHERE r.review_id = n.review_id"
+    " RETURNING r.review_id",
+)
 _LOCK = Sql("lock_review", f"{_SELECT} WHERE r.review_id = $1 FOR UPDATE")
 _DECIDE = Sql(
     "decide_review",
@@ -57,7 +66,7 @@ _UNVERIFIED = Sql(
     "SELECT flag_id FROM quality_flags WHERE asset_id = $1 AND flag_type = 6 AND resolved_at IS NULL AND deleted_at IS NULL"
     " ORDER BY flag_id",
 )
-STATEMENTS = (_WAITING, _REFUSED, _OPEN, _RENEW, _LOCK, _DECIDE, _LIST, _UNVERIFIED)
+STATEMENTS = (_KNOWN, _OPEN, _RENEW, _LOCK, _DECIDE, _LIST, _UNVERIFIED)
 
 #: Fields of a Review that are the registry's, not its source's.
 _OWN = ("review_id", "status", "created_at", "decided_at", "decided_by", "decision", "notes")
@@ -84,39 +93,60 @@ async def open_reviews(write: Write, request: Any) -> Message:
     if len(request.reviews) > MAX_REVIEWS:
         msg = f"{len(request.reviews)} reviews are more than the {MAX_REVIEWS} that one call may open; send several"
         raise errors.Exhausted(msg)
-    response = pb.OpenReviewsResponse()
+    asked = []
     for at, given in enumerate(request.reviews):
         try:
-            row, new = await _ask(write, given)
+            asked.append(_Asked(given, write.call.principal.name))
         except errors.Invalid as error:
             first, *more = [each._replace(field=f"reviews[{at}].{each.field}") for each in error.violations]
             raise errors.Invalid(*first, *more) from None
-        response.reviews.append(_message(row))
-        response.opened += new
-    return response
+    places = {each.key[0] for each in asked}
+    missing = places - set(await operations.living(write, VENUE, places))
+    if missing:
+        raise errors.NotFound(VENUE.name, min(missing), "venue_id")
+    found, opened = await _settle(write, asked, sorted(places))
+    return pb.OpenReviewsResponse(reviews=[_message(found[each.key]) for each in asked], opened=opened)
 
 
-async def _ask(write: Write, given: Any) -> tuple[Row, bool]:
-    """The review as it is in the queue now, and whether it is new."""
-    venue_id, code = _place(given)
-    if venue_id not in await operations.living(write, VENUE, [venue_id]):
-        raise errors.NotFound(VENUE.name, venue_id, "venue_id")
-    source = TEXT["source"](given.source, "source") if given.source else write.call.principal.name
-    proposal = _proposal(given)
-    key = (venue_id, given.kind, code, given.symbol.symbol_type)
-    waiting = await write.session.row(_WAITING, *key)
-    if waiting is not None:
-        if waiting["proposal"] != proposal:
-            await write.session.row(_RENEW, waiting["review_id"], proposal, source)
-        return {**dict(waiting), "proposal": proposal, "source": source}, False
-    refused = await write.session.row(_REFUSED, *key, proposal)
-    if refused is not None:
-        return refused, False
-    row = await write.session.row(_OPEN, new_id(), *key, proposal, source)
-    if row is None:
-        msg = "INSERT of a review returned nothing"
-        raise RuntimeError(msg)
-    return row, True
+class _Asked:
+    """A review of a request, checked: what it is about, and what its source says. Raises Invalid."""
+
+    def __init__(self, given: Any, asker: str) -> None:
+        venue_id, code = _place(given)
+        self.source = TEXT["source"](given.source, "source") if given.source else asker
+        self.proposal = _proposal(given)
+        #: one waits at most for each
+        self.key = (venue_id, given.kind, code, given.symbol.symbol_type)
+
+
+async def _settle(write: Write, asked: Sequence[_Asked], places: list[str]) -> tuple[dict[tuple[Any, ...], Row], int]:
+    """The row of each review as it is in the queue now, by its key, and how many are new."""
+    found: dict[tuple[Any, ...], Row] = {}
+    refused: dict[tuple[Any, ...], Row] = {}
+    for row in await write.session.rows(_KNOWN, places):
+        key = (row["venue_id"], row["kind"], row["code"], row["symbol_type"])
+        if row["status"] == pb.REVIEW_STATUS_OPEN:
+            found[key] = row
+        else:
+            refused[(*key, row["proposal"])] = row
+    new: dict[tuple[Any, ...], _Asked] = {}
+    renewed: dict[tuple[Any, ...], _Asked] = {}
+    for each in asked:
+        held = found.get(each.key) or refused.get((*each.key, each.proposal))
+        if held is None:
+            new[each.key] = each
+        elif held["proposal"] != each.proposal:
+            renewed[each.key] = each
+        if held is not None:
+            found[each.key] = {**dict(held), "proposal": each.proposal, "source": each.source}
+    if renewed:
+        rows = [[found[key]["review_id"], each.proposal, each.source] for key, each in renewed.items()]
+        await write.session.rows(_RENEW, *map(list, zip(*rows, strict=True)))
+    if new:
+        rows = [[new_id(), *key, each.proposal, each.source] for key, each in new.items()]
+        inserted = {row["review_id"]: row for row in await write.session.rows(_OPEN, *map(list, zip(*rows, strict=True)))}
+        found.update({key: inserted[row[0]] for key, row in zip(new, rows, strict=True)})
+    return found, len(new)
 
 
 def _place(given: Any) -> tuple[str, str]:

@@ -3,32 +3,37 @@
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
-import contextlib
 import math
+import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
+import structlog
 from aiohttp import web
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from cqar import errors, telemetry
+from cqar import errors, limits, telemetry, tracing
 from cqar.authority import Authority, permit, unnamed
 from cqar.call import ANYONE, Call, Principal, Role
+from cqar.telemetry import Calls
 
 _log = telemetry.logger("serve")
 
 Metadata = Sequence[tuple[str, str | bytes]]
 
 #: Bytes of a request, at most.
-MAX_REQUEST = 16 * 1024 * 1024
+MAX_REQUEST = limits.MAX_MESSAGE
 #: Seconds a call may take whose client sets no deadline.
-DEFAULT_DEADLINE = 30.0
+DEFAULT_DEADLINE = limits.DEADLINE
 #: Seconds that requests of HTTP under way may take once the process stops.
 _HTTP_GRACE = 5.0
+#: Seconds within which several signals are one: a terminal and a supervisor may both pass a Ctrl-C on.
+_ONE_SIGNAL = 0.5
 #: Seconds that whoever watches the health of the process may take to hear that it ends.
 _LAST_WORD = 0.05
 _REVISION = "cqar-revision"
@@ -58,22 +63,45 @@ def revision_in(metadata: Metadata) -> int | None:
     return next((int(value) for key, value in metadata if key == _REVISION), None)
 
 
-def unary(method: str, serve: Serve, authority: Authority | None) -> grpc.RpcMethodHandler[bytes, bytes]:
-    """The handler of one unary RPC. Its bytes are parsed by `serve`, so that bytes that are no message have a status.
+class Served(NamedTuple):
+    """How one unary RPC is served: its name, by what, how large its requests may be, and how a call of it is logged."""
 
-    `authority`: says who calls; None: everybody may. What the caller may do is said by `serve`.
+    name: str
+    serve: Serve
+    request_bytes: int
+    level: str = "debug"
+
+
+def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """The handler of one unary RPC. Its bytes are parsed by what serves it, so that bytes that are no message have a status.
+
+    `authority`: says who calls; None: everybody may. What the caller may do is said by what serves it.
     """
+    name, serve, request_bytes, level = served
 
     async def behave(data: bytes, context: Any) -> bytes:
+        began = time.perf_counter()
+        metadata = context.invocation_metadata() or ()
+        principal, code, known = ANYONE, "OK", None
+        if not calls.quiet:
+            known = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
+            structlog.contextvars.bind_contextvars(request_id=known, method=name)
         try:
-            remaining = context.time_remaining()
-            async with asyncio.timeout(DEFAULT_DEADLINE if remaining is None else remaining):
-                metadata = context.invocation_metadata() or ()
-                principal = ANYONE if authority is None else await admitted(authority, context)
-                reply = await serve(data, _call(method, metadata, principal))
+            limits.check(data, request_bytes)
+            async with asyncio.timeout(limits.seconds(context.time_remaining())):
+                if authority is not None:
+                    principal = await admitted(authority, context)
+                reply = await serve(data, _call(name, metadata, principal))
         except Exception as error:
-            await refuse(context, method, error)
+            code = code_of(error)
+            known = known or tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
+            await refuse(context, name, error, known)
             raise  # abort has raised already
+        except BaseException:
+            code = "CANCELLED"
+            raise
+        finally:
+            calls.ended(name, principal.name, code, time.perf_counter() - began, metadata, known, level)
         if reply.trailing:
             context.set_trailing_metadata(reply.trailing)
         return reply.body
@@ -122,17 +150,25 @@ def address(context: Any) -> str:
     return peer.rpartition(":")[0] or peer
 
 
-async def refuse(context: Any, method: str, error: Exception) -> None:
-    """End a call with the status of the error."""
+async def refuse(context: Any, method: str, error: Exception, request_id: str | None = None) -> None:
+    """End a call with the status of the error; the trailing metadata have the request id, by which the log knows the call."""
     known = _known(error)
+    request_id = request_id or tracing.request_id(tracing.value(context.invocation_metadata() or (), tracing.REQUEST_ID))
+    named: Metadata = ((tracing.REQUEST_ID, request_id),)
     if known is None:
-        _log.error("internal_error", method=method, exc_info=error)
-        await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
+        _log.error("internal_error", method=method, request_id=request_id, exc_info=error)
+        await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details", named)
     else:
-        trailing: Metadata = ((DETAILS, known.status().SerializeToString()),)
+        trailing: Metadata = ((DETAILS, known.status().SerializeToString()), *named)
         if isinstance(known, errors.Throttled):
             trailing = (("retry-after", str(math.ceil(known.seconds))), *trailing)
         await context.abort(STATUS[known.code], known.message, trailing)
+
+
+def code_of(error: Exception) -> str:
+    """The name of the status that the error becomes."""
+    known = _known(error)
+    return "INTERNAL" if known is None else STATUS[known.code].name
 
 
 STATUS: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
@@ -174,7 +210,7 @@ class Server:
     """A gRPC server and an HTTP server of one process."""
 
     def __init__(self, handlers: Handlers, services: Sequence[str], authority: Authority | None, *, reflect: bool) -> None:
-        options = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST))
+        options = (("grpc.so_reuseport", 0), *limits.OPTIONS)
         self._grpc = grpc.aio.server(options=options)
         self._services = services
         self._health = _Health()
@@ -184,7 +220,9 @@ class Server:
             servicer = _Reflection(names, authority)
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._grpc)
         self._grpc.add_generic_rpc_handlers((handlers,))
-        self._http: web.AppRunner | None = None
+        self._http: list[web.AppRunner] = []
+        #: whether the process is about to end
+        self.stopping = False
 
     async def start(self, host: str, port: int) -> int:
         """Listen for gRPC; the port. It is not ready until `ready` says so. Raises PortError where it is taken."""
@@ -198,14 +236,15 @@ class Server:
 
     async def start_http(self, host: str, port: int, application: web.Application) -> int:
         """Listen for HTTP; the port. Raises PortError where it is taken."""
-        self._http = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
-        await self._http.setup()
-        site = web.TCPSite(self._http, host, port)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
+        self._http.append(runner)
+        await runner.setup()
+        site = web.TCPSite(runner, host, port)
         try:
             await site.start()
         except OSError as error:
             raise PortError(host, port) from error
-        return int(self._http.addresses[0][1])
+        return int(runner.addresses[0][1])
 
     async def ready(self, *, serving: bool) -> None:
         """Tell grpc.health.v1 whether calls are answered."""
@@ -214,11 +253,12 @@ class Server:
             await self._health.set(name, status)
 
     async def stop(self, grace: float) -> None:
-        """Not ready, no new calls, at most `grace` seconds for those under way."""
+        """Not ready, no new calls, at most `grace` seconds for those under way; HTTP tells how it goes until the end."""
+        self.stopping = True
         await self._health.enter_graceful_shutdown()
         await self._grpc.stop(grace)
-        if self._http is not None:
-            await self._http.cleanup()
+        for runner in self._http:
+            await runner.cleanup()
 
 
 class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no types
@@ -271,40 +311,22 @@ class PortError(Exception):
         super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop what listens there or set another port")
 
 
-Check = Callable[[], Awaitable[bool]]
-
-
-def health_routes(application: web.Application, ready: Callable[[], bool], components: Mapping[str, Check]) -> None:
-    """Add `/health/live` and `/health/ready`: 503 while the process cannot answer; a dependency down is degraded."""
-
-    async def live(_request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
-    async def readiness(_request: web.Request) -> web.Response:
-        results = await asyncio.gather(*(_checked(check) for check in components.values()))
-        states = {name: "ok" if well else "down" for name, well in zip(components, results, strict=True)}
-        if not ready():
-            return web.json_response({"status": "unready", "components": states}, status=503)
-        status = "ready" if all(results) else "degraded"
-        return web.json_response({"status": status, "components": states})
-
-    application.router.add_get("/health/live", live)
-    application.router.add_get("/health/ready", readiness)
-
-
-async def _checked(check: Check) -> bool:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(1):
-            return await check()
-    return False
-
-
 async def until_stopped() -> None:
-    """Wait for SIGTERM or SIGINT."""
+    """Wait for SIGTERM or SIGINT. From then on a further one ends the process at once, without anything in order."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    since = 0.0
+
+    def take(number: int) -> None:
+        nonlocal since
+        if not stopped.is_set():
+            since = time.monotonic()
+            stopped.set()
+        elif time.monotonic() - since > _ONE_SIGNAL:
+            _log.warning("stopped_at_once")
+            os._exit(128 + number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, take, number)
     await stopped.wait()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
+    _log.info("stopping")

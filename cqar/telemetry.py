@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 import structlog
+import structlog.tracebacks
 
 from cqar import config, keys, tracing
 from cqar.metrics import Durations
@@ -21,6 +22,10 @@ _LINES = 50
 _LOGIN = re.compile(r"""(\b[a-z]+://[^\s:/@"']*):[^\s"']*@|(\b(?:nats|tls|wss?)://)[^\s@"']+@""")
 
 
+#: Tracebacks as data, without the values of variables: some are secrets.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 def configure(log: config.Log) -> None:
     """Set up logging for this process: to stderr, at the level and in the format of the settings."""
     as_text = log.format == "text" or (log.format == "auto" and sys.stderr.isatty())
@@ -31,7 +36,7 @@ def configure(log: config.Log) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if as_text else [structlog.processors.dict_tracebacks]),
+            *([] if as_text else [_TRACEBACKS]),
             render,
             _redact,
         ],

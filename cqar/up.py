@@ -136,6 +136,7 @@ def ports(settings: config.Settings) -> dict[str, int]:
         "CQAR_HOTPATH_HTTP_PORT": settings.hotpath.http_port,
         "CQAR_ADMIN_PORT": settings.admin.port,
         "CQAR_ADMIN_HTTP_PORT": settings.admin.http_port,
+        "CQAR_METRICS_PORT": settings.metrics.port,
     }
     with contextlib.ExitStack() as held:
         found: dict[str, int] = {}

@@ -105,6 +105,7 @@ def settings(servers: Servers, database: str) -> config.Settings:
         nats=replace(base.nats, url=servers.nats.url),
         admin=replace(base.admin, port=0, http_port=0),
         hotpath=replace(base.hotpath, port=0, http_port=0),
+        metrics=replace(base.metrics, port=0),
     )
 
 

@@ -9,16 +9,18 @@ import msgspec
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from cqar import access, authority, config, errors, events, methods, parts, registry, serve, telemetry
-from cqar.admin import http
+from cqar import access, authority, config, errors, events, health, limits, methods, parts, registry, serve, telemetry
+from cqar.admin import http, observed
 from cqar.admin.callers import Callers
+from cqar.admin.measures import Measures
 from cqar.authority import Authority
 from cqar.bus import Bus
 from cqar.call import Call
 from cqar.methods import Method
+from cqar.metrics import Metrics
 from cqar.outbox import Batch, Write
 from cqar.relay import Relay
-from cqar.serve import Reply
+from cqar.serve import Reply, Served
 from cqar.store import Store
 from cqar.tier import Tier
 
@@ -28,6 +30,8 @@ _log = telemetry.logger("admin")
 METHODS = (*methods.METHODS, *registry.METHODS, *access.METHODS)
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
+#: Seconds that the relay may then take to send what was written.
+_FLUSH = 5.0
 _BOOTSTRAP = "CQAR_BOOTSTRAP_KEY_HASH"
 
 
@@ -68,23 +72,33 @@ class Admin:
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
         database = settings.database
-        self._store = Store(database, statement_timeout=database.statement_timeout, name="cqar-admin")
+        self.metrics = Metrics()
+        self._calls = telemetry.Calls(settings.log, self.metrics.calls, quiet=False)
+        timeout, queries = database.statement_timeout, self.metrics.queries
+        self._store = Store(database, statement_timeout=timeout, name="cqar-admin", queries=queries)
         self._bus = Bus(settings.nats, name="cqar-admin")
         self._tier = Tier(settings.redis)
         # Sessions of its own, which it holds for as long as it relays: writers have all of theirs.
         relayed = msgspec.structs.replace(database, pool_max=Relay.SESSIONS)
-        self._relayed = Store(relayed, statement_timeout=database.statement_timeout, name="cqar-relay")
-        self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence)
+        self._relayed = Store(relayed, statement_timeout=timeout, name="cqar-relay", queries=queries)
+        self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence, settings.retention)
+        measures = Measures(self._relay, self._tier)
+        self.metrics.add(measures.collect, measures.refresh)
+        self.metrics.add_pools(self._store, self._relayed)
         self.callers = Callers(self._store, self._bus, os.environ.get(_BOOTSTRAP))
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
         self._mint = functools.partial(authority.minted, settings) if settings.pepper else None
-        handlers = {each.path: serve.unary(each.name, functools.partial(self._serve, each), self.authority) for each in METHODS}
+        handlers = {each.path: serve.unary(self._served(each), self.authority, self._calls) for each in METHODS}
         services = [methods.REGISTRY.full_name, registry.SERVICE.full_name, access.SERVICE.full_name]
         self._server = serve.Server(
             serve.Handlers(handlers, serve.unknown(self.authority)), services, self.authority, reflect=settings.reflection
         )
         self.port = 0
         self.http_port = 0
+
+    def _served(self, method: Method) -> Served:
+        level = "debug" if method.kind == "read" else "info"
+        return Served(method.name, functools.partial(self._serve, method), limits.request_bytes(method.described), level)
 
     async def _serve(self, method: Method, data: bytes, call: Call) -> Reply:
         if method.kind == "read":
@@ -110,7 +124,9 @@ class Admin:
     def _application(self) -> web.Application:
         application = web.Application()
         components = {"database": self._database_well, "cache": self._tier.ping, "event_bus": self._bus_well}
-        serve.health_routes(application, lambda: True, components)
+        application.middlewares.append(observed.middleware(self._calls))
+        health.mount(application, lambda: not self._server.stopping, components)
+        health.mount_metrics(application, self.metrics)
         http.mount(application, self._serve, self._store, self.authority)
         return application
 
@@ -122,9 +138,11 @@ class Admin:
         return self._bus.up
 
     async def stop(self) -> None:
-        """Drain, stop relaying, close everything."""
+        """Drain, send what was written, stop relaying, close everything."""
         await self._server.stop(GRACE)
         await self.callers.stop()
+        if not await self._relay.flush(_FLUSH):
+            _log.warning("relay_not_flushed")
         await self._relay.stop()
         await self._bus.close()
         await self._tier.close()
@@ -140,3 +158,4 @@ async def main(settings: config.Settings) -> None:
         await serve.until_stopped()
     finally:
         await asyncio.shield(admin.stop())
+        _log.info("admin_stopped")

@@ -29,10 +29,11 @@ Serve = Callable[[Method, bytes, Call], Awaitable[Reply]]
 _LARGE = 64 * 1024
 _JSON = "application/json"
 _PATCH = "application/merge-patch+json"
+_NOT_KEPT = {"Cache-Control": "no-store"}
 #: Fields of answers that say when they were derived, not what is so.
 _DATED = frozenset({"revision", "stale", "age_ms"})
 #: Message -> the fields of it that are not columns of its row alone.
-_DERIVED = {each.message.DESCRIPTOR.full_name: frozenset(each.derived) for each in entities.ALL}
+_DERIVED = {each.message.DESCRIPTOR.full_name: frozenset(each.derived) for each in entities.BY_NAME.values()}
 _STATIC = Path(__file__).with_name("static")
 #: Of the page that shows the API: it loads nothing from elsewhere.
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -138,7 +139,7 @@ def _of_nulls(error: errors.Invalid, unset: Sequence[str]) -> errors.Invalid:
 
 def _told(route: Route, request: web.Request, message: Any) -> web.Response:
     shown: dict[str, Any] = wire.shown(message)
-    headers, status = dict(problems.HEADERS), HTTPStatus.OK
+    headers, status = {**problems.HEADERS, **({} if route.verb == "GET" else _NOT_KEPT)}, HTTPStatus.OK
     if route.entity is None:
         shown = {**{each.name: [] for each in message.DESCRIPTOR.fields if each.is_repeated}, **shown}
     else:

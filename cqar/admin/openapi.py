@@ -15,7 +15,7 @@ from cqar.admin.streams import LINES
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 
-_ENTITIES = {each.message.DESCRIPTOR.full_name: each for each in entities.ALL}
+_ENTITIES = {each.message.DESCRIPTOR.full_name: each for each in entities.BY_NAME.values()}
 #: Request fields that an RPC cannot do without, beside the columns that a new row must have.
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "SearchAssets": ("query",),
@@ -74,6 +74,7 @@ _PROBLEM: Schema = {
     },
     "required": ["type", "title", "status", "detail"],
 }
+_KEY: Schema = {"type": "http", "scheme": "bearer", "description": "An API key, unless keys are off; x-role is what it must be"}
 _TAG: Schema = {"ETag": {"description": "The row's revision, with a digest of what goes with it", "schema": {"type": "string"}}}
 _LOCATION: Schema = {"Location": {"description": "Where it is now", "required": True, "schema": {"type": "string"}}}
 _LINK: Schema = {"Link": {"description": 'The next page, rel="next"; none on the last', "schema": {"type": "string"}}}
@@ -90,7 +91,11 @@ def document() -> Schema:
         used.add(name)
         paths.setdefault(route.path, {})[route.verb.lower()] = {"operationId": name, **_operation(route, schemas, said)}
     problem = {"description": "A problem", "content": _content(problems.CONTENT_TYPE, {"$ref": "#/components/schemas/Problem"})}
-    parts = {"schemas": {**schemas.components, "Problem": _PROBLEM}, "responses": {"Problem": problem}}
+    parts = {
+        "schemas": {**schemas.components, "Problem": _PROBLEM},
+        "responses": {"Problem": problem},
+        "securitySchemes": {"key": _KEY},
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -99,6 +104,7 @@ def document() -> Schema:
             "description": _ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "security": [{"key": []}, {}],
         "paths": paths,
         "components": parts,
     }

@@ -6,7 +6,7 @@ import functools
 import msgspec
 from aiohttp import web
 
-from cqar import answers, authority, config, methods, parts, serve, tasks, telemetry
+from cqar import answers, authority, config, health, limits, methods, parts, serve, tasks, telemetry
 from cqar.answers import LOOKUPS
 from cqar.authority import Authority
 from cqar.bus import Bus
@@ -16,8 +16,10 @@ from cqar.contract.cqar.v1 import registry_pb2
 from cqar.hotpath.callers import Callers
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import ANSWERS_SHARE, Core
+from cqar.hotpath.measures import Measures
 from cqar.hotpath.passthrough import Passthrough
-from cqar.serve import Reply
+from cqar.metrics import Metrics
+from cqar.serve import Reply, Served
 from cqar.store import Store
 from cqar.tier import Tier
 
@@ -39,20 +41,25 @@ class Hotpath:
             recent=hotpath.recent_changes,
             absent_ttl=coherence.absent_ttl,
         )
-        self._store = Store(database, statement_timeout=database.fill_timeout, name="cqar-hotpath")
+        self.metrics = Metrics()
+        self.calls = telemetry.Calls(settings.log, self.metrics.calls, quiet=True)
+        queries = self.metrics.queries
+        self._store = Store(database, statement_timeout=database.fill_timeout, name="cqar-hotpath", queries=queries)
         # Sessions of its own: where fills take all others, the feed still sees what changes.
         followed = msgspec.structs.replace(database, pool_max=2)
-        self._followed = Store(followed, statement_timeout=database.statement_timeout, name="cqar-hotpath-feed")
+        timeout = database.statement_timeout
+        self._followed = Store(followed, statement_timeout=timeout, name="cqar-hotpath-feed", queries=queries)
         self._bus = Bus(settings.nats, name="cqar-hotpath")
         self._tier = Tier(settings.redis)
         self.feed = Feed(self.cache, self._followed, self._bus, coherence, hotpath)
         self.core = Core(self.cache, self.feed, self._store, self._tier, settings)
         self.callers = Callers(self.core, self.feed, self._bus, coherence)
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
-        self._passthrough = Passthrough(hotpath, coherence, self.feed, self.authority)
+        self.metrics.add(Measures(self.core, self.cache, self.feed, self._tier, coherence.lease).collect)
+        self.metrics.add_pools(self._store, self._followed)
+        self._passthrough = Passthrough(hotpath, coherence, self.feed, self.calls, self.authority)
         handlers = {
-            methods.BY_NAME[name].path: serve.unary(name, functools.partial(self._lookup, name), self.authority)
-            for name in LOOKUPS
+            methods.BY_NAME[name].path: serve.unary(self._served(name), self.authority, self.calls) for name in LOOKUPS
         }
         # What is passed on is named too: one address serves everything.
         services = [methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name]
@@ -62,6 +69,10 @@ class Hotpath:
         self._announced: asyncio.Task[None] | None = None
         self.port = 0
         self.http_port = 0
+        self.metrics_port = 0
+
+    def _served(self, name: str) -> Served:
+        return Served(name, functools.partial(self._lookup, name), limits.request_bytes(methods.BY_NAME[name].described))
 
     async def _lookup(self, name: str, data: bytes, call: Call) -> Reply:
         caller = call.principal
@@ -81,8 +92,10 @@ class Hotpath:
         self.callers.start(self.authority)
         self.port = await self._server.start(settings.host, settings.port)
         self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
+        self.metrics_port = await self._server.start_http(settings.host, self._settings.metrics.port, self._exposition())
         self._announced = asyncio.create_task(self._announce(), name="announce")
-        _log.info("hotpath_listening", grpc=f"{settings.host}:{self.port}", http=f"{settings.host}:{self.http_port}")
+        at = {"grpc": self.port, "http": self.http_port, "metrics": self.metrics_port}
+        _log.info("hotpath_listening", **{name: f"{settings.host}:{port}" for name, port in at.items()})
 
     async def _announce(self) -> None:
         """Say that the worker serves, once the cache is loaded."""
@@ -91,14 +104,19 @@ class Hotpath:
         _log.info("hotpath_ready", parts=len(self.cache), applied=self.cache.applied)
 
     def _application(self) -> web.Application:
-        application = web.Application()
+        application = self._exposition()
         components = {
             "database": self._database_well,
             "cache": self._tier.ping,
             "event_bus": self._bus_well,
             "feed": self._feed_well,
         }
-        serve.health_routes(application, lambda: self.feed.loaded, components)
+        health.mount(application, lambda: self.feed.loaded and not self._server.stopping, components)
+        return application
+
+    def _exposition(self) -> web.Application:
+        application = web.Application()
+        health.mount_metrics(application, self.metrics)
         return application
 
     async def _database_well(self) -> bool:
@@ -114,6 +132,7 @@ class Hotpath:
     async def stop(self) -> None:
         """Drain, then close everything."""
         await tasks.end(self._announced)
+        self._passthrough.end_streams()
         await self._server.stop(GRACE)
         await self.callers.stop()
         await self.feed.stop()
@@ -133,3 +152,4 @@ async def main(settings: config.Settings) -> None:
         await serve.until_stopped()
     finally:
         await asyncio.shield(worker.stop())
+        _log.info("hotpath_stopped")

@@ -55,6 +55,8 @@ class Feed:
         self.fresh_as_of = float("-inf")
         #: set once the cache has been loaded
         self.ready = asyncio.Event()
+        #: the head as last heard of
+        self.head = 0
         self.gaps = 0
         self.resyncs = 0
         bus.listen(f"{events.CHANGES}>", self._received)
@@ -73,6 +75,11 @@ class Feed:
     def loaded(self) -> bool:
         """Whether the cache has been loaded once."""
         return self.ready.is_set()
+
+    @property
+    def repairing(self) -> bool:
+        """Whether something is missing: the first load, or changes that are known of and not applied."""
+        return not self.loaded or self.head > self._cache.applied
 
     def age(self) -> float:
         """Seconds since the last look that found everything applied."""
@@ -109,7 +116,10 @@ class Feed:
             return
         if not self._cache.starts:
             return
-        if change.epoch != self._cache.epoch or not self._cache.apply(change, time.monotonic()):
+        known = change.epoch == self._cache.epoch
+        if known:
+            self.head = max(self.head, change.revision)
+        if not known or not self._cache.apply(change, time.monotonic()):
             self.gaps += 1
             self.probe()
             return
@@ -162,6 +172,7 @@ class Feed:
             if not rows:
                 raise errors.Unavailable(parts.NO_HEAD)
             head, epoch = rows[0]["head"], rows[0]["epoch"]
+            self.head = head
             changes = [outbox.change_of(row) for row in rows if row["revision"] is not None]
             # Compared with what was applied when the look began: messages go on arriving while it is under way.
             continues = epoch == cache.epoch and head >= after and (head == after or bool(changes))

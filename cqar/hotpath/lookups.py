@@ -7,7 +7,7 @@ and `resolve` where there is none.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -142,8 +142,23 @@ class Core:
         #: ready answers, and the bytes that they take
         self.kept = 0
         self.bytes = 0
-        self.hits = 0
-        self.misses = 0
+        #: ready answers given, by method
+        self.answered = dict.fromkeys(LOOKUPS, 0)
+        #: lookups that no ready answer was there for, by method
+        self.resolved = dict.fromkeys(LOOKUPS, 0)
+        #: parts that such lookups found in memory, found nowhere in it, and found and did not find in Redis, by kind
+        self.found, self.missed = Counter[str](), Counter[str]()
+        self.adopted, self.unadopted = Counter[str](), Counter[str]()
+
+    @property
+    def hits(self) -> int:
+        """Ready answers given."""
+        return sum(self.answered.values())
+
+    @property
+    def filling(self) -> int:
+        """Fills that are under way."""
+        return len(self._fills)
 
     # ---- at once ---------------------------------------------------------------------------------------------------
 
@@ -162,7 +177,7 @@ class Core:
             self._forget(ready)
             return None
         ready.root.used = True
-        self.hits += 1
+        self.answered[method] += 1
         return ready.body
 
     # ---- after a while ---------------------------------------------------------------------------------------------
@@ -173,6 +188,7 @@ class Core:
         `strict`: an answer that is not fresh is Unavailable instead.
         """
         lookup = LOOKUPS[method]
+        self.resolved[method] += 1
         request = answers.parse(lookup, data)
         behind = request.min_revision > self._cache.applied
         if behind and not await self._feed.wait_applied(request.min_revision, self._min_revision_wait):
@@ -205,13 +221,14 @@ class Core:
             try:
                 derived = lookup.derive(view.get, request, answers.now_us())
             except Missing as missing:
-                self.misses += 1
+                self.missed[_kind(missing.key)] += 1
                 filled = await self._fill(missing.key)
                 if filled.epoch != self._cache.epoch:
                     return None
                 brought.update(dict.fromkeys(filled.rows, filled))
                 source = _FROM_DATABASE if _FROM_DATABASE in (source, filled.source) else filled.source
                 continue
+            self.found.update(map(_kind, view.used))
             derived.response.revision = view.revision
             body: bytes = derived.response.SerializeToString()
             if view.whole and len(data) <= _LONGEST_KEPT and not _asks_once(request):
@@ -274,9 +291,11 @@ class Core:
             and await self._reached(adopted.snap)
             and (epoch == cache.epoch and cache.admissible(key, adopted.snap))
         ):
+            self.adopted[_kind(key)] += 1
             rows = {key: adopted.rows}
             cache.admit(adopted.snap, rows, time.monotonic())
             return Filled(epoch, adopted.snap, rows, _FROM_REDIS)
+        self.unadopted[_kind(key)] += 1
         async with self._store.session() as session:
             head, found = await parts.read(session, key)
         if head.epoch != cache.epoch:
@@ -343,6 +362,11 @@ class Core:
                 continue
             self._forget(ready)
         sweep(self._queue, self.kept, lambda ready: ready.kept)
+
+
+def _kind(key: str) -> str:
+    """The kind of a part, by its key."""
+    return key.partition(":")[0]
 
 
 def _asks_once(request: Any) -> bool:

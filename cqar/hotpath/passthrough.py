@@ -3,15 +3,20 @@
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from cqar import config, errors, serve, telemetry
+from cqar import config, errors, serve, telemetry, tracing
 from cqar.authority import Authority
+from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
+from cqar.serve import Metadata
+from cqar.telemetry import Calls
 
 _log = telemetry.logger("passthrough")
 
@@ -19,13 +24,24 @@ _log = telemetry.logger("passthrough")
 _HOP = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
 _NO_ADMIN = "admin is unreachable; lookups are answered, everything else must wait: retry later"
 _SLOW_ADMIN = "admin did not answer in time"
+_STOPPING = "this worker stops; go on at another one"
+_METHODS = {
+    f"/{service.full_name}/{method.name}": method
+    for each in (asset_registry_pb2, registry_pb2, access_pb2, resolver_pb2, reviews_pb2)
+    for service in each.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+#: Paths of the contract's RPCs -> what they are counted under; whatever else somebody calls is counted together.
+_NAMES = {path: method.name for path, method in _METHODS.items()}
+_OTHER = "other"
+_STREAMS = frozenset(path for path, method in _METHODS.items() if method.server_streaming)
 
 
 class Passthrough:
     """The channel to admin, and handlers that pass calls through it."""
 
     def __init__(
-        self, hotpath: config.Hotpath, coherence: config.Coherence, feed: Feed, authority: Authority | None = None
+        self, hotpath: config.Hotpath, coherence: config.Coherence, feed: Feed, calls: Calls, authority: Authority | None = None
     ) -> None:
         options = (
             ("grpc.max_receive_message_length", serve.MAX_REQUEST),
@@ -38,6 +54,8 @@ class Passthrough:
         self._write_wait = coherence.write_wait
         self._lease = coherence.lease
         self._feed = feed
+        self._calls = calls
+        self._streams = set[Any]()
         self._authority = authority
 
     async def close(self) -> None:
@@ -50,56 +68,86 @@ class Passthrough:
             return None
 
         async def behave(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-            if self._authority is not None:
-                await self._check(self._authority, path, context)
-            metadata = [(name, value) for name, value in context.invocation_metadata() or () if name not in _HOP]
-            seconds = context.time_remaining()
-            call: Any = self._channel.stream_stream(path)(requests, timeout=seconds, metadata=metadata)  # type: ignore[arg-type]  # bytes
+            began, code = time.perf_counter(), "OK"
+            given = context.invocation_metadata() or ()
+            request_id = tracing.request_id(tracing.value(given, tracing.REQUEST_ID))
             try:
-                # A stream without a deadline may last, once it has begun.
-                async with asyncio.timeout(self._patience if seconds is None else None):
-                    response = await _first(call, context)
-                while response is not grpc.aio.EOF:
+                async for response in self._passed(path, requests, context, _onward(given, request_id)):
                     yield response
-                    response = await call.read()
             except grpc.aio.AioRpcError as error:
-                await self._refuse(context, path, error)
-            except TimeoutError:
-                await serve.refuse(context, path, errors.DeadlineExceeded(_SLOW_ADMIN))
+                code = error.code().name
+                await self._refuse(context, path, error, request_id)
+            except (errors.CqarError, TimeoutError) as error:
+                known = errors.DeadlineExceeded(_SLOW_ADMIN) if isinstance(error, TimeoutError) else error
+                code = serve.code_of(known)
+                await serve.refuse(context, path, known, request_id)
+            except BaseException:
+                code = "CANCELLED"
+                raise
             finally:
-                call.cancel()
-            trailing = tuple(await call.trailing_metadata())
-            await self._catch_up(serve.revision_in(trailing))
-            context.set_trailing_metadata(trailing)
+                name = _NAMES.get(path, _OTHER)
+                self._calls.ended(name, "", code, time.perf_counter() - began, given, request_id)
 
         return grpc.stream_stream_rpc_method_handler(behave)
+
+    async def _passed(self, path: str, requests: AsyncIterator[bytes], context: Any, metadata: Metadata) -> AsyncIterator[bytes]:
+        """Admin's responses, one after the other. Raises AioRpcError, TimeoutError, and errors of our own."""
+        if self._authority is not None:
+            # What cannot be a key is refused here; admin says what the others may do.
+            self._authority.check_form(serve.authorization(context), serve.address(context))
+        seconds = context.time_remaining()
+        call: Any = self._channel.stream_stream(path)(requests, timeout=seconds, metadata=metadata)  # type: ignore[arg-type]  # bytes
+        if path in _STREAMS:
+            self._streams.add(call)
+        try:
+            # A stream without a deadline may last, once it has begun.
+            async with asyncio.timeout(self._patience if seconds is None else None):
+                response = await _first(call, context)
+            while response is not grpc.aio.EOF:
+                yield response
+                response = await call.read()
+        except asyncio.CancelledError:
+            if call in self._streams or path not in _STREAMS:
+                raise
+            raise errors.Unavailable(_STOPPING) from None
+        finally:
+            self._streams.discard(call)
+            call.cancel()
+        trailing = tuple(await call.trailing_metadata())
+        await self._catch_up(serve.revision_in(trailing))
+        context.set_trailing_metadata(trailing)
+
+    def end_streams(self) -> None:
+        """End what would last for as long as its caller likes, so that it does not hold up the end of the process."""
+        streams = list(self._streams)
+        self._streams.clear()
+        for call in streams:
+            call.cancel()
 
     async def _catch_up(self, revision: int | None) -> None:
         """A write's answer waits until this worker has seen the write, so that its connection reads it back."""
         if revision is not None and self._feed.age() <= self._lease:
             await self._feed.wait_applied(revision, self._write_wait)
 
-    @staticmethod
-    async def _check(authority: Authority, path: str, context: Any) -> None:
-        """Refuse what cannot be a key; admin says what the others may do."""
-        try:
-            authority.check_form(serve.authorization(context), serve.address(context))
-        except errors.CqarError as error:
-            await serve.refuse(context, path, error)
-
-    async def _refuse(self, context: Any, path: str, error: grpc.aio.AioRpcError) -> None:
+    async def _refuse(self, context: Any, path: str, error: grpc.aio.AioRpcError, request_id: str) -> None:
         if error.code() == grpc.StatusCode.UNAUTHENTICATED and self._authority is not None:
             # To admin, all callers have this worker's address: failed attempts are counted here.
             try:
                 self._authority.attempts.failed(serve.address(context))
             except errors.Throttled as throttled:
-                await serve.refuse(context, path, throttled)
+                await serve.refuse(context, path, throttled, request_id)
         trailing = tuple(error.trailing_metadata() or ())
         # Admin's own errors come with details; without any it is the connection to it that speaks.
         if error.code() == grpc.StatusCode.UNAVAILABLE and serve.DETAILS not in dict(trailing):
             _log.warning("admin_unreachable", method=path, details=error.details())
-            await serve.refuse(context, path, errors.Unavailable(_NO_ADMIN))
+            await serve.refuse(context, path, errors.Unavailable(_NO_ADMIN), request_id)
         await context.abort(error.code(), error.details() or "", trailing)
+
+
+def _onward(given: Metadata, request_id: str) -> Metadata:
+    """The metadata for admin: the caller's, without those of its connection, and with the request id."""
+    kept = [(name, value) for name, value in given if name not in _HOP and name != tracing.REQUEST_ID]
+    return (*kept, (tracing.REQUEST_ID, request_id))
 
 
 async def _first(call: Any, context: Any) -> Any:

@@ -22,8 +22,11 @@ _CASELESS = frozenset({"web3icons", "yodlpay"})
 #: Sources whose CoinGecko id is that of the coin whose price they show: it names the original of a wrapped token too.
 _PRICING = frozenset({"solana"})
 _NATIVE, _ERC20, _SPL = assets_pb2.ASSET_TYPE_NATIVE, assets_pb2.ASSET_TYPE_ERC20, assets_pb2.ASSET_TYPE_SPL
+_NAMED: Mapping[str | None, assets_pb2.AssetType] = {
+    each.name: getattr(assets_pb2, each.name) for each in assets_pb2.AssetType.DESCRIPTOR.values if each.number
+}
 #: chain-registry's type_asset -> the type.
-_KINDS: Mapping[str, assets_pb2.AssetType] = {
+_KINDS: Mapping[str | None, assets_pb2.AssetType] = {
     "evm-base": _NATIVE,
     "svm-base": _NATIVE,
     "bitcoin-like": _NATIVE,
@@ -103,8 +106,8 @@ def _type(row: _Row) -> assets_pb2.AssetType | None:
     for each in row.seen:
         if (each.symbol or "").lower() != row.symbol.lower():
             continue
-        if each.type in assets_pb2.AssetType.keys():  # noqa: SIM118 - no mapping, it only has keys()
-            return assets_pb2.AssetType.Value(each.type)
+        if each.type in _NAMED:
+            return _NAMED[each.type]
         if each.type_asset in _KINDS:
             return _KINDS[each.type_asset]
         if each.mint:

@@ -309,7 +309,7 @@ def _slug(name: str) -> str:
 
 def _proposals(fact: Fact) -> Iterator[str]:
     """Slugs for a new chain, the best first."""
-    if fact.caip2 in chain_ids.SLUGS:
+    if fact.caip2 and fact.caip2 in chain_ids.SLUGS:
         yield chain_ids.SLUGS[fact.caip2]
     own = _slug(fact.slug or "") if fact.chain_type != "EVM" else ""
     names = [name for name in (own, _slug(fact.name)) if name]

@@ -56,8 +56,8 @@ def load(place: str) -> bytes:
     try:
         data = _download(place) if place.startswith(("http://", "https://")) else _read(Path(place))
     except (OSError, urllib.error.URLError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"{place}: {reason}") from error
+        message = f"{place}: {getattr(error, 'strerror', None) or error}"
+        raise FileError(message) from error
     return data
 
 
@@ -79,9 +79,11 @@ def _unpacked(file: Any, name: str) -> bytes:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
                 data = packed.read(LIMIT + 1)
         except (EOFError, OSError, zlib.error) as error:
-            raise FileError(f"{name}: the gzip data are damaged: {error}") from error
+            message = f"{name}: the gzip data are damaged: {error}"
+            raise FileError(message) from error
     if len(data) > LIMIT:
-        raise FileError(f"{name}: is larger than {LIMIT} bytes")
+        message = f"{name}: is larger than {LIMIT} bytes"
+        raise FileError(message)
     return data
 
 
@@ -95,7 +97,8 @@ def rows(data: bytes, name: str) -> list[Source]:
     try:
         found = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
     except msgspec.MsgspecError as error:
-        raise FileError(f"{name}: is no JSON list of rows: {error}") from error
+        message = f"{name}: is no JSON list of rows: {error}"
+        raise FileError(message) from error
     values: Iterable[msgspec.Raw] = found.values() if isinstance(found, dict) else found
     return [Source(line, bytes(raw)) for line, raw in enumerate(values, 1)]
 

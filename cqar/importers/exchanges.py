@@ -119,7 +119,7 @@ _BINANCE = Exchange(
     lot=filtered("LOT_SIZE", "stepSize"),
     no_expiry=frozenset({4_133_404_800_000}),
     multipliers={
-        **_thousand(*"SHIB XEC LUNC PEPE FLOKI BONK SATS RATS CAT CHEEMS WHY X".split()),
+        **_thousand("SHIB", "XEC", "LUNC", "PEPE", "FLOKI", "BONK", "SATS", "RATS", "CAT", "CHEEMS", "WHY", "X"),
         "1MBABYDOGE": Multiplied("BABYDOGE", _MILLION),
     },
     underlyings={
@@ -173,7 +173,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
             tick=at("priceFilter", "tickSize"),
             lot=either(at("lotSizeFilter", "qtyStep"), at("lotSizeFilter", "basePrecision")),
             multipliers={
-                **_thousand(*"BONK BTT CAT FLOKI LUNC PEPE RATS TURBO X XEC".split()),
+                **_thousand("BONK", "BTT", "CAT", "FLOKI", "LUNC", "PEPE", "RATS", "TURBO", "X", "XEC"),
                 "10000LADYS": Multiplied("LADYS", Decimal(10_000)),
                 "10000SATS": Multiplied("SATS", Decimal(10_000)),
                 "1000000BABYDOGE": Multiplied("BABYDOGE", _MILLION),
@@ -213,7 +213,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
         "hyperliquid": Exchange(
             tick=_hyperliquid_tick,
             lot=places("szDecimals"),
-            multipliers=_thousand(*"BONK DOGS FLOKI LUNC NEIRO PEPE SHIB".split(), prefix="k"),
+            multipliers=_thousand("BONK", "DOGS", "FLOKI", "LUNC", "NEIRO", "PEPE", "SHIB", prefix="k"),
         ),
         "kraken": Exchange(
             tick=either(at("tick_size"), places("pair_decimals")),

@@ -39,7 +39,9 @@ def without(run: Run, asset_ids: Iterable[str]) -> set[str]:
         for each in ids
     ]
     answers = run.registry.calls(requests)
-    return {each for each, answer in zip(ids, answers, strict=True) if not isinstance(answer, RegistryError) and not answer.flags}
+    return {
+        each for each, answer in zip(ids, answers, strict=True) if not isinstance(answer, RegistryError) and not answer.flags
+    }
 
 
 def raise_unverified(run: Run, doubts: Iterable[Doubt]) -> None:

@@ -16,17 +16,14 @@ neither money nor an index, and bears no SCAM flag.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-from cqar import addresses
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.errors import Invalid
 from cqar.importers import flags, iso4217, known, rows
-from cqar.importers.chain_ids import Chains
 from cqar.importers.exchanges import Exchange, Underlying
 from cqar.importers.run import Run
 from cqar.importers.wire import RegistryError
@@ -38,9 +35,7 @@ _APART = frozenset({PROVISIONAL, iso4217.FIAT, iso4217.COMMODITY, INDEX, STOCK})
 #: How evidence is recorded, the strongest first.
 LEVELS: Final = ("review", "contract address", "remap", "external id", "ticker", PROVISIONAL)
 #: Addresses of which each says by its form alone that it is one; names of accounts, as EOS has them, do not.
-_ADDRESS = re.compile(
-    r"0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44}|(?:EQ|UQ)[0-9A-Za-z_-]{46}|0x[0-9a-fA-F]{1,64}::\w+::\w+"
-)
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44}|(?:EQ|UQ)[0-9A-Za-z_-]{46}|0x[0-9a-fA-F]{1,64}::\w+::\w+")
 
 
 class Use(msgspec.Struct):
@@ -78,39 +73,87 @@ def level(evidence: str) -> int:
     return next((at for at, name in enumerate(LEVELS) if evidence.startswith(name)), len(LEVELS))
 
 
+class Directory:
+    """The assets that tickers may mean, asked for once for all venues of an exchange, when the first ticker has to decide."""
+
+    def __init__(self, run: Run, tickers: Iterable[str]) -> None:
+        self._run = run
+        self._tickers = frozenset(tickers)
+        self._candidates: dict[str, list[str]] | None = None
+        self._standing: dict[str, bool] = {}
+        self._scams: set[str] = set()
+        self._tests: set[str] = set()
+
+    def find(self, tickers: set[str]) -> dict[str, list[str]]:
+        """The assets of standing by ticker. Raises wire.RegistryError."""
+        if not tickers:
+            return {}
+        candidates = self._load()
+        wanted = {ticker: candidates.get(ticker, []) for ticker in tickers}
+        self._judge([each for group in wanted.values() for each in group if each not in self._standing])
+        return {ticker: [each for each in group if self._standing[each]] for ticker, group in wanted.items()}
+
+    def _load(self) -> dict[str, list[str]]:
+        if self._candidates is None:
+            registry = self._run.registry
+            self._scams = flags.flagged(self._run, assets_pb2.FLAG_TYPE_SCAM)
+            chains = registry.pages(contract.ListChainsRequest(), "chains")
+            self._tests = {chain.chain_id for chain in chains if chain.is_testnet}
+            self._candidates = {}
+            for asset in registry.pages(contract.ListAssetsRequest(), "assets"):
+                if asset.symbol in self._tickers and asset.category not in _APART:
+                    self._candidates.setdefault(asset.symbol, []).append(asset.asset_id)
+        return self._candidates
+
+    def _judge(self, asset_ids: Sequence[str]) -> None:
+        registry = self._run.registry
+        self._standing.update(dict.fromkeys(asset_ids, False))
+        asked = [each for each in asset_ids if each not in self._scams]
+        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in asked)
+        for asset_id, answer in zip(asked, deployed, strict=True):
+            places = getattr(answer, "deployments", ())
+            self._standing[asset_id] = any(each.chain_id not in self._tests for each in places)
+        rest = [each for each in asked if not self._standing[each]]
+        named = registry.calls(contract.ListAssetIdentifiersRequest(asset_id=each, page_size=20) for each in rest)
+        for asset_id, answer in zip(rest, named, strict=True):
+            ids = getattr(answer, "identifiers", ())
+            self._standing[asset_id] = any(each.source != rows.INTERNAL for each in ids)
+
+
 class Guard:
     """Judges the codes of one venue, with all that the registry knows of them asked for at once."""
 
-    def __init__(
-        self,
-        run: Run,
-        venue_id: str,
-        exchange: Exchange,
-        remaps: Mapping[str, str],
-        held: Mapping[str, Sequence[Held]],
-    ) -> None:
+    def __init__(self, run: Run, directory: Directory, venue_id: str, exchange: Exchange, remaps: Mapping[str, str]) -> None:
         self._run = run
+        self._directory = directory
         self._venue_id = venue_id
         self._exchange = exchange
         self._remaps = remaps
-        self._held = held
         self._provisional: set[str] = set()
         self._by_address: dict[str, set[str]] = {}
         self._by_external: dict[tuple[int, str], str | None] = {}
         self._by_ticker: dict[str, list[str]] = {}
+        self._made: dict[str, Verdict] = {}
 
-    def judge(self, uses: Sequence[Use]) -> dict[str, Verdict]:
-        """A verdict for each code. Raises wire.RegistryError."""
+    def judge(self, uses: Sequence[Use], held: Mapping[str, Sequence[Held]]) -> dict[str, Verdict]:
+        """A verdict for each code. `held`: what the venue's codes mean in the registry. Raises wire.RegistryError."""
         by_ticker: dict[str, list[Held]] = {}
         for use in uses:
-            by_ticker.setdefault(use.ticker, []).extend(self._held.get(use.code, ()))
+            by_ticker.setdefault(use.ticker, []).extend(held.get(use.code, ()))
         self._look_up_addresses(uses)
         self._look_up_external(uses)
         strong = {use.code: self._strong(use) for use in uses}
-        earlier = {use.code: self._held.get(use.code) or by_ticker[use.ticker] for use in uses}
-        open_tickers = {use.ticker for use in uses if strong[use.code] is None and not earlier[use.code]}
-        self._look_up_tickers(open_tickers)
-        self._look_up_provisional({each.asset_id for held in earlier.values() for each in held})
+        earlier = {use.code: held.get(use.code) or by_ticker[use.ticker] for use in uses}
+        self._by_ticker = self._directory.find(
+            {use.ticker for use in uses if strong[use.code] is None and not earlier[use.code]}
+        )
+        doubted = {
+            each.asset_id
+            for code, found in strong.items()
+            for each in earlier[code]
+            if found is not None and found.asset != each.asset_id
+        }
+        self._look_up_provisional(doubted)
         return {use.code: self._verdict(use, strong[use.code], earlier[use.code]) for use in uses}
 
     # ---- evidence --------------------------------------------------------------------------------------------------
@@ -178,38 +221,6 @@ class Guard:
             return iso4217.asset(underlying.iso4217, ref)
         return _underlying(use, underlying, external_id, ref)
 
-    # ---- tickers ---------------------------------------------------------------------------------------------------
-
-    def _look_up_tickers(self, tickers: set[str]) -> None:
-        """The assets of standing by ticker."""
-        if not tickers:
-            return
-        registry = self._run.registry
-        candidates: dict[str, list[str]] = {}
-        for asset in registry.pages(contract.ListAssetsRequest(), "assets"):
-            if asset.symbol in tickers and asset.category not in _APART:
-                candidates.setdefault(asset.symbol, []).append(asset.asset_id)
-        ids = [asset_id for group in candidates.values() for asset_id in group]
-        standing = self._standing(ids)
-        self._by_ticker = {ticker: [each for each in group if each in standing] for ticker, group in candidates.items()}
-
-    def _standing(self, asset_ids: Sequence[str]) -> set[str]:
-        registry = self._run.registry
-        scams = flags.flagged(self._run, assets_pb2.FLAG_TYPE_SCAM)
-        asked = [each for each in asset_ids if each not in scams]
-        tests = {chain.chain_id for chain in registry.pages(contract.ListChainsRequest(), "chains") if chain.is_testnet}
-        found = set()
-        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in asked)
-        for asset_id, answer in zip(asked, deployed, strict=True):
-            if any(each.chain_id not in tests for each in getattr(answer, "deployments", ())):
-                found.add(asset_id)
-        rest = [each for each in asked if each not in found]
-        named = registry.calls(contract.ListAssetIdentifiersRequest(asset_id=each, page_size=20) for each in rest)
-        for asset_id, answer in zip(rest, named, strict=True):
-            if any(each.source != rows.INTERNAL for each in getattr(answer, "identifiers", ())):
-                found.add(asset_id)
-        return found
-
     def _look_up_provisional(self, asset_ids: Iterable[str]) -> None:
         """Which of the assets that the venue's codes mean so far are provisional."""
         answers = self._run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in sorted(asset_ids))
@@ -243,6 +254,12 @@ class Guard:
             return Verdict(found[0], f"{remap}ticker {use.ticker}"[:256])
         if found:
             return Verdict(None, "ticker", candidates=tuple(found[:100]))
+        if use.ticker not in self._made:
+            self._made[use.ticker] = self._provisionally(use)
+        return self._made[use.ticker]
+
+    def _provisionally(self, use: Use) -> Verdict:
+        """An asset that only this venue uses."""
         ref = f"{self._venue_id}:{use.code}"
         row = rows.asset(
             use.ticker,

@@ -180,8 +180,11 @@ COMMODITIES: Final[Mapping[str, str]] = MappingProxyType(
     {"XAG": "Silver", "XAU": "Gold", "XPD": "Palladium", "XPT": "Platinum"}
 )
 TRADED: Final = frozenset(
-    "AED ARS AUD BRL CAD CHF CLP COP CZK DKK EUR GBP HKD IDR ILS INR JPY KRW KZT MXN MYR NGN NOK NZD PHP PLN RON RUB SAR SEK"
-    " SGD THB TRY TWD UAH USD VND ZAR".split()
+    (
+        *("AED", "ARS", "AUD", "BRL", "CAD", "CHF", "CLP", "COP", "CZK", "DKK", "EUR", "GBP", "HKD"),
+        *("IDR", "ILS", "INR", "JPY", "KRW", "KZT", "MXN", "MYR", "NGN", "NOK", "NZD", "PHP", "PLN"),
+        *("RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "VND", "ZAR"),
+    )
 )
 
 

@@ -171,7 +171,9 @@ def _chain_id(chains: Chains, name: str) -> str | Refused:
 
 def _natives(run: Run, chain_ids: set[str]) -> dict[str, str]:
     """What sources write for the own coins of the chains, where an import has kept it."""
-    requests = [contract.ListAssetDeploymentsRequest(chain_id=each, address="native", page_size=1) for each in sorted(chain_ids)]
+    requests = [
+        contract.ListAssetDeploymentsRequest(chain_id=each, address="native", page_size=1) for each in sorted(chain_ids)
+    ]
     found = {}
     for answer in run.registry.calls(requests):
         if not isinstance(answer, RegistryError):

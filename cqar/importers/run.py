@@ -132,7 +132,9 @@ class Run:
         if result.outcome == pb.REJECTED:
             taken = result.code == "ALREADY_EXISTS"
             reason = refusal(result)
-            self.report.add(Entry(told.CONFLICT if taken else told.REJECTED, kind, item.about, reason, result.reason, (), line, row))
+            self.report.add(
+                Entry(told.CONFLICT if taken else told.REJECTED, kind, item.about, reason, result.reason, (), line, row)
+            )
             return
         changes = [_change(each, names) for each in result.changes]
         self.report.add(Entry(_OUTCOMES[result.outcome], kind, item.about, changes=changes, line=line))

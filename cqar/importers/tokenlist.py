@@ -109,7 +109,8 @@ def load(run: Run, data: bytes, name: str) -> None:
     try:
         tokens = msgspec.json.decode(data, type=_List)
     except msgspec.MsgspecError as error:
-        raise FileError(f"{name}: is no token list: {error}") from error
+        message = f"{name}: is no token list: {error}"
+        raise FileError(message) from error
     group = _group(run, tokens, name)
     sources = [Source(line, bytes(raw)) for line, raw in enumerate(tokens.tokens, 1)]
     run.report.rows += len(sources)
@@ -147,7 +148,8 @@ def _group(run: Run, tokens: _List, name: str) -> Item:
     else:
         last = json_format.MessageToDict(held.metadata).get("version")
         if isinstance(last, str) and _version(last) > tokens.version and not run.options.overwrite:
-            raise FileError(f"{name}: version {tokens.version} is older than {last}, which was imported; --overwrite takes it")
+            message = f"{name}: version {tokens.version} is older than {last}, which was imported; --overwrite takes it"
+            raise FileError(message)
     metadata = {"version": str(tokens.version), **({"timestamp": tokens.timestamp} if tokens.timestamp else {})}
     row = assets_pb2.AssetGroup(name=title, group_type="token_list", metadata=rows.struct(metadata))
     return Item(pb.ApplyRow(asset_group=row), f"{title} {tokens.version}")
@@ -155,7 +157,7 @@ def _group(run: Run, tokens: _List, name: str) -> Item:
 
 def _version(text: str) -> _Version:
     numbers = [int(each) if each.isdecimal() else 0 for each in text.split(".")]
-    return _Version(*(numbers + [0, 0, 0])[:3])
+    return _Version(*[*numbers, 0, 0, 0][:3])
 
 
 # ---- bridges -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import Message
@@ -42,7 +42,6 @@ _REPLIES = {
     for name in _SERVICES
     if hasattr(module, f"{name}Response")
 }
-_Reply = TypeVar("_Reply", bound=Message)
 
 
 class RegistryError(Exception):

@@ -81,6 +81,8 @@ class History:
     def acknowledged(self, key: str, version: int, at: int) -> None:
         """The version is committed, and its writer knows."""
         each = self._keys[key]
+        if each.versions and version < each.versions[-1]:
+            return  # the answer to a later one was faster
         each.versions.append(version)
         each.times.append(at)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import asyncpg
 import grpc.aio
 
 from cqar.contract.cqar.v1 import registry_pb2
@@ -91,28 +92,22 @@ class Load:
 
     async def write(self, target: Target) -> bool:
         """Write the next version of a target; whether it was acknowledged."""
-        version = self._history.attempt(target.key)
         client = self._stage.client(self._random.choice(self._stage.admins))
         try:
             if target.key not in self._revisions:
                 self._revisions[target.key] = await self._revision(target)
-            path, request, field = _update(target, version, self._revisions[target.key])
-            data, trailing = await client.raw(path, request.SerializeToString(), deadline=_WRITE)
-        except (grpc.aio.AioRpcError, OSError, TimeoutError, LookupError):
+            # Of two that write at once from here on, the row's revision lets one through.
+            version = self._history.attempt(target.key)
+            path, request = _update(target, version, self._revisions[target.key])
+            _, trailing = await client.raw(path, request.SerializeToString(), deadline=_WRITE)
+        except (grpc.aio.AioRpcError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
             # It may have been committed or not: the row's revision tells, and keeps it from being committed later.
             self._revisions.pop(target.key, None)
             self.refused += 1
             await asyncio.sleep(0.02)
             return False
-        except Exception:  # asyncpg's errors have no common base that is not Exception
-            self._revisions.pop(target.key, None)
-            self.refused += 1
-            await asyncio.sleep(0.05)
-            return False
         self._history.acknowledged(target.key, version, now())
-        del field
         self._revisions[target.key] = int(trailing["cqar-revision"])
-        del data
         self.written += 1
         return True
 
@@ -126,7 +121,6 @@ class Load:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             target = self._random.choice(self._stage.targets)
-            # A writer of its own: the others stay away from the key meanwhile, as their revision of it is old.
             if not await self.write(target):
                 continue
             acknowledged, version = now(), self._history.newest(target.key)
@@ -205,20 +199,20 @@ def _number(text: str) -> int:
     return int(Decimal(text or "0"))
 
 
-def _update(target: Target, version: int, revision: int) -> tuple[str, Any, str]:
-    known = {"expected_revision": revision}
+def _update(target: Target, version: int, revision: int) -> tuple[str, Any]:
+    text = str(version)
     match target.kind:
         case "asset":
-            request: Any = pb.UpdateAssetRequest(asset_id=target.row_id, description=str(version), **known)
-            return f"{SERVICE}UpdateAsset", request, "asset"
+            request: Any = pb.UpdateAssetRequest(asset_id=target.row_id, description=text)
+            path = f"{SERVICE}UpdateAsset"
         case "symbol":
-            request = pb.UpdateSymbolRequest(symbol_id=target.row_id, tick_size_decimal=str(version), **known)
-            return f"{SERVICE}UpdateSymbol", request, "symbol"
+            request = pb.UpdateSymbolRequest(symbol_id=target.row_id, tick_size_decimal=text)
+            path = f"{SERVICE}UpdateSymbol"
         case _:
-            request = registry_pb2.UpdateVenueSymbolRequest(
-                listing_id=target.row_id, min_notional_decimal=str(version), **known
-            )
-            return f"{_OWN}UpdateVenueSymbol", request, "venue_symbol"
+            request = registry_pb2.UpdateVenueSymbolRequest(listing_id=target.row_id, min_notional_decimal=text)
+            path = f"{_OWN}UpdateVenueSymbol"
+    request.expected_revision = revision
+    return path, request
 
 
 def _question(target: Target, venue: str) -> tuple[str, Any]:

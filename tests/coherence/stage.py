@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -11,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -303,6 +302,3 @@ def now() -> int:
     """Monotonic nanoseconds."""
     return time.monotonic_ns()
 
-
-numbers = itertools.count(1)
-_ = Mapping

@@ -66,6 +66,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The variables by which commands find it."""
         return running.environment(
+            CQAR_HOME=str(self.up.home),
             CQAR_DATABASE_URL=self.url("PostgreSQL"),
             CQAR_REDIS_URL=self.url("Redis"),
             CQAR_NATS_URL=self.url("NATS"),
@@ -77,7 +78,7 @@ class Stack:
         """What is written for the usual ports and folders, for this stack."""
         for usual, own in self._ports.items():
             text = re.sub(rf"(?<=:){usual}\b", own, text)
-        text = re.sub(r"(?<!\S)\.cqar\b", str(self.up.home), text)
+        text = re.sub(r"(?<![^\s\"])\.cqar\b", str(self.up.home), text)
         text = text.replace(".venv/bin/python ", f"{sys.executable} ")
         return text.replace(".venv/bin/cqar ", f"{sys.executable} -m cqar ")
 
@@ -205,7 +206,7 @@ async def test_statements_run(database: asyncpg.Connection) -> None:
 
 def test_calls_are_served_as_the_api_says(stack: Stack) -> None:
     found = document.read()
-    with connected(stack.address) as channel:
+    with connected(stack.address, stack.up.key("admin")) as channel:
         for service, described in found.services.items():
             for method in described.method:
                 call = document.Call(service, method)

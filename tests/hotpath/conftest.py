@@ -76,6 +76,7 @@ def bare() -> config.Settings:
         reflection=True,
         admin=replace(base.admin, port=0, http_port=0),
         hotpath=replace(base.hotpath, port=0, http_port=0),
+        metrics=replace(base.metrics, port=0),
     )
 
 

@@ -35,6 +35,7 @@ FLOODS: dict[str, Turn] = {
     "resets of calls that wait": lambda peer, at: [peer.call(_stream(at), b"wait"), RstStreamFrame(_stream(at), CANCEL)],
     "resets of half requests": lambda peer, at: [peer.header(_stream(at)), RstStreamFrame(_stream(at), CANCEL)],
     "settings": lambda _peer, _at: [SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: 70_000})],
+    "acknowledgements": lambda _peer, _at: [SettingsFrame(0, flags=["ACK"]), PingFrame(0, b"12345678", flags=["ACK"])],
     "pings": lambda _peer, _at: [PingFrame(0, b"12345678")],
     "priorities": lambda _peer, at: [PriorityFrame(_stream(at), depends_on=0)],
     "unknown frames": lambda _peer, _at: [b"\0\0\0\xbb\0\0\0\0\0"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import cqar
-from cqar import apply_rows, bulk, operations, outbox, paging, parts, procedures
+from cqar import apply_kinds, bulk, operations, outbox, paging, parts, procedures
 from cqar.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.methods import METHODS
 from cqar.operations import List
@@ -61,7 +61,7 @@ def _found_many() -> Iterator[Sql]:
     yield bulk.find_sql(ASSET, ("asset_id",), ())
     yield bulk.find_sql(CHAIN, ("caip2",), ())
     yield bulk.find_sql(ASSET_IDENTIFIER, ("source", "external_id"), ())
-    for kind in apply_rows.KINDS:
+    for kind in apply_kinds.KINDS:
         yield bulk.find_sql(kind.entity, kind.natural, kind.nullable)
 
 

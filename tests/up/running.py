@@ -1,6 +1,7 @@
 """`cqar` as its users run it: as a process."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -109,6 +110,15 @@ class Up:
         found = re.search(rf"^  {name} +gRPC (\S+),", self.said, re.MULTILINE)
         assert found, self.said
         return found[1]
+
+    def key(self, role: str) -> str:
+        """The key of a role."""
+        found: dict[str, str] = json.loads((self.home / "credentials.json").read_text())
+        return found[role]
+
+    def cqar(self, *words: str, **own: str) -> subprocess.CompletedProcess[str]:
+        """Run `cqar` to its end, with the keys of this one."""
+        return cqar(*words, CQAR_HOME=str(self.home), **own)
 
     def server(self, name: str) -> int:
         """The process of an embedded server, as its lock says."""

@@ -43,14 +43,50 @@ def up(home: Path) -> Iterator[Up]:
         started.close()
 
 
-def call(address: str, name: str, /, **fields: object) -> Any:
-    """One RPC of the contract."""
+def call(up: Up, at: str, name: str, /, **fields: object) -> Any:
+    """One RPC of the contract, as an administrator."""
     request = getattr(pb, f"{name}Request")(**fields)
-    with connected(address) as channel:
+    with connected(up.address(at), up.key("admin")) as channel:
         method = channel.unary_unary(
             f"/cqc.services.v1.AssetRegistry/{name}", type(request).SerializeToString, getattr(pb, f"{name}Response").FromString
         )
         return method(request, timeout=20)
+
+
+def test_keys_are_made_for_the_owner_alone_and_shown_nowhere(up: Up, home: Path) -> None:
+    held = json.loads((home / "credentials.json").read_text())
+    assert sorted(held) == ["admin", "reader", "writer"]
+    assert [path.stat().st_mode & 0o777 for path in (home / "credentials.json", home / "pepper")] == [0o600, 0o600]
+    logs = "".join(path.read_text() for path in (home / "log").iterdir())
+    secrets = [*held.values(), (home / "pepper").read_text()]
+    assert [secret for secret in secrets if secret in up.said or secret in logs] == []
+    assert re.search(r"^  keys +made, in ", up.said, re.MULTILINE)
+
+
+def test_without_a_key_nothing_is_answered(up: Up) -> None:
+    done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"), CQAR_HOME=str(up.home / "elsewhere"))
+    assert "UNAUTHENTICATED: missing authorization header" in one_line(done)
+
+
+def test_keys_are_made_listed_and_revoked_with_and_without_admin(up: Up) -> None:
+    at = ("--address", up.address("admin"))
+    [database] = re.findall(r"^  PostgreSQL +(\S+)$", up.said, re.MULTILINE)
+    straight = {"CQAR_DATABASE_URL": database, "CQAR_PEPPER": (up.home / "pepper").read_text()}
+    for where, own in ((at, {}), (("--database",), straight)):
+        made = up.cqar("keys", "create", "feed", "--venue", "binance", "--note", "a drill", *where, **own)
+        key = made.stdout.strip()
+        assert re.fullmatch(r"cqar_dev_[a-z0-9]{12}_[a-z0-9]{47}", key), made.stderr
+        ask = ("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
+        assert cqar(*ask, CQAR_API_KEY=key).returncode == 0
+        listed = up.cqar("keys", "list", "--principal", "feed", *where, **own).stdout
+        [line] = listed.splitlines()
+        assert key not in listed
+        assert line.startswith(f"{key.split('_')[2]}  reader  feed  venues=binance  created=")
+        assert "revoked=" in up.cqar("keys", "revoke", key.split("_")[2], *where, **own).stdout
+        running.until(lambda key=key: cqar(*ask, CQAR_API_KEY=key).returncode != 0, "the key is refused")
+        assert up.cqar("keys", "list", "--principal", "feed", *where, **own).stdout == ""
+    assert "api_key 'nobody' not found" in one_line(up.cqar("keys", "revoke", "nobody", *at))
+    assert "is no API key" in one_line(cqar("keys", "list", *at, CQAR_API_KEY="cqar_dev_x"))
 
 
 def test_the_first_start_tells_every_address_and_an_example_with_its_answer(up: Up) -> None:
@@ -62,7 +98,7 @@ def test_the_first_start_tells_every_address_and_an_example_with_its_answer(up: 
 
 def test_resolve_says_all_that_is_needed_to_trade_and_where_the_answer_came_from(up: Up) -> None:
     for _ in range(2):
-        done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
+        done = up.cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
     assert (done.returncode, done.stderr) == (0, "")
     said = dict(re.split(r" {2,}", line, maxsplit=1) for line in done.stdout.splitlines())
     assert said["symbol"].startswith("BTC/USDT  spot  ")
@@ -79,7 +115,7 @@ def test_resolve_says_all_that_is_needed_to_trade_and_where_the_answer_came_from
 
 
 def test_resolve_gives_programs_the_contracts_names_and_exact_numbers(up: Up) -> None:
-    done = cqar("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath"))
+    done = up.cqar("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath"))
     found = json.loads(done.stdout)
     assert found["symbol"]["tick_size_decimal"] == "0.01"
     assert found["venue_symbol"]["taker_fee_decimal"] == "0.001"
@@ -91,41 +127,41 @@ def test_resolve_gives_programs_the_contracts_names_and_exact_numbers(up: Up) ->
 
 def test_resolve_asks_for_the_listing_of_another_time(up: Up) -> None:
     ask = ("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath"), "--as-of")
-    assert json.loads(cqar(*ask, "2024-02-29T08:00:00+05:30").stdout)["symbol"]["symbol"] == "BTC/USDT"
-    assert "is no time" in cqar(*ask, "yesterday").stderr
+    assert json.loads(up.cqar(*ask, "2024-02-29T08:00:00+05:30").stdout)["symbol"]["symbol"] == "BTC/USDT"
+    assert "is no time" in up.cqar(*ask, "yesterday").stderr
 
 
 def test_a_text_that_means_nothing_is_not_found_with_exit_code_1(up: Up) -> None:
-    done = cqar("resolve", "binance", "NOPE", "--address", up.address("hotpath"))
+    done = up.cqar("resolve", "binance", "NOPE", "--address", up.address("hotpath"))
     assert done.returncode == 1
     assert done.stdout == ""
     assert "binance NOPE not found" in one_line(done)
 
 
 def test_a_text_with_several_meanings_names_them_and_the_option_that_chooses(up: Up) -> None:
-    call(up.address("admin"), "CreateVenue", name="Twofold", venue_type=venues_pb2.VENUE_TYPE_CEX)
+    call(up, "admin", "CreateVenue", name="Twofold", venue_type=venues_pb2.VENUE_TYPE_CEX)
     for venue in ("binance", "binanceusdm"):
-        found = call(up.address("hotpath"), "GetVenueSymbol", venue_id=venue, venue_symbol="BTCUSDT")
+        found = call(up, "hotpath", "GetVenueSymbol", venue_id=venue, venue_symbol="BTCUSDT")
         own = {"venue_id": "twofold", "symbol_id": found.symbol.symbol_id, "venue_symbol": "BTC"}
-        call(up.address("hotpath"), "CreateVenueSymbol", **own)
-    done = cqar("resolve", "twofold", "BTC", "--address", up.address("hotpath"))
+        call(up, "hotpath", "CreateVenueSymbol", **own)
+    done = up.cqar("resolve", "twofold", "BTC", "--address", up.address("hotpath"))
     assert done.returncode == 1
     assert "--type" in done.stderr
     assert re.search(r"spot +BTC/USDT ", done.stderr)
     assert re.search(r"perpetual +BTC/USDT:USDT ", done.stderr)
-    chosen = cqar("resolve", "twofold", "BTC", "--type", "perpetual", "--address", up.address("hotpath"))
+    chosen = up.cqar("resolve", "twofold", "BTC", "--type", "perpetual", "--address", up.address("hotpath"))
     assert "BTC/USDT:USDT  perpetual" in chosen.stdout
 
 
 def test_grpc_clients_may_ask_for_the_services(up: Up) -> None:
     for name in ("hotpath", "admin"):
-        with connected(up.address(name)) as channel:
+        with connected(up.address(name), up.key("reader")) as channel:
             services = ProtoReflectionDescriptorDatabase(channel).get_services()
         assert "cqc.services.v1.AssetRegistry" in services
 
 
 def test_the_sample_can_be_loaded_again_and_changes_nothing(up: Up) -> None:
-    done = cqar("sample", "--address", up.address("admin"))
+    done = up.cqar("sample", "--address", up.address("admin"))
     assert done.returncode == 0, done.stderr
     assert {line.partition(": ")[2].partition(",")[0] for line in done.stdout.splitlines()} == {"0 created"}
 
@@ -140,7 +176,7 @@ def test_servers_and_processes_that_are_killed_come_back_with_everything(up: Up)
 
     def works() -> bool:
         try:
-            call(up.address("hotpath"), "CreateAsset", **fields)
+            call(up, "hotpath", "CreateAsset", **fields)
         except grpc.RpcError as error:
             if error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
@@ -148,7 +184,7 @@ def test_servers_and_processes_that_are_killed_come_back_with_everything(up: Up)
         return True
 
     running.until(works, "an asset created through the hot path")
-    done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
+    done = up.cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
     assert "BTC/USDT  spot" in done.stdout, done.stderr
 
 
@@ -170,7 +206,7 @@ def test_the_next_start_keeps_the_data_and_loads_no_sample_again(home: Path) -> 
     try:
         up.wait_up()
         assert "sample      loaded already" in up.said
-        done = cqar("resolve", "twofold", "BTC", "--type", "spot", "--address", up.address("hotpath"))
+        done = up.cqar("resolve", "twofold", "BTC", "--type", "spot", "--address", up.address("hotpath"))
         assert "BTC/USDT  spot" in done.stdout, done.stderr
         tree = up.tree()
         assert up.end(signal.SIGKILL) == -signal.SIGKILL
@@ -240,7 +276,7 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
             up.wait_up()
             tree = up.tree()
             assert {Path(f"/proc/{pid}").stat().st_uid for pid in tree} == {nobody.uid}
-            done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
+            done = up.cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
             assert "venue 'binance' not found" in one_line(done)
             assert up.end(signal.SIGTERM) == 0
             assert not [pid for pid in tree if running.runs(pid)]

@@ -49,8 +49,10 @@ _PLAIN: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != 
 _WINDOW_BITS: Final = {b"gzip": 31, b"deflate": 15}
 #: Encodings of requests, as told to who asks for another.
 ENCODINGS: Final = b"identity,deflate,gzip"
-#: Metadata that belongs to the transport.
-_RESERVED: Final = frozenset((b"te", b"content-type", b"content-length", b"host"))
+#: Fields of the transport, which are nobody's metadata.
+_TRANSPORT: Final = frozenset(
+    (b"te", b"content-type", b"content-length", b"host", b"grpc-timeout", b"grpc-encoding", b"grpc-accept-encoding")
+)
 
 
 class Failure(Exception):
@@ -139,7 +141,7 @@ def metadata(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str | byt
     """The metadata among a request's fields. Raises Failure where a binary one is not in base64."""
     found: list[tuple[str, str | bytes]] = []
     for name, value in fields:
-        if name[:1] == b":" or name in _RESERVED or name[:5] == b"grpc-":
+        if name[:1] == b":" or name in _TRANSPORT:
             continue
         text = name.decode("latin-1")
         if name[-4:] != b"-bin":

@@ -37,14 +37,27 @@ class Lane:
     ) -> int:
         """Listen on TCP; the port. Raises OSError where it is taken."""
         server = await self.shared.loop.create_server(
-            lambda: Connection(self), host, port, ssl=tls, reuse_port=reuse_port, backlog=backlog
+            lambda: Connection(self),
+            host,
+            port,
+            reuse_port=reuse_port,
+            backlog=backlog,
+            ssl=tls,
+            ssl_handshake_timeout=self._handshake(tls),
         )
         self._started(server)
         return int(server.sockets[0].getsockname()[1])
 
     async def listen_on(self, sock: socket.socket, *, tls: ssl.SSLContext | None = None, backlog: int = _BACKLOG) -> None:
         """Listen on a socket that is bound, of TCP or of the file system."""
-        self._started(await self.shared.loop.create_server(lambda: Connection(self), sock=sock, ssl=tls, backlog=backlog))
+        server = await self.shared.loop.create_server(
+            lambda: Connection(self), sock=sock, backlog=backlog, ssl=tls, ssl_handshake_timeout=self._handshake(tls)
+        )
+        self._started(server)
+
+    def _handshake(self, tls: ssl.SSLContext | None) -> float | None:
+        """Seconds for a handshake: as many as for the preface."""
+        return None if tls is None else self.shared.limits.preface
 
     def _started(self, server: asyncio.Server) -> None:
         self._servers.append(server)

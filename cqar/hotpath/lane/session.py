@@ -145,8 +145,8 @@ class Session(Exchange):
             raise Fault(frames.PROTOCOL_ERROR, "PING of a stream")
         if len(payload) != frames.PING_SIZE:
             raise Fault(frames.FRAME_SIZE_ERROR, "PING is not eight bytes")
+        self.flood(limits.SMALL)
         if not flags & frames.ACK:
-            self.flood(limits.SMALL)
             self.sender.out.append(frames.ping(payload, frames.ACK))
         elif payload == _LAST_PING:
             self.leave()
@@ -164,6 +164,7 @@ class Session(Exchange):
         if flags & frames.ACK:
             if payload:
                 raise Fault(frames.FRAME_SIZE_ERROR, "an acknowledgement with settings")
+            self.flood(limits.SMALL)
             self.decoder.limit(self.shared.limits.header_table)
             return
         if len(payload) % frames.SETTING_SIZE:

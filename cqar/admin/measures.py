@@ -1,0 +1,32 @@
+"""What admin's metrics say beside its calls: the outbox and what of it was published."""
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+
+from cqar.metrics import counter, gauge, single, tallied
+from cqar.relay import Relay
+from cqar.tier import Tier
+
+
+class Measures:
+    """The numbers of one admin process."""
+
+    def __init__(self, relay: Relay, tier: Tier) -> None:
+        self._relay = relay
+        self._tier = tier
+
+    async def refresh(self) -> None:
+        """Count what waits in the outbox."""
+        await self._relay.count_backlog()
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        backlog = self._relay.backlog
+        depth = {(name,): each.depth for name, each in backlog.items()}
+        age = {(name,): each.age for name, each in backlog.items()}
+        yield counter("cqar_event_published", "What was published to NATS", ("event_type",), tallied(self._relay.published))
+        yield gauge("cqar_outbox_depth", "Rows of the outbox that wait for the relay", ("relay",), depth)
+        yield gauge("cqar_outbox_age_seconds", "Seconds that the oldest of them has waited", ("relay",), age)
+        yield single("cqar_relay_active", "1 where this process relays", int(self._relay.active))
+        yield counter("cqar_redis_failures", "Failures of Redis", (), {(): self._tier.failures})

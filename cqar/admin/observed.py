@@ -1,0 +1,51 @@
+"""What becomes of requests of HTTP: measured and logged as calls are, and answered with their request id."""
+
+import asyncio
+import time
+from http import HTTPStatus
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from cqar import serve, tracing
+from cqar.admin import incoming, problems
+from cqar.telemetry import Calls
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Statuses of HTTP -> the name of the status of gRPC under which it is counted.
+_CODES = {int(kind.status): kind.code for kind in problems.KINDS.values()} | {int(HTTPStatus.INTERNAL_SERVER_ERROR): "INTERNAL"}
+
+
+def middleware(calls: Calls) -> Middleware:
+    """A middleware, the outermost, for the routes of the API; health and metrics are left alone."""
+
+    @web.middleware
+    async def observe(request: web.Request, handler: problems.Handler) -> web.StreamResponse:
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource is not None else ""
+        if not path.startswith("/v1/"):
+            return await handler(request)
+        began = time.perf_counter()
+        request_id = tracing.request_id(request.headers.get(tracing.REQUEST_ID))
+        structlog.contextvars.bind_contextvars(request_id=request_id, method=f"{request.method} {path}")
+        code = "CANCELLED"
+        try:
+            response = await handler(request)
+            code = _CODES.get(response.status, "OK" if response.status < HTTPStatus.BAD_REQUEST else "INVALID_ARGUMENT")
+            if not response.prepared:
+                response.headers["X-Request-ID"] = request_id
+            return response
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            code = serve.code_of(error)
+            raise
+        finally:
+            metadata = [(name.lower(), value) for name, value in request.headers.items()]
+            level = "debug" if request.method in _READS else "info"
+            seconds = time.perf_counter() - began
+            principal = incoming.principal_of(request).name
+            calls.ended(f"{request.method} {path}", principal, code, seconds, metadata, request_id, level)
+
+    return observe

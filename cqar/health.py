@@ -1,0 +1,62 @@
+"""The routes of HTTP that tell how a process is: whether it lives, whether it answers, and its metrics."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from aiohttp import web
+
+from cqar.metrics import Metrics
+
+#: Whether a dependency is well.
+Check = Callable[[], Awaitable[bool]]
+#: Seconds that a dependency may take to say that it is well.
+_PATIENCE = 1.0
+
+
+class _State(NamedTuple):
+    well: bool
+    #: milliseconds
+    took: float
+
+
+def mount(application: web.Application, ready: Callable[[], bool], components: Mapping[str, Check]) -> None:
+    """Add `/health/live` and `/health/ready`: 503 while the process cannot answer; a dependency down is degraded."""
+
+    async def live(_request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readiness(_request: web.Request) -> web.Response:
+        found = await asyncio.gather(*(_checked(check) for check in components.values()))
+        states = dict(zip(components, found, strict=True))
+        status = "unready" if not ready() else "ready" if all(each.well for each in found) else "degraded"
+        told = {
+            "status": status,
+            "components": {name: "ok" if each.well else "down" for name, each in states.items()},
+            "latencies_ms": {name: each.took for name, each in states.items()},
+        }
+        return web.json_response(told, status=503 if status == "unready" else 200)
+
+    application.router.add_get("/health/live", live)
+    application.router.add_get("/health/ready", readiness)
+
+
+def mount_metrics(application: web.Application, metrics: Metrics) -> None:
+    """Add `/metrics`."""
+
+    async def expose(request: web.Request) -> web.Response:
+        exposed = await metrics.exposed(request.headers.get("Accept", ""))
+        return web.Response(body=exposed.body, headers={"Content-Type": exposed.content_type})
+
+    application.router.add_get("/metrics", expose)
+
+
+async def _checked(check: Check) -> _State:
+    began = time.perf_counter()
+    well = False
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_PATIENCE):
+            well = await check()
+    return _State(well, round((time.perf_counter() - began) * 1000, 3))

@@ -1,0 +1,231 @@
+"""Who is let in, by gRPC: wrong keys, ended keys, keys of some venues, keys with a limit, on admin and through the hot path."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import grpc
+import pytest
+
+from cqar import config, keys
+from cqar.admin.app import Admin
+from cqar.call import Role
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.hotpath.app import Hotpath
+from tests.access import door
+from tests.access.door import bearer, outcome
+from tests.client import Client
+from tests.hotpath.world import eventually
+
+REGISTRY = "/cqc.services.v1.AssetRegistry/"
+INVALID = ("UNAUTHENTICATED", "invalid API key")
+
+
+@pytest.fixture(params=["admin", "hotpath"])
+async def client(request: pytest.FixtureRequest, admin: Admin, hotpath: Hotpath) -> AsyncIterator[Client]:
+    """A client of each process."""
+    async with Client({"admin": admin, "hotpath": hotpath}[request.param].port) as made:
+        yield made
+
+
+@pytest.fixture
+async def venues(admin: Admin, held: Mapping[Role, str]) -> tuple[str, str]:
+    """Two venues."""
+    async with Client(admin.port) as made:
+        for name in ("binance", "kraken"):
+            await made.call("CreateVenue", name=name, venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(held[Role.WRITER]))
+    return "binance", "kraken"
+
+
+async def seen(client: Client, key: str, venue: str = "binance") -> str:
+    """How GetVenue ends: OK or the status."""
+    try:
+        await client.call("GetVenue", venue_id=venue, headers=bearer(key))
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"
+
+
+# ---- which keys are good -------------------------------------------------------------------------------------------
+
+
+def _wrong(good: str) -> dict[str, str]:
+    other = keys.make("dev").text
+    stranger = keys.parse(good)
+    assert stranger is not None
+    forged = keys.make("dev").text
+    body = f"cqar_dev_{stranger.key_id}_" + forged.split("_")[3][:40]
+    return {
+        "of another registry": other,
+        "cut off": good[:-3],
+        "with a typing error": good[:-9] + ("a" if good[-9] != "a" else "b") + good[-8:],
+        "with the id of a good one": body + keys._checksum(body),
+        "no key at all": "secret",
+        "empty": "",
+    }
+
+
+async def test_a_wrong_key_is_told_so_and_nothing_more(client: Client, held: Mapping[Role, str]) -> None:
+    for what, key in _wrong(held[Role.READER]).items():
+        for path in (f"{REGISTRY}GetAsset", f"{REGISTRY}ListAssets"):
+            refused = await outcome(client, path, key)
+            assert refused is not None, what
+            assert refused[:2] == INVALID, what
+
+
+@pytest.mark.parametrize("scheme", ["Basic ", "", "Bearer  ", "Token "])
+async def test_a_good_key_in_another_dress_is_none(client: Client, held: Mapping[Role, str], scheme: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await client.raw(f"{REGISTRY}GetAsset", b"", headers=(("authorization", f"{scheme}{held[Role.READER]}"),))
+    assert (refused.value.code().name, refused.value.details()) == INVALID
+
+
+async def test_an_expired_key_is_none_also_where_it_was_good_a_moment_ago(
+    client: Client, settings: config.Settings, venues: tuple[str, str]
+) -> None:
+    key = await door.make(settings, Role.READER, expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    assert await seen(client, key, venues[0]) == "OK"
+
+    async def refused() -> bool:
+        return await seen(client, key) == "UNAUTHENTICATED"
+
+    await eventually(refused)
+
+
+async def test_a_key_that_is_over_before_it_was_used_is_none(
+    client: Client, settings: config.Settings, connection: asyncpg.Connection
+) -> None:
+    key = await door.make(settings, Role.READER)
+    await connection.execute("UPDATE api_keys SET expires_at = now()")
+    assert await seen(client, key) == "UNAUTHENTICATED"
+
+
+async def test_a_principal_may_have_several_keys_and_losing_one_leaves_the_others(
+    client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+) -> None:
+    one, two = [await door.make(settings, Role.READER, principal="feed") for _ in range(2)]
+    assert [await seen(client, key, venues[0]) for key in (one, two)] == ["OK", "OK"]
+    found = keys.parse(one)
+    assert found is not None
+    await door.own(client, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
+
+    async def refused() -> bool:
+        return await seen(client, one) == "UNAUTHENTICATED"
+
+    await eventually(refused)
+    assert await seen(client, two) == "OK"
+
+
+async def test_the_audit_names_the_principal_who_wrote(client: Client, settings: config.Settings, held: Mapping[Role, str]) -> None:
+    key = await door.make(settings, Role.WRITER, principal="lister of Binance")
+    await client.call("CreateVenue", name="binance", venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(key))
+    listed = await door.own(client, held[Role.ADMIN], "ListAudit", entity="venue")
+    assert [each.actor for each in listed.entries] == ["lister of Binance"]
+
+
+# ---- venues --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_key_of_a_venue_may_call_what_names_that_venue_alone(
+    client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+) -> None:
+    ours, theirs = venues
+    key = await door.make(settings, Role.WRITER, venue_ids=[ours])
+    for venue in venues:
+        assert await seen(client, held[Role.READER], venue) == "OK"  # the answers stand ready now
+    for _ in range(2):
+        assert await seen(client, key, ours) == "OK"
+        assert await seen(client, key, theirs) == "PERMISSION_DENIED"
+    headers = bearer(key)
+    for name, fields in (
+        ("GetAsset", {"asset_id": "x"}),
+        ("ListVenues", {}),
+        ("ListVenueSymbols", {}),
+        ("CreateVenue", {"name": "Third"}),
+        ("UpdateSymbol", {"symbol_id": "x"}),
+    ):
+        assert (await client.refused(name, headers=headers, **fields)).code == "PERMISSION_DENIED", name
+    assert not (await client.call("ListVenueSymbols", venue_id=ours, headers=headers)).venue_symbols
+
+
+async def test_one_row_of_another_venue_refuses_the_whole_batch(
+    client: Client, settings: config.Settings, venues: tuple[str, str]
+) -> None:
+    from cqar.contract.cqar.v1 import reviews_pb2
+
+    ours, theirs = venues
+    key = await door.make(settings, Role.WRITER, venue_ids=[ours])
+    for named, denied in (((ours, ours), False), ((ours, theirs), True), ((theirs,), True)):
+        request = reviews_pb2.OpenReviewsRequest(reviews=[reviews_pb2.Review(venue_id=each) for each in named])
+        refused = await outcome(client, f"{door.ACCESS}OpenReviews", key, request.SerializeToString())
+        assert (refused is not None and refused.code == "PERMISSION_DENIED") is denied, named
+    rows = await outcome(client, "/cqar.v1.Registry/Apply", key)
+    assert rows is not None
+    assert rows.code == "PERMISSION_DENIED"
+
+
+# ---- limits --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_key_with_a_limit_is_throttled_and_told_when_to_come_again(
+    client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+) -> None:
+    key = await door.make(settings, Role.READER, rate_limit=1)
+    ended: list[Any] = []
+    for _ in range(4):
+        try:
+            await client.call("GetVenue", venue_id=venues[0], headers=bearer(key))
+            ended.append("OK")
+        except grpc.aio.AioRpcError as error:
+            ended.append(error.code().name)
+            assert dict(error.trailing_metadata() or ())["retry-after"] == "1"
+    assert ended[0] == "OK"
+    assert "RESOURCE_EXHAUSTED" in ended
+    assert await seen(client, held[Role.READER]) == "OK"
+
+
+async def test_an_address_that_fails_too_often_is_slowed_down_and_good_keys_from_there_are_not(
+    client: Client, held: Mapping[Role, str], venues: tuple[str, str]
+) -> None:
+    assert await seen(client, held[Role.READER], venues[0]) == "OK"
+    for path in (f"{REGISTRY}GetVenue", f"{REGISTRY}ListVenues"):
+        found = await asyncio.gather(*(outcome(client, path, keys.make("dev").text) for _ in range(100)))
+        codes = {refused.code for refused in found if refused is not None}
+        assert codes == {"UNAUTHENTICATED", "RESOURCE_EXHAUSTED"}, path
+    assert await seen(client, held[Role.READER]) == "OK"
+    assert await outcome(client, f"{REGISTRY}ListVenues", held[Role.READER]) is None
+
+
+# ---- use -----------------------------------------------------------------------------------------------------------
+
+
+async def test_when_a_key_was_used_is_told_to_the_minute_and_is_no_change(
+    admin: Admin, hotpath: Hotpath, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+) -> None:
+    key = await door.make(settings, Role.READER, principal="feed")
+    async with Client(hotpath.port) as worker, Client(admin.port) as desk:
+
+        async def listed() -> pb.ApiKey:
+            found: pb.ListKeysResponse = await door.own(desk, held[Role.ADMIN], "ListKeys", principal="feed")
+            return found.keys[0]
+
+        before = await listed()
+        assert not before.HasField("last_used_at")
+        began = datetime.now(UTC)
+        assert await seen(worker, key, venues[0]) == "OK"
+        await eventually(lambda: hotpath._bus.up)
+        await hotpath.callers.tell()
+
+        async def told() -> bool:
+            await admin.callers.write()
+            return (await listed()).HasField("last_used_at")
+
+        await eventually(told)
+        after = await listed()
+        at = after.last_used_at.ToDatetime(UTC)
+        assert at.second == at.microsecond == 0
+        assert began - timedelta(minutes=1) <= at <= datetime.now(UTC)
+        assert after.revision == before.revision

@@ -1,0 +1,164 @@
+"""A revocation reaches every worker; a worker that is cut off follows the ladder of freshness."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+
+from cqar import config, keys
+from cqar.admin.app import Admin
+from cqar.call import Role
+from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.hotpath.app import Hotpath
+from tests.access import door
+from tests.access.door import bearer
+from tests.client import Client
+from tests.hotpath.world import eventually, worker_of
+
+WITHIN = 1.0
+
+
+async def ask(client: Client, key: str) -> Any:
+    """The answer of GetVenue, or the name of the status."""
+    try:
+        return await client.call("GetVenue", venue_id="binance", headers=bearer(key))
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+
+
+async def venue(client: Client, key: str) -> None:
+    await client.call("CreateVenue", name="binance", venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(key))
+
+
+async def test_every_worker_refuses_a_revoked_key_within_a_second_of_the_acknowledgement(
+    settings: config.Settings, admin: Admin, held: Mapping[Role, str]
+) -> None:
+    key = held[Role.READER]
+    found = keys.parse(key)
+    assert found is not None
+    async with (
+        worker_of(settings, admin.port) as one,
+        worker_of(settings, admin.port) as two,
+        Client(admin.port) as desk,
+        Client(one.port) as first,
+        Client(two.port) as second,
+    ):
+        clients = [first, second, desk]
+        await venue(desk, held[Role.WRITER])
+        for client in clients:
+            await eventually(lambda client=client: _answered(client, key))
+        acknowledged = float("inf")
+        late: list[Any] = []
+        refused: set[int] = set()
+
+        async def read(number: int, client: Client) -> None:
+            while number not in refused or time.monotonic() < acknowledged + 2 * WITHIN:
+                began = time.monotonic()
+                answer = await ask(client, key)
+                if answer == "UNAUTHENTICATED":
+                    refused.add(number)
+                elif began > acknowledged + WITHIN and not answer.stale:
+                    late.append(answer)
+                await asyncio.sleep(0.005)
+
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            for number, client in enumerate(clients):
+                group.create_task(read(number, client))
+            await asyncio.sleep(0.1)
+            assert not refused
+            await door.own(desk, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
+            acknowledged = time.monotonic()
+        assert refused == {0, 1, 2}
+        assert not late
+
+
+async def _answered(client: Client, key: str) -> bool:
+    return not isinstance(await ask(client, key), str)
+
+
+async def test_a_new_key_works_at_once_even_where_its_id_was_guessed_before(
+    settings: config.Settings, hotpath: Hotpath, admin: Admin, held: Mapping[Role, str]
+) -> None:
+    async with Client(hotpath.port) as worker, Client(admin.port) as desk:
+        await venue(desk, held[Role.WRITER])
+        assert await ask(worker, keys.make("dev").text) == "UNAUTHENTICATED"
+        made = await door.own(worker, held[Role.ADMIN], "CreateKey", principal="feed", role="READER")
+        assert (await ask(worker, made.secret)).venue.venue_id == "binance"
+        await door.revoke(settings, keys.Key(made.key.key_id, made.secret))
+        await eventually(lambda: _is(worker, made.secret, "UNAUTHENTICATED"))
+
+
+async def _is(client: Client, key: str, code: str) -> bool:
+    return bool(await ask(client, key) == code)
+
+
+async def cut_off(worker: Hotpath, lease: float) -> None:
+    """Have the worker hear of nothing any more."""
+    await worker.feed.stop()
+    await eventually(lambda: worker.feed.age() > lease)
+
+
+async def test_a_worker_that_is_cut_off_serves_known_readers_stale_and_refuses_strict_ones(
+    settings: config.Settings, hotpath: Hotpath, admin: Admin, held: Mapping[Role, str]
+) -> None:
+    strict = await door.make(settings, Role.READER, strict=True)
+    async with Client(hotpath.port) as worker, Client(admin.port) as desk:
+        await venue(desk, held[Role.WRITER])
+        for key in (held[Role.READER], strict):
+            await eventually(lambda key=key: _answered(worker, key))
+        await cut_off(hotpath, settings.coherence.lease)
+        assert (await ask(worker, held[Role.READER])).stale
+        assert not (await ask(worker, strict)).stale  # PostgreSQL itself still answers
+        unheard = await door.make(settings, Role.READER)
+        await hotpath._store.close()
+        assert (await ask(worker, held[Role.READER])).stale
+        assert await ask(worker, strict) == "UNAVAILABLE"
+        assert await ask(worker, unheard) == "UNAVAILABLE"
+
+
+async def test_a_worker_knows_the_keys_that_were_there_when_it_started(
+    settings: config.Settings, hotpath: Hotpath, held: Mapping[Role, str]
+) -> None:
+    await hotpath._store.close()
+    async with Client(hotpath.port) as worker:
+        assert await ask(worker, held[Role.READER]) != "UNAUTHENTICATED"
+        assert hotpath.authority is not None
+        assert hotpath.authority.known(f"Bearer {held[Role.READER]}") is not None
+
+
+async def test_a_worker_that_was_cut_off_for_too_long_asks_postgresql_who_calls(
+    settings: config.Settings, admin: Admin, held: Mapping[Role, str]
+) -> None:
+    import msgspec
+
+    short = msgspec.structs.replace(settings.coherence, detached_serve=1.5)
+    async with (
+        worker_of(msgspec.structs.replace(settings, coherence=short), admin.port) as worker,
+        Client(worker.port) as client,
+        Client(admin.port) as desk,
+    ):
+        await venue(desk, held[Role.WRITER])
+        await eventually(lambda: _answered(client, held[Role.READER]))
+        await cut_off(worker, 1.5)
+        found = keys.parse(held[Role.READER])
+        assert found is not None
+        assert not isinstance(await ask(client, held[Role.READER]), str)
+        await door.revoke(settings, found)
+        assert await ask(client, held[Role.READER]) == "UNAUTHENTICATED"
+
+
+async def test_a_worker_cut_off_leaves_writers_to_admin(hotpath: Hotpath, settings: config.Settings, held: Mapping[Role, str]) -> None:
+    async with Client(hotpath.port) as worker:
+        await cut_off(hotpath, settings.coherence.lease)
+        await venue(worker, held[Role.WRITER])
+        found = keys.parse(held[Role.WRITER])
+        assert found is not None
+        await door.revoke(settings, found)
+
+        async def refused() -> bool:
+            ended = await door.outcome(worker, "/cqc.services.v1.AssetRegistry/CreateVenue", held[Role.WRITER])
+            return ended is not None and ended.code == "UNAUTHENTICATED"
+
+        await eventually(refused)

@@ -1,0 +1,187 @@
+"""A campaign: the load runs while fault after fault is done and healed, and everything is judged."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.coherence.faults import KINDS, Scene
+from tests.coherence.history import LIMITS, History
+from tests.coherence.load import Load
+from tests.coherence.outbox import Outbox
+from tests.coherence.stage import Stage, staged
+
+#: Seconds after a heal within which all workers agree.
+AGREED = 2.0
+#: Seconds that they are given at all.
+_PATIENCE = 15.0
+#: Milliseconds that the 99.9th percentile of the visibility without faults may take.
+VISIBLE = 50.0
+CALM = "no fault"
+#: Lines of logs that tell of a bug.
+_WRONG = frozenset({"internal_error", "feed_failed", "relay_failed", "audit_mismatch"})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run."""
+
+    seed: int = 1
+    #: seconds of load without faults, and of it all: faults go on until then, each at least once
+    calm: float = 10.0
+    seconds: float = 60.0
+    kinds: Sequence[str] = tuple(KINDS)
+    #: seconds that something is stopped at most
+    longest: float = 3.0
+    burst: int = 2_000
+    mutants: str = ""
+    tight: bool = False
+    workers: int = 2
+    writes: float = 60.0
+    #: seconds between two faults
+    between: float = 0.5
+    #: stop at the first broken invariant
+    first: bool = False
+    keep: bool = False
+
+
+@dataclass
+class Outcome:
+    """What came of it."""
+
+    plan: Plan
+    history: History
+    #: of each kind, the seconds until all workers agreed again
+    healed: dict[str, list[float | None]] = field(default_factory=dict)
+    visibility: list[int] = field(default_factory=list)
+    written: int = 0
+    refused: int = 0
+    messages: int = 0
+    seconds: float = 0.0
+    folder: str = ""
+
+    @property
+    def broken(self) -> list[str]:
+        """The broken invariants."""
+        return self.history.broken
+
+
+async def run(plan: Plan, say: object = None) -> Outcome:
+    """Run the plan."""
+    history = History()
+    outcome = Outcome(plan, history)
+    began = time.monotonic()
+    async with staged(
+        workers=plan.workers, mutants=plan.mutants, tight=plan.tight, keep=plan.keep
+    ) as stage:
+        outcome.folder = str(stage.folder)
+        outbox = Outbox(stage, history)
+        load = Load(stage, history, plan.seed, writes=plan.writes)
+        scene = Scene(stage, load, history, outbox, random.Random(plan.seed), plan.longest, plan.burst)
+        watching = asyncio.create_task(outbox.keep_watching())
+        try:
+            began = time.monotonic()
+            await load.start()
+            await _calm(outcome, load)
+            await _faults(outcome, scene, began, say)
+            await load.stop()
+            history.phase = "the end"
+            await outbox.settled()
+            history.settle()
+            await _sweeps(stage, history)
+        finally:
+            watching.cancel()
+            with contextlib.suppress(Exception):
+                await load.stop()
+            await asyncio.gather(watching, return_exceptions=True)
+        outcome.written, outcome.refused, outcome.messages = load.written, load.refused, outbox.messages
+        outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+async def _calm(outcome: Outcome, load: Load) -> None:
+    if outcome.plan.calm <= 0:
+        return
+    outcome.history.phase = CALM
+    await load.watch_visibility(outcome.plan.calm)
+    outcome.visibility = sorted(load.visibility)
+    if not outcome.plan.mutants and percentile(outcome.visibility, 99.9) > VISIBLE:
+        told = f"{percentile(outcome.visibility, 99.9):.1f} ms is the 99.9th percentile of {len(outcome.visibility)}"
+        outcome.history.breach("visibility", told)
+
+
+async def _faults(outcome: Outcome, scene: Scene, began: float, say: object) -> None:
+    plan, history = outcome.plan, outcome.history
+    due: list[str] = []
+    done = 0
+    while done < len(plan.kinds) or time.monotonic() - began < plan.seconds:
+        if plan.first and history.breaks:
+            return
+        if plan.first and time.monotonic() - began > plan.seconds:
+            return
+        if not due:
+            due = list(plan.kinds)
+            scene.random.shuffle(due)
+        kind = due.pop()
+        history.phase = kind
+        start = time.monotonic()
+        await KINDS[kind](scene)
+        lasted = time.monotonic() - start
+        agreed = await scene.load.converged(_PATIENCE)
+        outcome.healed.setdefault(kind, []).append(agreed)
+        if agreed is None or agreed > AGREED:
+            history.breach("convergence", f"{agreed or _PATIENCE:.1f} s until all workers agreed")
+        await scene.outbox.follow()
+        if callable(say):
+            state = f"{sum(history.breaks.values())} broken" if history.breaks else "sound"
+            say(f"{time.monotonic() - began:6.1f} s  {kind}: {lasted:.1f} s, agreed in {agreed or -1:.2f} s, {state}")
+        await asyncio.sleep(plan.between)
+        done += 1
+
+
+async def _sweeps(stage: Stage, history: History) -> None:
+    for process in (*stage.admins, *stage.workers):
+        for line in process.events():
+            if line.get("event") in _WRONG:
+                history.breach("log", f"{process.name}: {str(line)[:600]}")
+
+
+def percentile(ordered: Sequence[int], share: float) -> float:
+    """A percentile of nanoseconds, in milliseconds; 0 of none."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))] / 1e6 if ordered else 0.0
+
+
+def table(outcome: Outcome) -> str:
+    """The outcome as a table in Markdown, and what is broken."""
+    lines = [
+        "| phase | times | reads | marked | no answer | " + " | ".join(f"@{each}" for each in LIMITS) + " | worst ms | agreed s |",
+        "| --- " * (7 + len(LIMITS)) + "|",
+    ]
+    total = dict.fromkeys(("reads", "marked", "failed"), 0)
+    for name, tally in outcome.history.tallies.items():
+        healed = outcome.healed.get(name, [])
+        worst = max((_PATIENCE if each is None else each for each in healed), default=0.0)
+        stale = " | ".join(f"{tally.per_million(each):.0f}" for each in LIMITS)
+        agreed = f"{worst:.2f}" if healed else ""
+        lines.append(
+            f"| {name} | {len(healed) or ''} | {tally.reads} | {tally.marked} | {tally.failed} | {stale}"
+            f" | {tally.worst / 1e6:.0f} | {agreed} |"
+        )
+        for each in total:
+            total[each] += getattr(tally, each)
+    unmarked = max(1, total["reads"] - total["marked"])
+    seen = outcome.visibility
+    spread = ", ".join(f"p{share} {percentile(seen, share):.1f} ms" for share in (50, 99, 99.9, 100)) if seen else "not measured"
+    lines += [
+        "",
+        f"{outcome.seconds:.0f} s, seed {outcome.plan.seed}: {total['reads']} reads, {total['marked']} marked stale,"
+        f" {total['failed']} without an answer; {outcome.written} writes acknowledged, {outcome.refused} refused or unknown;"
+        f" {outcome.messages} messages of the stream followed.",
+        f"A zero in {unmarked} answers supports at most {3e6 / unmarked:.1f} per million (95 %).",
+        f"Visibility without faults, {len(seen)} samples: {spread}.",
+        "",
+        *(outcome.broken or ["No invariant is broken."]),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,382 @@
+"""The faults: what is done to which process, server or link, and undone. Each returns when it is healed."""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from cqar.contract.cqar.v1 import registry_pb2 as own
+from cqar.embedded.server import Server
+from cqar.events import CHANGES_STREAM
+from tests.coherence.history import History
+from tests.coherence.load import Load
+from tests.coherence.outbox import Outbox
+from tests.coherence.stage import Process, Stage, now
+from tests.service import rows
+
+
+class Scene(NamedTuple):
+    """What a fault works on."""
+
+    stage: Stage
+    load: Load
+    history: History
+    outbox: Outbox
+    random: random.Random
+    #: seconds that something is stopped or out of reach, at most
+    longest: float
+    #: rows of a burst
+    burst: int
+
+    def while_(self, least: float = 0.3) -> float:
+        """For how long."""
+        return self.random.uniform(least, self.longest)
+
+    def worker(self) -> Process:
+        """One of the workers."""
+        return self.random.choice(self.stage.workers)
+
+
+Fault = Callable[[Scene], Awaitable[None]]
+
+
+# ---- processes -----------------------------------------------------------------------------------------------------
+
+
+async def _killed(process: Process, pause: float = 0.2) -> None:
+    await process.kill()
+    await asyncio.sleep(pause)
+    await process.start()
+
+
+async def _halted(process: Process, seconds: float) -> None:
+    process.send(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        process.send(signal.SIGCONT)
+
+
+async def _other(scene: Scene) -> Process:
+    relay = await scene.stage.relaying()
+    return next((each for each in scene.stage.admins if each is not relay), relay)
+
+
+async def worker_killed(scene: Scene) -> None:
+    await _killed(scene.worker())
+
+
+async def worker_stopped(scene: Scene) -> None:
+    await _halted(scene.worker(), scene.while_())
+
+
+async def worker_restarted(scene: Scene) -> None:
+    worker = scene.worker()
+    worker.send(signal.SIGTERM)
+    await asyncio.sleep(0.5)
+    await _killed(worker, 0)
+
+
+async def relay_killed(scene: Scene) -> None:
+    await _killed(await scene.stage.relaying())
+
+
+async def relay_stopped(scene: Scene) -> None:
+    await _halted(await scene.stage.relaying(), scene.while_())
+
+
+async def admin_killed(scene: Scene) -> None:
+    await _killed(await _other(scene))
+
+
+async def admin_stopped(scene: Scene) -> None:
+    await _halted(await _other(scene), scene.while_())
+
+
+async def two_relays(scene: Scene) -> None:
+    """The relay is halted and loses its lock; another relays; then the first goes on, and does not know."""
+    relay = await scene.stage.relaying()
+    relay.send(signal.SIGSTOP)
+    try:
+        sql = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        await scene.stage.ask(sql)
+        await asyncio.sleep(scene.while_(1.0))
+    finally:
+        relay.send(signal.SIGCONT)
+
+
+async def killed_before_publishing(scene: Scene) -> None:
+    """Changes are committed and reach neither Redis nor NATS; then the relay is killed."""
+    relay = await scene.stage.relaying()
+    for name in ("redis", "nats"):
+        relay.links[name].set("blackhole")
+    await asyncio.sleep(0.5)
+    await relay.kill()
+    for name in ("redis", "nats"):
+        relay.links[name].set("pass")
+    await relay.start()
+
+
+async def killed_before_acknowledgement(scene: Scene) -> None:
+    """Changes are published, and the relay is killed before it hears so."""
+    relay = await scene.stage.relaying()
+    relay.links["nats"].set("deaf")
+    await asyncio.sleep(0.3)
+    await relay.kill()
+    relay.links["nats"].set("pass")
+    await relay.start()
+
+
+# ---- servers -------------------------------------------------------------------------------------------------------
+
+
+async def _server_killed(server: Server, pause: float) -> None:
+    await asyncio.to_thread(server.kill)
+    await asyncio.sleep(pause)
+    await asyncio.to_thread(server.start)
+
+
+async def _server_stopped(server: Server, seconds: float) -> None:
+    server.pause()
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        server.resume()
+
+
+async def _server_restarted(server: Server) -> None:
+    await asyncio.to_thread(server.stop)
+    await asyncio.to_thread(server.start)
+
+
+async def nats_killed(scene: Scene) -> None:
+    await _server_killed(scene.stage.nats, scene.while_())
+
+
+async def nats_stopped(scene: Scene) -> None:
+    await _server_stopped(scene.stage.nats, scene.while_())
+
+
+async def nats_restarted(scene: Scene) -> None:
+    await _server_restarted(scene.stage.nats)
+
+
+async def redis_killed(scene: Scene) -> None:
+    with scene.outbox.flushing():
+        await _server_killed(scene.stage.valkey, scene.while_())
+
+
+async def redis_stopped(scene: Scene) -> None:
+    await _server_stopped(scene.stage.valkey, scene.while_())
+
+
+async def redis_restarted(scene: Scene) -> None:
+    with scene.outbox.flushing():
+        await _server_restarted(scene.stage.valkey)
+
+
+async def redis_flushed(scene: Scene) -> None:
+    for _ in range(3):
+        with scene.outbox.flushing():
+            async with scene.stage.tier() as tier:
+                await tier.flushall()
+        await asyncio.sleep(0.1)
+
+
+async def postgres_killed(scene: Scene) -> None:
+    await _server_killed(scene.stage.postgres, scene.while_(0.1))
+
+
+async def postgres_stopped(scene: Scene) -> None:
+    await _server_stopped(scene.stage.postgres, scene.while_())
+
+
+async def postgres_restarted(scene: Scene) -> None:
+    await _server_restarted(scene.stage.postgres)
+
+
+async def backends_terminated(scene: Scene) -> None:
+    sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    for _ in range(3):
+        await scene.stage.ask(sql)
+        await asyncio.sleep(0.2)
+
+
+async def postgres_restored(scene: Scene) -> None:
+    """The database becomes an older copy. At times the copy is so young that what follows soon counts further than before."""
+    stage = scene.stage
+    copy = Path(stage.folder / f"copy{now()}")
+    async with scene.load.paused():
+        await stage.snapshot(copy)
+        versions = await scene.outbox.versions()
+    await asyncio.sleep(scene.random.choice((0.4, 2.0)))
+    async with scene.load.paused():
+        await scene.outbox.collect()
+        await stage.restore(copy)
+        scene.history.restored(now(), versions)
+        scene.outbox.restored()
+
+
+# ---- streams -------------------------------------------------------------------------------------------------------
+
+
+async def _with_stream(scene: Scene, act: Callable[[Any], Awaitable[Any]]) -> None:
+    async with scene.load.paused():
+        await asyncio.sleep(0.2)
+        await scene.outbox.follow()
+    async with scene.stage.bus() as client:
+        await act(client.jetstream())
+    scene.outbox.purged()
+
+
+async def stream_purged(scene: Scene) -> None:
+    await _with_stream(scene, lambda stream: stream.purge_stream(CHANGES_STREAM))
+
+
+async def stream_deleted(scene: Scene) -> None:
+    await _with_stream(scene, lambda stream: stream.delete_stream(CHANGES_STREAM))
+
+
+async def stream_recreated(scene: Scene) -> None:
+    async def recreate(stream: Any) -> None:
+        config = (await stream.stream_info(CHANGES_STREAM)).config
+        await stream.delete_stream(CHANGES_STREAM)
+        await stream.add_stream(config)
+
+    await _with_stream(scene, recreate)
+
+
+# ---- links ---------------------------------------------------------------------------------------------------------
+
+
+def _link(role: str, name: str) -> Fault:
+    async def fault(scene: Scene) -> None:
+        process = scene.worker() if role == "worker" else scene.random.choice(scene.stage.admins)
+        link = process.links[name]
+        for mode in ("delay", "blackhole", "cut"):
+            link.set(mode, scene.random.uniform(0.02, 0.3))
+            await asyncio.sleep(scene.while_())
+            link.set("pass")
+        for _ in range(5):
+            await asyncio.sleep(0.2)
+            link.reset()
+
+    return fault
+
+
+async def late_news(scene: Scene) -> None:
+    """A worker is cut off from PostgreSQL, and hears by NATS what was so three seconds ago."""
+    worker = scene.worker()
+    worker.links["nats"].set("delay", 3.0)
+    worker.links["postgres"].set("blackhole")
+    worker.links["redis"].set("cut")
+    await asyncio.sleep(6.0)
+    for link in worker.links.values():
+        link.set("pass")
+
+
+async def slow_reads(scene: Scene) -> None:
+    """What workers read in PostgreSQL is old by the time it comes, while messages are fast; Redis is not told of changes."""
+    for each in scene.stage.admins:
+        each.links["redis"].set("cut")
+    for each in scene.stage.workers:
+        each.links["postgres"].set("delay", 0.15)
+    await asyncio.sleep(scene.while_(2.0))
+    for each in (*scene.stage.admins, *scene.stage.workers):
+        for link in each.links.values():
+            link.set("pass")
+
+
+# ---- changes -------------------------------------------------------------------------------------------------------
+
+
+async def burst(scene: Scene) -> None:
+    """Many changes at once, of assets that nobody asks for."""
+    client = scene.stage.client(scene.random.choice(scene.stage.admins))
+    mark = now()
+    for at in range(0, scene.burst, 1_000):
+        many = [rows.asset(f"B{mark}N{number}") for number in range(at, min(at + 1_000, scene.burst))]
+        request = own.ApplyRequest(rows=many)
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await client.raw("/cqar.v1.Registry/Apply", request.SerializeToString(), deadline=30)
+
+
+async def delisting(scene: Scene) -> None:
+    """A listing ends at a time that was written down before: no worker tells of it afterwards."""
+    stage, name = scene.stage, f"END{now()}"
+    client = stage.client(scene.random.choice(stage.admins))
+    symbol = next(each for each in stage.targets if each.kind == "symbol")
+    until = datetime.now(UTC) + timedelta(seconds=1.5)
+    ends = Timestamp()
+    ends.FromDatetime(until)
+    await client.call(
+        "CreateVenueSymbol", venue_id=stage.venue, symbol_id=symbol.row_id, venue_symbol=name, delisted_at=ends
+    )
+    await asyncio.gather(*(_until_over(scene, each, name, until) for each in stage.workers))
+
+
+async def _until_over(scene: Scene, worker: Process, name: str, until: datetime) -> None:
+    """Ask until the listing is over, and a moment longer."""
+    told = 0
+    while datetime.now(UTC) < until + timedelta(seconds=0.5):
+        asked = datetime.now(UTC)
+        try:
+            answer = await scene.stage.client(worker).call("GetVenueSymbol", venue_id=scene.stage.venue, venue_symbol=name)
+        except grpc.aio.AioRpcError as error:
+            if error.code() == grpc.StatusCode.NOT_FOUND and datetime.now(UTC) < until and told:
+                scene.history.breach("vanished", f"{worker.name} ended {name} before its time")
+        else:
+            told += 1
+            if asked >= until and answer.venue_symbol.is_active:
+                scene.history.breach("time", f"{worker.name} tells of {name} after its end")
+        await asyncio.sleep(0.01)
+    if not told:
+        scene.history.breach("vanished", f"{worker.name} never told of {name}")
+
+
+#: Every kind of fault, by the name that the table has.
+KINDS: Mapping[str, Fault] = {
+    "worker killed": worker_killed,
+    "worker stopped": worker_stopped,
+    "worker restarted": worker_restarted,
+    "relay killed": relay_killed,
+    "relay stopped": relay_stopped,
+    "admin killed": admin_killed,
+    "admin stopped": admin_stopped,
+    "two relays": two_relays,
+    "killed before publishing": killed_before_publishing,
+    "killed before acknowledgement": killed_before_acknowledgement,
+    "NATS killed": nats_killed,
+    "NATS stopped": nats_stopped,
+    "NATS restarted": nats_restarted,
+    "Redis killed": redis_killed,
+    "Redis stopped": redis_stopped,
+    "Redis restarted": redis_restarted,
+    "Redis flushed": redis_flushed,
+    "PostgreSQL killed": postgres_killed,
+    "PostgreSQL stopped": postgres_stopped,
+    "PostgreSQL restarted": postgres_restarted,
+    "PostgreSQL backends terminated": backends_terminated,
+    "PostgreSQL restored": postgres_restored,
+    "stream purged": stream_purged,
+    "stream deleted": stream_deleted,
+    "stream recreated": stream_recreated,
+    "link worker to PostgreSQL": _link("worker", "postgres"),
+    "link worker to Redis": _link("worker", "redis"),
+    "link worker to NATS": _link("worker", "nats"),
+    "link admin to PostgreSQL": _link("admin", "postgres"),
+    "link admin to Redis": _link("admin", "redis"),
+    "link admin to NATS": _link("admin", "nats"),
+    "late news": late_news,
+    "slow reads": slow_reads,
+    "burst": burst,
+    "delisting": delisting,
+}
+
