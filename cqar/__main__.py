@@ -101,6 +101,13 @@ class Chosen:
         with _expecting(credentials.CredentialsError):
             return credentials.find(Path(self.settings().home), Role[role.upper()])
 
+    def outgoing(self, address: str) -> Any:
+        """How to speak TLS to the address; None for plaintext."""
+        from cqar import tls
+
+        with _expecting(tls.TlsError):
+            return tls.outgoing(self.settings().tls, address)
+
     def hand_down(self) -> None:
         """Let child processes read the same file."""
         if self._path is not None:
@@ -185,9 +192,10 @@ def _serve(process: Callable[[config.Settings], Any], settings: config.Settings)
     from cqar import telemetry
     from cqar.errors import CqarError
     from cqar.serve import PortError
+    from cqar.tls import TlsError
 
     telemetry.configure(settings.log)
-    with _expecting(PortError, CqarError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with _expecting(PortError, TlsError, CqarError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(process(settings))
 
 
@@ -257,7 +265,7 @@ def sample(chosen: Chosen, address: str | None) -> None:
     from cqar.sample.wire import LoadError
 
     at = address or _reachable(settings.admin.host, settings.admin.port)
-    with _expecting(ConnectError, LoadError), connected(at, chosen.key("writer", at)) as channel:
+    with _expecting(ConnectError, LoadError), connected(at, chosen.key("writer", at), chosen.outgoing(at)) as channel:
         load(channel, progress=click.echo)
 
 
@@ -307,7 +315,8 @@ def resolve(
 
     question = asking.Question(venue, symbol, kind and kind.upper(), as_of)
     at = address or _reachable(settings.hotpath.host, settings.hotpath.port)
-    with _expecting(ConnectError, asking.ResolveError), connected(at, chosen.key("reader", at)) as channel:
+    key, outgoing = chosen.key("reader", at), chosen.outgoing(at)
+    with _expecting(ConnectError, asking.ResolveError), connected(at, key, outgoing) as channel:
         answer = asking.ask(channel, question)
     click.echo(asking.json(answer) if as_json else asking.text(question, answer), nl=as_json)
 
@@ -346,7 +355,7 @@ def _desk(chosen: Chosen, address: str | None, *, direct: bool) -> Iterator[Any]
             yield issuing.Direct(settings)
             return
         at = address or _reachable(settings.admin.host, settings.admin.port)
-        with connected(at, chosen.key("admin", at)) as channel:
+        with connected(at, chosen.key("admin", at), chosen.outgoing(at)) as channel:
             yield issuing.Remote(channel)
 
 

@@ -51,7 +51,7 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     format: Annotated[Literal["auto", "json", "text"], Meta(description="auto is text on a terminal, else json")] = "auto"
     slow_call: Annotated[Seconds, Meta(description="Seconds from which on a call is logged as slow")] = 0.5
     sample: Annotated[
-        int, Meta(ge=0, le=2**40, description="A worker logs one in so many calls that are neither slow nor failed; 0 logs none")
+        int, Meta(ge=0, le=2**40, description="A worker logs one in so many calls that went well and fast; 0 logs none")
     ] = 10_000
 
 

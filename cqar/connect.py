@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc
 
+from cqar.tls import Outgoing
+
 #: Seconds to connect.
 PATIENCE = 5.0
 _SETTLED = frozenset({grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE})
@@ -18,13 +20,18 @@ class ConnectError(Exception):
 
 
 @contextmanager
-def connected(address: str, key: str | None = None) -> Iterator[grpc.Channel]:
+def connected(address: str, key: str | None = None, outgoing: Outgoing | None = None) -> Iterator[grpc.Channel]:
     """A channel to `host:port` that stands, and that has carried a call already; every call has the API key.
 
-    Raises ConnectError.
+    `outgoing`: how to speak TLS; None: plaintext. Raises ConnectError.
     """
     # A proxy for the web, which the environment may name, does not lead to a process of ours.
-    with grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
+    options = (("grpc.enable_http_proxy", 0),)
+    if outgoing is None:
+        made = grpc.insecure_channel(address, options)
+    else:
+        made = grpc.secure_channel(address, outgoing.credentials(), options)
+    with made as channel:
         if not _stands(channel):
             message = f"nothing answers at {address}: `make up` (or `cqar up`) starts it; --address asks elsewhere"
             raise ConnectError(message)

@@ -174,10 +174,14 @@ class Entity:
         return "/".join(row[name] for name in self.key)
 
     def changes(self, before: Row, after: Row) -> dict[str, tuple[Any, Any]]:
-        """The columns whose values differ, with both, as the audit has them; a column that a row lacks is None."""
+        """The columns whose values differ, with both, as the audit has them; a row that is not there is empty."""
+        if not before:
+            return {name: (None, comparable(after[name], kind)) for name, kind in self._kept if after[name] is not None}
+        if not after:
+            return {name: (comparable(before[name], kind), None) for name, kind in self._kept if before[name] is not None}
         found: dict[str, tuple[Any, Any]] = {}
         for name, kind in self._kept:
-            old, new = before.get(name), after.get(name)
+            old, new = before[name], after[name]
             if old != new:
                 pair = comparable(old, kind), comparable(new, kind)
                 if kind != "json" or pair[0] != pair[1]:
@@ -186,7 +190,9 @@ class Entity:
 
     @cached_property
     def _kept(self) -> tuple[tuple[str, Kind], ...]:
-        kinds: dict[str, Kind] = {name: column.kind for name, column in self.columns.items()} | {"deleted_at": "time"}
+        kinds: dict[str, Kind] = {name: column.kind for name, column in self.columns.items()}
+        if self.soft:
+            kinds["deleted_at"] = "time"
         return tuple((name, kind) for name, kind in kinds.items() if name not in self.secret)
 
     def stored(self, row: Row) -> Message:

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, exposition
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -22,6 +22,8 @@ BOUNDS: Final = (
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
 
+#: Numbers by the values of their labels, which are tuples of texts.
+Values = Mapping[Any, float]
 #: What a metric's families are when asked for.
 Collect = Callable[[], Iterable[Metric]]
 #: Something to be found out before the metrics are told, such as what only the database knows. It may not raise.
@@ -73,7 +75,7 @@ class Durations:
         return counter(name, meaning, labels, {values: sum(held.buckets) for values, held in self._held.items()})
 
 
-def counter(name: str, meaning: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> Metric:
+def counter(name: str, meaning: str, labels: Sequence[str], values: Values) -> Metric:
     """A counter; the values by their labels. `name` without its `_total`."""
     family = CounterMetricFamily(name, meaning, labels=labels)
     for each, value in values.items():
@@ -81,7 +83,7 @@ def counter(name: str, meaning: str, labels: Sequence[str], values: Mapping[tupl
     return family
 
 
-def gauge(name: str, meaning: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]) -> Metric:
+def gauge(name: str, meaning: str, labels: Sequence[str], values: Values) -> Metric:
     """A gauge; the values by their labels."""
     family = GaugeMetricFamily(name, meaning, labels=labels)
     for each, value in values.items():
@@ -121,7 +123,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         for each in (ProcessCollector, PlatformCollector, GCCollector):
             each(registry=self._registry)
-        self._registry.register(self)  # type: ignore[arg-type]  # it has `collect`, which is all that is asked of one
+        self._registry.register(self)
 
     def add(self, collect: Collect, refresh: Refresh | None = None) -> None:
         """Tell these too; `refresh` is awaited before each time."""

@@ -125,11 +125,18 @@ async def living(write: Write, entity: Entity, ids: Collection[str], strength: s
 
 async def lock_parents(write: Write, entity: Entity, row: Row, strength: str = "FOR SHARE") -> dict[str, Row]:
     """Lock the living rows that the row names, by column. Raises NotFound with the request's field for a missing one."""
+    held = write.held if strength == "FOR SHARE" else {}
     wanted: dict[Entity, dict[str, str]] = {}
-    for column, parent, request_field in entity.parents:
-        if row.get(column) is not None:
-            wanted.setdefault(parent, {})[column] = request_field
     found: dict[str, Row] = {}
+    for column, parent, request_field in entity.parents:
+        named = row.get(column)
+        if named is None:
+            continue
+        locked = held.get((parent.name, named))
+        if locked is None:
+            wanted.setdefault(parent, {})[column] = request_field
+        else:
+            found[column] = locked
     for parent, columns in wanted.items():
         rows = await living(write, parent, {row[column] for column in columns}, strength)
         for column, request_field in columns.items():

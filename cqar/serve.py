@@ -21,6 +21,7 @@ from cqar import errors, limits, telemetry, tracing
 from cqar.authority import Authority, permit, unnamed
 from cqar.call import ANYONE, Call, Principal, Role
 from cqar.telemetry import Calls
+from cqar.tls import Identity
 
 _log = telemetry.logger("serve")
 
@@ -207,12 +208,21 @@ class Handlers(grpc.GenericRpcHandler):
 
 
 class Server:
-    """A gRPC server and an HTTP server of one process."""
+    """A gRPC server and HTTP servers of one process, with its certificate, or plaintext without one."""
 
-    def __init__(self, handlers: Handlers, services: Sequence[str], authority: Authority | None, *, reflect: bool) -> None:
+    def __init__(
+        self,
+        handlers: Handlers,
+        services: Sequence[str],
+        authority: Authority | None,
+        identity: Identity | None,
+        *,
+        reflect: bool,
+    ) -> None:
         options = (("grpc.so_reuseport", 0), *limits.OPTIONS)
         self._grpc = grpc.aio.server(options=options)
         self._services = services
+        self._identity = identity
         self._health = _Health()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         if reflect:
@@ -228,7 +238,10 @@ class Server:
         """Listen for gRPC; the port. It is not ready until `ready` says so. Raises PortError where it is taken."""
         await self.ready(serving=False)
         try:
-            bound = self._grpc.add_insecure_port(f"{host}:{port}")
+            if self._identity is None:
+                bound = self._grpc.add_insecure_port(f"{host}:{port}")
+            else:
+                bound = self._grpc.add_secure_port(f"{host}:{port}", self._identity.credentials())
         except RuntimeError as error:
             raise PortError(host, port) from error
         await self._grpc.start()
@@ -239,7 +252,8 @@ class Server:
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
         self._http.append(runner)
         await runner.setup()
-        site = web.TCPSite(runner, host, port)
+        context = None if self._identity is None else self._identity.context("http/1.1")
+        site = web.TCPSite(runner, host, port, ssl_context=context)
         try:
             await site.start()
         except OSError as error:

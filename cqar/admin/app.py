@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from cqar import access, authority, config, errors, events, health, limits, methods, parts, registry, serve, telemetry
+from cqar import access, authority, config, errors, events, health, limits, methods, parts, registry, serve, telemetry, tls
 from cqar.admin import http, observed
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
@@ -91,7 +91,11 @@ class Admin:
         handlers = {each.path: serve.unary(self._served(each), self.authority, self._calls) for each in METHODS}
         services = [methods.REGISTRY.full_name, registry.SERVICE.full_name, access.SERVICE.full_name]
         self._server = serve.Server(
-            serve.Handlers(handlers, serve.unknown(self.authority)), services, self.authority, reflect=settings.reflection
+            serve.Handlers(handlers, serve.unknown(self.authority)),
+            services,
+            self.authority,
+            tls.identity(settings.tls, settings.admin.host),
+            reflect=settings.reflection,
         )
         self.port = 0
         self.http_port = 0

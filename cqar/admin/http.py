@@ -41,7 +41,7 @@ _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 
 
 def mount(application: web.Application, serving: Serve, store: Store, authority: Authority | None) -> None:
     """Add the API, its description and the page that shows it; every error of the application becomes a problem."""
-    application.middlewares.append(problems.middleware)
+    application.middlewares.extend((problems.middleware, incoming.own_pages))
     if authority is not None:
         application.middlewares.append(incoming.admission(authority))
     apply, events = streams.Apply(serving), streams.Events(store)

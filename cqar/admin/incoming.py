@@ -27,6 +27,8 @@ _TAG = re.compile(r'(?:W/)?"([0-9]{1,19})(?:-[0-9a-f]+)?"')
 
 #: Paths that need no key: how the process is, and what the API looks like, which holds nothing of the registry.
 _OPEN = re.compile(r"/health/\w+|/openapi\.json|/docs(/[\w.]+)?")
+#: What browsers send beside requests of other sites' pages.
+_FOREIGN = frozenset({"cross-site", "same-site"})
 _PRINCIPAL = web.RequestKey("principal", Principal)
 
 
@@ -40,6 +42,15 @@ def admission(authority: Authority) -> Middleware:
         return await handler(request)
 
     return admit
+
+
+@web.middleware
+async def own_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses what browsers send for pages of other sites: with keys off, they could write as whoever looks at them."""
+    if request.headers.get("Sec-Fetch-Site") in _FOREIGN:
+        msg = "the page of another site may not call this API"
+        raise errors.Forbidden(msg)
+    return await handler(request)
 
 
 def principal_of(request: web.Request) -> Principal:

@@ -1,6 +1,5 @@
 """What becomes of requests of HTTP: measured and logged as calls are, and answered with their request id."""
 
-import asyncio
 import time
 from http import HTTPStatus
 
@@ -33,14 +32,13 @@ def middleware(calls: Calls) -> Middleware:
         try:
             response = await handler(request)
             code = _CODES.get(response.status, "OK" if response.status < HTTPStatus.BAD_REQUEST else "INVALID_ARGUMENT")
-            if not response.prepared:
-                response.headers["X-Request-ID"] = request_id
-            return response
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
             code = serve.code_of(error)
             raise
+        else:
+            if not response.prepared:
+                response.headers["X-Request-ID"] = request_id
+            return response
         finally:
             metadata = [(name.lower(), value) for name, value in request.headers.items()]
             level = "debug" if request.method in _READS else "info"

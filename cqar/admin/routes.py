@@ -10,12 +10,12 @@ from typing import Any, Literal, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from cqar import audit, methods, registry
+from cqar import access, audit, methods, registry
 from cqar.call import Role
 from cqar.methods import Method
 
 #: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.
-METHODS: Mapping[str, Method] = {each.name: each for each in (*methods.METHODS, *registry.METHODS, *audit.METHODS)}
+METHODS: Mapping[str, Method] = {each.name: each for each in (*methods.METHODS, *registry.METHODS, *access.METHODS)}
 TAIL = audit.SERVICE.methods_by_name["TailEvents"]
 
 #: Fields of requests that HTTP says otherwise, and how.
@@ -174,7 +174,14 @@ ROUTES = (
     Route("GET", "/v1/audit", "ListAudit"),
     Route("GET", "/v1/events", "TailEvents", answer="events"),
     # ---- keys ----
+    Route("GET", "/v1/keys", "ListKeys"),
+    Route("POST", "/v1/keys", "CreateKey", "/v1/keys/{key_id}"),
+    Route("DELETE", "/v1/keys/{key_id}", "RevokeKey"),
     # ---- reviews ----
+    Route("GET", "/v1/reviews", "ListReviews"),
+    Route("POST", "/v1/reviews", "OpenReviews"),
+    Route("POST", "/v1/reviews/{review_id}/accept", "AcceptReview"),
+    Route("POST", "/v1/reviews/{review_id}/reject", "RejectReview"),
 )
 
 

@@ -6,7 +6,7 @@ import functools
 import msgspec
 from aiohttp import web
 
-from cqar import answers, authority, config, health, limits, methods, parts, serve, tasks, telemetry
+from cqar import answers, authority, config, health, limits, methods, parts, serve, tasks, telemetry, tls
 from cqar.answers import LOOKUPS
 from cqar.authority import Authority
 from cqar.bus import Bus
@@ -57,14 +57,17 @@ class Hotpath:
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
         self.metrics.add(Measures(self.core, self.cache, self.feed, self._tier, coherence.lease).collect)
         self.metrics.add_pools(self._store, self._followed)
-        self._passthrough = Passthrough(hotpath, coherence, self.feed, self.calls, self.authority)
-        handlers = {
-            methods.BY_NAME[name].path: serve.unary(self._served(name), self.authority, self.calls) for name in LOOKUPS
-        }
+        outgoing = tls.outgoing(settings.tls, hotpath.admin_address)
+        self._passthrough = Passthrough(hotpath, coherence, self.feed, self.calls, self.authority, outgoing)
+        handlers = {methods.BY_NAME[name].path: serve.unary(self._served(name), self.authority, self.calls) for name in LOOKUPS}
         # What is passed on is named too: one address serves everything.
         services = [methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name]
         self._server = serve.Server(
-            serve.Handlers(handlers, self._passthrough.handler), services, self.authority, reflect=settings.reflection
+            serve.Handlers(handlers, self._passthrough.handler),
+            services,
+            self.authority,
+            tls.identity(settings.tls, hotpath.host),
+            reflect=settings.reflection,
         )
         self._announced: asyncio.Task[None] | None = None
         self.port = 0

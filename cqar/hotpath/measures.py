@@ -53,10 +53,10 @@ class Measures:
         misses = _tiered({"answer": resolved, "memory": core.missed, "redis": core.unadopted})
         yield counter("cqar_cache_hit", "Ready answers, and parts of answers, that a tier had", _TIERED, hits)
         yield counter("cqar_cache_miss", "Ready answers, and parts of answers, that a tier had not", _TIERED, misses)
+        yield gauge("cqar_cache_entries", "What memory holds", ("what",), {("part",): len(cache), ("answer",): core.kept})
         yield gauge(
-            "cqar_cache_entries", "What memory holds", ("what",), {("part",): len(cache), ("answer",): core.kept}
+            "cqar_cache_bytes", "Bytes that it takes, about", ("what",), {("part",): cache.bytes, ("answer",): core.bytes}
         )
-        yield gauge("cqar_cache_bytes", "Bytes that it takes, about", ("what",), {("part",): cache.bytes, ("answer",): core.bytes})
         yield counter("cqar_cache_evicted", "Parts that went for want of room", (), {(): cache.evicted})
         yield single("cqar_fills_in_flight", "Reads of uncached parts that are under way", core.filling)
         yield counter("cqar_redis_failures", "Failures of Redis", (), {(): self._tier.failures})
@@ -64,7 +64,9 @@ class Measures:
     def _coherence(self) -> Iterator[Metric]:
         feed, cache = self._feed, self._cache
         yield single("cqar_coherence_applied_revision", "The last revision that is applied", cache.applied)
-        yield single("cqar_coherence_lag_revisions", "Revisions that are known of and not applied", max(0, feed.head - cache.applied))
+        yield single(
+            "cqar_coherence_lag_revisions", "Revisions that are known of and not applied", max(0, feed.head - cache.applied)
+        )
         yield single("cqar_coherence_lease_age_seconds", "Since the last look that found everything applied", feed.age())
         yield single("cqar_coherence_floor_revision", "Reads older than it are not cached", cache.floor)
         yield counter("cqar_coherence_gaps_repaired", "Messages that did not continue what was applied", (), {(): feed.gaps})

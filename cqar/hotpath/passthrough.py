@@ -10,18 +10,25 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from cqar import config, errors, serve, telemetry, tracing
+from cqar import config, errors, serve, tasks, telemetry, tracing
 from cqar.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
 from cqar.serve import Metadata
 from cqar.telemetry import Calls
+from cqar.tls import Outgoing
 
 _log = telemetry.logger("passthrough")
 
 #: Metadata that belongs to a connection, not to the call.
 _HOP = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
+_OPTIONS = (
+    ("grpc.max_receive_message_length", serve.MAX_REQUEST),
+    ("grpc.max_send_message_length", serve.MAX_REQUEST),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+)
 _NO_ADMIN = "admin is unreachable; lookups are answered, everything else must wait: retry later"
 _SLOW_ADMIN = "admin did not answer in time"
 _STOPPING = "this worker stops; go on at another one"
@@ -41,15 +48,19 @@ class Passthrough:
     """The channel to admin, and handlers that pass calls through it."""
 
     def __init__(
-        self, hotpath: config.Hotpath, coherence: config.Coherence, feed: Feed, calls: Calls, authority: Authority | None = None
+        self,
+        hotpath: config.Hotpath,
+        coherence: config.Coherence,
+        feed: Feed,
+        calls: Calls,
+        authority: Authority | None = None,
+        outgoing: Outgoing | None = None,
     ) -> None:
-        options = (
-            ("grpc.max_receive_message_length", serve.MAX_REQUEST),
-            ("grpc.max_send_message_length", serve.MAX_REQUEST),
-            ("grpc.max_reconnect_backoff_ms", 1_000),
-            ("grpc.initial_reconnect_backoff_ms", 100),
-        )
-        self._channel = grpc.aio.insecure_channel(hotpath.admin_address, options=options)
+        self._address = hotpath.admin_address
+        self._outgoing = outgoing
+        self._version = 0 if outgoing is None else outgoing.version
+        self._channel = self._connect()
+        self._ending = set[asyncio.Task[None]]()
         self._patience = hotpath.passthrough_timeout
         self._write_wait = coherence.write_wait
         self._lease = coherence.lease
@@ -61,6 +72,22 @@ class Passthrough:
     async def close(self) -> None:
         """Close the channel."""
         await self._channel.close()
+        await tasks.end(*self._ending)
+
+    def _connect(self) -> grpc.aio.Channel:
+        if self._outgoing is None:
+            return grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+        return grpc.aio.secure_channel(self._address, self._outgoing.credentials(), options=_OPTIONS)
+
+    def _current(self) -> grpc.aio.Channel:
+        """The channel; another one where certificates have changed, and the one before ends with its calls."""
+        if self._outgoing is not None and self._outgoing.version != self._version:
+            self._version = self._outgoing.version
+            ending = asyncio.create_task(self._channel.close(self._patience), name="channel-ends")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            self._channel = self._connect()
+        return self._channel
 
     def handler(self, path: str) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """A handler of any RPC, unary or streaming: on the wire they are one. None for what is each process's own."""
@@ -90,13 +117,15 @@ class Passthrough:
 
         return grpc.stream_stream_rpc_method_handler(behave)
 
-    async def _passed(self, path: str, requests: AsyncIterator[bytes], context: Any, metadata: Metadata) -> AsyncIterator[bytes]:
+    async def _passed(
+        self, path: str, requests: AsyncIterator[bytes], context: Any, metadata: Metadata
+    ) -> AsyncIterator[bytes]:
         """Admin's responses, one after the other. Raises AioRpcError, TimeoutError, and errors of our own."""
         if self._authority is not None:
             # What cannot be a key is refused here; admin says what the others may do.
             self._authority.check_form(serve.authorization(context), serve.address(context))
         seconds = context.time_remaining()
-        call: Any = self._channel.stream_stream(path)(requests, timeout=seconds, metadata=metadata)  # type: ignore[arg-type]  # bytes
+        call: Any = self._current().stream_stream(path)(requests, timeout=seconds, metadata=metadata)  # type: ignore[arg-type]  # bytes
         if path in _STREAMS:
             self._streams.add(call)
         try:

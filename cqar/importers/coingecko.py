@@ -124,36 +124,45 @@ class _Merges:
     def settle(self, found: _Found) -> Item | None:
         """The row that says what the pair adds, if anything; assets are merged, and conflicts told, at once."""
         owner, coin = self._now(found.by_address), self._now(found.by_id) or self._named.get(found.pair.coingecko_id)
-        if owner is None and coin is None:
-            detail = "the registry has neither the contract nor the coin, and the pair has no ticker"
-            self._run.report.reject("unknown_asset", detail, line=found.source.line, row=found.source.excerpt)
-            return None
-        if owner is None:
-            deployment = rows.deployment(found.chain.chain_id, found.pair.address)
-            deployment.asset_id = coin or ""
-            item = Item(pb.ApplyRow(asset_deployment=deployment), found.about, found.source)
-            self.types.setdefault(coin or "", (found.asset_type, item))
-            return item
-        if coin == owner:
+        if owner is not None and owner == coin:
             self._run.report.add(Entry(told.UNCHANGED, "asset", found.about, line=found.source.line))
-            return None
+        elif owner is not None:
+            return self._joined(found, owner, coin)
+        elif coin is not None:
+            return self._deployed(found, coin)
+        else:
+            self._refuse(found, "unknown_asset", "the registry has neither the contract nor the coin")
+        return None
+
+    def _refuse(self, found: _Found, kind: str, detail: str) -> None:
+        self._run.report.reject(kind, detail, line=found.source.line, row=found.source.excerpt)
+
+    def _deployed(self, found: _Found, coin: str) -> Item:
+        """The coin has a further contract, of which the pair does not say the decimals."""
+        deployment = rows.deployment(found.chain.chain_id, found.pair.address)
+        deployment.asset_id = coin
+        item = Item(pb.ApplyRow(asset_deployment=deployment), found.about, found.source)
+        self.types.setdefault(coin, (found.asset_type, item))
+        return item
+
+    def _joined(self, found: _Found, owner: str, coin: str | None) -> Item | None:
+        """The contract's asset gets the id, or becomes part of the coin that has it."""
         other = self._other_id(owner, found.pair.coingecko_id)
         if other is not None:
             detail = f"the asset {owner} at this address is {other}"
             entry = Entry(told.CONFLICT, "asset", found.about, "other_coingecko_id", detail, (), found.source.line)
             self._run.report.add(entry._replace(row=found.source.excerpt))
-            return None
-        if coin is None and self._listed(owner):
+        elif coin is not None:
+            self._merge(found, owner, coin)
+        elif self._listed(owner):
             detail = "only a token list knows the contract; --overwrite takes the list's token for the coin"
-            self._run.report.reject("listed_only", detail, line=found.source.line, row=found.source.excerpt)
-            return None
-        if coin is None:
+            self._refuse(found, "listed_only", detail)
+        else:
             self._named[found.pair.coingecko_id] = owner
             named = assets_pb2.AssetIdentifier(
                 asset_id=owner, source=rows.COINGECKO, external_id=found.pair.coingecko_id, is_primary=True
             )
             return Item(pb.ApplyRow(asset_identifier=named), found.about, found.source)
-        self._merge(found, owner, coin)
         return None
 
     def _now(self, asset_id: str | None) -> str | None:

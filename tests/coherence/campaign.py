@@ -44,6 +44,10 @@ class Plan:
     between: float = 0.5
     #: stop at the first broken invariant
     first: bool = False
+    #: seconds within which workers agree after a heal
+    agreed: float = AGREED
+    #: whether the visibility without faults is judged: it says as much of the machine
+    visible: bool = True
     keep: bool = False
 
 
@@ -107,7 +111,7 @@ async def _calm(outcome: Outcome, load: Load) -> None:
     outcome.history.phase = CALM
     await load.watch_visibility(outcome.plan.calm)
     outcome.visibility = sorted(load.visibility)
-    if not outcome.plan.mutants and percentile(outcome.visibility, 99.9) > VISIBLE:
+    if outcome.plan.visible and percentile(outcome.visibility, 99.9) > VISIBLE:
         told = f"{percentile(outcome.visibility, 99.9):.1f} ms is the 99.9th percentile of {len(outcome.visibility)}"
         outcome.history.breach("visibility", told)
 
@@ -131,7 +135,7 @@ async def _faults(outcome: Outcome, scene: Scene, began: float, say: object) -> 
         lasted = time.monotonic() - start
         agreed = await scene.load.converged(_PATIENCE)
         outcome.healed.setdefault(kind, []).append(agreed)
-        if agreed is None or agreed > AGREED:
+        if agreed is None or agreed > plan.agreed:
             history.breach("convergence", f"{agreed or _PATIENCE:.1f} s until all workers agreed")
         await scene.outbox.follow()
         if callable(say):

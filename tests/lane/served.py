@@ -78,12 +78,14 @@ class Seen(Observer):
     def __init__(self) -> None:
         self.hit_count = 0
         self.reads = 0
+        self.paths: list[str] = []
         self.calls: list[tuple[str, int]] = []
         self.ends: list[tuple[int, str]] = []
         self.errors: list[BaseException] = []
 
     def hits(self, counts: Any, seconds: float) -> None:  # noqa: ARG002 - the interface
         self.reads += 1
+        self.paths += [path for path, _, _ in counts]
         self.hit_count += sum(count for _, _, count in counts)
 
     def call(self, path: str, principal: Any, code: int, seconds: float) -> None:  # noqa: ARG002 - the interface
@@ -123,7 +125,8 @@ class Served:
         """Whether nothing of any call is left."""
         usage = self.lane.shared.usage
         streams = sum(len(each.session.live) + len(each.session.pending) for each in self.lane.connections)
-        return (usage.calls, usage.buffered, usage.queued, streams) == (0, 0, 0, 0)
+        queued = sum(each.session.sender.queued for each in self.lane.connections)
+        return (usage.calls, usage.buffered, usage.queued, streams, queued) == (0, 0, 0, 0, 0)
 
 
 @contextlib.asynccontextmanager

@@ -69,14 +69,15 @@ async def test_a_flood_ends_its_connection_and_leaves_nothing(served: Served, na
     await until(served.empty)
 
 
-async def test_pings_and_updates_around_every_call_are_no_flood(served: Served) -> None:
+@pytest.mark.parametrize("message", [b"short", b"else"])
+async def test_pings_and_updates_around_every_call_are_no_flood(served: Served, message: bytes) -> None:
     """As grpc-go and grpcio send them."""
     async with connected(served.port) as peer:
         for start in range(0, 6_000, 500):
             for at in range(start, start + 500):
                 number = _stream(at)
-                await peer.send(peer.header(number), WindowUpdateFrame(number, 5), WindowUpdateFrame(0, 5))
-                await peer.send(peer.data(number, framed(b"short"), end=True), PingFrame(0, b"%08d" % at))
+                await peer.send(peer.header(number), WindowUpdateFrame(number, 5), WindowUpdateFrame(0, 20))
+                await peer.send(peer.data(number, framed(message), end=True), PingFrame(0, b"%08d" % at))
             for at in range(start, start + 500):
                 assert (await peer.answer(_stream(at))).status == "0"
     assert not served.seen.ends
@@ -115,6 +116,8 @@ async def test_a_message_whose_length_is_a_lie_is_refused_at_once(served: Served
     async with connected(served.port) as peer:
         await peer.send(peer.header(1), peer.data(1, b"\0\xff\xff\xff\xff" + b"x" * 100))
         assert (await peer.answer(1)).status == "8"
+        await peer.sync()
+        assert peer.answers[1].reset == 0
 
 
 async def test_answers_that_nobody_reads_are_not_piled_up(served: Served) -> None:

@@ -22,7 +22,7 @@ from hyperframe.frame import (
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.limits import Limits
 from tests.lane.peer import PREFACE, Fields, Peer, connected, fields
-from tests.lane.served import GET, READY, Served, serving, until
+from tests.lane.served import GET, OTHER, READY, Served, serving, until
 
 PROTOCOL, FLOW, CLOSED, SIZE, REFUSED, CANCEL, COMPRESSION = 1, 3, 5, 6, 7, 8, 9
 WINDOW, FRAME = SettingsFrame.INITIAL_WINDOW_SIZE, SettingsFrame.MAX_FRAME_SIZE
@@ -252,6 +252,44 @@ async def test_what_is_received_is_granted_again(peer: Peer) -> None:
         await peer.send(RstStreamFrame(number, CANCEL))
     await works(peer)
     assert peer.updates[0] > 1 << 21
+
+
+async def test_what_short_calls_send_is_granted_again_too(peer: Peer, served: Served) -> None:
+    key = b"k" * 10_000
+    served.phonebook.ready[framed(key)] = served.phonebook.ready[framed(b"short")]
+    for number in range(1, 600, 2):
+        await peer.send(peer.call(number, key))
+        assert (await peer.answer(number)).data == framed(b"s")
+    assert served.seen.hit_count == 300
+    # The first update raises the window from 64 KB to what it is to be.
+    assert peer.updates[0] >= (4 << 20) - 65_535 + (2 << 20)
+
+
+async def test_a_stream_dropped_while_it_could_go_on_is_not_kept(served: Served) -> None:
+    """It waits for the window of the connection alone."""
+    async with connected(served.port, {WINDOW: 1 << 20}) as peer:
+        await peer.send(*(peer.call(number, b"longest") for number in range(1, 20, 2)))
+        await peer.sync()
+        senders = [each.session.sender for each in served.lane.connections]
+        assert [sender.waiting for sender in senders] == [True]
+        await peer.send(*(RstStreamFrame(number, CANCEL) for number in range(1, 20, 2)))
+        await peer.sync()
+        assert [sender.waiting for sender in senders] == [False]
+        await peer.send(WindowUpdateFrame(0, 1 << 20))
+        await works(peer)
+        assert all(len(peer.answers[number].data) < 70_000 for number in range(1, 20, 2))
+
+
+async def test_a_header_means_something_else_once_the_table_has_changed(peer: Peer, served: Served) -> None:
+    def insert(path: str) -> bytes:
+        return b"\x44" + bytes((len(path),)) + path.encode()
+
+    rest = b"\x83\x86\x01\x04lane\x0f\x10\x10application/grpc\x00\x02te\x08trailers"
+    blocks = [insert(GET) + rest, b"\xbe" + rest, b"\xbe" + rest, insert(OTHER) + rest, b"\xbe" + rest, b"\xbf" + rest]
+    for at, block in enumerate(blocks):
+        await peer.send(raw(1, 4, 2 * at + 1, block), peer.data(2 * at + 1, framed(b"short"), end=True))
+        assert (await peer.answer(2 * at + 1)).status == "0"
+    assert served.seen.paths == [GET, GET, GET, OTHER, OTHER, GET]
 
 
 async def test_a_large_request_gets_room_on_its_stream(peer: Peer) -> None:

@@ -50,6 +50,18 @@ async def test_half_a_frame_is_not_waited_for_for_ever(served: Served, half: str
         assert await peer.ending() == 1
 
 
+async def test_a_frame_that_came_in_halves_is_forgotten(served: Served) -> None:
+    async with connected(served.port) as peer:
+        data = peer.call(1)
+        await peer.send(data[:-3])
+        await until(lambda: any(each.watch._half for each in served.lane.connections))
+        await peer.send(data[-3:])
+        assert (await peer.answer(1)).status == "0"
+        later(served, 25)
+        await peer.send(peer.call(3))
+        assert (await peer.answer(3)).status == "0"
+
+
 async def test_a_slow_but_steady_sender_is_waited_for(served: Served) -> None:
     async with connected(served.port) as peer:
         data = b"".join(peer.call(number) for number in range(1, 20, 2))

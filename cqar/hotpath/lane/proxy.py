@@ -119,7 +119,7 @@ async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadli
         exchange.fail(stream, shared.service.explain(path, error))
     finally:
         if call is not None:
-            pass
+            call.cancel()
         calls.leave(exchange, stream)
 
 

@@ -1,0 +1,212 @@
+"""TLS: the certificate of this process, read again as its files change, and how it calls others.
+
+Files are looked at when a connection begins, every few seconds at most. What cannot be used, such as a new certificate
+whose key is still on its way, is logged, and what was there before stays.
+"""
+
+import ipaddress
+import os
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+
+from cqar import config, telemetry
+
+_log = telemetry.logger("tls")
+
+#: Seconds between two looks at the files.
+_LOOK = 2.0
+
+
+class TlsError(Exception):
+    """The settings of TLS cannot be used: `str()` says why."""
+
+
+class Material(NamedTuple):
+    """What the files hold, PEM; None for files that are not named."""
+
+    certificate: bytes | None
+    key: bytes | None
+    authorities: bytes | None
+
+
+class Files:
+    """The files of a certificate, its key and of authorities. Safe for threads."""
+
+    def __init__(self, certificate: str, key: str, authorities: str) -> None:
+        self._paths = (certificate, key, authorities)
+        self._lock = threading.Lock()
+        self._looked = time.monotonic()
+        self._stamp = self._look()
+        self._material = self._read()
+        #: counts the changes
+        self.version = 0
+
+    def current(self) -> tuple[int, Material]:
+        """What the files hold, with the count of changes."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._looked >= _LOOK:
+                self._looked = now
+                self._renew()
+            return self.version, self._material
+
+    def context(self, protocols: Sequence[str], *, client: bool = False) -> ssl.SSLContext:
+        """A context of what the files hold now. Raises TlsError."""
+        return _context(self._paths, protocols, client=client)
+
+    def _renew(self) -> None:
+        try:
+            stamp = self._look()
+            if stamp == self._stamp:
+                return
+            material = self._read()
+        except TlsError as error:
+            _log.warning("tls_unfit", error=str(error))
+            return
+        self._stamp, self._material = stamp, material
+        self.version += 1
+        _log.info("tls_renewed", certificate=self._paths[0])
+
+    def _look(self) -> tuple[tuple[int, int, int], ...]:
+        try:
+            found = [os.stat(path) for path in self._paths if path]  # noqa: PTH116 - a setting, not yet known to be a path
+        except OSError as error:
+            raise _unreadable(error) from None
+        return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in found)
+
+    def _read(self) -> Material:
+        _context(self._paths, ())
+        try:
+            return Material(*(Path(path).read_bytes() if path else None for path in self._paths))
+        except OSError as error:
+            raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> TlsError:
+    return TlsError(f"cannot read {error.filename!r}: {error.strerror}")
+
+
+def _context(paths: tuple[str, str, str], protocols: Sequence[str], *, client: bool = False) -> ssl.SSLContext:
+    certificate, key, authorities = paths
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if client else ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    try:
+        if certificate:
+            context.load_cert_chain(certificate, key or None)
+        if authorities:
+            context.load_verify_locations(authorities)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except ssl.SSLError as error:
+        message = f"{certificate!r}, {key!r} and {authorities!r} do not fit or are not PEM: {error.reason or 'not readable'}"
+        raise TlsError(message) from None
+    except OSError as error:
+        raise _unreadable(error) from None
+    return context
+
+
+class Identity:
+    """The certificate that a process shows to whoever connects, and whom it asks for one."""
+
+    def __init__(self, settings: config.Tls) -> None:
+        if not settings.key:
+            message = "tls.certificate is set, and tls.key, its private key, is not"
+            raise TlsError(message)
+        self._asks = bool(settings.client_ca)
+        self._files = Files(settings.certificate, settings.key, settings.client_ca)
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """For gRPC, where each new connection gets what the files hold then."""
+        told, material = self._files.current()
+
+        def fetch() -> grpc.ServerCertificateConfiguration | None:
+            nonlocal told
+            version, material = self._files.current()
+            if version == told:
+                return None
+            told = version
+            return _configuration(material)
+
+        fetcher: Any = fetch  # None says that nothing has changed
+        return grpc.dynamic_ssl_server_credentials(_configuration(material), fetcher, self._asks)
+
+    def context(self, *protocols: str) -> ssl.SSLContext:
+        """For other servers: the same. `protocols`: those that are spoken, as ALPN names them."""
+        current: tuple[int, ssl.SSLContext] = (self._files.current()[0], self._files.context(protocols))
+
+        def choose(connection: Any, _name: str | None, _context: ssl.SSLContext) -> None:
+            nonlocal current
+            version, _ = self._files.current()
+            if version != current[0]:
+                try:
+                    current = (version, self._files.context(protocols))
+                except TlsError as error:
+                    _log.warning("tls_unfit", error=str(error))
+            connection.context = current[1]
+
+        first = self._files.context(protocols)
+        first.sni_callback = choose
+        return first
+
+
+def _configuration(material: Material) -> grpc.ServerCertificateConfiguration:
+    pair = (material.key or b"", material.certificate or b"")
+    return grpc.ssl_server_certificate_configuration([pair], root_certificates=material.authorities)
+
+
+def identity(settings: config.Tls, host: str) -> Identity | None:
+    """The certificate of a process that listens on the host; None for plaintext.
+
+    Raises TlsError where plaintext would leave this machine and is not allowed.
+    """
+    if settings.certificate:
+        return Identity(settings)
+    if settings.key or settings.client_ca:
+        message = "tls.key and tls.client_ca are of no use without tls.certificate"
+        raise TlsError(message)
+    if not settings.plaintext_allowed and not _is_loopback(host):
+        message = (
+            f"plaintext on {host} is refused, since keys and answers would cross the network as they are: set"
+            " CQAR_TLS_CERTIFICATE and CQAR_TLS_KEY, or CQAR_TLS_PLAINTEXT_ALLOWED=true where TLS ends in front"
+        )
+        raise TlsError(message)
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.startswith("unix:"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Outgoing:
+    """How a process or the command line calls another: whom it trusts, and the certificate that it shows."""
+
+    def __init__(self, settings: config.Tls) -> None:
+        self._files = Files(settings.certificate, settings.key, settings.server_ca)
+
+    @property
+    def version(self) -> int:
+        """Counts the changes of the files: with another one, new channels are needed."""
+        return self._files.current()[0]
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Of what the files hold now."""
+        _, material = self._files.current()
+        return grpc.ssl_channel_credentials(material.authorities, material.key, material.certificate)
+
+
+def outgoing(settings: config.Tls, address: str) -> Outgoing | None:
+    """How to call the address; None for plaintext. Raises TlsError."""
+    wanted = settings.certificate or settings.server_ca
+    return Outgoing(settings) if wanted and not address.startswith("unix:") else None
