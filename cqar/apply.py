@@ -25,7 +25,7 @@ MAX_ROWS = 10_000
 #: Rows of one transaction, at most.
 CHUNK = 1_000
 #: Rows that are read while the database works, at a time.
-_SLICE = 20
+_SLICE = 50
 #: Tries of a chunk that loses a race: against a deadlock or a lock, and against one that created the same rows.
 _TRIES = {errors.Aborted: 3, errors.AlreadyExists: 2}
 

@@ -1,6 +1,6 @@
 """One chunk of an Apply, rows of one kind, in one transaction: found, checked and written as sets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -177,7 +177,7 @@ class Chunk:
         differs = _differing(item, before)
         left = {name: value for name, value in differs.items() if asked.mode == pb.CREATE_ONLY or before[name] is not None}
         if asked.mode in (pb.CREATE_ONLY, pb.FILL_UNSET):
-            _tell(result.differs, entity, before, {**dict(before), **left})
+            _tell(result.differs, entity.changes(before, {**dict(before), **left}))
             differs = {name: value for name, value in differs.items() if name not in left}
         elif entity is VENUE_ASSET and over(before, self._write.now) and "delisted_at" not in item.given:
             differs["delisted_at"] = None
@@ -191,7 +191,8 @@ class Chunk:
             return False
         item.row = {**dict(before), **differs}
         await self._prepare(item, item.row, before)
-        return bool(entity.changes(before, item.row))
+        item.changes = entity.changes(before, item.row)
+        return bool(item.changes)
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ class Chunk:
             self._write.changed(entity, before, stored)
             result = item.asked.result
             result.outcome = pb.UPDATED
-            result.changed_fields.extend(_tell(result.changes, entity, before, stored))
+            result.changed_fields.extend(_tell(result.changes, item.changes))
             item.before = stored
 
     async def _touch_groups(self, members: Sequence[Item]) -> None:
@@ -278,17 +279,17 @@ def _differing(item: Item, before: Row) -> dict[str, Any]:
         return kind != "json" or comparable(value, kind) != comparable(before[name], kind)
 
     found = {name: value for name, value in item.given.items() if name not in key and differs(name, value)}
-    if any(columns[name].kind == "number" for name in found):
+    numbers = [name for name in found if columns[name].kind == "number"]
+    if numbers:
         # A double means what is stored where it is the nearest one to that.
-        given = BINDINGS[item.kind.field].values(item.message, before)
-        found = {name: given[name] for name in found if differs(name, given[name])}
+        found |= BINDINGS[item.kind.field].values(item.message, before, numbers)
+        found = {name: value for name, value in found.items() if differs(name, value)}
     return found
 
 
-def _tell(into: Any, entity: Entity, before: Row, after: Row) -> list[str]:
+def _tell(into: Any, changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     """Put the columns that differ into a list of FieldChange, by name; the names."""
-    changes = entity.changes(before, after)
-    names = sorted(name for name in changes if name in entity.written)
+    names = sorted(changes)
     for name in names:
         old, new = (each if isinstance(each, str | None) else orjson.dumps(each).decode() for each in changes[name])
         into.add(field=name, before=old, after=new)

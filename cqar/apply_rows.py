@@ -140,7 +140,7 @@ def _resolved(entity: Entity, message: Any, refs: Refs) -> Any:
 class Item:
     """A row under way: the request's, or a key of an asset row, whose fault is then the asset row's."""
 
-    __slots__ = ("asked", "before", "given", "keys", "kind", "message", "others", "place", "row")
+    __slots__ = ("asked", "before", "changes", "given", "keys", "kind", "message", "others", "place", "row")
 
     def __init__(self, asked: Asked, part: Part) -> None:
         self.asked = asked
@@ -149,6 +149,8 @@ class Item:
         self.row: dict[str, Any] = {**BLANK[self.kind.field], **self.given}
         #: as it is stored
         self.before: Row | None = None
+        #: what is to be changed of that, with both values
+        self.changes: Mapping[str, tuple[Any, Any]] = {}
         #: of a listing: those of the same key for other times
         self.others: Sequence[Row] = ()
         #: the keys of an asset row

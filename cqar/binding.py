@@ -159,12 +159,15 @@ class Binding:
         """The name that this request has for a field of the contract's requests, whose names rules and constraints tell."""
         return field if field in self.request.DESCRIPTOR.fields_by_name else self.entity.renames.get(field, field)
 
-    def values(self, request: Message, before: Row | None = None) -> dict[str, Any]:
-        """The columns that the request sets, checked. `before`: the stored row of an update, for doubles sent back."""
+    def values(self, request: Message, before: Row | None = None, only: Collection[str] | None = None) -> dict[str, Any]:
+        """The columns that the request sets, checked. `before`: the stored row of an update, for doubles sent back.
+
+        `only`: some columns instead of all.
+        """
         held = {field.name: value for field, value in request.ListFields()}
         given: dict[str, Any] = {}
         broken: list[errors.Violation] = []
-        for bound in self.bound.values():
+        for bound in self.bound.values() if only is None else [self.bound[name] for name in only]:
             if bound.field not in held and bound.decimal not in held:
                 continue
             try:

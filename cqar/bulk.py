@@ -30,26 +30,33 @@ def find_sql(entity: Entity, columns: tuple[str, ...], nulls: tuple[str, ...] = 
 
 @cache
 def insert_many_sql(entity: Entity) -> Sql:
-    """Insert all rows."""
+    """Insert all rows; of each, what was not in it."""
     columns = ", ".join(entity.written)
+    told = "".join(f", {sql} AS told_{name}" for name, sql in entity.told.items())
     return Sql(
         f"insert_many_{entity.name}",
         f"INSERT INTO {entity.table} AS t ({columns}) SELECT {columns}"
-        f" FROM json_populate_recordset(NULL::{entity.table}, $1::json) RETURNING {entity.inserted}",
+        f" FROM json_populate_recordset(NULL::{entity.table}, $1::json) RETURNING {_filled(entity)}{told}",
     )
 
 
 @cache
 def update_many_sql(entity: Entity) -> Sql:
-    """Write all columns of all rows, found by their keys."""
+    """Write all columns of all rows, found by their keys; of each, what was not in it."""
     values = [f"{name} = r.{name}" for name in entity.written if name not in entity.key]
     values += ["updated_at = now()"] if entity.stamped else []
     same = " AND ".join(f"t.{name} = r.{name}" for name in entity.key)
     return Sql(
         f"update_many_{entity.name}",
         f"UPDATE {entity.table} AS t SET {', '.join(values)}"
-        f" FROM json_populate_recordset(NULL::{entity.table}, $1::json) r WHERE {same} RETURNING {entity.select}",
+        f" FROM json_populate_recordset(NULL::{entity.table}, $1::json) r WHERE {same} RETURNING {_filled(entity)}",
     )
+
+
+def _filled(entity: Entity) -> str:
+    """The key and the columns that the database fills in."""
+    filled = [name for name in entity.columns if name not in entity.written]
+    return ", ".join(f"t.{name}" for name in (*entity.key, *filled, "revision"))
 
 
 async def find(
@@ -85,7 +92,10 @@ async def update_many(session: Session, entity: Entity, rows: Sequence[Row]) -> 
 async def _write(session: Session, entity: Entity, sql: Sql, rows: Sequence[Row]) -> dict[str, Row]:
     if not rows:
         return {}
-    return {entity.row_id(row): row for row in await session.rows(sql, _json(entity, entity.written, rows))}
+    given = {entity.row_id(row): row for row in rows}
+    alive = {"deleted_at": None} if entity.soft else {}
+    found = await session.rows(sql, _json(entity, entity.written, rows))
+    return {ident: {**alive, **given[ident], **dict(row)} for row in found if (ident := entity.row_id(row)) in given}
 
 
 def _json(entity: Entity, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:

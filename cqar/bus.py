@@ -39,10 +39,10 @@ class Publication(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a stream ends: the sequence and the id of its last message; no id where that message is gone."""
+    """Where a stream ends: the sequence of its last message, and the message, where it is not gone."""
 
     sequence: int
-    message_id: str
+    payload: bytes | None = None
 
 
 class Fenced(Exception):
@@ -112,12 +112,12 @@ class Bus:
             info = await asked.stream_info(stream)
             sequence = info.state.last_seq
             if not info.state.messages:
-                return Position(sequence, "")
+                return Position(sequence)
             try:
                 message = await asked.get_msg(stream, seq=sequence)
             except nats.js.errors.NotFoundError:
-                return Position(sequence, "")
-        return Position(sequence, (message.headers or {}).get(_ID, ""))
+                return Position(sequence)
+        return Position(sequence, message.data or b"")
 
     async def nudge(self, subject: str, payload: bytes = b"") -> None:
         """Tell whoever listens, without an acknowledgement; nothing where NATS is down."""

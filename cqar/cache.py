@@ -81,6 +81,8 @@ class Cache:
         self.epoch = ""
         #: the last revision applied; everything at or below it is in the parts
         self.applied = 0
+        #: the event id of the change at `applied`: by it, two histories that count alike are told apart
+        self.last: str | None = None
         #: changes at or below it are unknown to `recent`
         self.floor = 0
         #: counts the ends of parts that answers are made of: an answer checked at this generation is valid
@@ -115,9 +117,17 @@ class Cache:
     # ---- coming in -------------------------------------------------------------------------------------------------
 
     def start(
-        self, epoch: str, applied: int, recent: Iterable[tuple[int, Sequence[str]]] = (), floor: int | None = None
+        self,
+        epoch: str,
+        applied: int,
+        recent: Iterable[tuple[int, Sequence[str]]] = (),
+        floor: int | None = None,
+        last: str | None = None,
     ) -> None:
-        """Begin anew at a head: nothing is cached, changes above `floor` up to `applied` are known from `recent`."""
+        """Begin anew at a head: nothing is cached, changes above `floor` up to `applied` are known from `recent`.
+
+        `last`: the event id of the change at `applied`, where it is known.
+        """
         for part in list(self._parts.values()):
             self._drop(part)
         self._queue.clear()
@@ -125,7 +135,7 @@ class Cache:
         self._waiting.clear()
         self._recent.clear()
         self.starts += 1
-        self.epoch, self.applied = epoch, applied
+        self.epoch, self.applied, self.last = epoch, applied, last
         self.floor = applied if floor is None else floor
         for revision, keys in recent:
             self._remember(revision, keys)
@@ -141,7 +151,7 @@ class Cache:
             self._change(key, change, now, enters=True)
         for key in change.left_keys:
             self._change(key, change, now, enters=False)
-        self.applied = change.revision
+        self.applied, self.last = change.revision, change.event_id
         if self._waiting:
             self._admit_waiting(now)
         return True

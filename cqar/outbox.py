@@ -281,10 +281,12 @@ def _stamp(entity: Entity) -> str:
 
 
 _CHANGE_COLUMNS = "o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.op, o.keys, o.left_keys, o.value, o.deleted"
-#: The head, and with it the changes after revision $1, at most $2; one row without a change where there are none.
+#: The head, and with it the changes after revision $1, at most $2; one row without a change where there are none. `last`: the
+#: event id of the change at revision $1, if the outbox has it.
 CHANGES = Sql(
     "head_and_changes_after",
-    "SELECT h.epoch::text AS epoch, h.seq AS head, c.* FROM head h LEFT JOIN LATERAL"
+    "SELECT h.epoch::text AS epoch, h.seq AS head, (SELECT a.event_id::text FROM outbox a WHERE a.revision = $1) AS last, c.*"
+    " FROM head h LEFT JOIN LATERAL"
     f" (SELECT {_CHANGE_COLUMNS} FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
 )
 

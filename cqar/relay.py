@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
+import msgspec
+
 from cqar import config, errors, events, outbox, parts, tasks, telemetry
 from cqar.bus import Bus, Fenced, Publication
 from cqar.entity import Row
@@ -40,6 +42,7 @@ _CURSOR = Sql(
 _NEW_EPOCH = Sql(
     "new_epoch", "UPDATE head SET epoch = gen_random_uuid() WHERE epoch = $1::text::uuid RETURNING epoch::text AS epoch"
 )
+_EVENT_AT = Sql("event_at", "SELECT o.event_id::text AS event_id FROM outbox o WHERE o.revision = $1")
 _ADVANCE = Sql("relay_advance", "UPDATE relay_cursors SET revision = $2 WHERE relay = $1")
 _EVENTS = Sql(
     "events_after",
@@ -73,7 +76,7 @@ _BACKLOG = Sql(
     " LATERAL (SELECT count(*) AS depth, min(x.created_at) AS since FROM (SELECT o.created_at FROM outbox o"
     " WHERE o.revision > r.revision AND (r.relay <> 'events' OR o.event_type IS NOT NULL) ORDER BY o.revision LIMIT $1) x) w",
 )
-STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _ADVANCE, _EVENTS, _PRUNE, _PRUNE_AUDIT, _PRUNE_KEYS, _BACKLOG)
+STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _EVENT_AT, _ADVANCE, _EVENTS, _PRUNE, _PRUNE_AUDIT, _PRUNE_KEYS, _BACKLOG)
 #: Rows that wait are counted up to so many.
 _COUNTED = 100_000
 #: Seconds between two times that they are counted.
@@ -310,17 +313,21 @@ class _Changes(_Loop):
         self._last = 0
 
     async def _resume(self, session: Session, cursor: Row) -> int:
-        """Behind what the stream ends with; behind the cursor where the stream is empty, or of another epoch."""
-        self._last, message_id = await self._bus.position(events.CHANGES_STREAM)
-        epoch, _, number = message_id.rpartition(":")
-        if epoch != cursor["epoch"] or not number.isdecimal():
+        """Behind what the stream ends with; behind the cursor where the stream is empty, or of a history that is not ours."""
+        self._last, payload = await self._bus.position(events.CHANGES_STREAM)
+        published = None if payload is None else _published(payload)
+        if published is None:
             return await super()._resume(session, cursor)
-        if int(number) > cursor["head"]:
-            # The database is an older copy: what it counts from now on must not be taken for what it counted before.
-            changed = await session.row(_NEW_EPOCH, epoch)
-            _log.error("head_went_back", head=cursor["head"], published=int(number), epoch=changed and changed["epoch"])
-            return await super()._resume(session, cursor)
-        return int(number)
+        row = await session.row(_EVENT_AT, published.revision)
+        # A quiet registry may have forgotten the row: then the epoch has the word.
+        ours = published.epoch == cursor["epoch"] if row is None else row["event_id"] == published.event_id
+        if ours and published.revision <= cursor["head"]:
+            return published.revision
+        # The database is an older copy: what it counts from now on must not be taken for what it counted before.
+        changed = await session.row(_NEW_EPOCH, cursor["epoch"])
+        epoch = changed and changed["epoch"]
+        _log.error("head_went_back", head=cursor["head"], published=published.revision, epoch=epoch)
+        return await super()._resume(session, cursor)
 
     async def _send(self, rows: Sequence[Row]) -> None:
         changes = [outbox.change_of(row) for row in rows]
@@ -344,6 +351,15 @@ class _Events(_Loop):
         for row in rows:
             await self._bus.publish(Publication(row["event_type"], row["event"], row["event_id"]))
             self.sent[row["event_type"]] += 1
+
+
+def _published(payload: bytes) -> events.Change | None:
+    """The change that a message of the stream carries; None where somebody else's message got into it."""
+    try:
+        return events.decode(payload)
+    except msgspec.DecodeError:
+        _log.warning("stream_foreign", size=len(payload))
+        return None
 
 
 def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:

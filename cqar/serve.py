@@ -80,7 +80,7 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
     """
     name, serve, request_bytes, level = served
 
-    async def behave(data: bytes, context: Any) -> bytes:
+    async def behave(_requests: Any, context: Any) -> bytes:
         began = time.perf_counter()
         metadata = context.invocation_metadata() or ()
         principal, code, known = ANYONE, "OK", None
@@ -88,8 +88,10 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
             known = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
             structlog.contextvars.bind_contextvars(request_id=known, method=name)
         try:
-            limits.check(data, request_bytes)
             async with asyncio.timeout(limits.seconds(context.time_remaining())):
+                data = await _message(context)
+                began = time.perf_counter()
+                limits.check(data, request_bytes)
                 if authority is not None:
                     principal = await admitted(authority, context)
                 reply = await serve(data, _call(name, metadata, principal))
@@ -107,7 +109,16 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
             context.set_trailing_metadata(reply.trailing)
         return reply.body
 
-    return grpc.unary_unary_rpc_method_handler(behave)
+    # On the wire it is the same. grpc's own unary handler leaves a call alone for ever whose message does not come whole.
+    return grpc.stream_unary_rpc_method_handler(behave)
+
+
+async def _message(context: Any) -> bytes:
+    """The one message of a request. Raises Invalid where there is none, or a part of one."""
+    data: Any = await context.read()
+    if data is grpc.aio.EOF:
+        raise errors.Invalid("request", "MALFORMED", "has no message, or only a part of one")
+    return data  # type: ignore[no-any-return]  # nothing unpacks it
 
 
 def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandler[bytes, bytes] | None]:

@@ -23,7 +23,8 @@ _log = telemetry.logger("feed")
 _BATCH = 1_000
 _RECENT = Sql(
     "recent_changes",
-    "SELECT h.epoch::text AS epoch, h.seq AS head, o.revision, o.keys || o.left_keys AS keys"
+    "SELECT h.epoch::text AS epoch, h.seq AS head, o.revision, o.event_id::text AS event_id,"
+    " o.keys || o.left_keys AS keys"
     " FROM head h LEFT JOIN outbox o ON o.revision > h.seq - $1 ORDER BY o.revision",
 )
 #: Rows and parts that are loaded at once: few enough that answers do not wait for them.
@@ -166,7 +167,7 @@ class Feed:
         """Apply what PostgreSQL has beyond what is applied; then the lease is as of the time before the look."""
         cache = self._cache
         while True:
-            began, after = time.monotonic(), cache.applied
+            began, after, last = time.monotonic(), cache.applied, cache.last
             async with self._store.session() as session:
                 rows = await session.rows(outbox.CHANGES, after, _BATCH)
             if not rows:
@@ -176,6 +177,8 @@ class Feed:
             changes = [outbox.change_of(row) for row in rows if row["revision"] is not None]
             # Compared with what was applied when the look began: messages go on arriving while it is under way.
             continues = epoch == cache.epoch and head >= after and (head == after or bool(changes))
+            # An older copy that has meanwhile counted further than what was applied here is told by its other event.
+            continues = continues and (last is None or rows[0]["last"] in {None, last})
             now = time.monotonic()
             if not continues or not all(cache.apply(change, now) for change in changes):
                 await self._resync(epoch, head)
@@ -207,7 +210,8 @@ class Feed:
                 break
             floor -= 1
         recent = [(row["revision"], row["keys"]) for row in rows if row["revision"] is not None and row["revision"] > floor]
-        self._cache.start(epoch, head, recent, floor)
+        last = rows[-1]["event_id"] if rows[-1]["revision"] == head else None
+        self._cache.start(epoch, head, recent, floor, last)
         _log.info("started", epoch=epoch, applied=head, recent=len(recent))
 
     def _load(self) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from cqar import tasks
 from tests.coherence.faults import KINDS, Scene
 from tests.coherence.history import LIMITS, History
 from tests.coherence.load import Load
@@ -96,10 +97,9 @@ async def run(plan: Plan, say: object = None) -> Outcome:
             history.settle()
             await _sweeps(stage, history)
         finally:
-            watching.cancel()
+            await tasks.end(watching)
             with contextlib.suppress(Exception):
                 await load.stop()
-            await asyncio.gather(watching, return_exceptions=True)
         outcome.written, outcome.refused, outcome.messages = load.written, load.refused, outbox.messages
         outcome.seconds = time.monotonic() - began
     return outcome

@@ -272,13 +272,15 @@ def _link(role: str, name: str) -> Fault:
 
 
 async def late_news(scene: Scene) -> None:
-    """A worker is cut off from PostgreSQL, and hears by NATS what was so three seconds ago."""
+    """A worker is cut off from PostgreSQL and hears by NATS what was so seconds ago, since the relay reads slowly."""
     worker = scene.worker()
-    worker.links["nats"].set("delay", 3.0)
+    slow = [each.links["postgres"] for each in scene.stage.admins]
+    for link in slow:
+        link.set("delay", 0.7)
     worker.links["postgres"].set("blackhole")
     worker.links["redis"].set("cut")
-    await asyncio.sleep(6.0)
-    for link in worker.links.values():
+    await asyncio.sleep(max(5.0, scene.while_()))
+    for link in (*slow, *worker.links.values()):
         link.set("pass")
 
 
@@ -287,8 +289,8 @@ async def slow_reads(scene: Scene) -> None:
     for each in scene.stage.admins:
         each.links["redis"].set("cut")
     for each in scene.stage.workers:
-        each.links["postgres"].set("delay", 0.15)
-    await asyncio.sleep(scene.while_(2.0))
+        each.links["postgres"].set("delay", 0.2)
+    await asyncio.sleep(max(3.0, scene.while_()))
     for each in (*scene.stage.admins, *scene.stage.workers):
         for link in each.links.values():
             link.set("pass")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import grpc.aio
 
+from cqar import tasks
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.client import SERVICE
@@ -59,12 +60,10 @@ class Load:
 
     async def stop(self) -> None:
         """Stop; raises what a task failed of."""
+        await tasks.end(*self._tasks)
         for task in self._tasks:
-            if not task.done():
-                task.cancel()
-        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+            if not task.cancelled():
+                task.result()
 
     @contextlib.asynccontextmanager
     async def paused(self) -> Any:

@@ -181,6 +181,8 @@ class Backend(grpc.GenericRpcHandler):
             "Count": grpc.unary_stream_rpc_method_handler(self.count),
             "Sum": grpc.stream_unary_rpc_method_handler(self.sum),
             "Chat": grpc.stream_stream_rpc_method_handler(self.chat),
+            "Pour": grpc.unary_stream_rpc_method_handler(self.pour),
+            "Deaf": grpc.stream_unary_rpc_method_handler(self.deaf),
             "Watch": grpc.unary_stream_rpc_method_handler(self.watch),
         }
         return kinds.get(name)
@@ -205,6 +207,15 @@ class Backend(grpc.GenericRpcHandler):
     async def chat(self, requests: AsyncIterator[bytes], _context: Any) -> AsyncIterator[bytes]:
         async for request in requests:
             yield request[::-1]
+
+    async def pour(self, data: bytes, _context: Any) -> AsyncIterator[bytes]:
+        for _ in range(int(data)):
+            yield bytes(100_000)
+
+    async def deaf(self, _requests: AsyncIterator[bytes], _context: Any) -> bytes:
+        self.watching += 1
+        await asyncio.sleep(60)
+        return b""
 
     async def watch(self, _data: bytes, _context: Any) -> AsyncIterator[bytes]:
         self.watching += 1

@@ -7,9 +7,11 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from hyperframe.frame import SettingsFrame, WindowUpdateFrame
 
-from cqar.hotpath.lane.grpc import Tail
+from cqar.hotpath.lane.grpc import Tail, framed
 from cqar.hotpath.lane.limits import Limits
+from tests.lane.peer import connected, fields
 from tests.lane.served import GET, OTHER, READY, Backend, Served, backend, dialled, serving, until
 
 
@@ -268,6 +270,44 @@ async def test_large_messages_wait_for_a_slow_reader(passing: Passing) -> None:
     await call.write(data)
     assert await call.read() == data[::-1]
     call.cancel()
+
+
+async def test_of_a_stream_that_nobody_reads_one_message_waits(passing: Passing) -> None:
+    _, _, served = passing
+    async with connected(served.port, {SettingsFrame.INITIAL_WINDOW_SIZE: 1_000}) as peer:
+        await peer.send(peer.header(1, fields("/b.B/Pour")), peer.data(1, framed(b"30"), end=True))
+        await until(lambda: served.lane.shared.usage.queued)
+        await asyncio.sleep(0.1)
+        await peer.sync()
+        assert served.lane.shared.usage.queued == 100_005 - 1_000
+        await peer.send(WindowUpdateFrame(1, 1 << 23), WindowUpdateFrame(0, 1 << 23))
+        answer = await peer.answer(1)
+        assert (len(answer.data), answer.status) == (30 * 100_005, "0")
+    await until(served.empty)
+
+
+async def test_a_client_cannot_send_more_than_the_server_behind_takes(passing: Passing) -> None:
+    handlers, channel, served = passing
+    call = channel.stream_unary("/b.B/Deaf")()
+    sent = 0
+
+    async def pour() -> None:
+        nonlocal sent
+        while True:
+            await call.write(bytes(50_000))
+            sent += 50_000
+
+    pouring = asyncio.create_task(pour())
+    await until(lambda: handlers.watching)
+    before = -1
+    while before != sent:
+        before = sent
+        await asyncio.sleep(0.1)
+    assert 0 < sent < 16 << 20
+    assert served.lane.shared.usage.buffered < 2 << 20
+    pouring.cancel()
+    call.cancel()
+    await until(served.empty)
 
 
 async def test_without_the_server_behind_calls_fail_as_unavailable() -> None:

@@ -123,7 +123,7 @@ async def test_however_a_stream_of_bytes_is_cut_the_answers_are_the_same(seed: i
     tail = Tail(b"tail", (("cqar-stale", "true"),)) if seed % 4 == 3 else None
     bench = Bench(tail=tail)
     whole = streams(await bench.play([data]))
-    assert len(whole) > 1
+    assert 0 in whole
     for _ in range(4):
         cuts = [chance.randrange(len(data)) for _ in range(chance.choice([1, 5, 100]))]
         assert streams(await bench.play(pieces(data, cuts))) == whole

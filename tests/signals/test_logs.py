@@ -114,7 +114,7 @@ async def test_a_write_through_a_worker_is_logged_once_with_all_that_tells_whose
                 refused = await client.refused("GetVenue", venue_id="none", headers=given)
                 await eventually(lambda: len([line for line in worker.log if line["event"] == "call"]) == 2)
             assert refused.code == "NOT_FOUND"
-            await worker.says("nats_unreachable")
+            await worker.says("nats_error")
             status, _ = await health(int(at["http"].rpartition(":")[2]))
             assert status == 200
         line = await admin.says("call")
