@@ -37,6 +37,8 @@ _HTTP_GRACE = 5.0
 _ONE_SIGNAL = 0.5
 #: Seconds that whoever watches the health of the process may take to hear that it ends.
 _LAST_WORD = 0.05
+#: Seconds in which grpc ends a call itself whose message it refuses, such as one that is too large once unpacked.
+_AFTERTHOUGHT = 0.01
 _REVISION = "cqar-revision"
 _AUTHORIZATION = "authorization"
 #: Trailing metadata with the google.rpc.Status of an error.
@@ -117,6 +119,7 @@ async def _message(context: Any) -> bytes:
     """The one message of a request. Raises Invalid where there is none, or a part of one."""
     data: Any = await context.read()
     if data is grpc.aio.EOF:
+        await asyncio.sleep(_AFTERTHOUGHT)
         raise errors.Invalid("request", "MALFORMED", "has no message, or only a part of one")
     return data  # type: ignore[no-any-return]  # nothing unpacks it
 

@@ -181,3 +181,14 @@ async def connected(
         yield peer
     finally:
         await peer.close()
+
+
+async def works(peer: Peer, number: int = 101) -> None:
+    """Make sure that the connection serves on."""
+    await peer.send(peer.call(number))
+    answer = await peer.answer(number)
+    assert (answer.data, answer.status) == (framed(b"s"), "0")
+
+
+def raw(kind: int, flags: int, number: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + number.to_bytes(4, "big") + payload

@@ -40,7 +40,7 @@ async def test_half_a_frame_is_not_waited_for_for_ever(served: Served, half: str
         await peer.answer(1)
         await peer.send(HeadersFrame(3, b"\x83") if half == "half a header block" else peer.call(3)[:-3])
         (connection,) = served.lane.connections
-        await until(lambda: connection.watch._half)
+        await until(lambda: connection.watch.half)
         later(served, 19)
         if half == "half a header block":
             await peer.send(ContinuationFrame(3, b"\x86"))
@@ -54,7 +54,7 @@ async def test_a_frame_that_came_in_halves_is_forgotten(served: Served) -> None:
     async with connected(served.port) as peer:
         data = peer.call(1)
         await peer.send(data[:-3])
-        await until(lambda: any(each.watch._half for each in served.lane.connections))
+        await until(lambda: any(each.watch.half for each in served.lane.connections))
         await peer.send(data[-3:])
         assert (await peer.answer(1)).status == "0"
         later(served, 25)

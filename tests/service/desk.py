@@ -96,7 +96,8 @@ class Books:
     async def since(self, revision: int) -> list[Told]:
         """What the outbox tells of the changes after the revision; the audit must know of the same ones."""
         rows = await self.connection.fetch(
-            "SELECT revision, entity, op, row_id, keys, left_keys, event_type, event FROM outbox WHERE revision > $1 ORDER BY revision",
+            "SELECT revision, entity, op, row_id, keys, left_keys, event_type, event FROM outbox WHERE revision > $1"
+            " ORDER BY revision",
             revision,
         )
         audited = await self.connection.fetch(

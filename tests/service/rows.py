@@ -7,7 +7,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 
-COINGECKO, INTERNAL = assets.DATA_SOURCE_COINGECKO, assets.DATA_SOURCE_INTERNAL
+COINGECKO, CMC = assets.DATA_SOURCE_COINGECKO, assets.DATA_SOURCE_COINMARKETCAP
 #: What belongs to the row, not to its entity.
 _ROW = frozenset({"ref", "mode", "expected_revision"})
 
@@ -21,7 +21,7 @@ def _split(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return {k: v for k, v in fields.items() if k in _ROW}, {k: v for k, v in fields.items() if k not in _ROW}
 
 
-def identifier(external_id: str, source: int = COINGECKO, **fields: Any) -> assets.AssetIdentifier:
+def identifier(external_id: str, source: Any = COINGECKO, **fields: Any) -> assets.AssetIdentifier:
     """A key of an asset row."""
     return assets.AssetIdentifier(source=source, external_id=external_id, **fields)
 
@@ -91,15 +91,22 @@ def everything() -> list[pb.ApplyRow]:
     return [
         listing("ref:BTC/USDT", "BTCUSDT", tick_size_decimal="0.01", taker_fee=0.001, metadata={"status": "TRADING", "n": 1}),
         venue_asset("ref:BTC", "XBT", venue_asset_aliases=["BTC"], min_deposit=0.1, trading_enabled=True),
-        row("symbol_identifier", markets.SymbolIdentifier(symbol_id="ref:BTC/USDT", data_source=1, external_id="btc-usdt")),
+        row(
+            "symbol_identifier",
+            markets.SymbolIdentifier(
+                symbol_id="ref:BTC/USDT", data_source=markets.DATA_SOURCE_COINGECKO, external_id="btc-usdt"
+            ),
+        ),
         symbol("ref:BTC", "ref:USDT", tick_size=0.1, ref="BTC/USDT", metadata={"x": [1, None]}),
         row("asset_group_member", assets.AssetGroupMember(group_id="ref:majors", asset_id="ref:BTC", weight=0.5)),
         row("asset_group", assets.AssetGroup(name="majors", group_type="index"), ref="majors"),
         related("ref:USDT", "ref:BTC", assets.RELATIONSHIP_TYPE_FORKS_FROM, conversion_rate="0.5"),
-        row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=2, external_id="1", is_primary=True)),
+        row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=CMC, external_id="1", is_primary=True)),
         row(
             "asset_deployment",
-            assets.AssetDeployment(asset_id="ref:USDT", chain_id="ethereum", address="0xdac17f958d2ee523a2206206994597c13d831ec7"),
+            assets.AssetDeployment(
+                asset_id="ref:USDT", chain_id="ethereum", address="0xdac17f958d2ee523a2206206994597c13d831ec7"
+            ),
         ),
         asset("USDT"),
         asset("BTC", category="coin", metadata={"rank": 1}),

@@ -18,7 +18,11 @@ async def test_a_market_comes_in_by_one_call_and_again_changes_nothing(registry:
     first = await desk.apply(*everything())
     assert outcomes(first) == ["CREATED"] * 13, first
     ids = dict(zip([each.WhichOneof("entity") for each in everything()], first.results, strict=True))
-    assert (ids["venue"].id, ids["chain"].id, ids["venue_asset"].id) == ("binance", "ethereum", f"binance/{first.results[10].id}")
+    assert (ids["venue"].id, ids["chain"].id, ids["venue_asset"].id) == (
+        "binance",
+        "ethereum",
+        f"binance/{first.results[10].id}",
+    )
     head = await books.head()
     assert (first.revision, max(each.revision for each in first.results)) == (head, head)
     again = await desk.apply(*everything())
@@ -30,13 +34,19 @@ async def test_a_market_comes_in_by_one_call_and_again_changes_nothing(registry:
     assert revisions[0] == revisions[1]
     assert await books.head() == head
     found = await registry.call("GetVenueSymbol", venue_id="binance", venue_symbol="BTCUSDT")
-    assert (found.symbol.symbol, found.symbol.tick_size_decimal, found.venue_symbol.taker_fee_decimal) == ("BTC/USDT", "0.01", "0.001")
+    assert (found.symbol.symbol, found.symbol.tick_size_decimal, found.venue_symbol.taker_fee_decimal) == (
+        "BTC/USDT",
+        "0.01",
+        "0.001",
+    )
     assert (await registry.call("GetChain", chain_id="ethereum")).chain.chain_type == "EVM"
     [deployed] = (await registry.call("ListAssetDeployments", chain_id="ethereum")).deployments
     assert deployed.address == USDT
 
 
-async def test_what_comes_in_is_what_the_single_calls_would_have_made(registry: Client, desk: Desk, world: World, books: Books) -> None:
+async def test_what_comes_in_is_what_the_single_calls_would_have_made(
+    registry: Client, desk: Desk, world: World, books: Books
+) -> None:
     """Rows, events and the parts that caches are told of."""
     await desk.apply(*everything())
     by_apply = {each.entity: each for each in await books.since(0)}
@@ -148,13 +158,17 @@ async def test_a_rejected_row_rejects_only_what_refers_to_it(desk: Desk) -> None
 
 
 async def test_a_ref_that_nothing_or_more_than_one_row_has_is_refused(desk: Desk) -> None:
-    answer = await desk.apply(symbol("ref:later", "ref:"), listing("ref:nobody", "X"), venue(ref="later"), venue_asset("ref:", "X"))
+    answer = await desk.apply(
+        symbol("ref:later", "ref:"), listing("ref:nobody", "X"), venue(ref="later"), venue_asset("ref:", "X")
+    )
     assert [told(each) for at, each in enumerate(answer.results) if at != 2] == [
         ("INVALID_ARGUMENT", "base_asset_id"),
         ("INVALID_ARGUMENT", "symbol_id"),
         ("INVALID_ARGUMENT", "asset_id"),
     ]
-    answer = await desk.apply(asset("LIT", identifier("litentry")), asset("LIT", identifier("lighter")), venue_asset("ref:LIT", "LIT"))
+    answer = await desk.apply(
+        asset("LIT", identifier("litentry")), asset("LIT", identifier("lighter")), venue_asset("ref:LIT", "LIT")
+    )
     assert outcomes(answer) == ["CREATED", "REJECTED", "REJECTED"]
     assert told(answer.results[1]) == ("INVALID_ARGUMENT", "ref")
     assert told(answer.results[2]) == ("FAILED_PRECONDITION", "asset_id")
@@ -233,18 +247,26 @@ async def test_a_row_at_another_revision_than_expected_is_rejected(desk: Desk) -
 async def test_a_double_that_is_the_stored_number_s_changes_nothing(desk: Desk, books: Books) -> None:
     exact = "0.10000000000000000000000000001"
     pair = [asset("A"), asset("B"), venue()]
-    await desk.apply(*pair, symbol("ref:A", "ref:B", tick_size_decimal=exact, ref="s"), listing("ref:s", "AB", min_notional_decimal=exact))
+    await desk.apply(
+        *pair, symbol("ref:A", "ref:B", tick_size_decimal=exact, ref="s"), listing("ref:s", "AB", min_notional_decimal=exact)
+    )
     head = await books.head()
     same = [*pair, symbol("ref:A", "ref:B", tick_size=0.1, ref="s"), listing("ref:s", "AB", min_notional=0.1)]
     assert outcomes(await desk.apply(*same)) == ["UNCHANGED"] * 5
     assert await books.head() == head
-    other = [*pair, symbol("ref:A", "ref:B", tick_size=0.1, tick_size_decimal="0.1", ref="s"), listing("ref:s", "AB", min_notional=0.2)]
+    other = [
+        *pair,
+        symbol("ref:A", "ref:B", tick_size=0.1, tick_size_decimal="0.1", ref="s"),
+        listing("ref:s", "AB", min_notional=0.2),
+    ]
     answer = await desk.apply(*other)
     assert outcomes(answer)[3:] == ["UPDATED", "UPDATED"]
     assert answer.results[3].changes[0].before == exact
 
 
-async def test_the_stored_switch_of_a_blocked_asset_is_compared_and_not_switched_on(desk: Desk, world: World, books: Books) -> None:
+async def test_the_stored_switch_of_a_blocked_asset_is_compared_and_not_switched_on(
+    desk: Desk, world: World, books: Books
+) -> None:
     on = [asset("ON"), asset("OFF"), venue(), venue_asset("ref:ON", "ON", trading_enabled=True)]
     first = await desk.apply(*on, venue_asset("ref:OFF", "OFF", trading_enabled=False))
     for each in first.results[:2]:
@@ -278,7 +300,11 @@ async def test_each_row_meets_the_rules_of_the_single_call(dry_run: bool, desk: 
         (rows.row("asset", assets.Asset(**other)), "INVALID_ARGUMENT", "asset_id"),
         (asset("X", logo_url="javascript:x"), "INVALID_ARGUMENT", "logo_url"),
         (rows.row("asset", assets.Asset(asset_id="nobody", **other)), "NOT_FOUND", "asset_id"),
-        (rows.row("asset_deployment", assets.AssetDeployment(asset_id="ref:BTC", chain_id="ethereum")), "INVALID_ARGUMENT", "address"),
+        (
+            rows.row("asset_deployment", assets.AssetDeployment(asset_id="ref:BTC", chain_id="ethereum")),
+            "INVALID_ARGUMENT",
+            "address",
+        ),
         (_deployed("ethereum", "0x12"), "INVALID_ARGUMENT", "address"),
         (_deployed("nowhere", USDT), "NOT_FOUND", "chain_id"),
         (_deployed("ethereum", "native", decimals=256), "INVALID_ARGUMENT", "decimals"),
@@ -291,14 +317,22 @@ async def test_each_row_meets_the_rules_of_the_single_call(dry_run: bool, desk: 
         (rows.related("ref:BTC", "ref:USDT", conversion_rate="0"), "INVALID_ARGUMENT", "conversion_rate"),
         (rows.row("asset_group", assets.AssetGroup(description="x")), "INVALID_ARGUMENT", "name"),
         (rows.row("asset_group", assets.AssetGroup(name="x", members=[{"asset_id": "y"}])), "INVALID_ARGUMENT", "members"),
-        (rows.row("asset_group_member", assets.AssetGroupMember(group_id="nobody", asset_id="ref:BTC")), "NOT_FOUND", "group_id"),
+        (
+            rows.row("asset_group_member", assets.AssetGroupMember(group_id="nobody", asset_id="ref:BTC")),
+            "NOT_FOUND",
+            "group_id",
+        ),
         (symbol(*pair, OPTION), "INVALID_ARGUMENT", "strike_price_decimal"),
         (symbol(*pair, OPTION, expiry=day(-1), strike_price=1, option_type=1), "INVALID_ARGUMENT", "expiry"),
         (symbol("ref:BTC", "ref:BTC"), "INVALID_ARGUMENT", "quote_asset_id"),
         (symbol(*pair, PERPETUAL, margin_kind="inverse"), "INVALID_ARGUMENT", "settlement_asset_id"),
         (symbol(*pair, PERPETUAL, min_order_size=2, max_order_size=1), "INVALID_ARGUMENT", "max_order_size_decimal"),
         (symbol(*pair, tick_size_decimal="0"), "INVALID_ARGUMENT", "tick_size"),
-        (rows.row("symbol_identifier", markets.SymbolIdentifier(symbol_id="x", data_source=1, external_id="y")), "NOT_FOUND", "symbol_id"),
+        (
+            rows.row("symbol_identifier", markets.SymbolIdentifier(symbol_id="x", data_source=1, external_id="y")),
+            "NOT_FOUND",
+            "symbol_id",
+        ),
         (venue("x", venue_type=9), "INVALID_ARGUMENT", "venue_type"),
         (venue("x", name=""), "INVALID_ARGUMENT", "name"),
         (venue_asset("ref:USDT", ""), "INVALID_ARGUMENT", "venue_asset_symbol"),
@@ -334,9 +368,9 @@ async def test_more_rows_than_allowed_are_too_many(desk: Desk) -> None:
 
 
 async def test_an_idempotency_key_is_refused(desk: Desk, registry: Client) -> None:
-    from tests.client import refusal  # noqa: PLC0415
-
     import grpc.aio  # noqa: PLC0415
+
+    from tests.client import refusal  # noqa: PLC0415
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await desk.call("Apply", headers=(("idempotency-key", "x"),), rows=[asset("BTC")])

@@ -20,16 +20,18 @@ from tests.service.rows import asset, chain, deployment, identifier, listing, sy
 
 def _primary() -> tuple[list[pb.ApplyRow], Callable[[int], pb.ApplyRow], pb.ApplyRow, str]:
     def row(at: int) -> pb.ApplyRow:
-        return rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=2, external_id=str(at)))
+        return rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=rows.CMC, external_id=str(at)))
 
-    bad = rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=1, external_id="x", is_primary=True))
+    bad = rows.row(
+        "asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=rows.COINGECKO, external_id="x", is_primary=True)
+    )
     return [asset("BTC", identifier("bitcoin", is_primary=True))], row, bad, "is_primary"
 
 
 def _canonical() -> tuple[list[pb.ApplyRow], Callable[[int], pb.ApplyRow], pb.ApplyRow, str]:
     def row(at: int) -> pb.ApplyRow:
-        given = {"asset_id": "ref:BTC", "chain_id": "ethereum", "address": f"0x{at + 1:040x}"}
-        return rows.row("asset_deployment", assets.AssetDeployment(**given))
+        given = assets.AssetDeployment(asset_id="ref:BTC", chain_id="ethereum", address=f"0x{at + 1:040x}")
+        return rows.row("asset_deployment", given)
 
     bad = row(9999)
     bad.asset_deployment.is_canonical = True

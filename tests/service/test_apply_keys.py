@@ -6,7 +6,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from tests.client import Client
-from tests.registry.world import FUTURE, MARGIN, OPTION, PERPETUAL, SPOT, USDC, USDT, World
+from tests.registry.world import FUTURE, MARGIN, OPTION, PERPETUAL, SPOT, USDC, USDT
 from tests.service import rows
 from tests.service.desk import Books, Desk, day, outcomes, told
 from tests.service.rows import asset, chain, deployment, identifier, listing, related, symbol, venue, venue_asset
@@ -45,7 +45,9 @@ async def test_a_chain_is_its_caip_2_id_else_its_slug(registry: Client, desk: De
 
 async def test_a_venue_is_its_slug(registry: Client, desk: Desk) -> None:
     await desk.apply(venue("gate-io", name="Gate.io"))
-    answer = await desk.apply(venue("gate-io", name="Gate", venue_type=1), venue("", name="Gate.io", website_url="https://gate.io"))
+    answer = await desk.apply(
+        venue("gate-io", name="Gate", venue_type=1), venue("", name="Gate.io", website_url="https://gate.io")
+    )
     assert outcomes(answer) == ["UPDATED", "UPDATED"]
     found = (await registry.call("GetVenue", venue_id="gate-io")).venue
     assert (found.name, found.website_url) == ("Gate.io", "https://gate.io")
@@ -60,16 +62,30 @@ async def test_an_asset_is_found_by_any_of_its_keys_and_gets_the_others(registry
     answer = await desk.apply(asset("LIT", identifier("litentry"), identifier("LIT", 5), deployment("ethereum", LIT.lower())))
     assert outcomes(answer) == ["UPDATED"]
     assert set(answer.results[0].changed_fields) == {"identifiers", "deployments"}
-    for keys in ((identifier("new"), identifier("LIT", 5)), (identifier("newer"), deployment("ethereum", LIT)), (deployment("ethereum", LIT),)):
+    for keys in (
+        (identifier("new"), identifier("LIT", 5)),
+        (identifier("newer"), deployment("ethereum", LIT)),
+        (deployment("ethereum", LIT),),
+    ):
         answer = await desk.apply(asset("LIT", *keys))
         assert answer.results[0].id == known
-    by_id = await desk.apply(rows.row("asset", assets.Asset(asset_id=known, category="privacy"), identifiers=[identifier("9", 2)]))
+    by_id = await desk.apply(
+        rows.row("asset", assets.Asset(asset_id=known, category="privacy"), identifiers=[identifier("9", 2)])
+    )
     assert (outcomes(by_id), by_id.results[0].id) == (["UPDATED"], known)
     held = (await registry.call("ListAssetIdentifiers", asset_id=known)).identifiers
-    assert {(each.source, each.external_id) for each in held} == {(1, "litentry"), (5, "LIT"), (1, "new"), (1, "newer"), (2, "9")}
+    assert {(each.source, each.external_id) for each in held} == {
+        (1, "litentry"),
+        (5, "LIT"),
+        (1, "new"),
+        (1, "newer"),
+        (2, "9"),
+    }
     assert len((await registry.call("ListAssets")).assets) == 1
     head = await books.head()
-    again = await desk.apply(asset("LIT", identifier("litentry"), identifier("9", 2), deployment("ethereum", LIT), category="privacy"))
+    again = await desk.apply(
+        asset("LIT", identifier("litentry"), identifier("9", 2), deployment("ethereum", LIT), category="privacy")
+    )
     assert outcomes(again) == ["UNCHANGED"]
     assert await books.head() == head
 
@@ -113,7 +129,12 @@ async def test_an_asset_and_its_keys_come_together_or_not_at_all(registry: Clien
         asset("D", identifier("d", is_primary=True), identifier("d2", is_primary=True)),
         asset("E", identifier("e"), identifier("e"), identifier("e2")),
         chain("ethereum"),
-        asset("F", identifier("f"), deployment("ethereum", USDC, is_canonical=True), deployment("ethereum", USDT, is_canonical=True)),
+        asset(
+            "F",
+            identifier("f"),
+            deployment("ethereum", USDC, is_canonical=True),
+            deployment("ethereum", USDT, is_canonical=True),
+        ),
     )
     assert [told(each) if each.outcome == pb.REJECTED else None for each in answer.results] == [
         ("INVALID_ARGUMENT", "identifiers[1].external_id"),
@@ -166,7 +187,7 @@ async def test_a_deployment_is_its_chain_and_address_and_stays_its_asset_s(regis
     assert [each.field for each in kept.results[3].differs] == ["asset_id"]
 
 
-async def test_an_identifier_is_its_owner_source_and_external_id(registry: Client, desk: Desk, world: World) -> None:
+async def test_an_identifier_is_its_owner_source_and_external_id(registry: Client, desk: Desk) -> None:
     pair = [asset("BTC"), asset("USD"), symbol("ref:BTC", "ref:USD", ref="s")]
     own = [
         rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=2, external_id="1")),
@@ -274,7 +295,10 @@ async def test_a_symbol_is_its_terms_whatever_it_is_called(registry: Client, des
 
 async def test_a_venue_asset_is_its_venue_and_asset_and_opens_again(registry: Client, desk: Desk, books: Books) -> None:
     base = [venue(), asset("BTC")]
-    key = {"venue_id": "binance", "asset_id": (await desk.apply(*base, venue_asset("ref:BTC", "XBT", min_deposit=1))).results[1].id}
+    key = {
+        "venue_id": "binance",
+        "asset_id": (await desk.apply(*base, venue_asset("ref:BTC", "XBT", min_deposit=1))).results[1].id,
+    }
     answer = await desk.apply(*base, venue_asset("ref:BTC", "BTC", venue_asset_aliases=["XBT", "BTC"]))
     assert outcomes(answer)[2] == "UPDATED"
     await desk.call("DelistVenueAsset", **key)
@@ -295,9 +319,14 @@ async def test_a_venue_asset_is_its_venue_and_asset_and_opens_again(registry: Cl
     assert outcomes(await desk.apply(*base, ended)) == ["UNCHANGED"] * 3
 
 
-async def test_a_ticker_that_is_used_again_is_a_listing_of_its_own(registry: Client, desk: Desk, feed: Client, books: Books) -> None:
+async def test_a_ticker_that_is_used_again_is_a_listing_of_its_own(desk: Desk, feed: Client, books: Books) -> None:
     base = [
-        *(venue(), asset("LIT", identifier("litentry"), ref="old"), asset("LIT", identifier("lighter"), ref="new"), asset("USDT")),
+        *(
+            venue(),
+            asset("LIT", identifier("litentry"), ref="old"),
+            asset("LIT", identifier("lighter"), ref="new"),
+            asset("USDT"),
+        ),
         *(symbol("ref:old", "ref:USDT", ref="s-old"), symbol("ref:new", "ref:USDT", ref="s-new")),
     ]
     both = [
@@ -314,13 +343,15 @@ async def test_a_ticker_that_is_used_again_is_a_listing_of_its_own(registry: Cli
     assert (await feed.call("GetVenueSymbol", venue_id="binance", venue_symbol="LITUSDT")).symbol.tick_size_decimal == "0.2"
     asked = await feed.call("GetVenueSymbol", venue_id="binance", venue_symbol="LITUSDT", as_of=day(-500))
     assert asked.venue_symbol.taker_fee_decimal == "0.001"
-    answer = await desk.apply(*base, listing("ref:s-old", "LITUSDT", listed_at=day(-200)), listing("ref:s-old", "LITUSDT", listed_at=day(-999)))
+    answer = await desk.apply(
+        *base, listing("ref:s-old", "LITUSDT", listed_at=day(-200)), listing("ref:s-old", "LITUSDT", listed_at=day(-999))
+    )
     assert [told(each) for each in answer.results[6:]] == [("ALREADY_EXISTS", "venue_symbol")] * 2
     events = [each.event for each in await books.since(0) if each.entity == "venue_symbol" and each.op == "create"]
     assert [each.is_new_listing for each in events] == [True, True]
 
 
-async def test_a_listing_that_comes_back_is_listed_from_now_on(registry: Client, desk: Desk, feed: Client, books: Books) -> None:
+async def test_a_listing_that_comes_back_is_listed_from_now_on(registry: Client, desk: Desk, books: Books) -> None:
     base = [venue(), asset("LIT"), asset("USDT"), symbol("ref:LIT", "ref:USDT", ref="s")]
     row = listing("ref:s", "LITUSDT")
     first = await desk.apply(*base, row)
@@ -343,14 +374,23 @@ async def test_a_listing_that_comes_back_is_listed_from_now_on(registry: Client,
 async def test_one_text_of_two_types_is_two_listings(desk: Desk) -> None:
     base = [venue(), asset("BTC"), asset("USDT")]
     both = [symbol("ref:BTC", "ref:USDT", kind, ref=f"s{kind}") for kind in (SPOT, PERPETUAL)]
-    texts = [listing(f"ref:s{kind}", "BTCUSDT", **given) for kind, given in ((SPOT, {}), (PERPETUAL, {"symbol_type": PERPETUAL}))]
+    texts = [
+        listing(f"ref:s{kind}", "BTCUSDT", **given) for kind, given in ((SPOT, {}), (PERPETUAL, {"symbol_type": PERPETUAL}))
+    ]
     made = await desk.apply(*base, *both, *texts)
     assert outcomes(made)[5:] == ["CREATED", "CREATED"]
     assert outcomes(await desk.apply(*base, *both, *texts))[5:] == ["UNCHANGED", "UNCHANGED"]
 
 
 async def test_a_wrong_mapping_is_corrected_in_place(registry: Client, desk: Desk) -> None:
-    base = [venue(), asset("LIT"), asset("ILT"), asset("USDT"), symbol("ref:LIT", "ref:USDT", ref="a"), symbol("ref:ILT", "ref:USDT", ref="b")]
+    base = [
+        venue(),
+        asset("LIT"),
+        asset("ILT"),
+        asset("USDT"),
+        symbol("ref:LIT", "ref:USDT", ref="a"),
+        symbol("ref:ILT", "ref:USDT", ref="b"),
+    ]
     made = await desk.apply(*base, listing("ref:b", "LITUSDT"))
     answer = await desk.apply(*base, listing("ref:a", "LITUSDT"))
     assert (outcomes(answer)[6], answer.results[6].id) == ("UPDATED", made.results[6].id)
@@ -373,7 +413,12 @@ async def test_only_the_first_text_of_a_market_is_a_new_listing(desk: Desk, book
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-async def test_rows_that_mean_the_same_are_written_one_after_the_other(dry_run: bool, registry: Client, desk: Desk, books: Books) -> None:  # noqa: FBT001
+async def test_rows_that_mean_the_same_are_written_one_after_the_other(
+    dry_run: bool,  # noqa: FBT001 - a parameter of the test
+    registry: Client,
+    desk: Desk,
+    books: Books,
+) -> None:
     await desk.apply(chain("base", caip2="eip155:8453"), asset("OLD", identifier("old"), deployment("base", USDC)))
     head = await books.head()
     answer = await desk.apply(

@@ -1,6 +1,7 @@
 """Apply beside others: the same rows at once are there once, and nothing is lost."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -17,7 +18,7 @@ def _world() -> list[pb.ApplyRow]:
     """Rows of many kinds that refer to each other."""
     names = [f"A{at}" for at in range(12)]
     made = [chain("ethereum"), venue(), *[asset(name) for name in names]]
-    for one, two in zip(names, names[1:], strict=False):
+    for one, two in itertools.pairwise(names):
         made += [symbol(f"ref:{one}", f"ref:{two}", kind, ref=f"{one}/{two}:{kind}") for kind in (SPOT, PERPETUAL)]
         made += [listing(f"ref:{one}/{two}:{kind}", f"{one}{two}") for kind in (SPOT, PERPETUAL)]
         made.append(related(f"ref:{one}", f"ref:{two}"))
@@ -62,7 +63,8 @@ async def test_asset_rows_of_one_key_at_once_make_one_asset(registry: Client, de
 
 async def test_a_lost_race_is_run_again(desk: Desk, monkeypatch: pytest.MonkeyPatch, books: Books) -> None:
     """A deadlock in the middle of a chunk, told by PostgreSQL itself."""
-    finish, lost = Write.finish, []
+    finish = Write.finish
+    lost: list[int] = []
 
     async def losing(self: Write) -> None:
         await finish(self)

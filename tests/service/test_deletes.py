@@ -11,7 +11,7 @@ from tests.registry.world import USDC, USDT, World
 from tests.service.desk import Books, Desk, day
 
 
-async def _made(world: World, method: str) -> tuple[str, dict[str, str], Any, list[str]]:
+async def _made(world: World, method: str) -> tuple[str, dict[str, Any], Any, list[str]]:  # noqa: PLR0911 - one for each call
     """Something to delete: its field in responses, its key, itself, and the cache parts that hold it."""
     client = world.client
     match method:
@@ -39,7 +39,9 @@ async def _made(world: World, method: str) -> tuple[str, dict[str, str], Any, li
             return "group", {"group_id": made.group_id}, made, []
         case "DeleteAssetIdentifier":
             asset = await world.asset()
-            made = (await client.call("CreateAssetIdentifier", asset_id=asset, source=1, external_id="x", is_primary=True)).identifier
+            made = (
+                await client.call("CreateAssetIdentifier", asset_id=asset, source=1, external_id="x", is_primary=True)
+            ).identifier
             parts = [f"asset_identifiers:{asset}", "external_asset:1:x"]
             return "identifier", {"identifier_id": made.identifier_id}, made, parts
         case _:
@@ -140,7 +142,9 @@ async def test_a_group_with_members_stays(registry: Client, desk: Desk, world: W
     await registry.call("CreateAssetGroup", name="G")
 
 
-async def test_a_removed_identifier_is_looked_up_in_vain_and_another_may_be_primary(registry: Client, desk: Desk, world: World) -> None:
+async def test_a_removed_identifier_is_looked_up_in_vain_and_another_may_be_primary(
+    registry: Client, desk: Desk, world: World
+) -> None:
     asset, symbol = await world.asset(), await world.pair()
     for kind, owner, source in (
         ("Asset", {"asset_id": asset}, {"source": assets.DATA_SOURCE_COINGECKO}),

@@ -14,7 +14,7 @@ from tests.service.desk import Books, Desk, day
 KINDS = ("VenueSymbol", "VenueAsset")
 
 
-async def _listed(world: World, kind: str, **fields: Any) -> tuple[dict[str, str], Any]:
+async def _listed(world: World, kind: str, **fields: Any) -> tuple[dict[str, Any], Any]:
     """Something listed: the key of the delisting, and what names it in events."""
     asset, venue = await world.asset("LIT"), await world.venue()
     if kind == "VenueAsset":
@@ -164,7 +164,7 @@ async def test_a_listing_of_a_deleted_symbol_is_not_opened_again(registry: Clien
 
 
 async def test_a_listing_is_not_opened_beside_the_delete_of_its_symbol(
-    registry: Client, desk: Desk, world: World, connection: asyncpg.Connection
+    desk: Desk, world: World, connection: asyncpg.Connection
 ) -> None:
     key, named = await _listed(world, "VenueSymbol")
     await desk.call("DelistVenueSymbol", **key)

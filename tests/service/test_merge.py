@@ -1,6 +1,7 @@
 """MergeAssets: two assets that were one all along become one, with all that hangs on them."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import asyncpg
@@ -32,7 +33,9 @@ async def _relate(client: Client, source: str, target: str, kind: int = WRAPS) -
 # ---- symbols and listings --------------------------------------------------------------------------------------------
 
 
-async def test_a_symbol_that_exists_with_the_other_asset_gives_it_its_listings(feed: Client, world: World, books: Books) -> None:
+async def test_a_symbol_that_exists_with_the_other_asset_gives_it_its_listings(
+    feed: Client, world: World, books: Books
+) -> None:
     source, target = await _pair(world)
     usd, kraken, binance = await world.asset("USD"), await world.venue("Kraken"), await world.venue("Binance")
     old = await world.symbol(source, usd, tick_size_decimal="0.1", lot_size_decimal="0.01", min_notional_decimal="5")
@@ -74,7 +77,9 @@ async def test_a_symbol_that_exists_with_the_other_asset_gives_it_its_listings(f
     assert {each.listing_id for each in listed} == {moved.listing_id, ended.listing_id, stays.listing_id}
 
 
-async def test_other_symbols_are_rewritten_with_their_listings(registry: Client, feed: Client, world: World, books: Books) -> None:
+async def test_other_symbols_are_rewritten_with_their_listings(
+    registry: Client, feed: Client, world: World, books: Books
+) -> None:
     source, target = await _pair(world)
     usd, venue = await world.asset("USD"), await world.venue()
     as_base, as_quote = await world.symbol(source, usd), await world.symbol(usd, source)
@@ -93,7 +98,9 @@ async def test_other_symbols_are_rewritten_with_their_listings(registry: Client,
     assert sorted((each.entity, each.op) for each in told) == [("asset", "delete"), *[("symbol", "update")] * 3]
     assert await books.changes(as_base) == {"base_asset_id": [source, target], "symbol": ["XBT/USD", "BTC/USD"]}
     # The terms are those of one symbol again.
-    assert (await registry.refused("CreateSymbol", symbol_type=SPOT, base_asset_id=target, quote_asset_id=usd)).code == "ALREADY_EXISTS"
+    assert (
+        await registry.refused("CreateSymbol", symbol_type=SPOT, base_asset_id=target, quote_asset_id=usd)
+    ).code == "ALREADY_EXISTS"
 
 
 async def test_the_margin_kind_follows_the_assets(registry: Client, desk: Desk, world: World) -> None:
@@ -131,7 +138,9 @@ async def test_identifiers_of_a_symbol_move_with_its_listings(registry: Client, 
     assert (await registry.call("GetSymbolIdentifier", data_source=1, external_id="own")).identifier.symbol_id == kept
 
 
-async def test_a_symbol_that_would_trade_an_asset_against_itself_is_named(registry: Client, desk: Desk, world: World, books: Books) -> None:
+async def test_a_symbol_that_would_trade_an_asset_against_itself_is_named(
+    registry: Client, desk: Desk, world: World, books: Books
+) -> None:
     source, target = await _pair(world)
     symbol = await world.symbol(source, target)
     await registry.call("CreateAssetIdentifier", asset_id=source, source=1, external_id="x")
@@ -148,7 +157,9 @@ async def test_a_symbol_that_would_trade_an_asset_against_itself_is_named(regist
 # ---- venue assets ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_venue_asset_moves_or_its_codes_become_aliases(registry: Client, feed: Client, world: World, books: Books) -> None:
+async def test_a_venue_asset_moves_or_its_codes_become_aliases(
+    registry: Client, feed: Client, world: World, books: Books
+) -> None:
     source, target = await _pair(world)
     kraken, bitmex = await world.venue("Kraken"), await world.venue("BitMEX")
     for venue, asset, code, aliases in (
@@ -232,7 +243,11 @@ async def test_relationships_move_without_duplicates_and_links_to_itself(registr
     wbtc, eth = await world.asset("WBTC"), await world.asset("ETH")
     kept = await _relate(registry, wbtc, target)
     moved = [await _relate(registry, source, eth, FORKS), await _relate(registry, wbtc, source, STAKES)]
-    dropped = [await _relate(registry, wbtc, source), await _relate(registry, source, target), await _relate(registry, target, source, FORKS)]
+    dropped = [
+        await _relate(registry, wbtc, source),
+        await _relate(registry, source, target),
+        await _relate(registry, target, source, FORKS),
+    ]
     await _merge(desk, source, target)
     found = (await registry.call("ListAssetRelationships")).relationships
     assert {each.relationship_id for each in found} == {kept, *moved}
@@ -251,7 +266,7 @@ async def test_a_merge_that_would_close_a_circle_names_the_relationship_and_chan
 ) -> None:
     source, target = await _pair(world)
     between = [await world.asset(f"A{at}") for at in range(length + 1)]
-    for one, two in zip(between, between[1:], strict=False):
+    for one, two in itertools.pairwise(between):
         await _relate(registry, one, two, STAKES)
     last = {await _relate(registry, between[-1], target), await _relate(registry, source, between[0])}
     venue = await world.venue()
@@ -358,7 +373,7 @@ def _creates(source: str, other: str, venue: str, chain: str, group: str) -> dic
 
 
 async def test_nothing_is_made_for_an_asset_beside_its_merge(
-    registry: Client, desk: Desk, world: World, connection: asyncpg.Connection
+    registry: Client, world: World, connection: asyncpg.Connection
 ) -> None:
     source, target = await _pair(world)
     other, venue, chain = await world.asset("USD"), await world.venue(), await world.chain()

@@ -22,7 +22,7 @@ class Case(NamedTuple):
     #: its field in responses
     field: str
     #: the request's key
-    key: dict[str, str]
+    key: dict[str, Any]
     #: a field, another value of it
     change: tuple[str, Any]
     #: fields that are set and may be unset
@@ -31,12 +31,15 @@ class Case(NamedTuple):
     needed: str
 
 
-async def _case(world: World, method: str) -> Case:
+async def _case(world: World, method: str) -> Case:  # noqa: PLR0911 - one for each call
     client, metadata = world.client, struct(a=1)
+    made: Any
     match method:
         case "UpdateChain":
             made = await world.chain("Ethereum", "EVM", caip2="eip155:1", max_decimals=255, metadata=metadata)
-            return Case("chain", {"chain_id": made}, ("explorer_url", "https://etherscan.io"), ("caip2", "metadata"), "chain_name")
+            return Case(
+                "chain", {"chain_id": made}, ("explorer_url", "https://etherscan.io"), ("caip2", "metadata"), "chain_name"
+            )
         case "UpdateVenue":
             made = await world.venue("Binance", api_endpoint="https://api.binance.com", metadata=metadata)
             return Case("venue", {"venue_id": made}, ("website_url", "https://a.org"), ("api_endpoint", "metadata"), "name")
@@ -128,7 +131,7 @@ async def test_an_update_changes_what_it_sets_and_unsets_what_it_clears(
         where = "address" if given["clear"] == ["address"] else "clear"
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(where, rule)])
     missing = await desk.refused(method)
-    assert (missing.code, {each for each in missing.fields}) == ("INVALID_ARGUMENT", {(each, "REQUIRED") for each in key})
+    assert (missing.code, set(missing.fields)) == ("INVALID_ARGUMENT", {(each, "REQUIRED") for each in key})
     assert (await desk.refused(method, **dict.fromkeys(key, "nobody"), **{name: value})).code == "NOT_FOUND"
     assert await books.head() == start + 2
 
@@ -201,7 +204,7 @@ async def test_a_venue_that_lists_texts_keeps_the_rule_they_are_spelled_by(desk:
     assert (refused.code, refused.fields) == ("NOT_FOUND", [("chain_id", "NOT_FOUND")])
 
 
-async def test_the_default_type_decides_at_once_which_market_a_text_means(desk: Desk, feed: Client, world: World) -> None:
+async def test_the_default_type_decides_at_once_which_market_a_text_means(feed: Client, world: World) -> None:
     venue, base, quote = await world.venue(), await world.asset("BTC"), await world.asset("USDT")
     ids = {kind: await world.symbol(base, quote, kind) for kind in (SPOT, PERPETUAL)}
     for symbol in ids.values():
@@ -256,7 +259,9 @@ async def test_a_venue_asset_names_a_deployment_of_its_asset(registry: Client, d
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [violation])
 
 
-async def test_a_blocked_venue_asset_is_corrected_but_not_switched_on(registry: Client, desk: Desk, world: World, books: Books) -> None:
+async def test_a_blocked_venue_asset_is_corrected_but_not_switched_on(
+    registry: Client, desk: Desk, world: World, books: Books
+) -> None:
     venue, on, off = await world.venue(), await world.asset("A"), await world.asset("B")
     for asset, switch in ((on, True), (off, False)):
         fields = {"venue_id": venue, "asset_id": asset, "trading_enabled": switch, "is_active": switch}
@@ -269,8 +274,8 @@ async def test_a_blocked_venue_asset_is_corrected_but_not_switched_on(registry: 
     # What the answer said, sent back, is the stored switch from now on.
     shown = await desk.call("UpdateVenueAsset", venue_id=venue, asset_id=on, trading_enabled=same.trading_enabled)
     assert (shown.venue_asset.trading_enabled, shown.venue_asset.trading_enabled_stored) == (False, False)
-    for fields in ({"trading_enabled": True}, {"is_active": True}):
-        refused = await desk.refused("UpdateVenueAsset", venue_id=venue, asset_id=off, **fields)
+    for name in ("trading_enabled", "is_active"):
+        refused = await desk.refused("UpdateVenueAsset", venue_id=venue, asset_id=off, **{name: True})
         assert refused.code == "FAILED_PRECONDITION"
         assert [each[:2] for each in refused.preconditions] == [("TRADING_BLOCKED", f"asset:{off}")]
     await desk.call("UpdateVenueAsset", venue_id=venue, asset_id=off, deposit_enabled=True, withdraw_enabled=True)
@@ -293,14 +298,18 @@ async def test_a_wrong_mapping_is_corrected_and_the_type_follows_the_symbol(desk
     assert (refused.code, refused.fields) == ("NOT_FOUND", [("symbol_id", "NOT_FOUND")])
 
 
-async def test_a_renamed_text_keeps_its_listing_and_leaves_the_old_name(desk: Desk, feed: Client, world: World, books: Books) -> None:
+async def test_a_renamed_text_keeps_its_listing_and_leaves_the_old_name(
+    desk: Desk, feed: Client, world: World, books: Books
+) -> None:
     venue, symbol = await world.venue("Hyperliquid"), await world.pair("PURR", "USDC")
     listing = await world.listing(venue, symbol, "10000")
     await feed.call("GetVenueSymbol", venue_id=venue, venue_symbol="10000")
     start = await books.head()
     changed = (await Desk(feed).call("UpdateVenueSymbol", listing_id=listing.listing_id, venue_symbol="PURR/USDC")).venue_symbol
     assert (changed.listing_id, changed.venue_symbol) == (listing.listing_id, "PURR/USDC")
-    assert (await feed.call("GetVenueSymbol", venue_id=venue, venue_symbol="PURR/USDC")).venue_symbol.listing_id == listing.listing_id
+    assert (
+        await feed.call("GetVenueSymbol", venue_id=venue, venue_symbol="PURR/USDC")
+    ).venue_symbol.listing_id == listing.listing_id
     assert (await feed.refused("GetVenueSymbol", venue_id=venue, venue_symbol="10000")).code == "NOT_FOUND"
     [told] = await books.since(start)
     assert told.left == [f"listings:{venue}:10000"]
@@ -403,7 +412,9 @@ async def test_numbers_of_a_listing_are_exact_and_within_their_rules(desk: Desk,
 # ---- deployments, groups, relationships ------------------------------------------------------------------------------
 
 
-async def test_a_deployment_s_address_is_corrected_by_the_rule_of_its_chain(registry: Client, desk: Desk, world: World, books: Books) -> None:
+async def test_a_deployment_s_address_is_corrected_by_the_rule_of_its_chain(
+    registry: Client, desk: Desk, world: World, books: Books
+) -> None:
     asset, chain = await world.asset("USDC"), await world.chain(max_decimals=30)
     made, other = [
         (await registry.call("CreateAssetDeployment", asset_id=asset, chain_id=chain, contract_address=each)).deployment

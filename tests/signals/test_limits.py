@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import grpc
 import grpc.aio
 import pytest
-from hyperframe.frame import PingFrame
+from hyperframe.frame import PingFrame, SettingsFrame
 
 from cqar import errors, limits
 from cqar.admin.app import METHODS, Admin
@@ -82,7 +82,8 @@ async def test_a_message_that_unpacks_to_a_quarter_of_a_gigabyte_is_refused_with
     bomb = gzip.compress(bytes(256 * MEBI))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with connected(port) as peer:
-        await peer.send(peer.header(1, fields(GET_VENUE, ("grpc-encoding", "gzip"))))
+        await peer.sync()
+        await peer.send(SettingsFrame(0, flags=["ACK"]), peer.header(1, fields(GET_VENUE, ("grpc-encoding", "gzip"))))
         head = b"\1" + len(bomb).to_bytes(4, "big")
         body = head + bomb
         for at in range(0, len(body), 16_000):
@@ -100,7 +101,7 @@ async def test_a_truncated_message_has_a_status_and_the_next_call_its_answer(por
     async with connected(port) as peer:
         await peer.send(peer.header(1, fields(GET_VENUE)), peer.data(1, body, end=True))
         answer = await peer.answer(1)
-        assert answer.status == ("8" if b"\xff" in body else "13" if body[:1] == b"\7" else "3")
+        assert answer.status == ("8" if b"\xff" in body else "3")
     async with connected(port) as peer:
         await peer.send(peer.call(1, b"\x0a\x01x", fields(GET_VENUE)))
         assert (await peer.answer(1)).status == "5"

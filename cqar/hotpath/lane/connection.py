@@ -125,8 +125,15 @@ class Connection(asyncio.Protocol):
                 session.forget_decisions()
             at = self._hurry(buffer, at) if shared.fast and session.open_block is None else self._walk(buffer, at)
             session.receive()
-        self._buffer = buffer[at:]
-        self.watch.read(shared.now, moved=at > 0, whole=not self._buffer and session.open_block is None)
+        watch = self.watch
+        watch.seen = shared.now
+        if at == len(buffer) and session.open_block is None:
+            self._buffer = b""
+            watch.half = 0.0
+        else:
+            self._buffer = buffer[at:]
+            if not watch.half or (at and session.open_block is None):
+                watch.half = shared.now
 
     def _greet(self, buffer: bytes) -> int:
         """Take the preface, whose last part is SETTINGS; where the frames after it begin. Raises Fault."""
@@ -275,7 +282,10 @@ class Connection(asyncio.Protocol):
             session.credit -= received
             if latest is not None:
                 counts.append((latest.path, latest.principal, run))
-                session.bucket.relieve(ANSWERED * sum(count[2] for count in counts))
+                hits = 0
+                for count in counts:
+                    hits += count[2]
+                session.bucket.relieve(ANSWERED * hits)
                 service.observer.hits(counts, perf_counter() - began)
         return at
 

@@ -22,12 +22,12 @@ class Watch:
     __slots__ = (
         "_connection",
         "_expires",
-        "_half",
         "_made",
         "_mark",
         "_marked",
         "_session",
         "drained",
+        "half",
         "over",
         "paused",
         "seen",
@@ -40,7 +40,7 @@ class Watch:
         self._made = now
         self._expires = now + limit.age * (1 - _SPREAD * random.random())  # noqa: S311 - to spread, not to hide
         #: since when a frame or a header block waits for its rest
-        self._half = 0.0
+        self.half = 0.0
         #: requests up to this stream were waiting for their DATA back then
         self._mark = 0
         self._marked = now
@@ -50,14 +50,6 @@ class Watch:
         self.paused = 0.0
         self.drained = 0.0
         self.over = 0.0
-
-    def read(self, now: float, *, moved: bool, whole: bool) -> None:
-        """Something has come: whether a frame was completed, and whether no frame or header block waits for its rest."""
-        self.seen = now
-        if whole:
-            self._half = 0.0
-        elif not self._half or (moved and self._session.open_block is None):
-            self._half = now
 
     def look(self, now: float) -> None:
         """End what has taken too long. The connection may be over afterwards."""
@@ -69,7 +61,7 @@ class Watch:
             connection.abort()
         elif not connection.greeted and now - self._made > limit.preface:
             connection.end(frames.PROTOCOL_ERROR, "no preface in time")
-        elif self._half and now - self._half > limit.frame:
+        elif self.half and now - self.half > limit.frame:
             connection.end(frames.PROTOCOL_ERROR, "half a frame, and no more in time")
         elif self.drained:
             self._look_at_leaving(now)
