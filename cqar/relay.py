@@ -316,11 +316,13 @@ class _Changes(_Loop):
         """Behind what the stream ends with; behind the cursor where the stream is empty, or of a history that is not ours."""
         self._last, payload = await self._bus.position(events.CHANGES_STREAM)
         published = None if payload is None else _published(payload)
-        if published is None:
+        foreign = published is not None and published.epoch != cursor["epoch"]
+        if published is None or (foreign and not cursor["revision"]):
+            # Nothing of this registry was ever published: there is nothing to take for something else.
             return await super()._resume(session, cursor)
         row = await session.row(_EVENT_AT, published.revision)
         # A quiet registry may have forgotten the row: then the epoch has the word.
-        ours = published.epoch == cursor["epoch"] if row is None else row["event_id"] == published.event_id
+        ours = not foreign if row is None else row["event_id"] == published.event_id
         if ours and published.revision <= cursor["head"]:
             return published.revision
         # The database is an older copy: what it counts from now on must not be taken for what it counted before.

@@ -186,7 +186,7 @@ class _Up:
         self._signals = signals
         self._ports: Mapping[str, int] = {}
         self._urls: dict[str, str] = {}
-        #: the keys by role; none where anybody may call
+        #: the keys by role
         self._keys: Mapping[str, str] = {}
         self._pepper = settings.pepper
         self._running: list[Server | Child] = []
@@ -230,15 +230,14 @@ class _Up:
             self._example(patience=_FOLLOW_SECONDS if loaded else 0)
 
     def _open_door(self) -> None:
-        """Make the keys, unless the settings let everybody in."""
-        if "auth" in self._given and self._settings.auth == "off":
-            return
+        """Make the keys, which are asked for where the settings say so."""
         self._pepper = self._pepper or credentials.pepper(self._home)
         database = msgspec.structs.replace(self._settings.database, url=self._urls["database"])
         settings = msgspec.structs.replace(self._settings, pepper=self._pepper, database=database)
         new = asyncio.run(credentials.ensure(settings, self._home))
         self._keys = credentials.read(self._home)
-        self._progress("keys", f"{'made' if new else 'kept'}, in {self._home / credentials.FILE}")
+        asked = "" if self._settings.auth == "keys" else "; anybody may call without one, CQAR_AUTH=keys asks for it"
+        self._progress("keys", f"{'made' if new else 'kept'}, in {self._home / credentials.FILE}{asked}")
 
     def _key(self, role: Role) -> str | None:
         return self._keys.get(role.name.lower())
@@ -260,7 +259,8 @@ class _Up:
             "CQAR_ADMIN_HOST": LOOPBACK,
             "CQAR_HOTPATH_ADMIN_ADDRESS": self._address("admin"),
             "CQAR_REFLECTION": "true",
-            **({"CQAR_AUTH": "keys", "CQAR_PEPPER": self._pepper} if self._keys else {"CQAR_AUTH": "off"}),
+            "CQAR_AUTH": self._settings.auth,
+            "CQAR_PEPPER": self._pepper,
             "CQAR_LOG_FORMAT": "json",
         }
 

@@ -3,9 +3,17 @@
 import asyncpg
 import pytest
 
+from cqar import config
 from tests.client import Client
+from tests.hotpath.world import changed
 from tests.registry.world import World
 from tests.service.desk import Books, Desk
+
+
+@pytest.fixture
+def settings(settings: config.Settings) -> config.Settings:
+    """A worker that waits for a connection's own writes however slow the machine is."""
+    return changed(settings, coherence={"write_wait": 5.0})
 
 
 @pytest.fixture

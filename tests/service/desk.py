@@ -23,7 +23,7 @@ class Desk:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    async def call(self, method: str, *, headers: tuple[tuple[str, str], ...] = (), **fields: Any) -> Any:
+    async def call(self, method: str, *, headers: Any = (), **fields: Any) -> Any:
         """The response. Raises AioRpcError."""
         request = getattr(pb, f"{method}Request")(**fields)
         data, _ = await self.client.raw(SERVICE + method, request.SerializeToString(), headers=headers, deadline=60)

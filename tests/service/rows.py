@@ -9,12 +9,14 @@ from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 
 COINGECKO, CMC = assets.DATA_SOURCE_COINGECKO, assets.DATA_SOURCE_COINMARKETCAP
 #: What belongs to the row, not to its entity.
-_ROW = frozenset({"ref", "mode", "expected_revision"})
+_ROW = frozenset({"ref", "mode", "expected_revision", "identifiers", "deployments"})
 
 
-def row(field: str, entity: Any, **fields: Any) -> pb.ApplyRow:
+def row(field: str, **fields: Any) -> pb.ApplyRow:
     """A row of the kind."""
-    return pb.ApplyRow(**{field: entity}, **fields)
+    own, given = _split(fields)
+    made: dict[str, Any] = {field: given, **own}
+    return pb.ApplyRow(**made)
 
 
 def _split(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -93,20 +95,20 @@ def everything() -> list[pb.ApplyRow]:
         venue_asset("ref:BTC", "XBT", venue_asset_aliases=["BTC"], min_deposit=0.1, trading_enabled=True),
         row(
             "symbol_identifier",
-            markets.SymbolIdentifier(
-                symbol_id="ref:BTC/USDT", data_source=markets.DATA_SOURCE_COINGECKO, external_id="btc-usdt"
-            ),
+            symbol_id="ref:BTC/USDT",
+            data_source=markets.DATA_SOURCE_COINGECKO,
+            external_id="btc-usdt",
         ),
         symbol("ref:BTC", "ref:USDT", tick_size=0.1, ref="BTC/USDT", metadata={"x": [1, None]}),
-        row("asset_group_member", assets.AssetGroupMember(group_id="ref:majors", asset_id="ref:BTC", weight=0.5)),
-        row("asset_group", assets.AssetGroup(name="majors", group_type="index"), ref="majors"),
+        row("asset_group_member", group_id="ref:majors", asset_id="ref:BTC", weight=0.5),
+        row("asset_group", name="majors", group_type="index", ref="majors"),
         related("ref:USDT", "ref:BTC", assets.RELATIONSHIP_TYPE_FORKS_FROM, conversion_rate="0.5"),
-        row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=CMC, external_id="1", is_primary=True)),
+        row("asset_identifier", asset_id="ref:BTC", source=CMC, external_id="1", is_primary=True),
         row(
             "asset_deployment",
-            assets.AssetDeployment(
-                asset_id="ref:USDT", chain_id="ethereum", address="0xdac17f958d2ee523a2206206994597c13d831ec7"
-            ),
+            asset_id="ref:USDT",
+            chain_id="ethereum",
+            address="0xdac17f958d2ee523a2206206994597c13d831ec7",
         ),
         asset("USDT"),
         asset("BTC", category="coin", metadata={"rank": 1}),

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
-from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from tests.client import Client
 from tests.registry.world import OPTION, PERPETUAL, USDT, World
 from tests.service import rows
@@ -118,7 +116,9 @@ async def test_any_id_field_may_say_a_ref(registry: Client, desk: Desk) -> None:
         chain("base", ref="base-chain"),
         rows.row(
             "asset_deployment",
-            assets.AssetDeployment(asset_id="ref:USDC", chain_id="ref:eth-chain", address=USDT),
+            asset_id="ref:USDC",
+            chain_id="ref:eth-chain",
+            address=USDT,
             ref="usdc-on-eth",
         ),
         venue("uniswap", venue_type=2, chain_id="ref:eth-chain", ref="dex"),
@@ -297,11 +297,11 @@ async def test_each_row_meets_the_rules_of_the_single_call(dry_run: bool, desk: 
         (chain("x", max_decimals=256), "INVALID_ARGUMENT", "max_decimals"),
         (chain("x", native_asset_id="nobody"), "NOT_FOUND", "native_asset_id"),
         (asset("X\u202e", identifier("x")), "INVALID_ARGUMENT", "symbol"),
-        (rows.row("asset", assets.Asset(**other)), "INVALID_ARGUMENT", "asset_id"),
+        (rows.row("asset", **other), "INVALID_ARGUMENT", "asset_id"),
         (asset("X", logo_url="javascript:x"), "INVALID_ARGUMENT", "logo_url"),
-        (rows.row("asset", assets.Asset(asset_id="nobody", **other)), "NOT_FOUND", "asset_id"),
+        (rows.row("asset", asset_id="nobody", **other), "NOT_FOUND", "asset_id"),
         (
-            rows.row("asset_deployment", assets.AssetDeployment(asset_id="ref:BTC", chain_id="ethereum")),
+            rows.row("asset_deployment", asset_id="ref:BTC", chain_id="ethereum"),
             "INVALID_ARGUMENT",
             "address",
         ),
@@ -310,15 +310,15 @@ async def test_each_row_meets_the_rules_of_the_single_call(dry_run: bool, desk: 
         (_deployed("ethereum", "native", decimals=256), "INVALID_ARGUMENT", "decimals"),
         (_deployed("ethereum", "native", asset_id="nobody"), "NOT_FOUND", "asset_id"),
         (_deployed("ethereum", USDT), "ALREADY_EXISTS", "address"),
-        (rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=1)), "INVALID_ARGUMENT", "external_id"),
+        (rows.row("asset_identifier", asset_id="ref:BTC", source=1), "INVALID_ARGUMENT", "external_id"),
         (rows.related("ref:BTC", "ref:BTC"), "INVALID_ARGUMENT", "to_asset_id"),
         (rows.related("ref:BTC", "nobody"), "NOT_FOUND", "to_asset_id"),
         (rows.related("ref:BTC", "ref:USDT", 0), "INVALID_ARGUMENT", "relationship_type"),
         (rows.related("ref:BTC", "ref:USDT", conversion_rate="0"), "INVALID_ARGUMENT", "conversion_rate"),
-        (rows.row("asset_group", assets.AssetGroup(description="x")), "INVALID_ARGUMENT", "name"),
-        (rows.row("asset_group", assets.AssetGroup(name="x", members=[{"asset_id": "y"}])), "INVALID_ARGUMENT", "members"),
+        (rows.row("asset_group", description="x"), "INVALID_ARGUMENT", "name"),
+        (rows.row("asset_group", name="x", members=[{"asset_id": "y"}]), "INVALID_ARGUMENT", "members"),
         (
-            rows.row("asset_group_member", assets.AssetGroupMember(group_id="nobody", asset_id="ref:BTC")),
+            rows.row("asset_group_member", group_id="nobody", asset_id="ref:BTC"),
             "NOT_FOUND",
             "group_id",
         ),
@@ -329,7 +329,7 @@ async def test_each_row_meets_the_rules_of_the_single_call(dry_run: bool, desk: 
         (symbol(*pair, PERPETUAL, min_order_size=2, max_order_size=1), "INVALID_ARGUMENT", "max_order_size_decimal"),
         (symbol(*pair, tick_size_decimal="0"), "INVALID_ARGUMENT", "tick_size"),
         (
-            rows.row("symbol_identifier", markets.SymbolIdentifier(symbol_id="x", data_source=1, external_id="y")),
+            rows.row("symbol_identifier", symbol_id="x", data_source=1, external_id="y"),
             "NOT_FOUND",
             "symbol_id",
         ),
@@ -353,7 +353,7 @@ async def test_each_row_meets_the_rules_of_the_single_call(dry_run: bool, desk: 
 
 def _deployed(chain_id: str, address: str, **fields: Any) -> pb.ApplyRow:
     given = {"asset_id": "ref:BTC", "chain_id": chain_id, "address": address, **fields}
-    return rows.row("asset_deployment", assets.AssetDeployment(**given))
+    return rows.row("asset_deployment", **given)
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import pytest
 
 from cqar import config
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from tests.client import Client, refusal
 from tests.hotpath.world import admin_of, changed
 from tests.registry.world import USDC, waiting
@@ -20,18 +19,15 @@ from tests.service.rows import asset, chain, deployment, identifier, listing, sy
 
 def _primary() -> tuple[list[pb.ApplyRow], Callable[[int], pb.ApplyRow], pb.ApplyRow, str]:
     def row(at: int) -> pb.ApplyRow:
-        return rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=rows.CMC, external_id=str(at)))
+        return rows.row("asset_identifier", asset_id="ref:BTC", source=rows.CMC, external_id=str(at))
 
-    bad = rows.row(
-        "asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=rows.COINGECKO, external_id="x", is_primary=True)
-    )
+    bad = rows.row("asset_identifier", asset_id="ref:BTC", source=rows.COINGECKO, external_id="x", is_primary=True)
     return [asset("BTC", identifier("bitcoin", is_primary=True))], row, bad, "is_primary"
 
 
 def _canonical() -> tuple[list[pb.ApplyRow], Callable[[int], pb.ApplyRow], pb.ApplyRow, str]:
     def row(at: int) -> pb.ApplyRow:
-        given = assets.AssetDeployment(asset_id="ref:BTC", chain_id="ethereum", address=f"0x{at + 1:040x}")
-        return rows.row("asset_deployment", given)
+        return rows.row("asset_deployment", asset_id="ref:BTC", chain_id="ethereum", address=f"0x{at + 1:040x}")
 
     bad = row(9999)
     bad.asset_deployment.is_canonical = True

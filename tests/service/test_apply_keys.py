@@ -1,10 +1,10 @@
 """How Apply finds what a row means: each kind by what identifies it in the world."""
 
+from typing import Any
+
 import pytest
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
-from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from tests.client import Client
 from tests.registry.world import FUTURE, MARGIN, OPTION, PERPETUAL, SPOT, USDC, USDT
 from tests.service import rows
@@ -22,18 +22,18 @@ async def test_a_chain_is_its_caip_2_id_else_its_slug(registry: Client, desk: De
     assert [each.id for each in first.results] == ["ethereum", "polygon"]
     answer = await desk.apply(
         chain("eth-mainnet", caip2="eip155:1", explorer_url="https://a.org"),
-        rows.row("chain", assets.Chain(caip2="eip155:1", is_testnet=False)),
-        rows.row("chain", assets.Chain(chain_name="Polygon", caip2="eip155:137")),
-        rows.row("chain", assets.Chain(chain_name="Base  L2!", chain_type="evm")),
+        rows.row("chain", caip2="eip155:1", is_testnet=False),
+        rows.row("chain", chain_name="Polygon", caip2="eip155:137"),
+        rows.row("chain", chain_name="Base  L2!", chain_type="evm"),
     )
     assert outcomes(answer) == ["UPDATED", "UPDATED", "UPDATED", "CREATED"]
     assert [each.id for each in answer.results] == ["ethereum", "ethereum", "polygon", "base-l2"]
     found = (await registry.call("GetChain", chain_id="ethereum")).chain
     assert (found.chain_name, found.explorer_url, found.HasField("is_testnet")) == ("Eth-Mainnet", "https://a.org", True)
     answer = await desk.apply(
-        rows.row("chain", assets.Chain(caip2="eip155:10")),
+        rows.row("chain", caip2="eip155:10"),
         chain("ethereum", caip2="eip155:10"),
-        rows.row("chain", assets.Chain(explorer_url="https://a.org")),
+        rows.row("chain", explorer_url="https://a.org"),
     )
     assert [told(each) for each in answer.results] == [
         ("INVALID_ARGUMENT", "chain_name"),
@@ -69,9 +69,7 @@ async def test_an_asset_is_found_by_any_of_its_keys_and_gets_the_others(registry
     ):
         answer = await desk.apply(asset("LIT", *keys))
         assert answer.results[0].id == known
-    by_id = await desk.apply(
-        rows.row("asset", assets.Asset(asset_id=known, category="privacy"), identifiers=[identifier("9", 2)])
-    )
+    by_id = await desk.apply(rows.row("asset", asset_id=known, category="privacy", identifiers=[identifier("9", 2)]))
     assert (outcomes(by_id), by_id.results[0].id) == (["UPDATED"], known)
     held = (await registry.call("ListAssetIdentifiers", asset_id=known)).identifiers
     assert {(each.source, each.external_id) for each in held} == {
@@ -108,7 +106,7 @@ async def test_keys_of_several_assets_are_ambiguous_and_named(registry: Client, 
     # An address of another asset, and an external id of another one.
     answer = await desk.apply(
         asset("LIT", identifier("litentry"), identifier("x", 5), deployment("ethereum", LIGHTER)),
-        rows.row("asset", assets.Asset(asset_id=one), identifiers=[identifier("lighter")]),
+        rows.row("asset", asset_id=one, identifiers=[identifier("lighter")]),
         asset("NEW", identifier("new"), deployment("ethereum", USDC, decimals=256)),
     )
     assert [told(each) for each in answer.results] == [
@@ -165,7 +163,7 @@ async def test_a_deleted_asset_is_not_found_by_what_it_had(registry: Client, des
 async def test_a_deployment_is_its_chain_and_address_and_stays_its_asset_s(registry: Client, desk: Desk) -> None:
     def deployed(asset_id: str, address: str, **fields: object) -> pb.ApplyRow:
         given = {"asset_id": asset_id, "chain_id": "ethereum", "address": address, **fields}
-        return rows.row("asset_deployment", assets.AssetDeployment(**given))
+        return rows.row("asset_deployment", **given)
 
     base = [chain("ethereum"), asset("USDC"), asset("FAKE")]
     made = await desk.apply(*base, deployed("ref:USDC", USDC.lower(), decimals=6), deployed("ref:USDC", "0x0"))
@@ -175,7 +173,7 @@ async def test_a_deployment_is_its_chain_and_address_and_stays_its_asset_s(regis
         deployed("ref:USDC", USDC, decimals=18, is_canonical=True),
         deployed("ref:FAKE", USDC, decimals=6),
         deployed("ref:USDC", "native", is_native=True),
-        rows.row("asset_deployment", assets.AssetDeployment(asset_id="ref:USDC", chain_id="ethereum", is_native=True)),
+        rows.row("asset_deployment", asset_id="ref:USDC", chain_id="ethereum", is_native=True),
     )
     assert outcomes(answer)[3:] == ["UPDATED", "REJECTED", "UNCHANGED", "UNCHANGED"]
     assert [each.id for each in answer.results[5:]] == [made.results[4].id] * 2
@@ -190,15 +188,15 @@ async def test_a_deployment_is_its_chain_and_address_and_stays_its_asset_s(regis
 async def test_an_identifier_is_its_owner_source_and_external_id(registry: Client, desk: Desk) -> None:
     pair = [asset("BTC"), asset("USD"), symbol("ref:BTC", "ref:USD", ref="s")]
     own = [
-        rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=2, external_id="1")),
-        rows.row("symbol_identifier", markets.SymbolIdentifier(symbol_id="ref:s", data_source=2, external_id="1")),
+        rows.row("asset_identifier", asset_id="ref:BTC", source=2, external_id="1"),
+        rows.row("symbol_identifier", symbol_id="ref:s", data_source=2, external_id="1"),
     ]
     made = await desk.apply(*pair, *own)
     own[0].asset_identifier.is_primary = own[1].symbol_identifier.is_primary = True
     again = await desk.apply(*pair, *own)
     assert outcomes(again)[3:] == ["UPDATED", "UPDATED"]
     assert [each.id for each in again.results] == [each.id for each in made.results]
-    other = rows.row("asset_identifier", assets.AssetIdentifier(asset_id="ref:BTC", source=2, external_id="2", is_primary=True))
+    other = rows.row("asset_identifier", asset_id="ref:BTC", source=2, external_id="2", is_primary=True)
     answer = await desk.apply(*pair, other)
     assert told(answer.results[3]) == ("ALREADY_EXISTS", "is_primary")
     assert (await registry.call("GetAssetIdentifier", source=2, external_id="1")).identifier.is_primary
@@ -232,9 +230,9 @@ async def test_no_circle_comes_in_with_a_call_nor_over_what_is_there(registry: C
 
 
 async def test_a_group_is_its_name_and_a_member_its_group_and_asset(registry: Client, desk: Desk, books: Books) -> None:
-    base = [asset("BTC"), asset("ETH"), rows.row("asset_group", assets.AssetGroup(name="majors"), ref="g")]
+    base = [asset("BTC"), asset("ETH"), rows.row("asset_group", name="majors", ref="g")]
     members = [
-        rows.row("asset_group_member", assets.AssetGroupMember(group_id="ref:g", asset_id=f"ref:{each}", weight_decimal="0.1"))
+        rows.row("asset_group_member", group_id="ref:g", asset_id=f"ref:{each}", weight_decimal="0.1")
         for each in ("BTC", "ETH")
     ]
     await desk.apply(*base, *members)
@@ -258,7 +256,7 @@ async def test_a_group_is_its_name_and_a_member_its_group_and_asset(registry: Cl
 async def test_a_symbol_is_its_terms_whatever_it_is_called(registry: Client, desk: Desk) -> None:
     base = [asset("BTC"), asset("USD"), asset("ETH")]
     pair = ("ref:BTC", "ref:USD")
-    option = {"expiry": day(30), "strike_price_decimal": "72000.50", "option_type": 1}
+    option: dict[str, Any] = {"expiry": day(30), "strike_price_decimal": "72000.50", "option_type": 1}
     several = [
         symbol(*pair),
         symbol(*pair, MARGIN),
@@ -338,7 +336,7 @@ async def test_a_ticker_that_is_used_again_is_a_listing_of_its_own(desk: Desk, f
     assert outcomes(await desk.apply(*base, *both))[6:] == ["UNCHANGED", "UNCHANGED"]
     # Without a time a row means what the text means now; with one, what it meant then.
     now = await desk.apply(*base, listing("ref:s-new", "LITUSDT", tick_size_decimal="0.2"))
-    then = await desk.apply(*base, listing("ref:s-old", "LITUSDT", listed_at=day(-900), taker_fee=0.001))
+    then = await Desk(feed).apply(*base, listing("ref:s-old", "LITUSDT", listed_at=day(-900), taker_fee=0.001))
     assert [now.results[6].id, then.results[6].id] == [made.results[7].id, made.results[6].id]
     assert (await feed.call("GetVenueSymbol", venue_id="binance", venue_symbol="LITUSDT")).symbol.tick_size_decimal == "0.2"
     asked = await feed.call("GetVenueSymbol", venue_id="binance", venue_symbol="LITUSDT", as_of=day(-500))
@@ -374,9 +372,7 @@ async def test_a_listing_that_comes_back_is_listed_from_now_on(registry: Client,
 async def test_one_text_of_two_types_is_two_listings(desk: Desk) -> None:
     base = [venue(), asset("BTC"), asset("USDT")]
     both = [symbol("ref:BTC", "ref:USDT", kind, ref=f"s{kind}") for kind in (SPOT, PERPETUAL)]
-    texts = [
-        listing(f"ref:s{kind}", "BTCUSDT", **given) for kind, given in ((SPOT, {}), (PERPETUAL, {"symbol_type": PERPETUAL}))
-    ]
+    texts = [listing(f"ref:s{SPOT}", "BTCUSDT"), listing(f"ref:s{PERPETUAL}", "BTCUSDT", symbol_type=PERPETUAL)]
     made = await desk.apply(*base, *both, *texts)
     assert outcomes(made)[5:] == ["CREATED", "CREATED"]
     assert outcomes(await desk.apply(*base, *both, *texts))[5:] == ["UNCHANGED", "UNCHANGED"]
@@ -427,8 +423,8 @@ async def test_rows_that_mean_the_same_are_written_one_after_the_other(
         asset("BTC", identifier("btc"), category="coin", ref="3"),
         asset("OLD", identifier("old"), category="x", ref="4"),
         asset("OLD", deployment("base", USDC), description="y", ref="5"),
-        rows.row("chain", assets.Chain(caip2="eip155:8453", explorer_url="https://a.org")),
-        rows.row("chain", assets.Chain(chain_id="base", network_id=8453)),
+        rows.row("chain", caip2="eip155:8453", explorer_url="https://a.org"),
+        rows.row("chain", chain_id="base", network_id=8453),
         venue(),
         venue(name="Binance.com"),
         venue(name="Binance.com", mode=pb.CREATE_ONLY),

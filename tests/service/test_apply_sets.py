@@ -80,7 +80,7 @@ async def test_one_bad_row_among_many_costs_a_few_tries_and_not_one_a_row(store:
     bad.ref = "bad"
     bad.identifiers[0].external_id = "bad"
     for external_id in ("x", "y"):
-        bad.identifiers.add(source=2, external_id=external_id, is_primary=True)  # type: ignore[call-overload]
+        bad.identifiers.add(source=2, external_id=external_id, is_primary=True)
     answer = await apply(batch, pb.ApplyRequest(rows=[*good[:77], bad, *good[77:]]))
     assert outcomes(answer) == ["CREATED"] * 77 + ["REJECTED"] + ["CREATED"] * 123
     assert sum(name.startswith("finish") for name in ran) < 20

@@ -14,6 +14,7 @@ from tests.service.desk import Books, Desk, day
 async def _made(world: World, method: str) -> tuple[str, dict[str, Any], Any, list[str]]:  # noqa: PLR0911 - one for each call
     """Something to delete: its field in responses, its key, itself, and the cache parts that hold it."""
     client = world.client
+    fields: dict[str, Any]
     match method:
         case "DeleteVenueSymbol":
             venue, symbol = await world.venue(), await world.pair()

@@ -245,7 +245,7 @@ def test_servers_that_are_named_are_used_and_a_second_signal_ends_what_does_not_
         try:
             up.wait_up()
             assert "hotpath.host is 0.0.0.0, but" in up.said
-            assert {each.name for each in made.iterdir()} == {"lock", "log"}
+            assert {each.name for each in made.iterdir()} == {"lock", "log", "pepper", "credentials.json"}
             tree = up.tree()
             os.kill(up.child("hotpath"), signal.SIGSTOP)
             up.send(signal.SIGINT)
@@ -278,6 +278,8 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
             assert {Path(f"/proc/{pid}").stat().st_uid for pid in tree} == {nobody.uid}
             done = up.cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
             assert "venue 'binance' not found" in one_line(done)
+            keyless = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"), CQAR_HOME=str(made / "other"))
+            assert "venue 'binance' not found" in one_line(keyless), "without CQAR_AUTH=keys nobody needs a key"
             assert up.end(signal.SIGTERM) == 0
             assert not [pid for pid in tree if running.runs(pid)]
         finally:

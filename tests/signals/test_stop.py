@@ -1,0 +1,187 @@
+"""How processes end: in order, with nothing lost of what was under way; and at once, where they are told twice."""
+
+import asyncio
+import signal
+import socket
+import time
+from typing import Any
+
+import asyncpg
+import grpc
+import grpc.aio
+import pytest
+
+from cqar import config
+from cqar.admin.app import Admin
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from tests.client import SERVICE, Client
+from tests.hotpath.world import admin_of, changed, eventually, listed, process_of
+from tests.signals.policy import documented
+from tests.signals.scrape import health
+
+#: As docs/operations.md says; that clients come back soon is an option of the channel.
+RECONNECT = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000))
+
+
+def port_of(said: dict[str, Any], name: str) -> int:
+    return int(said[name].rpartition(":")[2])
+
+
+async def waiting_for_a_lock(connection: asyncpg.Connection) -> bool:
+    """Whether a session of this database waits for a lock."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(await connection.fetchval(asked))
+
+
+async def test_a_write_under_way_is_finished_and_everything_ends_well(
+    settings: config.Settings, connection: asyncpg.Connection
+) -> None:
+    with process_of("admin", settings) as admin:
+        port = port_of(await admin.says("admin_ready"), "grpc")
+        with process_of("hotpath", settings, CQAR_HOTPATH_ADMIN_ADDRESS=f"127.0.0.1:{port}") as worker:
+            at = await worker.says("hotpath_listening")
+            await worker.says("hotpath_ready")
+            async with Client(port_of(at, "grpc")) as client:
+                async with connection.transaction():
+                    await connection.execute("SELECT FROM head FOR UPDATE")
+                    writing = asyncio.create_task(client.call("CreateVenue", name="kraken", venue_type=1, deadline=20))
+                    await eventually(lambda: waiting_for_a_lock(connection))
+                    worker.send(signal.SIGTERM)
+                    admin.send(signal.SIGINT)
+                    await worker.says("stopping")
+                    await admin.says("stopping")
+                    status, told = await health(port_of(at, "http"))
+                    assert (status, told["status"]) == (503, "unready")
+                    async with Client(port_of(at, "grpc")) as late:
+                        assert (await late.refused("GetVenue", venue_id="kraken")).code == "UNAVAILABLE"
+                assert (await writing).venue.name == "kraken"
+            assert await worker.ended() == 0
+        assert await admin.ended() == 0
+    cursors = await connection.fetch("SELECT r.revision, h.seq FROM relay_cursors r, head h WHERE r.relay = 'changes'")
+    assert [tuple(row) for row in cursors] == [(1, 1)]
+    assert (worker.log[-1]["event"], admin.log[-1]["event"]) == ("hotpath_stopped", "admin_stopped")
+    assert not [line for line in (*worker.log, *admin.log) if line.get("level") in {"error", "critical"}]
+
+
+async def test_a_second_signal_ends_it_at_once(settings: config.Settings, connection: asyncpg.Connection) -> None:
+    with process_of("admin", settings) as admin:
+        port = port_of(await admin.says("admin_ready"), "grpc")
+        async with Client(port) as client, connection.transaction():
+            await connection.execute("SELECT FROM head FOR UPDATE")
+            writing = asyncio.create_task(client.refused("CreateVenue", name="kraken", venue_type=1, deadline=20))
+            await eventually(lambda: waiting_for_a_lock(connection))
+            admin.send(signal.SIGTERM)
+            await admin.says("stopping")
+            await asyncio.sleep(0.6)
+            admin.send(signal.SIGTERM)
+            assert await admin.ended() == 128 + signal.SIGTERM
+            assert (await writing).code == "UNAVAILABLE"
+
+
+async def test_two_signals_in_one_breath_are_one(settings: config.Settings) -> None:
+    with process_of("admin", settings) as admin:
+        await admin.says("admin_ready")
+        admin.send(signal.SIGINT)
+        admin.send(signal.SIGTERM)
+        assert await admin.ended() == 0
+
+
+class Load:
+    """Lookups and writes in a row, from several tasks, for as long as it runs; failures are kept."""
+
+    def __init__(self, target: str) -> None:
+        options = (("grpc.service_config", documented()), *RECONNECT)
+        self._channel = grpc.aio.insecure_channel(target, options=options)
+        self.done = 0
+        self.failed: list[str] = []
+        self._over = False
+
+    async def run(self, tasks: int) -> None:
+        await asyncio.gather(*(self._task(number) for number in range(tasks)))
+        await self._channel.close()
+
+    def stop(self) -> None:
+        self._over = True
+
+    async def _task(self, number: int) -> None:
+        get: Any = self._channel.unary_unary(f"{SERVICE}GetVenue")
+        create: Any = self._channel.unary_unary(f"{SERVICE}CreateVenue")
+        request = pb.GetVenueRequest(venue_id="binance").SerializeToString()
+        count = 0
+        while not self._over:
+            count += 1
+            try:
+                if count % 20:
+                    await get(request, timeout=15)
+                else:
+                    name = f"v{number}x{count}"
+                    written = pb.CreateVenueRequest(name=name, venue_type=1).SerializeToString()  # type: ignore[arg-type]  # 1 is CEX
+                    await create(written, timeout=15, metadata=(("idempotency-key", name),))
+                self.done += 1
+            except grpc.aio.AioRpcError as error:
+                self.failed.append(f"{error.code().name}: {error.details()}")
+            await asyncio.sleep(0.001)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_a_client_with_the_documented_policy_sees_no_restart_of_a_worker(
+    settings: config.Settings, admin: Admin, registry: Client
+) -> None:
+    await registry.call("CreateVenue", name="binance", venue_type=1)
+    port = free_port()
+    variables = {"CQAR_HOTPATH_ADMIN_ADDRESS": f"127.0.0.1:{admin.port}", "CQAR_HOTPATH_PORT": str(port)}
+    load = Load(f"127.0.0.1:{port}")
+    with process_of("hotpath", settings, **variables) as first:
+        await first.says("hotpath_ready")
+        running = asyncio.create_task(load.run(8))
+        await eventually(lambda: load.done > 300)
+        first.send(signal.SIGTERM)
+        assert await first.ended() == 0
+    before = load.done
+    with process_of("hotpath", settings, **variables) as second:
+        await second.says("hotpath_ready")
+        await eventually(lambda: load.done > before + 300, 30)
+        load.stop()
+        await running
+    assert load.failed == []
+
+
+async def test_what_was_written_is_sent_before_the_end(
+    settings: config.Settings, connection: asyncpg.Connection
+) -> None:
+    async with admin_of(changed(settings)) as admin, Client(admin.port) as registry:
+        await eventually(lambda: admin._relay.active)
+        append = admin._bus.append
+
+        async def slowly(*values: Any) -> int:
+            await asyncio.sleep(0.3)
+            return await append(*values)
+
+        admin._bus.append = slowly  # type: ignore[method-assign]  # a slow NATS
+        await listed(registry)
+    cursor = await connection.fetchval("SELECT revision FROM relay_cursors WHERE relay = 'changes'")
+    assert cursor == await connection.fetchval("SELECT seq FROM head") == 5
+
+
+async def test_nats_that_is_gone_does_not_hold_up_the_end_for_long(settings: config.Settings) -> None:
+    without = changed(settings, nats={"url": "nats://127.0.0.1:1"})
+    admin = Admin(without)
+    await admin.start()
+    async with Client(admin.port) as registry:
+        await listed(registry)
+    began = time.monotonic()
+    await admin.stop()
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("name", ["admin", "hotpath"])
+async def test_a_process_that_nobody_calls_ends_well(name: str, settings: config.Settings) -> None:
+    with process_of(name, settings) as process:
+        await process.says(f"{name}_ready")
+        process.send(signal.SIGTERM)
+        assert await process.ended() == 0
