@@ -439,6 +439,57 @@ def keys_bootstrap(chosen: Chosen) -> None:
     click.echo(key.text)
 
 
+@cli.group()
+def events() -> None:
+    """Follow what changes in the registry."""
+
+
+@events.command("tail")
+@click.option(
+    "--from-revision", type=int, metavar="N", help="Changes behind this revision, then those that come.  [from now on]"
+)
+@click.option("--address", metavar="HOST:PORT", help="Of admin, or of hotpath, which passes it on.  [admin of the settings]")
+@click.pass_obj
+def events_tail(chosen: Chosen, from_revision: int | None, address: str | None) -> None:
+    """Print every change, decoded, as a line of JSON, until Ctrl-C.
+
+    A line has the row after the change, who changed it, and the contract's event where there is one.
+
+    \b
+      cqar events tail
+      cqar events tail --from-revision 0 | jq -c 'select(.entity == "symbol")'
+    """
+    settings = chosen.settings()
+    from cqar import tailing
+    from cqar.connect import ConnectError, connected
+
+    at = address or _reachable(settings.admin.host, settings.admin.port)
+    with _expecting(ConnectError, tailing.TailError), connected(at, chosen.key("reader", at), chosen.outgoing(at)) as channel:
+        for line in tailing.lines(channel, from_revision):
+            click.echo(line)
+
+
+@cli.group()
+def epoch() -> None:
+    """Tell histories of the registry apart."""
+
+
+@epoch.command("new")
+@click.pass_obj
+def epoch_new(chosen: Chosen) -> None:
+    """Begin a new epoch, straight on the database of CQAR_DATABASE_URL. For after a restore from a backup.
+
+    Workers drop what they hold and begin anew; nothing else changes.
+    """
+    settings = chosen.settings()
+    from cqar import epoch as history
+    from cqar.errors import CqarError
+
+    with _expecting(CqarError):
+        made = history.new(settings.database)
+    click.echo(f"epoch {made.epoch}, behind revision {made.revision}")
+
+
 @cli.command()
 def settings() -> None:
     """List every setting: its variable, its default and its meaning."""

@@ -46,10 +46,14 @@ async def find(write: Write, items: Sequence[Item]) -> None:
             continue
         if asset_id is not None:
             wanted.setdefault(asset_id, []).append(item)
-    if wanted:
-        for row in await bulk.find(write.session, ASSET, ("asset_id",), (), [{"asset_id": each} for each in sorted(wanted)]):
-            for item in wanted[row["asset_id"]]:
-                item.before = row
+    if not wanted:
+        return
+    for row in await bulk.find(write.session, ASSET, ("asset_id",), (), [{"asset_id": each} for each in sorted(wanted)]):
+        for item in wanted[row["asset_id"]]:
+            item.before = row
+    if any(item.before is None and item.row["asset_id"] is None for found in wanted.values() for item in found):
+        msg = "an asset was deleted or merged meanwhile; retry"
+        raise errors.Aborted(msg)
 
 
 _Owners = dict[tuple[Any, ...], dict[str, Row]]

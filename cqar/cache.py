@@ -114,6 +114,14 @@ class Cache:
         part.used = True
         return part
 
+    def peek(self, key: str) -> Part | None:
+        """The part under the key, however old, without marking it as used."""
+        return self._parts.get(key)
+
+    def keys(self) -> list[str]:
+        """The keys of all parts, as they are now."""
+        return list(self._parts)
+
     # ---- coming in -------------------------------------------------------------------------------------------------
 
     def start(

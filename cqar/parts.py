@@ -3,7 +3,7 @@
 A part is the truth at its snap: a revision at which PostgreSQL was read. Keys: see `cqar.entities`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -89,6 +89,14 @@ ROOTS = frozenset(_CLOSURES)
 #: Kinds of parts that nothing holds but PostgreSQL and the memory of processes.
 PRIVATE = frozenset({"api_key"})
 
+#: Of each kind of key: where the rows of many parts come from. $1: what the keys name; of two names, $1 and $2.
+_ROWS: Mapping[str, tuple[_Source, ...]] = {
+    **{entity.name: (_Source(entity, f"t.{entity.key[0]} = ANY($1)"),) for entity in (API_KEY, CHAIN, VENUE, SYMBOL)},
+    "asset": _with_flags("= ANY($1)"),
+    "venue_asset": (_Source(VENUE_ASSET, "(t.venue_id, t.asset_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"),),
+    "listings": (_Source(VENUE_SYMBOL, "(t.venue_id, t.venue_symbol) IN (SELECT * FROM unnest($1::text[], $2::text[]))"),),
+}
+
 #: Of each row, the key of the part that holds it here.
 _KEYS: Mapping[str, Callable[[Row], str]] = {
     "api_key": lambda row: entities.api_key_key(row["key_id"]),
@@ -113,6 +121,16 @@ def fill_sql(kind: str) -> Sql:
     sources = " UNION ALL ".join(_source_sql(each) for each in _CLOSURES[kind])
     return Sql(
         f"fill_{kind}",
+        f"SELECT h.epoch::text AS epoch, h.seq AS snap, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
+    )
+
+
+@cache
+def rows_sql(kind: str) -> Sql:
+    """The rows of many parts of a kind with the head they were read at: one statement, so one snapshot."""
+    sources = " UNION ALL ".join(_source_sql(each) for each in _ROWS[kind])
+    return Sql(
+        f"rows_{kind}",
         f"SELECT h.epoch::text AS epoch, h.seq AS snap, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
     )
 
@@ -158,6 +176,30 @@ async def read(session: Session, key: str) -> tuple[Head, dict[str, list[Stored]
             entity = entities.BY_NAME[each["entity"]]
             row = _row(entity, each["row"])
             found.setdefault(_KEYS[entity.name](row), []).append(stored(entity, row))
+    return Head(rows[0]["epoch"], rows[0]["snap"]), found
+
+
+def by_kind(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Part keys by their kind."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        found.setdefault(key.partition(":")[0], []).append(key)
+    return found
+
+
+async def read_rows(session: Session, kind: str, keys: Sequence[str]) -> tuple[Head, dict[str, list[Stored]]]:
+    """Read the parts under keys of one kind, and nothing else that answers are made of."""
+    found: dict[str, list[Stored]] = {key: [] for key in keys}
+    rows = await session.rows(rows_sql(kind), *map(list, zip(*(root_of(key)[1] for key in keys), strict=True)))
+    if not rows:
+        raise errors.Unavailable(NO_HEAD)
+    for each in rows:
+        if each["entity"] is not None:
+            entity = entities.BY_NAME[each["entity"]]
+            row = _row(entity, each["row"])
+            held = found.get(_KEYS[entity.name](row))
+            if held is not None:
+                held.append(stored(entity, row))
     return Head(rows[0]["epoch"], rows[0]["snap"]), found
 
 

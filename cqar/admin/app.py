@@ -10,8 +10,9 @@ from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
 from cqar import access, authority, config, errors, events, health, limits, methods, parts, registry, serve, telemetry, tls
-from cqar.admin import http, observed
+from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
+from cqar.admin.tail import Tail
 from cqar.admin.measures import Measures
 from cqar.authority import Authority
 from cqar.bus import Bus
@@ -89,6 +90,8 @@ class Admin:
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
         self._mint = functools.partial(authority.minted, settings) if settings.pepper else None
         handlers = {each.path: serve.unary(self._served(each), self.authority, self._calls) for each in METHODS}
+        self._tail = Tail(self._store, self.authority, self._calls)
+        handlers[tail.PATH] = self._tail.handler()
         services = [methods.REGISTRY.full_name, registry.SERVICE.full_name, access.SERVICE.full_name]
         self._server = serve.Server(
             serve.Handlers(handlers, serve.unknown(self.authority)),
@@ -143,6 +146,7 @@ class Admin:
 
     async def stop(self) -> None:
         """Drain, send what was written, stop relaying, close everything."""
+        self._tail.stop()
         await self._server.stop(GRACE)
         await self.callers.stop()
         if not await self._relay.flush(_FLUSH):

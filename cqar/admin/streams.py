@@ -8,14 +8,12 @@ import orjson
 from aiohttp import web
 
 from cqar import audit, authority, errors, serve, tasks
-from cqar.admin import incoming, problems, wire
+from cqar.admin import incoming, problems, tail, wire
 from cqar.admin.routes import METHODS
 from cqar.apply import MAX_ROWS
 from cqar.call import Call
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.entities import BY_NAME
-from cqar.events import EVENTS
 from cqar.methods import Method
 from cqar.serve import Reply
 from cqar.store import Store
@@ -197,11 +195,4 @@ def _asked(request: web.Request) -> int | None:
 
 def _event(change: access_pb2.TailEventsResponse) -> bytes:
     """A change as an event: its JSON has the contract's event and the row in words, too."""
-    shown = wire.shown(change)
-    shown.pop("event", None)
-    shown.pop("value", None)
-    if change.event:
-        shown["event"] = wire.shown(EVENTS[change.event_type].FromString(change.event))
-    if change.value and change.entity in BY_NAME:
-        shown["value"] = wire.shown(BY_NAME[change.entity].message.FromString(change.value))
-    return b"id: %d\ndata: %s\n\n" % (change.revision, orjson.dumps(shown))
+    return b"id: %d\ndata: %s\n\n" % (change.revision, orjson.dumps(tail.told(change)))

@@ -18,6 +18,7 @@ from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import ANSWERS_SHARE, Core
 from cqar.hotpath.measures import Measures
 from cqar.hotpath.passthrough import Passthrough
+from cqar.hotpath.sweep import Sweep
 from cqar.metrics import Metrics
 from cqar.serve import Reply, Served
 from cqar.store import Store
@@ -55,7 +56,9 @@ class Hotpath:
         self.core = Core(self.cache, self.feed, self._store, self._tier, settings)
         self.callers = Callers(self.core, self.feed, self._bus, coherence)
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
+        self.sweep = Sweep(self.cache, self.feed, self._followed)
         self.metrics.add(Measures(self.core, self.cache, self.feed, self._tier, coherence.lease).collect)
+        self.metrics.add(self.sweep.collect)
         self.metrics.add_pools(self._store, self._followed)
         outgoing = tls.outgoing(settings.tls, hotpath.admin_address)
         self._passthrough = Passthrough(hotpath, coherence, self.feed, self.calls, self.authority, outgoing)
@@ -93,6 +96,7 @@ class Hotpath:
         await self._bus.open()
         self.feed.start()
         self.callers.start(self.authority)
+        self.sweep.start()
         self.port = await self._server.start(settings.host, settings.port)
         self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
         self.metrics_port = await self._server.start_http(settings.host, self._settings.metrics.port, self._exposition())
@@ -138,6 +142,7 @@ class Hotpath:
         self._passthrough.end_streams()
         await self._server.stop(GRACE)
         await self.callers.stop()
+        await self.sweep.stop()
         await self.feed.stop()
         await self.core.close()
         await self._passthrough.close()

@@ -131,7 +131,10 @@ class Passthrough:
         try:
             # A stream without a deadline may last, once it has begun.
             async with asyncio.timeout(self._patience if seconds is None else None):
-                response = await _first(call, context)
+                await _begun(call, context)
+                response = await call.read() if path not in _STREAMS else None
+            if response is None:
+                response = await call.read()
             while response is not grpc.aio.EOF:
                 yield response
                 response = await call.read()
@@ -179,9 +182,8 @@ def _onward(given: Metadata, request_id: str) -> Metadata:
     return (*kept, (tracing.REQUEST_ID, request_id))
 
 
-async def _first(call: Any, context: Any) -> Any:
-    """The first response, or EOF; metadata that admin sends ahead of it go on at once."""
+async def _begun(call: Any, context: Any) -> None:
+    """Wait until admin has taken the call; metadata that it sends ahead of the first response go on at once."""
     initial = tuple(await call.initial_metadata())
     if initial:
         await context.send_initial_metadata(initial)
-    return await call.read()

@@ -246,7 +246,10 @@ def test_words_and_numbers_mean_what_the_setting_says_not_what_yaml_makes_of_the
         ("? [a]\n: b\n", "1: there is no setting a list"),
         ("auth: off\nhome: x\nauth: keys\n", "3: auth is set twice, first in line 1"),
         ("admin:\n  port: 1\nadmin:\n  port: 2\n", "3: admin is set twice, first in line 1"),
-        ("coherence:\n  lease: 700\n", "2: coherence.lease is 700.0, which is more than 600.0, the default of coherence.detached_serve"),
+        (
+            "coherence:\n  lease: 700\n",
+            "2: coherence.lease is 700.0, which is more than 600.0, the default of coherence.detached_serve",
+        ),
         ("auth: off\n---\nauth: off\n", "2: not valid YAML: but found another document"),
         ("auth: [\n", "2: not valid YAML: expected the node content, but found '<stream end>'"),
         ("auth: off\n\tx: 1\n", "2: not valid YAML: found character '\\t' that cannot start any token"),

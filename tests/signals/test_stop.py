@@ -27,16 +27,20 @@ def port_of(said: dict[str, Any], name: str) -> int:
     return int(said[name].rpartition(":")[2])
 
 
+PATIENT = {"CQAR_DATABASE_LOCK_TIMEOUT": "20", "CQAR_DATABASE_STATEMENT_TIMEOUT": "20"}
+
+
 async def waiting_for_a_lock(connection: asyncpg.Connection) -> bool:
     """Whether a session of this database waits for a lock."""
-    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    asked = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()"
+    await connection.execute("SELECT pg_stat_clear_snapshot()")
     return bool(await connection.fetchval(asked))
 
 
 async def test_a_write_under_way_is_finished_and_everything_ends_well(
     settings: config.Settings, connection: asyncpg.Connection
 ) -> None:
-    with process_of("admin", settings) as admin:
+    with process_of("admin", settings, **PATIENT) as admin:
         port = port_of(await admin.says("admin_ready"), "grpc")
         with process_of("hotpath", settings, CQAR_HOTPATH_ADMIN_ADDRESS=f"127.0.0.1:{port}") as worker:
             at = await worker.says("hotpath_listening")
@@ -64,7 +68,7 @@ async def test_a_write_under_way_is_finished_and_everything_ends_well(
 
 
 async def test_a_second_signal_ends_it_at_once(settings: config.Settings, connection: asyncpg.Connection) -> None:
-    with process_of("admin", settings) as admin:
+    with process_of("admin", settings, **PATIENT) as admin:
         port = port_of(await admin.says("admin_ready"), "grpc")
         async with Client(port) as client, connection.transaction():
             await connection.execute("SELECT FROM head FOR UPDATE")
@@ -119,7 +123,7 @@ class Load:
                     await create(written, timeout=15, metadata=(("idempotency-key", name),))
                 self.done += 1
             except grpc.aio.AioRpcError as error:
-                self.failed.append(f"{error.code().name}: {error.details()}")
+                self.failed.append(f"{count % 20} {error.debug_error_string()} {error.code().name}: {error.details()}")
             await asyncio.sleep(0.001)
 
 

@@ -1,0 +1,110 @@
+"""TailEvents: the outbox as a stream of gRPC, until the caller or the process ends it."""
+
+from __future__ import annotations  # grpc's classes take type arguments only in its stubs
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from cqar import audit, authority, errors, limits, serve, tasks, tracing
+from cqar.admin import wire
+from cqar.authority import Authority
+from cqar.call import ANYONE
+from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.entities import BY_NAME
+from cqar.events import EVENTS
+from cqar.store import Store
+from cqar.telemetry import Calls
+
+_NAME = "TailEvents"
+#: The RPC's path.
+PATH = f"/{audit.SERVICE.full_name}/{_NAME}"
+_STOPPING = "this process stops; go on behind the last revision at another one"
+
+
+class Tail:
+    """The handler of TailEvents in an admin process."""
+
+    def __init__(self, store: Store, access: Authority | None, calls: Calls) -> None:
+        self._store = store
+        self._authority = access
+        self._calls = calls
+        self._over = asyncio.Event()
+
+    def stop(self) -> None:
+        """End all streams; the callers come again to whoever serves then."""
+        self._over.set()
+
+    def handler(self) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """The handler, for bytes as they are on the wire."""
+
+        async def behave(_requests: Any, context: Any) -> AsyncIterator[bytes]:
+            began, principal, code = time.perf_counter(), ANYONE, "OK"
+            metadata = context.invocation_metadata() or ()
+            request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
+            try:
+                async with asyncio.timeout(limits.DEADLINE):
+                    if self._authority is not None:
+                        principal = await serve.admitted(self._authority, context)
+                    authority.permit(principal, audit.TAIL_ROLE, _NAME)
+                    authority.unnamed(principal, _NAME)
+                    after = await audit.begin(self._store, _asked(await context.read()))
+                # Said at once, so that who passes the call on knows that the stream has begun.
+                await context.send_initial_metadata(())
+                async with aclosing(self._changes(after)) as changes:
+                    async for change in changes:
+                        yield change.SerializeToString()
+            except Exception as error:
+                code = serve.code_of(error)
+                await serve.refuse(context, _NAME, error, request_id)
+                raise  # abort has raised already
+            except BaseException:
+                code = "CANCELLED"
+                raise
+            finally:
+                self._calls.ended(_NAME, principal.name, code, time.perf_counter() - began, metadata, request_id)
+
+        return grpc.stream_stream_rpc_method_handler(behave)
+
+    async def _changes(self, after: int) -> AsyncGenerator[pb.TailEventsResponse]:
+        """Changes until the process stops, which is Unavailable. Raises as `audit.tail`."""
+        over = asyncio.create_task(self._over.wait())
+        changes = audit.tail(self._store, after)
+        coming: asyncio.Task[pb.TailEventsResponse] | None = None
+        try:
+            while True:
+                coming = asyncio.ensure_future(anext(changes))
+                await asyncio.wait((coming, over), return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    raise errors.Unavailable(_STOPPING)
+                yield coming.result()
+        finally:
+            await tasks.end(coming, over)
+            await changes.aclose()
+
+
+def _asked(data: Any) -> int | None:
+    """The revision to start behind. Raises Invalid for bytes that are no request."""
+    try:
+        request = pb.TailEventsRequest.FromString(b"" if data is grpc.aio.EOF else data)
+    except DecodeError:
+        raise errors.Invalid("request", "MALFORMED", "is not a TailEventsRequest") from None
+    return request.from_revision if request.HasField("from_revision") else None
+
+
+def told(change: pb.TailEventsResponse) -> dict[str, Any]:
+    """A change as JSON has it: with the contract's event and the row in words, where it has them."""
+    shown: dict[str, Any] = wire.shown(change)
+    shown.pop("event", None)
+    shown.pop("value", None)
+    if change.event:
+        shown["event"] = wire.shown(EVENTS[change.event_type].FromString(change.event))
+    if change.value and change.entity in BY_NAME:
+        shown["value"] = wire.shown(BY_NAME[change.entity].message.FromString(change.value))
+    return shown

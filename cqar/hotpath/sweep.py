@@ -1,0 +1,117 @@
+"""The audit sweep: what is cached is read again in PostgreSQL, a little at a time, and compared. The last net.
+
+A part equals the truth at max(applied, its snap). So where no change of it is known since the revision at which it was read
+again, both must be the same; what is not is counted, logged and replaced.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from prometheus_client.metrics_core import Metric
+
+from cqar import errors, parts, tasks, telemetry
+from cqar.cache import Cache, Part
+from cqar.entities import BY_NAME
+from cqar.hotpath.feed import Feed
+from cqar.metrics import counter
+from cqar.parts import Stored
+from cqar.store import Store
+
+_log = telemetry.logger("sweep")
+
+#: Parts that are read again at once.
+_AT_ONCE = 200
+#: Parts that are compared before it is everybody else's turn.
+_IN_A_ROW = 25
+#: Seconds between two reads.
+_EVERY = 2.0
+#: Seconds that what was read waits for the changes up to it.
+_PATIENCE = 1.0
+
+
+class Sweep:
+    """Goes round the cache of a worker for as long as it lives."""
+
+    def __init__(self, cache: Cache, feed: Feed, store: Store) -> None:
+        self._cache = cache
+        self._feed = feed
+        self._store = store
+        self._due: list[str] = []
+        self._task: asyncio.Task[None] | None = None
+        #: parts that were compared, and those that were not as they should have been
+        self.compared = 0
+        self.mismatches = 0
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._task = asyncio.create_task(self._keep(), name="sweep")
+
+    async def stop(self) -> None:
+        """End."""
+        await tasks.end(self._task)
+
+    def collect(self) -> Iterator[Metric]:
+        """Its metrics."""
+        yield counter("cqar_cache_audit_compared", "Cached parts that were compared with PostgreSQL", (), {(): self.compared})
+        yield counter("cqar_cache_audit_mismatch", "Cached parts that were wrong", (), {(): self.mismatches})
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY)
+            try:
+                await self.some()
+            except errors.CqarError:
+                pass  # the feed tells of an outage
+            except Exception:  # noqa: BLE001 - whatever it is, it is tried again
+                _log.exception("sweep_failed")
+
+    async def some(self) -> None:
+        """Compare the next parts, from the beginning again after the last. Raises Unavailable."""
+        cache = self._cache
+        if not self._due:
+            self._due = cache.keys()
+        keys, self._due = self._due[:_AT_ONCE], self._due[_AT_ONCE:]
+        epoch, starts = cache.epoch, cache.starts
+        async with self._store.session() as session:
+            reads = [await parts.read_rows(session, kind, some) for kind, some in parts.by_kind(keys).items()]
+        for head, found in reads:
+            if head.epoch != epoch or not await self._feed.wait_applied(head.snap, _PATIENCE):
+                continue
+            for at, (key, rows) in enumerate(found.items()):
+                if cache.starts != starts:
+                    return
+                self._compare(key, head.snap, rows)
+                if at % _IN_A_ROW == _IN_A_ROW - 1:
+                    await asyncio.sleep(0)
+
+    def _compare(self, key: str, snap: int, rows: Sequence[Stored]) -> None:
+        cache, now = self._cache, time.monotonic()
+        part = cache.peek(key)
+        if part is None or part.expires <= now or not cache.admissible(key, snap):
+            return
+        self.compared += 1
+        if _same(part, rows):
+            return
+        self.mismatches += 1
+        _log.error("audit_mismatch", key=key, snap=snap, part_snap=part.snap, applied=cache.applied)
+        cache.admit(snap, {key: rows}, now)
+
+
+def _same(part: Part, rows: Sequence[Stored]) -> bool:
+    """Whether the part holds these rows, in any order. The bytes of a map may be in any order, too."""
+    held, read = _by_row(part.rows), _by_row(rows)
+    if held.keys() != read.keys():
+        return False
+    return all(
+        each.deleted == read[ident].deleted and (each.value == read[ident].value or _parsed(each) == _parsed(read[ident]))
+        for ident, each in held.items()
+    )
+
+
+def _by_row(rows: Sequence[Stored]) -> Mapping[tuple[str, str], Stored]:
+    return {(each.entity, each.row_id): each for each in rows}
+
+
+def _parsed(row: Stored) -> object:
+    return BY_NAME[row.entity].message.FromString(row.value)

@@ -1,0 +1,70 @@
+"""The audit sweep: it finds what is wrong in a cache, and nothing where nothing is."""
+
+import time
+
+import pytest
+
+from cqar.hotpath.app import Hotpath
+from cqar.parts import Stored
+from tests.client import Client
+from tests.hotpath.world import Listed, eventually, found, listed, own_call, ticked
+
+
+@pytest.fixture
+async def btc(registry: Client) -> Listed:
+    return await listed(registry)
+
+
+async def _settled(hotpath: Hotpath, revision: int) -> None:
+    await eventually(lambda: hotpath.cache.applied >= revision)
+
+
+async def test_a_cache_that_is_right_has_no_mismatch(
+    registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    await registry.call("CreateVenueAsset", venue_id=btc.venue, asset_id=btc.base, venue_asset_symbol="XBT")
+    await registry.call("RaiseQualityFlag", asset_id=btc.base, flag_type=1, severity=4, reason="halted", source="desk")
+    await feed.call("GetVenueAsset", venue_id=btc.venue, asset_id=btc.base)
+    await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol="NONE")
+    await found(feed, btc)
+    await _settled(hotpath, await ticked(registry, btc, "0.25"))
+    await hotpath.sweep.some()
+    assert hotpath.sweep.mismatches == 0
+    kinds = {key.partition(":")[0] for key in hotpath.cache.keys()}
+    assert kinds >= {"asset", "symbol", "venue", "venue_asset", "listings"}
+    assert hotpath.sweep.compared >= len(kinds)
+
+
+async def test_a_part_that_is_wrong_is_counted_and_made_right(
+    registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    await _settled(hotpath, await ticked(registry, btc, "0.25"))
+    right = (await found(feed, btc)).symbol.tick_size_decimal
+    cache, key = hotpath.cache, f"symbol:{btc.symbol}"
+    part = cache.peek(key)
+    assert part is not None
+    [row] = part.rows
+    wrong = type(await _symbol(feed, btc)).FromString(row.value)
+    wrong.tick_size_decimal = "7"
+    cache.admit(cache.applied, {key: [Stored(row.entity, row.row_id, wrong.SerializeToString())]}, time.monotonic())
+    assert (await found(feed, btc)).symbol.tick_size_decimal == "7"
+    await hotpath.sweep.some()
+    assert hotpath.sweep.mismatches == 1
+    assert (await found(feed, btc)).symbol.tick_size_decimal == right == "0.25"
+
+
+async def _symbol(feed: Client, btc: Listed) -> object:
+    return (await feed.call("GetSymbol", symbol_id=btc.symbol)).symbol
+
+
+async def test_a_part_that_should_not_be_empty_is_found(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+    await found(feed, btc)
+    cache = hotpath.cache
+    cache.admit(cache.applied, {f"listings:{btc.venue}:{btc.text}": []}, time.monotonic())
+    await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)
+    await hotpath.sweep.some()
+    assert hotpath.sweep.mismatches == 1
+    assert (await found(feed, btc)).venue_symbol.symbol_id == btc.symbol
+
+
+_ = own_call
