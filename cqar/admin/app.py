@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError, Message
 from cqar import access, authority, config, errors, events, health, limits, methods, parts, registry, serve, telemetry, tls
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
-from cqar.admin.tail import Tail
 from cqar.admin.measures import Measures
+from cqar.admin.tail import Tail
 from cqar.authority import Authority
 from cqar.bus import Bus
 from cqar.call import Call

@@ -130,10 +130,13 @@ class Passthrough:
             self._streams.add(call)
         try:
             # A stream without a deadline may last, once it has begun.
-            async with asyncio.timeout(self._patience if seconds is None else None):
-                await _begun(call, context)
-                response = await call.read() if path not in _STREAMS else None
-            if response is None:
+            async with asyncio.timeout(self._patience if seconds is None else None) as patience:
+                initial = tuple(await call.initial_metadata())
+                if initial or path in _STREAMS:
+                    # At once, whenever the first response may come.
+                    await context.send_initial_metadata(initial)
+                if path in _STREAMS:
+                    patience.reschedule(None)
                 response = await call.read()
             while response is not grpc.aio.EOF:
                 yield response
@@ -180,10 +183,3 @@ def _onward(given: Metadata, request_id: str) -> Metadata:
     """The metadata for admin: the caller's, without those of its connection, and with the request id."""
     kept = [(name, value) for name, value in given if name not in _HOP and name != tracing.REQUEST_ID]
     return (*kept, (tracing.REQUEST_ID, request_id))
-
-
-async def _begun(call: Any, context: Any) -> None:
-    """Wait until admin has taken the call; metadata that it sends ahead of the first response go on at once."""
-    initial = tuple(await call.initial_metadata())
-    if initial:
-        await context.send_initial_metadata(initial)

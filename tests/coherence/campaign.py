@@ -78,9 +78,7 @@ async def run(plan: Plan, say: object = None) -> Outcome:
     history = History()
     outcome = Outcome(plan, history)
     began = time.monotonic()
-    async with staged(
-        workers=plan.workers, mutants=plan.mutants, tight=plan.tight, keep=plan.keep
-    ) as stage:
+    async with staged(workers=plan.workers, mutants=plan.mutants, tight=plan.tight, keep=plan.keep) as stage:
         outcome.folder = str(stage.folder)
         outbox = Outbox(stage, history)
         load = Load(stage, history, plan.seed, writes=plan.writes)
@@ -160,7 +158,9 @@ def percentile(ordered: Sequence[int], share: float) -> float:
 def table(outcome: Outcome) -> str:
     """The outcome as a table in Markdown, and what is broken."""
     lines = [
-        "| phase | times | reads | marked | no answer | " + " | ".join(f"@{each}" for each in LIMITS) + " | worst ms | agreed s |",
+        "| phase | times | reads | marked | no answer | "
+        + " | ".join(f"@{each}" for each in LIMITS)
+        + " | worst ms | agreed s |",
         "| --- " * (7 + len(LIMITS)) + "|",
     ]
     total = dict.fromkeys(("reads", "marked", "failed"), 0)
@@ -177,7 +177,9 @@ def table(outcome: Outcome) -> str:
             total[each] += getattr(tally, each)
     unmarked = max(1, total["reads"] - total["marked"])
     seen = outcome.visibility
-    spread = ", ".join(f"p{share} {percentile(seen, share):.1f} ms" for share in (50, 99, 99.9, 100)) if seen else "not measured"
+    spread = (
+        ", ".join(f"p{share} {percentile(seen, share):.1f} ms" for share in (50, 99, 99.9, 100)) if seen else "not measured"
+    )
     lines += [
         "",
         f"{outcome.seconds:.0f} s, seed {outcome.plan.seed}: {total['reads']} reads, {total['marked']} marked stale,"

@@ -318,9 +318,7 @@ async def delisting(scene: Scene) -> None:
     until = datetime.now(UTC) + timedelta(seconds=1.5)
     ends = Timestamp()
     ends.FromDatetime(until)
-    await client.call(
-        "CreateVenueSymbol", venue_id=stage.venue, symbol_id=symbol.row_id, venue_symbol=name, delisted_at=ends
-    )
+    await client.call("CreateVenueSymbol", venue_id=stage.venue, symbol_id=symbol.row_id, venue_symbol=name, delisted_at=ends)
     await asyncio.gather(*(_until_over(scene, each, name, until) for each in stage.workers))
 
 
@@ -381,4 +379,3 @@ KINDS: Mapping[str, Fault] = {
     "burst": burst,
     "delisting": delisting,
 }
-

@@ -83,9 +83,9 @@ class Link:
         except (OSError, asyncio.CancelledError):
             pass
         finally:
-            for each in (writer, there):
-                if each is not None:
-                    each.transport.abort()
+            for end in (writer, there):
+                if end is not None:
+                    end.transport.abort()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, gate: asyncio.Event) -> None:
         with contextlib.suppress(OSError):

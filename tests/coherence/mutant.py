@@ -81,7 +81,7 @@ def last_seen_relay() -> None:
         await asyncio.sleep(random.random() * 0.2)  # noqa: S311 - no secret
 
     asyncio.run(_install())
-    outbox.finish_sql = counted_before
+    outbox.finish_sql = counted_before  # type: ignore[assignment]
     Write.finish = late  # type: ignore[method-assign]
 
 

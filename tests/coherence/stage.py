@@ -301,4 +301,3 @@ async def staged(
 def now() -> int:
     """Monotonic nanoseconds."""
     return time.monotonic_ns()
-

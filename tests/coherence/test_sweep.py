@@ -4,10 +4,11 @@ import time
 
 import pytest
 
+from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.parts import Stored
 from tests.client import Client
-from tests.hotpath.world import Listed, eventually, found, listed, own_call, ticked
+from tests.hotpath.world import Listed, eventually, found, listed, ticked
 
 
 @pytest.fixture
@@ -19,11 +20,9 @@ async def _settled(hotpath: Hotpath, revision: int) -> None:
     await eventually(lambda: hotpath.cache.applied >= revision)
 
 
-async def test_a_cache_that_is_right_has_no_mismatch(
-    registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
-) -> None:
+async def test_a_cache_that_is_right_has_no_mismatch(registry: Client, feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     await registry.call("CreateVenueAsset", venue_id=btc.venue, asset_id=btc.base, venue_asset_symbol="XBT")
-    await registry.call("RaiseQualityFlag", asset_id=btc.base, flag_type=1, severity=4, reason="halted", source="desk")
+    await registry.call("RaiseQualityFlag", asset_id=btc.base, flag_type=1, severity=3, description="halted", source="desk")
     await feed.call("GetVenueAsset", venue_id=btc.venue, asset_id=btc.base)
     await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol="NONE")
     await found(feed, btc)
@@ -44,17 +43,13 @@ async def test_a_part_that_is_wrong_is_counted_and_made_right(
     part = cache.peek(key)
     assert part is not None
     [row] = part.rows
-    wrong = type(await _symbol(feed, btc)).FromString(row.value)
+    wrong = markets_pb2.Symbol.FromString(row.value)
     wrong.tick_size_decimal = "7"
     cache.admit(cache.applied, {key: [Stored(row.entity, row.row_id, wrong.SerializeToString())]}, time.monotonic())
     assert (await found(feed, btc)).symbol.tick_size_decimal == "7"
     await hotpath.sweep.some()
     assert hotpath.sweep.mismatches == 1
     assert (await found(feed, btc)).symbol.tick_size_decimal == right == "0.25"
-
-
-async def _symbol(feed: Client, btc: Listed) -> object:
-    return (await feed.call("GetSymbol", symbol_id=btc.symbol)).symbol
 
 
 async def test_a_part_that_should_not_be_empty_is_found(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
@@ -65,6 +60,3 @@ async def test_a_part_that_should_not_be_empty_is_found(feed: Client, hotpath: H
     await hotpath.sweep.some()
     assert hotpath.sweep.mismatches == 1
     assert (await found(feed, btc)).venue_symbol.symbol_id == btc.symbol
-
-
-_ = own_call
