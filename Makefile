@@ -9,7 +9,7 @@ COMPILE = UV_CACHE_DIR=.venv/uv-cache $(BIN)/uv pip compile --quiet pyproject.to
 	--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock'
 PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
-.PHONY: help up test check check-lock fmt proto lock migrate-up migrate-down build run test-integration
+.PHONY: help up test soak check check-lock fmt proto lock migrate-up migrate-down build run test-integration
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
@@ -19,6 +19,10 @@ up: .venv/made ## Everything on this machine, with a sample; Ctrl-C stops it (AR
 
 test: .venv/made ## The whole suite, on real servers and free ports (ARGS: what pytest takes)
 	$(BIN)/python -m pytest -q --durations=10 $(ARGS)
+
+soak: .venv/made ## The coherence checker for ten minutes, and its mutants (ARGS: see --help of tests.coherence)
+	$(BIN)/python -m tests.coherence $(ARGS)
+	$(BIN)/python -m tests.coherence --mutants
 
 check: .venv/made check-lock ## Style, types, import contracts; generated code, API page and lock file up to date
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """One chunk of an Apply, rows of one kind, in one transaction: found, checked and written as sets."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -261,7 +261,7 @@ class Chunk:
         for item in items:
             rows = found.get(tuple(item.row[name] for name in names), [])
             if kind.entity is VENUE_SYMBOL:
-                at = item.row["listed_at"] or self._write.now
+                at = _meant_time(item.row, self._write.now)
                 item.before = next((row for row in rows if _holds(row, at)), None)
                 item.others = [row for row in rows if row is not item.before]
             else:
@@ -294,6 +294,14 @@ def _tell(into: Any, changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
         old, new = (each if isinstance(each, str | None) else orjson.dumps(each).decode() for each in changes[name])
         into.add(field=name, before=old, after=new)
     return names
+
+
+def _meant_time(row: Row, now: datetime) -> datetime:
+    """The time at which a listing row says what its text means: as it begins, else now, else before it ended."""
+    begins, ends = row["listed_at"], row["delisted_at"]
+    if begins is None and ends is not None and ends <= now:
+        begins = ends - timedelta(microseconds=1)
+    return begins or now
 
 
 def _holds(row: Row, at: datetime) -> bool:

@@ -139,7 +139,7 @@ class Feed:
             self._wake.clear()
             try:
                 if not self._cache.starts:
-                    await self._begin()
+                    await self._begin(self._recent)
                 await self._look()
                 self._load()
                 if failing:
@@ -192,15 +192,16 @@ class Feed:
         """What is cached cannot be brought up to date: drop it and begin anew at the head."""
         self.resyncs += 1
         _log.warning("resync", epoch=epoch, head=head, applied=self._cache.applied, was=self._cache.epoch)
-        await self._begin()
+        await self._begin(1)
 
-    async def _begin(self) -> None:
-        """Start the cache at the head, with the recent changes as far back as none is missing.
+    async def _begin(self, most: int) -> None:
+        """Start the cache at the head, with the recent changes, at most so many, as far back as none is missing.
 
-        What was read since is then known to be right, or not to be.
+        What was read since is then known to be right, or not to be. With many of them, at a start, what Redis has from before
+        can be adopted; a cache that begins anew is to be back soon, and finds little in Redis that is of its history.
         """
         async with self._store.session() as session:
-            rows = await session.rows(_RECENT, self._recent)
+            rows = await session.rows(_RECENT, most)
         if not rows:
             raise errors.Unavailable(parts.NO_HEAD)
         head, epoch = rows[0]["head"], rows[0]["epoch"]

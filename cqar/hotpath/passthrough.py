@@ -41,6 +41,7 @@ _METHODS = {
 #: Paths of the contract's RPCs -> what they are counted under; whatever else somebody calls is counted together.
 _NAMES = {path: method.name for path, method in _METHODS.items()}
 _OTHER = "other"
+_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 _STREAMS = frozenset(path for path, method in _METHODS.items() if method.server_streaming)
 
 
@@ -172,8 +173,8 @@ class Passthrough:
             except errors.Throttled as throttled:
                 await serve.refuse(context, path, throttled, request_id)
         trailing = tuple(error.trailing_metadata() or ())
-        # Admin's own errors come with details; without any it is the connection to it that speaks.
-        if error.code() == grpc.StatusCode.UNAVAILABLE and serve.DETAILS not in dict(trailing):
+        # Admin's own errors come with details; without any it is the connection to it that speaks, or an admin that stops.
+        if error.code() in _AWAY and serve.DETAILS not in dict(trailing):
             _log.warning("admin_unreachable", method=path, details=error.details())
             await serve.refuse(context, path, errors.Unavailable(_NO_ADMIN), request_id)
         await context.abort(error.code(), error.details() or "", trailing)

@@ -7,6 +7,19 @@ import uvloop
 
 from tests.coherence.campaign import Plan, run, table
 from tests.coherence.faults import KINDS
+from tests.coherence.mutant import MUTANTS
+from tests.coherence.mutants import PLANS, hunted
+
+
+async def _hunt() -> int:
+    """Hunt each mutant, then the protocol itself under each plan; how many came out otherwise than they should."""
+    wrong = 0
+    for name, alive in [*((each, True) for each in PLANS), ("no-floor", False), ("lease-at-reception", False)]:
+        outcome = await hunted(name, alive=alive)
+        wrong += bool(outcome.broken) != alive
+        what = f"{name}:" if alive else f"the protocol under the plan of {name}:"
+        print(what, dict(outcome.history.breaks) or "sound", f"in {outcome.seconds:.1f} s", flush=True)  # noqa: T201 - its output
+    return wrong
 
 
 def main() -> int:
@@ -19,10 +32,13 @@ def main() -> int:
     parser.add_argument("--burst", type=int, default=20_000, help="changes of a burst")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kind", action="append", choices=[*KINDS], help="only this kind; may be repeated")
-    parser.add_argument("--mutant", default="", help="break the protocol so: see tests/coherence/mutant.py")
+    parser.add_argument("--mutant", choices=MUTANTS, default="", help="break the protocol so, under the other options")
+    parser.add_argument("--mutants", action="store_true", help="only see that each mutant is caught, and the protocol is not")
     parser.add_argument("--tight", action="store_true", help="workers with hardly any memory")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     given = parser.parse_args()
+    if given.mutants:
+        return uvloop.run(_hunt())
     plan = Plan(
         seed=given.seed,
         seconds=given.seconds,

@@ -21,6 +21,8 @@ _PATIENCE = 15.0
 #: Milliseconds that the 99.9th percentile of the visibility without faults may take.
 VISIBLE = 50.0
 CALM = "no fault"
+#: Reads a second of each worker while the visibility is watched.
+_CALM_READS = 50.0
 #: Lines of logs that tell of a bug.
 _WRONG = frozenset({"internal_error", "feed_failed", "relay_failed", "audit_mismatch"})
 
@@ -50,6 +52,8 @@ class Plan:
     #: whether the visibility without faults is judged: it says as much of the machine
     visible: bool = True
     keep: bool = False
+    #: links are disturbed for moments only, and what needs its seconds to bite has fewer of them
+    quick: bool = False
 
 
 @dataclass
@@ -82,7 +86,8 @@ async def run(plan: Plan, say: object = None) -> Outcome:
         outcome.folder = str(stage.folder)
         outbox = Outbox(stage, history)
         load = Load(stage, history, plan.seed, writes=plan.writes)
-        scene = Scene(stage, load, history, outbox, random.Random(plan.seed), plan.longest, plan.burst)
+        dice = random.Random(plan.seed)  # noqa: S311 - no secret: a plan is to be repeated
+        scene = Scene(stage, load, history, outbox, dice, plan.longest, plan.burst, plan.quick)
         watching = asyncio.create_task(outbox.keep_watching())
         try:
             began = time.monotonic()
@@ -107,7 +112,10 @@ async def _calm(outcome: Outcome, load: Load) -> None:
     if outcome.plan.calm <= 0:
         return
     outcome.history.phase = CALM
+    # Readers and the watcher share the processors with what is watched: few reads leave it some.
+    usual, load.reads = load.reads, min(load.reads, _CALM_READS)
     await load.watch_visibility(outcome.plan.calm)
+    load.reads = usual
     outcome.visibility = sorted(load.visibility)
     if outcome.plan.visible and percentile(outcome.visibility, 99.9) > VISIBLE:
         told = f"{percentile(outcome.visibility, 99.9):.1f} ms is the 99.9th percentile of {len(outcome.visibility)}"
@@ -182,9 +190,9 @@ def table(outcome: Outcome) -> str:
     )
     lines += [
         "",
-        f"{outcome.seconds:.0f} s, seed {outcome.plan.seed}: {total['reads']} reads, {total['marked']} marked stale,"
-        f" {total['failed']} without an answer; {outcome.written} writes acknowledged, {outcome.refused} refused or unknown;"
-        f" {outcome.messages} messages of the stream followed.",
+        f"{outcome.seconds:.0f} s, seed {outcome.plan.seed}: {total['reads']} reads, {total['marked']} of them marked stale.",
+        f"{total['failed']} reads had no answer; {outcome.written} writes acknowledged, {outcome.refused} refused or unknown.",
+        f"{outcome.messages} messages of the stream were followed.",
         f"A zero in {unmarked} answers supports at most {3e6 / unmarked:.1f} per million (95 %).",
         f"Visibility without faults, {len(seen)} samples: {spread}.",
         "",

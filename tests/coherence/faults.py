@@ -34,6 +34,7 @@ class Scene(NamedTuple):
     longest: float
     #: rows of a burst
     burst: int
+    quick: bool = False
 
     def while_(self, least: float = 0.3) -> float:
         """For how long."""
@@ -203,7 +204,8 @@ async def postgres_restarted(scene: Scene) -> None:
 
 
 async def backends_terminated(scene: Scene) -> None:
-    sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    others = "pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
     for _ in range(3):
         await scene.stage.ask(sql)
         await asyncio.sleep(0.2)
@@ -216,7 +218,7 @@ async def postgres_restored(scene: Scene) -> None:
     async with scene.load.paused():
         await stage.snapshot(copy)
         versions = await scene.outbox.versions()
-    await asyncio.sleep(scene.random.choice((0.4, 2.0)))
+    await asyncio.sleep(scene.random.choice((0.4, 2.0)) if not scene.quick else 0.4)
     async with scene.load.paused():
         await scene.outbox.collect()
         await stage.restore(copy)
@@ -262,9 +264,9 @@ def _link(role: str, name: str) -> Fault:
         link = process.links[name]
         for mode in ("delay", "blackhole", "cut"):
             link.set(mode, scene.random.uniform(0.02, 0.3))
-            await asyncio.sleep(scene.while_())
+            await asyncio.sleep(0.3 if scene.quick else scene.while_())
             link.set("pass")
-        for _ in range(5):
+        for _ in range(2 if scene.quick else 5):
             await asyncio.sleep(0.2)
             link.reset()
 
@@ -279,7 +281,7 @@ async def late_news(scene: Scene) -> None:
     slow.set("delay", 1.2)
     worker.links["postgres"].set("blackhole")
     worker.links["redis"].set("cut")
-    await asyncio.sleep(max(7.0, scene.while_()))
+    await asyncio.sleep(2.0 if scene.quick else max(7.0, scene.while_()))
     for link in (slow, *worker.links.values()):
         link.set("pass")
 
@@ -290,7 +292,7 @@ async def slow_reads(scene: Scene) -> None:
         each.links["redis"].set("cut")
     for each in scene.stage.workers:
         each.links["postgres"].set("delay", 0.2)
-    await asyncio.sleep(max(3.0, scene.while_()))
+    await asyncio.sleep(1.0 if scene.quick else max(3.0, scene.while_()))
     for each in (*scene.stage.admins, *scene.stage.workers):
         for link in each.links.values():
             link.set("pass")

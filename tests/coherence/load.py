@@ -37,9 +37,11 @@ class Load:
     def __init__(self, stage: Stage, history: History, seed: int, *, writes: float = 60.0, reads: float = 250.0) -> None:
         self._stage = stage
         self._history = history
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - no secret: a load is to be repeated
         self._tasks: list[asyncio.Task[None]] = []
-        self._writes, self._reads = writes, reads
+        self._writes = writes
+        #: reads a second of each worker
+        self.reads = reads
         self._revisions: dict[str, int] = {}
         self._may_write = asyncio.Event()
         self._may_write.set()
@@ -137,7 +139,6 @@ class Load:
     async def _keep_reading(self, worker: Process, at: int, readers: int) -> None:
         # A listing is read with its symbol: both have one reader a worker, so that their order is known.
         mine = [each for each in self._stage.targets if int(each.key.partition(":")[2]) % readers == at]
-        pause = readers / self._reads
         while True:
             target = self._random.choice(mine)
             start, life = now(), worker.life
@@ -155,7 +156,7 @@ class Load:
                 end = now()
                 for key, version in seen.versions.items():
                     self._history.read(Read(worker.name, life, key, start, end, version, seen.marked))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(readers / self.reads)
 
     async def look(self, worker: Process, target: Target) -> Seen:
         """Ask a worker. Raises AioRpcError."""

@@ -71,7 +71,7 @@ class Process:
         module = ["tests.coherence.mutant", self._mutants] if self._mutants else ["cqar"]
         self._from = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self._child = subprocess.Popen(
+            self._child = subprocess.Popen(  # noqa: ASYNC220 - killed and waited for by hand
                 [sys.executable, "-m", *module, self.role], env=kept | own | self.variables, stderr=log, stdout=log
             )
         self.life += 1
@@ -287,7 +287,7 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """A running stage, with nothing left of it afterwards; `keep`: but the logs."""
     folder = Path(tempfile.mkdtemp(prefix="cq-"))
-    folder.chmod(0o755)
+    folder.chmod(0o755)  # noqa: ASYNC240 - of a moment
     stage = Stage(folder, workers=workers, admins=admins, targets=targets, mutants=mutants, tight=tight)
     try:
         await stage.start()

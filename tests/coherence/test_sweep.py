@@ -29,7 +29,7 @@ async def test_a_cache_that_is_right_has_no_mismatch(registry: Client, feed: Cli
     await _settled(hotpath, await ticked(registry, btc, "0.25"))
     await hotpath.sweep.some()
     assert hotpath.sweep.mismatches == 0
-    kinds = {key.partition(":")[0] for key in hotpath.cache.keys()}
+    kinds = {key.partition(":")[0] for key in hotpath.cache.keys()}  # noqa: SIM118 - no dict
     assert kinds >= {"asset", "symbol", "venue", "venue_asset", "listings"}
     assert hotpath.sweep.compared >= len(kinds)
 

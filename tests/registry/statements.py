@@ -82,6 +82,7 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.paging.list_sql": _lists,
     "cqar.paging.count_sql": _lists,
     "cqar.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
+    "cqar.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
     "cqar.outbox.finish_sql": lambda: map(
         outbox.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
     ),

@@ -1,0 +1,25 @@
+"""The checker, short: every kind of fault once; and the mutant that is caught fastest. `make soak` has all of it, for long."""
+
+from tests.coherence.campaign import Plan, run, table
+from tests.coherence.faults import KINDS
+from tests.coherence.mutants import hunted
+
+#: Of the long plan what a minute has room for. How fast something is, is not judged here: the machine may be busy.
+_SHORT = Plan(seed=7, calm=2, seconds=0, longest=1.0, burst=1_000, between=0.1, agreed=14, visible=False, quick=True)
+
+
+async def test_no_fault_makes_a_worker_lie_or_lose_a_change() -> None:
+    outcome = await run(_SHORT)
+    assert not outcome.broken, table(outcome)
+    assert outcome.healed.keys() == KINDS.keys()
+    assert outcome.messages > outcome.written > 100
+
+
+async def test_the_checker_catches_a_worker_that_compares_changes_row_by_row() -> None:
+    outcome = await hunted("per-row-versions")
+    assert outcome.history.breaks["stale"], table(outcome)
+
+
+async def test_the_checker_catches_a_relay_that_counts_before_the_commit() -> None:
+    outcome = await hunted("last-seen-relay")
+    assert outcome.history.breaks["stream"], table(outcome)
