@@ -159,7 +159,7 @@ class Tls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(
             title="a path, or nothing for those of the system",
-            description="The authorities, PEM, that workers and the command line trust; set, they speak TLS",
+            description="Authorities, PEM, that clients trust; set, they speak TLS",
         ),
     ] = ""
     plaintext_allowed: Annotated[bool, Meta(description="Let ports without TLS listen beyond this machine")] = False
@@ -207,7 +207,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             pattern=r"^(\S{16,256})?\Z",
             title="16 to 256 characters without spaces, or nothing",
-            description="The secret under which keys are hashed; not in the database, the same for all processes",
+            description="The secret under which keys are hashed, the same everywhere",
             extra={"secret": True},
         ),
     ] = ""

@@ -15,11 +15,6 @@ async def test_no_fault_makes_a_worker_lie_or_lose_a_change() -> None:
     assert outcome.messages > outcome.written > 100
 
 
-async def test_the_checker_catches_a_worker_that_compares_changes_row_by_row() -> None:
-    outcome = await hunted("per-row-versions")
-    assert outcome.history.breaks["stale"], table(outcome)
-
-
 async def test_the_checker_catches_a_relay_that_counts_before_the_commit() -> None:
     outcome = await hunted("last-seen-relay")
     assert outcome.history.breaks["stream"], table(outcome)

@@ -158,10 +158,6 @@ def test_what_kubernetes_puts_into_the_environment_is_recognized() -> None:
     ("env", "message"),
     [
         (
-            {"CQAR_DATABASE_POOL_MIN": "20"},
-            "CQAR_DATABASE_POOL_MIN is 20, which is more than 10, the default of database.pool_max",
-        ),
-        (
             {"CQAR_COHERENCE_LEASE": "0.1"},
             "the default of coherence.probe_interval is 0.25, which is more than 0.1, CQAR_COHERENCE_LEASE",
         ),

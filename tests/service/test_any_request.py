@@ -51,7 +51,11 @@ _FITTING: dict[str, st.SearchStrategy[str]] = {
     **dict.fromkeys(("symbol", "name", "chain_name", "external_id", "venue_asset_symbol"), st.sampled_from(["A", "B", "C"])),
     "venue_symbol": st.sampled_from(["BTCUSDT", "X", "Y"]),
     "address": st.sampled_from([USDC.lower(), USDT, "native"]),
-    "chain_type": st.sampled_from(["evm", "SOLANA"]),
+    "chain_type": st.just("evm"),
+    "caip2": st.sampled_from(["eip155:1", "eip155:2"]),
+    "conversion_rate": st.sampled_from(["0.5", "1e3"]),
+    **dict.fromkeys(("logo_url", "website_url", "explorer_url", "api_endpoint", "rpc_urls"), st.just("https://a.org")),
+    "margin_kind": st.just(""),
 }
 _OWN = {"symbol_id": "@symbol", "listing_id": "@listing", "group_id": "@group", "deployment_id": "@deployment", "flag_id": "@flag"}
 _OWN |= {"relationship_id": "@relationship", "identifier_id": "@identifier"}
@@ -64,7 +68,7 @@ def _values(field: FieldDescriptor, *, fitting: bool) -> st.SearchStrategy[Any]:
         each = _message(field.message_type, fitting=fitting)
     elif field.type == FieldDescriptor.TYPE_STRING:
         fit = st.just(_OWN[field.name]) if field.name in _OWN else _FITTING.get(field.name, _TEXTS)
-        number = st.sampled_from(["0.001", "5", "1e3", "0"])
+        number = st.sampled_from(["0.001", "1e-19", "1", "0.5"])
         each = _TEXTS if not fitting else number if field.name.endswith("_decimal") else fit
     elif field.type == FieldDescriptor.TYPE_ENUM:
         each = st.integers(1, 2) if fitting else st.integers(-1, 12)
@@ -87,8 +91,9 @@ def _message(described: Descriptor, *, fitting: bool) -> st.SearchStrategy[Any]:
         return _STRUCTS
     if described.name == "ApplyRow":
         return _rows(fitting=fitting)
-    skipped = {"clear", "members", "expected_revision"} if fitting else set()
-    fields = [each for each in described.fields if each.name not in skipped]
+    names = {each.name for each in described.fields}
+    skipped = {"clear", "members", "expected_revision", *(name.removesuffix("_decimal") for name in names if "_decimal" in name)}
+    fields = [each for each in described.fields if not fitting or each.name not in skipped]
     needed = {"symbol", "name", "asset_type", "venue_type", "symbol_type", "base_asset_id", "quote_asset_id", "external_id"}
     needed |= {"venue_symbol", "symbol_id", "asset_id", "venue_id", "source", "data_source", "from_asset_id", "to_asset_id"}
     needed |= {"relationship_type", "group_id", "venue_asset_symbol", "chain_type", "chain_name", "address", "chain_id"}
