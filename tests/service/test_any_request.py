@@ -37,12 +37,15 @@ _TEXTS = st.one_of(
     st.sampled_from(
         [*_NAMED, "binance", "ethereum", "nowhere", "ref:a", "ref:", "BTCUSDT", "X", "", " ", "\u200b", "x" * 5_000, USDC, USDT]
     ),
-    st.sampled_from(["EVM", "native", "linear", "eip155:1", "https://a.org", "1.5", "1e-19", "-1", "NaN", "name", "metadata", "a"]),
+    st.sampled_from(
+        ["EVM", "native", "linear", "eip155:1", "https://a.org", "1.5", "1e-19", "-1", "NaN", "name", "metadata", "a"]
+    ),
 )
 #: What mostly fits the fields of these names.
 _FITTING: dict[str, st.SearchStrategy[str]] = {
     **dict.fromkeys(
-        ("asset_id", "base_asset_id", "from_asset_id", "into_asset_id", "native_asset_id"), st.sampled_from(["@asset", "@other"])
+        ("asset_id", "base_asset_id", "from_asset_id", "into_asset_id", "native_asset_id"),
+        st.sampled_from(["@asset", "@other"]),
     ),
     **dict.fromkeys(("quote_asset_id", "to_asset_id", "settlement_asset_id"), st.sampled_from(["@other", "@asset"])),
     **dict.fromkeys(("symbol_id", "listing_id", "group_id", "deployment_id", "flag_id", "relationship_id"), st.nothing()),
@@ -57,7 +60,13 @@ _FITTING: dict[str, st.SearchStrategy[str]] = {
     **dict.fromkeys(("logo_url", "website_url", "explorer_url", "api_endpoint", "rpc_urls"), st.just("https://a.org")),
     "margin_kind": st.just(""),
 }
-_OWN = {"symbol_id": "@symbol", "listing_id": "@listing", "group_id": "@group", "deployment_id": "@deployment", "flag_id": "@flag"}
+_OWN = {
+    "symbol_id": "@symbol",
+    "listing_id": "@listing",
+    "group_id": "@group",
+    "deployment_id": "@deployment",
+    "flag_id": "@flag",
+}
 _OWN |= {"relationship_id": "@relationship", "identifier_id": "@identifier"}
 _TIMES = st.sampled_from([day(-9), day(-3), day(-1), day(1), day(9)])
 
@@ -92,7 +101,12 @@ def _message(described: Descriptor, *, fitting: bool) -> st.SearchStrategy[Any]:
     if described.name == "ApplyRow":
         return _rows(fitting=fitting)
     names = {each.name for each in described.fields}
-    skipped = {"clear", "members", "expected_revision", *(name.removesuffix("_decimal") for name in names if "_decimal" in name)}
+    skipped = {
+        "clear",
+        "members",
+        "expected_revision",
+        *(name.removesuffix("_decimal") for name in names if "_decimal" in name),
+    }
     fields = [each for each in described.fields if not fitting or each.name not in skipped]
     needed = {"symbol", "name", "asset_type", "venue_type", "symbol_type", "base_asset_id", "quote_asset_id", "external_id"}
     needed |= {"venue_symbol", "symbol_id", "asset_id", "venue_id", "source", "data_source", "from_asset_id", "to_asset_id"}
@@ -125,7 +139,10 @@ def _calls(draw: st.DrawFn) -> tuple[Method, Message]:
 @pytest.fixture
 async def ids(world: World, desk: Desk) -> dict[str, str]:
     """A registry with something of each kind, and what the ids stand for."""
-    made = {str(row.WhichOneof("entity")): result.id for row, result in zip(everything(), (await desk.apply(*everything())).results, strict=True)}
+    made = {
+        str(row.WhichOneof("entity")): result.id
+        for row, result in zip(everything(), (await desk.apply(*everything())).results, strict=True)
+    }
     other = (await desk.apply(everything()[9])).results[0].id
     asset = made["asset"]
     return {
@@ -175,7 +192,9 @@ async def test_any_request_has_an_answer_of_the_contract(
 
 @examples
 @given(given_=_rows(fitting=True))
-async def test_any_row_does_what_its_dry_run_said_and_once(desk: Desk, ids: dict[str, str], connection: asyncpg.Connection, given_: Any) -> None:
+async def test_any_row_does_what_its_dry_run_said_and_once(
+    desk: Desk, ids: dict[str, str], connection: asyncpg.Connection, given_: Any
+) -> None:
     row = _named(pb.ApplyRow(**given_), ids)
     dry, real, again = [(await desk.apply(row, dry_run=dry)).results[0] for dry in (True, False, False)]
     said = [(each.outcome, each.code, each.field, list(each.changed_fields)) for each in (dry, real)]
