@@ -31,6 +31,8 @@ _RECENT = Sql(
 _AT_ONCE = 250
 #: Seconds that what was loaded waits for the changes up to it; what comes too early then waits in the cache.
 _PATIENCE = 5.0
+#: Seconds that a worker which serves already is left alone before it loads its rows again.
+_REST = 2.0
 STATEMENTS = (_RECENT,)
 
 T = TypeVar("T")
@@ -228,6 +230,11 @@ class Feed:
     async def _preload(self) -> None:
         """Load the rows themselves, a few at a time; changes go on being applied meanwhile."""
         cache, starts = self._cache, self._cache.starts
+        if self.loaded:
+            # What is asked for now comes first, and after a restore the cache may begin anew once more.
+            await asyncio.sleep(_REST)
+        if cache.starts != starts:
+            return
         try:
             async with self._store.snapshot() as session:
                 head, rows = await parts.read_all(session, self._entries)

@@ -26,7 +26,9 @@ async def test_health_and_the_description_of_the_api_need_no_key(admin: Admin, p
     assert await status(admin, path) == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/assets", "/v1/audit", "/v1/events", "/v1/apply", "/nowhere", "/health", "/openapi.json/x"])
+@pytest.mark.parametrize(
+    "path", ["/v1/assets", "/v1/audit", "/v1/events", "/v1/apply", "/nowhere", "/health", "/openapi.json/x"]
+)
 async def test_everything_else_needs_one(admin: Admin, path: str) -> None:
     assert await status(admin, path) == 401
     assert await status(admin, path, door.WRONG) == 401
@@ -41,7 +43,9 @@ async def test_roles_are_those_of_the_calls(admin: Admin, held: Mapping[Role, st
     assert await status(admin, "/v1/audit", held[Role.ADMIN]) == 200
 
 
-async def test_a_key_of_one_venue_sees_no_other_and_no_events(admin: Admin, settings: config.Settings, held: Mapping[Role, str]) -> None:
+async def test_a_key_of_one_venue_sees_no_other_and_no_events(
+    admin: Admin, settings: config.Settings, held: Mapping[Role, str]
+) -> None:
     for name in ("Binance", "Kraken"):
         await status(admin, "/v1/venues", held[Role.WRITER], "POST", json={"name": name, "venue_type": "VENUE_TYPE_CEX"})
     key = await door.make(settings, Role.READER, venue_ids=["binance"])

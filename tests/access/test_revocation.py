@@ -1,11 +1,13 @@
 """A revocation reaches every worker; a worker that is cut off follows the ladder of freshness."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import grpc
+import msgspec
 
 from cqar import config, keys
 from cqar.admin.app import Admin
@@ -48,7 +50,7 @@ async def test_every_worker_refuses_a_revoked_key_within_a_second_of_the_acknowl
         clients = [first, second, desk]
         await venue(desk, held[Role.WRITER])
         for client in clients:
-            await eventually(lambda client=client: _answered(client, key))
+            await eventually(functools.partial(_answered, client, key))
         acknowledged = float("inf")
         late: list[Any] = []
         refused: set[int] = set()
@@ -109,7 +111,7 @@ async def test_a_worker_that_is_cut_off_serves_known_readers_stale_and_refuses_s
     async with Client(hotpath.port) as worker, Client(admin.port) as desk:
         await venue(desk, held[Role.WRITER])
         for key in (held[Role.READER], strict):
-            await eventually(lambda key=key: _answered(worker, key))
+            await eventually(functools.partial(_answered, worker, key))
         await cut_off(hotpath, settings.coherence.lease)
         assert (await ask(worker, held[Role.READER])).stale
         assert not (await ask(worker, strict)).stale  # PostgreSQL itself still answers
@@ -120,9 +122,7 @@ async def test_a_worker_that_is_cut_off_serves_known_readers_stale_and_refuses_s
         assert await ask(worker, unheard) == "UNAVAILABLE"
 
 
-async def test_a_worker_knows_the_keys_that_were_there_when_it_started(
-    settings: config.Settings, held: Mapping[Role, str], hotpath: Hotpath
-) -> None:
+async def test_a_worker_knows_the_keys_that_were_there_when_it_started(held: Mapping[Role, str], hotpath: Hotpath) -> None:
     await hotpath._store.close()
     async with Client(hotpath.port) as worker:
         assert await ask(worker, held[Role.READER]) != "UNAUTHENTICATED"
@@ -133,8 +133,6 @@ async def test_a_worker_knows_the_keys_that_were_there_when_it_started(
 async def test_a_worker_that_was_cut_off_for_too_long_asks_postgresql_who_calls(
     settings: config.Settings, admin: Admin, held: Mapping[Role, str]
 ) -> None:
-    import msgspec
-
     short = msgspec.structs.replace(settings.coherence, detached_serve=1.5)
     async with (
         worker_of(msgspec.structs.replace(settings, coherence=short), admin.port) as worker,
@@ -151,7 +149,9 @@ async def test_a_worker_that_was_cut_off_for_too_long_asks_postgresql_who_calls(
         assert await ask(client, held[Role.READER]) == "UNAUTHENTICATED"
 
 
-async def test_a_worker_cut_off_leaves_writers_to_admin(hotpath: Hotpath, settings: config.Settings, held: Mapping[Role, str]) -> None:
+async def test_a_worker_cut_off_leaves_writers_to_admin(
+    hotpath: Hotpath, settings: config.Settings, held: Mapping[Role, str]
+) -> None:
     async with Client(hotpath.port) as worker:
         await cut_off(hotpath, settings.coherence.lease)
         await venue(worker, held[Role.WRITER])

@@ -1,6 +1,7 @@
 """Every call has a role that it needs, on admin and through the hot path; what needs none is told here too."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ async def test_every_call_through_the_hot_path_asks_for_the_same_role(hotpath: H
 async def test_a_call_that_nobody_declared_is_an_administrators(
     name: str, admin: Admin, hotpath: Hotpath, held: Mapping[Role, str]
 ) -> None:
-    async with Client({"admin": admin, "hotpath": hotpath}[name].port) as client:
+    async with Client(admin.port if name == "admin" else hotpath.port) as client:
         found = {role: await outcome(client, "/some.Service/Unheard", key) for role, key in held.items()}
         codes = {role: refused and refused.code for role, refused in found.items()}
         assert codes == {
@@ -88,12 +89,13 @@ async def test_health_needs_no_key_and_reflection_any(
     name: str, admin: Admin, hotpath: Hotpath, held: Mapping[Role, str]
 ) -> None:
     reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-    async with Client({"admin": admin, "hotpath": hotpath}[name].port) as client:
+    async with Client(admin.port if name == "admin" else hotpath.port) as client:
         assert await outcome(client, "/grpc.health.v1.Health/Check") is None
         listing = b":\x00"  # list_services
+        ask: Any = client.channel.stream_stream(reflection)
         for key in held.values():
-            stream = client.channel.stream_stream(reflection)(iter([listing]), metadata=door.bearer(key), timeout=10)
+            stream: Any = ask(iter([listing]), metadata=door.bearer(key), timeout=10)
             assert b"AssetRegistry" in await stream.read()
             stream.cancel()
-        stream = client.channel.stream_stream(reflection)(iter([listing]), timeout=10)
+        stream = ask(iter([listing]), timeout=10)
         assert (await stream.code()).name == "UNAUTHENTICATED"

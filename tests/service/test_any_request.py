@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import grpc.aio
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,7 +93,7 @@ def _values(field: FieldDescriptor, *, fitting: bool) -> st.SearchStrategy[Any]:
 _STRUCTS = st.sampled_from([{}, {"a": 1}, {"a": [None, "x", {"b": 1.5}]}])
 
 
-def _message(described: Descriptor, *, fitting: bool) -> st.SearchStrategy[Any]:
+def _message(described: Any, *, fitting: bool) -> st.SearchStrategy[Any]:
     if described.full_name == "google.protobuf.Timestamp":
         return _TIMES if fitting else st.fixed_dictionaries({"seconds": st.integers(-(2**63), 2**63 - 1)})
     if described.full_name == "google.protobuf.Struct":

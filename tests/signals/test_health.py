@@ -1,6 +1,7 @@
 """What `/health` and grpc.health.v1 say."""
 
 import asyncio
+from typing import Any
 
 from grpc_health.v1 import health_pb2
 
@@ -18,7 +19,10 @@ async def test_a_process_that_lives_says_so(hotpath: Hotpath, admin: Admin) -> N
 
 
 async def test_components_are_told_with_what_they_took(hotpath: Hotpath, admin: Admin) -> None:
-    for port, names in ((hotpath.http_port, ["database", "cache", "event_bus", "feed"]), (admin.http_port, ["database", "cache", "event_bus"])):
+    for port, names in (
+        (hotpath.http_port, ["database", "cache", "event_bus", "feed"]),
+        (admin.http_port, ["database", "cache", "event_bus"]),
+    ):
         status, told = await health(port)
         assert (status, told["status"], told["components"]) == (200, "ready", dict.fromkeys(names, "ok"))
         assert list(told["latencies_ms"]) == names
@@ -42,7 +46,9 @@ async def test_before_it_can_answer_it_is_unready(settings: config.Settings) -> 
 
 async def test_while_calls_under_way_end_it_is_unready_for_whoever_asks(settings: config.Settings, admin: Admin) -> None:
     async with worker_of(settings, admin.port) as worker, Client(worker.port) as client:
-        watch = client.channel.unary_stream("/grpc.health.v1.Health/Watch", response_deserializer=health_pb2.HealthCheckResponse.FromString)
+        watch: Any = client.channel.unary_stream(
+            "/grpc.health.v1.Health/Watch", response_deserializer=health_pb2.HealthCheckResponse.FromString
+        )
         watching = watch(b"")
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
         held = asyncio.Event()

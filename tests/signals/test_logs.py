@@ -16,7 +16,7 @@ PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def lines(quiet: bool, *calls: tuple[str, float], **settings: Any) -> list[Any]:
+def lines(*calls: tuple[str, float], quiet: bool = True, **settings: Any) -> list[Any]:
     """What is logged of calls that ended with these codes after these seconds."""
     with structlog.testing.capture_logs() as logged:
         of = telemetry.Calls(config.Log(**settings), Durations(), quiet=quiet)
@@ -26,7 +26,7 @@ def lines(quiet: bool, *calls: tuple[str, float], **settings: Any) -> list[Any]:
 
 
 def test_a_worker_logs_faults_and_slow_calls_and_nothing_of_the_others() -> None:
-    logged = lines(True, ("OK", 0.001), ("NOT_FOUND", 0.001), ("UNAVAILABLE", 0.001), ("OK", 0.6))
+    logged = lines(("OK", 0.001), ("NOT_FOUND", 0.001), ("UNAVAILABLE", 0.001), ("OK", 0.6))
     assert [(each["event"], each["grpc_code"], each["log_level"]) for each in logged] == [
         ("call_failed", "UNAVAILABLE", "warning"),
         ("call_slow", "OK", "warning"),
@@ -34,13 +34,13 @@ def test_a_worker_logs_faults_and_slow_calls_and_nothing_of_the_others() -> None
 
 
 def test_a_worker_logs_a_sample_of_its_calls() -> None:
-    logged = lines(True, *[("OK", 0.001)] * 35, sample=10)
+    logged = lines(*[("OK", 0.001)] * 35, sample=10)
     assert [(each["event"], each["log_level"]) for each in logged] == [("call", "info")] * 3
-    assert lines(True, *[("OK", 0.001)] * 35, sample=0) == []
+    assert lines(*[("OK", 0.001)] * 35, sample=0) == []
 
 
 def test_from_when_on_a_call_is_slow_is_a_setting() -> None:
-    assert [each["duration_ms"] for each in lines(True, ("OK", 0.02), ("OK", 0.04), slow_call=0.03)] == [40.0]
+    assert [each["duration_ms"] for each in lines(("OK", 0.02), ("OK", 0.04), slow_call=0.03)] == [40.0]
 
 
 def test_a_flood_of_failures_is_no_flood_of_lines_and_what_is_left_out_is_counted() -> None:
@@ -138,8 +138,12 @@ async def test_a_write_through_a_worker_is_logged_once_with_all_that_tells_whose
 async def test_a_refusal_carries_the_request_id_that_the_log_has(registry: Client, feed: Client) -> None:
     for client in (registry, feed):
         for given, expected in (((("x-request-id", "mine"),), "mine"), ((), None)):
-            call: Any = client.channel.unary_unary("/cqc.services.v1.AssetRegistry/GetVenue")(b"\x0a\x01x", metadata=given)
+            call: Any = _get_venue(client)(b"\x0a\x01x", metadata=given)
             with pytest.raises(Exception, match="NOT_FOUND"):
                 await call
             told = dict(await call.trailing_metadata())["x-request-id"]
             assert told == expected if expected else len(told) == 32
+
+
+def _get_venue(client: Client) -> Any:
+    return client.channel.unary_unary("/cqc.services.v1.AssetRegistry/GetVenue")

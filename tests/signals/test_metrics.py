@@ -53,9 +53,7 @@ async def test_workers_in_one_process_have_numbers_of_their_own(
     assert (of(one, CALLS, method="GetVenueSymbol"), of(two, CALLS, method="GetVenueSymbol")) == (1, 0)
 
 
-async def test_caches_tell_which_tier_had_what(
-    admin: Admin, settings: config.Settings, registry: Client
-) -> None:
+async def test_caches_tell_which_tier_had_what(admin: Admin, settings: config.Settings, registry: Client) -> None:
     at = await listed(registry)
     async with worker_of(settings, admin.port) as worker, Client(worker.port) as client:
         await eventually(lambda: worker.cache.applied >= 5)

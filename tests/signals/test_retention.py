@@ -12,7 +12,9 @@ from tests.hotpath.world import admin_of, changed, listed
 
 async def _aged(connection: asyncpg.Connection, days: float) -> None:
     """Make half of the audit and of the idempotency keys so old."""
-    await connection.execute("UPDATE audit SET created_at = now() - make_interval(secs => $1) WHERE audit_id <= 3", days * 86_400)
+    await connection.execute(
+        "UPDATE audit SET created_at = now() - make_interval(secs => $1) WHERE audit_id <= 3", days * 86_400
+    )
     await connection.execute(
         "INSERT INTO idempotency_keys (principal, method, idempotency_key, request_hash, response, revision, created_at)"
         " SELECT 'p', 'm', i::text, '', '', 1, now() - make_interval(secs => $1) FROM generate_series(1, 7) i",
@@ -20,7 +22,9 @@ async def _aged(connection: asyncpg.Connection, days: float) -> None:
     )
 
 
-async def test_old_idempotency_keys_go_and_the_audit_stays(admin: Admin, registry: Client, connection: asyncpg.Connection) -> None:
+async def test_old_idempotency_keys_go_and_the_audit_stays(
+    admin: Admin, registry: Client, connection: asyncpg.Connection
+) -> None:
     await listed(registry)
     await registry.call("CreateVenue", name="new", venue_type=1, headers=(("idempotency-key", "of-today"),))
     await _aged(connection, 1.1)

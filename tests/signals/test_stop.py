@@ -32,7 +32,10 @@ PATIENT = {"CQAR_DATABASE_LOCK_TIMEOUT": "20", "CQAR_DATABASE_STATEMENT_TIMEOUT"
 
 async def waiting_for_a_lock(connection: asyncpg.Connection) -> bool:
     """Whether a session of this database waits for a lock."""
-    asked = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()"
+    asked = (
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE NOT l.granted AND a.datname = current_database()"
+    )
     await connection.execute("SELECT pg_stat_clear_snapshot()")
     return bool(await connection.fetchval(asked))
 
@@ -116,14 +119,14 @@ class Load:
             count += 1
             try:
                 if count % 20:
-                    await get(request, timeout=15)
+                    await get(request, timeout=60)
                 else:
                     name = f"v{number}x{count}"
                     written = pb.CreateVenueRequest(name=name, venue_type=1).SerializeToString()  # type: ignore[arg-type]  # 1 is CEX
-                    await create(written, timeout=15, metadata=(("idempotency-key", name),))
+                    await create(written, timeout=60, metadata=(("idempotency-key", name),))
                 self.done += 1
             except grpc.aio.AioRpcError as error:
-                self.failed.append(f"{count % 20} {error.debug_error_string()} {error.code().name}: {error.details()}")
+                self.failed.append(f"{error.code().name}: {error.details()}")
             await asyncio.sleep(0.001)
 
 
@@ -143,21 +146,19 @@ async def test_a_client_with_the_documented_policy_sees_no_restart_of_a_worker(
     with process_of("hotpath", settings, **variables) as first:
         await first.says("hotpath_ready")
         running = asyncio.create_task(load.run(8))
-        await eventually(lambda: load.done > 300)
+        await eventually(lambda: load.done > 300, 60)
         first.send(signal.SIGTERM)
         assert await first.ended() == 0
     before = load.done
     with process_of("hotpath", settings, **variables) as second:
         await second.says("hotpath_ready")
-        await eventually(lambda: load.done > before + 300, 30)
+        await eventually(lambda: load.done > before + 300, 60)
         load.stop()
         await running
     assert load.failed == []
 
 
-async def test_what_was_written_is_sent_before_the_end(
-    settings: config.Settings, connection: asyncpg.Connection
-) -> None:
+async def test_what_was_written_is_sent_before_the_end(settings: config.Settings, connection: asyncpg.Connection) -> None:
     async with admin_of(changed(settings)) as admin, Client(admin.port) as registry:
         await eventually(lambda: admin._relay.active)
         append = admin._bus.append
@@ -166,7 +167,7 @@ async def test_what_was_written_is_sent_before_the_end(
             await asyncio.sleep(0.3)
             return await append(*values)
 
-        admin._bus.append = slowly  # type: ignore[method-assign]  # a slow NATS
+        admin._bus.append = slowly  # type: ignore[method-assign,assignment]  # a slow NATS
         await listed(registry)
     cursor = await connection.fetchval("SELECT revision FROM relay_cursors WHERE relay = 'changes'")
     assert cursor == await connection.fetchval("SELECT seq FROM head") == 5

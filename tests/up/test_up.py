@@ -1,12 +1,13 @@
 """`cqar up`, from nothing to nothing: one life of a registry, told in order by tests that share it."""
 
+import functools
 import json
 import os
 import pwd
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_keys_are_made_listed_and_revoked_with_and_without_admin(up: Up) -> None
         assert key not in listed
         assert line.startswith(f"{key.split('_')[2]}  reader  feed  venues=binance  created=")
         assert "revoked=" in up.cqar("keys", "revoke", key.split("_")[2], *where, **own).stdout
-        running.until(lambda key=key: cqar(*ask, CQAR_API_KEY=key).returncode != 0, "the key is refused")
+        running.until(functools.partial(_refused, ask, key), "the key is refused")
         assert up.cqar("keys", "list", "--principal", "feed", *where, **own).stdout == ""
     assert "api_key 'nobody' not found" in one_line(up.cqar("keys", "revoke", "nobody", *at))
     assert "is no API key" in one_line(cqar("keys", "list", *at, CQAR_API_KEY="cqar_dev_x"))
@@ -284,3 +285,7 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
             assert not [pid for pid in tree if running.runs(pid)]
         finally:
             up.close()
+
+
+def _refused(words: Sequence[str], key: str) -> bool:
+    return cqar(*words, CQAR_API_KEY=key).returncode != 0
