@@ -60,6 +60,8 @@ class Feed:
         self.ready = asyncio.Event()
         #: the head as last heard of
         self.head = 0
+        #: the epoch in which two histories were seen: until there is another, what Redis has may be of either
+        self.forked: str | None = None
         self.gaps = 0
         self.resyncs = 0
         bus.listen(f"{events.CHANGES}>", self._received)
@@ -180,7 +182,10 @@ class Feed:
             # Compared with what was applied when the look began: messages go on arriving while it is under way.
             continues = epoch == cache.epoch and head >= after and (head == after or bool(changes))
             # An older copy that has meanwhile counted further than what was applied here is told by its other event.
-            continues = continues and (last is None or rows[0]["last"] in {None, last})
+            same = head >= after and (last is None or rows[0]["last"] in {None, last})
+            if epoch == cache.epoch and not same:
+                self.forked = epoch
+            continues = continues and same
             now = time.monotonic()
             if not continues or not all(cache.apply(change, now) for change in changes):
                 await self._resync(epoch, head)

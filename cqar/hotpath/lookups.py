@@ -290,6 +290,7 @@ class Core:
             and (adopted.rows or self._fresh())
             and await self._reached(adopted.snap)
             and (epoch == cache.epoch and cache.admissible(key, adopted.snap))
+            and epoch != self._feed.forked
         ):
             self.adopted[_kind(key)] += 1
             rows = {key: adopted.rows}
