@@ -23,6 +23,7 @@ test: .venv/made ## The whole suite, on real servers and free ports (ARGS: what 
 soak: .venv/made ## The coherence checker for ten minutes, and its mutants (ARGS: see --help of tests.coherence)
 	$(BIN)/python -m tests.coherence $(ARGS)
 	$(BIN)/python -m tests.coherence --mutants
+	$(BIN)/python -m pytest -q -m soak
 
 check: .venv/made check-lock ## Style, types, import contracts; generated code, API page and lock file up to date
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
+from cqar import audit
 from cqar.admin.app import METHODS
 from cqar.answers import LOOKUPS
 from cqar.contract.generate import ROOT, sources
@@ -39,8 +40,10 @@ _SERVED: Mapping[str, str] = {
     "lookup": "Lookup: the hot path answers it, from memory.",
     "read": "Read: admin answers it, from PostgreSQL.",
     "write": "Write: admin makes it, in one transaction.",
+    "stream": "Stream: admin sends it, until the caller ends the call.",
     "batch": "Many writes: admin makes them, in several transactions.",
 }
+_TAIL = f"/{audit.SERVICE.full_name}/TailEvents"
 _NOT_SERVED = "Not served by this version: UNIMPLEMENTED."
 #: Begins the part of an RPC's comment that tells its errors.
 _ERRORS = "Errors: "
@@ -186,9 +189,10 @@ class Call(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What it is in the method tables: lookup, read, write or batch; nothing where it is in none."""
+        """What it is: lookup, read, write or batch by the method tables, or a stream; nothing where it is not served."""
         path = f"/{self.service}/{self.method.name}"
         kinds = {each.path: "lookup" if each.name in LOOKUPS else each.kind for each in METHODS}
+        kinds[_TAIL] = "stream"
         return kinds.get(path, "")
 
 

@@ -1,11 +1,17 @@
 """The checker, short: every kind of fault once; and the mutant that is caught fastest. `make soak` has all of it, for long."""
 
+import pytest
+
 from tests.coherence.campaign import Plan, run, table
 from tests.coherence.faults import KINDS
 from tests.coherence.mutants import hunted
 
 #: Of the long plan what a minute has room for. How fast something is, is not judged here: the machine may be busy.
 _SHORT = Plan(seed=7, calm=2, seconds=0, longest=0.6, burst=1_000, between=0.1, agreed=14, visible=False, quick=True)
+
+
+# It judges times, which a machine that does other things too cannot keep.
+pytestmark = pytest.mark.soak
 
 
 async def test_no_fault_makes_a_worker_lie_or_lose_a_change() -> None:

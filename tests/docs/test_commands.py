@@ -6,9 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-import asyncpg
 import grpc
 import pytest
 
@@ -101,17 +100,6 @@ def stack() -> Iterator[Stack]:
             up.close()
 
 
-@pytest.fixture
-async def database(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
-    """The stack's database, in a transaction that is rolled back."""
-    connection = await asyncpg.connect(stack.url("PostgreSQL"), timeout=10)
-    transaction = connection.transaction()
-    await transaction.start()
-    yield connection
-    await transaction.rollback()
-    await connection.close()
-
-
 def agrees(shown: str, said: str) -> bool:
     """Whether the output is what is shown, where `...` stands for anything and ids, times and revisions differ."""
     for pattern, word in _VOLATILE:
@@ -195,15 +183,6 @@ def test_examples_print_what_is_shown_below_them(block: Block, stack: Stack) -> 
     assert done.stdout == shown.text
 
 
-async def test_statements_run(database: asyncpg.Connection) -> None:
-    statements = pages.every("sql")
-    assert statements
-    epoch = await database.fetchval("SELECT epoch FROM head")
-    for block in statements:
-        await database.execute(block.text)
-    assert await database.fetchval("SELECT epoch FROM head") != epoch
-
-
 def test_calls_are_served_as_the_api_says(stack: Stack) -> None:
     found = document.read()
     with connected(stack.address, stack.up.key("admin")) as channel:
@@ -213,9 +192,13 @@ def test_calls_are_served_as_the_api_says(stack: Stack) -> None:
                 seconds = 2 if method.server_streaming else 20
                 responses = channel.stream_stream(f"/{service}/{method.name}", bytes, bytes)(iter([b""]), timeout=seconds)
                 if not call.kind:
+                    responses.cancel()
+                    single = channel.unary_unary(f"/{service}/{method.name}", bytes, bytes)
                     with pytest.raises(grpc.RpcError) as refused:
-                        next(responses)
-                    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED, call.title
+                        single(b"", timeout=seconds)
+                    # grpc now and then ends a call that nobody serves before its request has come: INTERNAL of its own.
+                    ends = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL)
+                    assert refused.value.code() in ends, call.title
                     continue
                 try:
                     next(responses)
