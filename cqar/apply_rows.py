@@ -32,6 +32,8 @@ class Part(NamedTuple):
 class Asked:
     """One row of the request, with its result."""
 
+    __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "ref", "result")
+
     def __init__(self, kind: Kind | None, row: pb.ApplyRow, mode: int) -> None:
         self.kind = kind or KINDS[0]
         self.ref = row.ref

@@ -389,8 +389,13 @@ CREATE TABLE venue_symbols (
     CONSTRAINT venue_symbols__delisted_at__order CHECK (listed_at < delisted_at),
     CONSTRAINT venue_symbols__max_order_size_decimal__order CHECK (min_order_size < max_order_size),
     CONSTRAINT venue_symbols__max_order_value_decimal__order CHECK (min_order_value < max_order_value),
-    CONSTRAINT venue_symbols__venue_symbol__taken EXCLUDE USING gist
-        (venue_symbol WITH =, venue_id WITH =, symbol_type WITH =, tstzrange(listed_at, delisted_at, '[)') WITH &&)
+    -- One key as text, so that no lookup takes this tree for its own. The hash decides nothing: a number in front is what
+    -- makes a GiST tree quick to search and to split.
+    CONSTRAINT venue_symbols__venue_symbol__taken EXCLUDE USING gist (
+        hashtextextended(venue_symbol, 0) WITH =,
+        tstzrange(listed_at, delisted_at, '[)') WITH &&,
+        (venue_id || ':' || symbol_type || ':' || venue_symbol) WITH =
+    )
 ) WITH (fillfactor = 50);
 CREATE INDEX venue_symbols_by_text ON venue_symbols (venue_id, venue_symbol);
 CREATE INDEX venue_symbols_by_venue ON venue_symbols (venue_id, listing_id);
