@@ -57,6 +57,7 @@ class Bus:
         self._name = name
         self._client: Client | None = None
         self._listeners: list[tuple[str, Callable[[bytes], None]]] = []
+        self._answerers: list[tuple[str, Callable[[bytes], Awaitable[bytes]]]] = []
         self._keeper: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
 
@@ -86,6 +87,18 @@ class Bus:
     def listen(self, subject: str, callback: Callable[[bytes], None]) -> None:
         """Call back with every message on the subject, from the next connection on. To be called before `open`."""
         self._listeners.append((subject, callback))
+
+    def answer(self, subject: str, respond: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """Answer questions on the subject: whoever asks takes the first answer of all processes. To be called before `open`.
+
+        What `respond` raises is logged, and is no answer.
+        """
+        self._answerers.append((subject, respond))
+
+    async def ask(self, subject: str, payload: bytes, seconds: float) -> bytes:
+        """The first answer. Raises Unavailable where there is none in time."""
+        async with self._asking() as client:
+            return (await client.request(subject, payload, timeout=seconds)).data
 
     # ---- publishing ------------------------------------------------------------------------------------------------
 
@@ -209,6 +222,8 @@ class Bus:
         )
         for subject, callback in self._listeners:
             await client.subscribe(subject, cb=_calling(callback))
+        for subject, respond in self._answerers:
+            await client.subscribe(subject, cb=_answering(respond))
         self._client = client
         self._connected.set()
         _log.info("nats_connected", server=str(client.connected_url.netloc if client.connected_url else ""))
@@ -237,6 +252,8 @@ _CHANGES = StreamConfig(
 _DOWN = "the event bus is unavailable"
 #: Seconds between connections, where one could not be made at all.
 _RETRY = 0.5
+#: Seconds that an answer may take; nobody waits for it much longer.
+_ANSWER = 0.5
 #: Seconds that closing a connection may take.
 _FLUSH = 2.0
 
@@ -278,6 +295,17 @@ async def _appended(publishing: Awaitable[PubAck], sequence: int) -> None:
 def _calling(callback: Callable[[bytes], None]) -> Callable[[Msg], Awaitable[None]]:
     async def received(message: Msg) -> None:
         callback(message.data)
+
+    return received
+
+
+def _answering(respond: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
+    async def received(message: Msg) -> None:
+        try:
+            async with asyncio.timeout(_ANSWER):
+                await message.respond(await respond(message.data))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next question may be answered
+            _log.debug("question_unanswered", subject=message.subject, error=repr(error))
 
     return received
 

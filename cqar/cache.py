@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+from cqar.entities import kind_of
 from cqar.events import Change
 from cqar.parts import Stored
 
@@ -23,6 +24,8 @@ _GENTLE = 15 / 16
 _LOOKS = 32
 #: Reads that wait for their snap to be applied, at most; the oldest are forgotten, which is harmless.
 _WAITING = 256
+#: Parts that are neither here nor known to be absent, at most, before nothing is known to be absent any more.
+_HOLES = 10_000
 #: Kinds of parts that answers about something else are made of too: spared while such an answer stands.
 _SHARED = frozenset({"asset", "symbol", "venue", "chain"})
 
@@ -41,7 +44,7 @@ class Part:
         self.expires = expires
         #: ready answers that are made of it
         self.holders = 0
-        self.shared = key.partition(":")[0] in _SHARED
+        self.shared = kind_of(key) in _SHARED
         #: the bit of recency, set by whoever serves it
         self.used = False
 
@@ -66,7 +69,7 @@ T = TypeVar("T")
 class Cache:
     """Parts by key, bounded by entries and bytes. Not safe for threads: one event loop owns it."""
 
-    def __init__(self, *, entries: int, size: int, recent: int, absent_ttl: float) -> None:
+    def __init__(self, *, entries: int, size: int, recent: int, absent_ttl: float, holes: int = _HOLES) -> None:
         self._entries = entries
         self._size = size
         self._recent_limit = recent
@@ -78,6 +81,11 @@ class Cache:
         self._recent: OrderedDict[str, int] = OrderedDict()
         self._waiting: deque[Fill] = deque(maxlen=_WAITING)
         self._absent = 0
+        # Of followed kinds, every part that has rows is here or in `holes`, once all is here that was read since.
+        self._followed: frozenset[str] = frozenset()
+        self._complete = False
+        self._holes: set[str] = set()
+        self._holes_limit = holes
         self.epoch = ""
         #: the last revision applied; everything at or below it is in the parts
         self.applied = 0
@@ -114,6 +122,15 @@ class Cache:
         part.used = True
         return part
 
+    def absent(self, key: str) -> bool:
+        """Whether there are no rows under the key, without asking anybody: all there is of its kind is here."""
+        return self._complete and key not in self._parts and key not in self._holes and kind_of(key) in self._followed
+
+    @property
+    def complete(self) -> frozenset[str]:
+        """The kinds of which everything is here, but for a few parts that are known not to be."""
+        return self._followed if self._complete else frozenset()
+
     def peek(self, key: str) -> Part | None:
         """The part under the key, however old, without marking it as used."""
         return self._parts.get(key)
@@ -142,6 +159,7 @@ class Cache:
         self._absent_queue.clear()
         self._waiting.clear()
         self._recent.clear()
+        self._give_up()
         self.starts += 1
         self.epoch, self.applied, self.last = epoch, applied, last
         self.floor = applied if floor is None else floor
@@ -184,6 +202,32 @@ class Cache:
         """Whether what was read under the key at the snap is known to be the truth at max(applied, snap)."""
         return self.floor <= snap and self._recent.get(key, 0) <= snap
 
+    # ---- everything of a kind --------------------------------------------------------------------------------------
+
+    def follow(self, kinds: Iterable[str]) -> None:
+        """Note from now on what is not here of these kinds: the beginning of reading all there is of them."""
+        self._give_up()
+        self._followed = frozenset(kinds)
+
+    def completed(self, snap: int) -> bool:
+        """All that there was of the followed kinds at the snap has been admitted. Whether it is known now what is absent."""
+        self._complete = bool(self._followed) and self.floor <= snap <= self.applied
+        if not self._complete:
+            self._give_up()
+        return self._complete
+
+    def _give_up(self) -> None:
+        """Nothing is known to be absent any more."""
+        self._followed, self._complete = frozenset(), False
+        self._holes.clear()
+
+    def _hole(self, key: str) -> None:
+        """There may be rows under the key that are not here."""
+        if kind_of(key) in self._followed:
+            self._holes.add(key)
+            if len(self._holes) > self._holes_limit:
+                self._give_up()
+
     def _admit_waiting(self, now: float) -> None:
         if all(fill.snap > self.applied for fill in self._waiting):
             return
@@ -194,13 +238,23 @@ class Cache:
 
     def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
         held = self._parts.get(key)
-        if held is None or held.snap >= change.revision:
+        if held is None:
+            if not self.absent(key):
+                # What was read before can no longer be admitted, even where a row has only left: others may be there.
+                self._hole(key)
+                return
+            if enters and change.value is None:
+                self._hole(key)
+            if not enters or change.value is None:
+                return
+        elif held.snap >= change.revision:
             return
-        if enters and change.value is None:
+        elif enters and change.value is None:
             self._drop(held)
+            self._hole(key)
             return
         ident = (change.entity, change.row_id)
-        rows = [row for row in held.rows if (row.entity, row.row_id) != ident]
+        rows = [] if held is None else [row for row in held.rows if (row.entity, row.row_id) != ident]
         if enters and change.value is not None:
             rows.append(Stored(sys.intern(change.entity), change.row_id, change.value, change.deleted))
         self._put(key, change.revision, tuple(rows), now)
@@ -223,6 +277,7 @@ class Cache:
             part.used = held.used
             self._drop(held)
         self._parts[key] = part
+        self._holes.discard(key)
         self.bytes += part.cost
         if rows:
             self._queue.append(part)
@@ -258,6 +313,7 @@ class Cache:
                 self._queue.append(part)
                 continue
             self._drop(part)
+            self._hole(part.key)
             self.evicted += 1
         sweep(self._queue, len(self._parts) - self._absent, lambda part: part.live)
 

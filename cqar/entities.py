@@ -30,6 +30,11 @@ _VALID_NOW = "COALESCE(t.listed_at <= now(), true) AND COALESCE(t.delisted_at > 
 # ---- cache keys ----------------------------------------------------------------------------------------------------
 
 
+def kind_of(key: str) -> str:
+    """The kind of a key."""
+    return key.partition(":")[0]
+
+
 def asset_key(asset_id: str) -> str:
     """The asset with its active flags."""
     return f"asset:{asset_id}"

@@ -285,7 +285,8 @@ _CHANGE_COLUMNS = "o.revision, o.event_id::text AS event_id, o.entity, o.row_id,
 #: event id of the change at revision $1, if the outbox has it.
 CHANGES = Sql(
     "head_and_changes_after",
-    "SELECT h.epoch::text AS epoch, h.seq AS head, (SELECT a.event_id::text FROM outbox a WHERE a.revision = $1) AS last, c.*"
+    f"SELECT h.epoch::text AS epoch, h.seq AS head, {parts.HISTORY},"
+    " (SELECT a.event_id::text FROM outbox a WHERE a.revision = $1) AS last, c.*"
     " FROM head h LEFT JOIN LATERAL"
     f" (SELECT {_CHANGE_COLUMNS} FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
 )

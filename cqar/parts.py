@@ -29,10 +29,12 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Head(NamedTuple):
-    """Where the head stood when parts were read: their snap."""
+    """Where the head stood when parts were read: their snap, and the history that it counts in."""
 
     epoch: str
     snap: int
+    #: the epoch with the timeline of the server: of a failover that lost commits, what Redis has is of another history
+    history: str
 
 
 class Missing(Exception):
@@ -109,7 +111,11 @@ _KEYS: Mapping[str, Callable[[Row], str]] = {
     "venue_symbol": lambda row: entities.listings_key(row["venue_id"], row["venue_symbol"]),
 }
 
-HEAD = Sql("head", "SELECT epoch::text AS epoch, seq AS snap FROM head")
+#: SQL: the history of the head `h`: its epoch, and the timeline of the server, which a promotion changes.
+HISTORY = "h.epoch || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS history"
+#: SQL: the head `h`, where parts are read.
+_HEAD = f"h.epoch::text AS epoch, h.seq AS snap, {HISTORY}"
+HEAD = Sql("head", f"SELECT {_HEAD} FROM head h")
 
 #: How a column of a kind goes through JSON without loss.
 _AS_TEXT = frozenset({"number", "json"})
@@ -121,7 +127,7 @@ def fill_sql(kind: str) -> Sql:
     sources = " UNION ALL ".join(_source_sql(each) for each in _CLOSURES[kind])
     return Sql(
         f"fill_{kind}",
-        f"SELECT h.epoch::text AS epoch, h.seq AS snap, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
+        f"SELECT {_HEAD}, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
     )
 
 
@@ -131,7 +137,7 @@ def rows_sql(kind: str) -> Sql:
     sources = " UNION ALL ".join(_source_sql(each) for each in _ROWS[kind])
     return Sql(
         f"rows_{kind}",
-        f"SELECT h.epoch::text AS epoch, h.seq AS snap, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
+        f"SELECT {_HEAD}, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
     )
 
 
@@ -176,14 +182,18 @@ async def read(session: Session, key: str) -> tuple[Head, dict[str, list[Stored]
             entity = entities.BY_NAME[each["entity"]]
             row = _row(entity, each["row"])
             found.setdefault(_KEYS[entity.name](row), []).append(stored(entity, row))
-    return Head(rows[0]["epoch"], rows[0]["snap"]), found
+    return _head(rows[0]), found
+
+
+def _head(row: Row) -> Head:
+    return Head(row["epoch"], row["snap"], row["history"])
 
 
 def by_kind(keys: Iterable[str]) -> dict[str, list[str]]:
     """Part keys by their kind."""
     found: dict[str, list[str]] = {}
     for key in keys:
-        found.setdefault(key.partition(":")[0], []).append(key)
+        found.setdefault(entities.kind_of(key), []).append(key)
     return found
 
 
@@ -200,10 +210,18 @@ async def read_rows(session: Session, kind: str, keys: Sequence[str]) -> tuple[H
             held = found.get(_KEYS[entity.name](row))
             if held is not None:
                 held.append(stored(entity, row))
-    return Head(rows[0]["epoch"], rows[0]["snap"]), found
+    return _head(rows[0]), found
 
 
-async def read_all(session: Session, limit: int) -> tuple[Head, list[tuple[Entity, Row]]]:
+class Everything(NamedTuple):
+    """The rows that lookups are made of, and whether nothing was cut off."""
+
+    head: Head
+    rows: list[tuple[Entity, Row]]
+    whole: bool
+
+
+async def read_all(session: Session, limit: int) -> Everything:
     """The rows that lookups are made of, up to about `limit`, in a session that sees one snapshot.
 
     `gather` makes parts of them. What the limit cuts off is at the leaves, and of no part is anything cut off.
@@ -212,15 +230,17 @@ async def read_all(session: Session, limit: int) -> tuple[Head, list[tuple[Entit
     if head is None:
         raise errors.Unavailable(NO_HEAD)
     found: list[tuple[Entity, Row]] = []
+    whole = True
     for sql, entity in ALL_ROWS.items():
         # A part without some of its rows would be a wrong one: flags come for all assets, of listings the last text goes.
         most = None if entity is QUALITY_FLAG else max(0, limit - len(found))
         rows = await session.rows(sql, most)
+        whole = whole and len(rows) != most
         if entity is VENUE_SYMBOL and rows and len(rows) == most:
             last = _KEYS[entity.name](rows[-1])
             rows = [row for row in rows if _KEYS[entity.name](row) != last]
         found += [(entity, row) for row in rows]
-    return Head(head["epoch"], head["snap"]), found
+    return Everything(_head(head), found, whole)
 
 
 def gather(rows: Iterable[tuple[Entity, Row]], into: dict[str, list[Stored]]) -> None:
@@ -240,5 +260,8 @@ ALL_ROWS: Mapping[Sql, Entity] = {
     ): entity
     for entity in (API_KEY, CHAIN, VENUE, ASSET, QUALITY_FLAG, SYMBOL, VENUE_SYMBOL, VENUE_ASSET)
 }
+
+#: The kinds of parts that all these rows make up.
+ALL_KINDS = frozenset({"api_key", "chain", "venue", "asset", "symbol", "listings", "venue_asset"})
 
 NO_HEAD = "the row of `head` is missing: restore it from a backup or run the migrations anew"

@@ -333,7 +333,7 @@ class _Changes(_Loop):
 
     async def _send(self, rows: Sequence[Row]) -> None:
         changes = [outbox.change_of(row) for row in rows]
-        await self._tier.put(changes[0].epoch, [(change.revision, _tier_parts(change)) for change in changes])
+        await self._tier.put(rows[0]["history"], [(change.revision, _tier_parts(change)) for change in changes])
         messages = [
             Publication(f"{events.CHANGES}{each.entity}", events.encode(each), f"{each.epoch}:{each.revision}")
             for each in changes

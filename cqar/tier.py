@@ -14,6 +14,7 @@ import redis.asyncio
 import redis.exceptions
 
 from cqar import config, telemetry
+from cqar.entities import kind_of
 from cqar.parts import PRIVATE, Stored
 
 _log = telemetry.logger("tier")
@@ -59,7 +60,7 @@ _decoder = msgspec.msgpack.Decoder(_Value)
 
 
 class Tier:
-    """The parts in Redis of one epoch. Failures are counted and logged, never raised."""
+    """The parts in Redis, by the history that they are of. Failures are counted and logged, never raised."""
 
     def __init__(self, settings: config.Redis) -> None:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
@@ -92,12 +93,12 @@ class Tier:
         except (redis.exceptions.RedisError, OSError, TimeoutError):
             return False
 
-    async def get(self, epoch: str, key: str) -> Adopted | None:
+    async def get(self, history: str, key: str) -> Adopted | None:
         """The part under the key, or None: not there, not whole, or Redis is not well."""
-        if not self.up or _kind(key) in PRIVATE:
+        if not self.up or kind_of(key) in PRIVATE:
             return None
         try:
-            data: Any = await self._redis.get(_named(epoch, key))
+            data: Any = await self._redis.get(_named(history, key))
         except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
             self._failed(error)
             return None
@@ -109,17 +110,17 @@ class Tier:
             return None
         return Adopted(snap, value.rows) if value.key == key else None
 
-    async def put(self, epoch: str, reads: Sequence[tuple[int, Mapping[str, Sequence[Stored] | None]]]) -> None:
+    async def put(self, history: str, reads: Sequence[tuple[int, Mapping[str, Sequence[Stored] | None]]]) -> None:
         """Offer parts, each with the snap they were read at; None is a tombstone. Older values give way, newer ones stay."""
         keys: list[str] = []
         values: list[bytes | int] = []
         for snap, parts in reads:
             for key, rows in parts.items():
-                if _kind(key) in PRIVATE:
+                if kind_of(key) in PRIVATE:
                     continue
                 body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
-                keys.append(_named(epoch, key))
-                values += [b"%016x%d" % (snap, rows is not None) + body, TTL.get(_kind(key), 300)]
+                keys.append(_named(history, key))
+                values += [b"%016x%d" % (snap, rows is not None) + body, TTL.get(kind_of(key), 300)]
         for at in range(0, len(keys), _PUT_AT_ONCE):
             if not self.up:
                 return
@@ -135,10 +136,6 @@ class Tier:
         _log.warning("redis_failed", error=repr(error))
 
 
-def _kind(key: str) -> str:
-    return key.partition(":")[0]
-
-
-def _named(epoch: str, key: str) -> str:
+def _named(history: str, key: str) -> str:
     kind, _, rest = key.partition(":")
-    return f"{kind}:{epoch}:{rest}"
+    return f"{kind}:{history}:{rest}"

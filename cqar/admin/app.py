@@ -9,7 +9,22 @@ import msgspec
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from cqar import access, authority, config, errors, events, health, limits, methods, parts, registry, serve, telemetry, tls
+from cqar import (
+    access,
+    authority,
+    config,
+    errors,
+    events,
+    health,
+    limits,
+    looks,
+    methods,
+    parts,
+    registry,
+    serve,
+    telemetry,
+    tls,
+)
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
@@ -119,6 +134,7 @@ class Admin:
         settings = self._settings.admin
         await self._store.open()
         await self._relayed.open()
+        self._bus.answer(looks.SUBJECT, functools.partial(looks.answer, self._store))
         self._bus.listen(events.NUDGE, lambda _data: self._relay.look())
         await self._bus.open()
         self.callers.start(self.authority)

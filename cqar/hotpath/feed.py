@@ -2,19 +2,20 @@
 
 NATS brings changes within milliseconds and may lose any of them; PostgreSQL is asked every quarter of a second for what
 came after the last one applied, and at once where a gap shows. Only such a look renews the lease: every commit that was
-acknowledged before it began is then visible here.
+acknowledged before it began is then visible here. Where PostgreSQL cannot be reached from here, admin looks.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from cqar import config, errors, events, outbox, parts, tasks, telemetry
+from cqar import config, errors, events, looks, parts, tasks, telemetry
 from cqar.bus import Bus
 from cqar.cache import Cache
+from cqar.looks import Look
 from cqar.parts import Stored
 from cqar.store import Sql, Store
 
@@ -23,7 +24,7 @@ _log = telemetry.logger("feed")
 _BATCH = 1_000
 _RECENT = Sql(
     "recent_changes",
-    "SELECT h.epoch::text AS epoch, h.seq AS head, o.revision, o.event_id::text AS event_id,"
+    f"SELECT h.epoch::text AS epoch, h.seq AS head, {parts.HISTORY}, o.revision, o.event_id::text AS event_id,"
     " o.keys || o.left_keys AS keys"
     " FROM head h LEFT JOIN outbox o ON o.revision > h.seq - $1 ORDER BY o.revision",
 )
@@ -31,11 +32,31 @@ _RECENT = Sql(
 _AT_ONCE = 250
 #: Seconds that what was loaded waits for the changes up to it; what comes too early then waits in the cache.
 _PATIENCE = 5.0
+#: Seconds after which a look into PostgreSQL is not waited for, if admin can look.
+_PROMPT = 0.25
+#: Seconds between the beginnings of two looks, at least, however many ask for one.
+_SPACING = 0.002
 #: Seconds that a worker which serves already is left alone before it loads its rows again.
 _REST = 2.0
 STATEMENTS = (_RECENT,)
 
 T = TypeVar("T")
+
+
+class _Asked(NamedTuple):
+    """When a look began, and what was applied then: the revision, and the event id of its change."""
+
+    began: float
+    after: int
+    last: str | None
+
+
+class _Seen(NamedTuple):
+    """What a look has seen, and how many changes it shows at most."""
+
+    asked: _Asked
+    look: Look
+    most: int
 
 
 class Feed:
@@ -44,14 +65,19 @@ class Feed:
     def __init__(self, cache: Cache, store: Store, bus: Bus, coherence: config.Coherence, hotpath: config.Hotpath) -> None:
         self._cache = cache
         self._store = store
+        self._bus = bus
         self._interval = coherence.probe_interval
         self._entries = hotpath.cache_entries
         self._preloads = hotpath.preload
         self._recent = hotpath.recent_changes
         self._wake = asyncio.Event()
         self._waiters: dict[asyncio.Future[None], int] = {}
+        #: who waits for a look that begins after a time
+        self._lookers: dict[asyncio.Future[None], float] = {}
         self._task: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
+        #: the look into PostgreSQL that is under way, or the last one
+        self._looking: tuple[_Asked, asyncio.Task[Look]] | None = None
         #: the start of the cache since which its rows are loaded
         self._loads = 0
         #: monotonic seconds; every commit acknowledged before it is visible here
@@ -62,8 +88,12 @@ class Feed:
         self.head = 0
         #: the epoch in which two histories were seen: until there is another, what Redis has may be of either
         self.forked: str | None = None
+        #: the history of the database as last seen, by which Redis keeps parts
+        self.history = ""
         self.gaps = 0
         self.resyncs = 0
+        #: looks that went through admin
+        self.detours = 0
         bus.listen(f"{events.CHANGES}>", self._received)
 
     def start(self) -> None:
@@ -73,7 +103,9 @@ class Feed:
     async def stop(self) -> None:
         """Stop following; waiters are let go."""
         await tasks.end(self._task, self._loading)
-        for waiter in self._waiters:
+        if self._looking is not None:
+            await tasks.end(self._looking[1])
+        for waiter in (*self._waiters, *self._lookers):
             waiter.cancel()
 
     @property
@@ -96,10 +128,15 @@ class Feed:
 
     async def wait_applied(self, revision: int, seconds: float) -> bool:
         """Wait until the revision is applied, looking for it at once; False where it is not in time."""
-        if self._cache.applied >= revision:
-            return True
+        return self._cache.applied >= revision or await self._waited(self._waiters, revision, seconds)
+
+    async def looked(self, seconds: float) -> bool:
+        """Wait for a look that begins from now on and finds everything applied; False where there is none in time."""
+        return await self._waited(self._lookers, time.monotonic(), seconds)
+
+    async def _waited(self, waiters: dict[asyncio.Future[None], T], what: T, seconds: float) -> bool:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters[waiter] = revision
+        waiters[waiter] = what
         self.probe()
         try:
             async with asyncio.timeout(seconds):
@@ -107,7 +144,7 @@ class Feed:
         except TimeoutError:
             return False
         finally:
-            del self._waiters[waiter]
+            del waiters[waiter]
         return True
 
     # ---- changes ---------------------------------------------------------------------------------------------------
@@ -128,12 +165,7 @@ class Feed:
             self.gaps += 1
             self.probe()
             return
-        self._let_go()
-
-    def _let_go(self) -> None:
-        for waiter, revision in self._waiters.items():
-            if revision <= self._cache.applied and not waiter.done():
-                waiter.set_result(None)
+        _release(self._waiters, self._cache.applied)
 
     # ---- looks -----------------------------------------------------------------------------------------------------
 
@@ -141,6 +173,7 @@ class Feed:
         failing = False
         while True:
             self._wake.clear()
+            began = time.monotonic()
             try:
                 if not self._cache.starts:
                     await self._begin(self._recent)
@@ -157,6 +190,7 @@ class Feed:
                 async with asyncio.timeout(self._interval):
                     # While the database is down, being woken does not hammer it.
                     await (asyncio.Event() if failing else self._wake).wait()
+                    await asyncio.sleep(began + _SPACING - time.monotonic())
             except TimeoutError:
                 pass
 
@@ -171,29 +205,45 @@ class Feed:
         """Apply what PostgreSQL has beyond what is applied; then the lease is as of the time before the look."""
         cache = self._cache
         while True:
-            began, after, last = time.monotonic(), cache.applied, cache.last
-            async with self._store.session() as session:
-                rows = await session.rows(outbox.CHANGES, after, _BATCH)
-            if not rows:
-                raise errors.Unavailable(parts.NO_HEAD)
-            head, epoch = rows[0]["head"], rows[0]["epoch"]
-            self.head = head
-            changes = [outbox.change_of(row) for row in rows if row["revision"] is not None]
+            (began, after, last), look, most = await self._seen()
+            self.head, self.history = look.head, look.history
             # Compared with what was applied when the look began: messages go on arriving while it is under way.
-            continues = epoch == cache.epoch and head >= after and (head == after or bool(changes))
+            continues = look.epoch == cache.epoch and look.head >= after and (look.head == after or bool(look.changes))
             # An older copy that has meanwhile counted further than what was applied here is told by its other event.
-            same = head >= after and (last is None or rows[0]["last"] in {None, last})
-            if epoch == cache.epoch and not same:
-                self.forked = epoch
+            same = look.head >= after and (last is None or look.last in {None, last})
+            if look.epoch == cache.epoch and not same:
+                self.forked = look.epoch
             continues = continues and same
             now = time.monotonic()
-            if not continues or not all(cache.apply(change, now) for change in changes):
-                await self._resync(epoch, head)
+            if not continues or not all(cache.apply(change, now) for change in look.changes):
+                await self._resync(look.epoch, look.head)
                 continue
-            self._let_go()
-            if len(changes) < _BATCH:
+            _release(self._waiters, cache.applied)
+            if len(look.changes) < most:
                 self.fresh_as_of = began
+                _release(self._lookers, began)
                 return
+
+    async def _seen(self) -> _Seen:
+        """A look by PostgreSQL itself; through admin while that does not answer promptly. Raises Unavailable."""
+        asked = _Asked(time.monotonic(), self._cache.applied, self._cache.last)
+        if self._looking is None or self._looking[1].done():
+            looking = asyncio.create_task(looks.read(self._store, asked.after, _BATCH), name="look")
+            looking.add_done_callback(_heard)
+            self._looking = asked, looking
+        theirs, looking = self._looking
+        await asyncio.wait((looking,), timeout=_PROMPT if theirs is asked else 0)
+        if not looking.done() or looking.exception() is not None:
+            try:
+                question = looks.question(self._cache.epoch, asked.after)
+                look = looks.decode(await self._bus.ask(looks.SUBJECT, question, _PROMPT))
+            except errors.Unavailable:
+                await asyncio.wait((looking,))
+            else:
+                self.detours += 1
+                return _Seen(asked, look, looks.MOST)
+        # It may have begun before: then it says how things were then.
+        return _Seen(theirs, looking.result(), _BATCH)
 
     async def _resync(self, epoch: str, head: int) -> None:
         """What is cached cannot be brought up to date: drop it and begin anew at the head."""
@@ -212,6 +262,7 @@ class Feed:
         if not rows:
             raise errors.Unavailable(parts.NO_HEAD)
         head, epoch = rows[0]["head"], rows[0]["epoch"]
+        self.history = rows[0]["history"]
         floor = head
         for row in reversed(rows):
             if row["revision"] != floor:
@@ -241,23 +292,41 @@ class Feed:
         if cache.starts != starts:
             return
         try:
+            cache.follow(parts.ALL_KINDS)
             async with self._store.snapshot() as session:
-                head, rows = await parts.read_all(session, self._entries)
+                head, rows, whole = await parts.read_all(session, self._entries)
             found: dict[str, list[Stored]] = {}
             async for some in _in_turns(rows):
                 parts.gather(some, found)
             await self.wait_applied(head.snap, _PATIENCE)
             async for keys in _in_turns(list(found)):
                 if cache.starts != starts or cache.full:
+                    whole = False
                     break
                 cache.admit(head.snap, {key: found[key] for key in keys}, time.monotonic())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._lost(error)
             return
         if cache.starts == starts:
+            if not whole:
+                cache.follow(())
+            whole = whole and cache.completed(head.snap)
             self._loads = starts
             self.ready.set()
-            _log.info("loaded", parts=len(cache), applied=cache.applied)
+            _log.info("loaded", parts=len(cache), applied=cache.applied, whole=whole)
+
+
+def _heard(looking: asyncio.Task[Look]) -> None:
+    """Take note of what a look ended with, which nobody may be waiting for any more."""
+    if not looking.cancelled():
+        looking.exception()
+
+
+def _release(waiters: Mapping[asyncio.Future[None], float], reached: float) -> None:
+    """Let those go whose revision, or time, is reached."""
+    for waiter, what in waiters.items():
+        if what <= reached and not waiter.done():
+            waiter.set_result(None)
 
 
 async def _in_turns(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:

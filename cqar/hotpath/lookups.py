@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from cqar import answers, config, errors, parts, tasks, telemetry
 from cqar.answers import LOOKUPS, Lookup
 from cqar.cache import Cache, Part, sweep
+from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
 from cqar.parts import Missing, Stored
 from cqar.serve import Metadata, Reply
@@ -221,14 +222,14 @@ class Core:
             try:
                 derived = lookup.derive(view.get, request, answers.now_us())
             except Missing as missing:
-                self.missed[_kind(missing.key)] += 1
-                filled = await self._fill(missing.key)
+                self.missed[kind_of(missing.key)] += 1
+                filled = await self._known_absent(missing.key) or await self._fill(missing.key)
                 if filled.epoch != self._cache.epoch:
                     return None
                 brought.update(dict.fromkeys(filled.rows, filled))
                 source = _FROM_DATABASE if _FROM_DATABASE in (source, filled.source) else filled.source
                 continue
-            self.found.update(map(_kind, view.used))
+            self.found.update(map(kind_of, view.used))
             derived.response.revision = view.revision
             body: bytes = derived.response.SerializeToString()
             if view.whole and len(data) <= _LONGEST_KEPT and not _asks_once(request):
@@ -248,7 +249,7 @@ class Core:
         found = self._held(key)
         if found is not None:
             return found.rows, found
-        filled = await self._fill(key)
+        filled = await self._known_absent(key) or await self._fill(key)
         found = self._held(key)
         return (filled.rows[key], None) if found is None else (found.rows, found)
 
@@ -262,6 +263,16 @@ class Core:
         """The cache's part, unless its emptiness is not to be believed."""
         found = self._cache.get(key, time.monotonic())
         return found if found is not None and (found.rows or self._fresh()) else None
+
+    async def _known_absent(self, key: str) -> Filled | None:
+        """Nothing, where all there is of its kind is here, as of a look into PostgreSQL that began after the question.
+
+        However many unknown names are asked for, they share the looks, which are a few hundred a second at most.
+        """
+        cache = self._cache
+        if not cache.absent(key) or not await self._feed.looked(self._min_revision_wait) or not cache.absent(key):
+            return None
+        return Filled(cache.epoch, cache.applied, {key: ()}, ())
 
     # ---- fills -----------------------------------------------------------------------------------------------------
 
@@ -284,7 +295,7 @@ class Core:
 
     async def _bring(self, key: str) -> Filled:
         cache, epoch = self._cache, self._cache.epoch
-        adopted = await self._tier.get(epoch, key)
+        adopted = await self._tier.get(self._feed.history, key)
         if (
             (adopted is not None and adopted.rows is not None)
             and (adopted.rows or self._fresh())
@@ -292,18 +303,18 @@ class Core:
             and (epoch == cache.epoch and cache.admissible(key, adopted.snap))
             and epoch != self._feed.forked
         ):
-            self.adopted[_kind(key)] += 1
+            self.adopted[kind_of(key)] += 1
             rows = {key: adopted.rows}
             cache.admit(adopted.snap, rows, time.monotonic())
             return Filled(epoch, adopted.snap, rows, _FROM_REDIS)
-        self.unadopted[_kind(key)] += 1
+        self.unadopted[kind_of(key)] += 1
         async with self._store.session() as session:
             head, found = await parts.read(session, key)
         if head.epoch != cache.epoch:
             self._feed.probe()
             return Filled(head.epoch, head.snap, found, _FROM_DATABASE)
         cache.admit(head.snap, found, time.monotonic())
-        offer = asyncio.create_task(self._tier.put(head.epoch, [(head.snap, found)]), name=f"offer {key}")
+        offer = asyncio.create_task(self._tier.put(head.history, [(head.snap, found)]), name=f"offer {key}")
         self._offers.add(offer)
         offer.add_done_callback(self._offers.discard)
         await self._reached(head.snap)
@@ -363,11 +374,6 @@ class Core:
                 continue
             self._forget(ready)
         sweep(self._queue, self.kept, lambda ready: ready.kept)
-
-
-def _kind(key: str) -> str:
-    """The kind of a part, by its key."""
-    return key.partition(":")[0]
 
 
 def _asks_once(request: Any) -> bool:

@@ -71,6 +71,7 @@ class Measures:
         yield single("cqar_coherence_floor_revision", "Reads older than it are not cached", cache.floor)
         yield counter("cqar_coherence_gaps_repaired", "Messages that did not continue what was applied", (), {(): feed.gaps})
         yield counter("cqar_coherence_resyncs", "Times that the cache began anew", (), {(): feed.resyncs})
+        yield counter("cqar_coherence_looks_through_admin", "Looks while PostgreSQL did not answer", (), {(): feed.detours})
         modes = {(mode,): int(mode == self.mode) for mode in ("warm", "repairing", "detached")}
         yield gauge("cqar_coherence_mode", "1 for the mode that the worker is in", ("mode",), modes)
 

@@ -279,10 +279,13 @@ async def late_news(scene: Scene) -> None:
     # The other admin is fast: what it commits is acknowledged long before the relay has read it.
     slow = (await scene.stage.relaying()).links["postgres"]
     slow.set("delay", 1.2)
+    # Nor can the worker look through the other admin.
+    mute = (await _other(scene)).links["nats"]
+    mute.set("blackhole")
     worker.links["postgres"].set("blackhole")
     worker.links["redis"].set("cut")
     await asyncio.sleep(2.0 if scene.quick else max(7.0, scene.while_()))
-    for link in (slow, *worker.links.values()):
+    for link in (slow, mute, *worker.links.values()):
         link.set("pass")
 
 

@@ -69,17 +69,21 @@ class Play:
     def __init__(self, seed: int, kind: type[Cache]) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a repeatable one
         self.limits = {"entries": self.random.choice((2, 4, 64)), "size": self.random.choice((3_000, 1 << 20))}
-        self.cache = kind(**self.limits, recent=self.random.choice((2, 4, 64)), absent_ttl=10)
+        holes = self.random.choice((0, 1, 2, 64))
+        self.cache = kind(**self.limits, recent=self.random.choice((2, 4, 64)), absent_ttl=10, holes=holes)
         self.truth = Truth("first")
         self.reads: list[tuple[str, int, Mapping[str, Sequence[Stored]]]] = []
         self.seen: list[tuple[Part, int]] = []
+        #: a load of everything that is under way: its epoch and snap, and what of it has not been admitted yet
+        self.load: tuple[str, int, dict[str, list[Stored]]] | None = None
+        self.absences = 0
         self.now = 0.0
         self.cache.start(self.truth.epoch, 0)
 
     def step(self) -> None:
         act = self.random.choices(
-            (self.write, self.apply, self.read, self.arrive, self.look, self.wait, self.restart, self.restore),
-            weights=(30, 30, 20, 20, 20, 3, 1, 0.3),
+            (self.write, self.apply, self.read, self.arrive, self.look, self.wait, self.restart, self.restore, self.loads),
+            weights=(30, 30, 20, 20, 20, 3, 1, 0.3, 40),
         )[0]
         act()
 
@@ -102,6 +106,28 @@ class Play:
             if epoch == self.cache.epoch:
                 self.cache.admit(snap, found, self.now)
 
+    def loads(self) -> None:
+        """Begin to load everything, or read it, or admit some of it, or all is admitted."""
+        if self.load is None:
+            if self.random.random() < 0.3:
+                self.cache.follow({"asset", "symbol", "listings", "venue_asset"})
+                self.load = (self.cache.epoch, -1, {})
+            return
+        epoch, snap, left = self.load
+        if epoch != self.cache.epoch or epoch != self.truth.epoch:
+            self.load = None
+        elif snap < 0:
+            found = {key: rows for key, rows in self.truth.read(KEYS).items() if rows}
+            self.load = (epoch, self.truth.head, found)
+        elif snap > self.cache.applied:
+            self.apply()
+        elif left:
+            key = self.random.choice(list(left))
+            self.cache.admit(snap, {key: left.pop(key)}, self.now)
+        else:
+            self.load = None
+            self.cache.completed(snap)
+
     def look(self) -> None:
         part = self.cache.get(self.random.choice(KEYS), self.now)
         if part is not None:
@@ -117,6 +143,7 @@ class Play:
         recent = [(each.revision, [*each.keys, *each.left_keys]) for each in known]
         floor = recent[0][0] - 1 if recent else self.truth.head
         self.cache.start(self.truth.epoch, self.truth.head, recent, floor)
+        self.load = None
 
     def restore(self) -> None:
         """The database comes back as something else: another epoch, in which revisions mean other things."""
@@ -132,6 +159,10 @@ class Play:
             assert held == self.truth.at(max(cache.applied, part.snap), key), f"{key} is not the truth"
             assert part.key == key
             assert part.live
+        for key in KEYS:
+            if cache.absent(key):
+                self.absences += 1
+                assert not self.truth.at(cache.applied, key), f"{key} is not the truth: it is there"
         assert len(cache) <= self.limits["entries"]
         assert cache.bytes <= self.limits["size"]
         assert cache.bytes == sum(part.cost for part in cache._parts.values())
@@ -140,22 +171,24 @@ class Play:
             assert part.live or generation < cache.generation, "an answer made of a replaced part is taken for valid"
 
 
-def _check(seeds: Iterable[int], kind: type[Cache]) -> int:
-    """Play with each seed and check after every step; how many parts were looked at."""
-    parts = 0
+def _check(seeds: Iterable[int], kind: type[Cache]) -> tuple[int, int]:
+    """Play with each seed and check after every step; how many parts and known absences were looked at."""
+    parts = absences = 0
     for seed in seeds:
         play = Play(seed, kind)
         for _ in range(150):
             play.step()
             play.check()
             parts += len(play.cache)
-    return parts
+        absences += play.absences
+    return parts, absences
 
 
 @pytest.mark.parametrize("part_of_seeds", range(4))
 def test_a_part_is_the_truth_whatever_happens_in_which_order(part_of_seeds: int) -> None:
-    parts = _check(range(part_of_seeds, 240, 4), Cache)
+    parts, absences = _check(range(part_of_seeds, 240, 4), Cache)
     assert parts > 10_000, "hardly anything was cached: this proves nothing"
+    assert absences > 500, "hardly anything was known to be absent: this proves nothing"
 
 
 class _NoFloor(Cache):
@@ -183,7 +216,39 @@ class _Holes(Cache):
         super()._change(key, change, now, enters=enters and change.value is not None)
 
 
-@pytest.mark.parametrize("broken", [_NoFloor, _NoRecent, _WritersView, _Holes])
+class _ForgetsWhatLeft(Cache):
+    def _evict(self) -> None:
+        holes = set(self._holes)
+        super()._evict()
+        self._holes &= holes
+
+
+class _DeafWhileLoading(Cache):
+    def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
+        if self._complete or key in self._parts:
+            super()._change(key, change, now, enters=enters)
+
+
+class _ForgetsTheUncarried(Cache):
+    def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
+        super()._change(key, change, now, enters=enters)
+        if change.value is None:
+            self._holes.discard(key)
+
+
+class _CompleteBelowTheFloor(Cache):
+    def completed(self, snap: int) -> bool:
+        self._complete = bool(self._followed) and snap <= self.applied
+        return self._complete
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *(_NoFloor, _NoRecent, _WritersView, _Holes),
+        *(_ForgetsWhatLeft, _DeafWhileLoading, _ForgetsTheUncarried, _CompleteBelowTheFloor),
+    ],
+)
 def test_a_cache_that_breaks_a_rule_is_caught(broken: type[Cache]) -> None:
     with pytest.raises(AssertionError, match="is not the truth"):
         _check(range(200), broken)

@@ -200,7 +200,7 @@ async def test_a_worker_that_once_said_something_new_does_not_go_back_to_what_re
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
     cold.worker._tier._rests_until = 0
     await cold.worker._tier._redis.flushall()
-    await cold.worker._tier.put(cold.worker.cache.epoch, [(old.snap, {key: old.rows})])
+    await cold.worker._tier.put(cold.worker.feed.history, [(old.snap, {key: old.rows})])
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
 
 
@@ -262,7 +262,7 @@ async def test_what_a_change_overtook_is_not_taken_from_redis(cold: Cold, regist
     await eventually(lambda: cold.worker.cache.applied == 6)
     # Somebody brings the old value back, as a replica that lags would.
     await cold.worker._tier._redis.flushall()
-    await cold.worker._tier.put(cold.worker.cache.epoch, [(held.snap, {key: held.rows})])
+    await cold.worker._tier.put(cold.worker.feed.history, [(held.snap, {key: held.rows})])
     cold.worker.cache._drop(cold.worker.cache._parts[key])
     answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     assert answer.symbol.tick_size_decimal == "0.125"
@@ -289,15 +289,15 @@ async def test_of_two_values_in_redis_the_later_one_stays(cold: Cold) -> None:
 
 
 async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -> None:
-    tier, redis, epoch = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.epoch
+    tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.feed.history
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
     await eventually(lambda: not cold.worker.core._offers)
-    value = await redis.get(f"asset:{epoch}:{cold.btc.base}")
+    value = await redis.get(f"asset:{history}:{cold.btc.base}")
     assert value is not None
     for wrong in (value, value[:20], b"", b"0" * 100, b"\xff" * 40):
-        await redis.set(f"asset:{epoch}:{cold.btc.quote}", wrong)
-        assert await tier.get(epoch, f"asset:{cold.btc.quote}") is None
-    await redis.set(f"asset:{epoch}:{cold.btc.quote}", value)
+        await redis.set(f"asset:{history}:{cold.btc.quote}", wrong)
+        assert await tier.get(history, f"asset:{cold.btc.quote}") is None
+    await redis.set(f"asset:{history}:{cold.btc.quote}", value)
     assert (await cold.feed.call("GetAsset", asset_id=cold.btc.quote)).asset.symbol == "USDT"
     assert tier.failures == 0
 
@@ -305,7 +305,7 @@ async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -
 async def test_the_relay_puts_what_changed_into_redis_before_it_tells(cold: Cold, registry: Client) -> None:
     revision = await ticked(registry, cold.btc, "0.125")
     await eventually(lambda: cold.worker.cache.applied == revision)
-    held = await cold.worker._tier.get(cold.worker.cache.epoch, f"symbol:{cold.btc.symbol}")
+    held = await cold.worker._tier.get(cold.worker.feed.history, f"symbol:{cold.btc.symbol}")
     assert held is not None
     assert held.snap == revision
     answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
@@ -391,6 +391,36 @@ async def test_a_loaded_worker_answers_everything_from_memory(
         misses = worker.core.hits
         await found(feed, btc)
         assert worker.core.hits == misses + 1
+
+
+async def test_a_loaded_worker_knows_what_there_is_not_and_hears_of_what_is_made(
+    settings: config.Settings, admin: Admin, registry: Client, reads: Reads
+) -> None:
+    """A feed that sends a thousand names which nobody registered reaches no database; each is found as soon as it is made."""
+    btc = await listed(registry)
+    async with worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
+        assert worker.cache.complete >= {"listings", "asset", "symbol", "venue"}
+        for at in range(50):
+            assert (await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=f"NEW{at}")).code == "NOT_FOUND"
+            assert (await feed.refused("GetAsset", asset_id=f"nobody{at}")).code == "NOT_FOUND"
+        assert (await feed.refused("GetVenueSymbol", venue_id="nowhere", venue_symbol="BTCUSDT")).code == "NOT_FOUND"
+        assert reads.keys == []
+        made = await registry.call("CreateVenueSymbol", venue_id=btc.venue, symbol_id=btc.symbol, venue_symbol="NEW7")
+        answer = await feed.call("GetVenueSymbol", venue_id=btc.venue, venue_symbol="NEW7", min_revision=made.revision)
+        assert answer.venue_symbol.listing_id == made.venue_symbol.listing_id
+        assert reads.keys == []
+
+
+async def test_a_worker_that_has_not_room_for_everything_asks_the_database_for_what_it_does_not_know(
+    settings: config.Settings, admin: Admin, registry: Client, reads: Reads
+) -> None:
+    btc = await listed(registry)
+    small = changed(settings, hotpath={"cache_entries": 4})
+    async with worker_of(small, admin.port) as worker, Client(worker.port) as feed:
+        assert not worker.cache.complete
+        assert (await found(feed, btc)).symbol.symbol_id == btc.symbol
+        assert (await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol="NEW")).code == "NOT_FOUND"
+        assert f"listings:{btc.venue}:NEW" in reads.keys
 
 
 async def test_memory_stays_within_its_limits_whoever_asks_for_what(cold: Cold) -> None:

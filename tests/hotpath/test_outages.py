@@ -119,6 +119,8 @@ async def test_without_redis_lookups_and_writes_go_on(place: Place, fault: str) 
     assert (await place.feed.call("GetAsset", asset_id=doge.asset.asset_id)).asset.symbol == "DOGE"
     await ticked(place.feed, place.btc, "0.125")
     assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.125"
+    place.worker.cache.follow(())  # it looks into Redis for what it does not know to be absent
+    await place.feed.refused("GetAsset", asset_id="nobody")
     assert place.worker._tier.failures >= 1
     assert not place.worker._tier.up
     failures = place.worker._tier.failures

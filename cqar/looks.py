@@ -1,0 +1,78 @@
+"""A look: what came after a revision by PostgreSQL's word, and where its head stands.
+
+A worker looks by itself. Where it cannot reach PostgreSQL and admin can, it looks through admin, over NATS: the look begins
+after the question, so what it says is as good.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from cqar import errors, outbox, parts
+from cqar.events import Change
+from cqar.store import Store
+
+#: Subject of the questions, to all admins.
+SUBJECT = "cqar.look"
+#: Changes of one answer, at most: with values of 8 KB each they fit into a message of NATS.
+MOST = 100
+
+
+class Look(msgspec.Struct, frozen=True, array_like=True):
+    """The head, and the next changes after the revision that was asked about."""
+
+    epoch: str
+    head: int
+    history: str
+    #: the event id of the change at that revision, if the outbox has it
+    last: str | None
+    changes: Sequence[Change]
+
+
+class _Question(msgspec.Struct, frozen=True, array_like=True):
+    epoch: str
+    after: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Look)
+_questions = msgspec.msgpack.Decoder(_Question)
+
+
+async def read(store: Store, after: int, most: int) -> Look:
+    """Look after a revision, at `most` so many changes far. Raises Unavailable."""
+    async with store.session() as session:
+        rows = await session.rows(outbox.CHANGES, after, most)
+    if not rows:
+        raise errors.Unavailable(parts.NO_HEAD)
+    first = rows[0]
+    changes = [outbox.change_of(row) for row in rows if row["revision"] is not None]
+    return Look(first["epoch"], first["head"], first["history"], first["last"], changes)
+
+
+def question(epoch: str, after: int) -> bytes:
+    """The question after a revision of an epoch, as it travels."""
+    return _encoder.encode(_Question(epoch, after))
+
+
+async def answer(store: Store, data: bytes) -> bytes:
+    """The answer to a question, as it travels.
+
+    Raises Unavailable also for another epoch: of several registries, each answers its own workers, and whoever has to begin
+    anew needs PostgreSQL itself. Raises msgspec.DecodeError for what is no question.
+    """
+    asked = _questions.decode(data)
+    look = await read(store, asked.after, MOST)
+    if look.epoch != asked.epoch:
+        msg = f"the registry here is of epoch {look.epoch}"
+        raise errors.Unavailable(msg)
+    return _encoder.encode(look)
+
+
+def decode(data: bytes) -> Look:
+    """The answer from its bytes. Raises Unavailable where they are none."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError:
+        msg = "what answered a look is no admin of this version"
+        raise errors.Unavailable(msg) from None

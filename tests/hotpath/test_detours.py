@@ -1,0 +1,109 @@
+"""A worker that alone cannot reach PostgreSQL: admin looks for it, and feeds notice nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cqar import config
+from cqar.admin.app import Admin
+from cqar.hotpath.app import Hotpath
+from tests.client import Client
+from tests.coherence.links import Link, Mode
+from tests.conftest import Servers
+from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
+
+_IMPATIENCE = {f"{what}_timeout": 2.0 for what in ("acquire", "connect", "fill", "statement", "lock")}
+
+
+class Apart(NamedTuple):
+    """A worker with a link of its own to PostgreSQL, an admin without, clients of both, and a listing."""
+
+    servers: Servers
+    link: Link
+    admin: Admin
+    worker: Hotpath
+    registry: Client
+    feed: Client
+    btc: Listed
+
+
+@pytest.fixture
+async def apart(mortal: Servers, mortal_settings: config.Settings) -> AsyncIterator[Apart]:
+    url = urlsplit(mortal_settings.database.url)
+    socket = f"{parse_qs(url.query)['host'][0]}/.s.PGSQL.5432"
+    link = Link(lambda: asyncio.open_unix_connection(socket))
+    await link.listen()
+    settings = changed(mortal_settings, coherence={"detached_serve": 30.0}, database=_IMPATIENCE)
+    there = changed(settings, database={"url": f"postgresql://cqar@127.0.0.1:{link.port}{url.path}"})
+    try:
+        async with (
+            admin_of(settings) as admin,
+            worker_of(there, admin.port) as worker,
+            Client(admin.port) as registry,
+            Client(worker.port) as feed,
+        ):
+            btc = await listed(registry)
+            await eventually(lambda: worker.cache.applied == 5)
+            yield Apart(mortal, link, admin, worker, registry, feed, btc)
+    finally:
+        await link.close()
+
+
+@pytest.mark.parametrize("mode", ["cut", "blackhole"])
+async def test_while_admin_reaches_the_database_a_worker_that_does_not_is_as_fresh_as_ever(apart: Apart, mode: Mode) -> None:
+    apart.link.set(mode)
+    before = apart.worker.feed.detours
+    await eventually(lambda: apart.worker.feed.detours > before + 8)  # at four a second: the lease would long be over
+    revision = await ticked(apart.registry, apart.btc, "0.125")
+    answer = await found(apart.feed, apart.btc, min_revision=revision)
+    assert answer.symbol.tick_size_decimal == "0.125"
+    assert not (await found(apart.feed, apart.btc)).HasField("stale")
+    # It has all there is, so it knows what there is not, and that is confirmed by a look through admin.
+    assert (await apart.feed.refused("GetVenueSymbol", venue_id=apart.btc.venue, venue_symbol="NOPE")).code == "NOT_FOUND"
+    assert apart.worker.feed.resyncs == 0
+    # Changes that no message brings come through admin as well.
+    apart.worker._bus._listeners.clear()
+    client = apart.worker._bus._client
+    assert client is not None
+    for subscription in list(client._subs.values()):
+        if subscription.subject.startswith("cqar.changes."):
+            await subscription.unsubscribe()
+    for tick in ("0.25", "0.5"):
+        revision = await ticked(apart.registry, apart.btc, tick)
+        await eventually(lambda head=revision: apart.worker.cache.applied >= head)  # type: ignore[misc]  # it is bound
+    assert (await found(apart.feed, apart.btc)).symbol.tick_size_decimal == "0.5"
+    apart.link.set("pass")
+    detours = apart.worker.feed.detours
+    await eventually(lambda: apart.worker.feed.age() < 0.5 and apart.worker.feed.detours <= detours + 1)
+
+
+async def test_without_both_it_says_how_old_its_answers_are(apart: Apart) -> None:
+    apart.link.set("cut")
+    await eventually(lambda: apart.worker.feed.detours > 0)
+    apart.servers.nats.kill()
+
+    async def stale() -> bool:
+        return bool((await found(apart.feed, apart.btc)).stale)
+
+    await eventually(stale)
+    assert (await apart.feed.refused("GetAsset", asset_id="nobody")).code == "UNAVAILABLE"
+    apart.servers.nats.start()
+
+    async def fresh() -> bool:
+        return not (await found(apart.feed, apart.btc)).HasField("stale")
+
+    await eventually(fresh)
+
+
+async def test_the_admin_of_another_registry_does_not_answer(apart: Apart, settings: config.Settings) -> None:
+    """Several registries may share NATS: a worker that took the word of another would begin anew in a history not its own."""
+    shared = changed(settings, nats={"url": apart.servers.nats.url})
+    async with admin_of(shared):
+        apart.link.set("cut")
+        before = apart.worker.feed.detours
+        await eventually(lambda: apart.worker.feed.detours > before + 8)
+        assert apart.worker.feed.resyncs == 0
+        assert not (await found(apart.feed, apart.btc)).HasField("stale")
