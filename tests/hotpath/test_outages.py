@@ -1,6 +1,7 @@
 """Servers that die, halt and come back: what lookups and writes go on to say."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.conftest import Servers
-from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
+from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, process_of, ticked, worker_of
 
 #: So that tests need not wait long: a worker counts as cut off after 0.4 s, and serves for 1.5 s.
 HASTE = {"probe_interval": 0.1, "lease": 0.4, "detached_serve": 1.5}
@@ -264,6 +265,31 @@ async def test_a_worker_that_starts_without_the_database_is_ready_once_it_is_the
         assert (await found(feed, btc)).symbol.symbol_id == btc.symbol
 
 
+async def test_a_restart_of_the_database_is_no_more_than_a_pause_for_writers(place: Place) -> None:
+    def again() -> None:
+        place.servers.postgres.stop()
+        place.servers.postgres.start()
+
+    restart = asyncio.create_task(asyncio.to_thread(again))
+    while not restart.done():
+        answer = await found(place.feed, place.btc)
+        assert answer.symbol.tick_size_decimal == "0.5"
+        await asyncio.sleep(0.01)
+    await restart
+
+    async def written() -> bool:
+        try:
+            await ticked(place.feed, place.btc, "0.125")
+        except Exception:  # noqa: BLE001 - a client retries
+            return False
+        return True
+
+    await eventually(written)
+    await _shows(place, "0.125")
+    await eventually(lambda: place.admin._relay.active and place.worker.feed.age() < HASTE["lease"])
+    assert place.worker.feed.resyncs == 0
+
+
 async def test_sessions_that_the_database_ends_are_replaced(place: Place) -> None:
     operator = await asyncpg.connect(place.settings.database.url)
     try:
@@ -293,3 +319,34 @@ async def _ends_with(admin: Admin, epoch: str, revision: int) -> bool:
     payload = (await admin._bus.position("CQAR_CHANGES")).payload
     last = None if payload is None else events.decode(payload)
     return last is not None and (last.epoch, last.revision) == (epoch, revision)
+
+
+# ---- a worker that was stopped -------------------------------------------------------------------------------------
+
+
+async def test_a_worker_that_was_stopped_and_goes_on_does_not_take_the_past_for_the_present(
+    mortal_settings: config.Settings,
+) -> None:
+    """As a debugger, a virtual machine that moves or a laptop's lid does it: what it holds has become wrong meanwhile."""
+    async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
+        btc = await listed(registry)
+        address = f"127.0.0.1:{admin.port}"
+        with process_of("hotpath", mortal_settings, CQAR_HOTPATH_ADMIN_ADDRESS=address) as worker:
+            port = int((await worker.says("hotpath_listening"))["grpc"].rpartition(":")[2])
+            await worker.says("hotpath_ready")
+            async with Client(port) as feed:
+                assert (await found(feed, btc)).symbol.tick_size_decimal == "0.5"
+                worker.send(signal.SIGSTOP)
+                await ticked(registry, btc, "0.125")
+                await asyncio.sleep(1.5)
+                waiting = [asyncio.create_task(found(feed, btc)) for _ in range(50)]
+                await asyncio.sleep(0.1)
+                worker.send(signal.SIGCONT)
+                for answer in await asyncio.gather(*waiting):
+                    assert answer.stale or answer.symbol.tick_size_decimal == "0.125"
+
+                async def seen() -> bool:
+                    answer = await found(feed, btc)
+                    return not answer.stale and bool(answer.symbol.tick_size_decimal == "0.125")
+
+                await eventually(seen)

@@ -147,7 +147,7 @@ async def _grown(streams: Streams, beyond: int) -> bool:
     return len(await streams.all("cqc.events.v1.>")) > beyond
 
 
-@pytest.mark.parametrize("loss", ["purged", "deleted"])
+@pytest.mark.parametrize("loss", ["purged", "deleted", "recreated"])
 async def test_a_stream_that_somebody_empties_goes_on_where_it_was(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection, loss: str
 ) -> None:
@@ -156,7 +156,10 @@ async def test_a_stream_that_somebody_empties_goes_on_where_it_was(
         await eventually(lambda: _all_there(streams, outbox))
         await eventually(lambda: _noted(outbox, 5))
         stream = streams._client.jetstream()
+        limits = (await stream.stream_info(events.CHANGES_STREAM)).config
         await (stream.purge_stream if loss == "purged" else stream.delete_stream)(events.CHANGES_STREAM)
+        if loss == "recreated":
+            await stream.add_stream(limits)
         await ticked(registry, btc, "0.125")
         await eventually(lambda: _all_there(streams, outbox))
     assert await streams.changes(await _epoch(outbox)) == [6]

@@ -1,4 +1,4 @@
-"""A worker that alone cannot reach PostgreSQL: admin looks for it, and feeds notice nothing."""
+"""Links that are cut, silent or slow while the servers behind them are well."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -107,3 +107,40 @@ async def test_the_admin_of_another_registry_does_not_answer(apart: Apart, setti
         await eventually(lambda: apart.worker.feed.detours > before + 8)
         assert apart.worker.feed.resyncs == 0
         assert not (await found(apart.feed, apart.btc)).HasField("stale")
+
+
+async def test_a_redis_that_is_slow_is_waited_for_once_and_then_left_alone(
+    mortal: Servers, mortal_settings: config.Settings
+) -> None:
+    url = urlsplit(mortal.valkey.url)
+    link = Link(lambda: asyncio.open_unix_connection(url.path))
+    await link.listen()
+    there = {"url": f"redis://127.0.0.1:{link.port}/{parse_qs(url.query).get('db', ['0'])[0]}"}
+    try:
+        async with (
+            admin_of(mortal_settings) as admin,
+            worker_of(changed(mortal_settings, hotpath={"preload": False}, redis=there), admin.port) as worker,
+            Client(admin.port) as registry,
+            Client(worker.port) as feed,
+        ):
+            btc = await listed(registry)
+            await eventually(lambda: worker.cache.applied == 5)
+            assert await worker._tier.ping()
+            link.set("delay", 0.3)
+            assert (await feed.call("GetAsset", asset_id=btc.base)).asset.symbol == "BTC"
+            assert feed.trailing["cqar-source"] == "database"
+            assert worker._tier.failures >= 1
+            assert not worker._tier.up
+            failures = worker._tier.failures
+            for at in range(20):
+                assert (await feed.refused("GetAsset", asset_id=f"nobody{at}")).code == "NOT_FOUND"
+            assert worker._tier.failures <= failures + 2, "each of them waited for Redis"
+            link.set("pass")
+
+            async def used() -> bool:
+                await feed.refused("GetAsset", asset_id=f"nobody{asyncio.get_running_loop().time()}")
+                return worker._tier.up and await worker._tier.ping()
+
+            await eventually(used)
+    finally:
+        await link.close()

@@ -1,0 +1,145 @@
+"""PostgreSQL is replaced by a copy that was promoted: with all that was committed, or without the last of it."""
+
+import asyncio
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cqar import config
+from cqar.embedded import Postgres
+from cqar.hotpath.app import Hotpath
+from tests.client import Client
+from tests.conftest import Servers
+from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
+
+
+class Copies:
+    """A server whose files are copied and exchanged."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    async def copy(self, to: Path) -> Path:
+        """The files as they are now."""
+        await asyncio.to_thread(self._postgres.stop)
+        await asyncio.to_thread(_copy, self._postgres.data, to)
+        await asyncio.to_thread(self._postgres.start)
+        return to
+
+    async def promote(self, copy: Path | None = None) -> None:
+        """Kill the server; what takes its place, the copy or all it had, is promoted as a standby is: with a new timeline."""
+        await asyncio.to_thread(self._postgres.kill)
+        data = self._postgres.data
+        if copy is not None:
+            await asyncio.to_thread(shutil.rmtree, data)
+            await asyncio.to_thread(_copy, copy, data)
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.write("restore_command = 'false'\n")
+        signal = data / "recovery.signal"
+        signal.touch()
+        shutil.copystat(data / "PG_VERSION", signal)
+        await asyncio.to_thread(_owned_alike, data / "PG_VERSION", signal)
+        await asyncio.to_thread(self._postgres.start)
+
+
+def _copy(source: Path, to: Path) -> None:
+    subprocess.run(["cp", "-a", str(source), str(to)], check=True)  # noqa: S607 - owners are to stay
+
+
+def _owned_alike(model: Path, path: Path) -> None:
+    subprocess.run(["chown", f"--reference={model}", str(path)], check=True)  # noqa: S607 - the same
+
+
+class Site(NamedTuple):
+    """A server that can be replaced, the settings of processes, and where copies go."""
+
+    copies: Copies
+    settings: config.Settings
+    folder: Path
+
+
+@pytest.fixture
+def site(mortal: Servers, mortal_settings: config.Settings, tmp_path: Path) -> Site:
+    return Site(Copies(mortal.postgres), changed(mortal_settings, coherence={"detached_serve": 60.0}), tmp_path)
+
+
+async def _applied(worker: Hotpath, revision: int) -> None:
+    await eventually(lambda: worker.cache.applied >= revision)
+
+
+async def _ticked(registry: Client, btc: Listed, tick: str) -> int:
+    """Set a tick size as soon as the database takes it."""
+    done: list[int] = []
+
+    async def written() -> bool:
+        try:
+            done.append(await ticked(registry, btc, tick))
+        except Exception:  # noqa: BLE001 - it is tried again
+            return False
+        return True
+
+    await eventually(written, 30)
+    return done[0]
+
+
+async def test_a_standby_that_had_everything_keeps_every_worker_warm(site: Site) -> None:
+    async with (
+        admin_of(site.settings) as admin,
+        worker_of(site.settings, admin.port) as worker,
+        Client(admin.port) as registry,
+        Client(worker.port) as feed,
+    ):
+        btc = await listed(registry)
+        await _applied(worker, await ticked(registry, btc, "0.25"))
+        await found(feed, btc)
+        before = worker.feed.history
+        await site.copies.promote()
+        await eventually(lambda: worker.feed.history != before, 30)
+        assert worker.feed.resyncs == 0
+        assert worker.feed.history.partition(".")[0] == before.partition(".")[0] == worker.cache.epoch
+        assert worker.core._tables["GetVenueSymbol"], "what stood ready is gone"
+        await _applied(worker, await _ticked(registry, btc, "0.125"))
+        assert (await found(feed, btc)).symbol.tick_size_decimal == "0.125"
+        assert worker.feed.resyncs == 0
+
+
+async def test_what_a_standby_has_lost_is_served_by_nobody_not_even_by_redis(site: Site) -> None:
+    """The commits that were lost are in Redis. A worker that starts before the relay has seen what happened takes no notice."""
+    async with admin_of(site.settings) as admin, Client(admin.port) as registry:
+        btc = await listed(registry)
+        await ticked(registry, btc, "0.25")
+    copy = await site.copies.copy(site.folder / "copy")
+    async with (
+        admin_of(site.settings) as admin,
+        worker_of(site.settings, admin.port) as warm,
+        Client(admin.port) as registry,
+        Client(warm.port) as feed,
+    ):
+        lost = await ticked(registry, btc, "0.0625")
+        await _applied(warm, lost)
+        key = f"symbol:{btc.symbol}"
+        history = warm.feed.history
+
+        async def offered() -> bool:
+            held = await warm._tier.get(history, key)
+            return held is not None and held.snap == lost
+
+        await eventually(offered)
+        await admin._relay.stop()  # nobody sees that the stream is ahead, and makes a new epoch
+        await site.copies.promote(copy)
+        await eventually(lambda: warm.feed.resyncs == 1, 30)
+        assert (await found(feed, btc)).symbol.tick_size_decimal == "0.25"
+        # The new history counts as far as the old one did, with another change.
+        async with (
+            worker_of(changed(site.settings, hotpath={"preload": False}), admin.port) as cold,
+            Client(cold.port) as reader,
+        ):
+            for _ in range(3):
+                await registry.call("CreateVenue", name=f"venue {_}", venue_type=1)
+            await eventually(lambda: cold.cache.applied >= lost)
+            assert cold.cache.epoch == warm.cache.epoch
+            assert (await found(reader, btc)).symbol.tick_size_decimal == "0.25"
+        assert (await found(feed, btc)).symbol.tick_size_decimal == "0.25"
