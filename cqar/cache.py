@@ -87,6 +87,8 @@ class Cache:
         self._holes: set[str] = set()
         self._holes_limit = holes
         self.epoch = ""
+        #: the epoch with the timeline of the database, as last seen: what was read in another one is not to be admitted
+        self.history = ""
         #: the last revision applied; everything at or below it is in the parts
         self.applied = 0
         #: the event id of the change at `applied`: by it, two histories that count alike are told apart
@@ -183,7 +185,7 @@ class Cache:
         return True
 
     def admit(self, snap: int, parts: Mapping[str, Sequence[Stored]], now: float) -> None:
-        """Take parts read at a snap, as far as no later change of them is known; those of the future wait for it."""
+        """Take parts read at a snap of this history, as far as no later change of them is known; those of the future wait."""
         if snap > self.applied:
             self._waiting.append(Fill(snap, parts))
             return
@@ -201,6 +203,12 @@ class Cache:
     def current(self, key: str, snap: int) -> bool:
         """Whether what was read under the key at the snap is known to be the truth at max(applied, snap)."""
         return self.floor <= snap and self._recent.get(key, 0) <= snap
+
+    def turned(self, history: str) -> None:
+        """The database goes on under another timeline: what was read before, and of which nothing is applied, is forgotten."""
+        if history != self.history:
+            self.history = history
+            self._waiting.clear()
 
     # ---- everything of a kind --------------------------------------------------------------------------------------
 

@@ -88,8 +88,6 @@ class Feed:
         self.head = 0
         #: the epoch in which two histories were seen: until there is another, what Redis has may be of either
         self.forked: str | None = None
-        #: the history of the database as last seen, by which Redis keeps parts
-        self.history = ""
         self.gaps = 0
         self.resyncs = 0
         #: looks that went through admin
@@ -206,7 +204,7 @@ class Feed:
         cache = self._cache
         while True:
             (began, after, last), look, most = await self._seen()
-            self.head, self.history = look.head, look.history
+            self.head = look.head
             # Compared with what was applied when the look began: messages go on arriving while it is under way.
             continues = look.epoch == cache.epoch and look.head >= after and (look.head == after or bool(look.changes))
             # An older copy that has meanwhile counted further than what was applied here is told by its other event.
@@ -214,6 +212,8 @@ class Feed:
             if look.epoch == cache.epoch and not same:
                 self.forked = look.epoch
             continues = continues and same
+            if continues:
+                cache.turned(look.history)
             now = time.monotonic()
             if not continues or not all(cache.apply(change, now) for change in look.changes):
                 await self._resync(look.epoch, look.head)
@@ -262,7 +262,6 @@ class Feed:
         if not rows:
             raise errors.Unavailable(parts.NO_HEAD)
         head, epoch = rows[0]["head"], rows[0]["epoch"]
-        self.history = rows[0]["history"]
         floor = head
         for row in reversed(rows):
             if row["revision"] != floor:
@@ -271,6 +270,7 @@ class Feed:
         recent = [(row["revision"], row["keys"]) for row in rows if row["revision"] is not None and row["revision"] > floor]
         last = rows[-1]["event_id"] if rows[-1]["revision"] == head else None
         self._cache.start(epoch, head, recent, floor, last)
+        self._cache.turned(rows[0]["history"])
         _log.info("started", epoch=epoch, applied=head, recent=len(recent))
 
     def _load(self) -> None:
@@ -300,7 +300,7 @@ class Feed:
                 parts.gather(some, found)
             await self.wait_applied(head.snap, _PATIENCE)
             async for keys in _in_turns(list(found)):
-                if cache.starts != starts or cache.full:
+                if cache.starts != starts or cache.history != head.history or cache.full:
                     whole = False
                     break
                 cache.admit(head.snap, {key: found[key] for key in keys}, time.monotonic())

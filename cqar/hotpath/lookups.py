@@ -73,9 +73,9 @@ _FROM_DATABASE: Metadata = (("cqar-source", "database"),)
 
 
 class Filled(NamedTuple):
-    """What a fill brought: rows by part key, the head they were read at, and where from."""
+    """What a fill brought: rows by part key, the history and the snap they were read at, and where from."""
 
-    epoch: str
+    history: str
     snap: int
     rows: Mapping[str, Sequence[Stored]]
     source: Metadata
@@ -214,7 +214,7 @@ class Core:
         return self._feed.age() <= self._lease
 
     async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> Reply | None:
-        """The answer by parts; None where what is brought does not fit what is here, as at a change of epoch."""
+        """The answer by parts; None where what is brought does not fit what is here, as at a change of history."""
         brought: dict[str, Filled] = {}
         source: Metadata = ()
         for _ in range(_TRIES):
@@ -224,7 +224,7 @@ class Core:
             except Missing as missing:
                 self.missed[kind_of(missing.key)] += 1
                 filled = await self._known_absent(missing.key) or await self._fill(missing.key)
-                if filled.epoch != self._cache.epoch:
+                if filled.history != self._cache.history:
                     return None
                 brought.update(dict.fromkeys(filled.rows, filled))
                 source = _FROM_DATABASE if _FROM_DATABASE in (source, filled.source) else filled.source
@@ -272,7 +272,7 @@ class Core:
         cache = self._cache
         if not cache.absent(key) or not await self._feed.looked(self._min_revision_wait) or not cache.absent(key):
             return None
-        return Filled(cache.epoch, cache.applied, {key: ()}, ())
+        return Filled(cache.history, cache.applied, {key: ()}, ())
 
     # ---- fills -----------------------------------------------------------------------------------------------------
 
@@ -294,31 +294,31 @@ class Core:
             task.exception()  # whoever waited has it; nobody may have
 
     async def _bring(self, key: str) -> Filled:
-        cache, epoch = self._cache, self._cache.epoch
-        adopted = await self._tier.get(self._feed.history, key)
+        cache, history = self._cache, self._cache.history
+        adopted = await self._tier.get(history, key)
         if (
             (adopted is not None and adopted.rows is not None)
             and (adopted.rows or self._fresh())
             and await self._reached(adopted.snap)
-            and (epoch == cache.epoch and cache.admissible(key, adopted.snap))
-            and epoch != self._feed.forked
+            and (history == cache.history and cache.admissible(key, adopted.snap))
+            and cache.epoch != self._feed.forked
         ):
             self.adopted[kind_of(key)] += 1
             rows = {key: adopted.rows}
             cache.admit(adopted.snap, rows, time.monotonic())
-            return Filled(epoch, adopted.snap, rows, _FROM_REDIS)
+            return Filled(history, adopted.snap, rows, _FROM_REDIS)
         self.unadopted[kind_of(key)] += 1
         async with self._store.session() as session:
             head, found = await parts.read(session, key)
-        if head.epoch != cache.epoch:
+        if head.history != cache.history:
             self._feed.probe()
-            return Filled(head.epoch, head.snap, found, _FROM_DATABASE)
+            return Filled(head.history, head.snap, found, _FROM_DATABASE)
         cache.admit(head.snap, found, time.monotonic())
         offer = asyncio.create_task(self._tier.put(head.history, [(head.snap, found)]), name=f"offer {key}")
         self._offers.add(offer)
         offer.add_done_callback(self._offers.discard)
         await self._reached(head.snap)
-        return Filled(head.epoch, head.snap, found, _FROM_DATABASE)
+        return Filled(head.history, head.snap, found, _FROM_DATABASE)
 
     async def _reached(self, snap: int) -> bool:
         """Whether all up to the snap is applied, now or in a moment: what was read there can then be taken."""

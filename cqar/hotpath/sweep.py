@@ -72,14 +72,14 @@ class Sweep:
         if not self._due:
             self._due = cache.keys()
         keys, self._due = self._due[:_AT_ONCE], self._due[_AT_ONCE:]
-        epoch, starts = cache.epoch, cache.starts
+        history, starts = cache.history, cache.starts
         async with self._store.session() as session:
             reads = [await parts.read_rows(session, kind, some) for kind, some in parts.by_kind(keys).items()]
         for head, found in reads:
-            if head.epoch != epoch or not await self._feed.wait_applied(head.snap, _PATIENCE):
+            if head.history != history or not await self._feed.wait_applied(head.snap, _PATIENCE):
                 continue
             for at, (key, rows) in enumerate(found.items()):
-                if cache.starts != starts:
+                if cache.starts != starts or cache.history != history:
                     return
                 self._compare(key, head.snap, rows)
                 if at % _IN_A_ROW == _IN_A_ROW - 1:

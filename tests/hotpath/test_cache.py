@@ -22,6 +22,7 @@ class Truth:
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
+        self.history = f"{epoch}.1"
         self.changes: list[Change] = []
         self._states: list[dict[str, Content]] = [{key: {} for key in KEYS}]
         self._rows: dict[str, tuple[frozenset[str], bytes]] = {}
@@ -33,13 +34,25 @@ class Truth:
     def at(self, revision: int, key: str) -> Content:
         return self._states[revision][key]
 
+    def lose(self, beyond: int) -> None:
+        """What was committed beyond a revision is lost, and the next timeline begins."""
+        self.history += "1"
+        while self.head > beyond:
+            self.changes.pop()
+            self._states.pop()
+        last = {change.row_id: change for change in self.changes}
+        self._rows = {
+            row: (frozenset(change.keys), self._states[-1][change.keys[0]][row] if change.keys else b"")
+            for row, change in last.items()
+        }
+
     def read(self, keys: Sequence[str]) -> dict[str, list[Stored]]:
         return {key: [Stored(ENTITY, row, value) for row, value in self._states[-1][key].items()] for key in keys}
 
     def write(self, row: str, keys: frozenset[str], *, carried: bool) -> None:
         """Put the row under the keys; nowhere where there are none."""
         before, _ = self._rows.get(row, (frozenset(), b""))
-        value = b"%s@%d" % (row.encode(), self.head + 1)
+        value = b"%s@%d of %s" % (row.encode(), self.head + 1, self.history.encode())
         self._rows[row] = (keys, value)
         state = {key: dict(content) for key, content in self._states[-1].items()}
         for key in before - keys:
@@ -79,11 +92,25 @@ class Play:
         self.absences = 0
         self.now = 0.0
         self.cache.start(self.truth.epoch, 0)
+        self.cache.turned(self.truth.history)
 
     def step(self) -> None:
+        if self.random.random() < 0.015:
+            self.random.choices((self.restart, self.promote, self.restore), weights=(4, 4, 1))[0]()
         act = self.random.choices(
-            (self.write, self.apply, self.read, self.arrive, self.look, self.wait, self.restart, self.restore, self.loads),
-            weights=(30, 30, 20, 20, 20, 3, 1, 0.3, 40),
+            (
+                self.write,
+                self.apply,
+                self.read,
+                self.arrive,
+                self.look,
+                self.wait,
+                self.restart,
+                self.restore,
+                self.loads,
+                self.promote,
+            ),
+            weights=(30, 30, 20, 20, 20, 3, 1, 0.3, 40, 1),
         )[0]
         act()
 
@@ -98,12 +125,12 @@ class Play:
 
     def read(self) -> None:
         keys = self.random.sample(KEYS, self.random.choice((1, 2)))
-        self.reads.append((self.truth.epoch, self.truth.head, self.truth.read(keys)))
+        self.reads.append((self.truth.history, self.truth.head, self.truth.read(keys)))
 
     def arrive(self) -> None:
         if self.reads:
-            epoch, snap, found = self.reads.pop(self.random.randrange(len(self.reads)))
-            if epoch == self.cache.epoch:
+            history, snap, found = self.reads.pop(self.random.randrange(len(self.reads)))
+            if history == self.cache.history:
                 self.cache.admit(snap, found, self.now)
 
     def loads(self) -> None:
@@ -111,14 +138,14 @@ class Play:
         if self.load is None:
             if self.random.random() < 0.3:
                 self.cache.follow({"asset", "symbol", "listings", "venue_asset"})
-                self.load = (self.cache.epoch, -1, {})
+                self.load = (self.cache.history, -1, {})
             return
-        epoch, snap, left = self.load
-        if epoch != self.cache.epoch or epoch != self.truth.epoch:
+        history, snap, left = self.load
+        if history != self.cache.history:
             self.load = None
         elif snap < 0:
             found = {key: rows for key, rows in self.truth.read(KEYS).items() if rows}
-            self.load = (epoch, self.truth.head, found)
+            self.load = (history, self.truth.head, found)
         elif snap > self.cache.applied:
             self.apply()
         elif left:
@@ -143,7 +170,13 @@ class Play:
         recent = [(each.revision, [*each.keys, *each.left_keys]) for each in known]
         floor = recent[0][0] - 1 if recent else self.truth.head
         self.cache.start(self.truth.epoch, self.truth.head, recent, floor)
+        self.cache.turned(self.truth.history)
         self.load = None
+
+    def promote(self) -> None:
+        """A standby takes over that lost commits, but none that the cache has applied; the cache sees so before it goes on."""
+        self.truth.lose(self.random.randint(self.cache.applied, self.truth.head))
+        self.cache.turned(self.truth.history)
 
     def restore(self) -> None:
         """The database comes back as something else: another epoch, in which revisions mean other things."""
@@ -236,6 +269,11 @@ class _ForgetsTheUncarried(Cache):
             self._holes.discard(key)
 
 
+class _KeepsWhatWaits(Cache):
+    def turned(self, history: str) -> None:
+        self.history = history
+
+
 class _CompleteBelowTheFloor(Cache):
     def completed(self, snap: int) -> bool:
         self._complete = bool(self._followed) and snap <= self.applied
@@ -247,6 +285,7 @@ class _CompleteBelowTheFloor(Cache):
     [
         *(_NoFloor, _NoRecent, _WritersView, _Holes),
         *(_ForgetsWhatLeft, _DeafWhileLoading, _ForgetsTheUncarried, _CompleteBelowTheFloor),
+        _KeepsWhatWaits,
     ],
 )
 def test_a_cache_that_breaks_a_rule_is_caught(broken: type[Cache]) -> None:

@@ -95,11 +95,11 @@ async def test_a_standby_that_had_everything_keeps_every_worker_warm(site: Site)
         btc = await listed(registry)
         await _applied(worker, await ticked(registry, btc, "0.25"))
         await found(feed, btc)
-        before = worker.feed.history
+        before = worker.cache.history
         await site.copies.promote()
-        await eventually(lambda: worker.feed.history != before, 30)
+        await eventually(lambda: worker.cache.history != before, 30)
         assert worker.feed.resyncs == 0
-        assert worker.feed.history.partition(".")[0] == before.partition(".")[0] == worker.cache.epoch
+        assert worker.cache.history.partition(".")[0] == before.partition(".")[0] == worker.cache.epoch
         assert worker.core._tables["GetVenueSymbol"], "what stood ready is gone"
         await _applied(worker, await _ticked(registry, btc, "0.125"))
         assert (await found(feed, btc)).symbol.tick_size_decimal == "0.125"
@@ -121,7 +121,7 @@ async def test_what_a_standby_has_lost_is_served_by_nobody_not_even_by_redis(sit
         lost = await ticked(registry, btc, "0.0625")
         await _applied(warm, lost)
         key = f"symbol:{btc.symbol}"
-        history = warm.feed.history
+        history = warm.cache.history
 
         async def offered() -> bool:
             held = await warm._tier.get(history, key)

@@ -200,7 +200,7 @@ async def test_a_worker_that_once_said_something_new_does_not_go_back_to_what_re
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
     cold.worker._tier._rests_until = 0
     await cold.worker._tier._redis.flushall()
-    await cold.worker._tier.put(cold.worker.feed.history, [(old.snap, {key: old.rows})])
+    await cold.worker._tier.put(cold.worker.cache.history, [(old.snap, {key: old.rows})])
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
 
 
@@ -262,7 +262,7 @@ async def test_what_a_change_overtook_is_not_taken_from_redis(cold: Cold, regist
     await eventually(lambda: cold.worker.cache.applied == 6)
     # Somebody brings the old value back, as a replica that lags would.
     await cold.worker._tier._redis.flushall()
-    await cold.worker._tier.put(cold.worker.feed.history, [(held.snap, {key: held.rows})])
+    await cold.worker._tier.put(cold.worker.cache.history, [(held.snap, {key: held.rows})])
     cold.worker.cache._drop(cold.worker.cache._parts[key])
     answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     assert answer.symbol.tick_size_decimal == "0.125"
@@ -289,7 +289,7 @@ async def test_of_two_values_in_redis_the_later_one_stays(cold: Cold) -> None:
 
 
 async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -> None:
-    tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.feed.history
+    tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.history
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
     await eventually(lambda: not cold.worker.core._offers)
     value = await redis.get(f"asset:{history}:{cold.btc.base}")
@@ -305,7 +305,7 @@ async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -
 async def test_the_relay_puts_what_changed_into_redis_before_it_tells(cold: Cold, registry: Client) -> None:
     revision = await ticked(registry, cold.btc, "0.125")
     await eventually(lambda: cold.worker.cache.applied == revision)
-    held = await cold.worker._tier.get(cold.worker.feed.history, f"symbol:{cold.btc.symbol}")
+    held = await cold.worker._tier.get(cold.worker.cache.history, f"symbol:{cold.btc.symbol}")
     assert held is not None
     assert held.snap == revision
     answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)

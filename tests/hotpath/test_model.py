@@ -1,7 +1,8 @@
-"""The admission rule, by every interleaving of a small world."""
+"""The rules of the caches, by every interleaving of small worlds."""
 
 import pytest
 
+from tests.hotpath import answers_model
 from tests.hotpath.model import Rule, explore
 
 
@@ -11,7 +12,20 @@ def test_a_cached_part_is_the_truth_whatever_happens_in_which_order() -> None:
     assert states > 10_000
 
 
-@pytest.mark.parametrize("left_out", ["floor", "recent", "forgetting", "rows"])
+@pytest.mark.parametrize("left_out", Rule._fields)
 def test_each_half_of_the_rule_is_needed(left_out: str) -> None:
     _, violation = explore(Rule()._replace(**{left_out: False}), writes=2)
+    assert violation is not None, f"without {left_out} nothing breaks: either it is not needed, or the model does not see"
+
+
+def test_an_answer_that_stands_ready_is_the_truth_whatever_becomes_of_its_parts_and_of_the_database() -> None:
+    states, violation = answers_model.explore(answers_model.Rule(), writes=2, copies=1)
+    assert violation is None, violation
+    assert states > 10_000
+
+
+@pytest.mark.parametrize("left_out", answers_model.Rule._fields)
+def test_each_condition_of_a_ready_answer_is_needed(left_out: str) -> None:
+    rule = answers_model.Rule()._replace(**{left_out: False})
+    _, violation = answers_model.explore(rule, writes=4, copies=1)
     assert violation is not None, f"without {left_out} nothing breaks: either it is not needed, or the model does not see"
