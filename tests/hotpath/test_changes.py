@@ -205,8 +205,8 @@ async def test_a_worker_that_slept_longer_than_changes_are_kept_begins_anew(
     async with connection.transaction():
         await connection.execute("UPDATE symbols SET tick_size = 9")
         await connection.execute("UPDATE head SET seq = seq + 3")
-    await eventually(lambda: hotpath.feed.resyncs == 1)
-    assert hotpath.cache.applied == 8
+    await eventually(lambda: hotpath.cache.applied == 8)
+    assert hotpath.feed.resyncs == 1
     assert hotpath.cache.floor == 8, "what Redis has from before those changes could be taken for right"
     assert (await found(feed, btc)).symbol.tick_size_decimal == "9"
 
