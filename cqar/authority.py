@@ -7,7 +7,7 @@ is made once and then remembered for as long as what it was made of lives.
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from cqar import config, errors, keys
-from cqar.call import Minted, Principal, Role
+from cqar.call import ANYONE, Minted, Principal, Role
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.keys import Key
 
@@ -117,20 +117,33 @@ def _too_many(seconds: float) -> errors.Throttled:
     return errors.Throttled("too many failed attempts of this address; check the API key and retry later", seconds)
 
 
-class _Grant:
-    """A proof that is remembered."""
+class Grant:
+    """A proof that is remembered. Whoever relies on it looks at its basis, its end and its bucket at each call."""
 
     __slots__ = ("basis", "bucket", "expires", "key_id", "principal", "used")
 
-    def __init__(self, key_id: str, principal: Principal, expires: float, basis: Basis, bucket: Bucket | None) -> None:
+    def __init__(self, key_id: str, principal: Principal, expires: int, basis: Basis, bucket: Bucket | None) -> None:
         self.key_id = key_id
         self.principal = principal
-        #: seconds since 1970
+        #: microseconds since 1970
         self.expires = expires
         self.basis = basis
         self.bucket = bucket
         #: since the last report
         self.used = True
+
+
+class _Always:
+    """The basis of what holds without one."""
+
+    live = True
+    used = True
+
+
+#: A time, microseconds since 1970, that never comes.
+_NEVER = 1 << 62
+#: What whoever has been admitted already, or needs no key, has to show.
+ADMITTED = Grant("", ANYONE, _NEVER, _Always(), None)
 
 
 class Authority:
@@ -139,22 +152,30 @@ class Authority:
     def __init__(self, pepper: bytes, source: Source) -> None:
         self._pepper = pepper
         self._source = source
-        self._grants: dict[str, _Grant] = {}
+        self._grants: dict[str, Grant] = {}
         self._buckets: dict[str, Bucket] = {}
         self._proven: set[str] = set()
         self._used: set[str] = set()
         self.attempts = Attempts()
+        #: is told when there is a new proof to rely on
+        self.granted: Callable[[], None] = lambda: None
 
-    def known(self, authorization: str) -> Principal | None:
-        """Whoever has proven itself with this header and still may; None where that is to be looked up. Raises Throttled."""
+    def grant(self, authorization: str) -> Grant | None:
+        """The proof that stands for this header; None where that is to be looked up."""
         grant = self._grants.get(authorization)
         if grant is None or not self._source.trusted():
             return None
-        basis = grant.basis
-        if not basis.live or grant.expires <= time.time():
+        if not grant.basis.live or grant.expires <= _now():
             self._forget(authorization)
             return None
-        basis.used = grant.used = True
+        return grant
+
+    def known(self, authorization: str) -> Principal | None:
+        """Whoever has proven itself with this header and still may; None where that is to be looked up. Raises Throttled."""
+        grant = self.grant(authorization)
+        if grant is None:
+            return None
+        grant.basis.used = grant.used = True
         if grant.bucket is not None:
             _spend(grant.bucket)
         return grant.principal
@@ -196,8 +217,7 @@ class Authority:
         if key.key_id not in self._proven and self.attempts.exhausted(address):
             raise _too_many(1.0)
         stored, basis = await self._source.look(key.key_id)
-        now = time.time()
-        if stored is None or not self._holds(key, stored, now):
+        if stored is None or not self._holds(key, stored):
             self.attempts.failed(address)
             raise errors.Unauthenticated(_INVALID)
         principal = Principal(
@@ -207,14 +227,14 @@ class Authority:
         self._proven.add(key.key_id)
         self._used.add(key.key_id)
         if basis is not None:
-            self._keep(authorization, _Grant(key.key_id, principal, _end(stored), basis, bucket))
+            self._keep(authorization, Grant(key.key_id, principal, _end(stored), basis, bucket))
         if bucket is not None:
             _spend(bucket)
         return principal
 
-    def _holds(self, key: Key, stored: pb.ApiKey, now: float) -> bool:
+    def _holds(self, key: Key, stored: pb.ApiKey) -> bool:
         proven = keys.proves(key.text, self._pepper, stored.hash)
-        return proven and not stored.HasField("revoked_at") and now < _end(stored)
+        return proven and not stored.HasField("revoked_at") and _now() < _end(stored)
 
     def _bucket(self, key_id: str, rate: int) -> Bucket | None:
         """The key's bucket, which outlasts proofs."""
@@ -226,11 +246,12 @@ class Authority:
             bucket = self._buckets[key_id] = Bucket(rate)
         return bucket
 
-    def _keep(self, authorization: str, grant: _Grant) -> None:
+    def _keep(self, authorization: str, grant: Grant) -> None:
         if len(self._grants) >= _PROOFS:
             self._used |= {each.key_id for each in self._grants.values() if each.used}
             self._grants.clear()
         self._grants[authorization] = grant
+        self.granted()
 
     def _forget(self, authorization: str) -> None:
         grant = self._grants.pop(authorization)
@@ -245,10 +266,15 @@ def _spend(bucket: Bucket) -> None:
         raise errors.Throttled(msg, seconds)
 
 
-def _end(stored: pb.ApiKey) -> float:
-    """When the key expires, in seconds since 1970."""
+def _end(stored: pb.ApiKey) -> int:
+    """When the key expires, in microseconds since 1970."""
     at = stored.expires_at
-    return at.seconds + at.nanos / 1e9 if stored.HasField("expires_at") else float("inf")
+    return int(at.seconds * 1_000_000 + at.nanos // 1_000) if stored.HasField("expires_at") else _NEVER
+
+
+def _now() -> int:
+    """The time, in microseconds since 1970."""
+    return time.time_ns() // 1_000
 
 
 # ---- the pepper ----------------------------------------------------------------------------------------------------

@@ -108,6 +108,9 @@ class Hotpath(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 is every interface")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="TCP port of gRPC; 0 takes a free one")] = 9090
+    transport: Annotated[
+        Literal["grpcio", "lane"], Meta(description="What serves gRPC: the library grpcio, or the lane, which is far quicker")
+    ] = "grpcio"
     http_port: Annotated[Port, Meta(description="TCP port of HTTP (health); 0 takes a free one")] = 8080
     admin_address: Annotated[
         str,

@@ -5,10 +5,11 @@ from __future__ import annotations  # grpc's classes take type arguments only in
 import asyncio
 import math
 import os
+import secrets
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import grpc
 import grpc.aio
@@ -43,6 +44,8 @@ _REVISION = "cqar-revision"
 _AUTHORIZATION = "authorization"
 #: Trailing metadata with the google.rpc.Status of an error.
 DETAILS = "grpc-status-details-bin"
+#: Metadata with the address that a call came from, by whoever took it within this process. Nobody else knows the name.
+FORWARDED: Final = f"cqar-peer-{secrets.token_hex(16)}"
 
 
 class Reply(NamedTuple):
@@ -161,23 +164,38 @@ def authorization(context: Any) -> str | None:
 
 def address(context: Any) -> str:
     """The address that the call comes from, without the port."""
+    for name, value in context.invocation_metadata() or ():
+        if name == FORWARDED:
+            return str(value)
     peer: str = context.peer()
     return peer.rpartition(":")[0] or peer
 
 
 async def refuse(context: Any, method: str, error: Exception, request_id: str | None = None) -> None:
     """End a call with the status of the error; the trailing metadata have the request id, by which the log knows the call."""
-    known = _known(error)
     request_id = request_id or tracing.request_id(tracing.value(context.invocation_metadata() or (), tracing.REQUEST_ID))
+    await context.abort(*refusal(method, error, request_id))
+
+
+class Refusal(NamedTuple):
+    """How a call ends that is not answered."""
+
+    code: grpc.StatusCode
+    message: str
+    trailing: Metadata
+
+
+def refusal(method: str, error: Exception, request_id: str) -> Refusal:
+    """The status of the error. What nobody foresaw is logged."""
+    known = _known(error)
     named: Metadata = ((tracing.REQUEST_ID, request_id),)
     if known is None:
         _log.error("internal_error", method=method, request_id=request_id, exc_info=error)
-        await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details", named)
-    else:
-        trailing: Metadata = ((DETAILS, known.status().SerializeToString()), *named)
-        if isinstance(known, errors.Throttled):
-            trailing = (("retry-after", str(math.ceil(known.seconds))), *trailing)
-        await context.abort(STATUS[known.code], known.message, trailing)
+        return Refusal(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details", named)
+    trailing: Metadata = ((DETAILS, known.status().SerializeToString()), *named)
+    if isinstance(known, errors.Throttled):
+        trailing = (("retry-after", str(math.ceil(known.seconds))), *trailing)
+    return Refusal(STATUS[known.code], known.message, trailing)
 
 
 def code_of(error: Exception) -> str:
@@ -232,9 +250,9 @@ class Server:
         identity: Identity | None,
         *,
         reflect: bool,
+        options: Sequence[tuple[str, int]] = limits.OPTIONS,
     ) -> None:
-        options = (("grpc.so_reuseport", 0), *limits.OPTIONS)
-        self._grpc = grpc.aio.server(options=options)
+        self._grpc = grpc.aio.server(options=(("grpc.so_reuseport", 0), *options))
         self._services = services
         self._identity = identity
         self._health = _Health()
@@ -261,6 +279,12 @@ class Server:
         await self._grpc.start()
         return bound
 
+    async def start_at(self, target: str) -> None:
+        """Listen for gRPC within this machine, in plaintext. `target`: `unix:` and a path."""
+        await self.ready(serving=False)
+        self._grpc.add_insecure_port(target)
+        await self._grpc.start()
+
     async def start_http(self, host: str, port: int, application: web.Application) -> int:
         """Listen for HTTP; the port. Raises PortError where it is taken."""
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
@@ -280,10 +304,14 @@ class Server:
         for name in ("", *self._services):
             await self._health.set(name, status)
 
-    async def stop(self, grace: float) -> None:
-        """Not ready, no new calls, at most `grace` seconds for those under way; HTTP tells how it goes until the end."""
+    async def leave(self) -> None:
+        """Say that nothing is served any more."""
         self.stopping = True
         await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace: float) -> None:
+        """Not ready, no new calls, at most `grace` seconds for those under way; HTTP tells how it goes until the end."""
+        await self.leave()
         await self._grpc.stop(grace)
         for runner in self._http:
             await runner.cleanup()

@@ -112,6 +112,16 @@ class Calls:
             return
         self._tell(level, event, method=method, principal=principal, code=code, seconds=seconds, of=metadata, known=request_id)
 
+    def answered(self, method: str, principal: str, seconds: float, times: int) -> None:
+        """So many calls of one kind were answered well, at once and together; of their metadata nothing is known."""
+        self._durations.observe((method, "OK"), seconds, times)
+        if self._every:
+            self._left -= times - 1
+        event = self._worth("OK", seconds)
+        level = "info" if event == "call" else "warning"
+        if event and self._may(level):
+            self._tell(level, event, method=method, principal=principal, code="OK", seconds=seconds, of=(), known=None)
+
     def _worth(self, code: str, seconds: float) -> str:
         """The event that a line would be about, or nothing."""
         if code in _FAULTS:

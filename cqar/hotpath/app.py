@@ -19,8 +19,11 @@ from cqar.hotpath.lookups import ANSWERS_SHARE, Core
 from cqar.hotpath.measures import Measures
 from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.sweep import Sweep
+from cqar.hotpath.transports.grpcio import GrpcioTransport
+from cqar.hotpath.transports.lane import LaneTransport
+from cqar.hotpath.transports.unary import Transport, Unary, Wiring
 from cqar.metrics import Metrics
-from cqar.serve import Reply, Served
+from cqar.serve import Reply
 from cqar.store import Store
 from cqar.tier import Tier
 
@@ -62,31 +65,53 @@ class Hotpath:
         self.metrics.add_pools(self._store, self._followed)
         outgoing = tls.outgoing(settings.tls, hotpath.admin_address)
         self._passthrough = Passthrough(hotpath, coherence, self.feed, self.calls, self.authority, outgoing)
-        handlers = {methods.BY_NAME[name].path: serve.unary(self._served(name), self.authority, self.calls) for name in LOOKUPS}
-        # What is passed on is named too: one address serves everything.
-        services = [methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name]
-        self._server = serve.Server(
-            serve.Handlers(handlers, self._passthrough.handler),
-            services,
-            self.authority,
-            tls.identity(settings.tls, hotpath.host),
-            reflect=settings.reflection,
-        )
+        self._transport = self._chosen()
+        self._server = self._transport.server
         self._announced: asyncio.Task[None] | None = None
         self.port = 0
         self.http_port = 0
         self.metrics_port = 0
 
-    def _served(self, name: str) -> Served:
-        return Served(name, functools.partial(self._lookup, name), limits.request_bytes(methods.BY_NAME[name].described))
+    def _chosen(self) -> Transport:
+        """The transport of the settings."""
+        settings = self._settings
+        wiring = Wiring(
+            unary=[self._lookup(name) for name in LOOKUPS],
+            handlers={},
+            passthrough=self._passthrough,
+            # What is passed on is named too: one address serves everything.
+            services=[methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name],
+            reflect=settings.reflection,
+            freshness=self.core.freshness,
+            authority=self.authority,
+            identity=tls.identity(settings.tls, settings.hotpath.host),
+            calls=self.calls,
+        )
+        if settings.hotpath.transport == "grpcio":
+            return GrpcioTransport(wiring)
+        transport = LaneTransport(wiring)
+        self.metrics.add(transport.collect)
+        return transport
 
-    async def _lookup(self, name: str, data: bytes, call: Call) -> Reply:
-        caller = call.principal
-        authority.permit(caller, methods.BY_NAME[name].role, name)
-        if caller.venues:
-            authority.confine(caller, answers.parse(LOOKUPS[name], data), name)
-        body = self.core.hit(name, data)
-        return Reply(body) if body is not None else await self.core.resolve(name, data, strict=caller.strict)
+    def _lookup(self, name: str) -> Unary:
+        """One of the lookups."""
+        method, core = methods.BY_NAME[name], self.core
+
+        async def serve(data: bytes, call: Call) -> Reply:
+            caller = call.principal
+            authority.permit(caller, method.role, name)
+            if caller.venues:
+                authority.confine(caller, answers.parse(LOOKUPS[name], data), name)
+            return await core.resolve(name, data, strict=caller.strict)
+
+        return Unary(
+            name=name,
+            path=method.path,
+            request_bytes=limits.request_bytes(method.described),
+            hit_for=functools.partial(core.answers.hit_for, name),
+            serve=serve,
+            answered=functools.partial(core.count, name),
+        )
 
     async def start(self) -> None:
         """Listen, load and follow. Raises serve.PortError."""
@@ -97,7 +122,7 @@ class Hotpath:
         self.feed.start()
         self.callers.start(self.authority)
         self.sweep.start()
-        self.port = await self._server.start(settings.host, settings.port)
+        self.port = await self._transport.start(settings.host, settings.port)
         self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
         self.metrics_port = await self._server.start_http(settings.host, self._settings.metrics.port, self._exposition())
         self._announced = asyncio.create_task(self._announce(), name="announce")
@@ -140,7 +165,7 @@ class Hotpath:
         """Drain, then close everything."""
         await tasks.end(self._announced)
         self._passthrough.end_streams()
-        await self._server.stop(GRACE)
+        await self._transport.stop(GRACE)
         await self.callers.stop()
         await self.sweep.stop()
         await self.feed.stop()

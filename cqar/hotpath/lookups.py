@@ -1,21 +1,18 @@
-"""The lookup core: request bytes in, answer bytes out, at once where the answer stands ready, else after a fill.
-
-A ready answer is kept under the whole request's bytes with the parts it is made of. It is valid while each of them lives
-and its time has not run out; a generation compared first makes that one comparison for most hits. Transports call `hit`,
-and `resolve` where there is none.
-"""
+"""The lookup core: request bytes in, answer bytes out. What stands ready is `ready`'s; the rest is derived, after a fill."""
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cqar import answers, config, errors, parts, tasks, telemetry
 from cqar.answers import LOOKUPS, Lookup
-from cqar.cache import Cache, Part, sweep
+from cqar.cache import Cache, Part
 from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
+from cqar.hotpath.freshness import Freshness, marks
+from cqar.hotpath.ready import Answers
 from cqar.parts import Missing, Stored
 from cqar.serve import Metadata, Reply
 from cqar.store import Store
@@ -23,50 +20,10 @@ from cqar.tier import Tier
 
 _log = telemetry.logger("lookups")
 
-#: Longer requests are answered, but not kept: an honest one is far shorter.
-_LONGEST_KEPT = 512
-
-
 #: Of the cache's bytes, one part in so many is for ready answers.
 ANSWERS_SHARE = 3
-#: Bytes that a ready answer costs beside its request and its body, about: measured with tracemalloc.
-_READY_COST = 330
-#: Answers that one eviction looks at before it takes what comes.
-_LOOKS = 32
 #: Parts that one answer may bring before PostgreSQL is asked for it as a whole: more than the longest chain of parts.
 _TRIES = 16
-
-
-class Ready:
-    """An answer that stands ready."""
-
-    __slots__ = ("body", "good_until", "parts", "request", "root", "seen", "table")
-
-    def __init__(
-        self, table: dict[bytes, "Ready"], request: bytes, body: bytes, made_of: tuple[Part, ...], good_until: int, seen: int
-    ) -> None:
-        self.table = table
-        self.request = request
-        self.body = body
-        self.parts = made_of
-        #: the part that the answer is about: it has the answer's bit of recency
-        self.root = next((part for part in made_of if not part.shared), made_of[0])
-        #: microseconds since 1970
-        self.good_until = good_until
-        #: the generation of the cache at which all parts lived
-        self.seen = seen
-
-    @property
-    def cost(self) -> int:
-        """Bytes that it takes, about."""
-        return _READY_COST + len(self.request) + len(self.body)
-
-    @property
-    def kept(self) -> bool:
-        """Whether it is what its request finds."""
-        return self.table.get(self.request) is self
-
-
 #: Trailing metadata that says where an answer came from beyond the memory of the worker.
 _FROM_REDIS: Metadata = (("cqar-source", "redis"),)
 _FROM_DATABASE: Metadata = (("cqar-source", "database"),)
@@ -129,20 +86,13 @@ class Core:
         self._feed = feed
         self._store = store
         self._tier = tier
-        self._lease = settings.coherence.lease
-        self._detached = settings.coherence.detached_serve
+        self.freshness = Freshness(feed, settings.coherence)
         self._min_revision_wait = settings.coherence.min_revision_wait
         self._max_fills = settings.hotpath.max_fills
-        self._entries = settings.hotpath.cache_entries
-        self._size = settings.hotpath.cache_bytes // ANSWERS_SHARE
-        self._tables: dict[str, dict[bytes, Ready]] = {name: {} for name in LOOKUPS}
-        self._queue: deque[Ready] = deque()
-        self._starts = 0
+        size = settings.hotpath.cache_bytes // ANSWERS_SHARE
+        self.answers = Answers(cache, self.freshness, tuple(LOOKUPS), entries=settings.hotpath.cache_entries, size=size)
         self._fills: dict[str, asyncio.Task[Filled]] = {}
         self._offers: set[asyncio.Task[None]] = set()
-        #: ready answers, and the bytes that they take
-        self.kept = 0
-        self.bytes = 0
         #: ready answers given, by method
         self.answered = dict.fromkeys(LOOKUPS, 0)
         #: lookups that no ready answer was there for, by method
@@ -150,6 +100,10 @@ class Core:
         #: parts that such lookups found in memory, found nowhere in it, and found and did not find in Redis, by kind
         self.found, self.missed = Counter[str](), Counter[str]()
         self.adopted, self.unadopted = Counter[str](), Counter[str]()
+
+    def count(self, method: str, many: int) -> None:
+        """So many ready answers were given."""
+        self.answered[method] += many
 
     @property
     def hits(self) -> int:
@@ -161,26 +115,6 @@ class Core:
         """Fills that are under way."""
         return len(self._fills)
 
-    # ---- at once ---------------------------------------------------------------------------------------------------
-
-    def hit(self, method: str, request: bytes) -> bytes | None:
-        """The ready answer to the request, or None where it is to be resolved. Fresh; never marked stale."""
-        ready = self._tables[method].get(request)
-        if ready is None or time.monotonic() - self._feed.fresh_as_of > self._lease:
-            return None
-        if ready.seen != self._cache.generation:
-            for part in ready.parts:
-                if not part.live:
-                    self._forget(ready)
-                    return None
-            ready.seen = self._cache.generation
-        if ready.good_until != answers.NEVER and ready.good_until <= answers.now_us():
-            self._forget(ready)
-            return None
-        ready.root.used = True
-        self.answered[method] += 1
-        return ready.body
-
     # ---- after a while ---------------------------------------------------------------------------------------------
 
     async def resolve(self, method: str, data: bytes, *, strict: bool = False) -> Reply:
@@ -191,34 +125,31 @@ class Core:
         lookup = LOOKUPS[method]
         self.resolved[method] += 1
         request = answers.parse(lookup, data)
+        self.answers.drop(method, data)
         behind = request.min_revision > self._cache.applied
         if behind and not await self._feed.wait_applied(request.min_revision, self._min_revision_wait):
             return await self._from_database(lookup, request)
-        if self._feed.age() > (self._lease if strict else self._detached):
+        if not self.freshness.serves(strict=strict):
             return await self._from_database(lookup, request)
         try:
             reply = await self._from_parts(method, lookup, request, data)
         except (errors.NotFound, errors.Ambiguous):
             # A worker that is cut off may not have heard of it: only PostgreSQL may say that there is none, or several.
-            if self._fresh():
+            if self.freshness.fresh():
                 raise
             reply = None
         if reply is None:
             return await self._from_database(lookup, request)
-        age = self._feed.age()
-        if age > self._lease and strict:
-            return await self._from_database(lookup, request)
-        return reply if age <= self._lease else marked_stale(reply, age)
-
-    def _fresh(self) -> bool:
-        return self._feed.age() <= self._lease
+        if self.freshness.fresh():
+            return reply
+        return await self._from_database(lookup, request) if strict else _marked(reply, self.freshness.age())
 
     async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> Reply | None:
         """The answer by parts; None where what is brought does not fit what is here, as at a change of history."""
         brought: dict[str, Filled] = {}
         source: Metadata = ()
         for _ in range(_TRIES):
-            view = _View(self._cache, brought, fresh=self._fresh())
+            view = _View(self._cache, brought, fresh=self.freshness.fresh())
             try:
                 derived = lookup.derive(view.get, request, answers.now_us())
             except Missing as missing:
@@ -232,8 +163,8 @@ class Core:
             self.found.update(map(kind_of, view.used))
             derived.response.revision = view.revision
             body: bytes = derived.response.SerializeToString()
-            if view.whole and len(data) <= _LONGEST_KEPT and not _asks_once(request):
-                self._keep(self._tables[method], data, body, tuple(view.used.values()), derived.good_until)
+            if view.whole:
+                self.answers.keep(method, data, request, body, tuple(view.used.values()), derived.good_until)
             return Reply(body, source)
         return None
 
@@ -262,7 +193,7 @@ class Core:
     def _held(self, key: str) -> Part | None:
         """The cache's part, unless its emptiness is not to be believed."""
         found = self._cache.get(key, time.monotonic())
-        return found if found is not None and (found.rows or self._fresh()) else None
+        return found if found is not None and (found.rows or self.freshness.fresh()) else None
 
     async def _known_absent(self, key: str) -> Filled | None:
         """Nothing, where all there is of its kind is here, as of a look into PostgreSQL that began after the question.
@@ -298,7 +229,7 @@ class Core:
         adopted = await self._tier.get(history, key)
         if (
             (adopted is not None and adopted.rows is not None)
-            and (adopted.rows or self._fresh())
+            and (adopted.rows or self.freshness.fresh())
             and await self._reached(adopted.snap)
             and (history == cache.history and cache.admissible(key, adopted.snap))
             and cache.epoch != self._feed.forked
@@ -328,68 +259,8 @@ class Core:
         """Let go of fills and offers under way."""
         await tasks.end(*self._fills.values(), *self._offers)
 
-    # ---- ready answers ---------------------------------------------------------------------------------------------
 
-    def _keep(self, table: dict[bytes, Ready], request: bytes, body: bytes, made_of: tuple[Part, ...], good_until: int) -> None:
-        if self._starts != self._cache.starts:
-            self._clear()
-        held = table.get(request)
-        if held is not None:
-            self._forget(held)
-        ready = Ready(table, request, body, made_of, good_until, self._cache.generation)
-        for part in made_of:
-            part.holders += 1
-        table[request] = ready
-        self._queue.append(ready)
-        self.kept += 1
-        self.bytes += ready.cost
-        self._evict()
-
-    def _forget(self, ready: Ready) -> None:
-        del ready.table[ready.request]
-        self.kept -= 1
-        self.bytes -= ready.cost
-        for part in ready.parts:
-            part.holders -= 1
-
-    def _clear(self) -> None:
-        """The cache began anew: no part of any answer lives."""
-        self._starts = self._cache.starts
-        for table in self._tables.values():
-            table.clear()
-        self._queue.clear()
-        self.kept = self.bytes = 0
-
-    def _evict(self) -> None:
-        """Second chance, as for parts."""
-        looks = _LOOKS
-        while self.kept > self._entries or self.bytes > self._size:
-            ready = self._queue.popleft()
-            if not ready.kept:
-                continue
-            if looks and ready.root.live and ready.root.used:
-                looks -= 1
-                ready.root.used = False
-                self._queue.append(ready)
-                continue
-            self._forget(ready)
-        sweep(self._queue, self.kept, lambda ready: ready.kept)
-
-
-def _asks_once(request: Any) -> bool:
-    """Whether it asks for a revision or a time of its own, so that hardly anybody asks the same again."""
-    has_time = "as_of" in request.DESCRIPTOR.fields_by_name and request.HasField("as_of")
-    return has_time or bool(request.HasField("min_revision"))
-
-
-def marked_stale(reply: Reply, age: float) -> Reply:
-    """The answer with the marks of a worker that is cut off: `stale` and `age_ms` appended, and in the trailers."""
-    age_ms = min(round(age * 1_000), (1 << 62)) if age < float("inf") else 1 << 62
-    tail = bytearray(b"\xc8\x0c\x01\xd0\x0c")
-    rest = age_ms
-    while rest > 0x7F:  # noqa: PLR2004 - the bits of a varint
-        tail.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    tail.append(rest)
-    trailing: Metadata = (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms)), *reply.trailing)
-    return Reply(reply.body + bytes(tail), trailing)
+def _marked(reply: Reply, age: float) -> Reply:
+    """The answer with the marks of a worker that is cut off."""
+    marked = marks(age)
+    return Reply(reply.body + marked.message, (*marked.trailing, *reply.trailing))

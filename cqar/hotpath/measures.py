@@ -53,9 +53,14 @@ class Measures:
         misses = _tiered({"answer": resolved, "memory": core.missed, "redis": core.unadopted})
         yield counter("cqar_cache_hit", "Ready answers, and parts of answers, that a tier had", _TIERED, hits)
         yield counter("cqar_cache_miss", "Ready answers, and parts of answers, that a tier had not", _TIERED, misses)
-        yield gauge("cqar_cache_entries", "What memory holds", ("what",), {("part",): len(cache), ("answer",): core.kept})
         yield gauge(
-            "cqar_cache_bytes", "Bytes that it takes, about", ("what",), {("part",): cache.bytes, ("answer",): core.bytes}
+            "cqar_cache_entries", "What memory holds", ("what",), {("part",): len(cache), ("answer",): core.answers.kept}
+        )
+        yield gauge(
+            "cqar_cache_bytes",
+            "Bytes that it takes, about",
+            ("what",),
+            {("part",): cache.bytes, ("answer",): core.answers.bytes},
         )
         yield counter("cqar_cache_evicted", "Parts that went for want of room", (), {(): cache.evicted})
         yield single("cqar_fills_in_flight", "Reads of uncached parts that are under way", core.filling)

@@ -182,5 +182,6 @@ class Passthrough:
 
 def _onward(given: Metadata, request_id: str) -> Metadata:
     """The metadata for admin: the caller's, without those of its connection, and with the request id."""
-    kept = [(name, value) for name, value in given if name not in _HOP and name != tracing.REQUEST_ID]
+    own = (tracing.REQUEST_ID, serve.FORWARDED)
+    kept = [(name, value) for name, value in given if name not in _HOP and name not in own]
     return (*kept, (tracing.REQUEST_ID, request_id))

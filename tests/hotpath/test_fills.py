@@ -423,27 +423,6 @@ async def test_a_worker_that_has_not_room_for_everything_asks_the_database_for_w
         assert f"listings:{btc.venue}:NEW" in reads.keys
 
 
-async def test_memory_stays_within_its_limits_whoever_asks_for_what(cold: Cold) -> None:
-    core = cold.worker.core
-    core._entries = 20
-    core._size = 12_000
-    for at in range(100):
-        # Each spelling of a request is one of its own: a field that nobody knows makes it so.
-        data = b"\x0a" + bytes([len(cold.btc.base)]) + cold.btc.base.encode() + b"\xfa\x3f" + bytes([4]) + b"%04d" % at
-        body, _ = await cold.feed.raw("/cqc.services.v1.AssetRegistry/GetAsset", data)
-        assert body
-        assert core.kept <= 20
-        assert core.bytes <= 12_000
-    assert core.kept > 5
-    part = cold.worker.cache.get(f"asset:{cold.btc.base}", 0)
-    assert part is not None
-    assert part.holders == core.kept
-    assert part.expires == FOREVER
-    cold.worker.cache.start(cold.worker.cache.epoch, cold.worker.cache.applied)
-    await cold.feed.call("GetAsset", asset_id=cold.btc.base)
-    assert core.kept == 1
-
-
 async def test_a_refusal_says_the_same_however_it_came_about(cold: Cold) -> None:
     first = await cold.feed.refused("GetVenueSymbol", venue_id=cold.btc.venue, venue_symbol="NOPE")
     second = await cold.feed.refused("GetVenueSymbol", venue_id=cold.btc.venue, venue_symbol="NOPE")

@@ -88,8 +88,8 @@ class Seen(Observer):
         self.paths += [path for path, _, _ in counts]
         self.hit_count += sum(count for _, _, count in counts)
 
-    def call(self, path: str, principal: Any, code: int, seconds: float) -> None:  # noqa: ARG002 - the interface
-        self.calls.append((path, code))
+    def call(self, context: Context, code: int, seconds: float) -> None:  # noqa: ARG002 - the interface
+        self.calls.append((context.path, code))
 
     def closed(self, code: int, reason: str) -> None:
         self.ends.append((code, reason))

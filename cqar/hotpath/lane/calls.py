@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cqar.hotpath.lane import grpc, limits
-from cqar.hotpath.lane.decisions import sound_value
+from cqar.hotpath.lane.decisions import Decision, sound_value
 from cqar.hotpath.lane.grpc import Failure
-from cqar.hotpath.lane.hpack import OVERHEAD
+from cqar.hotpath.lane.hpack import OVERHEAD, Other
 from cqar.hotpath.lane.service import Context
 from cqar.hotpath.lane.stream import Stream
 
@@ -65,14 +65,14 @@ def expire(exchange: "Exchange", stream: Stream) -> None:
     """The deadline of a call has passed."""
     if stream.closed:
         return
-    exchange.fail(stream, exchange.shared.service.explain(stream.decision.path, TimeoutError()))
+    exchange.fail(stream, exchange.shared.service.explain(context_of(exchange, stream), TimeoutError()))
     cancel(exchange, stream)
 
 
 async def _run(exchange: "Exchange", stream: Stream, message: bytes, deadline: float) -> None:
     stream.entered = True
     decision, shared = stream.decision, exchange.shared
-    context = Context(decision.path, decision.principal, exchange.peer, deadline, lambda: fields_of(exchange, stream))
+    context = context_of(exchange, stream, deadline)
     try:
         if decision.method is None:
             raise Failure(grpc.UNIMPLEMENTED, "no such method")  # noqa: TRY301 - as any other
@@ -83,7 +83,7 @@ async def _run(exchange: "Exchange", stream: Stream, message: bytes, deadline: f
         exchange.fail(stream, Failure(grpc.CANCELLED, "the call was cancelled"))
         raise
     except Exception as error:  # noqa: BLE001 - explained by the application, which logs it
-        exchange.fail(stream, shared.service.explain(decision.path, error))
+        exchange.fail(stream, shared.service.explain(context, error))
     else:
         if not stream.closed:
             exchange.reply(stream, reply)
@@ -99,12 +99,25 @@ def asked_timeout(exchange: "Exchange", stream: Stream) -> float | None:
     return None
 
 
-def fields_of(exchange: "Exchange", stream: Stream) -> Sequence[tuple[bytes, bytes]]:
+def context_of(exchange: "Exchange", stream: Stream, deadline: float = 0.0) -> Context:
+    """What the application may know of a stream's call; `deadline` counts the first time."""
+    if stream.context is None:
+        stream.context = new_context(exchange, stream.decision, stream.others, deadline)
+    return stream.context
+
+
+def new_context(exchange: "Exchange", decision: Decision, others: list[Other], deadline: float = 0.0) -> Context:
+    """What the application may know of a call."""
+    return Context(decision.path, decision.principal, exchange.peer, deadline, lambda: _fields(exchange, decision, others))
+
+
+def _fields(exchange: "Exchange", decision: Decision, others: list[Other]) -> Sequence[tuple[bytes, bytes]]:
     """All fields of a request. Raises Failure where they are too many or not to be passed on."""
-    fields = [(field.name, field.value) for field in stream.decision.fields]
-    fields += exchange.shared.memory.texts(stream.others)
+    fields = [(field.name, field.value) for field in decision.fields]
+    fields += exchange.shared.memory.texts(others)
     if sum(OVERHEAD + len(name) + len(value) for name, value in fields) > limits.HEADER_LIST:
-        raise Failure(grpc.RESOURCE_EXHAUSTED, f"the header is larger than {limits.HEADER_LIST} bytes")
+        msg = f"the header is larger than {limits.HEADER_LIST} bytes"
+        raise Failure(grpc.RESOURCE_EXHAUSTED, msg)
     if not all(sound_value(value) for _, value in fields):
         raise Failure(grpc.INTERNAL, "a field holds characters that none may have")
     return fields

@@ -123,6 +123,7 @@ class Connection(asyncio.Protocol):
         if self._stage == _OPEN:
             if session.epoch != shared.epoch:
                 session.forget_decisions()
+            session.tail = shared.service.tail()
             at = self._hurry(buffer, at) if shared.fast and session.open_block is None else self._walk(buffer, at)
             session.receive()
         watch = self.watch
@@ -181,7 +182,7 @@ class Connection(asyncio.Protocol):
         pop, known = pending.pop, blocks.get
         append = sender.out.append
         unpack, heads, trailers, head = frames.unpack_header, grpc.BODY_HEADS, grpc.TRAILERS, grpc.HEAD
-        tail = service.tail()
+        tail = session.tail
         more_bytes = 0 if tail is None else len(tail.message)
         end = len(buffer)
         full = end - frames.HEADER

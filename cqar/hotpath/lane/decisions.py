@@ -6,7 +6,7 @@ from typing import Any, Final
 from cqar.hotpath.lane import grpc
 from cqar.hotpath.lane.grpc import Failure
 from cqar.hotpath.lane.hpack import Field, well_named
-from cqar.hotpath.lane.service import Asked, Hit, Method, Peer, Service
+from cqar.hotpath.lane.service import Asked, Context, Hit, Method, Peer, Service
 
 #: Names of fields that always decide.
 DECIDING: Final = frozenset((b"authorization", b"content-type", b"te", b"grpc-encoding"))
@@ -91,7 +91,8 @@ class Decider:
             return _refusal(fields, path, failure)
         except Exception as error:  # noqa: BLE001 - the application's bugs end calls, not connections
             self._service.observer.error(path, error)
-            return _refusal(fields, path, self._service.explain(path, error))
+            context = Context(path, None, self._peer, 0.0, lambda: [(field.name, field.value) for field in fields])
+            return _refusal(fields, path, self._service.explain(context, error))
 
     def _accept(self, named: Mapping[bytes, bytes], fields: tuple[Field, ...], path: str) -> Decision:
         """The decision for a request of gRPC. Raises Failure, and what the application raises."""

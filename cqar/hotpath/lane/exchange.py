@@ -7,7 +7,7 @@ from cqar.hotpath.lane import calls, decisions, frames, grpc, limits, proxy
 from cqar.hotpath.lane.decisions import Decider, Decision
 from cqar.hotpath.lane.flow import Sender
 from cqar.hotpath.lane.frames import Fault
-from cqar.hotpath.lane.grpc import Failure, Reply
+from cqar.hotpath.lane.grpc import Failure, Reply, Tail
 from cqar.hotpath.lane.hpack import Decoder, Field, Other
 from cqar.hotpath.lane.limits import Bucket
 from cqar.hotpath.lane.service import Hit, Peer
@@ -48,6 +48,7 @@ class Exchange:
         "pending",
         "sender",
         "shared",
+        "tail",
     )
 
     def __init__(self, shared: Shared, peer: Peer, later: Callable[[], None]) -> None:
@@ -72,6 +73,8 @@ class Exchange:
         self._decider = Decider(shared.service, peer)
         self.decoder = Decoder(shared.memory)
         self.epoch = shared.epoch
+        #: what ready answers get for the read at hand
+        self.tail: Tail | None = None
         #: streams that the lane ended while the peer was still sending
         self._forgotten: dict[int, None] = {}
 
@@ -179,7 +182,7 @@ class Exchange:
             self.flood(limits.REFUSED)
             self.refuse(number, frames.PROTOCOL_ERROR, end=end)
         elif decision.block:
-            self._turn_away(number, decision, end=end)
+            self._turn_away(number, decision, request[2], end=end)
         else:
             stream = self._open(number, request)
             stream.held = size
@@ -189,14 +192,14 @@ class Exchange:
             if end and not stream.closed:
                 self.complete(stream)
 
-    def _turn_away(self, number: int, decision: Decision, *, end: bool) -> None:
+    def _turn_away(self, number: int, decision: Decision, others: list[Other], *, end: bool) -> None:
         """Answer with nothing but a status."""
         self.sender.out.append(frames.headers(number, decision.block, end=True))
         self.flood(limits.SMALL)
         if not end:
             self.refuse(number, frames.NO_ERROR, end=False)
         if decision.kind == decisions.REFUSED:
-            self.shared.service.observer.call(decision.path, decision.principal, decision.status, 0.0)
+            self.shared.service.observer.call(calls.new_context(self, decision, others), decision.status, 0.0)
 
     def _open(self, number: int, request: Request) -> Stream:
         shared = self.shared
@@ -257,7 +260,7 @@ class Exchange:
 
     def unary(self, stream: Stream, data: bytes, row: bytes | None) -> None:
         """Answer a unary request, by the row that stands ready if there is one."""
-        decision, limit, service = stream.decision, self.shared.limits, self.shared.service
+        decision, limit = stream.decision, self.shared.limits
         if row is None:
             try:
                 message = grpc.one_message(data, decision.encoding, limit.request)
@@ -269,8 +272,8 @@ class Exchange:
             if row is None:
                 calls.begin(self, stream, message)
                 return
-        service.observer.hits(((decision.path, decision.principal, 1),), 0.0)
-        tail = service.tail()
+        self.shared.service.observer.hits(((decision.path, decision.principal, 1),), 0.0)
+        tail = self.tail
         if tail is None:
             if not self._answer_at_once(stream, row):
                 self._answer(stream, memoryview(row)[: -grpc.PREFIX], grpc.TRAILERS)
@@ -361,9 +364,8 @@ class Exchange:
         if stream.timer is not None:
             stream.timer.cancel()
         if stream.slow:
-            decision = stream.decision
             seconds = self.shared.loop.time() - stream.started
-            self.shared.service.observer.call(decision.path, decision.principal, status, seconds)
+            self.shared.service.observer.call(calls.context_of(self, stream), status, seconds)
 
     def _forget(self, number: int) -> None:
         if len(self._forgotten) >= self.shared.limits.streams:

@@ -85,10 +85,11 @@ class Reply(NamedTuple):
 class Tail:
     """What every ready answer gets for a while: bytes after its message, and trailing metadata."""
 
-    __slots__ = ("_end", "message", "trailers")
+    __slots__ = ("_end", "message", "trailers", "trailing")
 
     def __init__(self, message: bytes, trailing: Metadata) -> None:
         self.message = message
+        self.trailing = trailing
         #: the whole block of the trailers
         self.trailers = TRAILERS + block(trailing)
         self._end = frames.prefix(len(self.trailers), frames.HEADERS, frames.END_HEADERS | frames.END_STREAM)

@@ -94,10 +94,12 @@ def _replenish(exchange: "Exchange", stream: Stream, inbox: Inbox) -> None:
 async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadline: float) -> None:
     stream.entered = True
     shared, path = exchange.shared, stream.decision.path
+    context = calls.context_of(exchange, stream, deadline)
     call: Any = None
     try:
         seconds = deadline - shared.loop.time() if stream.timer is not None else None
-        metadata = [pair for pair in grpc.metadata(calls.fields_of(exchange, stream)) if pair[0] not in _HOP]
+        metadata = [pair for pair in context.metadata if pair[0] not in _HOP]
+        metadata += upstream.onward(context)
         channel = upstream.channel(path)
         if channel is None:
             raise Failure(grpc.UNIMPLEMENTED, "unknown method")  # noqa: TRY301 - as any other
@@ -116,7 +118,7 @@ async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadli
         exchange.fail(stream, Failure(grpc.CANCELLED, "the call was cancelled"))
         raise
     except Exception as error:  # noqa: BLE001 - explained by the application, which logs it
-        exchange.fail(stream, shared.service.explain(path, error))
+        exchange.fail(stream, shared.service.explain(context, error))
     finally:
         if call is not None:
             call.cancel()

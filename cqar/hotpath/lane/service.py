@@ -34,15 +34,18 @@ class Asked(NamedTuple):
 class Context:
     """A call that takes the long way."""
 
-    __slots__ = ("_fields", "deadline", "path", "peer", "principal")
+    __slots__ = ("_fields", "deadline", "known_as", "path", "peer", "principal")
 
     def __init__(
         self, path: str, principal: Any, peer: Peer, deadline: float, fields: Callable[[], Sequence[tuple[bytes, bytes]]]
     ) -> None:
         self._fields = fields
         self.path = path
+        #: whom `Service.authorize` named; a method may put another in its place, for the observer
         self.principal = principal
         self.peer = peer
+        #: the application's name for the call
+        self.known_as = ""
         #: time of the event loop's clock
         self.deadline = deadline
 
@@ -81,8 +84,8 @@ class Observer:
     def hits(self, counts: Sequence[tuple[str, Any, int]], seconds: float) -> None:
         """One read was answered from ready rows: (path, principal, how many), and what the read took."""
 
-    def call(self, path: str, principal: Any, code: int, seconds: float) -> None:
-        """A call that took the long way has ended with a status."""
+    def call(self, context: Context, code: int, seconds: float) -> None:
+        """A call that took the long way, or was refused, has ended with a status."""
 
     def closed(self, code: int, reason: str) -> None:
         """A connection was ended by the lane with an error code of HTTP/2."""
@@ -95,19 +98,25 @@ async def _unchanged(ending: Ending) -> Ending:
     return ending
 
 
+def _nothing(_context: Context) -> Metadata:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Upstream:
     """Where calls go that no method serves."""
 
     #: the channel for a path; None where nothing serves it
     channel: Callable[[str], grpc.aio.Channel | None]
-    #: seconds to the first message of a call without deadline
-    patience: float = 30.0
+    #: seconds to the first message of a call without deadline; None: as long as it takes
+    patience: float | None = 30.0
+    #: metadata that a call gets on its way
+    onward: Callable[[Context], Metadata] = _nothing
     #: has the last word on how a call ended, before the caller hears of it; it may wait
     finish: Callable[[Ending], Awaitable[Ending]] = _unchanged
 
 
-def _explain(_path: str, error: Exception) -> Failure:
+def _explain(_context: Context, error: Exception) -> Failure:
     if isinstance(error, TimeoutError):
         return Failure(wire.DEADLINE_EXCEEDED, "the call's time is over")
     return Failure(wire.INTERNAL, "internal error")
@@ -131,8 +140,8 @@ class Service:
     authorize: Callable[[Asked], Any] = _anyone
     #: names of fields, beside `authorization`, that `authorize` sees
     deciding: frozenset[str] = frozenset()
-    #: what ready answers get for now; asked once a read
+    #: what ready answers get for now; asked once a read, before the first hit
     tail: Callable[[], Tail | None] = _fresh
     #: the status of an exception that is no Failure; of TimeoutError where the deadline has passed
-    explain: Callable[[str, Exception], Failure] = _explain
+    explain: Callable[[Context, Exception], Failure] = _explain
     observer: Observer = field(default_factory=Observer)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from cqar.hotpath.lane.decisions import Decision
 from cqar.hotpath.lane.hpack import Other
+from cqar.hotpath.lane.service import Context
 
 #: Bytes to send; a memoryview where they are shared with others.
 Chunk: TypeAlias = bytes | memoryview
@@ -19,6 +20,7 @@ class Stream:
         "buffer",
         "chunks",
         "closed",
+        "context",
         "credit",
         "decision",
         "drained",
@@ -72,6 +74,8 @@ class Stream:
         #: whether it has or had a task, whether that has begun, and the status that ends the stream
         self.slow = False
         self.entered = False
+        #: the call, where somebody has to know more of it
+        self.context: Context | None = None
         self.status = 0
         #: when it began, and when its answer last got on
         self.started = now

@@ -1,0 +1,75 @@
+"""How fresh a worker is, and what follows from it: what may be served, and what it is marked with.
+
+The ladder: for `lease` seconds after the last look that found everything applied, answers are fresh. After that they are
+marked stale with their age, and whoever is strict gets none of them, until after `detached_serve` seconds nobody does.
+"""
+
+import time
+from typing import Final
+
+from cqar import answers, config
+from cqar.hotpath.feed import Feed
+from cqar.hotpath.lane.grpc import Tail
+
+#: Later than every time until which an answer may hold.
+_BEYOND: Final = answers.NEVER << 1
+#: More milliseconds than an age may have.
+_AGES: Final = 1 << 62
+#: The fields `stale` (true) and `age_ms` (up to its value), which every response of a lookup has under the same numbers.
+_STALE: Final = b"\xc8\x0c\x01\xd0\x0c"
+
+
+class Clock:
+    """The time, microseconds since 1970, as of the last look; beyond all times where no ready answer may be served."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = _BEYOND
+
+
+class Freshness:
+    """The ladder of one worker."""
+
+    def __init__(self, feed: Feed, coherence: config.Coherence) -> None:
+        self._feed = feed
+        self._lease = coherence.lease
+        self._detached = coherence.detached_serve
+        #: for whoever takes stale answers, and for whoever does not
+        self.clock = Clock()
+        self.strict = Clock()
+
+    def look(self) -> Tail | None:
+        """Set the clocks; what ready answers are marked with for now."""
+        now = answers.now_us()
+        age = time.monotonic() - self._feed.fresh_as_of
+        if age <= self._lease:
+            self.clock.now = self.strict.now = now
+            return None
+        self.strict.now = _BEYOND
+        self.clock.now = now if age <= self._detached else _BEYOND
+        return marks(age)
+
+    def age(self) -> float:
+        """Seconds since the last look that found everything applied."""
+        return self._feed.age()
+
+    def fresh(self) -> bool:
+        """Whether answers are fresh: only then a worker's memory may say that there is none."""
+        return self._feed.age() <= self._lease
+
+    def serves(self, *, strict: bool) -> bool:
+        """Whether memory may answer."""
+        return self._feed.age() <= (self._lease if strict else self._detached)
+
+
+def marks(age: float) -> Tail:
+    """The marks of an answer so many seconds old: `stale` and `age_ms` after its message, and in the trailers."""
+    age_ms = min(round(age * 1_000), _AGES) if age < float("inf") else _AGES
+    message = bytearray(_STALE)
+    rest = age_ms
+    while rest > 0x7F:  # noqa: PLR2004 - the bits of a varint
+        message.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    message.append(rest)
+    return Tail(bytes(message), (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms))))

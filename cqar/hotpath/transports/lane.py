@@ -1,0 +1,206 @@
+"""The lane: unary calls by `cqar.hotpath.lane`; everything else by a server of grpc.aio that only the lane can reach.
+
+That server listens on a socket in a folder of this user's alone, and believes the lane where it says who calls.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import grpc.aio
+from prometheus_client.metrics_core import Metric
+
+from cqar import limits, serve, telemetry, tracing
+from cqar.authority import ADMITTED, Authority, Grant
+from cqar.call import Call, Principal
+from cqar.hotpath.lane.decisions import never
+from cqar.hotpath.lane.grpc import Failure, Metadata, Reply
+from cqar.hotpath.lane.limits import Limits
+from cqar.hotpath.lane.server import Lane
+from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Upstream
+from cqar.hotpath.transports.unary import Unary, Wiring
+from cqar.metrics import counter, single, tallied
+from cqar.telemetry import Calls
+
+_log = telemetry.logger("lane")
+
+#: Bytes of metadata that may come back from the server behind the lane: what it was given, and what it adds.
+_METADATA = 2 * limits.METADATA_AT_MOST
+#: Of the server behind the lane, whose only client is the lane with the calls of all its own.
+_BEHIND = (
+    ("grpc.max_receive_message_length", limits.MAX_MESSAGE),
+    ("grpc.max_metadata_size", _METADATA),
+    ("grpc.absolute_max_metadata_size", _METADATA),
+)
+_TOWARDS = (*_BEHIND, ("grpc.max_send_message_length", limits.MAX_MESSAGE))
+#: What the connections of a worker may take; see `cqar.limits`.
+_LIMITS = Limits(streams=limits.STREAMS, request=limits.MAX_MESSAGE, deadline=limits.DEADLINE)
+#: Names of statuses by their numbers.
+_NAMES: Mapping[int, str] = {number: status.name for number, status in serve.STATUS.items()}
+
+
+class Caller(NamedTuple):
+    """Who calls, as far as the header of a call tells: a grant where one stands for it, else what it shows."""
+
+    authorization: str | None
+    address: str
+    grant: Grant | None
+    principal: Principal | None
+
+    @property
+    def name(self) -> str:
+        """For logs."""
+        return "" if self.principal is None else self.principal.name
+
+
+class _Method:
+    """A unary call as the lane serves it."""
+
+    def __init__(self, unary: Unary, authority: Authority | None) -> None:
+        self._unary = unary
+        self._authority = authority
+
+    def hit_for(self, principal: Caller) -> Hit:
+        """Ready answers for whoever is known already."""
+        grant = principal.grant
+        return never if grant is None else self._unary.hit_for(grant.principal, grant)
+
+    async def miss(self, message: bytes, context: Context) -> Reply:
+        """The answer that does not stand ready, or whose caller is to be looked up. Raises errors of `cqar.errors`."""
+        unary, caller = self._unary, context.principal
+        async with asyncio.timeout(limits.seconds(context.remaining())):
+            limits.check(message, unary.request_bytes)
+            principal: Principal = ADMITTED.principal
+            if self._authority is not None:
+                principal = await self._authority.admit(caller.authorization, caller.address)
+                context.principal = caller._replace(principal=principal)
+            return Reply(*await unary.serve(message, Call(method=unary.name, principal=principal)))
+
+
+class _Measured(Observer):
+    """Metrics and logs of what the lane does: once a read of what stood ready, once a call of the rest."""
+
+    def __init__(self, unary: Sequence[Unary], calls: Calls) -> None:
+        self._by_path = {each.path: each for each in unary}
+        self._calls = calls
+        #: connections that the lane ended, by reason
+        self.ended = Counter[str]()
+
+    def hits(self, counts: Sequence[tuple[str, Caller, int]], seconds: float) -> None:
+        """One read was answered."""
+        for path, caller, many in counts:
+            unary, grant = self._by_path[path], caller.grant
+            unary.answered(many)
+            self._calls.answered(unary.name, caller.name, seconds, many)
+            if grant is not None:
+                grant.used = grant.basis.used = True
+
+    def call(self, context: Context, code: int, seconds: float) -> None:
+        """A call has ended; what is passed on is counted where it goes."""
+        unary = self._by_path.get(context.path)
+        if unary is not None:
+            name = "" if context.principal is None else context.principal.name
+            self._calls.ended(unary.name, name, _NAMES[code], seconds, _metadata(context), context.known_as or None)
+
+    def closed(self, code: int, reason: str) -> None:  # noqa: ARG002 - the reason says more
+        """The lane has ended a connection."""
+        self.ended[reason] += 1
+
+    def error(self, path: str, error: BaseException) -> None:
+        """A bug."""
+        _log.error("internal_error", method=path, exc_info=error)
+
+
+class LaneTransport:
+    """A lane, and a server of grpc.aio behind it."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._authority = wiring.authority
+        self._identity = wiring.identity
+        self.server = serve.Server(
+            serve.Handlers(wiring.handlers, wiring.passthrough.handler),
+            wiring.services,
+            wiring.authority,
+            wiring.identity,
+            reflect=wiring.reflect,
+            options=_BEHIND,
+        )
+        self._observer = _Measured(wiring.unary, wiring.calls)
+        self._methods = {each.path: _Method(each, wiring.authority) for each in wiring.unary}
+        self._freshness = wiring.freshness
+        self._folder: Path | None = None
+        self._channel: grpc.aio.Channel | None = None
+        self._lane: Lane | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port. Raises PortError where it is taken."""
+        self._folder = Path(tempfile.mkdtemp(prefix="cqar-lane-"))
+        target = f"unix:{self._folder / 'behind'}"
+        await self.server.start_at(target)
+        channel = self._channel = grpc.aio.insecure_channel(target, options=_TOWARDS)
+        upstream = Upstream(channel=lambda _path: channel, patience=None, onward=_onward)
+        service = Service(
+            methods=self._methods,
+            upstream=upstream,
+            authorize=self._authorize,
+            tail=self._freshness.look,
+            explain=_explain,
+            observer=self._observer,
+        )
+        lane = self._lane = Lane(service, _LIMITS)
+        if self._authority is not None:
+            self._authority.granted = lane.revoke
+        tls = None if self._identity is None else self._identity.context("h2")
+        try:
+            return await lane.listen(host.strip("[]"), port, tls=tls)
+        except OSError as error:
+            raise serve.PortError(host, port) from error
+
+    def _authorize(self, asked: Asked) -> Caller:
+        """Who calls. Whoever is not known yet is looked up by the call itself: only that may wait, or be refused."""
+        address = asked.peer.address.rpartition(":")[0]
+        if self._authority is None:
+            return Caller(None, address, ADMITTED, ADMITTED.principal)
+        shown = asked.fields.get("authorization")
+        grant = self._authority.grant(shown) if shown else None
+        return Caller(shown, address, grant, None if grant is None else grant.principal)
+
+    async def stop(self, grace: float) -> None:
+        """Not ready, no new calls, at most `grace` seconds for those under way."""
+        await self.server.leave()
+        if self._lane is not None:
+            await self._lane.stop(grace)
+        if self._channel is not None:
+            await self._channel.close()
+        await self.server.stop(0)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def collect(self) -> Iterator[Metric]:
+        """Its metrics."""
+        lane, ended = self._lane, tallied(self._observer.ended)
+        yield counter("cqar_grpc_connections_closed", "Connections that were ended here, by reason", ("reason",), ended)
+        yield single("cqar_grpc_connections", "Connections that are open", 0 if lane is None else len(lane.connections))
+
+
+def _onward(context: Context) -> Metadata:
+    return ((serve.FORWARDED, context.peer.address.rpartition(":")[0]),)
+
+
+def _explain(context: Context, error: Exception) -> Failure:
+    """The status of an error; the trailing metadata have the request id, by which the log knows the call."""
+    context.known_as = tracing.request_id(tracing.value(_metadata(context), tracing.REQUEST_ID))
+    refusal = serve.refusal(context.path.rpartition("/")[2], error, context.known_as)
+    return Failure(refusal.code.value[0], refusal.message, trailing=refusal.trailing)
+
+
+def _metadata(context: Context) -> Metadata:
+    """The metadata of a call; nothing where they break a rule."""
+    try:
+        return context.metadata
+    except Failure:
+        return ()

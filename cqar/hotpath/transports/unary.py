@@ -1,0 +1,64 @@
+"""What both transports serve and how they are used."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import grpc
+
+from cqar.authority import Authority, Grant
+from cqar.call import Principal
+from cqar.hotpath.freshness import Freshness
+from cqar.hotpath.lane.service import Hit
+from cqar.hotpath.passthrough import Passthrough
+from cqar.serve import Serve, Server
+from cqar.telemetry import Calls
+from cqar.tls import Identity
+
+
+class FindHits(Protocol):
+    """Finds the function that finds ready answers for a principal, as long as the grant holds."""
+
+    def __call__(self, principal: Principal, grant: Grant = ...) -> Hit:
+        """See `ready.Answers.hit_for`."""
+
+
+class Unary(NamedTuple):
+    """A unary RPC that a worker answers itself: at once by `hit_for`, else by `serve`."""
+
+    name: str
+    path: str
+    #: bytes that its requests may have
+    request_bytes: int
+    hit_for: FindHits
+    serve: Serve
+    #: is told how many ready answers were given
+    answered: Callable[[int], None]
+
+
+class Wiring(NamedTuple):
+    """What a transport needs of its worker."""
+
+    unary: Sequence[Unary]
+    #: RPCs of other shapes that the worker answers itself, by path
+    handlers: Mapping[str, "grpc.RpcMethodHandler[bytes, bytes]"]
+    passthrough: Passthrough
+    #: the full names of the services, for health and reflection
+    services: Sequence[str]
+    reflect: bool
+    freshness: Freshness
+    authority: Authority | None
+    identity: Identity | None
+    calls: Calls
+
+
+class Transport(Protocol):
+    """Serves gRPC on a port."""
+
+    #: HTTP, health, and gRPC as far as it is grpc.aio's
+    server: Server
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port. Raises PortError where it is taken."""
+
+    async def stop(self, grace: float) -> None:
+        """Not ready, no new calls, at most `grace` seconds for those under way."""
