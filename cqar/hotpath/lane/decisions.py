@@ -23,6 +23,8 @@ FOREIGN: Final = 3
 #: no request of HTTP/2
 MALFORMED: Final = 4
 
+#: What may stand around a value without being of it.
+_SPACE: Final = b" \t"
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":authority", b":path"))
 _REQUIRED: Final = (b":method", b":scheme", b":path")
 _GRPC: Final = b"application/grpc"
@@ -104,7 +106,7 @@ class Decider:
             accepted = (("grpc-accept-encoding", grpc.ENCODINGS),)
             text = f"grpc-encoding {encoding.decode('latin-1')!r} is not known"
             raise Failure(grpc.UNIMPLEMENTED, text, trailing=accepted)
-        shown = {name.decode(): value.decode("latin-1") for name, value in named.items()}
+        shown = {name.decode(): value.strip(_SPACE).decode("latin-1") for name, value in named.items()}
         principal = service.authorize(Asked(path, shown, self._peer))
         method = service.methods.get(path)
         if method is None and (service.upstream is None or service.upstream.channel(path) is None):
@@ -136,7 +138,10 @@ def _sound(fields: tuple[Field, ...]) -> dict[bytes, bytes] | None:
         pseudo = name[:1] == b":"
         if name in named or (pseudo and (regular or name not in _PSEUDO)) or not (pseudo or well_named(name)):
             return None
-        if not sound_value(value) or (name == b"te" and value.lower() != b"trailers"):
+        # gRPC's clients send what an application gives them, such as spaces at the end, and gRPC lets them be.
+        if not sound_value(value) or (pseudo and value != value.strip(_SPACE)):
+            return None
+        if name == b"te" and value.lower() != b"trailers":
             return None
         regular = not pseudo
         named[name] = value
@@ -147,7 +152,7 @@ def _sound(fields: tuple[Field, ...]) -> dict[bytes, bytes] | None:
 
 def sound_value(value: bytes) -> bool:
     """Whether a field may have this value."""
-    return value == value.strip(b" \t") and not (b"\0" in value or b"\n" in value or b"\r" in value)
+    return not (b"\0" in value or b"\n" in value or b"\r" in value)
 
 
 def _foreign(named: Mapping[bytes, bytes]) -> bytes | None:
