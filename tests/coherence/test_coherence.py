@@ -4,14 +4,10 @@ import pytest
 
 from tests.coherence.campaign import Plan, run, table
 from tests.coherence.faults import KINDS
-from tests.coherence.mutants import hunted
+from tests.coherence.mutants import PLANS, hunted
 
 #: Of the long plan what a minute has room for. How fast something is, is not judged here: the machine may be busy.
 _SHORT = Plan(seed=7, calm=2, seconds=0, longest=0.6, burst=1_000, between=0.1, agreed=14, visible=False, quick=True)
-
-
-# It judges times, which a machine that does other things too cannot keep.
-pytestmark = pytest.mark.soak
 
 
 async def test_no_fault_makes_a_worker_lie_or_lose_a_change() -> None:
@@ -24,3 +20,10 @@ async def test_no_fault_makes_a_worker_lie_or_lose_a_change() -> None:
 async def test_the_checker_catches_a_relay_that_counts_before_the_commit() -> None:
     outcome = await hunted("last-seen-relay")
     assert outcome.history.breaks["stream"], table(outcome)
+
+
+@pytest.mark.soak  # on a machine that does other things too, it may take longer than the minute that each is given
+@pytest.mark.parametrize("mutant", PLANS)
+async def test_the_checker_catches_each_mistake(mutant: str) -> None:
+    outcome = await hunted(mutant)
+    assert outcome.broken, table(outcome)
