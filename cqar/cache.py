@@ -27,7 +27,7 @@ _WAITING = 256
 #: Parts that are neither here nor known to be absent, at most, before nothing is known to be absent any more.
 _HOLES = 10_000
 #: Kinds of parts that answers about something else are made of too: spared while such an answer stands.
-_SHARED = frozenset({"asset", "symbol", "venue", "chain"})
+_SHARED = frozenset({"asset", "symbol", "venue", "chain", "caip2"})
 
 
 class Part:

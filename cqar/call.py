@@ -1,6 +1,6 @@
 """Who asks, and how: what accompanies a request through the layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -41,11 +41,13 @@ class Minted(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One call: the RPC's name, its principal, the caller's idempotency key, and where its facts come from."""
+    """One call: the RPC's name, its principal, the caller's idempotency key, where its facts come from, and its metadata."""
 
     method: str
     principal: Principal = ANYONE
     idempotency_key: str | None = None
     source: str = "api"
+    #: what came with it, for whoever passes it on
+    metadata: Sequence[tuple[str, str | bytes]] = ()
     #: makes an API key; None where the process has no pepper
     mint: Callable[[], Minted] | None = None

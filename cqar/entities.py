@@ -55,6 +55,11 @@ def chain_key(chain_id: str) -> str:
     return f"chain:{chain_id}"
 
 
+def caip2_key(caip2: str) -> str:
+    """The chain with a CAIP-2 id."""
+    return f"caip2:{caip2}"
+
+
 def venue_asset_key(venue_id: str, asset_id: str) -> str:
     """What a venue says of an asset."""
     return f"venue_asset:{venue_id}:{asset_id}"
@@ -103,6 +108,10 @@ def external_symbol_key(source: int, external_id: str) -> str:
 def api_key_key(key_id: str) -> str:
     """The API key."""
     return f"api_key:{key_id}"
+
+
+def _chain_keys(row: Row) -> tuple[str, ...]:
+    return (chain_key(row["chain_id"]), *([caip2_key(row["caip2"])] if row["caip2"] else []))
 
 
 def _flag_keys(row: Row) -> tuple[str, ...]:
@@ -167,7 +176,7 @@ CHAIN = Entity(
         "chain_slug": "chain_id",
     },
     stamped=True,
-    part_keys=lambda row: (chain_key(row["chain_id"]),),
+    part_keys=_chain_keys,
     created=own_events_pb2.ChainRegistered,
 )
 

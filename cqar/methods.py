@@ -75,7 +75,7 @@ def read(name: str, serve: Operation) -> Method:
     return method(REGISTRY, name, "read", serve)
 
 
-def lookup(name: str) -> Method:
+def lookup(name: str, service: ServiceDescriptor = REGISTRY) -> Method:
     """A row of a lookup, which the hot path answers from its cache and admin from PostgreSQL, by the same rule."""
     asked = answers.LOOKUPS[name]
 
@@ -85,7 +85,7 @@ def lookup(name: str) -> Method:
         derived.response.revision = snap
         return derived.response  # type: ignore[no-any-return]  # the lookup's response message
 
-    return read(name, serve)
+    return method(service, name, "read", serve)
 
 
 _DELETE_ASSET = Delete(
@@ -153,10 +153,7 @@ METHODS = (
         "CreateAssetIdentifier",
         Create(ASSET_IDENTIFIER, pb.CreateAssetIdentifierRequest, pb.CreateAssetIdentifierResponse),
     ),
-    read(
-        "GetAssetIdentifier",
-        procedures.GetIdentifier(ASSET_IDENTIFIER, "asset_id", "source", pb.GetAssetIdentifierResponse),
-    ),
+    lookup("GetAssetIdentifier"),
     read(
         "ListAssetIdentifiers",
         List(
@@ -219,10 +216,7 @@ METHODS = (
         "CreateSymbolIdentifier",
         Create(SYMBOL_IDENTIFIER, pb.CreateSymbolIdentifierRequest, pb.CreateSymbolIdentifierResponse),
     ),
-    read(
-        "GetSymbolIdentifier",
-        procedures.GetIdentifier(SYMBOL_IDENTIFIER, "symbol_id", "data_source", pb.GetSymbolIdentifierResponse),
-    ),
+    lookup("GetSymbolIdentifier"),
     read(
         "ListSymbolIdentifiers",
         List(

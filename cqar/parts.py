@@ -3,7 +3,7 @@
 A part is the truth at its snap: a revision at which PostgreSQL was read. Keys: see `cqar.entities`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -12,8 +12,20 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
-from cqar import entities, errors, events
-from cqar.entities import API_KEY, ASSET, CHAIN, QUALITY_FLAG, SYMBOL, VENUE, VENUE_ASSET, VENUE_SYMBOL
+from cqar import entities, errors, events, tasks
+from cqar.entities import (
+    API_KEY,
+    ASSET,
+    ASSET_IDENTIFIER,
+    CHAIN,
+    DEPLOYMENT,
+    QUALITY_FLAG,
+    SYMBOL,
+    SYMBOL_IDENTIFIER,
+    VENUE,
+    VENUE_ASSET,
+    VENUE_SYMBOL,
+)
 from cqar.entity import Entity, Row
 from cqar.store import Session, Sql
 
@@ -53,63 +65,89 @@ def stored(entity: Entity, row: Row) -> Stored:
 
 
 class _Source(NamedTuple):
-    """How rows of one entity are found for a fill: rows `t` that pass the condition over the roots."""
+    """How rows of one entity are found for parts of a kind: rows `t` that pass the condition over what root keys name."""
 
+    kind: str
     entity: Entity
-    #: SQL over `t` with $1 and $2 for what the root key names
+    #: SQL over `t`; $1 holds what the root keys name, of names in two parts the first, and $2 the second. Empty: `root`
     where: str
 
 
+_NAMED = "= ANY($1::text[])"
+_PAIRS = "IN (SELECT * FROM unnest($1::text[], $2::text[]))"
+_SOURCED = "IN (SELECT k.source::int, k.id FROM unnest($1::text[], $2::text[]) k(source, id))"
 _ACTIVE = "t.resolved_at IS NULL AND t.deleted_at IS NULL"
-_SYMBOL_ASSETS = (
-    "SELECT unnest(ARRAY[s.base_asset_id, s.quote_asset_id, s.settlement_asset_id]) FROM symbols s WHERE s.symbol_id {0}"
+#: The venue assets that have a code as their own, or as an alias. OFFSET keeps the planner from reading all of a venue.
+_CODED = (
+    "(t.venue_id, t.asset_id) IN"
+    " (SELECT a.venue_id, a.asset_id FROM unnest($1::text[], $2::text[]) k(venue_id, code) JOIN venue_assets a"
+    " ON a.venue_id = k.venue_id AND a.venue_asset_symbol = k.code"
+    " UNION SELECT a.venue_id, a.asset_id FROM unnest($1::text[], $2::text[]) k(venue_id, code), LATERAL"
+    " (SELECT v.venue_id, v.asset_id FROM venue_assets v WHERE v.venue_asset_aliases @> ARRAY[k.code] OFFSET 0) a"
+    " WHERE a.venue_id = k.venue_id)"
 )
-_LISTED = "IN (SELECT l.symbol_id FROM venue_symbols l WHERE l.venue_id = $1 AND l.venue_symbol = $2)"
 
 
 def _with_flags(assets: str) -> tuple[_Source, ...]:
-    return _Source(ASSET, f"t.asset_id {assets}"), _Source(QUALITY_FLAG, f"t.asset_id {assets} AND {_ACTIVE}")
+    return (
+        _Source("asset", ASSET, f"t.asset_id {assets}"),
+        _Source("asset", QUALITY_FLAG, f"t.asset_id {assets} AND {_ACTIVE}"),
+    )
 
 
-#: For each kind of root key: where the parts of an answer about it come from. $1, $2: what the key names.
-_CLOSURES: Mapping[str, tuple[_Source, ...]] = {
-    "api_key": (_Source(API_KEY, "t.key_id = $1"),),
-    "asset": _with_flags("= $1"),
-    "chain": (_Source(CHAIN, "t.chain_id = $1"),),
-    "venue": (_Source(VENUE, "t.venue_id = $1"),),
-    "symbol": (_Source(SYMBOL, "t.symbol_id = $1"), *_with_flags(f"IN ({_SYMBOL_ASSETS.format('= $1')})")),
-    "venue_asset": (_Source(VENUE_ASSET, "t.venue_id = $1 AND t.asset_id = $2"), *_with_flags("= $2")),
-    "listings": (
-        _Source(VENUE, "t.venue_id = $1"),
-        _Source(VENUE_SYMBOL, "t.venue_id = $1 AND t.venue_symbol = $2"),
-        _Source(SYMBOL, f"t.symbol_id {_LISTED}"),
-        *_with_flags(f"IN ({_SYMBOL_ASSETS.format(_LISTED)})"),
+def _rows(kind: str, entity: Entity, where: str) -> tuple[_Source, ...]:
+    return (_Source(kind, entity, where),)
+
+
+#: For each kind of root keys: where the rows of their own parts come from.
+_ROOT: Mapping[str, tuple[_Source, ...]] = {
+    "api_key": _rows("api_key", API_KEY, f"t.key_id {_NAMED}"),
+    "asset": _with_flags(_NAMED),
+    "chain": _rows("chain", CHAIN, f"t.chain_id {_NAMED}"),
+    "caip2": _rows("caip2", CHAIN, f"t.caip2 {_NAMED}"),
+    "venue": _rows("venue", VENUE, f"t.venue_id {_NAMED}"),
+    "symbol": _rows("symbol", SYMBOL, f"t.symbol_id {_NAMED}"),
+    "venue_asset": _rows("venue_asset", VENUE_ASSET, f"(t.venue_id, t.asset_id) {_PAIRS}"),
+    "venue_code": _rows("venue_code", VENUE_ASSET, _CODED),
+    "listings": _rows("listings", VENUE_SYMBOL, f"(t.venue_id, t.venue_symbol) {_PAIRS}"),
+    "symbol_listings": _rows("symbol_listings", VENUE_SYMBOL, f"t.symbol_id {_NAMED}"),
+    "deployment": _rows("deployment", DEPLOYMENT, f"(t.chain_id, t.address) {_PAIRS} AND t.deleted_at IS NULL"),
+    "asset_identifiers": _rows("asset_identifiers", ASSET_IDENTIFIER, f"t.asset_id {_NAMED} AND t.deleted_at IS NULL"),
+    "external_asset": _rows(
+        "external_asset", ASSET_IDENTIFIER, f"(t.source, t.external_id) {_SOURCED} AND t.deleted_at IS NULL"
+    ),
+    "symbol_identifiers": _rows("symbol_identifiers", SYMBOL_IDENTIFIER, f"t.symbol_id {_NAMED} AND t.deleted_at IS NULL"),
+    "external_symbol": _rows(
+        "external_symbol", SYMBOL_IDENTIFIER, f"(t.data_source, t.external_id) {_SOURCED} AND t.deleted_at IS NULL"
     ),
 }
+_OF_ROOT = "IN (SELECT r.{0} FROM root r)"
+_ASSETS_OF_ROOT = _with_flags(_OF_ROOT.format("asset_id"))
+_SYMBOL_ASSETS = "IN (SELECT unnest(ARRAY[s.base_asset_id, s.quote_asset_id, s.settlement_asset_id]) FROM {0})"
+_SYMBOLS_OF_ROOT = f"symbols s WHERE s.symbol_id {_OF_ROOT.format('symbol_id')}"
+#: And where the other parts of answers about them come from, by the rows `root`.
+_BESIDE: Mapping[str, tuple[_Source, ...]] = {
+    "symbol": _with_flags(_SYMBOL_ASSETS.format("root s")),
+    "venue_asset": _with_flags("= ANY($2::text[])"),
+    "venue_code": _ASSETS_OF_ROOT,
+    "listings": (
+        _Source("venue", VENUE, f"t.venue_id {_NAMED}"),
+        _Source("symbol", SYMBOL, f"t.symbol_id {_OF_ROOT.format('symbol_id')}"),
+        *_with_flags(_SYMBOL_ASSETS.format(_SYMBOLS_OF_ROOT)),
+    ),
+    "symbol_listings": (
+        _Source("symbol", SYMBOL, f"t.symbol_id {_NAMED}"),
+        *_with_flags(_SYMBOL_ASSETS.format(f"symbols s WHERE s.symbol_id {_NAMED}")),
+    ),
+    "deployment": (_Source("chain", CHAIN, f"t.chain_id {_NAMED}"), *_ASSETS_OF_ROOT),
+    "external_asset": _ASSETS_OF_ROOT,
+}
 #: The kinds of keys that a fill may start from.
-ROOTS = frozenset(_CLOSURES)
+ROOTS = frozenset(_ROOT)
+#: The kinds of keys that name two things.
+PAIRS = frozenset({"listings", "venue_asset", "venue_code", "deployment", "external_asset", "external_symbol"})
 #: Kinds of parts that nothing holds but PostgreSQL and the memory of processes.
 PRIVATE = frozenset({"api_key"})
-
-#: Of each kind of key: where the rows of many parts come from. $1: what the keys name; of two names, $1 and $2.
-_ROWS: Mapping[str, tuple[_Source, ...]] = {
-    **{entity.name: (_Source(entity, f"t.{entity.key[0]} = ANY($1)"),) for entity in (API_KEY, CHAIN, VENUE, SYMBOL)},
-    "asset": _with_flags("= ANY($1)"),
-    "venue_asset": (_Source(VENUE_ASSET, "(t.venue_id, t.asset_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"),),
-    "listings": (_Source(VENUE_SYMBOL, "(t.venue_id, t.venue_symbol) IN (SELECT * FROM unnest($1::text[], $2::text[]))"),),
-}
-
-#: Of each row, the key of the part that holds it here.
-_KEYS: Mapping[str, Callable[[Row], str]] = {
-    "api_key": lambda row: entities.api_key_key(row["key_id"]),
-    "asset": lambda row: entities.asset_key(row["asset_id"]),
-    "quality_flag": lambda row: entities.asset_key(row["asset_id"]),
-    "chain": lambda row: entities.chain_key(row["chain_id"]),
-    "venue": lambda row: entities.venue_key(row["venue_id"]),
-    "symbol": lambda row: entities.symbol_key(row["symbol_id"]),
-    "venue_asset": lambda row: entities.venue_asset_key(row["venue_id"], row["asset_id"]),
-    "venue_symbol": lambda row: entities.listings_key(row["venue_id"], row["venue_symbol"]),
-}
 
 #: SQL: the history of the head `h`: its epoch, and the timeline of the server, which a promotion changes.
 HISTORY = "h.epoch || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS history"
@@ -119,34 +157,38 @@ HEAD = Sql("head", f"SELECT {_HEAD} FROM head h")
 
 #: How a column of a kind goes through JSON without loss.
 _AS_TEXT = frozenset({"number", "json"})
+#: Rows that are made parts of at once.
+_AT_ONCE = 50
 
 
 @cache
 def fill_sql(kind: str) -> Sql:
-    """All parts of an answer about one root with the head they were read at: one statement, so one snapshot."""
-    sources = " UNION ALL ".join(_source_sql(each) for each in _CLOSURES[kind])
-    return Sql(
-        f"fill_{kind}",
-        f"SELECT {_HEAD}, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
-    )
+    """All parts of answers about roots of a kind with the head they were read at: one statement, so one snapshot."""
+    if kind not in _BESIDE:
+        return Sql(f"fill_{kind}", _text(_ROOT[kind]))
+    [own] = _ROOT[kind]
+    # Found once, however many other rows are found by them.
+    found = f"WITH root AS MATERIALIZED (SELECT t.* FROM {own.entity.table} t WHERE {own.where}) "
+    return Sql(f"fill_{kind}", found + _text([own._replace(where=""), *_BESIDE[kind]]))
 
 
 @cache
 def rows_sql(kind: str) -> Sql:
-    """The rows of many parts of a kind with the head they were read at: one statement, so one snapshot."""
-    sources = " UNION ALL ".join(_source_sql(each) for each in _ROWS[kind])
-    return Sql(
-        f"rows_{kind}",
-        f"SELECT {_HEAD}, x.entity, x.row FROM head h LEFT JOIN LATERAL ({sources}) x ON true",
-    )
+    """The rows of parts of a kind, and nothing else, with the head they were read at."""
+    return Sql(f"rows_{kind}", _text(_ROOT[kind]))
+
+
+def _text(sources: Iterable[_Source]) -> str:
+    rows = " UNION ALL ".join(map(_source_sql, sources))
+    return f"SELECT {_HEAD}, x.kind, x.entity, x.row FROM head h LEFT JOIN LATERAL ({rows}) x ON true"
 
 
 def _source_sql(source: _Source) -> str:
-    entity = source.entity
+    kind, entity, where = source
     columns = [f"t.{each.name}::text" if each.kind in _AS_TEXT else f"t.{each.name}" for each in entity.columns.values()]
     columns += ["t.revision", *(["t.deleted_at"] if entity.soft else [])]
-    inner = f"SELECT {', '.join(columns)} FROM {entity.table} t WHERE {source.where}"
-    return f"SELECT '{entity.name}' AS entity, row_to_json(r)::text AS row FROM ({inner}) r"
+    inner = f"SELECT {', '.join(columns)} FROM {f'{entity.table} t WHERE {where}' if where else 'root t'}"
+    return f"SELECT '{kind}' AS kind, '{entity.name}' AS entity, row_to_json(r)::text AS row FROM ({inner}) r"
 
 
 def _row(entity: Entity, text: str) -> dict[str, Any]:
@@ -161,32 +203,10 @@ def _row(entity: Entity, text: str) -> dict[str, Any]:
     return row
 
 
-def root_of(key: str) -> tuple[str, list[str]]:
-    """The kind of a part key and what it names."""
+def _names(key: str) -> list[str]:
+    """What a part key names."""
     kind, _, rest = key.partition(":")
-    return kind, rest.split(":", 1) if kind in _PAIRS else [rest]
-
-
-_PAIRS = frozenset({"listings", "venue_asset"})
-
-
-async def read(session: Session, key: str) -> tuple[Head, dict[str, list[Stored]]]:
-    """Read the part under `key` with the parts that answers about it are made of; without rows it is there, empty."""
-    kind, names = root_of(key)
-    found: dict[str, list[Stored]] = {key: []}
-    rows = await session.rows(fill_sql(kind), *names)
-    if not rows:
-        raise errors.Unavailable(NO_HEAD)
-    for each in rows:
-        if each["entity"] is not None:
-            entity = entities.BY_NAME[each["entity"]]
-            row = _row(entity, each["row"])
-            found.setdefault(_KEYS[entity.name](row), []).append(stored(entity, row))
-    return _head(rows[0]), found
-
-
-def _head(row: Row) -> Head:
-    return Head(row["epoch"], row["snap"], row["history"])
+    return rest.split(":", 1) if kind in PAIRS else [rest]
 
 
 def by_kind(keys: Iterable[str]) -> dict[str, list[str]]:
@@ -197,20 +217,42 @@ def by_kind(keys: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-async def read_rows(session: Session, kind: str, keys: Sequence[str]) -> tuple[Head, dict[str, list[Stored]]]:
+async def read(session: Session, *keys: str) -> tuple[Head, dict[str, list[Stored]]]:
+    """Read the parts under keys of one kind with the parts that answers about them are made of, at one snap.
+
+    A part without rows is there, empty. With many keys, it is everybody else's turn now and then.
+    """
+    return await _read(session, fill_sql(entities.kind_of(keys[0])), keys)
+
+
+async def read_rows(session: Session, *keys: str) -> tuple[Head, dict[str, list[Stored]]]:
     """Read the parts under keys of one kind, and nothing else that answers are made of."""
+    return await _read(session, rows_sql(entities.kind_of(keys[0])), keys)
+
+
+async def _read(session: Session, sql: Sql, keys: Sequence[str]) -> tuple[Head, dict[str, list[Stored]]]:
+    root = entities.kind_of(keys[0])
     found: dict[str, list[Stored]] = {key: [] for key in keys}
-    rows = await session.rows(rows_sql(kind), *map(list, zip(*(root_of(key)[1] for key in keys), strict=True)))
+    rows = await session.rows(sql, *map(list, zip(*map(_names, keys), strict=True)))
     if not rows:
         raise errors.Unavailable(NO_HEAD)
-    for each in rows:
-        if each["entity"] is not None:
+    async for some in tasks.in_turns(rows, _AT_ONCE):
+        for each in some:
+            kind = each["kind"]
+            if kind is None:
+                continue
             entity = entities.BY_NAME[each["entity"]]
             row = _row(entity, each["row"])
-            held = found.get(_KEYS[entity.name](row))
-            if held is not None:
-                held.append(stored(entity, row))
+            held = stored(entity, row)
+            for key in entity.part_keys(row):
+                # Of the root's kind, a row may have keys that were not asked for, whose parts would lack other rows.
+                if entities.kind_of(key) == kind and (kind != root or key in found):
+                    found.setdefault(key, []).append(held)
     return _head(rows[0]), found
+
+
+def _head(row: Row) -> Head:
+    return Head(row["epoch"], row["snap"], row["history"])
 
 
 class Everything(NamedTuple):
@@ -237,8 +279,8 @@ async def read_all(session: Session, limit: int) -> Everything:
         rows = await session.rows(sql, most)
         whole = whole and len(rows) != most
         if entity is VENUE_SYMBOL and rows and len(rows) == most:
-            last = _KEYS[entity.name](rows[-1])
-            rows = [row for row in rows if _KEYS[entity.name](row) != last]
+            last = entity.part_keys(rows[-1])[0]
+            rows = [row for row in rows if entity.part_keys(row)[0] != last]
         found += [(entity, row) for row in rows]
     return Everything(_head(head), found, whole)
 
@@ -246,9 +288,10 @@ async def read_all(session: Session, limit: int) -> Everything:
 def gather(rows: Iterable[tuple[Entity, Row]], into: dict[str, list[Stored]]) -> None:
     """Put rows of `read_all`, in its order, into the parts that hold them."""
     for entity, row in rows:
-        key = _KEYS[entity.name](row)
-        if entity is not QUALITY_FLAG or key in into:
-            into.setdefault(key, []).append(stored(entity, row))
+        held = stored(entity, row)
+        for key in entity.part_keys(row):
+            if entities.kind_of(key) in ALL_KINDS and (entity is not QUALITY_FLAG or key in into):
+                into.setdefault(key, []).append(held)
 
 
 #: Shared parts first: what is cut off by the limit is then at the leaves.
@@ -258,10 +301,10 @@ ALL_ROWS: Mapping[Sql, Entity] = {
         f"SELECT {entity.select} FROM {entity.table} t{' WHERE ' + _ACTIVE if entity is QUALITY_FLAG else ''}"
         f"{' ORDER BY t.venue_id, t.venue_symbol' if entity is VENUE_SYMBOL else ''} LIMIT $1",
     ): entity
-    for entity in (API_KEY, CHAIN, VENUE, ASSET, QUALITY_FLAG, SYMBOL, VENUE_SYMBOL, VENUE_ASSET)
+    for entity in (API_KEY, CHAIN, VENUE, ASSET, QUALITY_FLAG, SYMBOL, VENUE_SYMBOL, VENUE_ASSET, DEPLOYMENT)
 }
 
-#: The kinds of parts that all these rows make up.
-ALL_KINDS = frozenset({"api_key", "chain", "venue", "asset", "symbol", "listings", "venue_asset"})
+#: The kinds of parts that are made of all these rows; of other kinds, parts are made when somebody asks.
+ALL_KINDS = frozenset({"api_key", "chain", "caip2", "venue", "asset", "symbol", "listings", "venue_asset", "deployment"})
 
 NO_HEAD = "the row of `head` is missing: restore it from a backup or run the migrations anew"

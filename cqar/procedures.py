@@ -8,7 +8,7 @@ from cqar import addresses, binding, errors, operations, paging, prepare, rules
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
-from cqar.entity import Entity, Row, new_id
+from cqar.entity import Row, new_id
 from cqar.operations import Create
 from cqar.outbox import Write
 from cqar.paging import Filter
@@ -206,43 +206,6 @@ class _ListAsset(Create):
 
 
 list_asset = _ListAsset(VENUE_ASSET, pb.CreateVenueAssetRequest, pb.CreateVenueAssetResponse)
-
-# ---- identifiers ---------------------------------------------------------------------------------------------------
-
-
-class GetIdentifier:
-    """GetAssetIdentifier, GetSymbolIdentifier: the primary one of an owner and a source, or in reverse by external id."""
-
-    def __init__(self, entity: Entity, owner: str, source: str, response: type[Message]) -> None:
-        self.entity, self.owner, self.source, self.response = entity, owner, source, response
-        start = f"SELECT {entity.select} FROM {entity.table} t WHERE t.deleted_at IS NULL AND t.{source} = $1"
-        end = f"ORDER BY t.is_primary DESC, t.{entity.key[0]} LIMIT 100"
-        self.forward = Sql(
-            f"{entity.name}_of_owner", f"{start} AND t.{owner} = $2 AND ($3::text IS NULL OR t.external_id = $3) {end}"
-        )
-        self.reverse = Sql(f"{entity.name}_by_external_id", f"{start} AND t.external_id = $2 {end}")
-
-    async def __call__(self, session: Session, request: Any) -> Message:
-        """The identifier. Raises Invalid, NotFound, Ambiguous where several fit and not exactly one is primary."""
-        source = Filter(self.source, "").value(request)
-        if source is None:
-            raise errors.Invalid(self.source, "REQUIRED", "is not given")
-        owner, external = (Filter(name, "").value(request) for name in (self.owner, "external_id"))
-        if owner is None and external is None:
-            raise errors.Invalid(self.owner, "REQUIRED", "is not given, and no external_id to look up in reverse either")
-        if owner is None:
-            rows = await session.rows(self.reverse, source, external)
-        else:
-            rows = await session.rows(self.forward, source, owner, external)
-        if not rows:
-            raise errors.NotFound(self.entity.name, f"{source}/{owner or external}")
-        primary = [row for row in rows if row["is_primary"]]
-        if len(rows) > 1 and len(primary) != 1:
-            candidates = [(row[self.owner if owner is None else "external_id"], "candidate") for row in rows]
-            msg = f"{len(rows)} identifiers fit and not exactly one of them is primary"
-            raise errors.Ambiguous(msg, candidates)
-        return self.response(identifier=self.entity.answer((primary or rows)[0]))
-
 
 # ---- lists ---------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from cqar import config, errors, events, outbox, parts, tasks, telemetry
+from cqar import config, entities, errors, events, outbox, parts, tasks, telemetry
 from cqar.bus import Bus, Fenced, Publication
 from cqar.entity import Row
 from cqar.parts import Stored
@@ -83,7 +83,7 @@ _COUNTED = 100_000
 _COUNT_EVERY = 1.0
 
 #: Kinds of parts that hold one row, which a change carries whole.
-_SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain"})
+_SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain", "caip2", "deployment"})
 
 
 class Relay:
@@ -368,7 +368,7 @@ def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
     """What Redis learns of a change: parts of one row whole, of others that they are out of date."""
     told: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
     for key in change.keys:
-        if key.partition(":")[0] in _SINGLE and change.value is not None:
+        if entities.kind_of(key) in _SINGLE and change.value is not None:
             told[key] = [Stored(change.entity, change.row_id, change.value, change.deleted)]
     return told
 

@@ -186,7 +186,9 @@ class Refusal(NamedTuple):
 
 
 def refusal(method: str, error: Exception, request_id: str) -> Refusal:
-    """The status of the error. What nobody foresaw is logged."""
+    """The status of the error; one of another process (AioRpcError) as it came. What nobody foresaw is logged."""
+    if isinstance(error, grpc.aio.AioRpcError):
+        return Refusal(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
     known = _known(error)
     named: Metadata = ((tracing.REQUEST_ID, request_id),)
     if known is None:
@@ -200,6 +202,8 @@ def refusal(method: str, error: Exception, request_id: str) -> Refusal:
 
 def code_of(error: Exception) -> str:
     """The name of the status that the error becomes."""
+    if isinstance(error, grpc.aio.AioRpcError):
+        return str(error.code().name)
     known = _known(error)
     return "INTERNAL" if known is None else STATUS[known.code].name
 
@@ -219,7 +223,7 @@ def _call(method: str, metadata: Metadata, principal: Principal) -> Call:
     key = next((value for name, value in metadata if name == "idempotency-key"), None)
     if key is not None and (not isinstance(key, str) or not 0 < len(key) <= 128):  # noqa: PLR2004 - said in the message
         raise errors.Invalid("idempotency-key", "BAD_KEY", "is not text of 1 to 128 characters")
-    return Call(method=method, principal=principal, idempotency_key=key)
+    return Call(method=method, principal=principal, idempotency_key=key, metadata=metadata)
 
 
 class Handlers(grpc.GenericRpcHandler):

@@ -1,9 +1,20 @@
-"""Background tasks: ending them for certain."""
+"""Tasks of the event loop: ending them for certain, and not keeping it to oneself."""
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
 
 _AGAIN = 0.1
+
+T = TypeVar("T")
+
+
+async def in_turns(items: Sequence[T], at_once: int) -> AsyncIterator[Sequence[T]]:
+    """The items, a few at a time, with everybody else's turn between."""
+    for at in range(0, len(items), at_once):
+        if at:
+            await asyncio.sleep(0)
+        yield items[at : at + at_once]
 
 
 async def end(*tasks: asyncio.Task[Any] | None) -> None:

@@ -21,8 +21,9 @@ _log = telemetry.logger("tier")
 
 #: Seconds that parts are kept, by the kind of their key.
 TTL: Mapping[str, int] = {
-    **dict.fromkeys(("symbol", "venue", "chain"), 3600),
-    **dict.fromkeys(("venue_asset", "listings"), 900),
+    **dict.fromkeys(("symbol", "venue", "chain", "caip2"), 3600),
+    **dict.fromkeys(("venue_asset", "venue_code", "listings", "symbol_listings", "deployment"), 900),
+    **dict.fromkeys(("asset_identifiers", "external_asset", "symbol_identifiers", "external_symbol"), 900),
     "asset": 300,  # it holds flags
 }
 #: Connections of one process, at most: who comes later waits for one.

@@ -21,6 +21,7 @@ from cqar import (
     methods,
     parts,
     registry,
+    resolver,
     serve,
     telemetry,
     tls,
@@ -43,7 +44,7 @@ from cqar.tier import Tier
 _log = telemetry.logger("admin")
 
 #: Every RPC that admin serves.
-METHODS = (*methods.METHODS, *registry.METHODS, *access.METHODS)
+METHODS = (*methods.METHODS, *resolver.METHODS, *registry.METHODS, *access.METHODS)
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
 #: Seconds that the relay may then take to send what was written.
@@ -107,7 +108,7 @@ class Admin:
         handlers = {each.path: serve.unary(self._served(each), self.authority, self._calls) for each in METHODS}
         self._tail = Tail(self._store, self.authority, self._calls)
         handlers[tail.PATH] = self._tail.handler()
-        services = [methods.REGISTRY.full_name, registry.SERVICE.full_name, access.SERVICE.full_name]
+        services = [each.full_name for each in (methods.REGISTRY, resolver.SERVICE, registry.SERVICE, access.SERVICE)]
         self._server = serve.Server(
             serve.Handlers(handlers, serve.unknown(self.authority)),
             services,

@@ -6,7 +6,7 @@ import functools
 import msgspec
 from aiohttp import web
 
-from cqar import answers, authority, config, health, limits, methods, parts, serve, tasks, telemetry, tls
+from cqar import answers, authority, config, health, limits, methods, parts, resolver, serve, tasks, telemetry, tls
 from cqar.answers import LOOKUPS
 from cqar.authority import Authority
 from cqar.bus import Bus
@@ -22,6 +22,7 @@ from cqar.hotpath.sweep import Sweep
 from cqar.hotpath.transports.grpcio import GrpcioTransport
 from cqar.hotpath.transports.lane import LaneTransport
 from cqar.hotpath.transports.unary import Transport, Unary, Wiring
+from cqar.methods import Method
 from cqar.metrics import Metrics
 from cqar.serve import Reply
 from cqar.store import Store
@@ -29,6 +30,9 @@ from cqar.tier import Tier
 
 _log = telemetry.logger("hotpath")
 
+#: The lookups.
+_METHODS = [each for each in (*methods.METHODS, *resolver.METHODS) if each.name in LOOKUPS]
+_REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["Registry"]
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
 
@@ -76,11 +80,11 @@ class Hotpath:
         """The transport of the settings."""
         settings = self._settings
         wiring = Wiring(
-            unary=[self._lookup(name) for name in LOOKUPS],
+            unary=[self._lookup(each) for each in _METHODS],
             handlers={},
             passthrough=self._passthrough,
             # What is passed on is named too: one address serves everything.
-            services=[methods.REGISTRY.full_name, registry_pb2.DESCRIPTOR.services_by_name["Registry"].full_name],
+            services=[each.full_name for each in (methods.REGISTRY, resolver.SERVICE, _REGISTRY)],
             reflect=settings.reflection,
             freshness=self.core.freshness,
             authority=self.authority,
@@ -93,15 +97,17 @@ class Hotpath:
         self.metrics.add(transport.collect)
         return transport
 
-    def _lookup(self, name: str) -> Unary:
-        """One of the lookups."""
-        method, core = methods.BY_NAME[name], self.core
+    def _lookup(self, method: Method) -> Unary:
+        """One of the lookups. What asks for a list instead is passed on."""
+        name, lookup, core = method.name, LOOKUPS[method.name], self.core
 
         async def serve(data: bytes, call: Call) -> Reply:
             caller = call.principal
             authority.permit(caller, method.role, name)
             if caller.venues:
-                authority.confine(caller, answers.parse(LOOKUPS[name], data), name)
+                authority.confine(caller, answers.parse(lookup, data), name)
+            if lookup.asks is not None and not lookup.asks(answers.parse(lookup, data)):
+                return await self._passthrough.ask(method.path, data, call.metadata)
             return await core.resolve(name, data, strict=caller.strict)
 
         return Unary(
@@ -111,6 +117,7 @@ class Hotpath:
             hit_for=functools.partial(core.answers.hit_for, name),
             serve=serve,
             answered=functools.partial(core.count, name),
+            passes_on=lookup.asks is not None,
         )
 
     async def start(self) -> None:

@@ -7,7 +7,7 @@ acknowledged before it began is then visible here. Where PostgreSQL cannot be re
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -296,10 +296,10 @@ class Feed:
             async with self._store.snapshot() as session:
                 head, rows, whole = await parts.read_all(session, self._entries)
             found: dict[str, list[Stored]] = {}
-            async for some in _in_turns(rows):
+            async for some in tasks.in_turns(rows, _AT_ONCE):
                 parts.gather(some, found)
             await self.wait_applied(head.snap, _PATIENCE)
-            async for keys in _in_turns(list(found)):
+            async for keys in tasks.in_turns(list(found), _AT_ONCE):
                 if cache.starts != starts or cache.history != head.history or cache.full:
                     whole = False
                     break
@@ -327,10 +327,3 @@ def _release(waiters: Mapping[asyncio.Future[None], float], reached: float) -> N
     for waiter, what in waiters.items():
         if what <= reached and not waiter.done():
             waiter.set_result(None)
-
-
-async def _in_turns(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
-    """The items, a few at a time, with everybody else's turn between."""
-    for at in range(0, len(items), _AT_ONCE):
-        yield items[at : at + _AT_ONCE]
-        await asyncio.sleep(0)

@@ -7,12 +7,12 @@ marked stale with their age, and whoever is strict gets none of them, until afte
 import time
 from typing import Final
 
-from cqar import answers, config
+from cqar import config, derive
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lane.grpc import Tail
 
 #: Later than every time until which an answer may hold.
-_BEYOND: Final = answers.NEVER << 1
+_BEYOND: Final = derive.NEVER << 1
 #: More milliseconds than an age may have.
 _AGES: Final = 1 << 62
 #: The fields `stale` (true) and `age_ms` (up to its value), which every response of a lookup has under the same numbers.
@@ -41,7 +41,7 @@ class Freshness:
 
     def look(self) -> Tail | None:
         """Set the clocks; what ready answers are marked with for now."""
-        now = answers.now_us()
+        now = derive.now_us()
         age = time.monotonic() - self._feed.fresh_as_of
         if age <= self._lease:
             self.clock.now = self.strict.now = now

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cqar import answers, config, errors, parts, tasks, telemetry
+from cqar import answers, config, derive, errors, parts, tasks, telemetry
 from cqar.answers import LOOKUPS, Lookup
 from cqar.cache import Cache, Part
 from cqar.entities import kind_of
@@ -126,8 +126,8 @@ class Core:
         self.resolved[method] += 1
         request = answers.parse(lookup, data)
         self.answers.drop(method, data)
-        behind = request.min_revision > self._cache.applied
-        if behind and not await self._feed.wait_applied(request.min_revision, self._min_revision_wait):
+        least = answers.min_revision(request)
+        if least > self._cache.applied and not await self._feed.wait_applied(least, self._min_revision_wait):
             return await self._from_database(lookup, request)
         if not self.freshness.serves(strict=strict):
             return await self._from_database(lookup, request)
@@ -145,13 +145,13 @@ class Core:
         return await self._from_database(lookup, request) if strict else _marked(reply, self.freshness.age())
 
     async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> Reply | None:
-        """The answer by parts; None where what is brought does not fit what is here, as at a change of history."""
+        """The answer by parts; None where only PostgreSQL may say so, or what is brought is of another history."""
         brought: dict[str, Filled] = {}
         source: Metadata = ()
         for _ in range(_TRIES):
             view = _View(self._cache, brought, fresh=self.freshness.fresh())
             try:
-                derived = lookup.derive(view.get, request, answers.now_us())
+                derived = lookup.derive(view.get, request, derive.now_us())
             except Missing as missing:
                 self.missed[kind_of(missing.key)] += 1
                 filled = await self._known_absent(missing.key) or await self._fill(missing.key)
@@ -160,10 +160,12 @@ class Core:
                 brought.update(dict.fromkeys(filled.rows, filled))
                 source = _FROM_DATABASE if _FROM_DATABASE in (source, filled.source) else filled.source
                 continue
+            if derived.none and not self.freshness.fresh():
+                return None
             self.found.update(map(kind_of, view.used))
             derived.response.revision = view.revision
             body: bytes = derived.response.SerializeToString()
-            if view.whole:
+            if view.whole and not derived.none:
                 self.answers.keep(method, data, request, body, tuple(view.used.values()), derived.good_until)
             return Reply(body, source)
         return None

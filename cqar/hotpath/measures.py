@@ -20,6 +20,10 @@ _ENTITIES: Final = {
     "GetVenue": "venue",
     "GetVenueAsset": "venue_asset",
     "GetVenueSymbol": "venue_symbol",
+    "GetAssetIdentifier": "asset_identifier",
+    "GetSymbolIdentifier": "symbol_identifier",
+    "ListAssetDeployments": "deployment",
+    "FindVenueSymbols": "venue_symbols",
 }
 
 

@@ -15,7 +15,7 @@ from cqar.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
-from cqar.serve import Metadata
+from cqar.serve import Metadata, Reply
 from cqar.telemetry import Calls
 from cqar.tls import Outgoing
 
@@ -118,6 +118,20 @@ class Passthrough:
 
         return grpc.stream_stream_rpc_method_handler(behave)
 
+    async def ask(self, path: str, data: bytes, metadata: Metadata) -> Reply:
+        """Admin's answer to a unary call. Raises AioRpcError with admin's status, Unavailable, DeadlineExceeded."""
+        request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
+        call: Any = self._current().unary_unary(path)
+        try:
+            async with asyncio.timeout(self._patience):
+                made = call(data, metadata=_onward(metadata, request_id))
+                body = await made
+                return Reply(body, tuple(await made.trailing_metadata()))
+        except grpc.aio.AioRpcError as error:
+            raise _told(path, error) from error
+        except TimeoutError:
+            raise errors.DeadlineExceeded(_SLOW_ADMIN) from None
+
     async def _passed(
         self, path: str, requests: AsyncIterator[bytes], context: Any, metadata: Metadata
     ) -> AsyncIterator[bytes]:
@@ -172,12 +186,16 @@ class Passthrough:
                 self._authority.attempts.failed(serve.address(context))
             except errors.Throttled as throttled:
                 await serve.refuse(context, path, throttled, request_id)
-        trailing = tuple(error.trailing_metadata() or ())
-        # Admin's own errors come with details; without any it is the connection to it that speaks, or an admin that stops.
-        if error.code() in _AWAY and serve.DETAILS not in dict(trailing):
-            _log.warning("admin_unreachable", method=path, details=error.details())
-            await serve.refuse(context, path, errors.Unavailable(_NO_ADMIN), request_id)
-        await context.abort(error.code(), error.details() or "", trailing)
+        await serve.refuse(context, path, _told(path, error), request_id)
+
+
+def _told(path: str, error: grpc.aio.AioRpcError) -> Exception:
+    """What a caller is told of an error of admin: itself, or that there is no admin."""
+    # Admin's own errors come with details; without any it is the connection to it that speaks, or an admin that stops.
+    if error.code() in _AWAY and serve.DETAILS not in dict(error.trailing_metadata() or ()):
+        _log.warning("admin_unreachable", method=path, details=error.details())
+        return errors.Unavailable(_NO_ADMIN)
+    return error
 
 
 def _onward(given: Metadata, request_id: str) -> Metadata:

@@ -74,7 +74,7 @@ class Sweep:
         keys, self._due = self._due[:_AT_ONCE], self._due[_AT_ONCE:]
         history, starts = cache.history, cache.starts
         async with self._store.session() as session:
-            reads = [await parts.read_rows(session, kind, some) for kind, some in parts.by_kind(keys).items()]
+            reads = [await parts.read_rows(session, *some) for some in parts.by_kind(keys).values()]
         for head, found in reads:
             if head.history != history or not await self._feed.wait_applied(head.snap, _PATIENCE):
                 continue

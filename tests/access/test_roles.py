@@ -17,7 +17,7 @@ from tests.client import Client
 #: What only an administrator does, and reads that are a writer's business.
 ADMINS = {"CreateKey", "ListKeys", "RevokeKey", "ListAudit", "MergeAssets"}
 WRITERS = {"ListReviews"}
-READS = ("Get", "List", "Search")
+READS = ("Get", "List", "Search", "Find")
 
 
 def needed(name: str) -> Role:
@@ -34,6 +34,7 @@ def calls() -> Iterator[str]:
         registry_pb2.DESCRIPTOR.services_by_name["Registry"],
         access_pb2.DESCRIPTOR.services_by_name["Access"],
     )
+    yield "/cqar.v1.Resolver/FindVenueSymbols"
     for service in services:
         yield from (f"/{service.full_name}/{each.name}" for each in service.methods if not each.server_streaming)
 

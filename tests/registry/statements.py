@@ -90,7 +90,6 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.bulk.insert_many_sql": lambda: map(bulk.insert_many_sql, ALL),
     "cqar.bulk.update_many_sql": lambda: map(bulk.update_many_sql, ALL),
     "cqar.procedures._reached": None,
-    "cqar.procedures.GetIdentifier.__init__": None,
     "cqar.search._statement": None,
 }
 

@@ -108,6 +108,8 @@ async def _fill(url: str) -> None:
     )
     await connection.close()
     await asyncio.gather(execute(url, f"{_ALONE}{_NAMES}{made}"), execute(url, f"{_ALONE}{_REST}"))
+    # As autovacuum would: what was inserted at once waits in a list, which a search reads from end to end.
+    await execute(url, "SELECT gin_clean_pending_list('venue_assets_by_alias')")
     await execute(url, "ANALYZE")
 
 
@@ -156,9 +158,9 @@ _NAMED = {
 }
 
 
-def _named(kind: str) -> list[str]:
+def _named(kind: str) -> list[list[str]]:
     """What a root key of the kind names; of a kind that is not of these tables, something."""
-    return _NAMED.get(kind) or ["?"] * (2 if "$2" in parts.fill_sql(kind).text else 1)
+    return [[each] for each in _NAMED.get(kind) or ["?"] * (2 if kind in parts.PAIRS else 1)]
 
 
 async def test_every_lookup_reads_a_few_pages(plans: asyncpg.Connection) -> None:
@@ -170,7 +172,7 @@ async def test_every_lookup_keeps_to_its_indexes_when_planned_once_for_all_value
     await plans.execute("SET plan_cache_mode = force_generic_plan")
     for kind in sorted(parts.ROOTS):
         await plans.execute(f"PREPARE fill AS {parts.fill_sql(kind).text}")
-        values = ", ".join(f"'{each}'" for each in _named(kind))
+        values = ", ".join(f"ARRAY['{each}']" for [each] in _named(kind))
         [explained] = json.loads(await plans.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE fill({values})"))
         whole = [each["Relation Name"] for each in _nodes(explained["Plan"]) if each["Node Type"] == "Seq Scan"]
         assert not _BIG & set(whole), f"{kind} scans {whole}: {json.dumps(explained, indent=1)[:6_000]}"
@@ -223,10 +225,6 @@ async def test_what_a_write_asks_reads_a_few_pages(plans: asyncpg.Connection) ->
     await _checked(plans, prepare._BLOCKED, [["a777", "a5", "a6"]], _LOOKUP_PAGES)
     await _checked(plans, prepare._LISTED, ["s777"], _LOOKUP_PAGES)
     await _checked(plans, parents_sql(ASSET), [["a1", "a2", "a777"]], _LOOKUP_PAGES)
-    for kind in ("Asset", "Symbol"):
-        get: Any = BY_NAME[f"Get{kind}Identifier"].serve
-        await _checked(plans, get.forward, [2, f"{kind[0].lower()}777", None], _LOOKUP_PAGES)
-        await _checked(plans, get.reverse, [2, "x777"], _LOOKUP_PAGES)
 
 
 async def test_what_came_after_a_revision_is_read_without_what_came_before(plans: asyncpg.Connection) -> None:

@@ -33,6 +33,8 @@ class Unary(NamedTuple):
     serve: Serve
     #: is told how many ready answers were given
     answered: Callable[[int], None]
+    #: whether it may pass calls on, which takes their metadata
+    passes_on: bool = False
 
 
 class Wiring(NamedTuple):

@@ -222,12 +222,18 @@ class ListAssetDeploymentsRequest(_message.Message):
     def __init__(self, asset_id: _Optional[str] = ..., chain_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class ListAssetDeploymentsResponse(_message.Message):
-    __slots__ = ("deployments", "next_page_token")
+    __slots__ = ("deployments", "next_page_token", "stale", "age_ms", "revision")
     DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    AGE_MS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     deployments: _containers.RepeatedCompositeFieldContainer[_assets_pb2.AssetDeployment]
     next_page_token: str
-    def __init__(self, deployments: _Optional[_Iterable[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    stale: bool
+    age_ms: int
+    revision: int
+    def __init__(self, deployments: _Optional[_Iterable[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ..., stale: _Optional[bool] = ..., age_ms: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class CreateAssetIdentifierRequest(_message.Message):
     __slots__ = ("asset_id", "source", "external_id", "is_primary")
@@ -260,10 +266,16 @@ class GetAssetIdentifierRequest(_message.Message):
     def __init__(self, asset_id: _Optional[str] = ..., source: _Optional[_Union[_assets_pb2.DataSource, str]] = ..., external_id: _Optional[str] = ...) -> None: ...
 
 class GetAssetIdentifierResponse(_message.Message):
-    __slots__ = ("identifier",)
+    __slots__ = ("identifier", "revision", "stale", "age_ms")
     IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    AGE_MS_FIELD_NUMBER: _ClassVar[int]
     identifier: _assets_pb2.AssetIdentifier
-    def __init__(self, identifier: _Optional[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]] = ...) -> None: ...
+    revision: int
+    stale: bool
+    age_ms: int
+    def __init__(self, identifier: _Optional[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]] = ..., revision: _Optional[int] = ..., stale: _Optional[bool] = ..., age_ms: _Optional[int] = ...) -> None: ...
 
 class ListAssetIdentifiersRequest(_message.Message):
     __slots__ = ("asset_id", "page_size", "page_token", "source")
@@ -760,10 +772,16 @@ class GetSymbolIdentifierRequest(_message.Message):
     def __init__(self, symbol_id: _Optional[str] = ..., data_source: _Optional[_Union[_markets_pb2.DataSource, str]] = ..., external_id: _Optional[str] = ...) -> None: ...
 
 class GetSymbolIdentifierResponse(_message.Message):
-    __slots__ = ("identifier",)
+    __slots__ = ("identifier", "revision", "stale", "age_ms")
     IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    AGE_MS_FIELD_NUMBER: _ClassVar[int]
     identifier: _markets_pb2.SymbolIdentifier
-    def __init__(self, identifier: _Optional[_Union[_markets_pb2.SymbolIdentifier, _Mapping[str, object]]] = ...) -> None: ...
+    revision: int
+    stale: bool
+    age_ms: int
+    def __init__(self, identifier: _Optional[_Union[_markets_pb2.SymbolIdentifier, _Mapping[str, object]]] = ..., revision: _Optional[int] = ..., stale: _Optional[bool] = ..., age_ms: _Optional[int] = ...) -> None: ...
 
 class ListSymbolIdentifiersRequest(_message.Message):
     __slots__ = ("symbol_id", "page_size", "page_token", "source")

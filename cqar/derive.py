@@ -1,0 +1,102 @@
+"""What answers are derived from: parts as messages, and the times at which an answer changes by itself.
+
+`get(key)` gives the rows of a part or raises `parts.Missing`; the caller brings that part and derives again.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from cqar import entities, errors
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.cqc.markets.v1 import markets_pb2
+from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.parts import Stored
+
+Get = Callable[[str], Sequence[Stored]]
+
+#: Microseconds; later than every time that a listing may have.
+NEVER = 1 << 62
+_EVER = -NEVER
+
+
+def now_us() -> int:
+    """The time as microseconds since 1970, as answers compare it."""
+    return time.time_ns() // 1_000
+
+
+class Derived(NamedTuple):
+    """An answer, and until when (microseconds) time alone does not change it."""
+
+    response: Any
+    good_until: int = NEVER
+    #: it says that there is none, which only PostgreSQL may say while a worker is cut off
+    none: bool = False
+
+
+# ---- parts as messages ---------------------------------------------------------------------------------------------
+
+
+def asset(get: Get, asset_id: str) -> tuple[assets_pb2.Asset | None, bool, list[assets_pb2.AssetQualityFlag]]:
+    """The asset, whether it is deleted, and its active flags by severity."""
+    found, deleted, flags = None, False, []
+    for row in get(entities.asset_key(asset_id)):
+        if row.entity == "asset":
+            found, deleted = assets_pb2.Asset.FromString(row.value), row.deleted
+        else:
+            flags.append(assets_pb2.AssetQualityFlag.FromString(row.value))
+    flags.sort(key=lambda flag: (-flag.severity, flag.flag_id))
+    return found, deleted, flags
+
+
+def critical(flags: Iterable[assets_pb2.AssetQualityFlag]) -> list[assets_pb2.AssetQualityFlag]:
+    """Those that block trading."""
+    return [flag for flag in flags if flag.severity == entities.CRITICAL]
+
+
+def blocking(get: Get, symbol: markets_pb2.Symbol) -> list[assets_pb2.AssetQualityFlag]:
+    """The CRITICAL flags of all assets of a symbol."""
+    sides = dict.fromkeys((symbol.base_asset_id, symbol.quote_asset_id, symbol.settlement_asset_id or symbol.base_asset_id))
+    return [flag for side in sides for flag in critical(asset(get, side)[2])]
+
+
+def symbol(get: Get, symbol_id: str) -> tuple[markets_pb2.Symbol | None, bool]:
+    """The symbol, and whether it is deleted."""
+    for row in get(entities.symbol_key(symbol_id)):
+        return markets_pb2.Symbol.FromString(row.value), row.deleted
+    return None, False
+
+
+def chain(get: Get, chain_id: str) -> assets_pb2.Chain | None:
+    """The chain, if there is one."""
+    for row in get(entities.chain_key(chain_id)):
+        return assets_pb2.Chain.FromString(row.value)
+    return None
+
+
+def venue(get: Get, venue_id: str) -> venues_pb2.Venue:
+    """The venue. Raises NotFound."""
+    for row in get(entities.venue_key(venue_id)):
+        return venues_pb2.Venue.FromString(row.value)
+    raise errors.NotFound("venue", venue_id)
+
+
+# ---- time ----------------------------------------------------------------------------------------------------------
+
+
+def us(message: Any, field: str, unset: int) -> int:
+    """A time of a message in microseconds since 1970; what is said where it is unset."""
+    if not message.HasField(field):
+        return unset
+    at = getattr(message, field)
+    return int(at.seconds * 1_000_000 + at.nanos // 1_000)
+
+
+def interval(listing: Any) -> tuple[int, int]:
+    """When a listing, or a venue asset, begins and ends."""
+    return us(listing, "listed_at", _EVER), us(listing, "delisted_at", NEVER)
+
+
+def next_boundary(intervals: Iterable[tuple[int, int]], now: int) -> int:
+    """The first beginning or end that is still to come."""
+    return min((at for interval in intervals for at in interval if at > now), default=NEVER)
