@@ -61,6 +61,7 @@ async def test_caches_tell_which_tier_had_what(admin: Admin, settings: config.Se
         before = await scrape(worker.metrics_port)
         await found(client, at)
         after = await scrape(worker.metrics_port)
+        worker.cache.follow(())  # it looks for what it does not know to be absent
         await client.refused("GetAsset", asset_id="0195c3b0-0000-7000-8000-000000000000")
         last = await scrape(worker.metrics_port)
     hit, miss = "cqar_cache_hit_total", "cqar_cache_miss_total"

@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from cqar import config, resolve
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.hotpath.app import Hotpath
 from tests.client import Client
+from tests.hotpath.world import changed, eventually, worker_of
 
 
 def told(answer: pb.GetVenueSymbolResponse) -> dict[str, str]:
@@ -76,19 +74,13 @@ async def test_an_answer_says_whether_it_came_from_memory_redis_or_the_database(
     asset = (await feed.call("CreateAsset", symbol="BTC", name="Bitcoin", asset_type=assets_pb2.ASSET_TYPE_NATIVE)).asset
     # One more write: what PostgreSQL says of the first is then newer than what the change itself left in Redis.
     await feed.call("CreateVenue", name="Binance", venue_type=venues_pb2.VENUE_TYPE_CEX)
-    sources = []
+    await feed.call("GetAsset", asset_id=asset.asset_id)
+    sources = [feed.trailing.get("cqar-source", "memory")]
+    empty = changed(settings, hotpath={"preload": False})
     for _ in range(2):
-        await feed.call("GetAsset", asset_id=asset.asset_id)
-        sources.append(feed.trailing.get("cqar-source", "memory"))
-    replace = msgspec.structs.replace
-    other = Hotpath(replace(settings, hotpath=replace(settings.hotpath, preload=False)))
-    await other.start()
-    try:
-        async with Client(other.port) as client:
-            while not other.feed.loaded or other.feed.age() > settings.coherence.lease:
-                await client.raw("/grpc.health.v1.Health/Check", b"")
+        async with worker_of(empty) as other, Client(other.port) as client:
+            await eventually(lambda worker=other: worker.feed.age() <= settings.coherence.lease)  # type: ignore[misc]  # it is bound
             await client.call("GetAsset", asset_id=asset.asset_id)
             sources.append(client.trailing.get("cqar-source", "memory"))
-    finally:
-        await other.stop()
-    assert sources == ["database", "memory", "redis"]
+            await eventually(lambda worker=other: not worker.core._offers)  # type: ignore[misc]  # the same
+    assert sources == ["memory", "database", "redis"]
