@@ -75,6 +75,10 @@ class Chosen:
         except config.ConfigError as error:
             raise Misconfigured(error) from error
 
+    def again(self) -> list[str]:
+        """The arguments by which another process has the same settings."""
+        return [] if self._path is None else ["--config", str(self._path.absolute())]
+
     def given(self) -> frozenset[str]:
         """The names of those that the user set."""
         return config.given(self._path)
@@ -171,31 +175,48 @@ def admin(chosen: Chosen) -> None:
 
 
 @cli.command()
+@click.option(
+    "--workers", type=click.IntRange(0, 256), metavar="N", help="Processes that share the port; 0: one for each core."
+)
+@click.option("--member", type=(int, str), hidden=True, help="A worker's number, and the socket at which it says how it is.")
 @click.pass_obj
-def hotpath(chosen: Chosen) -> None:
-    """Run a worker that answers lookups from memory.
+def hotpath(chosen: Chosen, workers: int | None, member: tuple[int, str] | None) -> None:
+    """Run workers that answer lookups from memory.
 
-    It follows the changes by NATS and PostgreSQL and passes every call that is no lookup to admin (CQAR_HOTPATH_ADMIN_ADDRESS).
-    It answers without Redis, NATS and admin; /health/ready tells what is down.
+    They follow the changes by NATS and PostgreSQL and pass every call that is no lookup to admin (CQAR_HOTPATH_ADMIN_ADDRESS).
+    They answer without Redis, NATS and admin; /health/ready tells what is down.
+
+    \b
+    One worker is this process itself. Of several (--workers, CQAR_HOTPATH_WORKERS; a core each where nothing is said),
+    this process starts each, starts again what dies, and tells of all of them on CQAR_HOTPATH_HTTP_PORT.
+      kill -HUP PID    replaces the workers one by one, such as after an upgrade
+      kill -TERM PID   ends them once their calls are done
     """
     settings = chosen.serving()
+    from cqar.hotpath import supervisor
+
+    many = supervisor.count(settings.hotpath.workers if workers is None else workers)
+    if member is None and many > 1:
+        _serve(lambda given: supervisor.main(given, many, supervisor.program(*chosen.again())), settings, supervisor.Ended)
+        return
     from cqar.hotpath import app
 
-    _serve(app.main, settings)
+    place = None if member is None else app.Member(*member)
+    _serve(lambda given: app.main(given, place), settings)
 
 
-def _serve(process: Callable[[config.Settings], Any], settings: config.Settings) -> None:
+def _serve(process: Callable[[config.Settings], Any], settings: config.Settings, *expected: type[Exception]) -> None:
     import asyncio
 
     import uvloop
 
     from cqar import telemetry
     from cqar.errors import CqarError
-    from cqar.serve import PortError
+    from cqar.process import PortError
     from cqar.tls import TlsError
 
     telemetry.configure(settings.log)
-    with _expecting(PortError, TlsError, CqarError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with _expecting(PortError, TlsError, CqarError, *expected), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(process(settings))
 
 

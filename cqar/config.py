@@ -111,7 +111,15 @@ class Hotpath(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transport: Annotated[
         Literal["grpcio", "lane"], Meta(description="What serves gRPC: the library grpcio, or the lane, which is far quicker")
     ] = "grpcio"
-    http_port: Annotated[Port, Meta(description="TCP port of HTTP (health); 0 takes a free one")] = 8080
+    http_port: Annotated[Port, Meta(description="TCP port of HTTP (health, sums of metrics); 0 takes a free one")] = 8080
+    workers: Annotated[int, Meta(ge=0, le=256, description="Processes that share the port; 0: one for each core")] = 0
+    own_ports: Annotated[
+        Port, Meta(description="The first of the ports that workers have for themselves beside the shared one; 0: none")
+    ] = 0
+    connection_age: Annotated[
+        Seconds, Meta(description="Seconds after which a connection is asked to move on, so that load spreads over workers")
+    ] = 600.0
+    silence: Annotated[Seconds, Meta(description="Seconds without a sign of life after which a worker is replaced")] = 30.0
     admin_address: Annotated[
         str,
         Meta(

@@ -4,9 +4,7 @@ from __future__ import annotations  # grpc's classes take type arguments only in
 
 import asyncio
 import math
-import os
 import secrets
-import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -14,13 +12,13 @@ from typing import Any, Final, NamedTuple
 import grpc
 import grpc.aio
 import structlog
-from aiohttp import web
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from cqar import errors, limits, telemetry, tracing
 from cqar.authority import Authority, permit, unnamed
 from cqar.call import ANYONE, Call, Principal, Role
+from cqar.process import Http, PortError
 from cqar.telemetry import Calls
 from cqar.tls import Identity
 
@@ -32,10 +30,6 @@ Metadata = Sequence[tuple[str, str | bytes]]
 MAX_REQUEST = limits.MAX_MESSAGE
 #: Seconds a call may take whose client sets no deadline.
 DEFAULT_DEADLINE = limits.DEADLINE
-#: Seconds that requests of HTTP under way may take once the process stops.
-_HTTP_GRACE = 5.0
-#: Seconds within which several signals are one: a terminal and a supervisor may both pass a Ctrl-C on.
-_ONE_SIGNAL = 0.5
 #: Seconds that whoever watches the health of the process may take to hear that it ends.
 _LAST_WORD = 0.05
 #: Seconds in which grpc ends a call itself whose message it refuses, such as one that is too large once unpacked.
@@ -255,8 +249,9 @@ class Server:
         *,
         reflect: bool,
         options: Sequence[tuple[str, int]] = limits.OPTIONS,
+        shared: bool = False,
     ) -> None:
-        self._grpc = grpc.aio.server(options=(("grpc.so_reuseport", 0), *options))
+        self._grpc = grpc.aio.server(options=(("grpc.so_reuseport", int(shared)), *options))
         self._services = services
         self._identity = identity
         self._health = _Health()
@@ -266,41 +261,30 @@ class Server:
             servicer = _Reflection(names, authority)
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._grpc)
         self._grpc.add_generic_rpc_handlers((handlers,))
-        self._http: list[web.AppRunner] = []
+        self.http = Http(identity)
         #: whether the process is about to end
         self.stopping = False
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen for gRPC; the port. It is not ready until `ready` says so. Raises PortError where it is taken."""
+    async def start(self, host: str, *ports: int) -> int:
+        """Listen for gRPC on each port; the first. Not ready until `ready` says so. Raises PortError where one is taken."""
         await self.ready(serving=False)
+        bound = [self._bind(host, port) for port in ports]
+        await self._grpc.start()
+        return bound[0]
+
+    def _bind(self, host: str, port: int) -> int:
         try:
             if self._identity is None:
-                bound = self._grpc.add_insecure_port(f"{host}:{port}")
-            else:
-                bound = self._grpc.add_secure_port(f"{host}:{port}", self._identity.credentials())
+                return self._grpc.add_insecure_port(f"{host}:{port}")
+            return self._grpc.add_secure_port(f"{host}:{port}", self._identity.credentials())
         except RuntimeError as error:
             raise PortError(host, port) from error
-        await self._grpc.start()
-        return bound
 
     async def start_at(self, target: str) -> None:
         """Listen for gRPC within this machine, in plaintext. `target`: `unix:` and a path."""
         await self.ready(serving=False)
         self._grpc.add_insecure_port(target)
         await self._grpc.start()
-
-    async def start_http(self, host: str, port: int, application: web.Application) -> int:
-        """Listen for HTTP; the port. Raises PortError where it is taken."""
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
-        self._http.append(runner)
-        await runner.setup()
-        context = None if self._identity is None else self._identity.context("http/1.1")
-        site = web.TCPSite(runner, host, port, ssl_context=context)
-        try:
-            await site.start()
-        except OSError as error:
-            raise PortError(host, port) from error
-        return int(runner.addresses[0][1])
 
     async def ready(self, *, serving: bool) -> None:
         """Tell grpc.health.v1 whether calls are answered."""
@@ -317,8 +301,7 @@ class Server:
         """Not ready, no new calls, at most `grace` seconds for those under way; HTTP tells how it goes until the end."""
         await self.leave()
         await self._grpc.stop(grace)
-        for runner in self._http:
-            await runner.cleanup()
+        await self.http.close()
 
 
 class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no types
@@ -362,31 +345,3 @@ class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]  # i
                 await refuse(context, "ServerReflectionInfo", error)
         async for each in super().ServerReflectionInfo(request_iterator, context):
             yield each
-
-
-class PortError(Exception):
-    """A port that the process is to listen on is taken."""
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop what listens there or set another port")
-
-
-async def until_stopped() -> None:
-    """Wait for SIGTERM or SIGINT. From then on a further one ends the process at once, without anything in order."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    since = 0.0
-
-    def take(number: int) -> None:
-        nonlocal since
-        if not stopped.is_set():
-            since = time.monotonic()
-            stopped.set()
-        elif time.monotonic() - since > _ONE_SIGNAL:
-            _log.warning("stopped_at_once")
-            os._exit(128 + number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, take, number)
-    await stopped.wait()
-    _log.info("stopping")

@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import grpc
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cqar import config, telemetry
+
+if TYPE_CHECKING:
+    import grpc
 
 _log = telemetry.logger("tls")
 
@@ -122,11 +123,13 @@ class Identity:
         self._asks = bool(settings.client_ca)
         self._files = Files(settings.certificate, settings.key, settings.client_ca)
 
-    def credentials(self) -> grpc.ServerCredentials:
+    def credentials(self) -> "grpc.ServerCredentials":
         """For gRPC, where each new connection gets what the files hold then."""
+        import grpc  # noqa: PLC0415 - what starts the workers does without it
+
         told, material = self._files.current()
 
-        def fetch() -> grpc.ServerCertificateConfiguration | None:
+        def fetch() -> "grpc.ServerCertificateConfiguration | None":
             nonlocal told
             version, material = self._files.current()
             if version == told:
@@ -156,7 +159,9 @@ class Identity:
         return first
 
 
-def _configuration(material: Material) -> grpc.ServerCertificateConfiguration:
+def _configuration(material: Material) -> "grpc.ServerCertificateConfiguration":
+    import grpc  # noqa: PLC0415 - as above
+
     pair = (material.key or b"", material.certificate or b"")
     return grpc.ssl_server_certificate_configuration([pair], root_certificates=material.authorities)
 
@@ -200,8 +205,10 @@ class Outgoing:
         """Counts the changes of the files: with another one, new channels are needed."""
         return self._files.current()[0]
 
-    def credentials(self) -> grpc.ChannelCredentials:
+    def credentials(self) -> "grpc.ChannelCredentials":
         """Of what the files hold now."""
+        import grpc  # noqa: PLC0415 - as above
+
         _, material = self._files.current()
         return grpc.ssl_channel_credentials(material.authorities, material.key, material.certificate)
 

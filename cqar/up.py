@@ -256,6 +256,7 @@ class _Up:
             "CQAR_NATS_URL": self._urls["nats"],
             **{variable: str(port) for variable, port in self._ports.items()},
             "CQAR_HOTPATH_HOST": LOOPBACK,
+            "CQAR_HOTPATH_WORKERS": str(self._settings.hotpath.workers or 1),
             "CQAR_ADMIN_HOST": LOOPBACK,
             "CQAR_HOTPATH_ADMIN_ADDRESS": self._address("admin"),
             "CQAR_REFLECTION": "true",

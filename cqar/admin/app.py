@@ -20,6 +20,7 @@ from cqar import (
     looks,
     methods,
     parts,
+    process,
     registry,
     resolver,
     serve,
@@ -131,7 +132,7 @@ class Admin:
         return reply
 
     async def start(self) -> None:
-        """Listen and relay. Raises serve.PortError."""
+        """Listen and relay. Raises process.PortError."""
         settings = self._settings.admin
         await self._store.open()
         await self._relayed.open()
@@ -141,7 +142,7 @@ class Admin:
         self.callers.start(self.authority)
         self._relay.start()
         self.port = await self._server.start(settings.host, settings.port)
-        self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
+        self.http_port = await self._server.http.listen(settings.host, settings.http_port, self._application())
         await self._server.ready(serving=True)
         _log.info("admin_ready", grpc=f"{settings.host}:{self.port}", http=f"{settings.host}:{self.http_port}")
 
@@ -180,7 +181,7 @@ async def main(settings: config.Settings) -> None:
     admin = Admin(settings)
     try:
         await admin.start()
-        await serve.until_stopped()
+        await process.until_stopped()
     finally:
         await asyncio.shield(admin.stop())
         _log.info("admin_stopped")

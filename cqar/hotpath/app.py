@@ -1,12 +1,15 @@
 """The wiring of a hotpath worker."""
 
 import asyncio
+import contextlib
 import functools
+from typing import NamedTuple
 
 import msgspec
+import structlog
 from aiohttp import web
 
-from cqar import answers, authority, config, health, limits, methods, parts, resolver, serve, tasks, telemetry, tls
+from cqar import answers, authority, config, health, limits, methods, parts, process, resolver, tasks, telemetry, tls
 from cqar.answers import LOOKUPS
 from cqar.authority import Authority
 from cqar.bus import Bus
@@ -37,11 +40,23 @@ _REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["Registry"]
 GRACE = 30.0
 
 
-class Hotpath:
-    """A worker, from settings to a running server."""
+#: Seconds that a member of a fleet loads before it listens, loaded or not: others serve meanwhile.
+_LOADS = 5.0
 
-    def __init__(self, settings: config.Settings) -> None:
+
+class Member(NamedTuple):
+    """A worker's place in a fleet: its number from 0, and the socket at which the supervisor asks how it is."""
+
+    number: int
+    socket: str
+
+
+class Hotpath:
+    """A worker, from settings to a running server. `member`: it is one of several that share the port."""
+
+    def __init__(self, settings: config.Settings, member: Member | None = None) -> None:
         self._settings = settings
+        self._member = member
         hotpath, coherence, database = settings.hotpath, settings.coherence, settings.database
         self.cache = Cache(
             entries=hotpath.cache_entries,
@@ -90,6 +105,8 @@ class Hotpath:
             authority=self.authority,
             identity=tls.identity(settings.tls, settings.hotpath.host),
             calls=self.calls,
+            shared=self._member is not None,
+            connection_age=settings.hotpath.connection_age,
         )
         if settings.hotpath.transport == "grpcio":
             return GrpcioTransport(wiring)
@@ -121,7 +138,7 @@ class Hotpath:
         )
 
     async def start(self) -> None:
-        """Listen, load and follow. Raises serve.PortError."""
+        """Listen, load and follow. Raises process.PortError."""
         settings = self._settings.hotpath
         await self._store.open()
         await self._followed.open()
@@ -129,12 +146,35 @@ class Hotpath:
         self.feed.start()
         self.callers.start(self.authority)
         self.sweep.start()
-        self.port = await self._transport.start(settings.host, settings.port)
-        self.http_port = await self._server.start_http(settings.host, settings.http_port, self._application())
-        self.metrics_port = await self._server.start_http(settings.host, self._settings.metrics.port, self._exposition())
+        if self._member is None:
+            await self._listen(settings.port)
+            self.http_port = await self._server.http.listen(settings.host, settings.http_port, self._application())
+        else:
+            await self._join(self._member)
         self._announced = asyncio.create_task(self._announce(), name="announce")
         at = {"grpc": self.port, "http": self.http_port, "metrics": self.metrics_port}
-        _log.info("hotpath_listening", **{name: f"{settings.host}:{port}" for name, port in at.items()})
+        _log.info("hotpath_listening", **{name: f"{settings.host}:{port}" for name, port in at.items() if port})
+
+    async def _listen(self, *ports: int) -> None:
+        """Serve gRPC, and tell metrics and how it is."""
+        settings = self._settings
+        host, shared = settings.hotpath.host, self._member is not None
+        self.port = await self._transport.start(host, *ports)
+        self.metrics_port = await self._server.http.listen(host, settings.metrics.port, self._application(), shared=shared)
+
+    async def _join(self, member: Member) -> None:
+        """Be one of several: HTTP is the supervisor's, which asks at the member's socket."""
+        settings = self._settings.hotpath
+        application = self._application()
+        application.router.add_get("/ports", self._ports)
+        await self._server.http.listen_at(member.socket, application)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOADS):
+                await self.feed.ready.wait()
+        await self._listen(settings.port, *([settings.own_ports + member.number] if settings.own_ports else ()))
+
+    async def _ports(self, _request: web.Request) -> web.Response:
+        return web.json_response({"metrics": self.metrics_port})
 
     async def _announce(self) -> None:
         """Say that the worker serves, once the cache is loaded."""
@@ -143,7 +183,7 @@ class Hotpath:
         _log.info("hotpath_ready", parts=len(self.cache), applied=self.cache.applied)
 
     def _application(self) -> web.Application:
-        application = self._exposition()
+        application = web.Application()
         components = {
             "database": self._database_well,
             "cache": self._tier.ping,
@@ -151,10 +191,6 @@ class Hotpath:
             "feed": self._feed_well,
         }
         health.mount(application, lambda: self.feed.loaded and not self._server.stopping, components)
-        return application
-
-    def _exposition(self) -> web.Application:
-        application = web.Application()
         health.mount_metrics(application, self.metrics)
         return application
 
@@ -184,12 +220,14 @@ class Hotpath:
         await self._store.close()
 
 
-async def main(settings: config.Settings) -> None:
+async def main(settings: config.Settings, member: Member | None = None) -> None:
     """Run a worker until SIGTERM or SIGINT."""
-    worker = Hotpath(settings)
+    if member is not None:
+        structlog.contextvars.bind_contextvars(worker=member.number)
+    worker = Hotpath(settings, member)
     try:
         await worker.start()
-        await serve.until_stopped()
+        await process.until_stopped()
     finally:
         await asyncio.shield(worker.stop())
         _log.info("hotpath_stopped")

@@ -195,6 +195,7 @@ class Stage:
         }
         if process.role == "hotpath":
             variables["CQAR_HOTPATH_ADMIN_ADDRESS"] = f"127.0.0.1:{self.admins[0].port}"
+            variables["CQAR_HOTPATH_WORKERS"] = "1"
         if self._tight:
             # Little memory, so that parts are evicted and filled all the time and changes are forgotten at once.
             tight = {"CACHE_ENTRIES": self._count, "RECENT_CHANGES": 4, "PRELOAD": "false"}

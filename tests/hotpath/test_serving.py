@@ -15,8 +15,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from cqar import config, errors, serve
+from cqar import config, errors
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.process import PortError
 from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.world import admin_of, changed, eventually, found, listed, process_of, worker_of
@@ -194,7 +195,7 @@ async def test_a_port_that_is_taken_ends_the_start_with_a_word_about_it(settings
     async with worker_of(settings) as worker:
         for taken in ({"port": worker.port}, {"http_port": worker.http_port}):
             (port,) = taken.values()
-            with pytest.raises(serve.PortError, match=f"127.0.0.1:{port}: the port is in use"):
+            with pytest.raises(PortError, match=f"127.0.0.1:{port}: the port is in use"):
                 async with worker_of(changed(settings, hotpath=taken)):
                     pass
         own = {task.get_name() for task in asyncio.all_tasks()}

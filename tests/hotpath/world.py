@@ -134,6 +134,7 @@ class Process:
             "CQAR_REDIS_URL": settings.redis.url,
             "CQAR_NATS_URL": settings.nats.url,
             "CQAR_LOG_FORMAT": "json",
+            "CQAR_HOTPATH_WORKERS": "1",
             **{f"CQAR_{each}PORT": "0" for each in ("ADMIN_", "ADMIN_HTTP_", "HOTPATH_", "HOTPATH_HTTP_", "METRICS_")},
         }
         kept = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}

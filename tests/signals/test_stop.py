@@ -2,25 +2,18 @@
 
 import asyncio
 import signal
-import socket
 import time
 from typing import Any
 
 import asyncpg
-import grpc
-import grpc.aio
 import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
-from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from tests.client import SERVICE, Client
+from tests.client import Client
 from tests.hotpath.world import admin_of, changed, eventually, listed, process_of
-from tests.signals.policy import documented
+from tests.signals.policy import Load, free_port
 from tests.signals.scrape import health
-
-#: As docs/operations.md says; that clients come back soon is an option of the channel.
-RECONNECT = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1_000))
 
 
 def port_of(said: dict[str, Any], name: str) -> int:
@@ -91,49 +84,6 @@ async def test_two_signals_in_one_breath_are_one(settings: config.Settings) -> N
         admin.send(signal.SIGINT)
         admin.send(signal.SIGTERM)
         assert await admin.ended() == 0
-
-
-class Load:
-    """Lookups and writes in a row, from several tasks, for as long as it runs; failures are kept."""
-
-    def __init__(self, target: str) -> None:
-        options = (("grpc.service_config", documented()), *RECONNECT)
-        self._channel = grpc.aio.insecure_channel(target, options=options)
-        self.done = 0
-        self.failed: list[str] = []
-        self._over = False
-
-    async def run(self, tasks: int) -> None:
-        await asyncio.gather(*(self._task(number) for number in range(tasks)))
-        await self._channel.close()
-
-    def stop(self) -> None:
-        self._over = True
-
-    async def _task(self, number: int) -> None:
-        get: Any = self._channel.unary_unary(f"{SERVICE}GetVenue")
-        create: Any = self._channel.unary_unary(f"{SERVICE}CreateVenue")
-        request = pb.GetVenueRequest(venue_id="binance").SerializeToString()
-        count = 0
-        while not self._over:
-            count += 1
-            try:
-                if count % 20:
-                    await get(request, timeout=60)
-                else:
-                    name = f"v{number}x{count}"
-                    written = pb.CreateVenueRequest(name=name, venue_type=1).SerializeToString()  # type: ignore[arg-type]  # 1 is CEX
-                    await create(written, timeout=60, metadata=(("idempotency-key", name),))
-                self.done += 1
-            except grpc.aio.AioRpcError as error:
-                self.failed.append(f"{error.code().name}: {error.details()}")
-            await asyncio.sleep(0.001)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_client_with_the_documented_policy_sees_no_restart_of_a_worker(

@@ -2,7 +2,7 @@
 
 import functools
 
-from cqar import serve
+from cqar import limits, serve
 from cqar.call import Call
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.ready import body
@@ -25,6 +25,12 @@ class GrpcioTransport:
             wiring.authority,
             wiring.identity,
             reflect=wiring.reflect,
+            options=(
+                *limits.OPTIONS,
+                ("grpc.max_connection_age_ms", round(wiring.connection_age * 1_000)),
+                ("grpc.max_connection_age_grace_ms", round(limits.DEADLINE * 1_000)),
+            ),
+            shared=wiring.shared,
         )
 
     async def _answer(self, unary: Unary, data: bytes, call: Call) -> Reply:
@@ -35,9 +41,9 @@ class GrpcioTransport:
         unary.answered(1)
         return Reply(body(row)) if marked is None else Reply(body(row) + marked.message, marked.trailing)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port. Raises PortError where it is taken."""
-        return await self.server.start(host, port)
+    async def start(self, host: str, *ports: int) -> int:
+        """Listen on each; the first port. Raises PortError where one is taken."""
+        return await self.server.start(host, *ports)
 
     async def stop(self, grace: float) -> None:
         """Not ready, no new calls, at most `grace` seconds for those under way."""

@@ -24,6 +24,7 @@ from cqar.hotpath.lane.server import Lane
 from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Upstream
 from cqar.hotpath.transports.unary import Unary, Wiring
 from cqar.metrics import counter, single, tallied
+from cqar.process import PortError
 from cqar.telemetry import Calls
 
 _log = telemetry.logger("lane")
@@ -37,8 +38,6 @@ _BEHIND = (
     ("grpc.absolute_max_metadata_size", _METADATA),
 )
 _TOWARDS = (*_BEHIND, ("grpc.max_send_message_length", limits.MAX_MESSAGE))
-#: What the connections of a worker may take; see `cqar.limits`.
-_LIMITS = Limits(streams=limits.STREAMS, request=limits.MAX_MESSAGE, deadline=limits.DEADLINE)
 #: Names of statuses by their numbers.
 _NAMES: Mapping[int, str] = {number: status.name for number, status in serve.STATUS.items()}
 
@@ -133,12 +132,17 @@ class LaneTransport:
         self._observer = _Measured(wiring.unary, wiring.calls)
         self._methods = {each.path: _Method(each, wiring.authority) for each in wiring.unary}
         self._freshness = wiring.freshness
+        self._shared = wiring.shared
+        # What the connections of a worker may take; see `cqar.limits`.
+        self._limits = Limits(
+            streams=limits.STREAMS, request=limits.MAX_MESSAGE, deadline=limits.DEADLINE, age=wiring.connection_age
+        )
         self._folder: Path | None = None
         self._channel: grpc.aio.Channel | None = None
         self._lane: Lane | None = None
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port. Raises PortError where it is taken."""
+    async def start(self, host: str, *ports: int) -> int:
+        """Listen on each; the first port. Raises PortError where one is taken."""
         self._folder = Path(tempfile.mkdtemp(prefix="cqar-lane-"))
         target = f"unix:{self._folder / 'behind'}"
         await self.server.start_at(target)
@@ -152,14 +156,17 @@ class LaneTransport:
             explain=_explain,
             observer=self._observer,
         )
-        lane = self._lane = Lane(service, _LIMITS)
+        lane = self._lane = Lane(service, self._limits)
         if self._authority is not None:
             self._authority.granted = lane.revoke
         tls = None if self._identity is None else self._identity.context("h2")
-        try:
-            return await lane.listen(host.strip("[]"), port, tls=tls)
-        except OSError as error:
-            raise serve.PortError(host, port) from error
+        bound = []
+        for port in ports:
+            try:
+                bound.append(await lane.listen(host.strip("[]"), port, tls=tls, reuse_port=self._shared))
+            except OSError as error:
+                raise PortError(host, port) from error
+        return bound[0]
 
     def _authorize(self, asked: Asked) -> Caller:
         """Who calls. Whoever is not known yet is looked up by the call itself: only that may wait, or be refused."""

@@ -51,6 +51,10 @@ class Wiring(NamedTuple):
     authority: Authority | None
     identity: Identity | None
     calls: Calls
+    #: whether the ports are those of other workers too
+    shared: bool
+    #: seconds after which a connection is asked to move on
+    connection_age: float
 
 
 class Transport(Protocol):
@@ -59,8 +63,8 @@ class Transport(Protocol):
     #: HTTP, health, and gRPC as far as it is grpc.aio's
     server: Server
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port. Raises PortError where it is taken."""
+    async def start(self, host: str, *ports: int) -> int:
+        """Listen on each; the first port. Raises PortError where one is taken."""
 
     async def stop(self, grace: float) -> None:
         """Not ready, no new calls, at most `grace` seconds for those under way."""

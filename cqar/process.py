@@ -1,0 +1,81 @@
+"""What every process of cqar does: it serves HTTP beside everything else, and runs until it is told to stop."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+
+from cqar import telemetry
+from cqar.tls import Identity
+
+_log = telemetry.logger("process")
+
+#: Seconds that requests of HTTP under way may take once the process stops.
+_HTTP_GRACE = 5.0
+#: Seconds within which several signals are one: a terminal and a supervisor may both pass a Ctrl-C on.
+_ONE_SIGNAL = 0.5
+
+
+class PortError(Exception):
+    """A port that the process is to listen on is taken."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop what listens there or set another port")
+
+
+class Http:
+    """The HTTP servers of one process, with its certificate, or plaintext without one."""
+
+    def __init__(self, identity: Identity | None) -> None:
+        self._identity = identity
+        self._runners: list[web.AppRunner] = []
+
+    async def listen(self, host: str, port: int, application: web.Application, *, shared: bool = False) -> int:
+        """Listen; the port. `shared`: with other processes that ask for the same. Raises PortError where it is taken."""
+        runner = await self._prepared(application)
+        context = None if self._identity is None else self._identity.context("http/1.1")
+        try:
+            await web.TCPSite(runner, host, port, ssl_context=context, reuse_port=shared or None).start()
+        except OSError as error:
+            raise PortError(host, port) from error
+        return int(runner.addresses[0][1])
+
+    async def listen_at(self, path: str, application: web.Application) -> None:
+        """Listen on a socket of the file system, in plaintext."""
+        await web.UnixSite(await self._prepared(application), path).start()
+
+    async def _prepared(self, application: web.Application) -> web.AppRunner:
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
+        self._runners.append(runner)
+        await runner.setup()
+        return runner
+
+    async def close(self) -> None:
+        """Stop listening; requests under way are given a moment."""
+        for runner in self._runners:
+            await runner.cleanup()
+
+
+async def until_stopped(at_once: Callable[[], None] = lambda: None) -> None:
+    """Wait for SIGTERM or SIGINT. From then on a further one ends the process at once, after `at_once` and nothing else."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    since = 0.0
+
+    def take(number: int) -> None:
+        nonlocal since
+        if not stopped.is_set():
+            since = time.monotonic()
+            stopped.set()
+        elif time.monotonic() - since > _ONE_SIGNAL:
+            _log.warning("stopped_at_once")
+            at_once()
+            os._exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, take, number)
+    await stopped.wait()
+    _log.info("stopping")

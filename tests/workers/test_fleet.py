@@ -1,0 +1,258 @@
+"""Several workers on one port: one address for clients, one page for operators, whatever becomes of a worker."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import grpc.aio
+import pytest
+
+from cqar import config
+from cqar.admin.app import Admin
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from tests.client import SERVICE, Client
+from tests.hotpath.world import Process, eventually, process_of
+from tests.signals.policy import Load, free_port
+from tests.signals.scrape import health, of, scrape
+
+_WORKERS = 3
+#: Its own connection for each channel: what else is a channel's is shared by a process.
+_ALONE = (("grpc.use_local_subchannel_pool", 1),)
+
+
+class Fleet(NamedTuple):
+    """A supervisor with its workers, and where it listens."""
+
+    process: Process
+    port: int
+    http_port: int
+
+    def pids(self) -> dict[int, int]:
+        """The process of each worker, as last started."""
+        found: dict[int, int] = {}
+        for line in list(self.process.log):
+            if line["event"] in {"worker_started", "worker_rolled"}:
+                found[line["worker"]] = line["pid"]
+        return found
+
+    async def whole(self) -> bool:
+        """Whether all workers are ready."""
+        return bool((await health(self.http_port))[1]["status"] == "ready")
+
+    async def state(self) -> Any:
+        """What the supervisor says of them."""
+        return (await health(self.http_port))[1]
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """All lines of an event."""
+        return [line for line in list(self.process.log) if line["event"] == event]
+
+
+@asynccontextmanager
+async def fleet_of(
+    settings: config.Settings, admin: Admin, workers: int = _WORKERS, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[Fleet]:
+    """A running fleet, ready."""
+    own = {"CQAR_HOTPATH_WORKERS": str(workers), "CQAR_HOTPATH_ADMIN_ADDRESS": f"127.0.0.1:{admin.port}"}
+    with process_of("hotpath", settings, **own, **(variables or {})) as process:
+        at = await process.says("fleet_started")
+        port, http_port = (int(at[name].rpartition(":")[2]) for name in ("grpc", "http"))
+        fleet = Fleet(process, port, http_port)
+        await eventually(fleet.whole, 60)
+        yield fleet
+
+
+@pytest.fixture
+async def fleet(settings: config.Settings, admin: Admin, registry: Client) -> AsyncIterator[Fleet]:
+    await registry.call("CreateVenue", name="binance", venue_type=1)
+    async with fleet_of(settings, admin, variables={"CQAR_HOTPATH_SILENCE": "2"}) as running:
+        yield running
+
+
+async def _asked(port: int, connections: int, times: int) -> None:
+    """Ask for a venue over so many connections, so many times each."""
+    request = pb.GetVenueRequest(venue_id="binance").SerializeToString()
+    for _ in range(connections):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_ALONE) as channel:
+            get: Any = channel.unary_unary(f"{SERVICE}GetVenue")
+            for _ in range(times):
+                await get(request, timeout=30)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_connections_are_spread_and_the_sums_are_what_was_called(fleet: Fleet) -> None:
+    await _asked(fleet.port, connections=16, times=5)
+    _, targets = await health(fleet.http_port, "/metrics/targets")
+    assert [each["labels"]["worker"] for each in targets] == ["0", "1", "2"]
+    own = [await scrape(int(each["targets"][0].rpartition(":")[2])) for each in targets]
+    calls = [of(each, "cqar_grpc_calls_total", method="GetVenue", status_code="OK") for each in own]
+    assert sum(calls) == 80
+    assert sum(map(bool, calls)) > 1, "one worker has had all connections"
+    sums = await scrape(fleet.http_port)
+    assert of(sums, "cqar_grpc_calls_total", method="GetVenue", status_code="OK") == 80
+    assert of(sums, "cqar_grpc_call_duration_seconds_count", method="GetVenue", status_code="OK") == 80
+    # What cannot be added is each worker's own.
+    for number in range(_WORKERS):
+        assert of(sums, "cqar_coherence_mode", worker=str(number), mode="warm") == 1
+
+
+async def test_the_health_of_all_has_the_shape_of_one(fleet: Fleet) -> None:
+    status, told = await health(fleet.http_port)
+    assert status == 200
+    assert told["components"] == dict.fromkeys(("database", "cache", "event_bus", "feed"), "ok")
+    assert told["latencies_ms"].keys() == told["components"].keys()
+    assert told["workers"] == {"0": "ready", "1": "ready", "2": "ready"}
+    assert await health(fleet.http_port, "/health/live") == (200, {"status": "ok"})
+
+
+async def test_a_worker_that_is_killed_comes_back_and_clients_with_the_documented_policy_notice_nothing(fleet: Fleet) -> None:
+    await _asked(fleet.port, connections=6, times=5)
+    before = of(await scrape(fleet.http_port), "cqar_grpc_calls_total", method="GetVenue")
+    load = Load(f"127.0.0.1:{fleet.port}")
+    running = asyncio.create_task(load.run(4))
+    await eventually(lambda: load.done > 50, 60)
+    pids = fleet.pids()
+    os.kill(pids[1], signal.SIGKILL)
+    await eventually(lambda: fleet.pids()[1] != pids[1], 60)
+    await eventually(fleet.whole, 60)
+    done = load.done
+    await eventually(lambda: load.done > done + 50, 60)
+    load.stop()
+    await running
+    assert load.failed == []
+    assert fleet.pids()[0] == pids[0], "the others are left alone"
+    assert of(await scrape(fleet.http_port), "cqar_grpc_calls_total", method="GetVenue") >= before, "a counter went back"
+
+
+async def test_a_worker_that_dies_again_and_again_is_given_longer_and_longer(fleet: Fleet) -> None:
+    for times in (1, 2, 3):
+        pid = fleet.pids()[0]
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda many=times: len(fleet.said("worker_died")) == many, 60)  # type: ignore[misc]  # it is bound
+        await eventually(lambda gone=pid: fleet.pids()[0] != gone, 60)  # type: ignore[misc]  # the same
+    pauses = [each["again_in"] for each in fleet.said("worker_died")]
+    assert pauses == [0.25, 0.5, 1.0]
+    await eventually(fleet.whole, 60)
+
+
+async def test_a_worker_that_says_nothing_is_told_of_and_then_replaced(fleet: Fleet) -> None:
+    pids = fleet.pids()
+    os.kill(pids[2], signal.SIGSTOP)
+    try:
+        told = await fleet.state()
+        assert told["workers"]["2"] == "silent"
+        assert told["status"] == "degraded"
+        await eventually(lambda: fleet.pids()[2] != pids[2], 60)
+        await eventually(fleet.whole, 60)
+        assert not _lives(pids[2])
+    finally:
+        if _lives(pids[2]):
+            os.kill(pids[2], signal.SIGCONT)
+
+
+async def test_a_roll_replaces_every_worker_and_no_call_fails(
+    settings: config.Settings, admin: Admin, registry: Client
+) -> None:
+    await registry.call("CreateVenue", name="binance", venue_type=1)
+    async with fleet_of(settings, admin, 2, {"CQAR_HOTPATH_TRANSPORT": "lane"}) as fleet:
+        load = Load(f"127.0.0.1:{fleet.port}")
+        running = asyncio.create_task(load.run(4))
+        await eventually(lambda: load.done > 50, 60)
+        before = fleet.pids()
+        fleet.process.send(signal.SIGHUP)
+        while not fleet.said("roll_ends"):
+            assert (await fleet.state())["status"] != "unready"
+            await asyncio.sleep(0.05)
+        after = fleet.pids()
+        assert not set(before.values()) & set(after.values())
+        assert not any(_lives(pid) for pid in before.values())
+        done = load.done
+        await eventually(lambda: load.done > done + 50, 60)
+        load.stop()
+        await running
+        assert load.failed == []
+        assert not fleet.said("worker_died")
+        # What a worker said last is kept once it is gone.
+        assert of(await scrape(fleet.http_port), "cqar_grpc_calls_total", method="GetVenue", status_code="OK") > done / 2
+
+
+async def test_told_to_stop_all_end_well(fleet: Fleet) -> None:
+    pids = fleet.pids()
+    fleet.process.send(signal.SIGTERM)
+    assert await fleet.process.ended() == 0
+    assert not any(_lives(pid) for pid in pids.values())
+    assert len(fleet.said("hotpath_stopped")) == _WORKERS
+    assert fleet.process.log[-1]["event"] == "fleet_stopped"
+    assert {line["worker"] for line in fleet.said("hotpath_stopped")} == {0, 1, 2}
+
+
+async def test_told_twice_all_end_at_once(fleet: Fleet) -> None:
+    pids = fleet.pids()
+    for pid in pids.values():
+        os.kill(pid, signal.SIGSTOP)  # none of them will stop in order
+    fleet.process.send(signal.SIGINT)
+    await fleet.process.says("stopping")
+    await asyncio.sleep(0.6)
+    fleet.process.send(signal.SIGINT)
+    assert await fleet.process.ended() == 128 + signal.SIGINT
+    await eventually(lambda: not any(_lives(pid) for pid in pids.values()), 30)
+
+
+async def test_workers_do_not_outlive_their_supervisor(fleet: Fleet) -> None:
+    pids = fleet.pids()
+    fleet.process.send(signal.SIGKILL)
+    await eventually(lambda: not any(_lives(pid) for pid in pids.values()), 60)
+
+
+async def test_each_worker_may_have_a_port_of_its_own(settings: config.Settings, admin: Admin, registry: Client) -> None:
+    await registry.call("CreateVenue", name="binance", venue_type=1)
+    first = await _two_free_ports()
+    async with fleet_of(settings, admin, 2, {"CQAR_HOTPATH_OWN_PORTS": str(first)}) as fleet:
+        await _asked(first, connections=1, times=3)
+        await _asked(first + 1, connections=1, times=5)
+        _, targets = await health(fleet.http_port, "/metrics/targets")
+        own = [await scrape(int(each["targets"][0].rpartition(":")[2])) for each in targets]
+        assert [of(each, "cqar_grpc_calls_total", method="GetVenue") for each in own] == [3, 5]
+
+
+async def _two_free_ports() -> int:
+    while True:
+        first = free_port()
+        try:
+            server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", first + 1)
+        except OSError:
+            continue
+        server.close()
+        return first
+
+
+async def test_what_keeps_every_worker_from_serving_ends_the_supervisor_with_a_word(settings: config.Settings) -> None:
+    first = await _two_free_ports()
+    taken = [await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", first + at) for at in range(2)]
+    own = {"CQAR_HOTPATH_WORKERS": "2", "CQAR_HOTPATH_OWN_PORTS": str(first)}
+    with process_of("hotpath", settings, **own) as process:
+        assert await process.ended() == 1
+    for each in taken:
+        each.close()
+    said = [line["event"] for line in process.log]
+    assert any("the port is in use" in line for line in said), "the worker's own word"
+    assert any("ended with 1 before it served" in line for line in said)
+
+
+async def test_a_port_that_somebody_has_is_not_shared(settings: config.Settings, admin: Admin) -> None:
+    async with fleet_of(settings, admin, 2) as fleet:
+        own = {"CQAR_HOTPATH_WORKERS": "2", "CQAR_HOTPATH_PORT": str(fleet.port)}
+        with process_of("hotpath", settings, **own) as second:
+            assert await second.ended() == 1
+            assert any("the port is in use" in line["event"] for line in second.log)
+        assert await fleet.whole()
