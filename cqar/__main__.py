@@ -12,6 +12,8 @@ import click
 
 import cqar
 from cqar import config
+from cqar.importers.commands import importing, reviewing
+from cqar.refusal import Misconfigured, expecting
 
 _HELP = """cqar, the phonebook of a trading platform.
 
@@ -34,32 +36,6 @@ _HELP = """cqar, the phonebook of a trading platform.
 
     Settings come from a YAML file (--config) and from CQAR_ variables, which have the last word: `cqar settings` tells all.
     """
-
-
-class Refusal(click.ClickException):
-    """An expected error: one message on standard error, then exit code 1."""
-
-    def __init__(self, error: Exception | str) -> None:
-        super().__init__(str(error))
-
-    def show(self, file: Any = None) -> None:
-        """Print the message."""
-        click.echo(f"cqar: {self.message}", file=file, err=file is None)
-
-
-class Misconfigured(Refusal):
-    """Settings that cannot be used: exit code 2."""
-
-    exit_code = 2
-
-
-@contextlib.contextmanager
-def _expecting(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn the errors that a command knows of into its refusal."""
-    try:
-        yield
-    except kinds as error:
-        raise Refusal(error) from error
 
 
 class Chosen:
@@ -102,14 +78,19 @@ class Chosen:
 
         if "CQAR_API_KEY" not in os.environ and not _is_local(address):
             return None
-        with _expecting(credentials.CredentialsError):
+        with expecting(credentials.CredentialsError):
             return credentials.find(Path(self.settings().home), Role[role.upper()])
+
+    def admin(self) -> str:
+        """Where admin is reached."""
+        settings = self.settings()
+        return _reachable(settings.admin.host, settings.admin.port)
 
     def outgoing(self, address: str) -> Any:
         """How to speak TLS to the address; None for plaintext."""
         from cqar import tls
 
-        with _expecting(tls.TlsError):
+        with expecting(tls.TlsError):
             return tls.outgoing(self.settings().tls, address)
 
     def hand_down(self) -> None:
@@ -156,7 +137,7 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
     from cqar.sample.wire import LoadError
 
     expected = (everything.UpError, EmbeddedError, MigrateError, LoadError, ConnectError, CredentialsError, CqarError, OSError)
-    with _expecting(*expected):
+    with expecting(*expected):
         everything.run(settings, chosen.given(), load_sample=not no_sample)
 
 
@@ -216,7 +197,7 @@ def _serve(process: Callable[[config.Settings], Any], settings: config.Settings,
     from cqar.tls import TlsError
 
     telemetry.configure(settings.log)
-    with _expecting(PortError, TlsError, CqarError, *expected), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with expecting(PortError, TlsError, CqarError, *expected), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(process(settings))
 
 
@@ -241,7 +222,7 @@ def migrate_up(chosen: Chosen, revision: str) -> None:
     settings = chosen.settings()
     from cqar import migrate as tool
 
-    with _expecting(tool.MigrateError):
+    with expecting(tool.MigrateError):
         tool.up(settings.database.url, revision, click.echo)
 
 
@@ -253,7 +234,7 @@ def migrate_down(chosen: Chosen, revision: str) -> None:
     settings = chosen.settings()
     from cqar import migrate as tool
 
-    with _expecting(tool.MigrateError):
+    with expecting(tool.MigrateError):
         tool.down(settings.database.url, revision, click.echo)
 
 
@@ -264,7 +245,7 @@ def migrate_status(chosen: Chosen) -> None:
     settings = chosen.settings()
     from cqar import migrate as tool
 
-    with _expecting(tool.MigrateError):
+    with expecting(tool.MigrateError):
         found = tool.status(settings.database.url)
     for each in found:
         click.echo(f"{each.revision} {each.title}: {'applied' if each.applied else 'pending'}")
@@ -286,7 +267,7 @@ def sample(chosen: Chosen, address: str | None) -> None:
     from cqar.sample.wire import LoadError
 
     at = address or _reachable(settings.admin.host, settings.admin.port)
-    with _expecting(ConnectError, LoadError), connected(at, chosen.key("writer", at), chosen.outgoing(at)) as channel:
+    with expecting(ConnectError, LoadError), connected(at, chosen.key("writer", at), chosen.outgoing(at)) as channel:
         load(channel, progress=click.echo)
 
 
@@ -337,7 +318,7 @@ def resolve(
     question = asking.Question(venue, symbol, kind and kind.upper(), as_of)
     at = address or _reachable(settings.hotpath.host, settings.hotpath.port)
     key, outgoing = chosen.key("reader", at), chosen.outgoing(at)
-    with _expecting(ConnectError, asking.ResolveError), connected(at, key, outgoing) as channel:
+    with expecting(ConnectError, asking.ResolveError), connected(at, key, outgoing) as channel:
         answer = asking.ask(channel, question)
     click.echo(asking.json(answer) if as_json else asking.text(question, answer), nl=as_json)
 
@@ -371,7 +352,7 @@ def _desk(chosen: Chosen, address: str | None, *, direct: bool) -> Iterator[Any]
     from cqar.connect import ConnectError, connected
     from cqar.errors import CqarError
 
-    with _expecting(ConnectError, CqarError, issuing.IssuingError, config.ConfigError):
+    with expecting(ConnectError, CqarError, issuing.IssuingError, config.ConfigError):
         if direct:
             yield issuing.Direct(settings)
             return
@@ -454,7 +435,7 @@ def keys_bootstrap(chosen: Chosen) -> None:
     settings = chosen.settings()
     from cqar import authority
 
-    with _expecting(config.ConfigError):
+    with expecting(config.ConfigError):
         key, digest = authority.minted(settings)
     click.echo(f"CQAR_BOOTSTRAP_KEY_HASH={digest}", err=True)
     click.echo(key.text)
@@ -485,7 +466,7 @@ def events_tail(chosen: Chosen, from_revision: int | None, address: str | None) 
     from cqar.connect import ConnectError, connected
 
     at = address or _reachable(settings.admin.host, settings.admin.port)
-    with _expecting(ConnectError, tailing.TailError), connected(at, chosen.key("reader", at), chosen.outgoing(at)) as channel:
+    with expecting(ConnectError, tailing.TailError), connected(at, chosen.key("reader", at), chosen.outgoing(at)) as channel:
         for line in tailing.lines(channel, from_revision):
             click.echo(line)
 
@@ -506,7 +487,7 @@ def epoch_new(chosen: Chosen) -> None:
     from cqar import epoch as history
     from cqar.errors import CqarError
 
-    with _expecting(CqarError):
+    with expecting(CqarError):
         made = history.new(settings.database)
     click.echo(f"epoch {made.epoch}, behind revision {made.revision}")
 
@@ -515,6 +496,10 @@ def epoch_new(chosen: Chosen) -> None:
 def settings() -> None:
     """List every setting: its variable, its default and its meaning."""
     click.echo(config.describe(), nl=False)
+
+
+cli.add_command(importing)
+cli.add_command(reviewing)
 
 
 def _reachable(host: str, port: int) -> str:

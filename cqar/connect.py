@@ -2,7 +2,7 @@
 
 import queue
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,13 +20,15 @@ class ConnectError(Exception):
 
 
 @contextmanager
-def connected(address: str, key: str | None = None, outgoing: Outgoing | None = None) -> Iterator[grpc.Channel]:
+def connected(
+    address: str, key: str | None = None, outgoing: Outgoing | None = None, more: Sequence[tuple[str, int]] = ()
+) -> Iterator[grpc.Channel]:
     """A channel to `host:port` that stands, and that has carried a call already; every call has the API key.
 
-    `outgoing`: how to speak TLS; None: plaintext. Raises ConnectError.
+    `outgoing`: how to speak TLS; None: plaintext. `more`: options of the channel. Raises ConnectError.
     """
     # A proxy for the web, which the environment may name, does not lead to a process of ours.
-    options = (("grpc.enable_http_proxy", 0),)
+    options = (("grpc.enable_http_proxy", 0), *more)
     if outgoing is None:
         made = grpc.insecure_channel(address, options)
     else:

@@ -26,7 +26,9 @@ PAUSE: Final = 0.1
 _AGAIN = frozenset({grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE})
 #: Calls that must not be sent twice without having been refused.
 _ONCE = frozenset({"RaiseQualityFlag", "MergeAssets"})
-_MESSAGES = 64 * 1024 * 1024
+_MESSAGES: Final = 64 * 1024 * 1024
+#: What a channel to the registry needs: room for the answers of Apply.
+OPTIONS: Final = (("grpc.max_receive_message_length", _MESSAGES), ("grpc.max_send_message_length", _MESSAGES))
 _SERVICES = {
     name: service.full_name
     for service in (
@@ -54,15 +56,6 @@ class RegistryError(Exception):
         self.code = code
         self.details = details
         super().__init__(f"{rpc}: {code.name}: {details}")
-
-
-def options() -> list[tuple[str, int]]:
-    """What a channel to the registry needs: room for the answers of Apply, and no proxy of the web."""
-    return [
-        ("grpc.enable_http_proxy", 0),
-        ("grpc.max_receive_message_length", _MESSAGES),
-        ("grpc.max_send_message_length", _MESSAGES),
-    ]
 
 
 class Registry:
