@@ -273,7 +273,7 @@ class _Book:
         for asset, own in codes.items():
             row = self._venue_asset(asset, own, verdicts[own[0]].evidence)
             about = f"{own[0]} at {self._venue_id}"
-            items.append(Item(pb.ApplyRow(venue_asset=row), about, keys=(f"va {asset}", _key(asset))))
+            items.append(Item(pb.ApplyRow(venue_asset=row), about, keys=(f"va {asset}", self._venue_id, _key(asset))))
         for chunk in documents.chunks(items, CHUNK):
             for item, result in zip(chunk, self._run.write(chunk, pb.UPSERT), strict=True):
                 if result.outcome == pb.REJECTED:

@@ -68,7 +68,7 @@ class Listings:
             items.append(Item(row, about, source, differs=False, keys=(f"symbol {terms!r}", *keys)))
             plan.listing.symbol_id = f"ref:{ref}"
             listing = pb.ApplyRow(venue_symbol=plan.listing)
-            items.append(Item(listing, about, source, keys=(about, f"symbol {terms!r}", *keys)))
+            items.append(Item(listing, about, source, keys=(about, self._venue_id, f"symbol {terms!r}", *keys)))
         results = self._run.write([item._replace(silent=True) for item in items], pb.UPSERT)
         for at in range(0, len(items), 2):
             self._tell(items[at : at + 2], results[at : at + 2])

