@@ -1,0 +1,179 @@
+"""`cqar import` and `cqar review` as people and timers run them."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from cqar.admin.app import Admin
+from tests.client import Client
+from tests.hotpath.world import eventually
+from tests.importers.desk import COINS, coin, listed, market, revision
+
+#: A package `ccxt` that answers from a folder.
+RECORDED = Path(__file__).parent / "recorded"
+
+
+class Shell:
+    """Runs commands of cqar against an admin."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.folder = folder
+        self._own = {"CQAR_ADMIN_PORT": str(port), "CQAR_HOME": str(folder), "RECORDED": str(folder)}
+
+    def environment(self, path: Path | None = None) -> Mapping[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
+        return kept | self._own | ({} if path is None else {"PYTHONPATH": str(path)})
+
+    def write(self, name: str, rows: Any) -> str:
+        path = self.folder / name
+        path.write_text(rows if isinstance(rows, str) else json.dumps(rows))
+        return str(path)
+
+    def start(self, *words: str, path: Path | None = None) -> "subprocess.Popen[str]":
+        program = (sys.executable, "-m", "cqar", *words)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(program, env=self.environment(path), stdout=pipe, stderr=pipe, text=True)
+
+    async def run(self, *words: str, path: Path | None = None) -> tuple[int, str, str]:
+        """The exit code, standard output and standard error."""
+        process = self.start(*words, path=path)
+        out, err = await asyncio.to_thread(process.communicate, timeout=120)
+        return process.returncode, out, err
+
+
+@pytest.fixture
+def shell(admin: Admin, tmp_path: Path) -> Shell:
+    return Shell(admin.port, tmp_path)
+
+
+async def test_the_last_line_counts_and_the_exit_code_tells_of_refused_rows(shell: Shell) -> None:
+    code, out, _ = await shell.run("import", "assets", shell.write("assets.json", COINS))
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "created=4 updated=0 unchanged=0 delisted=0 review=0 conflict=0 rejected=0",
+    )
+    rows = [market("BTCUSDT", "BTC", "USDT"), {"id": "X", "type": "spot"}]
+    code, out, _ = await shell.run("import", "ccxt", "binance", "--file", shell.write("markets.json", rows))
+    assert code == 2
+    assert out.splitlines()[-1].endswith(" rejected=1")
+    assert "rejected row X (row 2): incomplete: the row has no base, quote" in out
+
+
+async def test_json_has_all_of_it_as_data(shell: Shell) -> None:
+    await shell.run("import", "assets", shell.write("assets.json", COINS))
+    rows = shell.write("markets.json", [market("BTCUSDT", "BTC", "USDT"), market("BAD", "BTC", "undefined")])
+    code, out, _ = await shell.run("import", "ccxt", "binance", "--file", rows, "--json", "--dry-run")
+    told = json.loads(out)
+    assert code == 2
+    assert told["summary"]["dry_run"] is True
+    assert told["summary"]["rejected"] == 1
+    assert {each["outcome"] for each in told["entries"]} == {"created", "rejected"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("import", "chains", "nowhere.json"), "nowhere.json: No such file"),
+        (("import", "ccxt", "binance"), "pip install 'cqar[importers]'"),
+        (("import", "ccxt", "binance", "--every", "15"), "write 90s, 15m, 6h or 1d"),
+        (("import", "chains", "x", "--address", "127.0.0.1:1"), "nothing answers at 127.0.0.1:1"),
+        (("review", "accept", "x", "--at", "yesterday"), "2026-01-31T12:00:00+00:00"),
+        (("review", "accept", "0195c3b0-0000-7000-8000-000000000000"), "not found"),
+    ],
+)
+async def test_what_does_not_go_says_what_to_do(shell: Shell, words: tuple[str, ...], said: str) -> None:
+    shell.write("x", [])
+    code, _, err = await shell.run(*(str(shell.folder / word) if word == "x" and "chains" in words else word for word in words))
+    assert code != 0
+    assert said in err
+    assert "Traceback" not in err
+
+
+async def test_reviews_are_listed_and_decided(shell: Shell, registry: Client) -> None:
+    twins = [*COINS, coin("gas", "GAS", "Gas"), coin("gas-dao", "GAS", "Gas DAO")]
+    await shell.run("import", "assets", shell.write("assets.json", twins))
+    rows = shell.write("markets.json", [market("GASUSDT", "GAS", "USDT")])
+    await shell.run("import", "ccxt", "binance", "--file", rows)
+    code, out, _ = await shell.run("review", "list", "--venue", "binance")
+    assert code == 0
+    first, *_ = out.splitlines()
+    assert "candidates: 'GAS' at binance" in first
+    assert "GAS, Gas DAO" in out
+    _, out, _ = await shell.run("review", "list", "--json")
+    asked = json.loads(out)
+    chosen = asked["candidate_asset_ids"][1]
+    code, out, _ = await shell.run("review", "accept", asked["review_id"], "--asset", chosen, "--notes", "by its contract")
+    assert (code, "accepted" in out) == (0, True)
+    await shell.run("import", "ccxt", "binance", "--file", rows)
+    assert (await listed(registry, "binance", "GASUSDT")).base_asset.asset_id == chosen
+    _, out, _ = await shell.run("review", "list", "--status", "accepted")
+    assert "by its contract" in out
+
+
+async def test_an_import_that_is_killed_is_simply_run_again(shell: Shell, connection: asyncpg.Connection) -> None:
+    many = [coin(f"coin-{number}", f"C{number}", f"Coin {number}") for number in range(20_000)]
+    rows = shell.write("assets.json", many)
+    process = shell.start("import", "assets", rows)
+    await eventually(lambda: _some(connection), 60)
+    process.send_signal(signal.SIGKILL)
+    await asyncio.to_thread(process.communicate)
+    made = await connection.fetchval("SELECT count(*) FROM assets")
+    assert 0 < made < len(many)
+    code, out, _ = await shell.run("import", "assets", rows)
+    assert code == 0
+    counts = dict(each.split("=") for each in out.splitlines()[-1].split())
+    assert int(counts["created"]) + int(counts["unchanged"]) == len(many)
+    assert int(counts["unchanged"]) >= made
+    assert await connection.fetchval("SELECT count(*) FROM assets") == len(many)
+    head = await revision(connection)
+    _, out, _ = await shell.run("import", "assets", rows)
+    assert out.splitlines()[-1].startswith("created=0 updated=0 ")
+    assert await revision(connection) == head
+
+
+async def _some(connection: asyncpg.Connection) -> bool:
+    return bool(await connection.fetchval("SELECT count(*) FROM assets"))
+
+
+async def test_a_scheduled_import_asks_the_exchange_again_and_survives_what_fails(shell: Shell, registry: Client) -> None:
+    """The answers of the exchange are recorded; everything behind the package ccxt is as in production."""
+    await shell.run("import", "assets", shell.write("assets.json", COINS))
+    first = market("BTCUSDT", "BTC", "USDT", precision={"amount": "0.00001", "price": "0.01"})
+    later = market("BTCUSDT", "BTC", "USDT", precision={"amount": "0.00001", "price": "0.1"})
+    shell.write("1.json", {"BTC/USDT": first})
+    shell.write("2.json", "the exchange is down for maintenance")
+    shell.write("3.json", {"BTC/USDT": later})
+    process = shell.start("import", "ccxt", "binance", "--every", "1s", path=RECORDED)
+    try:
+
+        async def renewed() -> bool:
+            found = await listed(registry, "binance", "BTCUSDT")
+            return bool(found.symbol.tick_size_decimal == "0.1")
+
+        await eventually(lambda: _listed(registry), 60)
+        await eventually(renewed, 60)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out, err = await asyncio.to_thread(process.communicate, timeout=60)
+    assert process.returncode == 0, err
+    assert "created=" in out
+    assert "binance does not tell its markets: NetworkError: the exchange is down" in out
+    assert "updated=1" in out
+    assert "Traceback" not in err
+
+
+async def _listed(registry: Client) -> bool:
+    try:
+        await listed(registry, "binance", "BTCUSDT")
+    except Exception:  # noqa: BLE001 - it is asked again
+        return False
+    return True
