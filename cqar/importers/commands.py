@@ -108,6 +108,32 @@ _document("tokenlist", "A token list in the Uniswap schema. An older version tha
 _document("venues", "Exchanges as ccxt declares them: names, web addresses, fees, renamed tickers.")
 
 
+@importing.command("csv")
+@click.argument("kind")
+@click.argument("place", metavar="FILE")
+@_options
+@click.pass_obj
+def table(chosen: Chosen, /, kind: str, place: str, **asked: Any) -> None:
+    """A table of your own: a first line with the contract's field names, then a row a line.
+
+    \b
+    KIND is chain, asset, asset_deployment, asset_identifier, asset_relationship, asset_group, asset_group_member,
+    symbol, symbol_identifier, venue, venue_asset or venue_symbol. An asset may be found by coingecko_id, or by chain_id
+    and address. An empty cell leaves the field as it is. Several texts in a cell are parted by ;
+      venue_id,symbol_id,venue_symbol,tick_size,maker_fee
+      kraken,0195c3b0-...,XBTUSDT,0.1,0.0016
+
+    Text that a spreadsheet may have rewritten (1E5, TRUE, 12-Mar) is refused, unless an apostrophe marks it: '1E5
+    """
+    from cqar.importers import documents, spreadsheet
+
+    if kind not in spreadsheet.KINDS:
+        msg = f"{kind!r} is none of {', '.join(spreadsheet.KINDS)}"
+        raise click.BadParameter(msg, param_hint="KIND")
+    name = Path(place).name
+    _repeated(chosen, f"csv {kind} {name}", asked, lambda run: spreadsheet.load(run, documents.load(place), name, kind))
+
+
 @importing.command("ccxt")
 @click.argument("exchange")
 @click.option("--file", "place", metavar="FILE", help="A file of ccxt's markets, instead of asking the exchange.")

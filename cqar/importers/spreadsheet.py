@@ -1,0 +1,229 @@
+"""`cqar import csv KIND FILE`: a table of one's own, with the contract's field names as its columns.
+
+Spreadsheets rewrite what they take for a number, a date or a truth value: a ticker 1E5 becomes 100000, TRUE a boolean, 0012
+loses its zeros. So text that looks so is refused unless it is marked as text, by an apostrophe in front as spreadsheets do.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from google.protobuf import timestamp_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.importers import documents, rows
+from cqar.importers.documents import FileError, Refused, Source
+from cqar.importers.run import CHUNK, Item, Progress, Run
+
+#: The kinds of rows, as Apply names them, and how each is written.
+_MODES: Final[Mapping[str, pb.ApplyMode | None]] = {
+    **dict.fromkeys(("chain", "asset", "asset_deployment", "asset_identifier", "asset_relationship"), None),
+    **dict.fromkeys(("asset_group", "asset_group_member", "symbol_identifier", "venue"), None),
+    "symbol": pb.CREATE_ONLY,
+    **dict.fromkeys(("venue_asset", "venue_symbol"), pb.UPSERT),
+}
+KINDS: Final = tuple(_MODES)
+#: Columns of an asset that are keys to find it by.
+_KEYS: Final = ("coingecko_id", "chain_id", "address", "decimals")
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?%?")
+_PLAIN = re.compile(r"-?\d+(\.\d+)?")
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}-[A-Za-z]{3}(-\d{2,4})?|[A-Za-z]{3}-\d{2}")
+_WORDS = frozenset({"true", "false", "yes", "no", "nan", "inf", "null", "none", "undefined"})
+_BOOLEANS: Final = {"true": True, "false": False}
+_SPLIT = ";"
+_MARK = "'"
+
+_Read = Callable[[str, str], Any]
+
+
+def _text(value: str, column: str) -> str:
+    """Text; what a spreadsheet may have rewritten has to be marked as text. Raises Refused."""
+    if value.startswith(_MARK):
+        return value[1:]
+    if _NUMBER.fullmatch(value) or _DATE.fullmatch(value) or value.casefold() in _WORDS or value.startswith("#"):
+        raise Refused(
+            "looks_rewritten", f"{column}: {value!r} looks like what a spreadsheet makes of text; write it as '{value}"
+        )
+    return value
+
+
+def _number(value: str, column: str) -> str:
+    """A plain decimal number. Raises Refused."""
+    if not _PLAIN.fullmatch(value):
+        raise Refused(
+            "no_number", f"{column}: {value!r} is no plain number: no exponent, percent sign or separator of thousands"
+        )
+    return value
+
+
+def _integer(value: str, column: str) -> int:
+    number = _number(value, column)
+    if "." in number or abs(int(number)) >= 1 << 63:
+        raise Refused("no_number", f"{column}: {value!r} is no whole number")
+    return int(number)
+
+
+def _boolean(value: str, column: str) -> bool:
+    if value.lower() not in _BOOLEANS:
+        raise Refused("no_boolean", f"{column}: {value!r} is neither true nor false")
+    return _BOOLEANS[value.lower()]
+
+
+def _time(value: str, column: str) -> timestamp_pb2.Timestamp:
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Refused("no_time", f"{column}: {value!r} is no time with its zone, such as 2026-01-31T12:00:00+00:00")
+    made = timestamp_pb2.Timestamp()
+    made.FromDatetime(at)
+    return made
+
+
+def _named(field: Any) -> _Read:
+    """A value of an enum, by its name with or without what all of them begin with."""
+    names = field.enum_type.values_by_name
+    prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", field.enum_type.name).upper()
+
+    def read(value: str, column: str) -> int:
+        name = value.upper()
+        for each in (name, f"{prefix}_{name}"):
+            if each in names and names[each].number:
+                return int(names[each].number)
+        known = ", ".join(each.removeprefix(f"{prefix}_") for each in names if names[each].number)
+        raise Refused("unknown_value", f"{column}: {value!r} is none of {known}")
+
+    return read
+
+
+_INTEGERS: Final = frozenset({FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64})
+
+
+def _reader(field: Any) -> _Read | None:
+    """How cells of a field are read; None: it has no cells."""
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return _number if field.name.endswith("_decimal") else _text
+    if field.type in _INTEGERS:
+        return _integer
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return _boolean
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        return _named(field)
+    if field.message_type is not None and field.message_type.full_name == "google.protobuf.Timestamp":
+        return _time
+    return None
+
+
+def _columns(kind: str) -> dict[str, tuple[Any, _Read]]:
+    """The columns that a table of the kind may have, by name: field and reader. A number's fills the exact, decimal field."""
+    described: Any = pb.ApplyRow.DESCRIPTOR.fields_by_name[kind].message_type
+    fields: Mapping[str, Any] = described.fields_by_name
+    found = {}
+    for field in fields.values():
+        name = field.name.removesuffix("_decimal")
+        exactly = fields.get(f"{name}_decimal", field)
+        read = _reader(exactly)
+        if read is not None and name != "revision":
+            found[name] = found[exactly.name] = (exactly, read)
+    return found
+
+
+def _table(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The header, and the rows with their lines. Raises FileError."""
+    try:
+        content = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{name}: is not UTF-8 ({error.reason}): save it as CSV UTF-8"
+        raise FileError(message) from error
+    first = content.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(content), delimiter=delimiter, strict=True)
+    try:
+        lines = [(reader.line_num, cells) for cells in reader if any(cells)]
+    except csv.Error as error:
+        message = f"{name}: line {reader.line_num}: {error}"
+        raise FileError(message) from error
+    if not lines:
+        message = f"{name}: is empty; its first line has the names of its columns"
+        raise FileError(message)
+    return [each.strip() for each in lines[0][1]], iter(lines[1:])
+
+
+def _checked(header: Sequence[str], allowed: Sequence[str], name: str) -> None:
+    unknown = [each for each in header if each not in allowed]
+    if unknown or len(set(header)) != len(header):
+        wrong = f"no column can be called {', '.join(unknown)}" if unknown else "a column stands there twice"
+        message = f"{name}: {wrong}; there are: {', '.join(allowed)}"
+        raise FileError(message)
+
+
+def load(run: Run, data: bytes, name: str, kind: str) -> None:
+    """Import the table. Raises documents.FileError before anything is written, wire.RegistryError."""
+    columns = _columns(kind)
+    header, lines = _table(data, name)
+    keys = _KEYS if kind == "asset" else ()
+    _checked(header, (*columns, *(each for each in keys if each not in columns)), name)
+    items = []
+    for number, cells in lines:
+        run.report.rows += 1
+        source = Source(number, repr(cells).encode())
+        try:
+            row, about = _row(kind, header, cells, columns)
+        except Refused as refused:
+            run.report.reject(refused.kind, refused.detail, line=number, row=source.excerpt)
+        else:
+            items.append(Item(row, about, source, keys=(f"{kind} {about}",)))
+    progress = Progress(name, len(items))
+    for chunk in documents.chunks(items, CHUNK):
+        run.write(chunk, _MODES[kind])
+        progress.advance(len(chunk))
+
+
+def _row(
+    kind: str, header: Sequence[str], cells: Sequence[str], columns: Mapping[str, tuple[Any, _Read]]
+) -> tuple[pb.ApplyRow, str]:
+    """The row and what it is called. An empty cell is an unset field. Raises Refused."""
+    if len(cells) != len(header):
+        raise Refused("malformed", f"the line has {len(cells)} cells and the header {len(header)}")
+    given = {column: cell.strip() for column, cell in zip(header, cells, strict=True) if cell.strip()}
+    if not given:
+        raise Refused("incomplete", "all cells are empty")
+    row = pb.ApplyRow()
+    message: Message = getattr(row, kind)
+    message.SetInParent()
+    for column, cell in given.items():
+        if column in columns:
+            _set(message, *columns[column], cell, column)
+    if kind == "asset":
+        _find_by(row, {each: given[each] for each in _KEYS if each in given})
+    return row, " ".join(list(given.values())[:3])
+
+
+def _set(message: Message, field: Any, read: _Read, cell: str, column: str) -> None:
+    if field.is_repeated:
+        getattr(message, field.name).extend(read(each.strip(), column) for each in cell.split(_SPLIT) if each.strip())
+    elif field.message_type is not None:
+        getattr(message, field.name).CopyFrom(read(cell, column))
+    else:
+        try:
+            setattr(message, field.name, read(cell, column))
+        except ValueError as error:
+            raise Refused("no_number", f"{column}: {error}") from error
+
+
+def _find_by(row: pb.ApplyRow, keys: Mapping[str, str]) -> None:
+    """What an asset is found by, and gets where it is new."""
+    if "coingecko_id" in keys:
+        row.identifiers.append(rows.identifier(rows.COINGECKO, _text(keys["coingecko_id"], "coingecko_id")))
+    if "address" in keys or "chain_id" in keys:
+        if "chain_id" not in keys or "address" not in keys:
+            raise Refused("incomplete", "a contract is named by chain_id and address together")
+        decimals = _integer(keys["decimals"], "decimals") if "decimals" in keys else None
+        address = keys["address"].removeprefix(_MARK)
+        row.deployments.append(rows.deployment(_text(keys["chain_id"], "chain_id"), address, decimals))

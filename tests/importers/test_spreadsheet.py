@@ -1,0 +1,111 @@
+"""Tables of people with a spreadsheet: exact, and strict about what spreadsheets do to text."""
+
+import asyncpg
+import pytest
+
+from cqar.importers import spreadsheet
+from cqar.importers.documents import FileError
+from tests.client import Client
+from tests.importers.desk import Importers, Told, revision
+
+
+async def table(importers: Importers, kind: str, text: str) -> Told:
+    return await importers.run(lambda run: spreadsheet.load(run, text.encode(), "table.csv", kind))
+
+
+async def test_assets_symbols_and_listings_come_from_tables(importers: Importers, registry: Client) -> None:
+    told = await table(
+        importers,
+        "asset",
+        "coingecko_id,symbol,name,asset_type\nbitcoin,BTC,Bitcoin,native\ntether,USDT,Tether,ASSET_TYPE_ERC20\n",
+    )
+    assert told.line.startswith("created=2 updated=0 unchanged=0 ")
+    ids = {each.symbol: each.asset_id for each in (await registry.call("ListAssets")).assets}
+    await table(importers, "venue", "venue_id;name;venue_type\nkraken;Kraken;CEX\n")
+    pair = f"{ids['BTC']},{ids['USDT']}"
+    told = await table(importers, "symbol", f"symbol_type,base_asset_id,quote_asset_id,tick_size\nspot,{pair},0.5\n")
+    [symbol] = (await registry.call("ListSymbols")).symbols
+    listing = "venue_id,symbol_id,venue_symbol,tick_size,maker_fee_decimal,is_active,listed_at\n"
+    row = f"kraken,{symbol.symbol_id},XBTUSDT,0.10,0.0016,TRUE,2020-01-31T12:00:00+00:00\n"
+    told = await table(importers, "venue_symbol", listing + row)
+    assert told.line.startswith("created=1 ")
+    found = await registry.call("GetVenueSymbol", venue_id="kraken", venue_symbol="XBTUSDT")
+    assert found.symbol.tick_size_decimal == "0.1"
+    assert found.venue_symbol.maker_fee_decimal == "0.0016"
+    assert found.venue_symbol.listed_at.ToJsonString() == "2020-01-31T12:00:00Z"
+    told = await table(importers, "venue_symbol", listing + row)
+    assert told.line.startswith("created=0 updated=0 unchanged=1 ")
+
+
+@pytest.mark.parametrize(
+    "cell", ["1E5", "100000", "1,5", "TRUE", "false", "12-Mar", "2026-03-01", "Mar-26", "#N/A", "NaN", "50%"]
+)
+async def test_text_that_a_spreadsheet_may_have_made_is_refused_unless_it_is_marked(importers: Importers, cell: str) -> None:
+    quoted = f'"{cell}"'
+    told = await table(importers, "asset", f"coingecko_id,symbol,name,asset_type\nx,{quoted},Name,native\n")
+    assert [each.reason for each in told.of("rejected")] == ["looks_rewritten"]
+    assert f"write it as '{cell}" in told.of("rejected")[0].detail
+    marked = f'"\'{cell}"'
+    told = await table(importers, "asset", f"coingecko_id,symbol,name,asset_type\nx,{marked},Name,native\n")
+    assert told.line.startswith("created=1 ")
+
+
+@pytest.mark.parametrize("cell", ["1E-8", "1,000.5", "10%", "0x10", "ten", "'1", "1.", ".5"])
+async def test_a_number_is_a_plain_number_or_none(importers: Importers, cell: str) -> None:
+    told = await table(importers, "symbol", f'symbol_type,base_asset_id,quote_asset_id,tick_size\nspot,a,b,"{cell}"\n')
+    assert [each.reason for each in told.of("rejected")] == ["no_number"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        ("venue", "venue_id,name,venue_type\nkraken,Kraken,BROKER\n", "unknown_value"),
+        ("venue", "venue_id,name,venue_type,is_active\nkraken,Kraken,CEX,yes\n", "no_boolean"),
+        ("venue", "venue_id,name,venue_type\nkraken,Kraken\n", "malformed"),
+        ("venue", 'venue_id,name,venue_type\n" "," "," "\n', "incomplete"),
+        ("chain", "chain_id,chain_name,max_decimals\nx,X,1.5\n", "no_number"),
+        ("chain", "chain_id,chain_name,max_decimals\nx,X,99999999999\n", "no_number"),
+        ("venue_asset", "venue_id,asset_id,listed_at\nk,a,2026-01-31\n", "no_time"),
+        ("asset", "symbol,name,asset_type,address\nA,A,native,0x1\n", "incomplete"),
+    ],
+)
+async def test_a_row_that_cannot_be_is_refused_with_its_reason(importers: Importers, kind: str, text: str, reason: str) -> None:
+    told = await table(importers, kind, text)
+    assert [each.reason for each in told.of("rejected")] == [reason]
+    assert told.created == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("venue_id,nmae\nx,y\n", "no column can be called nmae; there are: venue_id, name,"),
+        ("venue_id,name,name\nx,y,z\n", "twice"),
+        ('venue_id,name\n"x,y\n', "line"),
+    ],
+)
+async def test_a_table_that_is_none_changes_nothing(
+    importers: Importers, connection: asyncpg.Connection, text: str, said: str
+) -> None:
+    head = await revision(connection)
+    with pytest.raises(FileError, match=said):
+        await table(importers, "venue", text)
+    assert await revision(connection) == head
+
+
+async def test_the_forms_in_which_spreadsheets_save_are_read(importers: Importers) -> None:
+    for name, text in (
+        ("a", "venue_id\tname\tvenue_type\na\tA\tCEX\n"),
+        ("b", "\ufeffvenue_id;name;venue_type\r\nb;B;CEX\r\n"),
+    ):
+        told = await table(importers, "venue", text)
+        assert told.created == 1, name
+    with pytest.raises(FileError, match="CSV UTF-8"):
+        await importers.run(lambda run: spreadsheet.load(run, b"venue_id,name\nx,\xff\n", "t.csv", "venue"))
+
+
+async def test_several_texts_stand_in_one_cell(importers: Importers, registry: Client) -> None:
+    header = "chain_id,chain_name,chain_type,caip2,rpc_urls\n"
+    await table(importers, "chain", f"{header}base,Base,EVM,eip155:8453,https://one.example; https://two.example\n")
+    [chain] = (await registry.call("ListChains")).chains
+    assert list(chain.rpc_urls) == ["https://one.example", "https://two.example"]
