@@ -196,12 +196,24 @@ def sound(request: Any, name: str) -> None:
         if request.HasField(name):
             binding.instant(value, name)
     elif value:
-        binding.TEXT[name](value, name)
+        text(name, value, name)
+
+
+def text(rule: str, value: str, field: str) -> None:
+    """Raise Invalid where the text of a field breaks the rule of texts of that name."""
+    binding.TEXT[rule](value, field)
 
 
 def min_revision(request: Any) -> int:
     """The revision that the answer must have at least; 0 for any."""
     return getattr(request, "min_revision", 0)
+
+
+def reached(least: int, snap: int) -> None:
+    """Raise Precondition where a revision that an answer must have is beyond the registry's own."""
+    if least > snap:
+        description = f"revision {least} is beyond the registry's, which is {snap}"
+        raise errors.Precondition("MIN_REVISION", "min_revision", description)
 
 
 async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple[Derived, int]:
@@ -224,7 +236,5 @@ async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple
         except Missing as missing:
             head, found = await read(session, missing.key)
             snap = max(snap, head.snap)
-            if least > snap:
-                description = f"revision {least} is beyond the registry's, which is {snap}"
-                raise errors.Precondition("MIN_REVISION", "min_revision", description) from None
+            reached(least, snap)
             held.update(found)

@@ -27,11 +27,22 @@ class Meant(NamedTuple):
     good_until: int
 
 
+def changes_at(get: Get, key: Any, now: int) -> int:
+    """Until when time alone does not change what the key means, where it means nothing, or too much, now."""
+    held = _held(get, key, derive.venue(get, key.venue_id))
+    return derive.next_boundary(map(derive.interval, held), now)
+
+
+def _held(get: Get, key: Any, at: venues_pb2.Venue) -> list[venues_pb2.VenueSymbol]:
+    """All listings under the key's text."""
+    spelled = _spelling(get, at, key.venue_symbol)
+    return [venues_pb2.VenueSymbol.FromString(row.value) for row in get(entities.listings_key(key.venue_id, spelled))]
+
+
 def meant(get: Get, key: Any, now: int) -> Meant:
     """The listing that a request of GetVenueSymbol, or a VenueSymbolKey, asks for. Raises NotFound, Ambiguous, Invalid."""
     at = derive.venue(get, key.venue_id)
-    spelled = _spelling(get, at, key.venue_symbol)
-    held = [venues_pb2.VenueSymbol.FromString(row.value) for row in get(entities.listings_key(key.venue_id, spelled))]
+    held = _held(get, key, at)
     asked = derive.us(key, "as_of", now)
     chosen = _choose(at, held, key, asked)
     begins, ends = derive.interval(chosen)

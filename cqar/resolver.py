@@ -1,8 +1,61 @@
-"""Every RPC of `cqar.v1.Resolver`, a row each. See `cqar.methods`."""
+"""Every RPC of `cqar.v1.Resolver`, a row each: as admin answers them, from PostgreSQL. See `cqar.methods`."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from cqar import errors, parts, resolutions
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
-from cqar.methods import lookup
+from cqar.methods import complete, lookup, method
+from cqar.resolutions import ASSET, FULL, SLIM, Kind
+from cqar.store import Session
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Resolver"]
-METHODS = (lookup("FindVenueSymbols", SERVICE),)
+#: A stream of requests of ResolveVenueSymbols.
+STREAM = f"/{SERVICE.full_name}/StreamVenueSymbols"
+#: How the keys of a batch are resolved, by the call and the view that it names.
+KINDS: Mapping[str, Mapping[int, Kind]] = {
+    "ResolveVenueSymbols": {pb.VIEW_UNSPECIFIED: SLIM, pb.SLIM: SLIM, pb.FULL: FULL},
+    "ResolveAssets": {0: ASSET},
+}
+
+
+async def _resolve(session: Session, request: Any, kind: Kind, response: type[Message]) -> Message:
+    resolutions.check_count(kind, len(request.keys))
+    keys = [each.SerializeToString() for each in request.keys]
+    found, revision = await resolutions.from_database(session, kind, keys, request.min_revision)
+    answer: Any = response.FromString(resolutions.joined([found[key] for key in keys]))
+    answer.revision = revision
+    return answer  # type: ignore[no-any-return]  # a message of the declared class
+
+
+async def _venue_symbols(session: Session, request: Any) -> Message:
+    """ResolveVenueSymbols."""
+    kind = KINDS["ResolveVenueSymbols"].get(request.view)
+    if kind is None:
+        raise errors.Invalid("view", "UNKNOWN_VALUE", f"{request.view} is not a value that this service knows")
+    return await _resolve(session, request, kind, pb.ResolveVenueSymbolsResponse)
+
+
+async def _assets(session: Session, request: Any) -> Message:
+    """ResolveAssets."""
+    return await _resolve(session, request, ASSET, pb.ResolveAssetsResponse)
+
+
+async def _revision(session: Session, _request: Any) -> Message:
+    """GetRevision: of PostgreSQL itself."""
+    head = await session.row(parts.HEAD)
+    if head is None:
+        raise errors.Unavailable(parts.NO_HEAD)
+    return pb.GetRevisionResponse(epoch=head["epoch"], revision=head["snap"])
+
+
+METHODS = (
+    method(SERVICE, "ResolveVenueSymbols", "read", _venue_symbols),
+    method(SERVICE, "ResolveAssets", "read", _assets),
+    lookup("FindVenueSymbols", SERVICE),
+    method(SERVICE, "GetRevision", "read", _revision),
+)
 BY_NAME = {each.name: each for each in METHODS}
+complete(SERVICE, METHODS)

@@ -40,6 +40,7 @@ from cqar.outbox import Batch, Write
 from cqar.relay import Relay
 from cqar.serve import Reply, Served
 from cqar.store import Store
+from cqar.streamed import Streamed
 from cqar.tier import Tier
 
 _log = telemetry.logger("admin")
@@ -109,6 +110,9 @@ class Admin:
         handlers = {each.path: serve.unary(self._served(each), self.authority, self._calls) for each in METHODS}
         self._tail = Tail(self._store, self.authority, self._calls)
         handlers[tail.PATH] = self._tail.handler()
+        whole = self._served(resolver.BY_NAME["ResolveVenueSymbols"])
+        self._stream = Streamed(whole._replace(name="StreamVenueSymbols"), self.authority, self._calls)
+        handlers[resolver.STREAM] = self._stream.handler()
         services = [each.full_name for each in (methods.REGISTRY, resolver.SERVICE, registry.SERVICE, access.SERVICE)]
         self._server = serve.Server(
             serve.Handlers(handlers, serve.unknown(self.authority)),
@@ -165,6 +169,7 @@ class Admin:
     async def stop(self) -> None:
         """Drain, send what was written, stop relaying, close everything."""
         self._tail.stop()
+        self._stream.stop()
         await self._server.stop(GRACE)
         await self.callers.stop()
         if not await self._relay.flush(_FLUSH):

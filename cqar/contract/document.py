@@ -25,7 +25,7 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-from cqar import audit
+from cqar import audit, resolver
 from cqar.admin.app import METHODS
 from cqar.answers import LOOKUPS
 from cqar.contract.generate import ROOT, sources
@@ -38,6 +38,7 @@ COMMAND = "python -m cqar.contract.document"
 #: Who answers a call, by what it is in its method table.
 _SERVED: Mapping[str, str] = {
     "lookup": "Lookup: the hot path answers it, from memory.",
+    "lookups": "Stream of lookups: the hot path answers them, from memory, until the caller ends the call.",
     "read": "Read: admin answers it, from PostgreSQL.",
     "write": "Write: admin makes it, in one transaction.",
     "stream": "Stream: admin sends it, until the caller ends the call.",
@@ -192,7 +193,8 @@ class Call(NamedTuple):
         """What it is: lookup, read, write or batch by the method tables, or a stream; nothing where it is not served."""
         path = f"/{self.service}/{self.method.name}"
         kinds = {each.path: "lookup" if each.name in LOOKUPS else each.kind for each in METHODS}
-        kinds[_TAIL] = "stream"
+        kinds |= dict.fromkeys((each.path for each in resolver.METHODS), "lookup")
+        kinds |= {_TAIL: "stream", resolver.STREAM: "lookups"}
         return kinds.get(path, "")
 
 

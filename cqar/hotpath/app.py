@@ -16,6 +16,7 @@ from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.call import Call
 from cqar.contract.cqar.v1 import registry_pb2
+from cqar.hotpath.batches import Batches, revision
 from cqar.hotpath.callers import Callers
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import ANSWERS_SHARE, Core
@@ -24,11 +25,12 @@ from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.sweep import Sweep
 from cqar.hotpath.transports.grpcio import GrpcioTransport
 from cqar.hotpath.transports.lane import LaneTransport
-from cqar.hotpath.transports.unary import Transport, Unary, Wiring
+from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
 from cqar.methods import Method
 from cqar.metrics import Metrics
-from cqar.serve import Reply
+from cqar.serve import Reply, Served
 from cqar.store import Store
+from cqar.streamed import Streamed
 from cqar.tier import Tier
 
 _log = telemetry.logger("hotpath")
@@ -84,6 +86,13 @@ class Hotpath:
         self.metrics.add_pools(self._store, self._followed)
         outgoing = tls.outgoing(settings.tls, hotpath.admin_address)
         self._passthrough = Passthrough(hotpath, coherence, self.feed, self.calls, self.authority, outgoing)
+        self._batches = {
+            name: Batches(resolver.BY_NAME[name], kinds, self.core, self.cache, self.feed, self._store, settings)
+            for name, kinds in resolver.KINDS.items()
+        }
+        whole = self._batches["ResolveVenueSymbols"].unary()
+        answering = functools.partial(answer, whole, self.core.freshness)
+        self._stream = Streamed(Served("StreamVenueSymbols", answering, whole.request_bytes), self.authority, self.calls)
         self._transport = self._chosen()
         self._server = self._transport.server
         self._announced: asyncio.Task[None] | None = None
@@ -95,8 +104,12 @@ class Hotpath:
         """The transport of the settings."""
         settings = self._settings
         wiring = Wiring(
-            unary=[self._lookup(each) for each in _METHODS],
-            handlers={},
+            unary=[
+                *(self._lookup(each) for each in _METHODS),
+                *(each.unary() for each in self._batches.values()),
+                revision(resolver.BY_NAME["GetRevision"], self.cache, self.feed),
+            ],
+            handlers={resolver.STREAM: self._stream.handler()},
             passthrough=self._passthrough,
             # What is passed on is named too: one address serves everything.
             services=[each.full_name for each in (methods.REGISTRY, resolver.SERVICE, _REGISTRY)],
@@ -207,6 +220,7 @@ class Hotpath:
     async def stop(self) -> None:
         """Drain, then close everything."""
         await tasks.end(self._announced)
+        self._stream.stop()
         self._passthrough.end_streams()
         await self._transport.stop(GRACE)
         await self.callers.stop()

@@ -24,6 +24,8 @@ _ENTITIES: Final = {
     "GetSymbolIdentifier": "symbol_identifier",
     "ListAssetDeployments": "deployment",
     "FindVenueSymbols": "venue_symbols",
+    "ResolveVenueSymbols": "venue_symbol",
+    "ResolveAssets": "asset",
 }
 
 
@@ -51,10 +53,9 @@ class Measures:
 
     def _caches(self) -> Iterator[Metric]:
         core, cache = self._core, self._cache
-        answered = {_ENTITIES[name]: many for name, many in core.answered.items()}
-        resolved = {_ENTITIES[name]: many for name, many in core.resolved.items()}
-        hits = _tiered({"answer": answered, "memory": core.found, "redis": core.adopted})
-        misses = _tiered({"answer": resolved, "memory": core.missed, "redis": core.unadopted})
+        answered, resolved = _by_entity(core.answered), _by_entity(core.resolved)
+        hits = _tiered({"answer": answered, "memory": core.found, "redis": core.fills.adopted})
+        misses = _tiered({"answer": resolved, "memory": core.missed, "redis": core.fills.unadopted})
         yield counter("cqar_cache_hit", "Ready answers, and parts of answers, that a tier had", _TIERED, hits)
         yield counter("cqar_cache_miss", "Ready answers, and parts of answers, that a tier had not", _TIERED, misses)
         yield gauge(
@@ -67,7 +68,7 @@ class Measures:
             {("part",): cache.bytes, ("answer",): core.answers.bytes},
         )
         yield counter("cqar_cache_evicted", "Parts that went for want of room", (), {(): cache.evicted})
-        yield single("cqar_fills_in_flight", "Reads of uncached parts that are under way", core.filling)
+        yield single("cqar_fills_in_flight", "Reads of uncached parts that are under way", len(core.fills))
         yield counter("cqar_redis_failures", "Failures of Redis", (), {(): self._tier.failures})
 
     def _coherence(self) -> Iterator[Metric]:
@@ -83,6 +84,14 @@ class Measures:
         yield counter("cqar_coherence_looks_through_admin", "Looks while PostgreSQL did not answer", (), {(): feed.detours})
         modes = {(mode,): int(mode == self.mode) for mode in ("warm", "repairing", "detached")}
         yield gauge("cqar_coherence_mode", "1 for the mode that the worker is in", ("mode",), modes)
+
+
+def _by_entity(methods: Mapping[str, int]) -> Counter[str]:
+    """What the methods count, by what they are about; batches count keys."""
+    found = Counter[str]()
+    for name, many in methods.items():
+        found[_ENTITIES[name]] += many
+    return found
 
 
 def _tiered(tiers: Mapping[str, Mapping[str, int] | Counter[str]]) -> Mapping[tuple[str, ...], float]:

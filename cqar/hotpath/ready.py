@@ -82,6 +82,7 @@ class Answers:
         self._entries = entries
         self._size = size
         self._tables: Mapping[str, Table] = {name: {} for name in methods}
+        self._held: list[Table] = [*self._tables.values()]
         self._queue: deque[Ready] = deque()
         self._spellings: dict[Ready, list[bytes]] = {}
         self._starts = 0
@@ -96,7 +97,7 @@ class Answers:
 
         It answers nobody whose grant is over, whose calls of a second are used up, or who may not see the answer's venue.
         """
-        find, cache, valid = self._tables[method].get, self._cache, self._valid
+        find, cache, valid = self._tables[method].get, self._cache, self.valid
         clock = self._freshness.strict if principal.strict else self._freshness.clock
         basis, expires = grant.basis, grant.expires
 
@@ -123,13 +124,16 @@ class Answers:
 
         return confined
 
-    def _valid(self, ready: Ready) -> bool:
+    def valid(self, ready: Ready) -> bool:
         """Whether all parts of the answer live; else it goes."""
-        if ready.root.live and all(part.live for part in ready.parts):
+        live = ready.root.live
+        for part in ready.parts:  # a loop takes half the time of `all`
+            live = live and part.live
+        if live:
             ready.seen = self._cache.generation
-            return True
-        self._forget(ready)
-        return False
+        else:
+            self.forget(ready)
+        return live
 
     # ---- keeping ---------------------------------------------------------------------------------------------------
 
@@ -141,29 +145,39 @@ class Answers:
         if len(data) > _LONGEST_KEPT or _asks_once(request) or not all(part.rows for part in made_of):
             return
         canonical = request.SerializeToString()
-        if self._starts != self._cache.starts:
-            self._clear()
         table = self._tables[method]
-        ready = Ready(table, framed(canonical), row(response), made_of, self._cache.generation)
-        ready.good_until = good_until
+        held = table.get(framed(canonical))
+        spellings = [] if held is None else self._spellings.get(held, [])
+        ready = self.hold(table, framed(canonical), row(response), made_of, good_until)
         venue = getattr(request, "venue_id", "")
         ready.venue = sys.intern(venue) if venue else None
-        held = table.get(ready.request)
-        spellings = [] if held is None else self._spellings.get(held, [])
-        if held is not None:
-            self._forget(held)
-        for part in made_of:
-            part.holders += 1
-        table[ready.request] = ready
-        self._queue.append(ready)
-        self.kept += 1
-        self.bytes += ready.cost
         spelled = framed(data)
         if spelled != ready.request and spelled not in spellings and len(spellings) < _SPELLINGS:
             spellings = [*spellings, spelled]
-        if spellings:
+        if spellings and ready.kept:
             self._spell(ready, spellings)
+
+    def table(self, table: "Table") -> None:
+        """Have answers be held in one more table."""
+        self._held.append(table)
+
+    def hold(self, table: "Table", request: bytes, data: bytes, made_of: Sequence[Part], good_until: int) -> Ready:
+        """Hold an answer in a table, for as long as its parts live and there is room."""
+        if self._starts != self._cache.starts:
+            self._clear()
+        held = table.get(request)
+        if held is not None:
+            self.forget(held)
+        ready = Ready(table, request, data, made_of, self._cache.generation)
+        ready.good_until = good_until
+        for part in made_of:
+            part.holders += 1
+        table[request] = ready
+        self._queue.append(ready)
+        self.kept += 1
+        self.bytes += ready.cost
         self._evict()
+        return ready
 
     def _spell(self, ready: Ready, spellings: list[bytes]) -> None:
         """Have other spellings of the request find the answer."""
@@ -176,9 +190,10 @@ class Answers:
         """Forget the answer to a request whose time has run out."""
         ready = self._tables[method].get(framed(data))
         if ready is not None and ready.good_until <= derive.now_us():
-            self._forget(ready)
+            self.forget(ready)
 
-    def _forget(self, ready: Ready) -> None:
+    def forget(self, ready: Ready) -> None:
+        """Let go of an answer."""
         table = ready.table
         del table[ready.request]
         for each in self._spellings.pop(ready, ()):
@@ -193,7 +208,7 @@ class Answers:
     def _clear(self) -> None:
         """The cache began anew: no part of any answer lives."""
         self._starts = self._cache.starts
-        for table in self._tables.values():
+        for table in self._held:
             table.clear()
         self._queue.clear()
         self._spellings.clear()
@@ -211,7 +226,7 @@ class Answers:
                 ready.root.used = False
                 self._queue.append(ready)
                 continue
-            self._forget(ready)
+            self.forget(ready)
         sweep(self._queue, self.kept, lambda ready: ready.kept)
 
 

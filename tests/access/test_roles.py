@@ -7,7 +7,7 @@ import pytest
 
 from cqar.admin.app import METHODS, Admin
 from cqar.call import Role
-from cqar.contract.cqar.v1 import access_pb2, registry_pb2
+from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.app import Hotpath
 from tests.access import door
@@ -17,7 +17,7 @@ from tests.client import Client
 #: What only an administrator does, and reads that are a writer's business.
 ADMINS = {"CreateKey", "ListKeys", "RevokeKey", "ListAudit", "MergeAssets"}
 WRITERS = {"ListReviews"}
-READS = ("Get", "List", "Search", "Find")
+READS = ("Get", "List", "Search", "Find", "ResolveVenueSymbols", "ResolveAssets")
 
 
 def needed(name: str) -> Role:
@@ -31,10 +31,10 @@ def calls() -> Iterator[str]:
     """The path of every unary call of the contract."""
     services = (
         asset_registry_pb2.DESCRIPTOR.services_by_name["AssetRegistry"],
+        resolver_pb2.DESCRIPTOR.services_by_name["Resolver"],
         registry_pb2.DESCRIPTOR.services_by_name["Registry"],
         access_pb2.DESCRIPTOR.services_by_name["Access"],
     )
-    yield "/cqar.v1.Resolver/FindVenueSymbols"
     for service in services:
         yield from (f"/{service.full_name}/{each.name}" for each in service.methods if not each.server_streaming)
 

@@ -66,7 +66,7 @@ async def test_other_bytes_for_the_same_request_find_the_same_answer_up_to_a_lim
         assert b"0.25" in (await feed.raw(path, each))[0]
     assert (ready.kept, _spelled(ready)) == (1, 4)
     for kept in {each for table in ready._tables.values() for each in table.values()}:
-        ready._forget(kept)
+        ready.forget(kept)
     assert (ready.kept, ready.bytes, _spelled(ready)) == (0, 0, 0)
 
 

@@ -3,21 +3,17 @@
 import functools
 
 from cqar import limits, serve
-from cqar.call import Call
-from cqar.hotpath.lane.grpc import framed
-from cqar.hotpath.ready import body
-from cqar.hotpath.transports.unary import Unary, Wiring
-from cqar.serve import Reply, Served
+from cqar.hotpath.transports.unary import Wiring, answer
+from cqar.serve import Served
 
 
 class GrpcioTransport:
     """One server of grpc.aio."""
 
     def __init__(self, wiring: Wiring) -> None:
-        self._freshness = wiring.freshness
         handlers = dict(wiring.handlers)
         for each in wiring.unary:
-            served = Served(each.name, functools.partial(self._answer, each), each.request_bytes)
+            served = Served(each.name, functools.partial(answer, each, wiring.freshness), each.request_bytes)
             handlers[each.path] = serve.unary(served, wiring.authority, wiring.calls)
         self.server = serve.Server(
             serve.Handlers(handlers, wiring.passthrough.handler),
@@ -32,14 +28,6 @@ class GrpcioTransport:
             ),
             shared=wiring.shared,
         )
-
-    async def _answer(self, unary: Unary, data: bytes, call: Call) -> Reply:
-        marked = self._freshness.look()
-        row = unary.hit_for(call.principal)(framed(data))
-        if row is None:
-            return await unary.serve(data, call)
-        unary.answered(1)
-        return Reply(body(row)) if marked is None else Reply(body(row) + marked.message, marked.trailing)
 
     async def start(self, host: str, *ports: int) -> int:
         """Listen on each; the first port. Raises PortError where one is taken."""

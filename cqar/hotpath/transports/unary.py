@@ -6,11 +6,13 @@ from typing import NamedTuple, Protocol
 import grpc
 
 from cqar.authority import Authority, Grant
-from cqar.call import Principal
+from cqar.call import Call, Principal
 from cqar.hotpath.freshness import Freshness
+from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.service import Hit
 from cqar.hotpath.passthrough import Passthrough
-from cqar.serve import Serve, Server
+from cqar.hotpath.ready import body
+from cqar.serve import Reply, Serve, Server
 from cqar.telemetry import Calls
 from cqar.tls import Identity
 
@@ -35,6 +37,16 @@ class Unary(NamedTuple):
     answered: Callable[[int], None]
     #: whether it may pass calls on, which takes their metadata
     passes_on: bool = False
+
+
+async def answer(unary: Unary, freshness: Freshness, data: bytes, call: Call) -> Reply:
+    """The answer to a call: the ready one with its marks, else by `serve`."""
+    marked = freshness.look()
+    row = unary.hit_for(call.principal)(framed(data))
+    if row is None:
+        return await unary.serve(data, call)
+    unary.answered(1)
+    return Reply(body(row)) if marked is None else Reply(body(row) + marked.message, marked.trailing)
 
 
 class Wiring(NamedTuple):

@@ -1,0 +1,182 @@
+"""Batches and time: what changes shows in the next one, and what a worker that is cut off says, and does not say."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+
+from cqar import config
+from cqar.call import ANYONE, Call, Principal, Role
+from cqar.contract.cqar.v1 import resolver_pb2 as pb
+from cqar.hotpath.app import Hotpath
+from cqar.hotpath.lane.grpc import framed
+from cqar.hotpath.ready import body
+from tests.client import Client
+from tests.conftest import Servers
+from tests.hotpath.resolving import assets, key, refused, request, resolved, results, statuses, streamed
+from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, own_call, ticked, worker_of
+from tests.registry.world import World, stamp
+
+
+def ready(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
+    """The response that stands ready, if one does."""
+    worker.core.freshness.look()
+    row = worker._batches["ResolveVenueSymbols"].hit_for(principal)(framed(request(*keys).SerializeToString()))
+    return None if row is None else pb.ResolveVenueSymbolsResponse.FromString(body(row))
+
+
+async def test_every_change_of_what_a_resolution_is_made_of_is_in_the_next_batch(
+    feed: Client, hotpath: Hotpath, btc: Listed
+) -> None:
+    world = World(feed)
+    asked = key(btc.venue, btc.text)
+    listing = (await found(feed, btc)).venue_symbol.listing_id
+
+    async def now() -> pb.VenueSymbolResolution:
+        """The resolution, which then stands ready: a change has to end that."""
+        one = (await resolved(feed, asked)).results[0]
+        assert ready(hotpath, asked) is not None
+        return one
+
+    assert not (await now()).trading_blocked
+    flag = await world.flag(btc.quote)
+    assert (await now()).trading_blocked
+    await feed.call("ResolveQualityFlag", flag_id=flag, resolved_by="test", resolution_notes="")
+    assert not (await now()).trading_blocked
+    await ticked(feed, btc, "0.25")
+    assert (await now()).tick_size_decimal == "0.25"
+    await own_call(feed, "UpdateVenueSymbol", listing_id=listing, tick_size_decimal="0.125")
+    assert (await now()).tick_size_decimal == "0.125"
+    await own_call(feed, "UpdateVenueSymbol", listing_id=listing, is_active=False)
+    assert not (await now()).is_active
+    perpetual = await world.symbol(btc.base, btc.quote, 2)
+    await world.listing(btc.venue, perpetual, btc.text)
+    assert (await now()).status == pb.AMBIGUOUS
+    await own_call(feed, "UpdateVenue", venue_id=btc.venue, default_symbol_type=2)
+    assert (await now()).symbol_id == perpetual
+    await own_call(feed, "UpdateVenueSymbol", listing_id=listing, venue_symbol="BTC-USDT", is_active=True)
+    assert (await resolved(feed, key(btc.venue, "BTC-USDT"))).results[0].symbol_id == btc.symbol
+    await own_call(feed, "DelistVenueSymbol", listing_id=listing)
+    assert statuses(await resolved(feed, key(btc.venue, "BTC-USDT"), asked)) == ["DELISTED", "RESOLVED"]
+    await own_call(feed, "DeleteVenueSymbol", listing_id=listing)
+    assert statuses(await resolved(feed, key(btc.venue, "BTC-USDT"), asked)) == ["NOT_FOUND", "RESOLVED"]
+
+
+async def test_what_the_registry_did_not_hold_is_resolved_once_it_does(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+    new = [key(btc.venue, "NEW"), key("okx", "NEW")]
+    for _ in range(2):
+        assert statuses(await resolved(feed, *new)) == ["NOT_FOUND"] * 2
+    assert ready(hotpath, *new) is not None, "each batch would look into the database"
+    world = World(feed)
+    await world.listing(btc.venue, btc.symbol, "NEW")
+    assert statuses(await resolved(feed, *new)) == ["RESOLVED", "NOT_FOUND"]
+    await world.listing(await world.venue("okx"), btc.symbol, "NEW")
+    assert statuses(await resolved(feed, *new)) == ["RESOLVED"] * 2
+
+
+async def test_what_is_not_there_is_believed_for_a_while_only_and_takes_little_room(
+    settings: config.Settings, btc: Listed
+) -> None:
+    small = changed(settings, hotpath={"cache_entries": 200}, coherence={"absent_ttl": 0.4})
+    async with worker_of(small) as worker, Client(worker.port) as feed:
+        known = key(btc.venue, btc.text)
+        await resolved(feed, known)
+        for turn in range(30):
+            await resolved(feed, *(key(btc.venue, f"{turn}-{at}") for at in range(40)))
+        assert worker.core.answers.kept <= 21
+        assert ready(worker, known) is not None, "unknown names have driven out a known one"
+        last = key(btc.venue, "29-39")
+        assert ready(worker, last) is not None
+        await eventually(lambda: ready(worker, last) is None)
+
+
+async def test_a_listing_begins_and_ends_by_the_clock_while_it_stands_ready(
+    feed: Client, hotpath: Hotpath, registry: Client, btc: Listed
+) -> None:
+    world = World(registry)
+    begins, ends = datetime.now(UTC) + timedelta(seconds=0.6), datetime.now(UTC) + timedelta(seconds=1.4)
+    await world.listing(btc.venue, btc.symbol, "SHORT", listed_at=stamp(begins), delisted_at=stamp(ends))
+    asked = [key(btc.venue, btc.text), key(btc.venue, "SHORT")]
+    await eventually(lambda: hotpath.cache.applied == 6)
+    seen: dict[str, datetime] = {}
+    hits = 0
+    async with asyncio.timeout(15):
+        while "DELISTED" not in seen:
+            before = datetime.now(UTC)
+            stood = ready(hotpath, *asked)
+            hits += stood is not None
+            status = statuses(stood or await resolved(feed, *asked))[1]
+            seen.setdefault(status, before)
+            if status == "NOT_FOUND":
+                assert before < begins
+            elif status == "RESOLVED":
+                assert before < ends
+            await asyncio.sleep(0.005)
+    assert list(seen) == ["NOT_FOUND", "RESOLVED", "DELISTED"]
+    assert hits > 20, "it did not stand ready, so this shows little"
+    assert hotpath.cache.applied == 6
+
+
+# ---- cut off -------------------------------------------------------------------------------------------------------
+
+
+class Apart(NamedTuple):
+    """Servers that may be killed, with a worker and a listing."""
+
+    servers: Servers
+    worker: Hotpath
+    feed: Client
+    btc: Listed
+
+
+@pytest.fixture(params=["grpcio", "lane"])
+async def apart(mortal: Servers, mortal_settings: config.Settings, request: pytest.FixtureRequest) -> AsyncIterator[Apart]:
+    settings = changed(mortal_settings, hotpath={"transport": request.param})
+    async with admin_of(settings) as admin, worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
+        yield Apart(mortal, worker, feed, await listed(feed))
+
+
+async def test_cut_off_a_batch_of_known_names_is_told_as_stale_and_one_with_an_unknown_name_is_not_answered(
+    apart: Apart,
+) -> None:
+    servers, worker, feed, btc = apart
+    known, unknown, never_asked = key(btc.venue, btc.text), key(btc.venue, "NOPE"), key(btc.venue, btc.text, symbol_type=1)
+    fresh = await resolved(feed, known, unknown)
+    await assets(feed, pb.AssetKey(asset_id=btc.base))
+    servers.postgres.kill()
+    await eventually(lambda: worker.feed.age() > 1)
+    for keys in ([known], [known, never_asked], [known] * 500):
+        for _ in range(2):
+            stale = await resolved(feed, *keys)
+            assert stale.stale
+            assert stale.age_ms > 1_000
+            assert feed.trailing["cqar-stale"] == "true"
+            assert {each.symbol_id for each in stale.results} == {btc.symbol}
+            assert stale.revision == fresh.revision
+    assert (await assets(feed, pb.AssetKey(asset_id=btc.base))).stale
+    assert [each.stale async for each in streamed(feed, [request(known), request(known)])] == [True, True]
+    for keys in ([unknown], [known, unknown], [key("nowhere", "x")]):
+        assert (await refused(feed, "ResolveVenueSymbols", keys=keys)).code == "UNAVAILABLE"
+    assert (await refused(feed, "ResolveAssets", keys=[pb.AssetKey(asset_id="nobody")])).code == "UNAVAILABLE"
+    servers.postgres.start()
+    await eventually(lambda: worker.feed.age() < 1)
+    assert results(await resolved(feed, known, unknown)) == results(fresh)
+
+
+async def test_whoever_is_strict_gets_no_stale_batch(apart: Apart) -> None:
+    servers, worker, feed, btc = apart
+    known = key(btc.venue, btc.text)
+    await resolved(feed, known)
+    strict = Principal(name="gateway", role=Role.READER, strict=True)
+    assert ready(worker, known, principal=strict) is not None
+    servers.postgres.kill()
+    await eventually(lambda: worker.feed.age() > 1)
+    assert ready(worker, known) is not None
+    assert ready(worker, known, principal=strict) is None
+    serve = worker._batches["ResolveVenueSymbols"].serve
+    data = request(known).SerializeToString()
+    assert pb.ResolveVenueSymbolsResponse.FromString((await serve(data, Call(method="x"))).body).stale
+    with pytest.raises(Exception, match="database is unavailable"):
+        await serve(data, Call(method="x", principal=strict))
