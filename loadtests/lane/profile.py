@@ -19,8 +19,8 @@ from cqar.hotpath.lane.decisions import DECIDING
 from cqar.hotpath.lane.hpack import Decoder, Memory
 from cqar.hotpath.lane.server import Lane
 from cqar.hotpath.lane.service import Service
-from loadtests.lane.scripts import CLIENTS, frame, framed
-from loadtests.lane.serve import KEYS, PATH, Metrics, Symbols, request
+from loadtests.lane.serve import KEYS, PATH, Metrics, Symbols, calls, request
+from loadtests.scripts import CLIENTS, body
 
 _CALLS = 20_000
 _A_READ = 32
@@ -55,14 +55,14 @@ def _least(play: Callable[[], None]) -> float:
 
 
 def _headers(client: str) -> Iterator[bytes]:
-    return islice(CLIENTS[client][0](random.Random(1)), _CALLS)  # noqa: S311 - the same in every run
+    return islice(CLIENTS[client][0](random.Random(1), calls()), _CALLS)  # noqa: S311 - the same in every run
 
 
 def _reads(client: str) -> list[bytes]:
     """What a client sends, as a connection with 32 streams gives it to read."""
     calls = []
     for at, head in enumerate(_headers(client)):
-        sent = bytearray(head + frame(0, 1, framed(request(at * 7919 % KEYS))))
+        sent = bytearray(head + body(request(at * 7919 % KEYS)))
         place = 0
         while place < len(sent):
             struct.pack_into(">I", sent, place + 5, 2 * at + 1)

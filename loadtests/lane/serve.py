@@ -1,9 +1,7 @@
-"""The servers that the bench compares: the lane with keys, metrics and freshness on, and a bare echo of grpc.aio.
+"""The lane alone, with keys, metrics and freshness on, as the bench measures it.
 
-`python -m loadtests.lane.serve lane|lane-stale|lane-miss|lane-wait|yardstick PORT [CERTIFICATE KEY]`
+`python -m loadtests.lane.serve lane|lane-stale|lane-miss|lane-wait PORT [CERTIFICATE KEY]`
 """
-
-from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
 import ssl
@@ -12,14 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import grpc
-import grpc.aio
 import prometheus_client
 import uvloop
 
 from cqar.hotpath.lane.grpc import Failure, Reply, Tail, framed, row
 from cqar.hotpath.lane.server import Lane
 from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service
+from loadtests.scripts import Calls
 
 PATH = "/cqc.api.v1.VenueSymbolService/GetVenueSymbol"
 KEYS = 10_000
@@ -38,6 +35,11 @@ def request(number: int) -> bytes:
 def answer(number: int) -> bytes:
     """An answer of 250 bytes that no other request has."""
     return (b"%05d" % number) * 50
+
+
+def calls(more: bytes = b"") -> Calls:
+    """Calls of all keys, whose answers have more after them."""
+    return Calls(PATH, TOKEN, [(request(number), answer(number) + more) for number in range(KEYS)])
 
 
 class _Part:
@@ -140,21 +142,6 @@ async def _lane(kind: str, port: int, files: Sequence[str]) -> None:
         await asyncio.sleep(_LEASE / 4)
 
 
-async def _yardstick(port: int) -> None:
-    async def echo(_data: bytes, _context: Any) -> bytes:
-        return answer(0)
-
-    class Handlers(grpc.GenericRpcHandler):
-        def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
-            return grpc.unary_unary_rpc_method_handler(echo)
-
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((Handlers(),))
-    server.add_insecure_port(f"127.0.0.1:{port}")
-    await server.start()
-    await server.wait_for_termination()
-
-
 if __name__ == "__main__":
     name, number, *paths = sys.argv[1:]
-    uvloop.run(_yardstick(int(number)) if name == "yardstick" else _lane(name, int(number), paths))
+    uvloop.run(_lane(name, int(number), paths))

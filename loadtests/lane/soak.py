@@ -10,12 +10,13 @@ import contextlib
 import random
 import struct
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from loadtests.lane.bench import server
-from loadtests.lane.scripts import CLIENTS, frame, framed
-from loadtests.lane.serve import KEYS, request
+from loadtests.lane.serve import KEYS, calls, request
+from loadtests.scripts import CLIENTS, body, frame
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, b"") + frame(8, 0, b"\x0f\xff\xff\xff")
 _PAGE = 4_096
@@ -40,7 +41,7 @@ def _on(stream: int, *frames: bytes) -> bytes:
 
 
 def _body(number: int) -> bytes:
-    return frame(0, 1, framed(request(number)))
+    return body(request(number))
 
 
 async def _read(reader: asyncio.StreamReader) -> None:
@@ -53,7 +54,7 @@ async def _read(reader: asyncio.StreamReader) -> None:
 async def _come_and_go(port: int, chance: random.Random) -> None:
     """One connection: calls of a random client, then an end of a random kind."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    headers = CLIENTS[chance.choice(list(CLIENTS))][0](chance)
+    headers = CLIENTS[chance.choice(list(CLIENTS))][0](chance, calls())
     data = [_PREFACE]
     for at in range(chance.randrange(1, 200)):
         head, stream = next(headers), 2 * at + 1
@@ -79,16 +80,16 @@ async def _come_and_go(port: int, chance: random.Random) -> None:
     writer.transport.abort()
 
 
-async def _each(kind: str, what: str, connections: int, streams: int) -> None:
+async def _each(folder: Path, kind: str, what: str, connections: int, streams: int) -> None:
     """Print what each of many connections or streams costs."""
-    with server(kind) as (port, pid):
+    with server(kind, folder) as (port, pid):
         chance = random.Random(1)  # noqa: S311 - the same in every run
         opened = []
         for round_ in range(2):
             before = _memory(pid)
             for _ in range(connections if round_ else 1):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                headers = CLIENTS["equal"][0](chance)
+                headers = CLIENTS["equal"][0](chance, calls())
                 data = [_PREFACE, _on(1, next(headers), _body(1))]
                 for at in range(streams):
                     stream = 2 * at + 3
@@ -102,11 +103,11 @@ async def _each(kind: str, what: str, connections: int, streams: int) -> None:
             writer.transport.abort()
 
 
-async def _soak(seconds: float) -> None:
-    await _each("lane", "idle connection", 2_000, 0)
-    await _each("lane", "request that waits for DATA", 20, 900)
-    await _each("lane-wait", "call", 20, 900)
-    with server("lane") as (port, pid):
+async def _soak(seconds: float, folder: Path) -> None:
+    await _each(folder, "lane", "idle connection", 2_000, 0)
+    await _each(folder, "lane", "request that waits for DATA", 20, 900)
+    await _each(folder, "lane-wait", "call", 20, 900)
+    with server("lane", folder) as (port, pid):
         chance = random.Random(2)  # noqa: S311 - the same in every run
         begun, seen, done = time.monotonic(), [], 0
         while (now := time.monotonic() - begun) < seconds:
@@ -125,4 +126,5 @@ async def _soak(seconds: float) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
-    asyncio.run(_soak(parser.parse_args().seconds))
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(_soak(parser.parse_args().seconds, Path(name)))

@@ -3,8 +3,9 @@
  * generator PORT CONNECTIONS STREAMS SECONDS RATE LOOP FILE...
  *
  * Connection i plays FILE i mod n: records of (u32 length of frames, u32 length of answer, frames, answer), little endian,
- * with 0 for the stream in each frame. After its last record it goes on at record LOOP, or on a new connection where LOOP
- * is -1. RATE is calls a second in all, 0 for as many as go. Prints one line of JSON; latency in microseconds.
+ * with 0 for the stream in each frame. After its last record it goes on at record LOOP; on a new connection where LOOP is
+ * -1; not at all where it is -2, and the end is when all have, at the latest after SECONDS. RATE is calls a second in all, 0
+ * for as many as go; a call's latency then counts from when it was due. Prints one line of JSON; latency in microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -120,7 +121,7 @@ static int ask(Connection *each) {
     int slot = (each->stream >> 1) % RING;
     each->asked[slot] = record;
     each->matched[slot] = 0;
-    each->began[slot] = nanoseconds();
+    each->began[slot] = rate ? (uint64_t)(each->due * 1e9) : nanoseconds();
     each->stream += 2;
     each->next++;
     each->under_way++;
@@ -131,7 +132,7 @@ static void fill(Connection *each) {
     double now = nanoseconds() * 1e-9;
     while (each->under_way < streams && each->out_size < BUFFER / 2 && (!rate || each->due <= now) && ask(each))
         each->due += rate ? connections / rate : 0;
-    if (loop_at < 0 && each->next >= each->script->count && !each->under_way) {
+    if (loop_at == -1 && each->next >= each->script->count && !each->under_way) {
         close(each->fd);
         dial(each);
         while (each->under_way < streams && ask(each)) {}
@@ -218,6 +219,13 @@ static void receive(Connection *each) {
     }
 }
 
+static int played(const Connection *all) {
+    if (loop_at != -2) return 0;
+    for (int at = 0; at < connections; at++)
+        if (all[at].under_way || all[at].next < all[at].script->count) return 0;
+    return 1;
+}
+
 int main(int count, char **arguments) {
     if (count < 8) return 2;
     port = atoi(arguments[1]);
@@ -244,7 +252,7 @@ int main(int count, char **arguments) {
     }
     measuring = 1;
     struct epoll_event events[64];
-    while (nanoseconds() * 1e-9 < end) {
+    while (nanoseconds() * 1e-9 < end && !played(all)) {
         int ready = epoll_wait(poller, events, 64, rate ? 0 : 100);
         for (int at = 0; at < ready; at++) {
             Connection *each = events[at].data.ptr;
@@ -258,14 +266,16 @@ int main(int count, char **arguments) {
         }
     }
     double took = nanoseconds() * 1e-9 - start;
-    uint64_t seen = 0, sum = 0, p50 = 0, p99 = 0;
+    uint64_t seen = 0, sum = 0, p50 = 0, p99 = 0, p999 = 0;
     for (uint64_t at = 0; at < LONGEST; at++) {
         seen += histogram[at];
         sum += histogram[at] * at;
         if (!p50 && seen * 2 >= answered) p50 = at;
         if (!p99 && seen * 100 >= answered * 99) p99 = at;
+        if (!p999 && seen * 1000 >= answered * 999) p999 = at;
     }
-    printf("{\"answered\": %lu, \"seconds\": %.6f, \"wrong\": %lu, \"broken\": %lu, \"mean\": %.1f, \"p50\": %lu, \"p99\": %lu}\n",
-           answered, took, wrong, broken, (double)sum / (seen ? seen : 1), p50, p99);
+    printf("{\"answered\": %lu, \"seconds\": %.6f, \"wrong\": %lu, \"broken\": %lu, \"mean\": %.1f, \"p50\": %lu, "
+           "\"p99\": %lu, \"p999\": %lu}\n",
+           answered, took, wrong, broken, (double)sum / (seen ? seen : 1), p50, p99, p999);
     return 0;
 }

@@ -1,0 +1,102 @@
+"""Servers of a benchmark: Python modules as processes on the core of the server, which end when this process does."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cqar.embedded import launch
+from loadtests.generator import pinned
+
+#: Seconds that a server may take until it answers.
+READY = 120.0
+#: Seconds that it may take to end in order.
+_END = 10.0
+_LOG_LINES = 12
+
+
+class ServerError(Exception):
+    """A server did not start: `str()` has the end of its log."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def environment(own: Mapping[str, str]) -> dict[str, str]:
+    """The variables for a process: this one's without its settings of cqar, and its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CQAR_")} | dict(own)
+
+
+class Server:
+    """A running program and its log."""
+
+    def __init__(self, program: list[str], log: Path, variables: Mapping[str, str], *, role: int | None) -> None:
+        self._log = log
+        with log.open("ab") as file, contextlib.nullcontext() if role is None else pinned(role):
+            self._process = subprocess.Popen(  # noqa: S603 - ours
+                launch.line(program, death=signal.SIGKILL, uid=0, gid=0, capability=0),
+                env=environment(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,  # Ctrl-C is for the parent, which ends it in order
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise ServerError if it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            lines = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+            message = "\n  ".join([f"a server ended with code {code}:", *lines])
+            raise ServerError(message)
+
+    def wait(self, port: int) -> None:
+        """Wait until it listens. Raises ServerError."""
+        deadline = time.monotonic() + READY
+        while not listens(port):
+            self.check()
+            if time.monotonic() > deadline:
+                message = f"a server did not listen within {READY:.0f} s: see {self._log}"
+                raise ServerError(message)
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        """End it in order, or by force."""
+        self._process.terminate()
+        try:
+            self._process.wait(_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextlib.contextmanager
+def module(name: str, port: int, *arguments: str, log: Path) -> Iterator[tuple[int, int]]:
+    """`python -m NAME` on the core of the server: the port that it listens on, and its process."""
+    made = Server([sys.executable, "-m", name, *arguments], log, {}, role=0)
+    try:
+        made.wait(port)
+        yield port, made.pid
+    finally:
+        made.end()
