@@ -1,0 +1,71 @@
+"""`python -m loadtests.bench`: everything that is measured of cqar, in one run, against a bare server of grpc.aio.
+
+It starts all servers itself, on free ports and in a folder of its own, and ends them. Server and generator are pinned to a
+core each where the system allows. See docs/performance.md.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from cqar.embedded import EmbeddedError
+from loadtests.bench import hits
+from loadtests.bench.context import Bench, Options
+from loadtests.bench.report import Report
+from loadtests.generator import GeneratorError
+from loadtests.servers import ServerError
+from loadtests.stack import Stack
+
+_SECTIONS: Mapping[str, Callable[[Bench], None]] = {
+    "hits": hits.hits,
+    "latency": hits.latency,
+    "tls": hits.tls,
+}
+_QUICK = Options(seconds=0.2, rounds=1, keys=200, quick=True)
+
+
+def main() -> None:
+    """Run the sections that are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
+    parser.add_argument("--only", default=",".join(_SECTIONS), help=f"sections, of {', '.join(_SECTIONS)}", metavar="NAMES")
+    parser.add_argument("--seconds", type=float, help="of each measurement (3)")
+    parser.add_argument("--rounds", type=int, help="the best of so many counts (2)")
+    parser.add_argument("--keys", type=int, help="venue symbols that are asked for (10000)")
+    parser.add_argument("--quick", action="store_true", help="whether all of it runs: small, and its numbers say nothing")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--markdown", type=Path, help="file for the table: between its marks, where it has them")
+    options = parser.parse_args()
+    names = options.only.split(",")
+    unknown = [name for name in names if name not in _SECTIONS]
+    if unknown:
+        parser.error(f"there is no section {unknown[0]}; there are {', '.join(_SECTIONS)}")
+    given = {name: value for name in ("seconds", "rounds", "keys") if (value := getattr(options, name)) is not None}
+    signal.signal(signal.SIGTERM, _stop)
+    report = Report()
+    try:
+        with Stack() as stack:
+            bench = Bench(stack, report, (_QUICK if options.quick else Options())._replace(**given))
+            for name in names:
+                _SECTIONS[name](bench)
+    except (GeneratorError, ServerError, EmbeddedError) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if options.json:
+        options.json.write_bytes(report.json())
+    if options.markdown:
+        report.write_markdown(options.markdown)
+    if report.missed and not options.quick:
+        sys.stdout.write("\nnot reached:\n" + "".join(f"  {each}\n" for each in report.missed))
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
