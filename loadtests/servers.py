@@ -14,7 +14,7 @@ from cqar.embedded import launch
 from loadtests.generator import pinned
 
 #: Seconds that a server may take until it answers.
-READY = 120.0
+READY = 600.0
 #: Seconds that it may take to end in order.
 _END = 10.0
 _LOG_LINES = 12

@@ -42,8 +42,8 @@ class Worker(NamedTuple):
     started: float
 
     def memory(self) -> int:
-        """Bytes that it has in memory, with its children."""
-        return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * _PAGE for each in processes.tree(self.pid))
+        """Bytes that it has in memory: the largest of its processes, the others only watch."""
+        return max(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * _PAGE for each in processes.tree(self.pid))
 
     def counted(self, family: str, **labels: str) -> float:
         """The sum of a counter over all series with these labels."""

@@ -158,6 +158,8 @@ def _symbol(terms: _Terms, held: Mapping[str, str]) -> pb.ApplyRow:
 
 def _listing(market: Market, symbol_id: str) -> pb.ApplyRow:
     listing = venues.VenueSymbol(
-        venue_id=market.venue, venue_symbol=market.text, symbol_id=symbol_id, symbol_type=market.symbol_type, **market.specs
+        venue_id=market.venue, venue_symbol=market.text, symbol_id=symbol_id, symbol_type=market.symbol_type
     )
+    for name, value in market.specs.items():
+        setattr(listing, name, value)
     return pb.ApplyRow(venue_symbol=listing)

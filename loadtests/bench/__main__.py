@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from cqar.embedded import EmbeddedError
-from loadtests.bench import hits
+from loadtests.bench import batches, capacity, changes, hits, misses, rivals
 from loadtests.bench.context import Bench, Options
 from loadtests.bench.report import Report
 from loadtests.generator import GeneratorError
@@ -24,8 +24,14 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "hits": hits.hits,
     "latency": hits.latency,
     "tls": hits.tls,
+    "misses": misses.misses,
+    "batches": batches.batches,
+    "sizes": capacity.sizes,
+    "apply": changes.apply,
+    "visibility": changes.visibility,
+    "rivals": rivals.rivals,
 }
-_QUICK = Options(seconds=0.2, rounds=1, keys=200, quick=True)
+_QUICK = Options(seconds=0.2, rounds=1, keys=200, sizes=(1_000,), quick=True)
 
 
 def main() -> None:
@@ -35,6 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="of each measurement (3)")
     parser.add_argument("--rounds", type=int, help="the best of so many counts (2)")
     parser.add_argument("--keys", type=int, help="venue symbols that are asked for (10000)")
+    parser.add_argument("--sizes", type=_numbers, help="venue symbols in one worker (1000,10000,100000,1000000)")
     parser.add_argument("--quick", action="store_true", help="whether all of it runs: small, and its numbers say nothing")
     parser.add_argument("--json", type=Path, help="file for the results")
     parser.add_argument("--markdown", type=Path, help="file for the table: between its marks, where it has them")
@@ -43,7 +50,7 @@ def main() -> None:
     unknown = [name for name in names if name not in _SECTIONS]
     if unknown:
         parser.error(f"there is no section {unknown[0]}; there are {', '.join(_SECTIONS)}")
-    given = {name: value for name in ("seconds", "rounds", "keys") if (value := getattr(options, name)) is not None}
+    given = {name: value for name in ("seconds", "rounds", "keys", "sizes") if (value := getattr(options, name)) is not None}
     signal.signal(signal.SIGTERM, _stop)
     report = Report()
     try:
@@ -61,6 +68,10 @@ def main() -> None:
         report.write_markdown(options.markdown)
     if report.missed and not options.quick:
         sys.stdout.write("\nnot reached:\n" + "".join(f"  {each}\n" for each in report.missed))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(",")))
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc.aio
 
@@ -39,6 +39,8 @@ class Options(NamedTuple):
     seconds: float = 3.0
     rounds: int = 2
     keys: int = 10_000
+    #: venue symbols in one worker, one after the other
+    sizes: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000)
     #: for a look whether all of it runs
     quick: bool = False
 
@@ -187,7 +189,7 @@ async def ask(port: int, token: str, path: str, requests: Sequence[bytes]) -> li
     answers: list[bytes | None] = [None] * len(requests)
     turns = iter(range(len(requests)))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", (("grpc.max_receive_message_length", -1),)) as channel:
-        call = channel.unary_unary(path)
+        call: Any = channel.unary_unary(path)
 
         async def one() -> None:
             for at in turns:

@@ -1,4 +1,4 @@
-"""Ready answers: one key a call, on both transports, with header blocks as clients write them; TLS; latency at half the peak."""
+"""Ready answers, one key a call: both transports, header blocks as clients write them, TLS, latency at half the peak."""
 
 import functools
 import re

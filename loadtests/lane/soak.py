@@ -75,7 +75,7 @@ async def _come_and_go(port: int, chance: random.Random) -> None:
     elif end == 1:
         data.append(b"\0\x10\0\1")
     writer.write(b"".join(data))
-    if end != 2:  # noqa: PLR2004 - hangs up without reading
+    if end != 2:  # else it hangs up without reading
         await _read(reader)
     writer.transport.abort()
 
