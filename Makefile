@@ -9,7 +9,7 @@ COMPILE = UV_CACHE_DIR=.venv/uv-cache $(BIN)/uv pip compile --quiet pyproject.to
 	--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock'
 PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
-.PHONY: help up test soak check check-lock fmt proto lock migrate-up migrate-down build run test-integration
+.PHONY: help up test soak bench load check check-lock fmt proto lock migrate-up migrate-down build run test-integration
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
@@ -24,6 +24,12 @@ soak: .venv/made ## The coherence checker for ten minutes, and its mutants (ARGS
 	$(BIN)/python -m tests.coherence $(ARGS)
 	$(BIN)/python -m tests.coherence --mutants
 	$(BIN)/python -m pytest -q -m soak
+
+bench: .venv/made ## Throughput, latency, memory, start: into bench.json and bench.md (ARGS: see --help of loadtests.bench)
+	$(BIN)/python -m loadtests.bench --json bench.json --markdown bench.md $(ARGS)
+
+load: .venv/made ## Users of all kinds for half a minute, on the running `make up` or one of its own (ARGS: what locust takes)
+	$(BIN)/python -m loadtests.load $(ARGS)
 
 check: .venv/made check-lock ## Style, types, import contracts; generated code, API page and lock file up to date
 	$(BIN)/ruff check .

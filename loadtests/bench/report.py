@@ -75,10 +75,10 @@ class Report:
         """Keep a line and tell it."""
         self.doing("")
         if not self.lines or self.lines[-1].section != line.section:
-            sys.stdout.write(f"\n{line.section}\n  {'':52}{_row(_HEAD[1:])}\n")
+            sys.stdout.write(f"\n{line.section}\n  {'':72}{_row(_HEAD[1:])}\n")
         self.lines.append(line)
         name, *cells = line.cells()
-        sys.stdout.write(f"  {name:52}{_row(cells)}\n".replace("**", ""))
+        sys.stdout.write(f"  {name:72}{_row(cells)}\n".replace("**", ""))
         sys.stdout.flush()
 
     def skip(self, section: str, what: str, why: str) -> None:

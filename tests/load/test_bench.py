@@ -1,0 +1,58 @@
+"""The bench runs from nothing to its table, and leaves nothing running."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cqar.embedded import processes
+from tests.up.running import PATIENCE, ROOT, environment, runs, until
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("cc"), reason="the generator is for Linux, and made by a C compiler"
+)
+QUICK = [sys.executable, "-m", "loadtests.bench", "--quick", "--only", "hits"]
+
+
+def test_a_quick_bench_tells_of_both_transports_beside_the_yardstick(tmp_path: Path) -> None:
+    table = tmp_path / "page.md"
+    table.write_text("before\n<!-- the table of make bench begins -->\nold\n<!-- the table of make bench ends -->\nafter\n")
+    words = [*QUICK, "--json", str(tmp_path / "bench.json"), "--markdown", str(table)]
+    done = subprocess.run(words, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False, timeout=2 * PATIENCE)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert {"machine", "system", "pinned"} <= found["machine"].keys()
+    lines = {each["name"]: each["run"] for each in found["lines"]}
+    for name in ("yardstick: bare grpc.aio echo, 8x32", "lane: hit, as Envoy, 8x32", "grpcio: hit, equal header blocks, 8x32"):
+        assert lines[name]["rate"] > 0
+        assert lines[name]["p50"] <= lines[name]["p99"] <= lines[name]["p999"]
+    text = table.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "| lane: hit, equal header blocks, 8x32 |" in text
+
+
+def test_an_interrupted_bench_ends_all_that_it_started(tmp_path: Path) -> None:
+    made = subprocess.Popen(QUICK, env=environment(TMPDIR=str(tmp_path)), cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: len(processes.tree(made.pid)) > 8, "PostgreSQL, Valkey, NATS and admin")
+        tree = processes.tree(made.pid)
+        made.send_signal(signal.SIGINT)
+        assert made.wait(PATIENCE) == 130
+        until(lambda: not any(map(runs, tree)), "nothing runs")
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        made.kill()
+        made.wait()
+
+
+def test_a_section_that_there_is_not_is_named_with_those_that_there_are() -> None:
+    words = [sys.executable, "-m", "loadtests.bench", "--only", "hits,speed"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 2
+    assert "there is no section speed; there are hits, latency, tls" in done.stderr

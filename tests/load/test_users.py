@@ -1,0 +1,67 @@
+"""Locust's users find their way around a small stack, and what goes wrong fails the run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.up import running
+from tests.up.running import PATIENCE, ROOT, Up, environment
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="`cqar up` is looked at by /proc")
+CALLS = (
+    "GetVenueSymbol",
+    "GetVenueSymbol, unknown",
+    "GetVenueSymbol, just listed",
+    "GetAsset",
+    "GetSymbol",
+    "FindVenueSymbols",
+    "UpdateVenueSymbol",
+    "RaiseQualityFlag",
+    "ResolveQualityFlag",
+)
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    with running.folder() as made:
+        stack = Up(made / "home")
+        try:
+            stack.wait_up()
+            yield stack
+            assert stack.end() == 0
+        finally:
+            stack.close()
+
+
+def load(up: Up, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`make load` on a stack, with the keys in a folder."""
+    own = environment(CQAR_HOME=str(home), CQAR_HOTPATH_PORT=up.address("hotpath").rpartition(":")[2])
+    return subprocess.run(
+        [sys.executable, "-m", "loadtests.load", "--untimed", *words],
+        env=own,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+
+def test_all_users_call_without_an_error_and_leave_nothing_behind(up: Up) -> None:
+    done = load(up, up.home, "--run-time", "6s", "--users", "21", "--spawn-rate", "21")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert not [name for name in CALLS if f"grpc     {name} " not in said], said
+    left = up.cqar("resolve", "load-tests", "anything", CQAR_HOTPATH_PORT=up.address("hotpath").rpartition(":")[2])
+    assert left.returncode != 0
+
+
+def test_a_run_whose_calls_are_refused_fails(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "credentials.json").write_text("{}")
+    done = load(up, tmp_path, "--run-time", "2s")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert os.fspath(tmp_path) not in done.stdout
