@@ -20,7 +20,7 @@ _SECTION = "Batches"
 _PATH = "/cqar.v1.Resolver/ResolveVenueSymbols"
 _STREAM = "/cqar.v1.Resolver/StreamVenueSymbols"
 #: Keys a call, calls that a script has, streams of a connection, and the least multiple of the yardstick on the lane.
-_SIZES = ((1, 2_000, 32, None), (100, 400, 4, 290), (1_000, 60, 2, 285))
+_SIZES = ((1, 10_000, 32, None), (100, 400, 4, 290), (1_000, 60, 2, 285))
 _STREAMED = 100
 #: Requests of a stream that wait for their answers.
 _AHEAD = 8

@@ -104,9 +104,9 @@ class Bench:
         return min(runs, key=lambda run: run.processor)
 
     def warm(self, at: At, files: Sequence[Path], calls: Calls, shape: Shape) -> Run:
-        """A run on a server that has answered every call before."""
-        everything = scripts.deal(self._folder("warm"), "equal", CONNECTIONS, calls)
-        self.measure(at, everything, Shape(CONNECTIONS, 8, _PATIENCE, loop=-2))
+        """A run on a server that has answered every call before, a few at a time: it is not to fall behind by it."""
+        everything = scripts.deal(self._folder("warm"), "equal", 1, calls)
+        self.measure(at, everything, Shape(1, min(8, shape.streams), _PATIENCE, loop=-2))
         return self.measure(at, files, shape)
 
     def measure(self, at: At, files: Sequence[Path], shape: Shape) -> Run:
