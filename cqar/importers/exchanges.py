@@ -22,6 +22,7 @@ from cqar.importers.payload import (
     percent,
     places,
     places_as_step,
+    quotient,
     scaled,
 )
 
@@ -77,6 +78,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     underlyings: Mapping[str, Underlying] = {}
     #: baseId of an inverse contract is not its base
     base_id_is_quote: bool = False
+    #: baseId is a number that the exchange may give to another coin: the ticker is the code
+    base_id_is_number: bool = False
     #: where the payload has the address of the base's contract
     address: str | None = None
 
@@ -105,7 +108,7 @@ def _bitmex_contract(payload: Payload) -> Decimal | None:
     per = inverse if payload.get("isInverse") is True else linear
     if multiplier is None or not per or payload.get("isQuanto") is True:
         return None
-    return abs(multiplier / per)
+    return quotient(abs(multiplier), abs(per))
 
 
 _BINANCE = Exchange(
@@ -121,6 +124,8 @@ _BINANCE = Exchange(
     multipliers={
         **_thousand("SHIB", "XEC", "LUNC", "PEPE", "FLOKI", "BONK", "SATS", "RATS", "CAT", "CHEEMS", "WHY", "X"),
         "1MBABYDOGE": Multiplied("BABYDOGE", _MILLION),
+        "1000000BOB": Multiplied("BOB", _MILLION),
+        "1000000MOG": Multiplied("MOG", _MILLION),
     },
     underlyings={
         "DEFI": Underlying("index", "Binance DeFi composite index"),
@@ -174,6 +179,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
             lot=either(at("lotSizeFilter", "qtyStep"), at("lotSizeFilter", "basePrecision")),
             multipliers={
                 **_thousand("BONK", "BTT", "CAT", "FLOKI", "LUNC", "PEPE", "RATS", "TURBO", "X", "XEC"),
+                "SHIB1000": Multiplied("SHIB", Decimal(1000)),
                 "10000LADYS": Multiplied("LADYS", Decimal(10_000)),
                 "10000SATS": Multiplied("SATS", Decimal(10_000)),
                 "1000000BABYDOGE": Multiplied("BABYDOGE", _MILLION),
@@ -208,12 +214,18 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
             lot=places("amount_precision"),
             maker=either(at("maker_fee_rate"), percent("fee")),
             taker=either(at("taker_fee_rate"), percent("fee")),
+            multipliers={"MBABYDOGE": Multiplied("BABYDOGE", _MILLION)},
         ),
         "gemini": Exchange(tick=at("quote_increment"), lot=at("tick_size")),
         "hyperliquid": Exchange(
             tick=_hyperliquid_tick,
             lot=places("szDecimals"),
-            multipliers=_thousand("BONK", "DOGS", "FLOKI", "LUNC", "NEIRO", "PEPE", "SHIB", prefix="k"),
+            # The exchange writes k; ccxt writes tickers in upper case.
+            multipliers={
+                **_thousand("BONK", "DOGS", "FLOKI", "LUNC", "NEIRO", "PEPE", "SHIB", prefix="k"),
+                **_thousand("BONK", "DOGS", "FLOKI", "LUNC", "NEIRO", "PEPE", "SHIB", prefix="K"),
+            },
+            base_id_is_number=True,
         ),
         "kraken": Exchange(
             tick=either(at("tick_size"), places("pair_decimals")),

@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
+from cqar.errors import Invalid
 from cqar.importers import documents
 from cqar.importers.documents import Refused, Source
 from cqar.importers.exchanges import INVERSE, LINEAR, OPTION, SPOT, Exchange
-from cqar.importers.payload import places_as_step
+from cqar.importers.payload import number, places_as_step
 
 #: ccxt's precision modes.
 TICK_SIZE: Final = "tick_size"
@@ -135,8 +137,22 @@ _ROW = documents.decoder(_Row)
 
 
 def decode(source: Source) -> _Row:
-    """The row as ccxt's unified market. Raises Refused."""
-    return documents.decoded(source, _ROW)
+    """The row as ccxt's unified market, its numbers such as the registry can hold. Raises Refused."""
+    row = documents.decoded(source, _ROW)
+    _check_numbers(row, "")
+    return row
+
+
+def _check_numbers(part: msgspec.Struct, path: str) -> None:
+    for field in part.__struct_fields__:
+        value = getattr(part, field)
+        if isinstance(value, Decimal):
+            try:
+                exact.parse(str(value), f"{path}{field}")
+            except Invalid as error:
+                raise Refused("bad_number", error.message) from error
+        elif isinstance(value, msgspec.Struct):
+            _check_numbers(value, f"{path}{field}.")
 
 
 def mode_of(rows: Sequence[_Row], exchange: Exchange) -> str | None:
@@ -183,13 +199,15 @@ def parse(source: Source, row: _Row, exchange: Exchange, mode: str) -> Market:
         created=_instant(row.created) if row.created else None,
         specs=_specs(row, payload, exchange, mode),
         address=_text(payload.get(exchange.address)) if exchange.address else None,
-        kept={name: text for name in exchange.kept if (text := _text(payload.get(name)))},
+        kept={name: text for name in exchange.kept if (text := _written(payload.get(name)))},
     )
 
 
 def _option_type(row: _Row) -> markets_pb2.OptionType:
     if row.option_type is None or row.strike is None:
         raise Refused("incomplete", "an option needs strike and optionType")
+    if row.strike <= 0:
+        raise Refused("bad_strike", f"an option cannot have the strike {row.strike}")
     if row.option_type not in _SIDES:
         raise Refused("unsupported_type", f"{row.option_type!r} is neither call nor put")
     return _SIDES[row.option_type]
@@ -201,6 +219,12 @@ def _given(value: str | None) -> bool:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value not in _NOTHING else None
+
+
+def _written(value: Any) -> str | None:
+    """A text, or a number as text."""
+    held = None if isinstance(value, str) else number(value)
+    return _text(value) if held is None else exact.plain(held)
 
 
 def _segment(row: _Row) -> str:
@@ -217,7 +241,8 @@ def _codes(row: _Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
     missing = [name for name, value in needed.items() if not _given(value)]
     if missing:
         raise Refused("incomplete", f"the row has no {', '.join(missing)}")
-    base_id = row.base if exchange.base_id_is_quote and row.inverse else row.base_id
+    other = exchange.base_id_is_number or (exchange.base_id_is_quote and row.inverse)
+    base_id = row.base if other else row.base_id
     base = _code(base_id, row.base or "")
     multiplied = exchange.multipliers.get(base.ticker)
     if multiplied is not None:
@@ -231,6 +256,8 @@ def _code(code: str | None, ticker: str) -> Code:
 
 
 def _margin_kind(row: _Row) -> str | None:
+    if row.linear and row.inverse:
+        raise Refused("contradictory", "the row says both linear and inverse")
     if row.quanto:
         return "quanto"
     if row.inverse:
@@ -275,12 +302,14 @@ def _specs(row: _Row, payload: Mapping[str, Any], exchange: Exchange, mode: str)
 
 
 def _step(own: Decimal | None, unified: Decimal | None, mode: str, field: str) -> Decimal | None:
-    """A tick or lot from the payload's own step, else from ccxt's number by its mode. Raises Refused for a step of nothing."""
+    """A tick or lot from the payload's own step, else from ccxt's number by its mode. Raises Refused for what is no step."""
     step = unified if mode == TICK_SIZE else None
     if own is not None:
         step = own
     elif unified is not None and mode == DECIMAL_PLACES:
         step = places_as_step(unified)
+        if step is None:
+            raise Refused("bad_precision", f"the {field} precision is {unified}: that is no number of decimal places")
     if step is not None and step <= 0:
         raise Refused("bad_precision", f"the {field} step is {step}: it is no {mode.replace('_', ' ')}")
     return step

@@ -5,25 +5,29 @@ declared in `cqar.importers.exchanges`; what no rule says is not read.
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Context, Decimal
+from typing import Any, Final
+
+from cqar import exact
+from cqar.errors import Invalid
 
 Payload = Mapping[str, Any]
 Rule = Callable[[Payload], Decimal | None]
 
 #: More decimal places than any market has: a number beyond is none of places.
 _MOST_PLACES = 40
+#: Room for every digit that a number here may have, so that moving its point rounds nothing.
+_WIDE: Final = Context(prec=4 * exact.DIGITS)
 
 
 def number(value: Any) -> Decimal | None:
-    """A JSON number or its text as Decimal; None for what is no finite number."""
+    """A JSON number or its text as Decimal; None for what is no number that the registry can hold."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
     try:
-        found = Decimal(value)
-    except InvalidOperation:
+        return exact.parse(str(value), "number")
+    except Invalid:
         return None
-    return found if found.is_finite() else None
 
 
 def _value(payload: Payload, path: tuple[str, ...]) -> Any:
@@ -35,9 +39,15 @@ def _value(payload: Payload, path: tuple[str, ...]) -> Any:
 
 def places_as_step(count: Decimal | None) -> Decimal | None:
     """The step of so many decimal places: 10 to the minus n."""
-    if count is None or count != count.to_integral_value() or abs(count) > _MOST_PLACES:
+    whole = _whole(count)
+    return None if whole is None else Decimal(1).scaleb(-whole)
+
+
+def _whole(count: Decimal | None) -> int | None:
+    """A whole number of decimal places that a market may have."""
+    if count is None or not count.is_finite() or abs(count) > _MOST_PLACES or count != int(count):
         return None
-    return Decimal(1).scaleb(-int(count))
+    return int(count)
 
 
 def at(*path: str) -> Rule:
@@ -55,7 +65,7 @@ def percent(*path: str) -> Rule:
 
     def read(payload: Payload) -> Decimal | None:
         value = number(_value(payload, path))
-        return None if value is None else value.scaleb(-2)
+        return None if value is None else value.scaleb(-2, _WIDE)
 
     return read
 
@@ -67,7 +77,7 @@ def first_tier_percent(name: str) -> Rule:
         tiers = payload.get(name)
         tier = tiers[0] if isinstance(tiers, list) and tiers else None
         value = number(tier[1]) if isinstance(tier, list) and len(tier) > 1 else None
-        return None if value is None else value.scaleb(-2)
+        return None if value is None else value.scaleb(-2, _WIDE)
 
     return read
 
@@ -76,12 +86,16 @@ def scaled(name: str, scale: str) -> Rule:
     """The integer of a name, to be divided by 10 to the power of the one named `scale`."""
 
     def read(payload: Payload) -> Decimal | None:
-        value, power = number(payload.get(name)), number(payload.get(scale))
-        if value is None or power is None or power != power.to_integral_value() or abs(power) > _MOST_PLACES:
-            return None
-        return value.scaleb(-int(power))
+        value, power = number(payload.get(name)), _whole(number(payload.get(scale)))
+        return None if value is None or power is None else number(value.scaleb(-power, _WIDE))
 
     return read
+
+
+def quotient(value: Decimal, by: Decimal) -> Decimal | None:
+    """The quotient, if it has an end: a rounded one is another number."""
+    found = _WIDE.divide(value, by) if by else None
+    return found if found is not None and _WIDE.multiply(found, by) == value and number(found) is not None else None
 
 
 def filtered(kind: str, name: str) -> Rule:

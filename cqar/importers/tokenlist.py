@@ -5,7 +5,6 @@ refused, for it would bring back what the list has dropped.
 """
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -175,11 +174,12 @@ def _bridge(run: Run, chains: Chains, tokens: list[tuple[Source, Token]]) -> Non
     """Relationships from `bridgeInfo`, which both sides may tell: the one on the origin's network is the original."""
     links: dict[tuple[tuple[str, str], tuple[str, str]], _Link] = {}
     for source, token in tokens:
-        try:
-            for link in _links(source, token, chains):
+        for bridge in token.bridges:
+            try:
+                link = _link(source, token, bridge, chains)
                 links.setdefault((link.begins, link.ends), link)
-        except Refused as refused:
-            run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+            except Refused as refused:
+                run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
     places = list(dict.fromkeys(end for link in links.values() for end in (link.begins, link.ends)))
     assets = dict(zip(places, run.find(rows.by_address(*place) for place in places), strict=True))
     items = []
@@ -199,11 +199,12 @@ def _bridge(run: Run, chains: Chains, tokens: list[tuple[Source, Token]]) -> Non
         run.write(chunk)
 
 
-def _links(source: Source, token: Token, chains: Chains) -> Iterator[_Link]:
+def _link(source: Source, token: Token, bridge: tuple[str, str], chains: Chains) -> _Link:
+    """One bridge of a token; the others stand without it. Raises Refused."""
+    number, address = bridge
     own = (str(chains.find(token.deployment.chain).chain_id), token.deployment.address or "native")
-    for number, address in token.bridges:
-        other = (str(chains.find(f"eip155:{number}").chain_id), address)
-        if (number in _ORIGINS) == (token.number in _ORIGINS):
-            raise Refused("no_origin", f"neither or both of the chains {token.number} and {number} are where tokens begin")
-        begins, ends = (own, other) if number in _ORIGINS else (other, own)
-        yield _Link(source, begins, ends)
+    other = (str(chains.find(f"eip155:{number}").chain_id), address)
+    if (number in _ORIGINS) == (token.number in _ORIGINS):
+        raise Refused("no_origin", f"neither or both of the chains {token.number} and {number} are where tokens begin")
+    begins, ends = (own, other) if number in _ORIGINS else (other, own)
+    return _Link(source, begins, ends)
