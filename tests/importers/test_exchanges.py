@@ -123,7 +123,7 @@ MULTIPLIED = [
 @pytest.mark.parametrize(("name", "ticker", "coin", "units"), MULTIPLIED)
 def test_a_multiplied_ticker_is_its_coin_and_a_factor(name: str, ticker: str, coin: str, units: int) -> None:
     market = read({**SWAP, "base": ticker, "baseId": ticker}, declared(name))
-    assert (market.base.code, market.base.ticker, market.base.factor) == (ticker, coin, units)
+    assert (market.base.code, market.base.ticker, market.base.factor) == (ticker, coin, Decimal(units))
 
 
 def test_every_declared_multiplier_is_tested() -> None:
