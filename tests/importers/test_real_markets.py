@@ -96,21 +96,22 @@ def test_every_derivative_settles_and_has_its_terms(read: Read) -> None:
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _SIX = re.compile(r"(?<=[-_])\d{6}(?=-|$)")
 _LAST_DDMMYY = frozenset({"delta"})
-_DAY_MONTH = re.compile(r"-(\d{1,2})([A-Z]{3})(\d{2})(?:-|$)")
+_DAY_MONTH = re.compile(r"[-_](\d{1,2})([A-Za-z]{3})(\d{2})?(?:-|$)")
 
 
-def _date_in(text: str, exchange: str) -> tuple[int, int, int] | None:
-    """Year, month and day that an id names."""
+def _date_in(text: str, exchange: str) -> tuple[int, int] | tuple[int, int, int] | None:
+    """Day, month and, where it has one, year that an id names."""
     named = _DAY_MONTH.search(text)
     if named:
-        return 2000 + int(named[3]), _MONTHS.index(named[2]) + 1, int(named[1])
+        day_month = int(named[1]), _MONTHS.index(named[2].upper()) + 1
+        return (*day_month, 2000 + int(named[3])) if named[3] else day_month
     glued = _SIX.findall(text)
     if not glued:
         return None
     last = exchange in _LAST_DDMMYY  # after the strike, which may have six digits too
     parts = [int(glued[-last][at : at + 2]) for at in (0, 2, 4)]
     year, month, day = reversed(parts) if last else parts
-    return 2000 + year, month, day
+    return day, month, 2000 + year
 
 
 def test_the_date_in_an_id_is_that_of_the_expiry(read: Read) -> None:
@@ -119,7 +120,7 @@ def test_the_date_in_an_id_is_that_of_the_expiry(read: Read) -> None:
     for market in dated:
         named = _date_in(market.id, read.exchange)
         if named is not None and market.expiry is not None:
-            assert (market.expiry.year, market.expiry.month, market.expiry.day) == named, market.id
+            assert (market.expiry.day, market.expiry.month, market.expiry.year)[: len(named)] == named, market.id
             compared += 1
     assert compared == (0 if read.exchange == "bitmex" else len(dated))
 
