@@ -12,6 +12,7 @@ import pytest
 
 from cqar import config, parts
 from cqar.admin.app import Admin
+from cqar.call import ANYONE, Call, Principal, Role
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
@@ -150,6 +151,22 @@ async def test_a_caller_that_goes_away_leaves_nothing_and_takes_nothing_from_the
     reads.open.set()
     assert statuses(await patient) == ["RESOLVED"] * 100
     await eventually(lambda: not len(cold.worker.core.fills) and not cold.worker.core.fills._by_key)
+
+
+async def test_what_turned_stale_while_it_was_brought_is_not_for_whoever_is_strict(cold: Cold, reads: Reads) -> None:
+    strict = Principal(name="gateway", role=Role.READER, strict=True)
+    reads.open.clear()
+    serve = cold.worker._batches["ResolveVenueSymbols"].serve
+    data = request(*cold.keys[:10]).SerializeToString()
+    asked = [asyncio.create_task(serve(data, Call(method="x", principal=each))) for each in (strict, ANYONE)]
+    await eventually(lambda: len(reads.keys) == 1)
+    await cold.worker.feed.stop()
+    cold.worker.feed.fresh_as_of -= 5
+    reads.open.set()
+    confirmed, marked = [pb.ResolveVenueSymbolsResponse.FromString((await each).body) for each in asked]
+    assert results(confirmed) == results(marked)
+    assert marked.stale
+    assert not confirmed.stale
 
 
 async def test_a_cache_that_is_too_small_for_a_batch_answers_it_all_the_same(

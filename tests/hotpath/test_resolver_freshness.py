@@ -17,7 +17,7 @@ from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.resolving import assets, key, refused, request, resolved, results, statuses, streamed
 from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, own_call, ticked, worker_of
-from tests.registry.world import World, stamp
+from tests.registry.world import World, at, stamp
 
 
 def ready(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
@@ -62,6 +62,20 @@ async def test_every_change_of_what_a_resolution_is_made_of_is_in_the_next_batch
     assert statuses(await resolved(feed, key(btc.venue, "BTC-USDT"), asked)) == ["DELISTED", "RESOLVED"]
     await own_call(feed, "DeleteVenueSymbol", listing_id=listing)
     assert statuses(await resolved(feed, key(btc.venue, "BTC-USDT"), asked)) == ["NOT_FOUND", "RESOLVED"]
+
+
+async def test_a_resolution_that_went_for_want_of_room_is_not_served_on(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+    asked, other = key(btc.venue, btc.text), key(btc.venue, "OTHER")
+    await World(feed).listing(btc.venue, btc.symbol, "OTHER")
+    listing = (await found(feed, btc)).venue_symbol.listing_id
+    await resolved(feed, asked)
+    assert ready(hotpath, asked) is not None
+    hotpath.core.answers._entries = 1
+    await resolved(feed, other)
+    assert ready(hotpath, other) is not None
+    # Nothing holds its parts now, so their change ends no answer.
+    await own_call(feed, "UpdateVenueSymbol", listing_id=listing, tick_size_decimal="0.125")
+    assert (await resolved(feed, asked)).results[0].tick_size_decimal == "0.125"
 
 
 async def test_what_the_registry_did_not_hold_is_resolved_once_it_does(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
@@ -143,7 +157,10 @@ async def test_cut_off_a_batch_of_known_names_is_told_as_stale_and_one_with_an_u
 ) -> None:
     servers, worker, feed, btc = apart
     known, unknown, never_asked = key(btc.venue, btc.text), key(btc.venue, "NOPE"), key(btc.venue, btc.text, symbol_type=1)
+    await World(feed).listing(btc.venue, btc.symbol, "SOON", listed_at=at(1))
+    soon = key(btc.venue, "SOON")
     fresh = await resolved(feed, known, unknown)
+    assert statuses(await resolved(feed, soon)) == ["NOT_FOUND"]
     await assets(feed, pb.AssetKey(asset_id=btc.base))
     servers.postgres.kill()
     await eventually(lambda: worker.feed.age() > 1)
@@ -157,7 +174,7 @@ async def test_cut_off_a_batch_of_known_names_is_told_as_stale_and_one_with_an_u
             assert stale.revision == fresh.revision
     assert (await assets(feed, pb.AssetKey(asset_id=btc.base))).stale
     assert [each.stale async for each in streamed(feed, [request(known), request(known)])] == [True, True]
-    for keys in ([unknown], [known, unknown], [key("nowhere", "x")]):
+    for keys in ([unknown], [known, unknown], [key("nowhere", "x")], [soon], [key(btc.venue, "SOON", symbol_type=1)]):
         assert (await refused(feed, "ResolveVenueSymbols", keys=keys)).code == "UNAVAILABLE"
     assert (await refused(feed, "ResolveAssets", keys=[pb.AssetKey(asset_id="nobody")])).code == "UNAVAILABLE"
     servers.postgres.start()
