@@ -5,7 +5,7 @@ PYTHON =
 ARGS =
 BIN = .venv/bin
 COMPOSE = docker compose
-COMPILE = UV_CACHE_DIR=.venv/uv-cache $(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --group dev --universal \
+COMPILE = UV_CACHE_DIR=.venv/uv-cache $(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra otel --group dev --universal \
 	--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock'
 PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 

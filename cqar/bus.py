@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, Header, PubAck, StreamConfig
 
-from cqar import config, errors, events, telemetry
+from cqar import config, errors, events, telemetry, tracing
 
 _log = telemetry.logger("bus")
 
@@ -36,6 +36,8 @@ class Publication(NamedTuple):
     subject: str
     payload: bytes
     message_id: str
+    #: of the trace that it belongs to
+    traceparent: str | None = None
 
 
 class Position(NamedTuple):
@@ -146,7 +148,10 @@ class Bus:
             stream = client.jetstream(timeout=self._settings.connect_timeout)
 
             def publish(message: Publication, headers: dict[str, str]) -> Awaitable[PubAck]:
-                return stream.publish(message.subject, message.payload, headers={_ID: message.message_id, **headers})
+                headers[_ID] = message.message_id
+                if message.traceparent is not None:
+                    headers[tracing.TRACE_PARENT] = message.traceparent
+                return stream.publish(message.subject, message.payload, headers=headers)
 
             yield publish
 

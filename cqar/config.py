@@ -206,6 +206,15 @@ class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 24
 
 
+class Tracing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Spans of calls, by OpenTelemetry. Where they go is said by its own variables, OTEL_EXPORTER_OTLP_ENDPOINT and others."""
+
+    spans: Annotated[bool, Meta(description="Record sampled calls and send them by OTLP; needs cqar[otel]")] = False
+    ratio: Annotated[
+        float, Meta(ge=0, le=1, description="The share that is sampled of calls whose caller does not say whether they are")
+    ] = 0.01
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of one process."""
 
@@ -241,6 +250,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: Tls = Tls()
     coherence: Coherence = Coherence()
     retention: Retention = Retention()
+    tracing: Tracing = Tracing()
 
 
 _ASCENDING = (

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from google.protobuf.message import Message
 
-from cqar import entities, errors, events, parts
+from cqar import entities, errors, events, parts, tracing
 from cqar.call import Call
 from cqar.entity import Entity, Row
 from cqar.store import Session, Sql, Store
@@ -144,7 +144,8 @@ class Write:
             return
         changes = list(self._changes.values())
         tables = tuple(sorted({each.entity.name for each in changes if each.after is not None}))
-        counted = await self.session.row(finish_sql(tables), *_arrays(changes), len(changes), *self._who(), self.call.source)
+        by = (*self._who(), self.call.source, tracing.traceparent())
+        counted = await self.session.row(finish_sql(tables), *_arrays(changes), len(changes), *by)
         if counted is None:
             raise errors.Unavailable(parts.NO_HEAD)
         self.revision = counted["seq"]
@@ -262,8 +263,9 @@ def finish_sql(names: tuple[str, ...]) -> Sql:
         f"WITH c AS (SELECT * FROM unnest({arrays}) WITH ORDINALITY AS c({', '.join(_FIELDS)}, ord)),"
         f" h AS (UPDATE head SET seq = seq + ${count} RETURNING seq, seq - ${count} AS base),"
         " o AS (INSERT INTO outbox (revision, event_id, entity, row_id, op, keys, left_keys, value, deleted, event_type, event,"
-        " actor) SELECT h.base + c.ord, c.event_id, c.entity, c.row_id, c.op, string_to_array(c.keys, E'\\n'),"
-        f" string_to_array(c.left_keys, E'\\n'), c.value, c.deleted, c.event_type, c.event, ${count + 1} FROM c, h),"
+        " actor, traceparent) SELECT h.base + c.ord, c.event_id, c.entity, c.row_id, c.op, string_to_array(c.keys, E'\\n'),"
+        " string_to_array(c.left_keys, E'\\n'), c.value, c.deleted, c.event_type, c.event,"
+        f" ${count + 1}, ${count + 4} FROM c, h),"
         " a AS (INSERT INTO audit (revision, entity, row_id, op, actor, method, source, changes) SELECT h.base + c.ord,"
         f" c.entity, c.row_id, c.op, ${count + 1}, ${count + 2}, ${count + 3}, c.changes::jsonb FROM c, h)"
         f"{stamps} SELECT seq FROM h",
@@ -288,7 +290,7 @@ CHANGES = Sql(
     f"SELECT h.epoch::text AS epoch, h.seq AS head, {parts.HISTORY},"
     " (SELECT a.event_id::text FROM outbox a WHERE a.revision = $1) AS last, c.*"
     " FROM head h LEFT JOIN LATERAL"
-    f" (SELECT {_CHANGE_COLUMNS} FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
+    f" (SELECT {_CHANGE_COLUMNS}, o.traceparent FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
 )
 
 

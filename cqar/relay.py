@@ -8,17 +8,19 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from cqar import config, entities, errors, events, outbox, parts, tasks, telemetry
+from cqar import config, entities, errors, events, outbox, parts, tasks, telemetry, tracing
 from cqar.bus import Bus, Fenced, Publication
 from cqar.entity import Row
 from cqar.parts import Stored
 from cqar.store import Session, Sql, Store
 from cqar.tier import Tier
+from cqar.tracing import Span, Tracer
 
 _log = telemetry.logger("relay")
 
@@ -46,7 +48,7 @@ _EVENT_AT = Sql("event_at", "SELECT o.event_id::text AS event_id FROM outbox o W
 _ADVANCE = Sql("relay_advance", "UPDATE relay_cursors SET revision = $2 WHERE relay = $1")
 _EVENTS = Sql(
     "events_after",
-    "SELECT o.revision, o.event_id::text AS event_id, o.event_type, o.event FROM outbox o"
+    "SELECT o.revision, o.event_id::text AS event_id, o.event_type, o.event, o.traceparent FROM outbox o"
     " WHERE o.revision > $1 AND o.event_type IS NOT NULL ORDER BY o.revision LIMIT $2",
 )
 _PRUNE = Sql(
@@ -82,6 +84,8 @@ _COUNTED = 100_000
 #: Seconds between two times that they are counted.
 _COUNT_EVERY = 1.0
 
+#: Of the spans of messages that are sent.
+_MESSAGING = {"messaging.system": "nats", "messaging.operation.type": "send"}
 #: Kinds of parts that hold one row, which a change carries whole.
 _SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain", "caip2", "deployment"})
 
@@ -99,13 +103,14 @@ class Relay:
         tier: Tier,
         coherence: config.Coherence,
         retention: config.Retention = config.Retention(),  # noqa: B008 - it never changes
+        tracer: Tracer = tracing.OFF,
     ) -> None:
         self._store = store
         self._retention = retention
         self._bus = bus
         self._keep_hours = coherence.outbox_keep_hours
         poll = coherence.poll_interval
-        self._loops: tuple[_Loop, ...] = (_Changes(store, bus, poll, tier), _Events(store, bus, poll))
+        self._loops: tuple[_Loop, ...] = (_Changes(store, bus, poll, tracer, tier), _Events(store, bus, poll, tracer))
         self._tasks: list[asyncio.Task[None]] = []
         #: what waits in the outbox, by loop, as last counted; nothing where it could not be counted
         self.backlog: Mapping[str, Backlog] = {}
@@ -216,10 +221,11 @@ class _Loop(ABC):
     number: ClassVar[int]
     sql: ClassVar[Sql]
 
-    def __init__(self, store: Store, bus: Bus, poll_interval: float) -> None:
+    def __init__(self, store: Store, bus: Bus, poll_interval: float, tracer: Tracer) -> None:
         self._store = store
         self._bus = bus
         self._poll = poll_interval
+        self._tracer = tracer
         self.nudged = asyncio.Event()
         self.active = False
         #: what was sent, by what it is
@@ -295,6 +301,25 @@ class _Loop(ABC):
         revision: int = cursor["revision"]
         return revision
 
+    @contextmanager
+    def _traced(self, subjects: Sequence[str], rows: Sequence[Row]) -> Iterator[Sequence[str | None]]:
+        """What is sent inside is a part of what led to it, where that is sampled; the `traceparent` of each message."""
+        spans: list[Span] = []
+        parents: list[str | None] = []
+        for subject, row in zip(subjects, rows, strict=True):
+            parent: str | None = row["traceparent"]
+            span = None if parent is None else self._tracer.follow(f"publish {subject}", "PRODUCER", parent, _MESSAGING)
+            parents.append(parent if span is None else str(span.context))
+            if span is not None:
+                spans.append(span)
+        failure: str | None = "not sent"
+        try:
+            yield parents
+            failure = None
+        finally:
+            for each in spans:
+                each.end({}, failure)
+
     @abstractmethod
     async def _send(self, rows: Sequence[Row]) -> None:
         """Send rows, in order. Raises Unavailable, Fenced."""
@@ -307,8 +332,8 @@ class _Changes(_Loop):
     number = 1
     sql = outbox.CHANGES
 
-    def __init__(self, store: Store, bus: Bus, poll_interval: float, tier: Tier) -> None:
-        super().__init__(store, bus, poll_interval)
+    def __init__(self, store: Store, bus: Bus, poll_interval: float, tracer: Tracer, tier: Tier) -> None:
+        super().__init__(store, bus, poll_interval, tracer)
         self._tier = tier
         self._last = 0
 
@@ -334,11 +359,13 @@ class _Changes(_Loop):
     async def _send(self, rows: Sequence[Row]) -> None:
         changes = [outbox.change_of(row) for row in rows]
         await self._tier.put(rows[0]["history"], [(change.revision, _tier_parts(change)) for change in changes])
-        messages = [
-            Publication(f"{events.CHANGES}{each.entity}", events.encode(each), f"{each.epoch}:{each.revision}")
-            for each in changes
-        ]
-        self._last = await self._bus.append(events.CHANGES_STREAM, messages, self._last)
+        subjects = [f"{events.CHANGES}{each.entity}" for each in changes]
+        with self._traced(subjects, rows) as parents:
+            messages = [
+                Publication(subject, events.encode(each), f"{each.epoch}:{each.revision}", parent)
+                for subject, each, parent in zip(subjects, changes, parents, strict=True)
+            ]
+            self._last = await self._bus.append(events.CHANGES_STREAM, messages, self._last)
         self.sent.update(f"changes.{each.entity}" for each in changes)
 
 
@@ -351,7 +378,8 @@ class _Events(_Loop):
 
     async def _send(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            await self._bus.publish(Publication(row["event_type"], row["event"], row["event_id"]))
+            with self._traced([row["event_type"]], [row]) as [parent]:
+                await self._bus.publish(Publication(row["event_type"], row["event"], row["event_id"], parent))
             self.sent[row["event_type"]] += 1
 
 

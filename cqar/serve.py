@@ -6,7 +6,8 @@ import asyncio
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import grpc
@@ -21,6 +22,7 @@ from cqar.call import ANYONE, Call, Principal, Role
 from cqar.process import Http, PortError
 from cqar.telemetry import Calls
 from cqar.tls import Identity
+from cqar.tracing import Tracer
 
 _log = telemetry.logger("serve")
 
@@ -34,6 +36,8 @@ DEFAULT_DEADLINE = limits.DEADLINE
 _LAST_WORD = 0.05
 #: Seconds in which grpc ends a call itself whose message it refuses, such as one that is too large once unpacked.
 _AFTERTHOUGHT = 0.01
+#: Of the spans of calls.
+_RPC = {"rpc.system.name": "grpc"}
 _REVISION = "cqar-revision"
 _AUTHORIZATION = "authorization"
 #: Trailing metadata with the google.rpc.Status of an error.
@@ -110,6 +114,24 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
 
     # On the wire it is the same. grpc's own unary handler leaves a call alone for ever whose message does not come whole.
     return grpc.stream_unary_rpc_method_handler(behave)
+
+
+@contextmanager
+def traced(tracer: Tracer, call: Call) -> Iterator[None]:
+    """What is done inside serves the call, and is a span of its trace, if that is sampled."""
+    span = tracer.serve(call.method, tracing.value(call.metadata, tracing.TRACE_PARENT), _RPC)
+    code = "OK"
+    try:
+        yield
+    except Exception as error:
+        code = code_of(error)
+        raise
+    except BaseException:
+        code = "CANCELLED"
+        raise
+    finally:
+        if span is not None:
+            span.end({"rpc.response.status_code": code}, code if code in telemetry.FAULTS else None)
 
 
 async def _message(context: Any) -> bytes:

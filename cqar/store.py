@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from cqar import config, errors
+from cqar import config, errors, tracing
 from cqar.entities import ALL
 from cqar.entity import Row
 from cqar.metrics import Durations, timed
 
+#: Of the spans of statements.
+_SYSTEM = {"db.system.name": "postgresql"}
 _ENTITY_OF_TABLE = {each.table: each.name for each in ALL}
 
 
@@ -41,7 +43,7 @@ class Session:
     async def rows(self, sql: Sql, *values: object) -> list[Row]:
         """All rows of the statement. A broken constraint is its own error at once: its caller may know a better name."""
         try:
-            with timed(self._queries, sql.kind):
+            with timed(self._queries, sql.kind), tracing.inside(sql.kind, "CLIENT", _SYSTEM):
                 rows: list[Row] = await self._connection.fetch(sql.text, *values)
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from error
@@ -50,7 +52,7 @@ class Session:
     async def row(self, sql: Sql, *values: object) -> Row | None:
         """The first row of the statement, or None; constraints as in `rows`."""
         try:
-            with timed(self._queries, sql.kind):
+            with timed(self._queries, sql.kind), tracing.inside(sql.kind, "CLIENT", _SYSTEM):
                 row: Row | None = await self._connection.fetchrow(sql.text, *values)
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from error

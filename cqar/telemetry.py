@@ -15,7 +15,7 @@ from cqar import config, keys, tracing
 from cqar.metrics import Durations
 
 #: Statuses that say that something is wrong here, not with the request.
-_FAULTS: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS"})
+FAULTS: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS"})
 #: Lines of calls a second, at most: the rest is counted and told with the next one.
 _LINES = 50
 #: The login of a URL: what stands behind the user, or a lone token of NATS.
@@ -34,6 +34,7 @@ def configure(log: config.Log) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _traced,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if as_text else [_TRACEBACKS]),
@@ -58,6 +59,14 @@ def redacted(text: str) -> str:
     """The text without API keys and without the passwords and tokens of URLs, wherever in it they stand."""
     text = keys.ANYWHERE.sub("***", text)
     return _LOGIN.sub(lambda found: f"{found[1]}:***@" if found[1] else f"{found[2]}***@", text) if "@" in text else text
+
+
+def _traced(_logger: Any, _name: str, event: Any) -> Any:
+    """Add the trace of the call that is served."""
+    found = tracing.here()
+    if found is not None:
+        event.setdefault("trace_id", found.trace_id)
+    return event
 
 
 def _redact(_logger: Any, _name: str, line: Any) -> str:
@@ -124,7 +133,7 @@ class Calls:
 
     def _worth(self, code: str, seconds: float) -> str:
         """The event that a line would be about, or nothing."""
-        if code in _FAULTS:
+        if code in FAULTS:
             return "call_failed"
         if seconds >= self._slow:
             return "call_slow"
@@ -162,9 +171,9 @@ class Calls:
             "duration_ms": round(seconds * 1000, 3),
             "grpc_code": code,
         }
-        trace = tracing.trace_id(tracing.value(given, tracing.TRACE_PARENT))
-        if trace:
-            data["trace_id"] = trace
+        came = tracing.context(tracing.value(given, tracing.TRACE_PARENT))
+        if came is not None:
+            data["trace_id"] = came.trace_id
         if self._unsaid:
             data["unsaid"], self._unsaid = self._unsaid, 0
         getattr(self._log, level)(event, **data)

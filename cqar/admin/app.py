@@ -26,6 +26,7 @@ from cqar import (
     serve,
     telemetry,
     tls,
+    tracing,
 )
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
@@ -91,6 +92,7 @@ class Admin:
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
         database = settings.database
+        self._tracer = tracing.tracer(settings.tracing, "cqar-admin")
         self.metrics = Metrics()
         self._calls = telemetry.Calls(settings.log, self.metrics.calls, quiet=False)
         timeout, queries = database.statement_timeout, self.metrics.queries
@@ -100,7 +102,7 @@ class Admin:
         # Sessions of its own, which it holds for as long as it relays: writers have all of theirs.
         relayed = msgspec.structs.replace(database, pool_max=Relay.SESSIONS)
         self._relayed = Store(relayed, statement_timeout=timeout, name="cqar-relay", queries=queries)
-        self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence, settings.retention)
+        self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence, settings.retention, self._tracer)
         measures = Measures(self._relay, self._tier)
         self.metrics.add(measures.collect, measures.refresh)
         self.metrics.add_pools(self._store, self._relayed)
@@ -126,7 +128,11 @@ class Admin:
 
     def _served(self, method: Method) -> Served:
         level = "debug" if method.kind == "read" else "info"
-        return Served(method.name, functools.partial(self._serve, method), limits.request_bytes(method.described), level)
+        return Served(method.name, functools.partial(self._called, method), limits.request_bytes(method.described), level)
+
+    async def _called(self, method: Method, data: bytes, call: Call) -> Reply:
+        with serve.traced(self._tracer, call):
+            return await self._serve(method, data, call)
 
     async def _serve(self, method: Method, data: bytes, call: Call) -> Reply:
         if method.kind == "read":
@@ -153,7 +159,7 @@ class Admin:
     def _application(self) -> web.Application:
         application = web.Application()
         components = {"database": self._database_well, "cache": self._tier.ping, "event_bus": self._bus_well}
-        application.middlewares.append(observed.middleware(self._calls))
+        application.middlewares.append(observed.middleware(self._calls, self._tracer))
         health.mount(application, lambda: not self._server.stopping, components)
         health.mount_metrics(application, self.metrics)
         http.mount(application, self._serve, self._store, self.authority)
@@ -179,6 +185,7 @@ class Admin:
         await self._tier.close()
         await self._relayed.close()
         await self._store.close()
+        await self._tracer.close()
 
 
 async def main(settings: config.Settings) -> None:

@@ -9,14 +9,19 @@ from aiohttp.typedefs import Middleware
 
 from cqar import serve, tracing
 from cqar.admin import incoming, problems
-from cqar.telemetry import Calls
+from cqar.telemetry import FAULTS, Calls
+from cqar.tracing import Attributes, Tracer
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Statuses of HTTP -> the name of the status of gRPC under which it is counted.
 _CODES = {int(kind.status): kind.code for kind in problems.KINDS.values()} | {int(HTTPStatus.INTERNAL_SERVER_ERROR): "INTERNAL"}
 
 
-def middleware(calls: Calls) -> Middleware:
+def _attributes(request: web.Request, path: str) -> Attributes:
+    return {"http.request.method": request.method, "http.route": path}
+
+
+def middleware(calls: Calls, tracer: Tracer) -> Middleware:
     """A middleware, the outermost, for the routes of the API; health and metrics are left alone."""
 
     @web.middleware
@@ -28,6 +33,7 @@ def middleware(calls: Calls) -> Middleware:
         began = time.perf_counter()
         request_id = tracing.request_id(request.headers.get(tracing.REQUEST_ID))
         structlog.contextvars.bind_contextvars(request_id=request_id, method=f"{request.method} {path}")
+        span = tracer.serve(f"{request.method} {path}", request.headers.get(tracing.TRACE_PARENT), _attributes(request, path))
         code = "CANCELLED"
         try:
             response = await handler(request)
@@ -45,5 +51,7 @@ def middleware(calls: Calls) -> Middleware:
             seconds = time.perf_counter() - began
             principal = incoming.principal_of(request).name
             calls.ended(f"{request.method} {path}", principal, code, seconds, metadata, request_id, level)
+            if span is not None:
+                span.end({"rpc.response.status_code": code}, code if code in FAULTS else None)
 
     return observe

@@ -9,7 +9,22 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cqar import answers, authority, config, health, limits, methods, parts, process, resolver, tasks, telemetry, tls
+from cqar import (
+    answers,
+    authority,
+    config,
+    health,
+    limits,
+    methods,
+    parts,
+    process,
+    resolver,
+    serve,
+    tasks,
+    telemetry,
+    tls,
+    tracing,
+)
 from cqar.answers import LOOKUPS
 from cqar.authority import Authority
 from cqar.bus import Bus
@@ -66,6 +81,7 @@ class Hotpath:
             recent=hotpath.recent_changes,
             absent_ttl=coherence.absent_ttl,
         )
+        self._tracer = tracing.tracer(settings.tracing, "cqar-hotpath")
         self.metrics = Metrics()
         self.calls = telemetry.Calls(settings.log, self.metrics.calls, quiet=True)
         queries = self.metrics.queries
@@ -129,23 +145,24 @@ class Hotpath:
 
     def _lookup(self, method: Method) -> Unary:
         """One of the lookups. What asks for a list instead is passed on."""
-        name, lookup, core = method.name, LOOKUPS[method.name], self.core
+        name, lookup, core, tracer = method.name, LOOKUPS[method.name], self.core, self._tracer
 
-        async def serve(data: bytes, call: Call) -> Reply:
+        async def answer(data: bytes, call: Call) -> Reply:
             caller = call.principal
             authority.permit(caller, method.role, name)
             if caller.venues:
                 authority.confine(caller, answers.parse(lookup, data), name)
             if lookup.asks is not None and not lookup.asks(answers.parse(lookup, data)):
                 return await self._passthrough.ask(method.path, data, call.metadata)
-            return await core.resolve(name, data, strict=caller.strict)
+            with serve.traced(tracer, call):
+                return await core.resolve(name, data, strict=caller.strict)
 
         return Unary(
             name=name,
             path=method.path,
             request_bytes=limits.request_bytes(method.described),
             hit_for=functools.partial(core.answers.hit_for, name),
-            serve=serve,
+            serve=answer,
             answered=functools.partial(core.count, name),
             passes_on=lookup.asks is not None,
         )
@@ -232,6 +249,7 @@ class Hotpath:
         await self._tier.close()
         await self._followed.close()
         await self._store.close()
+        await self._tracer.close()
 
 
 async def main(settings: config.Settings, member: Member | None = None) -> None:

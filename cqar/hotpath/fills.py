@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from cqar import config, errors, parts, tasks
+from cqar import config, errors, parts, tasks, tracing
 from cqar.cache import Cache, Part
 from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
@@ -107,15 +108,14 @@ class Fills:
         known = await self._known_absent([key])
         if known is not None and key in known.rows:
             return known
-        return await asyncio.shield(self._by_key.get(key) or self._begin([key], self._one(key)))
+        return await asyncio.shield(self._by_key.get(key) or self._begin([key], partial(self._one, key)))
 
-    def _begin(self, keys: Sequence[str], bringing: Coroutine[Any, Any, Filled]) -> asyncio.Task[Filled]:
+    def _begin(self, keys: Sequence[str], bring: Callable[[], Coroutine[Any, Any, Filled]]) -> asyncio.Task[Filled]:
         """Have the parts brought, for whoever asks for any of them meanwhile. Raises Exhausted."""
         if len(self._running) >= self._most:
-            bringing.close()
             msg = f"{self._most} fills are under way; retry in a moment"
             raise errors.Exhausted(msg)
-        task = asyncio.create_task(bringing, name=f"fill {keys[0]}")
+        task = asyncio.create_task(_traced(keys, bring), name=f"fill {keys[0]}")
         self._running.add(task)
         self._by_key.update(dict.fromkeys(keys, task))
         task.add_done_callback(lambda done: self._ended(keys, done))
@@ -179,7 +179,7 @@ class Fills:
         waiting = {self._by_key[key] for key in keys if key in self._by_key}
         rest = [key for key in keys if key not in absent and key not in self._by_key]
         for some in parts.by_kind(rest).values():
-            waiting.add(self._begin(some, self._one(some[0]) if len(some) == 1 else self._many(some)))
+            waiting.add(self._begin(some, partial(self._one, some[0]) if len(some) == 1 else partial(self._many, some)))
         brought = await asyncio.gather(*map(asyncio.shield, waiting))
         return [*brought, *([known] if known is not None else [])]
 
@@ -217,3 +217,9 @@ class Fills:
         if not absent or not await self._feed.looked(self._patience):
             return None
         return Filled(cache.history, cache.applied, {key: () for key in absent if cache.absent(key)}, ())
+
+
+async def _traced(keys: Sequence[str], bring: Callable[[], Coroutine[Any, Any, Filled]]) -> Filled:
+    """Bring the parts, as a part of the call that asked first."""
+    with tracing.inside("fill", attributes={"cqar.part": kind_of(keys[0]), "cqar.parts": len(keys)}):
+        return await bring()

@@ -77,8 +77,7 @@ class _Method:
             if self._authority is not None:
                 principal = await self._authority.admit(caller.authorization, caller.address)
                 context.principal = caller._replace(principal=principal)
-            metadata = _metadata(context) if unary.passes_on else ()
-            return Reply(*await unary.serve(message, Call(method=unary.name, principal=principal, metadata=metadata)))
+            return Reply(*await unary.serve(message, Call(method=unary.name, principal=principal, metadata=_metadata(context))))
 
 
 class _Measured(Observer):
