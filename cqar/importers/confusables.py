@@ -21,7 +21,7 @@ _ALIKE = {
     "H": "\u041d\u0397\u13bb\ua4e7",
     "I": "\u0406\u0399\u04c0\ua4f2\u2160",
     "J": "\u0408\u13ab\ua4d9",
-    "K": "\u041a\u039a\u13e6\ua4d7K",
+    "K": "\u041a\u039a\u13e6\ua4d7\u212a",
     "L": "\u13de\ua4e1\u216c\u053c",
     "M": "\u041c\u039c\u13b7\ua4df\u216f",
     "N": "\u039d\ua4e0\u0548",

@@ -6,7 +6,10 @@ import pytest
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.importers import chain_ids, tokenlist
-from tests.importers.facts import TOKEN, A, B, refused, source
+from cqar.importers.documents import FileError
+from tests.client import Client
+from tests.importers.desk import Importers
+from tests.importers.facts import CHAIN, TOKEN, A, B, refused, source
 
 
 def test_a_token_with_its_bridges() -> None:
@@ -50,3 +53,32 @@ def test_tags_tell_a_share_in_a_pool() -> None:
 )
 def test_a_token_that_cannot_be_is_refused(change: dict[str, Any], reason: str) -> None:
     assert refused(tokenlist.parse, {**TOKEN, **change}) == reason
+
+
+# ---- whole lists ---------------------------------------------------------------------------------------------------
+
+
+def listed(*tokens: Any, version: tuple[int, int, int] = (1, 0, 0)) -> dict[str, Any]:
+    return {"name": "List", "version": dict(zip(("major", "minor", "patch"), version, strict=True)), "tokens": tokens}
+
+
+async def test_a_bridge_that_goes_nowhere_stops_no_other(importers: Importers, registry: Client) -> None:
+    await importers.document("chains", [{**CHAIN, "caip2": f"eip155:{n}", "id": n, "name": f"C{n}"} for n in (1, 10, 8453)])
+    bridges = {"999999": {"tokenAddress": B}, "10": {"tokenAddress": B}, "8453": {"tokenAddress": B}}
+    original = {**TOKEN, "extensions": {"bridgeInfo": bridges}}
+    copies = [{**TOKEN, "chainId": n, "address": B, "symbol": f"A{n}"} for n in (10, 8453)]
+    told = await importers.document("tokenlist", listed(original, *copies))
+    assert [each.reason for each in told.of("rejected")] == ["unknown_chain"]
+    ids = {each.symbol: each.asset_id for each in (await registry.call("ListAssets")).assets}
+    found = (await registry.call("ListAssetRelationships", asset_id=ids["AAA"])).relationships
+    assert {(each.from_asset_id, each.to_asset_id) for each in found} == {(ids[f"A{n}"], ids["AAA"]) for n in (10, 8453)}
+
+
+@pytest.mark.parametrize("older", [(1, 2, 2), (1, 1, 9), (0, 9, 9)])
+async def test_an_older_version_of_a_list_is_refused_whole(importers: Importers, older: tuple[int, int, int]) -> None:
+    await importers.document("tokenlist", listed(version=(1, 2, 3)))
+    with pytest.raises(FileError, match=r"is older than 1\.2\.3"):
+        await importers.document("tokenlist", listed(version=older))
+    await importers.document("tokenlist", listed(version=(1, 2, 3)))
+    await importers.document("tokenlist", listed(version=(1, 10, 0)))
+    await importers.document("tokenlist", listed(version=older), overwrite=True)
