@@ -1,0 +1,122 @@
+"""`python -m tests.importers.full`: everything in the shared data into an empty registry, twice, with what became of it.
+
+Starts a registry of its own and ends it. Prints the tables of docs/importers.md; the exit code is 1 where a second import
+changed anything.
+"""
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from tests.importers.desk import DATA
+from tests.signals.policy import free_port
+
+_PORTS = ("CQAR_HOTPATH_PORT", "CQAR_HOTPATH_HTTP_PORT", "CQAR_METRICS_PORT", "CQAR_ADMIN_PORT", "CQAR_ADMIN_HTTP_PORT")
+_COLUMNS = ("created", "updated", "unchanged", "review", "conflict", "rejected", "differs")
+_PATIENCE = 120.0
+
+
+class Done(NamedTuple):
+    """An import: what it was of, what it told, and the seconds that it took."""
+
+    name: str
+    summary: Mapping[str, Any]
+    seconds: float
+
+
+def _imports() -> Iterator[tuple[str, Sequence[str]]]:
+    """What is imported, in the order in which one builds on the other."""
+    for kind, name in (
+        *((each, each) for each in ("chains", "assets", "deployments")),
+        ("coingecko", "coingecko_caip19"),
+        ("relationships", "relationships"),
+        ("tokenlist", "tokenlist"),
+        ("tokenlist", "tokenlist_solana"),
+        ("venues", "venues"),
+    ):
+        yield name, (kind, str(DATA / f"{name}.json.gz"))
+    for path in sorted(DATA.glob("markets_*.json.gz")):
+        name = path.name.removesuffix(".json.gz")
+        yield name, ("ccxt", name.removeprefix("markets_"), "--file", str(path))
+
+
+@contextmanager
+def _registry() -> Iterator[Mapping[str, str]]:
+    """The environment of commands of a running, empty registry."""
+    with tempfile.TemporaryDirectory(prefix="cqar-imports-") as home:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
+        environment = kept | {"CQAR_HOME": home} | {each: str(free_port()) for each in _PORTS}
+        program = (sys.executable, "-m", "cqar", "up", "--no-sample")
+        with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, text=True) as up:
+            try:
+                assert up.stdout is not None
+                for line in up.stdout:
+                    if "Ctrl-C" in line:
+                        break
+                yield environment
+            finally:
+                up.send_signal(signal.SIGTERM)
+                up.communicate(timeout=_PATIENCE)
+
+
+def _run(environment: Mapping[str, str]) -> Iterator[Done]:
+    for name, words in _imports():
+        began = time.monotonic()
+        program = (sys.executable, "-m", "cqar", "import", *words, "--json")
+        told = subprocess.run(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        summary = json.loads(told.stdout)["summary"]
+        sys.stderr.write(f"{name}: {time.monotonic() - began:.1f} s\n")
+        yield Done(name, summary, time.monotonic() - began)
+
+
+def _table(first: Sequence[Done], second: Sequence[Done]) -> Iterator[str]:
+    yield f"| file | rows | {' | '.join(_COLUMNS)} | seconds | again |"
+    yield "| --- " * (len(_COLUMNS) + 4) + "|"
+    for each, again in zip(first, second, strict=True):
+        counts = " | ".join(str(each.summary[column]) for column in _COLUMNS)
+        yield f"| {each.name} | {each.summary['rows']} | {counts} | {each.seconds:.1f} | {again.seconds:.1f} |"
+    totals = " | ".join(str(sum(each.summary[column] for each in first)) for column in _COLUMNS)
+    rows = sum(each.summary["rows"] for each in first)
+    yield f"| all | {rows} | {totals} | {sum(each.seconds for each in first):.1f} | {sum(each.seconds for each in second):.1f} |"
+
+
+def _reasons(first: Sequence[Done], outcome: str) -> Iterator[str]:
+    counted = Counter[str]()
+    places: dict[str, list[str]] = {}
+    for each in first:
+        for reason, count in each.summary["by_reason"].get(outcome, {}).items():
+            counted[reason] += count
+            places.setdefault(reason, []).append(re.sub("^markets_", "", each.name))
+    yield f"| {outcome} | rows | in |"
+    yield "| --- | --- | --- |"
+    for reason, count in counted.most_common():
+        yield f"| {reason} | {count} | {', '.join(places[reason])} |"
+
+
+def main() -> int:
+    """Import twice and tell."""
+    if not DATA.exists():
+        sys.stderr.write(f"the shared data are not at {DATA}\n")
+        return 1
+    with _registry() as environment:
+        first = list(_run(environment))
+        second = list(_run(environment))
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    for part in (_table(first, second), _reasons(first, "rejected"), _reasons(first, "review"), _reasons(first, "conflict")):
+        sys.stdout.write("\n".join((*part, "", "")))
+    sys.stdout.write(f"The largest process had {memory} MB in memory.\n")
+    return int(any(each.summary["created"] or each.summary["updated"] for each in second))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
