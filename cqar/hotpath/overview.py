@@ -39,8 +39,8 @@ def sample(text: str) -> Sample:
 class Past:
     """The sums of workers that are gone: so that no sum goes back when one ends."""
 
-    def __init__(self) -> None:
-        self.sums = Sample()
+    def __init__(self, sums: Sample | None = None) -> None:
+        self.sums = Sample(sums or {})
 
     def add(self, gone: Sample) -> None:
         """A worker with these metrics is gone."""

@@ -102,7 +102,10 @@ class Worker:
                 self._process.send_signal(number)
 
     async def look(self) -> None:
-        """Ask it how it is."""
+        """Ask it how it is; one that has ended says nothing."""
+        if self.code is not None:
+            self.told = {}
+            return
         try:
             self.told = await self._asked("/health/ready")
             if not self.metrics_port:
@@ -115,6 +118,8 @@ class Worker:
 
     async def read_metrics(self) -> None:
         """Read its metrics; where it does not answer, what was read last stays."""
+        if self.code is not None:
+            return
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
             async with asyncio.timeout(_PATIENCE), self._session.get("/metrics") as response:
                 self.metrics = overview.sample(await response.text())
@@ -151,6 +156,8 @@ class Supervisor:
         self._made = 0
         self._numbers = range(workers)
         self._workers: dict[int, Worker] = {}
+        #: all that run: beside those of the numbers, a new one that does not serve yet, and an old one that finishes its calls
+        self._running: set[Worker] = set()
         self._watches: dict[int, asyncio.Task[None]] = {}
         self._rolling: asyncio.Task[None] | None = None
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -168,8 +175,12 @@ class Supervisor:
 
     @property
     def past(self) -> overview.Sample:
-        """The sums of workers that are gone."""
-        return self._past.sums
+        """The sums of workers that are gone, or about to go."""
+        sums = overview.Past(self._past.sums)
+        for each in self._running:
+            if each.leaving:
+                sums.add(each.metrics)
+        return sums.sums
 
     async def start(self) -> None:
         """Start all workers. Raises PortError where the port is taken."""
@@ -177,7 +188,7 @@ class Supervisor:
         self.port = self._reserve(hotpath.host, hotpath.port)
         self.http_port = await self._http.listen(hotpath.host, hotpath.http_port, overview.application(self))
         for number in self._numbers:
-            self._watches[number] = asyncio.create_task(self._keep(number), name=f"worker-{number}")
+            self._watch(number)
         at = {"grpc": self.port, "http": self.http_port}
         _log.info("fleet_started", workers=len(self._numbers), **{name: f"{hotpath.host}:{each}" for name, each in at.items()})
 
@@ -207,6 +218,29 @@ class Supervisor:
         }
         return Worker(number, self._folder / f"{self._made}", self._program, environment)
 
+    async def _started(self, number: int) -> Worker:
+        worker = self._new(number)
+        self._running.add(worker)
+        await worker.start()
+        return worker
+
+    async def _let_go(self, worker: Worker) -> None:
+        """Keep what an ended worker has counted, and nothing else."""
+        metrics, worker.metrics = worker.metrics, overview.Sample()
+        self._past.add(metrics)
+        self._running.discard(worker)
+        await worker.close()
+
+    def _watch(self, number: int, worker: Worker | None = None) -> None:
+        """See for ever that there is a worker of the number."""
+        self._watches[number] = asyncio.create_task(self._keep(number, worker), name=f"worker-{number}")
+        self._watches[number].add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task of the supervisor has ended. By itself it does so only where something is wrong: then all ends."""
+        if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
+            self._failed.set_exception(error)
+
     # ---- one worker ------------------------------------------------------------------------------------------------
 
     async def _keep(self, number: int, worker: Worker | None = None) -> None:
@@ -214,8 +248,7 @@ class Supervisor:
         failures = 0
         while True:
             if worker is None:
-                worker = self._workers[number] = self._new(number)
-                await worker.start()
+                worker = self._workers[number] = await self._started(number)
                 _log.info("worker_started", worker=number, pid=worker.pid)
             await self._watched(worker)
             self._served = self._served or any(each.listened for each in self.workers)
@@ -226,9 +259,8 @@ class Supervisor:
             failures = 0 if lasted >= _WELL else failures + 1
             pause = min(_BACKOFF_MOST, _BACKOFF * 2.0 ** max(0, failures - 1))
             _log.error("worker_died", worker=number, pid=worker.pid, code=worker.code, lasted=round(lasted, 1), again_in=pause)
-            self._past.add(worker.metrics)
-            await worker.close()
-            worker.metrics, worker = overview.Sample(), None
+            await self._let_go(worker)
+            worker = None
             await asyncio.sleep(pause)
 
     def _give_up(self, why: Ended) -> None:
@@ -253,29 +285,28 @@ class Supervisor:
         """Replace the workers one by one; a roll under way goes on."""
         if self._rolling is None or self._rolling.done():
             self._rolling = asyncio.create_task(self._roll(), name="roll")
+            self._rolling.add_done_callback(self._ended)
 
     async def _roll(self) -> None:
         _log.info("roll_begins", workers=len(self._numbers))
         for number in self._numbers:
             old = self._workers[number]
             await tasks.end(self._watches[number])
-            new = self._new(number)
-            await new.start()
+            new = await self._started(number)
             if not await self._rolled(new):
                 _log.error("roll_stopped", worker=number, code=new.code, kept=old.pid)
                 new.send(signal.SIGKILL)
                 await new.ended(_PATIENCE)
-                await new.close()
-                self._watches[number] = asyncio.create_task(self._keep(number, old), name=f"worker-{number}")
+                await self._let_go(new)
+                self._watch(number, old)
                 return
             await old.read_metrics()
-            self._past.add(old.metrics)
             self._workers[number] = new
-            self._watches[number] = asyncio.create_task(self._keep(number, new), name=f"worker-{number}")
+            self._watch(number, new)
             old.leaving = True
             old.send(signal.SIGTERM)
             await old.ended(_DRAINED)
-            await old.close()
+            await self._let_go(old)
             _log.info("worker_rolled", worker=number, pid=new.pid, instead_of=old.pid)
         _log.info("roll_ends")
 
@@ -295,17 +326,18 @@ class Supervisor:
 
     def kill(self) -> None:
         """End all workers on the spot."""
-        for each in self.workers:
+        for each in self._running:
             each.send(signal.SIGKILL)
 
     async def stop(self) -> None:
         """Have all workers finish their calls and end."""
         await tasks.end(self._rolling, *self._watches.values())
-        for each in self.workers:
+        running = list(self._running)
+        for each in running:
             each.leaving = True
             each.send(signal.SIGTERM)
-        await asyncio.gather(*(each.ended(_DRAINED) for each in self.workers))
-        for each in self.workers:
+        await asyncio.gather(*(each.ended(_DRAINED) for each in running))
+        for each in running:
             await each.close()
         await self._http.close()
         if self._reserved is not None:

@@ -86,8 +86,8 @@ def _table(first: Sequence[Done], second: Sequence[Done]) -> Iterator[str]:
         counts = " | ".join(str(each.summary[column]) for column in _COLUMNS)
         yield f"| {each.name} | {each.summary['rows']} | {counts} | {each.seconds:.1f} | {again.seconds:.1f} |"
     totals = " | ".join(str(sum(each.summary[column] for each in first)) for column in _COLUMNS)
-    rows = sum(each.summary["rows"] for each in first)
-    yield f"| all | {rows} | {totals} | {sum(each.seconds for each in first):.1f} | {sum(each.seconds for each in second):.1f} |"
+    rows, once, twice = (sum(each.summary["rows"] for each in first), *(sum(e.seconds for e in run) for run in (first, second)))
+    yield f"| all | {rows} | {totals} | {once:.1f} | {twice:.1f} |"
 
 
 def _reasons(first: Sequence[Done], outcome: str) -> Iterator[str]:

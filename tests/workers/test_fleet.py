@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc.aio
@@ -143,6 +144,40 @@ async def test_a_worker_that_dies_again_and_again_is_given_longer_and_longer(fle
     pauses = [each["again_in"] for each in fleet.said("worker_died")]
     assert pauses == [0.25, 0.5, 1.0]
     await eventually(fleet.whole, 60)
+
+
+async def test_while_a_worker_is_away_the_others_are_told_of_and_a_roll_brings_it_back(fleet: Fleet) -> None:
+    for many in range(1, 6):
+        pid = fleet.pids()[0]
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda died=many: len(fleet.said("worker_died")) == died, 60)  # type: ignore[misc]  # it is bound
+        if many < 5:
+            await eventually(lambda gone=pid: fleet.pids()[0] != gone, 60)  # type: ignore[misc]  # the same
+    assert fleet.said("worker_died")[-1]["again_in"] == 4.0
+    told = await fleet.state()
+    assert (told["status"], told["workers"]["0"]) == ("degraded", "silent")
+    assert of(await scrape(fleet.http_port), "cqar_coherence_mode", worker="1", mode="warm") == 1
+    fleet.process.send(signal.SIGHUP)
+    await fleet.process.says("roll_ends")
+    await eventually(fleet.whole, 60)
+
+
+async def test_told_to_stop_in_the_middle_of_a_roll_nobody_is_left(fleet: Fleet) -> None:
+    before = set(fleet.pids().values())
+    children = _children(fleet.process)
+    fleet.process.send(signal.SIGHUP)
+    await eventually(lambda: bool(_children(fleet.process) - children), 60)
+    every = _children(fleet.process)
+    assert every > before
+    fleet.process.send(signal.SIGTERM)
+    assert await fleet.process.ended() == 0
+    assert not any(_lives(pid) for pid in every)
+
+
+def _children(process: Process) -> set[int]:
+    """The processes that it has started."""
+    tasks = Path(f"/proc/{process._process.pid}/task")
+    return {int(pid) for each in tasks.glob("*/children") for pid in each.read_text().split()}
 
 
 async def test_a_worker_that_says_nothing_is_told_of_and_then_replaced(fleet: Fleet) -> None:
