@@ -1,9 +1,8 @@
 """The command line's connection to a process of cqar."""
 
-import queue
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -12,7 +11,7 @@ from cqar.tls import Outgoing
 
 #: Seconds to connect.
 PATIENCE = 5.0
-_SETTLED = frozenset({grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE})
+_NOBODY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
 class ConnectError(Exception):
@@ -37,8 +36,6 @@ def connected(
         if not _stands(channel):
             message = f"nothing answers at {address}: `make up` (or `cqar up`) starts it; --address asks elsewhere"
             raise ConnectError(message)
-        with suppress(grpc.RpcError):
-            channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)(b"", timeout=PATIENCE)
         yield channel if key is None else grpc.intercept_channel(channel, _Keyed(key))
 
 
@@ -72,13 +69,9 @@ class _Keyed(
 
 
 def _stands(channel: grpc.Channel) -> bool:
-    """Connect, once: whether it went well."""
-    states: queue.SimpleQueue[grpc.ChannelConnectivity] = queue.SimpleQueue()
-    channel.subscribe(states.put, try_to_connect=True)
+    """Connect, once, by a first call: whether anybody answers, whatever it is."""
     try:
-        state = states.get(timeout=PATIENCE)
-        while state not in _SETTLED:
-            state = states.get(timeout=PATIENCE)
-    except queue.Empty:
-        return False
-    return state is grpc.ChannelConnectivity.READY
+        channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)(b"", timeout=PATIENCE)
+    except grpc.RpcError as error:
+        return error.code() not in _NOBODY
+    return True

@@ -230,14 +230,19 @@ class _Up:
             self._example(patience=_FOLLOW_SECONDS if loaded else 0)
 
     def _open_door(self) -> None:
-        """Make the keys, which are asked for where the settings say so."""
+        """Make the keys, which are asked for unless the settings say otherwise."""
         self._pepper = self._pepper or credentials.pepper(self._home)
         database = msgspec.structs.replace(self._settings.database, url=self._urls["database"])
         settings = msgspec.structs.replace(self._settings, pepper=self._pepper, database=database)
         new = asyncio.run(credentials.ensure(settings, self._home))
         self._keys = credentials.read(self._home)
-        asked = "" if self._settings.auth == "keys" else "; anybody may call without one, CQAR_AUTH=keys asks for it"
+        asked = "" if self._auth == "keys" else "; anybody may call without one"
         self._progress("keys", f"{'made' if new else 'kept'}, in {self._home / credentials.FILE}{asked}")
+
+    @property
+    def _auth(self) -> str:
+        """Who may call: whoever has a key, unless somebody has set it."""
+        return self._settings.auth if "auth" in self._given else "keys"
 
     def _key(self, role: Role) -> str | None:
         return self._keys.get(role.name.lower())
@@ -260,7 +265,7 @@ class _Up:
             "CQAR_ADMIN_HOST": LOOPBACK,
             "CQAR_HOTPATH_ADMIN_ADDRESS": self._address("admin"),
             "CQAR_REFLECTION": "true",
-            "CQAR_AUTH": self._settings.auth,
+            "CQAR_AUTH": self._auth,
             "CQAR_PEPPER": self._pepper,
             "CQAR_LOG_FORMAT": "json",
         }

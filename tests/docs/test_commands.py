@@ -3,6 +3,7 @@
 import doctest
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -154,7 +155,7 @@ def test_make_knows_its_targets_and_starts_what_the_stack_is() -> None:
     env = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     for text in sorted({text for text in told if text.startswith("make ")}):
         # Nothing is made: the recipe is printed, as if the virtual environment were new.
-        line = [str(MAKE), "--dry-run", "--assume-old=.venv/made", *text.split()[1:]]
+        line = [str(MAKE), "--dry-run", "--assume-old=.venv/made", *shlex.split(text)[1:]]
         done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=running.PATIENCE)
         assert done.returncode == 0, done.stderr
         assert not text.startswith("make up") or " -m cqar up" in done.stdout

@@ -74,7 +74,7 @@ class Up:
         self.said = ""
         self._process = subprocess.Popen(
             line or command("up", *words),
-            env=env or environment(CQAR_HOME=str(home), CQAR_AUTH="keys", **FREE_PORTS),
+            env=env or environment(CQAR_HOME=str(home), **FREE_PORTS),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

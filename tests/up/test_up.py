@@ -267,7 +267,7 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
     capability = 0 if nobody.reaches(Path(sys.executable)) else account.capability()
     with running.folder() as made:
         nobody.owns(made)
-        env = running.environment(CQAR_HOME=str(made / "home"), **running.FREE_PORTS)
+        env = running.environment(CQAR_HOME=str(made / "home"), CQAR_AUTH="off", **running.FREE_PORTS)
         del env["HOME"]
         line = launch.line(
             running.command("up", "--no-sample"), death=signal.SIGKILL, uid=nobody.uid, gid=nobody.gid, capability=capability
@@ -280,7 +280,7 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
             done = up.cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
             assert "venue 'binance' not found" in one_line(done)
             keyless = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"), CQAR_HOME=str(made / "other"))
-            assert "venue 'binance' not found" in one_line(keyless), "without CQAR_AUTH=keys nobody needs a key"
+            assert "venue 'binance' not found" in one_line(keyless), "with CQAR_AUTH=off nobody needs a key"
             assert up.end(signal.SIGTERM) == 0
             assert not [pid for pid in tree if running.runs(pid)]
         finally:
