@@ -139,8 +139,13 @@ async def _message(context: Any) -> bytes:
     data: Any = await context.read()
     if data is grpc.aio.EOF:
         await asyncio.sleep(_AFTERTHOUGHT)
-        raise errors.Invalid("request", "MALFORMED", "has no message, or only a part of one")
+        raise unreadable()
     return data  # type: ignore[no-any-return]  # nothing unpacks it
+
+
+def unreadable() -> errors.Invalid:
+    """What a request is told that holds no message that can be read."""
+    return errors.Invalid("request", "MALFORMED", "has no message, or only a part of one")
 
 
 def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandler[bytes, bytes] | None]:

@@ -34,15 +34,37 @@ def admit(exchange: "Exchange", stream: Stream) -> float:
     shared = exchange.shared
     if exchange.calls >= shared.limits.calls or shared.usage.calls >= shared.limits.all_calls:
         raise Failure(grpc.RESOURCE_EXHAUSTED, "too many calls at once; retry in a moment")
-    seconds = asked_timeout(exchange, stream)
-    if seconds is None:
-        seconds = shared.limits.deadline
-    else:
-        stream.timer = shared.loop.call_later(seconds, expire, exchange, stream)
+    if stream.timer is None:
+        _arm(exchange, stream)
     exchange.calls += 1
     shared.usage.calls += 1
     stream.slow = True
-    return stream.started + seconds
+    return shared.loop.time() + shared.limits.deadline if stream.timer is None else stream.timer.when()
+
+
+def hurry(exchange: "Exchange", stream: Stream) -> None:
+    """Have the deadline run while the rest of a request is on its way."""
+    try:
+        _arm(exchange, stream)
+    except Failure as failure:
+        exchange.fail(stream, failure)
+
+
+def _arm(exchange: "Exchange", stream: Stream) -> None:
+    """Have the call end at the client's deadline, if it set one. Raises Failure."""
+    seconds = asked_timeout(exchange, stream)
+    if seconds is not None:
+        stream.timer = exchange.shared.loop.call_later(seconds, expire, exchange, stream)
+
+
+def bearable(exchange: "Exchange", stream: Stream) -> bool:
+    """Whether the header of a request is not too large; else its call is refused."""
+    try:
+        _fields(exchange, stream.decision, stream.others)
+    except Failure as failure:
+        exchange.fail(stream, failure)
+        return False
+    return True
 
 
 def leave(exchange: "Exchange", stream: Stream) -> None:

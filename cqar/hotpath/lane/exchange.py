@@ -187,6 +187,8 @@ class Exchange:
             stream = self._open(number, request)
             stream.held = size
             self.shared.usage.buffered += size
+            if size > SMALL_BLOCK and not calls.bearable(self, stream):
+                return
             if decision.kind == decisions.PROXIED:
                 proxy.begin(self, stream)
             if end and not stream.closed:
@@ -222,6 +224,9 @@ class Exchange:
         usage, limit = self.shared.usage, self.shared.limits
         if stream.buffer is None:
             stream.buffer = bytearray()
+            calls.hurry(self, stream)
+            if stream.closed:
+                return
         buffer = stream.buffer
         buffer += payload
         stream.held += len(payload)
@@ -264,6 +269,9 @@ class Exchange:
         if row is None:
             try:
                 message = grpc.one_message(data, decision.encoding, limit.request)
+            except grpc.Unreadable as unreadable:
+                self.fail(stream, self.shared.service.explain(calls.context_of(self, stream), unreadable))
+                return
             except Failure as failure:
                 self.fail(stream, failure)
                 return
@@ -363,7 +371,7 @@ class Exchange:
         stream.buffer = None
         if stream.timer is not None:
             stream.timer.cancel()
-        if stream.slow:
+        if stream.slow or status:
             seconds = self.shared.loop.time() - stream.started
             self.shared.service.observer.call(calls.context_of(self, stream), status, seconds)
 

@@ -75,6 +75,10 @@ class Failure(Exception):
         return b"".join(fields) + block(self.trailing)
 
 
+class Unreadable(Failure):
+    """A request that holds no message, or only a part of one, or one that cannot be unpacked."""
+
+
 class Reply(NamedTuple):
     """The bytes of a response message, and what goes into the trailing metadata."""
 
@@ -179,16 +183,16 @@ def plain(flag: int, message: bytes, encoding: bytes, most: int) -> bytes:
         return message
     bits = _WINDOW_BITS.get(encoding) if flag == 1 else None
     if bits is None:
-        raise Failure(INTERNAL, "the message is flagged as compressed, and no encoding is named")
+        raise Unreadable(INTERNAL, "the message is flagged as compressed, and no encoding is named")
     unpacker = zlib.decompressobj(bits)
     try:
         data = unpacker.decompress(message, most + 1)
     except zlib.error:
-        raise Failure(INTERNAL, "the message is not in the encoding that is named") from None
+        raise Unreadable(INTERNAL, "the message is not in the encoding that is named") from None
     if len(data) > most:
         raise too_large(most)
     if not unpacker.eof:
-        raise Failure(INTERNAL, "the compressed message ends too soon")
+        raise Unreadable(INTERNAL, "the compressed message ends too soon")
     return data
 
 
@@ -200,12 +204,12 @@ def too_large(most: int) -> Failure:
 def one_message(data: bytes, encoding: bytes, most: int) -> bytes:
     """The one message that a unary request holds. Raises Failure."""
     if len(data) < PREFIX:
-        raise Failure(UNIMPLEMENTED if not data else INTERNAL, "one message is due, and there is none, or a part of one")
+        raise Unreadable(UNIMPLEMENTED if not data else INTERNAL, "one message is due, and there is none, or a part of one")
     length = int.from_bytes(data[1:PREFIX], "big")
     if length > most:
         raise too_large(most)
     if len(data) < PREFIX + length:
-        raise Failure(INTERNAL, "the request ends within its message")
+        raise Unreadable(INTERNAL, "the request ends within its message")
     if len(data) > PREFIX + length:
         raise Failure(UNIMPLEMENTED, "one message is due, and there are more")
     return plain(data[0], data[PREFIX:], encoding, most)

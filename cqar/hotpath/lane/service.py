@@ -117,6 +117,8 @@ class Upstream:
 
 
 def _explain(_context: Context, error: Exception) -> Failure:
+    if isinstance(error, Failure):
+        return error
     if isinstance(error, TimeoutError):
         return Failure(wire.DEADLINE_EXCEEDED, "the call's time is over")
     return Failure(wire.INTERNAL, "internal error")
@@ -142,6 +144,6 @@ class Service:
     deciding: frozenset[str] = frozenset()
     #: what ready answers get for now; asked once a read, before the first hit
     tail: Callable[[], Tail | None] = _fresh
-    #: the status of an exception that is no Failure; of TimeoutError where the deadline has passed
+    #: the status of an exception that is no Failure; of TimeoutError where the deadline has passed, and of Unreadable
     explain: Callable[[Context, Exception], Failure] = _explain
     observer: Observer = field(default_factory=Observer)

@@ -18,7 +18,7 @@ from cqar import limits, serve, telemetry, tracing
 from cqar.authority import ADMITTED, Authority, Grant
 from cqar.call import Call, Principal
 from cqar.hotpath.lane.decisions import never
-from cqar.hotpath.lane.grpc import Failure, Metadata, Reply
+from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Unreadable
 from cqar.hotpath.lane.limits import Limits
 from cqar.hotpath.lane.server import Lane
 from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Upstream
@@ -201,6 +201,8 @@ def _onward(context: Context) -> Metadata:
 def _explain(context: Context, error: Exception) -> Failure:
     """The status of an error; the trailing metadata have the request id, by which the log knows the call."""
     context.known_as = tracing.request_id(tracing.value(_metadata(context), tracing.REQUEST_ID))
+    if isinstance(error, Unreadable):
+        error = serve.unreadable()
     refusal = serve.refusal(context.path.rpartition("/")[2], error, context.known_as)
     return Failure(refusal.code.value[0], refusal.message, trailing=refusal.trailing)
 
