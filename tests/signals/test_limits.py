@@ -129,8 +129,14 @@ async def test_a_request_that_comes_too_slowly_has_used_up_its_time(client: Clie
     assert await status_of(client, GET_VENUE, b"\x0a\x01x") == "NOT_FOUND"
 
 
-async def test_without_a_deadline_it_has_that_of_the_server(client: Client, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that start from now on leave calls less time."""
     monkeypatch.setattr(limits, "DEADLINE", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_without_a_deadline_it_has_that_of_the_server(client: Client, port: int) -> None:
     async with connected(port) as peer:
         await peer.send(peer.header(1, fields(GET_VENUE)), peer.data(1, b"\0\0\0\1"))
         answer = await peer.answer(1)

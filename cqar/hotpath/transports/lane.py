@@ -134,7 +134,11 @@ class LaneTransport:
         self._shared = wiring.shared
         # What the connections of a worker may take; see `cqar.limits`.
         self._limits = Limits(
-            streams=limits.STREAMS, request=limits.MAX_MESSAGE, deadline=limits.DEADLINE, age=wiring.connection_age
+            streams=limits.STREAMS,
+            request=limits.MAX_MESSAGE,
+            body=limits.DEADLINE,
+            deadline=limits.DEADLINE,
+            age=wiring.connection_age,
         )
         self._folder: Path | None = None
         self._channel: grpc.aio.Channel | None = None
