@@ -30,6 +30,8 @@ class Run(NamedTuple):
     p50: float
     p99: float
     p999: float
+    #: answers that were marked stale, which else were right
+    stale: int = 0
 
 
 class Shape(NamedTuple):
@@ -113,4 +115,5 @@ def measure(program: Path, port: int, pid: int, scripts: Sequence[Path], shape: 
         p50=found["p50"],
         p99=found["p99"],
         p999=found["p999"],
+        stale=found["stale"],
     )

@@ -43,7 +43,10 @@ class Line(NamedTuple):
     def cells(self) -> list[str]:
         """The cells of its row."""
         run, rate = self.run, self.value
-        found = [self.name + (f" ({self.note})" if self.note else "")]
+        notes = [self.note] if self.note else []
+        if run is not None and run.stale:
+            notes.append(f"{run.stale:,} answers marked stale")
+        found = [self.name + (f" ({'; '.join(notes)})" if notes else "")]
         if run is not None:
             rate = rate or f"{run.rate * self.lookups:,.0f}"
             processor = f"{run.processor / self.lookups:.2f}" if run.processor else ""
