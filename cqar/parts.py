@@ -256,38 +256,53 @@ def _head(row: Row) -> Head:
 
 
 class Everything(NamedTuple):
-    """The rows that lookups are made of, and whether nothing was cut off."""
+    """The parts that lookups are made of, and whether nothing was cut off."""
 
     head: Head
-    rows: list[tuple[Entity, Row]]
+    found: dict[str, list[Stored]]
     whole: bool
 
 
-async def read_all(session: Session, limit: int) -> Everything:
-    """The rows that lookups are made of, up to about `limit`, in a session that sees one snapshot.
+async def read_all(session: Session, limit: int, at_once: int) -> Everything:
+    """The parts that lookups are made of, of up to about `limit` rows, in a session that sees one snapshot.
 
-    `gather` makes parts of them. What the limit cuts off is at the leaves, and of no part is anything cut off.
+    Rows are read `at_once` at a time, with everybody else's turn between. What the limit cuts off is at the leaves, and of
+    no part is anything cut off.
     """
     head = await session.row(HEAD)
     if head is None:
         raise errors.Unavailable(NO_HEAD)
-    found: list[tuple[Entity, Row]] = []
-    whole = True
+    found: dict[str, list[Stored]] = {}
+    whole, room = True, limit
     for sql, entity in ALL_ROWS.items():
         # A part without some of its rows would be a wrong one: flags come for all assets, of listings the last text goes.
-        most = None if entity is QUALITY_FLAG else max(0, limit - len(found))
-        rows = await session.rows(sql, most)
-        whole = whole and len(rows) != most
-        if entity is VENUE_SYMBOL and rows and len(rows) == most:
-            last = entity.part_keys(rows[-1])[0]
-            rows = [row for row in rows if entity.part_keys(row)[0] != last]
-        found += [(entity, row) for row in rows]
+        most = None if entity is QUALITY_FLAG else max(0, room)
+        read, last = 0, list[Row]()
+        async for rows in session.pages(sql, at_once, most):
+            read += len(rows)
+            sure = rows
+            if entity is VENUE_SYMBOL:
+                sure, last = _last_apart(entity, last + rows)
+            _gather(entity, sure, found)
+        cut = read == most
+        if not cut:
+            _gather(entity, last, found)
+        room -= read
+        whole = whole and not cut
     return Everything(_head(head), found, whole)
 
 
-def gather(rows: Iterable[tuple[Entity, Row]], into: dict[str, list[Stored]]) -> None:
-    """Put rows of `read_all`, in its order, into the parts that hold them."""
-    for entity, row in rows:
+def _last_apart(entity: Entity, rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Rows in the order of their parts: those before the last part, and those of it, of which more may come."""
+    last, at = entity.part_keys(rows[-1])[0], len(rows)
+    while at and entity.part_keys(rows[at - 1])[0] == last:
+        at -= 1
+    return rows[:at], rows[at:]
+
+
+def _gather(entity: Entity, rows: Iterable[Row], into: dict[str, list[Stored]]) -> None:
+    """Put rows into the parts that hold them, flags into those that there are."""
+    for row in rows:
         held = stored(entity, row)
         for key in entity.part_keys(row):
             if entities.kind_of(key) in ALL_KINDS and (entity is not QUALITY_FLAG or key in into):

@@ -58,6 +58,16 @@ class Session:
             raise _violation(error) from error
         return row
 
+    async def pages(self, sql: Sql, at_once: int, *values: object) -> AsyncIterator[list[Row]]:
+        """All rows of the statement, so many at once: for more of them than memory is to hold. In a transaction only."""
+        cursor = await self._connection.cursor(sql.text, *values)
+        while True:
+            with timed(self._queries, sql.kind), tracing.inside(sql.kind, "CLIENT", _SYSTEM):
+                rows: list[Row] = await cursor.fetch(at_once)
+            if not rows:
+                return
+            yield rows
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """Within a transaction: what is done inside is undone by an exception, what was done before stays."""

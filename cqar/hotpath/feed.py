@@ -16,7 +16,6 @@ from cqar import config, errors, events, looks, parts, tasks, telemetry
 from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.looks import Look
-from cqar.parts import Stored
 from cqar.store import Sql, Store
 
 _log = telemetry.logger("feed")
@@ -294,16 +293,13 @@ class Feed:
         try:
             cache.follow(parts.ALL_KINDS)
             async with self._store.snapshot() as session:
-                head, rows, whole = await parts.read_all(session, self._entries)
-            found: dict[str, list[Stored]] = {}
-            async for some in tasks.in_turns(rows, _AT_ONCE):
-                parts.gather(some, found)
+                head, found, whole = await parts.read_all(session, self._entries, _AT_ONCE)
             await self.wait_applied(head.snap, _PATIENCE)
             async for keys in tasks.in_turns(list(found), _AT_ONCE):
                 if cache.starts != starts or cache.history != head.history or cache.full:
                     whole = False
                     break
-                cache.admit(head.snap, {key: found[key] for key in keys}, time.monotonic())
+                cache.admit(head.snap, {key: found.pop(key) for key in keys}, time.monotonic())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._lost(error)
             return

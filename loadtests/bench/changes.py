@@ -63,7 +63,8 @@ def visibility(bench: Bench) -> None:
             delays = sorted(asyncio.run(_changes(registry, workers, first[0], listing, count)))
         finally:
             reads = [end() for end in ends]
-    run = Run(0, 0, 0, *(delays[min(len(delays) - 1, int(len(delays) * part))] * 1e6 for part in (0.5, 0.99, 0.999)))
+    p50, p99, p999 = (delays[min(len(delays) - 1, int(len(delays) * part))] * 1e6 for part in (0.5, 0.99, 0.999))
+    run = Run(0, 0, 0, p50, p99, p999)
     note = f"{len(delays):,} delays; " + ", ".join(f"{each.rate:,.0f} reads/s" for each in reads)
     name = f"a write, from acknowledged to visible in {_WORKERS} workers"
     marks = [Mark("p99.9 <= 50 ms", run.p999 <= 50_000)]
