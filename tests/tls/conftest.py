@@ -1,0 +1,17 @@
+"""Authorities, one that everybody trusts and one that nobody knows."""
+
+import pytest
+
+from tests.tls.world import Authority
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority that signed the certificates of the processes."""
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that nobody trusts."""
+    return Authority(tmp_path_factory.mktemp("tls"), "stranger")
