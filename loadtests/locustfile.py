@@ -48,7 +48,8 @@ _SKEW = 1.1
 _VENUE = "load-tests"
 #: Seconds for which everybody asks for what was just listed.
 _BURST = 2.0
-_UNKNOWN = 0.02
+#: One in so many questions of a feed is for what there is not.
+_UNKNOWN = 40
 
 
 class Directory(NamedTuple):
@@ -188,13 +189,19 @@ class Feed(_Client):
     weight = 12
     wait_time = constant_throughput(10)
 
+    def on_start(self) -> None:
+        """Begin to count."""
+        super().on_start()
+        self.asked = random.randrange(_UNKNOWN)  # noqa: S311 - load
+
     @task(50)
     def resolve(self) -> None:
         """One symbol, or what was just listed."""
         if time.monotonic() < _Fresh.until:
             self.caller.call("GetVenueSymbol", shown="GetVenueSymbol, just listed", **_Fresh.request)
             return
-        if random.random() < _UNKNOWN:  # noqa: S311 - load
+        self.asked += 1
+        if self.asked % _UNKNOWN == 1:
             text, venue = f"NO{random.randrange(1_000)}", self.known.listing().venue_id  # noqa: S311 - load
             self.caller.call("GetVenueSymbol", shown="GetVenueSymbol, unknown", absent=True, venue_id=venue, venue_symbol=text)
             return
@@ -272,6 +279,8 @@ class Admin(_Client):
         """Have a venue, and two assets to trade."""
         super().on_start()
         self.mine: list[tuple[str, str, str]] = []
+        rest = [self.flag, *[self.correct] * 4]
+        self.chores = itertools.cycle([self.list_a_symbol, self.correct, *rest, *rest])
         self.caller.call(
             "Apply",
             registry_pb2,
@@ -288,7 +297,11 @@ class Admin(_Client):
         made = self.caller.call("CreateAsset", symbol="LOAD", name=f"Load test {what}", asset_type=assets.ASSET_TYPE_NATIVE)
         return "" if made is None else str(made.asset.asset_id)
 
-    @task(2)
+    @task
+    def work(self) -> None:
+        """The next chore."""
+        next(self.chores)()
+
     def list_a_symbol(self) -> None:
         """Something new, which all feeds ask for at once."""
         base = self._asset("base")
@@ -304,7 +317,6 @@ class Admin(_Client):
             _Fresh.request = {"venue_id": _VENUE, "venue_symbol": text, "min_revision": made.revision}
             _Fresh.until = time.monotonic() + _BURST
 
-    @task(6)
     def correct(self) -> None:
         """The tick size of a listing."""
         if self.mine:
@@ -312,7 +324,6 @@ class Admin(_Client):
             tick = f"0.{random.randrange(1, 10_000):04}"  # noqa: S311 - load
             self.caller.call("UpdateVenueSymbol", registry_pb2, listing_id=listing, tick_size_decimal=tick)
 
-    @task(2)
     def flag(self) -> None:
         """Block an asset, and free it again."""
         if not self.mine:
