@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from cqar import entities, errors, serve
 from cqar.admin import incoming, openapi, problems, streams, wire
 from cqar.admin.routes import ROUTES, Route
-from cqar.authority import Authority
+from cqar.authority import Authority, permit
 from cqar.call import Call
 from cqar.methods import Method
 from cqar.serve import Reply
@@ -47,7 +47,8 @@ def mount(application: web.Application, serving: Serve, store: Store, authority:
     apply, events = streams.Apply(serving), streams.Events(store)
     application.on_shutdown.append(events.stop)
     for route in ROUTES:
-        handle = {"results": apply.handle, "events": events.handle}.get(route.answer) or _handler(route, serving)
+        answering = {"results": apply.handle, "events": events.handle}.get(route.answer) or _handler(route, serving)
+        handle = _permitted(route, answering)
         application.router.add_route(route.verb, route.pattern, handle)
         if route.verb == "GET" and route.answer == "object":
             application.router.add_route("HEAD", route.pattern, handle)
@@ -67,6 +68,16 @@ def _add_file(application: web.Application, path: str, data: bytes, kind: str) -
         return web.Response(body=data, content_type=kind, charset="utf-8", headers=headers)
 
     application.router.add_get(path, handle)
+
+
+def _permitted(route: Route, handle: problems.Handler) -> problems.Handler:
+    """Asks for the role before anything of the request is read. Raises Forbidden."""
+
+    async def permitted(request: web.Request) -> web.StreamResponse:
+        permit(incoming.principal_of(request), route.role, route.rpc)
+        return await handle(request)
+
+    return permitted
 
 
 def _handler(route: Route, serving: Serve) -> problems.Handler:

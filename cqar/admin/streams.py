@@ -139,7 +139,6 @@ class Events:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Stream until the client goes. Raises Invalid, Precondition, Unavailable before the first event."""
         caller = incoming.call_of(request, "TailEvents").principal
-        authority.permit(caller, audit.TAIL_ROLE, "TailEvents")
         authority.unnamed(caller, "TailEvents")
         after = await audit.begin(self._store, _asked(request))
         request[problems.STARTED] = True
