@@ -3,11 +3,11 @@
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
+import contextlib
 import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import grpc
@@ -36,6 +36,8 @@ DEFAULT_DEADLINE = limits.DEADLINE
 _LAST_WORD = 0.05
 #: Seconds in which grpc ends a call itself whose message it refuses, such as one that is too large once unpacked.
 _AFTERTHOUGHT = 0.01
+#: Seconds that a call which nobody serves waits for its request.
+_REQUEST_WAIT = 1.0
 #: Of the spans of calls.
 _RPC = {"rpc.system.name": "grpc"}
 _REVISION = "cqar-revision"
@@ -116,7 +118,7 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
     return grpc.stream_unary_rpc_method_handler(behave)
 
 
-@contextmanager
+@contextlib.contextmanager
 def traced(tracer: Tracer, call: Call) -> Iterator[None]:
     """What is done inside serves the call, and is a span of its trace, if that is sampled."""
     span = tracer.serve(call.method, tracing.value(call.metadata, tracing.TRACE_PARENT), _RPC)
@@ -148,18 +150,20 @@ def unreadable() -> errors.Invalid:
     return errors.Invalid("request", "MALFORMED", "has no message, or only a part of one")
 
 
-def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandler[bytes, bytes] | None]:
+def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandler[bytes, bytes]]:
     """What answers RPCs that are not served: UNIMPLEMENTED to whoever may call anything, else as any other call."""
 
-    def handler(path: str) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        if authority is None:
-            return None
-
+    def handler(path: str) -> grpc.RpcMethodHandler[bytes, bytes]:
         async def behave(_requests: Any, context: Any) -> Any:
+            # Clients of grpc.aio whose call ends while they are sending tell INTERNAL instead of the status.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REQUEST_WAIT):
+                    await context.read()
             try:
-                principal = await admitted(authority, context)
-                permit(principal, Role.ADMIN, path)
-                unnamed(principal, path)
+                if authority is not None:
+                    principal = await admitted(authority, context)
+                    permit(principal, Role.ADMIN, path)
+                    unnamed(principal, path)
             except errors.CqarError as error:
                 await refuse(context, path, error)
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{path} is not served")

@@ -15,6 +15,7 @@ from cqar.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
+from cqar.hotpath.lane import upload
 from cqar.serve import Metadata, Reply
 from cqar.telemetry import Calls
 from cqar.tls import Outgoing
@@ -140,7 +141,8 @@ class Passthrough:
             # What cannot be a key is refused here; admin says what the others may do.
             self._authority.check_form(serve.authorization(context), serve.address(context))
         seconds = context.time_remaining()
-        call: Any = self._current().stream_stream(path)(requests, timeout=seconds, metadata=metadata)  # type: ignore[arg-type]  # bytes
+        call: Any = self._current().stream_stream(path)(timeout=seconds, metadata=metadata)
+        uploading = asyncio.create_task(_upload(requests, call), name="upload")
         if path in _STREAMS:
             self._streams.add(call)
         try:
@@ -163,6 +165,7 @@ class Passthrough:
         finally:
             self._streams.discard(call)
             call.cancel()
+            await tasks.end(uploading)
         trailing = tuple(await call.trailing_metadata())
         await self._catch_up(serve.revision_in(trailing))
         context.set_trailing_metadata(trailing)
@@ -187,6 +190,14 @@ class Passthrough:
             except errors.Throttled as throttled:
                 await serve.refuse(context, path, throttled, request_id)
         await serve.refuse(context, path, _told(path, error), request_id)
+
+
+async def _upload(requests: AsyncIterator[bytes], call: Any) -> None:
+    """Pass the requests on, for as long as the call wants them."""
+    async for request in requests:
+        if not await upload.send(call, request):
+            return
+    await upload.end(call)
 
 
 def _told(path: str, error: grpc.aio.AioRpcError) -> Exception:

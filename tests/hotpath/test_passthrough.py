@@ -74,6 +74,10 @@ class Stub(grpc.GenericRpcHandler):
             yield request
             await context.abort(grpc.StatusCode.DATA_LOSS, "in the middle")
 
+    async def Deaf(self, _requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:  # noqa: N802
+        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "whatever you say")
+        yield b""
+
     async def Hang(self, _requests: AsyncIterator[bytes], _context: Any) -> AsyncIterator[bytes]:  # noqa: N802
         await asyncio.Event().wait()
         yield b""
@@ -95,15 +99,15 @@ class Passing(NamedTuple):
     channel: Any
 
 
-@pytest.fixture
-async def passing(settings: config.Settings) -> AsyncIterator[Passing]:
+@pytest.fixture(params=["grpcio", "lane"])
+async def passing(settings: config.Settings, request: pytest.FixtureRequest) -> AsyncIterator[Passing]:
     stub = Stub()
     options = (("grpc.max_receive_message_length", -1),)
     server = grpc.aio.server(options=options)
     server.add_generic_rpc_handlers((stub,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    quick = changed(settings, hotpath={"passthrough_timeout": 0.5})
+    quick = changed(settings, hotpath={"passthrough_timeout": 0.5, "transport": request.param})
     async with worker_of(quick, port) as worker, Client(worker.port) as client:
         yield Passing(stub, server, worker, client, client.channel)
     await server.stop(0)
@@ -154,6 +158,17 @@ async def test_every_status_arrives_with_its_message_its_details_and_its_metadat
         trailing = dict(caught.value.trailing_metadata() or ())
         assert status_pb2.Status.FromString(trailing["grpc-status-details-bin"]).code == number
         assert trailing["hint"] == "later"
+
+
+async def test_a_call_that_ends_before_its_requests_have_gone_ends_as_admin_said(passing: Passing) -> None:
+    async def ask(at: int) -> Any:
+        ask = passing.channel.unary_unary if at % 2 else passing.channel.unary_stream
+        call = ask("/some.Service/Deaf")(b"x" * 1_000, timeout=20)
+        return await call.code(), await call.details()
+
+    for _ in range(20):
+        ends = await asyncio.gather(*map(ask, range(50)))
+        assert set(ends) == {(grpc.StatusCode.FAILED_PRECONDITION, "whatever you say")}
 
 
 async def test_a_stream_that_breaks_in_the_middle_breaks_in_the_middle(passing: Passing) -> None:

@@ -10,7 +10,7 @@ and stream on as raw bytes through a channel of grpc.aio. It knows nothing of wh
     exchange    its calls: header blocks become requests, requests get answers; stream, the state of one
     watch       its patience
     calls       calls that wait: deadlines, statuses
-    proxy       calls that are passed on
+    proxy       calls that are passed on; upload, their requests
     flow        what waits for windows and for the transport
     decisions   what a header block means: method, caller, refusal
     hpack       the decoder of header blocks; huffman, its code

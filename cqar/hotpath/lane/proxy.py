@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc as library
 import grpc.aio as library_aio
 
-from cqar.hotpath.lane import calls, frames, grpc
+from cqar.hotpath.lane import calls, frames, grpc, upload
 from cqar.hotpath.lane.grpc import Failure
 from cqar.hotpath.lane.service import Ending, Upstream
 from cqar.hotpath.lane.stream import Inbox, Stream
@@ -180,18 +180,17 @@ async def _upload(exchange: "Exchange", stream: Stream, call: Any) -> None:
         while not stream.closed:
             if not inbox.messages:
                 if inbox.ended:
-                    await call.done_writing()
+                    await upload.end(call)
                     return
                 inbox.wake.clear()
                 await inbox.wake.wait()
                 continue
             flag, data = inbox.messages.popleft()
-            await call.write(grpc.plain(flag, data, stream.decision.encoding, limit.request))
+            if not await upload.send(call, grpc.plain(flag, data, stream.decision.encoding, limit.request)):
+                return
             inbox.size -= len(data)
             _hold(exchange, stream, -len(data) - grpc.PREFIX - _COST)
             _replenish(exchange, stream, inbox)
             exchange.later()
     except Failure as failure:
         stop(exchange, stream, failure)
-    except (library.RpcError, asyncio.InvalidStateError):
-        return  # whoever reads the answer hears of it
