@@ -37,7 +37,8 @@ _CONDITIONS = {
 _LISTS = {
     names: Sql(
         f"list_audit[{','.join(names)}]",
-        "SELECT a.audit_id, a.revision, a.entity, a.row_id, a.op, a.actor, a.method, a.changes, a.created_at FROM audit a WHERE"
+        "SELECT a.audit_id, a.revision, a.entity, a.row_id, a.op, a.actor, a.method, a.source, a.changes, a.created_at"
+        " FROM audit a WHERE"
         + " AND".join((" true", *(" " + _CONDITIONS[name].format(f"${at}") for at, name in enumerate(names, 1))))
         + f" ORDER BY a.audit_id DESC LIMIT ${len(names) + 1}",
     )
@@ -83,6 +84,7 @@ def _entry(row: Row) -> pb.AuditEntry:
         op=row["op"],
         actor=row["actor"],
         method=row["method"],
+        source=row["source"],
         changes=struct(orjson.dumps(changes).decode()),
         created_at=timestamp(row["created_at"]),
     )

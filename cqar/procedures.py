@@ -103,10 +103,17 @@ async def get_group(session: Session, request: Any) -> Message:
         row = await session.row(operations.get_sql(ASSET_GROUP), name)
     if row is None:
         raise errors.NotFound(ASSET_GROUP.name, name)
-    members = await session.rows(MEMBERS, row["group_id"])
     group: Any = ASSET_GROUP.answer(row)
-    group.members.extend(ASSET_GROUP_MEMBER.answer(each) for each in members)
+    await fill_group(session, group)
     return pb.GetAssetGroupResponse(group=group)
+
+
+async def fill_group(session: Session, group: Any) -> None:
+    """Put its members into an AssetGroup, as they were added. Raises TooLarge where an answer cannot hold them."""
+    rows = await session.rows(MEMBERS, group.group_id)
+    if paging.fill(group.members, map(ASSET_GROUP_MEMBER.answer, rows)) < len(rows):
+        msg = f"this group has more than {paging.MAX_ANSWER / 1e6} MB of members; split it into several groups"
+        raise errors.TooLarge(msg)
 
 
 async def touch_group(write: Write, group_id: str) -> Row:

@@ -9,7 +9,6 @@ from cqar.call import Role
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.entities import (
     ASSET_GROUP,
-    ASSET_GROUP_MEMBER,
     ASSET_IDENTIFIER,
     CHAIN,
     DEPLOYMENT,
@@ -78,8 +77,7 @@ _UPDATE_GROUP = Update(ASSET_GROUP, pb.UpdateAssetGroupRequest, pb.UpdateAssetGr
 async def update_group(write: Write, request: Any) -> Message:
     """UpdateAssetGroup: the answer has the members, as every one of a group."""
     response: Any = await _UPDATE_GROUP(write, request)
-    members = await write.session.rows(procedures.MEMBERS, response.group.group_id)
-    response.group.members.extend(ASSET_GROUP_MEMBER.answer(each) for each in members)
+    await procedures.fill_group(write.session, response.group)
     return response  # type: ignore[no-any-return]  # an UpdateAssetGroupResponse
 
 

@@ -1,13 +1,14 @@
 """Who changed what, newest first."""
 
 from tests.http.client import Api
+from tests.http.test_apply import apply, asset
 
 
 async def test_the_audit_tells_who_changed_what(api: Api) -> None:
-    asset = await api.asset("BTC")
+    bitcoin = await api.asset("BTC")
     other = await api.asset("ETH")
-    await api.send("PATCH", f"/v1/assets/{asset}", {"category": "money"})
-    answer = await api.get(f"/v1/audit?entity=asset&row_id={asset}")
+    await api.send("PATCH", f"/v1/assets/{bitcoin}", {"category": "money"})
+    answer = await api.get(f"/v1/audit?entity=asset&row_id={bitcoin}")
     changed, created = answer.body["entries"]
     assert (changed["op"], changed["method"], changed["actor"], changed["revision"]) == (
         "update",
@@ -17,7 +18,7 @@ async def test_the_audit_tells_who_changed_what(api: Api) -> None:
     )
     assert changed["changes"]["category"] == [None, "money"]
     assert (created["op"], created["changes"]["symbol"]) == ("create", [None, "BTC"])
-    assert [each["row_id"] for each in (await api.get("/v1/audit")).body["entries"]] == [asset, other, asset]
+    assert [each["row_id"] for each in (await api.get("/v1/audit")).body["entries"]] == [bitcoin, other, bitcoin]
     assert len((await api.get("/v1/audit?actor=anonymous")).body["entries"]) == 3
     assert (await api.get("/v1/audit?actor=nobody")).body == {"entries": []}
 
@@ -47,3 +48,10 @@ async def test_numbers_that_json_would_round_are_text_in_the_audit(shared: Api) 
     [entry] = (await shared.get("/v1/audit?entity=chain")).body["entries"]
     assert entry["changes"]["network_id"] == [None, "23448594291968334"]
     assert (await shared.get("/v1/chains/starknet")).body["chain"]["network_id"] == "23448594291968334"
+
+
+async def test_the_audit_tells_where_the_facts_come_from(api: Api) -> None:
+    await api.asset("BTC")
+    await apply(api, [asset(1)], "?source=coingecko")
+    entries = (await api.get("/v1/audit?entity=asset")).body["entries"]
+    assert [(each["method"], each["source"]) for each in entries] == [("Apply", "coingecko"), ("CreateAsset", "api")]

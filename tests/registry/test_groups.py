@@ -1,6 +1,11 @@
 """Groups: a name, members each once, weights exact; all or nothing."""
 
-from tests.client import Client
+import asyncpg
+import grpc.aio
+import pytest
+
+from cqar.contract.cqar.v1 import registry_pb2
+from tests.client import Client, refusal
 from tests.registry.world import World
 
 
@@ -89,3 +94,28 @@ async def test_an_asset_for_a_group_that_does_not_exist_leaves_nothing_behind(re
     last = await registry.call("CreateAssetGroup", name="after")
     # One revision for the asset, one for the group: what was refused took none.
     assert last.revision == 2
+
+
+async def test_a_group_whose_members_are_too_much_for_an_answer_is_refused_with_what_to_do(
+    registry: Client, connection: asyncpg.Connection
+) -> None:
+    group = (await registry.call("CreateAssetGroup", name="everything")).group.group_id
+    await connection.execute(
+        "INSERT INTO assets (asset_id, symbol, name, asset_type)"
+        " SELECT 'asset-' || n, 'A' || n, 'A' || n, 1 FROM generate_series(1, 50000) n"
+    )
+    many = (
+        "INSERT INTO asset_group_members (member_id, group_id, asset_id)"
+        " SELECT gen_random_uuid(), $1, 'asset-' || n FROM generate_series($2::int, $3::int) n"
+    )
+    await connection.execute(many, group, 1, 20_000)
+    assert len((await registry.call("GetAssetGroup", group_id=group)).group.members) == 20_000
+    await connection.execute(many, group, 20_001, 50_000)
+    refused = await registry.refused("GetAssetGroup", group_id=group)
+    assert refused.code == "RESOURCE_EXHAUSTED"
+    assert "split it into several groups" in refused.message
+    change = registry_pb2.UpdateAssetGroupRequest(group_id=group, description="all")
+    with pytest.raises(grpc.aio.AioRpcError) as unmade:
+        await registry.raw("/cqar.v1.Registry/UpdateAssetGroup", change.SerializeToString())
+    assert refusal(unmade.value)[:2] == refused[:2]
+    assert await connection.fetchval("SELECT description FROM asset_groups") is None

@@ -118,7 +118,7 @@ class RevokeKeyResponse(_message.Message):
     def __init__(self, key: _Optional[_Union[ApiKey, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class AuditEntry(_message.Message):
-    __slots__ = ("audit_id", "revision", "entity", "row_id", "op", "actor", "method", "changes", "created_at")
+    __slots__ = ("audit_id", "revision", "entity", "row_id", "op", "actor", "method", "changes", "created_at", "source")
     AUDIT_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ENTITY_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +128,7 @@ class AuditEntry(_message.Message):
     METHOD_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     audit_id: int
     revision: int
     entity: str
@@ -137,7 +138,8 @@ class AuditEntry(_message.Message):
     method: str
     changes: _struct_pb2.Struct
     created_at: _timestamp_pb2.Timestamp
-    def __init__(self, audit_id: _Optional[int] = ..., revision: _Optional[int] = ..., entity: _Optional[str] = ..., row_id: _Optional[str] = ..., op: _Optional[str] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., changes: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ...) -> None: ...
+    source: str
+    def __init__(self, audit_id: _Optional[int] = ..., revision: _Optional[int] = ..., entity: _Optional[str] = ..., row_id: _Optional[str] = ..., op: _Optional[str] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., changes: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., source: _Optional[str] = ...) -> None: ...
 
 class ListAuditRequest(_message.Message):
     __slots__ = ("entity", "row_id", "actor", "page_size", "page_token")
