@@ -231,7 +231,9 @@ class Bus:
             await client.subscribe(subject, cb=_answering(respond))
         self._client = client
         self._connected.set()
-        _log.info("nats_connected", server=str(client.connected_url.netloc if client.connected_url else ""))
+        url = client.connected_url
+        # Without the login, which the client keeps in it.
+        _log.info("nats_connected", server="" if url is None else url.netloc.rpartition("@")[2])
 
     async def ensure_streams(self) -> None:
         """Make the streams where they are missing; what covers events already is used as it is. Raises Unavailable."""
