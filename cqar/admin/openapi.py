@@ -8,10 +8,11 @@ from google.protobuf.descriptor import FieldDescriptor
 
 import cqar
 from cqar import entities
-from cqar.admin import comments, problems, wire
+from cqar.admin import problems, wire
 from cqar.admin.routes import ROUTES, Route
 from cqar.admin.schemas import Schema, Schemas
 from cqar.admin.streams import LINES
+from cqar.contract import comments
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 
@@ -82,7 +83,7 @@ _LINK: Schema = {"Link": {"description": 'The next page, rel="next"; none on the
 
 def document() -> Schema:
     """The description, for JSON."""
-    said = comments.read()
+    said = {name: comments.text(each) for name, each in comments.read().items()}
     schemas = Schemas(said)
     paths: dict[str, Schema] = {}
     used: set[str] = set()

@@ -19,7 +19,6 @@ from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
     FieldDescriptorProto,
-    FileDescriptorProto,
     FileDescriptorSet,
     MethodDescriptorProto,
     ServiceDescriptorProto,
@@ -28,6 +27,7 @@ from google.protobuf.descriptor_pb2 import (
 from cqar import audit, resolver
 from cqar.admin.app import METHODS
 from cqar.answers import LOOKUPS
+from cqar.contract import comments
 from cqar.contract.generate import ROOT, sources
 from cqar.events import EVENTS
 
@@ -61,72 +61,34 @@ class Sources:
     messages: dict[str, DescriptorProto] = field(default_factory=dict)
     enums: dict[str, EnumDescriptorProto] = field(default_factory=dict)
     #: the comment above a declaration, without the signs of a comment
-    comments: dict[str, str] = field(default_factory=dict)
+    comments: Mapping[str, str] = field(default_factory=dict)
 
 
 def read() -> Sources:
     """The declarations of all sources. Raises subprocess.CalledProcessError where protoc refuses one or is not installed."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "sources"
-        options = [f"--proto_path={ROOT}", "--include_source_info", f"--descriptor_set_out={target}"]
+        options = [f"--proto_path={ROOT}", f"--descriptor_set_out={target}"]
         files = [str(each.relative_to(ROOT)) for each in sources()]
         subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, *files], check=True)  # noqa: S603 -- our own
         described = FileDescriptorSet.FromString(target.read_bytes())
-    found = Sources()
+    found = Sources(comments=comments.read())
     for file in sorted(described.file, key=lambda each: each.name):
-        _File(file, found).read()
+        of = file.package
+        found.services.update({f"{of}.{each.name}": each for each in file.service})
+        found.enums.update({f"{of}.{each.name}": each for each in file.enum_type})
+        for message in file.message_type:
+            _add(message, of, found)
     return found
 
 
-#: Where a comment stands: field numbers of descriptor.proto and positions in turn, from the file to the declaration.
-_Where = tuple[int, ...]
-
-
-class _File:
-    """One source on its way into `found`."""
-
-    def __init__(self, file: FileDescriptorProto, found: Sources) -> None:
-        self._file = file
-        self._found = found
-        self._said = {tuple(each.path): each.leading_comments for each in file.source_code_info.location}
-
-    def read(self) -> None:
-        """Put everything that it declares into `found`."""
-        of = self._file.package
-        for at, message in enumerate(self._file.message_type):
-            self._message(message, of, (FileDescriptorProto.MESSAGE_TYPE_FIELD_NUMBER, at))
-        for at, enum in enumerate(self._file.enum_type):
-            self._enum(enum, of, (FileDescriptorProto.ENUM_TYPE_FIELD_NUMBER, at))
-        for at, service in enumerate(self._file.service):
-            where = (FileDescriptorProto.SERVICE_FIELD_NUMBER, at)
-            name = self._comment(of, service.name, where)
-            self._found.services[name] = service
-            for its, method in enumerate(service.method):
-                self._comment(name, method.name, (*where, ServiceDescriptorProto.METHOD_FIELD_NUMBER, its))
-
-    def _message(self, message: DescriptorProto, of: str, where: _Where) -> None:
-        name = self._comment(of, message.name, where)
-        self._found.messages[name] = message
-        for at, each in enumerate(message.field):
-            self._comment(name, each.name, (*where, DescriptorProto.FIELD_FIELD_NUMBER, at))
-        for at, nested in enumerate(message.nested_type):
-            self._message(nested, name, (*where, DescriptorProto.NESTED_TYPE_FIELD_NUMBER, at))
-        for at, enum in enumerate(message.enum_type):
-            self._enum(enum, name, (*where, DescriptorProto.ENUM_TYPE_FIELD_NUMBER, at))
-
-    def _enum(self, enum: EnumDescriptorProto, of: str, where: _Where) -> None:
-        name = self._comment(of, enum.name, where)
-        self._found.enums[name] = enum
-        for at, value in enumerate(enum.value):
-            self._comment(name, value.name, (*where, EnumDescriptorProto.VALUE_FIELD_NUMBER, at))
-
-    def _comment(self, of: str, name: str, where: _Where) -> str:
-        """Keep the comment of a declaration; its full name."""
-        full = f"{of}.{name}"
-        said = "\n".join(line.removeprefix(" ").rstrip() for line in self._said.get(where, "").splitlines())
-        if said:
-            self._found.comments[full] = said
-        return full
+def _add(message: DescriptorProto, of: str, found: Sources) -> None:
+    """Put a message and what is declared in it into `found`."""
+    name = f"{of}.{message.name}"
+    found.messages[name] = message
+    found.enums.update({f"{name}.{each.name}": each for each in message.enum_type})
+    for nested in message.nested_type:
+        _add(nested, name, found)
 
 
 # ---- Markdown ------------------------------------------------------------------------------------------------------

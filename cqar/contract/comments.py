@@ -13,7 +13,7 @@ _NAMED = re.compile(r"rpc (\w+)\(|(?:(?:optional|repeated) )?[\w.]+ (\w+) = \d+;
 
 
 def read() -> Mapping[str, str]:
-    """Full name -> comment, of everything in the contract's sources that has one."""
+    """Full name -> comment, of everything in the contract's sources that has one: its lines without the signs of a comment."""
     return {name: text for source in generate.sources() for name, text in _read(source)}
 
 
@@ -22,7 +22,7 @@ def _read(source: Path) -> Iterator[tuple[str, str]]:
     said: list[str] = []
     for line in map(str.strip, source.read_text(encoding="utf-8").splitlines()):
         if line.startswith("//"):
-            said.append(line[2:].strip())
+            said.append(line.removeprefix("//").strip())
             continue
         opened, named = _OPENED.match(line), _NAMED.match(line)
         if found := _PACKAGE.match(line):
@@ -30,7 +30,7 @@ def _read(source: Path) -> Iterator[tuple[str, str]]:
         elif opened or named:
             name = next(filter(None, (opened or named).groups()))  # type: ignore[union-attr]  # one of them has matched
             if said:
-                yield ".".join(filter(None, (*scope, name))), _text(said)
+                yield ".".join(filter(None, (*scope, name))), "\n".join(said)
             if opened and not line.endswith("}"):
                 scope.append(name)
         elif _INLINE.match(line):
@@ -40,6 +40,6 @@ def _read(source: Path) -> Iterator[tuple[str, str]]:
         said = []
 
 
-def _text(lines: list[str]) -> str:
-    """Lines of a paragraph joined, paragraphs apart."""
-    return re.sub(r"(?<!\n)\n(?!\n)", " ", "\n".join(lines)).strip()
+def text(comment: str) -> str:
+    """The comment with the lines of a paragraph joined, paragraphs apart."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", comment).strip()
