@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
+import hypothesis
 import msgspec
 import pytest
 import uvloop
@@ -18,6 +19,10 @@ from cqar.admin.app import Admin
 from cqar.embedded import Nats, Postgres, Valkey
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
+
+# A shared machine stalls now and then: how long an example takes says nothing.
+hypothesis.settings.register_profile("cqar", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("cqar")
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -152,8 +152,8 @@ async def test_metadata_beyond_the_limit_are_refused(client: Client) -> None:
     assert await status_of(client, GET_VENUE, b"\x0a\x01x") == "NOT_FOUND"
 
 
-async def test_one_that_pings_for_no_reason_is_let_go(admin: Admin) -> None:
-    async with connected(admin.port) as peer:
+async def test_one_that_pings_for_no_reason_is_let_go(port: int) -> None:
+    async with connected(port) as peer:
         await peer.send(*[PingFrame(0, b"12345678")] * 8)
         assert await peer.ending() == 11  # ENHANCE_YOUR_CALM
 
