@@ -109,13 +109,13 @@ async def test_a_group_whose_members_are_too_much_for_an_answer_is_refused_with_
         " SELECT gen_random_uuid(), $1, 'asset-' || n FROM generate_series($2::int, $3::int) n"
     )
     await connection.execute(many, group, 1, 20_000)
-    assert len((await registry.call("GetAssetGroup", group_id=group)).group.members) == 20_000
+    assert len((await registry.call("GetAssetGroup", group_id=group, deadline=60)).group.members) == 20_000
     await connection.execute(many, group, 20_001, 50_000)
-    refused = await registry.refused("GetAssetGroup", group_id=group)
+    refused = await registry.refused("GetAssetGroup", group_id=group, deadline=60)
     assert refused.code == "RESOURCE_EXHAUSTED"
     assert "split it into several groups" in refused.message
     change = registry_pb2.UpdateAssetGroupRequest(group_id=group, description="all")
     with pytest.raises(grpc.aio.AioRpcError) as unmade:
-        await registry.raw("/cqar.v1.Registry/UpdateAssetGroup", change.SerializeToString())
+        await registry.raw("/cqar.v1.Registry/UpdateAssetGroup", change.SerializeToString(), deadline=60)
     assert refusal(unmade.value)[:2] == refused[:2]
     assert await connection.fetchval("SELECT description FROM asset_groups") is None
