@@ -174,11 +174,13 @@ def hotpath(chosen: Chosen, workers: int | None, member: tuple[int, str] | None)
       kill -TERM PID   ends them once their calls are done
     """
     settings = chosen.serving()
+    from cqar import children
     from cqar.hotpath import supervisor
 
     many = supervisor.count(settings.hotpath.workers if workers is None else workers)
     if member is None and many > 1:
-        _serve(lambda given: supervisor.main(given, many, supervisor.program(*chosen.again())), settings, supervisor.Ended)
+        program = children.program(*chosen.again(), "hotpath")
+        _serve(lambda given: supervisor.main(given, many, program), settings, supervisor.Ended)
         return
     from cqar.hotpath import app
 

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import addresses, binding, derive, entities, errors, listings
+from cqar import addresses, binding, derive, entities, errors, instants, listings
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.derive import Derived, Get
-from cqar.parts import Missing, Stored, read
+from cqar.parts import Held, Missing, read
 from cqar.store import Session
 
 # ---- lookups -------------------------------------------------------------------------------------------------------
@@ -221,18 +221,12 @@ async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple
 
     Raises NotFound and Ambiguous by its word, and Precondition where the request's min_revision is beyond its head.
     """
-    held: dict[str, list[Stored]] = {}
+    held = Held()
     snap = 0
     least = min_revision(request)
-
-    def get(key: str) -> list[Stored]:
-        if key not in held:
-            raise Missing(key)
-        return held[key]
-
     while True:
         try:
-            return lookup.derive(get, request, derive.now_us()), snap
+            return lookup.derive(held.__getitem__, request, instants.now()), snap
         except Missing as missing:
             head, found = await read(session, missing.key)
             snap = max(snap, head.snap)

@@ -118,10 +118,7 @@ async def begin(store: Store, from_revision: int | None = None) -> int:
     """
     if from_revision is None:
         async with store.session() as session:
-            head = await session.row(parts.HEAD)
-        if head is None:
-            raise errors.Unavailable(parts.NO_HEAD)
-        return int(head["snap"])
+            return (await parts.head(session)).snap
     if from_revision < 0:
         raise errors.Invalid("from_revision", "NEGATIVE", f"{from_revision} is negative; 0 is before the first change")
     await _behind(store, from_revision, 1)

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Protocol
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from cqar import config, errors, keys
+from cqar import config, errors, instants, keys
 from cqar.call import ANYONE, Minted, Principal, Role
 from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.instants import NEVER
 from cqar.keys import Key
 
 #: Failed attempts of one address, at once and a second, before they are answered with RESOURCE_EXHAUSTED.
@@ -140,10 +141,8 @@ class _Always:
     used = True
 
 
-#: A time, microseconds since 1970, that never comes.
-_NEVER = 1 << 62
 #: What whoever has been admitted already, or needs no key, has to show.
-ADMITTED = Grant("", ANYONE, _NEVER, _Always(), None)
+ADMITTED = Grant("", ANYONE, NEVER, _Always(), None)
 
 
 class Authority:
@@ -165,7 +164,7 @@ class Authority:
         grant = self._grants.get(authorization)
         if grant is None or not self._source.trusted():
             return None
-        if not grant.basis.live or grant.expires <= _now():
+        if not grant.basis.live or grant.expires <= instants.now():
             self._forget(authorization)
             return None
         return grant
@@ -234,7 +233,7 @@ class Authority:
 
     def _holds(self, key: Key, stored: pb.ApiKey) -> bool:
         proven = keys.proves(key.text, self._pepper, stored.hash)
-        return proven and not stored.HasField("revoked_at") and _now() < _end(stored)
+        return proven and not stored.HasField("revoked_at") and instants.now() < _end(stored)
 
     def _bucket(self, key_id: str, rate: int) -> Bucket | None:
         """The key's bucket, which outlasts proofs."""
@@ -268,13 +267,7 @@ def _spend(bucket: Bucket) -> None:
 
 def _end(stored: pb.ApiKey) -> int:
     """When the key expires, in microseconds since 1970."""
-    at = stored.expires_at
-    return int(at.seconds * 1_000_000 + at.nanos // 1_000) if stored.HasField("expires_at") else _NEVER
-
-
-def _now() -> int:
-    """The time, in microseconds since 1970."""
-    return time.time_ns() // 1_000
+    return instants.of(stored, "expires_at", NEVER)
 
 
 # ---- the pepper ----------------------------------------------------------------------------------------------------

@@ -246,20 +246,16 @@ class Cache:
 
     def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
         held = self._parts.get(key)
-        if held is None:
-            if not self.absent(key):
-                # What was read before can no longer be admitted, even where a row has only left: others may be there.
-                self._hole(key)
-                return
-            if enters and change.value is None:
-                self._hole(key)
-            if not enters or change.value is None:
-                return
-        elif held.snap >= change.revision:
+        if held is not None and held.snap >= change.revision:
             return
-        elif enters and change.value is None:
-            self._drop(held)
+        unknown = held is None and not self.absent(key)
+        if unknown or (enters and change.value is None):
+            # What was read before can no longer be admitted, even where a row has only left: others may be there.
+            if held is not None:
+                self._drop(held)
             self._hole(key)
+            return
+        if held is None and not enters:
             return
         ident = (change.entity, change.row_id)
         rows = [] if held is None else [row for row in held.rows if (row.entity, row.row_id) != ident]

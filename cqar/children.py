@@ -13,13 +13,19 @@ import orjson
 
 from cqar.embedded import launch
 
-_ROOT = Path(__file__).parents[1]
 #: The size at which a log is set aside at the next start.
 _LOG_BYTES = 8 * 1024 * 1024
 #: How many lines of a log go into an error.
 _LOG_LINES = 12
 #: Of a line in the log: what every event has, and what is told in another way.
 _USUAL = frozenset({"event", "level", "timestamp", "part", "exception"})
+
+
+def program(*arguments: str) -> Sequence[str]:
+    """The command line of `cqar` with the arguments."""
+    # From the folder that the package was found in, there and nowhere else may it be found again.
+    path = () if Path.cwd() == Path(__file__).parents[1] else ("-P",)
+    return (sys.executable, *path, "-m", "cqar", *arguments)
 
 
 class Health(NamedTuple):
@@ -47,13 +53,10 @@ class Child:
         """Start it; it is not ready yet."""
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        # From the folder that the package was found in, there and nowhere else may it be found again.
-        path = () if Path.cwd() == _ROOT else ("-P",)
-        program = (sys.executable, *path, "-m", "cqar", self.title)
         with self.log.open("ab") as log:
             self._read = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                launch.line(program, death=signal.SIGKILL, uid=0, gid=0, capability=0),
+                launch.line(program(self.title), death=signal.SIGKILL, uid=0, gid=0, capability=0),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

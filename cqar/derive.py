@@ -3,26 +3,19 @@
 `get(key)` gives the rows of a part or raises `parts.Missing`; the caller brings that part and derives again.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cqar import entities, errors
+from cqar import entities, errors, instants
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.instants import NEVER
 from cqar.parts import Stored
 
 Get = Callable[[str], Sequence[Stored]]
 
-#: Microseconds; later than every time that a listing may have.
-NEVER = 1 << 62
 _EVER = -NEVER
-
-
-def now_us() -> int:
-    """The time as microseconds since 1970, as answers compare it."""
-    return time.time_ns() // 1_000
 
 
 class Derived(NamedTuple):
@@ -84,17 +77,9 @@ def venue(get: Get, venue_id: str) -> venues_pb2.Venue:
 # ---- time ----------------------------------------------------------------------------------------------------------
 
 
-def us(message: Any, field: str, unset: int) -> int:
-    """A time of a message in microseconds since 1970; what is said where it is unset."""
-    if not message.HasField(field):
-        return unset
-    at = getattr(message, field)
-    return int(at.seconds * 1_000_000 + at.nanos // 1_000)
-
-
 def interval(listing: Any) -> tuple[int, int]:
     """When a listing, or a venue asset, begins and ends."""
-    return us(listing, "listed_at", _EVER), us(listing, "delisted_at", NEVER)
+    return instants.of(listing, "listed_at", _EVER), instants.of(listing, "delisted_at", NEVER)
 
 
 def next_boundary(intervals: Iterable[tuple[int, int]], now: int) -> int:

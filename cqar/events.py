@@ -15,6 +15,7 @@ from cqar.contract.cqar.v1 import events_pb2 as own_events_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.events.v1 import events_pb2
 from cqar.entity import Entity, timestamp
+from cqar.varint import varint
 
 #: Subjects of changes: this and the entity's name.
 CHANGES = "cqar.changes.v1."
@@ -81,13 +82,7 @@ def decode(data: bytes) -> Change:
 
 def with_revision(value: bytes, revision: int) -> bytes:
     """Message bytes ending with the field `revision` (200): protobuf fields may be appended."""
-    out = bytearray(value)
-    out += b"\xc0\x0c"
-    while revision > 0x7F:  # noqa: PLR2004 - the bits of a varint
-        out.append(revision & 0x7F | 0x80)
-        revision >>= 7
-    out.append(revision)
-    return bytes(out)
+    return value + b"\xc0\x0c" + varint(revision)
 
 
 def subject_of(event: Message) -> str:

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from cqar.metrics import Metrics
+from cqar.metrics import Exposed, Metrics
 
 #: Whether a dependency is well.
 Check = Callable[[], Awaitable[bool]]
@@ -25,9 +25,6 @@ class _State(NamedTuple):
 def mount(application: web.Application, ready: Callable[[], bool], components: Mapping[str, Check]) -> None:
     """Add `/health/live` and `/health/ready`: 503 while the process cannot answer; a dependency down is degraded."""
 
-    async def live(_request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
     async def readiness(_request: web.Request) -> web.Response:
         found = await asyncio.gather(*(_checked(check) for check in components.values()))
         states = dict(zip(components, found, strict=True))
@@ -37,18 +34,32 @@ def mount(application: web.Application, ready: Callable[[], bool], components: M
             "components": {name: "ok" if each.well else "down" for name, each in states.items()},
             "latencies_ms": {name: each.took for name, each in states.items()},
         }
-        return web.json_response(told, status=503 if status == "unready" else 200)
+        return readily(told)
 
     application.router.add_get("/health/live", live)
     application.router.add_get("/health/ready", readiness)
+
+
+async def live(_request: web.Request) -> web.Response:
+    """The answer of `/health/live`."""
+    return web.json_response({"status": "ok"})
+
+
+def readily(told: Mapping[str, Any]) -> web.Response:
+    """The answer of `/health/ready`."""
+    return web.json_response(told, status=503 if told["status"] == "unready" else 200)
+
+
+def exposed(metrics: Exposed) -> web.Response:
+    """The answer of `/metrics`."""
+    return web.Response(body=metrics.body, headers={"Content-Type": metrics.content_type})
 
 
 def mount_metrics(application: web.Application, metrics: Metrics) -> None:
     """Add `/metrics`."""
 
     async def expose(request: web.Request) -> web.Response:
-        exposed = await metrics.exposed(request.headers.get("Accept", ""))
-        return web.Response(body=exposed.body, headers={"Content-Type": exposed.content_type})
+        return exposed(await metrics.exposed(request.headers.get("Accept", "")))
 
     application.router.add_get("/metrics", expose)
 

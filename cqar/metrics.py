@@ -157,8 +157,13 @@ class Metrics:
         """All metrics as text, in the form that the header Accept asks for."""
         for refresh in self._refreshes:
             await refresh()
-        encode, content_type = exposition.choose_encoder(accept)
-        return Exposed(encode(self._registry), content_type)
+        return encoded(self._registry, accept)
+
+
+def encoded(registry: CollectorRegistry, accept: str) -> Exposed:
+    """The metrics of a registry as text, in the form that the header Accept asks for."""
+    encode, content_type = exposition.choose_encoder(accept)
+    return Exposed(encode(registry), content_type)
 
 
 def tallied(tally: Counter[str]) -> Mapping[tuple[str, ...], float]:

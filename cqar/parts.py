@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
@@ -55,6 +55,18 @@ class Missing(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
+
+
+class Held(dict[str, Sequence[Stored]]):
+    """Parts that were read for an answer; `[key]` raises Missing."""
+
+    def __missing__(self, key: str) -> Sequence[Stored]:
+        """Of what was not read, or not yet."""
+        raise Missing(key)
+
+
+#: Parts that one answer may bring one after the other: more than its longest chain of them.
+TRIES: Final = 16
 
 
 def stored(entity: Entity, row: Row) -> Stored:
@@ -251,6 +263,14 @@ async def _read(session: Session, sql: Sql, keys: Sequence[str]) -> tuple[Head, 
     return _head(rows[0]), found
 
 
+async def head(session: Session) -> Head:
+    """Where the head stands. Raises Unavailable."""
+    row = await session.row(HEAD)
+    if row is None:
+        raise errors.Unavailable(NO_HEAD)
+    return _head(row)
+
+
 def _head(row: Row) -> Head:
     return Head(row["epoch"], row["snap"], row["history"])
 
@@ -269,9 +289,7 @@ async def read_all(session: Session, limit: int, at_once: int) -> Everything:
     Rows are read `at_once` at a time, with everybody else's turn between. What the limit cuts off is at the leaves, and of
     no part is anything cut off.
     """
-    head = await session.row(HEAD)
-    if head is None:
-        raise errors.Unavailable(NO_HEAD)
+    at = await head(session)
     found: dict[str, list[Stored]] = {}
     whole, room = True, limit
     for sql, entity in ALL_ROWS.items():
@@ -289,7 +307,7 @@ async def read_all(session: Session, limit: int, at_once: int) -> Everything:
             _gather(entity, last, found)
         room -= read
         whole = whole and not cut
-    return Everything(_head(head), found, whole)
+    return Everything(at, found, whole)
 
 
 def _last_apart(entity: Entity, rows: list[Row]) -> tuple[list[Row], list[Row]]:

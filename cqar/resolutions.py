@@ -3,18 +3,20 @@
 A key and its resolution are elements of repeated fields: bytes, which the hot path keeps, and joins into responses.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import addresses, answers, derive, entities, errors, listings, parts, tasks
+from cqar import addresses, answers, derive, entities, errors, instants, listings, parts, tasks
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.derive import NEVER, Derived, Get
-from cqar.parts import Missing, Stored
+from cqar.derive import Derived, Get
+from cqar.instants import NEVER
+from cqar.parts import Missing
 from cqar.store import Session
+from cqar.varint import varint
 
 #: Keys of one call, at most; and where each is answered in full.
 MOST: Final = 10_000
@@ -23,8 +25,6 @@ MOST_FULL: Final = 2_000
 MAX_ANSWER: Final = 16_000_000
 #: Keys that are resolved at once: it takes a millisecond or two.
 _AT_ONCE = 32
-#: Parts that one key may need one after the other, at most.
-TRIES: Final = 16
 
 # ---- venue symbols -------------------------------------------------------------------------------------------------
 
@@ -218,6 +218,16 @@ FULL = Kind(pb.VenueSymbolKey, pb.VenueSymbolResolution, full_venue_symbol, _tex
 ASSET = Kind(pb.AssetKey, pb.AssetResolution, asset, _asset_part, MOST, large=True)
 
 
+V = TypeVar("V")
+
+
+def of_view(views: Mapping[int, V], view: int) -> V:
+    """What a request asks for by the number of its view. Raises Invalid."""
+    if view not in views:
+        raise errors.Invalid("view", "UNKNOWN_VALUE", f"{view} is not a value that this service knows")
+    return views[view]
+
+
 def check_count(kind: Kind, count: int) -> None:
     """Raise TooLarge where a call has more keys than it may have."""
     if count > kind.most:
@@ -237,12 +247,7 @@ def derived(kind: Kind, element: bytes, get: Get, now: int) -> Derived:
 def framed(resolution: Message) -> bytes:
     """A resolution as an element of its response, with tag and length."""
     message = resolution.SerializeToString()
-    head, rest = bytearray(b"\x0a"), len(message)
-    while rest > 0x7F:  # noqa: PLR2004 - the bits of a varint
-        head.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    head.append(rest)
-    return bytes(head) + message
+    return b"\x0a" + varint(len(message)) + message
 
 
 Resolve = Callable[[bytes], bytes]
@@ -257,7 +262,7 @@ async def resolve_all(
     """
     found: dict[bytes, bytes] = {}
     rest = list(dict.fromkeys(elements))
-    for at in range(TRIES):
+    for at in range(parts.TRIES):
         wanted: dict[str, None] = {}
         left = []
         async for some in tasks.in_turns(rest, _AT_ONCE):
@@ -280,25 +285,18 @@ async def from_database(session: Session, kind: Kind, elements: Iterable[bytes],
 
     Raises Precondition where the revision `least` is beyond it.
     """
-    head = await session.row(parts.HEAD)
-    if head is None:
-        raise errors.Unavailable(parts.NO_HEAD)
-    answers.reached(least, head["snap"])
-    held: dict[str, list[Stored]] = {}
-
-    def get(key: str) -> list[Stored]:
-        if key not in held:
-            raise Missing(key)
-        return held[key]
+    head = await parts.head(session)
+    answers.reached(least, head.snap)
+    held = parts.Held()
 
     def resolve(element: bytes) -> bytes:
-        return framed(derived(kind, element, get, derive.now_us()).response)
+        return framed(derived(kind, element, held.__getitem__, instants.now()).response)
 
     async def bring(keys: Collection[str]) -> None:
         for some in parts.by_kind(keys).values():
             held.update((await parts.read(session, *some))[1])
 
-    return await resolve_all(kind, elements, resolve, bring), head["snap"]
+    return await resolve_all(kind, elements, resolve, bring), head.snap
 
 
 def joined(resolutions: Sequence[bytes]) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, parts, resolutions
+from cqar import parts, resolutions
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.methods import complete, lookup, method
 from cqar.resolutions import ASSET, FULL, SLIM, Kind
@@ -32,9 +32,7 @@ async def _resolve(session: Session, request: Any, kind: Kind, response: type[Me
 
 async def _venue_symbols(session: Session, request: Any) -> Message:
     """ResolveVenueSymbols."""
-    kind = KINDS["ResolveVenueSymbols"].get(request.view)
-    if kind is None:
-        raise errors.Invalid("view", "UNKNOWN_VALUE", f"{request.view} is not a value that this service knows")
+    kind = resolutions.of_view(KINDS["ResolveVenueSymbols"], request.view)
     return await _resolve(session, request, kind, pb.ResolveVenueSymbolsResponse)
 
 
@@ -45,10 +43,8 @@ async def _assets(session: Session, request: Any) -> Message:
 
 async def _revision(session: Session, _request: Any) -> Message:
     """GetRevision: of PostgreSQL itself."""
-    head = await session.row(parts.HEAD)
-    if head is None:
-        raise errors.Unavailable(parts.NO_HEAD)
-    return pb.GetRevisionResponse(epoch=head["epoch"], revision=head["snap"])
+    head = await parts.head(session)
+    return pb.GetRevisionResponse(epoch=head.epoch, revision=head.snap)
 
 
 METHODS = (

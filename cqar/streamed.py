@@ -1,11 +1,14 @@
-"""Streams of requests that are unary calls, one after the other: each is answered, in order, before the next is read."""
+"""RPCs whose calls go on until the caller or the process ends them.
+
+One kind is here: requests that are unary calls, each answered, in order, before the next is read.
+"""
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -16,24 +19,44 @@ from cqar.call import ANYONE, Call
 from cqar.serve import Served
 from cqar.telemetry import Calls
 
-_STOPPING = "this process stops; go on at another one"
+T = TypeVar("T")
 
 
-class Streamed:
+class Stoppable:
+    """An RPC whose calls end when the process stops. `hint`: what callers are told to do then."""
+
+    def __init__(self, hint: str) -> None:
+        self._hint = hint
+        self._over = asyncio.Event()
+
+    def stop(self) -> None:
+        """End all calls as soon as they wait for something to come; the callers come again to whoever serves then."""
+        self._over.set()
+
+    async def unless_over(self, coming: Awaitable[T]) -> T:
+        """What comes. Raises Unavailable where the process stops first."""
+        waiting, over = asyncio.ensure_future(coming), asyncio.ensure_future(self._over.wait())
+        try:
+            await asyncio.wait((waiting, over), return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                msg = f"this process stops; {self._hint}"
+                raise errors.Unavailable(msg)
+            return waiting.result()
+        finally:
+            await tasks.end(waiting, over)
+
+
+class Streamed(Stoppable):
     """The handler of one such RPC. A request counts as one call of its key, and has a call's time; an error ends the stream.
 
     A caller that does not read is not read from either.
     """
 
     def __init__(self, served: Served, authority: Authority | None, calls: Calls) -> None:
+        super().__init__("go on at another one")
         self._served = served
         self._authority = authority
         self._calls = calls
-        self._over = asyncio.Event()
-
-    def stop(self) -> None:
-        """End all streams once what was asked is answered; the callers come again to whoever serves then."""
-        self._over.set()
 
     def handler(self) -> grpc.RpcMethodHandler[bytes, bytes]:
         """The handler, for bytes as they are on the wire."""
@@ -45,7 +68,7 @@ class Streamed:
             try:
                 # Said at once, so that who passes the call on knows that the stream has begun.
                 await context.send_initial_metadata(())
-                while (data := await self._next(context)) is not None:
+                while (data := await self.unless_over(context.read())) is not grpc.aio.EOF:
                     began = time.perf_counter()
                     async with asyncio.timeout(limits.DEADLINE):
                         limits.check(data, self._served.request_bytes)
@@ -69,15 +92,3 @@ class Streamed:
 
     def _ended(self, principal: str, code: str, began: float, metadata: serve.Metadata, request_id: str) -> None:
         self._calls.ended(self._served.name, principal, code, time.perf_counter() - began, metadata, request_id)
-
-    async def _next(self, context: Any) -> bytes | None:
-        """The next request; None after the last. Raises Unavailable where the process stops."""
-        reading, over = asyncio.ensure_future(context.read()), asyncio.ensure_future(self._over.wait())
-        try:
-            await asyncio.wait((reading, over), return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
-                raise errors.Unavailable(_STOPPING)
-            data: Any = reading.result()
-        finally:
-            await tasks.end(reading, over)
-        return None if data is grpc.aio.EOF else data

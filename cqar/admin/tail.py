@@ -4,7 +4,7 @@ from __future__ import annotations  # grpc's classes take type arguments only in
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from cqar import audit, authority, errors, limits, serve, tasks, tracing
+from cqar import audit, authority, errors, limits, serve, tracing
 from cqar.admin import wire
 from cqar.authority import Authority
 from cqar.call import ANYONE
@@ -20,26 +20,22 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.entities import BY_NAME
 from cqar.events import EVENTS
 from cqar.store import Store
+from cqar.streamed import Stoppable
 from cqar.telemetry import Calls
 
 _NAME = "TailEvents"
 #: The RPC's path.
 PATH = f"/{audit.SERVICE.full_name}/{_NAME}"
-_STOPPING = "this process stops; go on behind the last revision at another one"
 
 
-class Tail:
+class Tail(Stoppable):
     """The handler of TailEvents in an admin process."""
 
     def __init__(self, store: Store, access: Authority | None, calls: Calls) -> None:
+        super().__init__("go on behind the last revision at another one")
         self._store = store
         self._authority = access
         self._calls = calls
-        self._over = asyncio.Event()
-
-    def stop(self) -> None:
-        """End all streams; the callers come again to whoever serves then."""
-        self._over.set()
 
     def handler(self) -> grpc.RpcMethodHandler[bytes, bytes]:
         """The handler, for bytes as they are on the wire."""
@@ -57,9 +53,9 @@ class Tail:
                     after = await audit.begin(self._store, _asked(await context.read()))
                 # Said at once, so that who passes the call on knows that the stream has begun.
                 await context.send_initial_metadata(())
-                async with aclosing(self._changes(after)) as changes:
-                    async for change in changes:
-                        yield change.SerializeToString()
+                async with aclosing(audit.tail(self._store, after)) as changes:
+                    while True:
+                        yield (await self.unless_over(anext(changes))).SerializeToString()
             except Exception as error:
                 code = serve.code_of(error)
                 await serve.refuse(context, _NAME, error, request_id)
@@ -71,22 +67,6 @@ class Tail:
                 self._calls.ended(_NAME, principal.name, code, time.perf_counter() - began, metadata, request_id)
 
         return grpc.stream_stream_rpc_method_handler(behave)
-
-    async def _changes(self, after: int) -> AsyncGenerator[pb.TailEventsResponse]:
-        """Changes until the process stops, which is Unavailable. Raises as `audit.tail`."""
-        over = asyncio.create_task(self._over.wait())
-        changes = audit.tail(self._store, after)
-        coming: asyncio.Task[pb.TailEventsResponse] | None = None
-        try:
-            while True:
-                coming = asyncio.ensure_future(anext(changes))
-                await asyncio.wait((coming, over), return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    raise errors.Unavailable(_STOPPING)
-                yield coming.result()
-        finally:
-            await tasks.end(coming, over)
-            await changes.aclose()
 
 
 def _asked(data: Any) -> int | None:

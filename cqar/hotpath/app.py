@@ -55,8 +55,6 @@ _METHODS = [each for each in (*methods.METHODS, *resolver.METHODS) if each.name 
 _REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["Registry"]
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
-
-
 #: Seconds that a member of a fleet loads before it listens, loaded or not: others serve meanwhile.
 _LOADS = 5.0
 
@@ -147,13 +145,14 @@ class Hotpath:
         """One of the lookups. What asks for a list instead is passed on."""
         name, lookup, core, tracer = method.name, LOOKUPS[method.name], self.core, self._tracer
 
-        async def answer(data: bytes, call: Call) -> Reply:
+        async def resolving(data: bytes, call: Call) -> Reply:
             caller = call.principal
             authority.permit(caller, method.role, name)
-            if caller.venues:
-                authority.confine(caller, answers.parse(lookup, data), name)
-            if lookup.asks is not None and not lookup.asks(answers.parse(lookup, data)):
-                return await self._passthrough.ask(method.path, data, call.metadata)
+            if caller.venues or lookup.asks is not None:
+                request = answers.parse(lookup, data)
+                authority.confine(caller, request, name)
+                if lookup.asks is not None and not lookup.asks(request):
+                    return await self._passthrough.ask(method.path, data, call.metadata)
             with serve.traced(tracer, call):
                 return await core.resolve(name, data, strict=caller.strict)
 
@@ -162,7 +161,7 @@ class Hotpath:
             path=method.path,
             request_bytes=limits.request_bytes(method.described),
             hit_for=functools.partial(core.answers.hit_for, name),
-            serve=answer,
+            serve=resolving,
             answered=functools.partial(core.count, name),
             passes_on=lookup.asks is not None,
         )

@@ -13,15 +13,15 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from cqar import authority, config, derive, errors, limits, resolutions
+from cqar import authority, config, errors, instants, limits, resolutions
 from cqar.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part
 from cqar.call import Call, Principal
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.fills import FROM_DATABASE, Filled, View
-from cqar.hotpath.freshness import marks
+from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
+from cqar.hotpath.freshness import marked, marks, milliseconds
 from cqar.hotpath.lane.decisions import never
 from cqar.hotpath.lane.grpc import PREFIX, row
 from cqar.hotpath.lane.service import Hit
@@ -174,9 +174,7 @@ class Batches:
         except DecodeError:
             raise self._malformed() from None
         view, least = (raw.second, raw.third) if self._has_view else (0, raw.second)
-        elements = self._views.get(view)
-        if elements is None:
-            raise errors.Invalid("view", "UNKNOWN_VALUE", f"{view} is not a value that this service knows")
+        elements = resolutions.of_view(self._views, view)
         keys = raw.keys[:]
         resolutions.check_count(elements.kind, len(keys))
         return _Asked(elements, keys, least)
@@ -205,7 +203,7 @@ class Batches:
 
         def hit(request: bytes) -> bytes | None:
             now = clock.now
-            if not basis.live or expires <= now or now >= derive.NEVER or len(request) > limits.BATCH:
+            if not basis.live or expires <= now or now >= instants.NEVER or len(request) > limits.BATCH:
                 return None
             found = self._found(request[PREFIX:], now, fresh=freshness.strict.now == now)
             if found is None:
@@ -260,8 +258,7 @@ class Batches:
             return await self._from_database(asked)
         if freshness.fresh():
             return reply
-        marked = marks(freshness.age())
-        return Reply(reply.body + marked.message, (*marked.trailing, *reply.trailing))
+        return marked(reply, marks(freshness.age()))
 
     async def _from_parts(self, asked: _Asked) -> Reply | None:
         """The response by parts; None where only PostgreSQL may say so, or what is brought is of another history."""
@@ -269,17 +266,14 @@ class Batches:
         rest = [key for key in dict.fromkeys(asked.keys) if key not in found]
         self._core.answered[self._method.name] += len(asked.keys) - len(rest)
         self._core.resolved[self._method.name] += len(rest)
-        brought: dict[str, Filled] = {}
-        source: Metadata = ()
+        brought = Brought()
 
         async def bring(keys: Collection[str]) -> None:
-            nonlocal source
             self._core.missed.update(map(kind_of, keys))
             for filled in await self._core.fills.bring_all(keys):
                 if filled.history != self._cache.history:
                     raise _OnlyDatabase
-                brought.update(dict.fromkeys(filled.rows, filled))
-                source = FROM_DATABASE if FROM_DATABASE in (source, filled.source) else filled.source
+                brought.add(filled)
 
         try:
             found |= await resolutions.resolve_all(
@@ -287,12 +281,12 @@ class Batches:
             )
         except _OnlyDatabase:
             return None
-        return self._reply(asked, found, revision, source)
+        return self._reply(asked, found, revision, brought.source)
 
     def _standing(self, asked: _Asked) -> dict[bytes, bytes]:
         """The rows that stand ready."""
         elements, fresh = asked.elements, self._core.freshness.fresh()
-        rows, found = elements.at(derive.now_us()), {}
+        rows, found = elements.at(instants.now()), {}
         for key in asked.keys:
             try:
                 found[key] = rows[key]
@@ -307,7 +301,7 @@ class Batches:
         """The framed resolution of a key, which is kept if others may ask the same. Raises Missing, _OnlyDatabase."""
         fresh = self._core.freshness.fresh()
         view = View(self._cache, brought, fresh=fresh)
-        derived = resolutions.derived(elements.kind, element, view.get, derive.now_us())
+        derived = resolutions.derived(elements.kind, element, view.get, instants.now())
         if derived.none and not fresh:
             raise _OnlyDatabase
         self._core.found.update(map(kind_of, view.used))
@@ -322,7 +316,7 @@ class Batches:
         """Keep a resolution; one that rests on what is not there, for as long as that is believed, and not many of them."""
         absent = [part.expires for part in made_of if not part.rows]
         if absent:
-            good_until = min(good_until, derive.now_us() + round((min(absent) - time.monotonic()) * 1_000_000))
+            good_until = min(good_until, instants.now() + round((min(absent) - time.monotonic()) * 1_000_000))
         ready = self._core.answers.hold(elements, element, framed, made_of, good_until)
         if absent:
             self._absences.append(ready)
@@ -357,10 +351,6 @@ def _lasts(kind: Kind, element: bytes) -> bool:
     return not once and key.SerializeToString() == element
 
 
-#: Milliseconds that an age may have, at most.
-_LONGEST_AGE: Final = 1 << 62
-
-
 def revision(method: Method, cache: Cache, feed: Feed) -> Unary:
     """GetRevision: how far the worker has followed the registry."""
 
@@ -369,8 +359,8 @@ def revision(method: Method, cache: Cache, feed: Feed) -> Unary:
         if not cache.starts:
             msg = "this worker has not begun to follow the registry; retry"
             raise errors.Unavailable(msg)
-        age = min(feed.age() * 1_000, _LONGEST_AGE)
-        response = resolver_pb2.GetRevisionResponse(epoch=cache.epoch, revision=cache.applied, age_ms=round(age))
+        age_ms = milliseconds(feed.age())
+        response = resolver_pb2.GetRevisionResponse(epoch=cache.epoch, revision=cache.applied, age_ms=age_ms)
         return Reply(response.SerializeToString())
 
     def hit_for(principal: Principal, grant: Grant = ADMITTED) -> Hit:

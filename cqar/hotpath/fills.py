@@ -33,6 +33,20 @@ class Filled(NamedTuple):
     source: Metadata
 
 
+class Brought(dict[str, Filled]):
+    """What fills have brought for one answer, by part key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: where from
+        self.source: Metadata = ()
+
+    def add(self, filled: Filled) -> None:
+        """A fill has come. What is of PostgreSQL in part is of PostgreSQL."""
+        self.update(dict.fromkeys(filled.rows, filled))
+        self.source = FROM_DATABASE if FROM_DATABASE in (self.source, filled.source) else filled.source
+
+
 class View:
     """The parts that one derivation sees: the cache's, and where it has none or older ones, those brought for it."""
 

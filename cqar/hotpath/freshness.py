@@ -7,13 +7,15 @@ marked stale with their age, and whoever is strict gets none of them, until afte
 import time
 from typing import Final
 
-from cqar import config, derive
+from cqar import config, instants
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lane.grpc import Tail
+from cqar.serve import Reply
+from cqar.varint import varint
 
 #: Later than every time until which an answer may hold.
-_BEYOND: Final = derive.NEVER << 1
-#: More milliseconds than an age may have.
+_BEYOND: Final = instants.NEVER << 1
+#: Milliseconds that an age may have, at most.
 _AGES: Final = 1 << 62
 #: The fields `stale` (true) and `age_ms` (up to its value), which every response of a lookup has under the same numbers.
 _STALE: Final = b"\xc8\x0c\x01\xd0\x0c"
@@ -41,7 +43,7 @@ class Freshness:
 
     def look(self) -> Tail | None:
         """Set the clocks; what ready answers are marked with for now."""
-        now = derive.now_us()
+        now = instants.now()
         age = time.monotonic() - self._feed.fresh_as_of
         if age <= self._lease:
             self.clock.now = self.strict.now = now
@@ -65,11 +67,15 @@ class Freshness:
 
 def marks(age: float) -> Tail:
     """The marks of an answer so many seconds old: `stale` and `age_ms` after its message, and in the trailers."""
-    age_ms = min(round(age * 1_000), _AGES) if age < float("inf") else _AGES
-    message = bytearray(_STALE)
-    rest = age_ms
-    while rest > 0x7F:  # noqa: PLR2004 - the bits of a varint
-        message.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    message.append(rest)
-    return Tail(bytes(message), (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms))))
+    age_ms = milliseconds(age)
+    return Tail(_STALE + varint(age_ms), (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms))))
+
+
+def milliseconds(age: float) -> int:
+    """An age in seconds, which may be infinite, as `age_ms`."""
+    return round(min(age * 1_000, _AGES))
+
+
+def marked(reply: Reply, tail: Tail) -> Reply:
+    """A reply with marks."""
+    return Reply(reply.body + tail.message, (*tail.trailing, *reply.trailing))

@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cqar import answers, config, derive, errors, parts, telemetry
+from cqar import answers, config, errors, instants, parts, telemetry
 from cqar.answers import LOOKUPS, Lookup
 from cqar.cache import Cache, Part
 from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.fills import FROM_DATABASE, Filled, Fills, View
-from cqar.hotpath.freshness import Freshness, marks
+from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
+from cqar.hotpath.freshness import Freshness, marked, marks
 from cqar.hotpath.ready import Answers
 from cqar.parts import Missing, Stored
-from cqar.serve import Metadata, Reply
+from cqar.serve import Reply
 from cqar.store import Store
 from cqar.tier import Tier
 
@@ -22,8 +22,6 @@ _log = telemetry.logger("lookups")
 
 #: Of the cache's bytes, one part in so many is for ready answers.
 ANSWERS_SHARE = 3
-#: Parts that one answer may bring before PostgreSQL is asked for it as a whole: more than the longest chain of parts.
-_TRIES = 16
 
 
 class Core:
@@ -81,23 +79,21 @@ class Core:
             return await self._from_database(lookup, request)
         if self.freshness.fresh():
             return reply
-        return await self._from_database(lookup, request) if strict else _marked(reply, self.freshness.age())
+        return await self._from_database(lookup, request) if strict else marked(reply, marks(self.freshness.age()))
 
     async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> Reply | None:
         """The answer by parts; None where only PostgreSQL may say so, or what is brought is of another history."""
-        brought: dict[str, Filled] = {}
-        source: Metadata = ()
-        for _ in range(_TRIES):
+        brought = Brought()
+        for _ in range(parts.TRIES):
             view = View(self._cache, brought, fresh=self.freshness.fresh())
             try:
-                derived = lookup.derive(view.get, request, derive.now_us())
+                derived = lookup.derive(view.get, request, instants.now())
             except Missing as missing:
                 self.missed[kind_of(missing.key)] += 1
                 filled = await self.fills.bring(missing.key)
                 if filled.history != self._cache.history:
                     return None
-                brought.update(dict.fromkeys(filled.rows, filled))
-                source = FROM_DATABASE if FROM_DATABASE in (source, filled.source) else filled.source
+                brought.add(filled)
                 continue
             if derived.none and not self.freshness.fresh():
                 return None
@@ -106,7 +102,7 @@ class Core:
             body: bytes = derived.response.SerializeToString()
             if view.whole and not derived.none:
                 self.answers.keep(method, data, request, body, tuple(view.used.values()), derived.good_until)
-            return Reply(body, source)
+            return Reply(body, brought.source)
         return None
 
     async def _from_database(self, lookup: Lookup, request: Any) -> Reply:
@@ -139,9 +135,3 @@ class Core:
     async def close(self) -> None:
         """Let go of what is under way."""
         await self.fills.close()
-
-
-def _marked(reply: Reply, age: float) -> Reply:
-    """The answer with the marks of a worker that is cut off."""
-    marked = marks(age)
-    return Reply(reply.body + marked.message, (*marked.trailing, *reply.trailing))

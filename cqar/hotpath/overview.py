@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, exposition
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+from cqar import health
+from cqar.metrics import encoded
 
 #: Types of metrics whose samples are summed; of others, each worker's own value is told.
 _SUMMED: Final = frozenset({"counter", "histogram"})
@@ -117,22 +120,17 @@ class Fleet(Protocol):
 def application(fleet: Fleet) -> web.Application:
     """The routes: `/health/live`, `/health/ready`, `/metrics`, and `/metrics/targets` for Prometheus' http_sd."""
 
-    async def live(_request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
     async def ready(_request: web.Request) -> web.Response:
         workers = fleet.workers
         await asyncio.gather(*(each.look() for each in workers))
-        told = health(workers)
-        return web.json_response(told, status=503 if told["status"] == "unready" else 200)
+        return health.readily(wellbeing(workers))
 
     async def metrics(request: web.Request) -> web.Response:
         workers = fleet.workers
         await asyncio.gather(*(each.read_metrics() for each in workers))
         registry = CollectorRegistry()
         registry.register(_Told(merged(fleet.past, {each.number: each.metrics for each in workers})))
-        encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+        return health.exposed(encoded(registry, request.headers.get("Accept", "")))
 
     async def targets(request: web.Request) -> web.Response:
         host = request.url.host or "127.0.0.1"
@@ -146,7 +144,7 @@ def application(fleet: Fleet) -> web.Application:
         )
 
     routes: Iterable[tuple[str, Callable[[web.Request], Any]]] = (
-        ("/health/live", live),
+        ("/health/live", health.live),
         ("/health/ready", ready),
         ("/metrics", metrics),
         ("/metrics/targets", targets),
@@ -157,7 +155,7 @@ def application(fleet: Fleet) -> web.Application:
     return made
 
 
-def health(workers: Sequence[Watched]) -> dict[str, Any]:
+def wellbeing(workers: Sequence[Watched]) -> dict[str, Any]:
     """How the fleet is: unready where no worker answers, degraded where one does not or something is down for one."""
     answering = [each for each in workers if each.ready]
     said = [each.told for each in workers if each.told]

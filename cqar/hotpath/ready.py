@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import derive
+from cqar import instants
 from cqar.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part, sweep
 from cqar.call import Principal
@@ -48,7 +48,7 @@ class Ready:
         self.root = next((part for part in made_of if not part.shared), made_of[0])
         self.parts = tuple(part for part in made_of if part is not self.root)
         #: microseconds since 1970
-        self.good_until = derive.NEVER
+        self.good_until = instants.NEVER
         #: the generation of the cache at which all parts lived
         self.seen = seen
         #: the venue that the request names
@@ -189,7 +189,7 @@ class Answers:
     def drop(self, method: str, data: bytes) -> None:
         """Forget the answer to a request whose time has run out."""
         ready = self._tables[method].get(framed(data))
-        if ready is not None and ready.good_until <= derive.now_us():
+        if ready is not None and ready.good_until <= instants.now():
             self.forget(ready)
 
     def forget(self, ready: Ready) -> None:

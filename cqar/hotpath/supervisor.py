@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -244,7 +243,7 @@ class Supervisor:
     # ---- one worker ------------------------------------------------------------------------------------------------
 
     async def _keep(self, number: int, worker: Worker | None = None) -> None:
-        """Have a worker of the number run for ever, beginning with one that runs already, if there is one."""
+        """Have a worker of the number run for ever, beginning with one that runs already, if there is one. Raises Ended."""
         failures = 0
         while True:
             if worker is None:
@@ -253,8 +252,7 @@ class Supervisor:
             await self._watched(worker)
             self._served = self._served or any(each.listened for each in self.workers)
             if not self._served:
-                self._give_up(Ended(number, worker.code or 1))
-                return
+                raise Ended(number, worker.code or 1)
             lasted = time.monotonic() - worker.began
             failures = 0 if lasted >= _WELL else failures + 1
             pause = min(_BACKOFF_MOST, _BACKOFF * 2.0 ** max(0, failures - 1))
@@ -262,10 +260,6 @@ class Supervisor:
             await self._let_go(worker)
             worker = None
             await asyncio.sleep(pause)
-
-    def _give_up(self, why: Ended) -> None:
-        if not self._failed.done():
-            self._failed.set_exception(why)
 
     async def _watched(self, worker: Worker) -> None:
         """Look at the worker until it has ended, or has another in its place; one that says nothing for long is killed."""
@@ -365,10 +359,3 @@ async def main(settings: config.Settings, workers: int, program: Sequence[str]) 
         await asyncio.shield(fleet.stop())
         await tasks.end(told, failed)
         _log.info("fleet_stopped")
-
-
-def program(*arguments: str) -> Sequence[str]:
-    """The command line of a worker, but for its place."""
-    # From the folder that the package was found in, there and nowhere else may it be found again.
-    path = () if Path.cwd() == Path(__file__).parents[2] else ("-P",)
-    return (sys.executable, *path, "-m", "cqar", *arguments, "hotpath")

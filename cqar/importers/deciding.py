@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import grpc
 from google.protobuf import json_format
 
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
@@ -47,8 +48,12 @@ def _lines(registry: Registry, review: Any) -> Iterator[str]:
 def _names(registry: Registry, asset_ids: Sequence[str]) -> Iterator[str]:
     """What people call the assets."""
     for answer in registry.calls(contract.GetAssetRequest(asset_id=each) for each in asset_ids):
-        gone = isinstance(answer, RegistryError)
-        yield "(deleted)" if gone else f"{answer.asset.symbol}, {answer.asset.name}"
+        if not isinstance(answer, RegistryError):
+            yield f"{answer.asset.symbol}, {answer.asset.name}"
+        elif answer.code is grpc.StatusCode.NOT_FOUND:
+            yield "(deleted)"
+        else:
+            raise answer
 
 
 def accept(

@@ -7,9 +7,10 @@ and keeps it. What it serves between that and its next look, the lease bounds; w
 is the truth at what it has applied.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from tests.hotpath.exploring import Violation, explored
 
 LISTING, SYMBOL = 0, 1
 Pair = tuple[int, int]
@@ -88,39 +89,9 @@ class Rule(NamedTuple):
     relay: bool = True
 
 
-class Violation(NamedTuple):
-    """Something that is served and not true, and the steps that lead there."""
-
-    steps: tuple[str, ...]
-    served: object
-    truth: object
-
-
 def explore(rule: Rule, writes: int, copies: int) -> tuple[int, Violation | None]:
     """Try everything, up to so many writes and copies: how many states there are, and the first violation."""
-    start = World()
-    came_from: dict[World, tuple[World, str] | None] = {start: None}
-    queue = deque([start])
-    while queue:
-        world = queue.popleft()
-        for step, after in _steps(world, rule, writes, copies):
-            if after in came_from:
-                continue
-            came_from[after] = (world, step)
-            wrong = _wrong(after, rule)
-            if wrong is not None:
-                return len(came_from), Violation(_way(came_from, after), *wrong)
-            queue.append(after)
-    return len(came_from), None
-
-
-def _way(came_from: dict[World, tuple[World, str] | None], world: World) -> tuple[str, ...]:
-    steps = []
-    at = came_from[world]
-    while at is not None:
-        steps.append(at[1])
-        at = came_from[at[0]]
-    return tuple(reversed(steps))
+    return explored(World(), lambda world: _steps(world, rule, writes, copies), lambda world: _wrong(world, rule))
 
 
 def _truth(log: tuple[Pair, ...], revision: int) -> Pair:

@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cqar import config, migrate
+from cqar import config, migrate, parts
 from cqar.embedded import Nats, Postgres, Valkey
 from tests.client import Client
 from tests.conftest import Servers, _execute, _of
-from tests.hotpath.world import Listed, listed
+from tests.hotpath.world import Listed, Reads, listed
 
 
 @pytest.fixture(scope="package")
@@ -84,3 +84,11 @@ def bare() -> config.Settings:
 async def btc(registry: Client) -> Listed:
     """BTCUSDT at binance, in the registry of the session's servers."""
     return await listed(registry)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """What is read of parts from here on."""
+    seen = Reads()
+    monkeypatch.setattr(parts, "read", seen.of(parts.read))
+    return seen

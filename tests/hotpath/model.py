@@ -5,9 +5,10 @@ worker applies changes in order, reads the database, admits what it read or what
 the part, evicts it, crashes and starts again. The invariant: a cached part is the truth at what the worker has applied.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
+
+from tests.hotpath.exploring import Violation, explored
 
 #: What a write changes: something else, or a row of the part.
 OTHER, ONE, TWO = 0, 1, 2
@@ -55,14 +56,6 @@ class Rule(NamedTuple):
     rows: bool = True
 
 
-class Violation(NamedTuple):
-    """A part that is not the truth, and the steps that lead there."""
-
-    steps: tuple[str, ...]
-    served: Rows | None
-    truth: Rows
-
-
 def truth(log: tuple[int, ...], revision: int) -> Rows:
     """The part at a revision."""
     one, two = (max((at for at, what in enumerate(log[:revision], 1) if what == row), default=0) for row in (ONE, TWO))
@@ -71,31 +64,17 @@ def truth(log: tuple[int, ...], revision: int) -> Rows:
 
 def explore(rule: Rule, writes: int) -> tuple[int, Violation | None]:
     """Try everything, up to so many writes: how many states there are, and the first violation."""
-    start = World()
-    came_from: dict[World, tuple[World, str] | None] = {start: None}
-    queue = deque([start])
-    while queue:
-        world = queue.popleft()
-        for step, after in _steps(world, rule, writes):
-            if after in came_from:
-                continue
-            came_from[after] = (world, step)
-            for worker in after.workers:
-                if worker.part is not None:
-                    revision = max(worker.applied, worker.part.snap)
-                    if worker.part.rows != truth(after.log, revision):
-                        return len(came_from), Violation(_way(came_from, after), worker.part.rows, truth(after.log, revision))
-            queue.append(after)
-    return len(came_from), None
+    return explored(World(), lambda world: _steps(world, rule, writes), _wrong)
 
 
-def _way(came_from: dict[World, tuple[World, str] | None], world: World) -> tuple[str, ...]:
-    steps = []
-    at = came_from[world]
-    while at is not None:
-        steps.append(at[1])
-        at = came_from[at[0]]
-    return tuple(reversed(steps))
+def _wrong(world: World) -> tuple[Rows | None, Rows] | None:
+    """A part that is not the truth, with the truth."""
+    for worker in world.workers:
+        if worker.part is not None:
+            right = truth(world.log, max(worker.applied, worker.part.snap))
+            if worker.part.rows != right:
+                return worker.part.rows, right
+    return None
 
 
 def _steps(world: World, rule: Rule, writes: int) -> Iterator[tuple[str, World]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -18,7 +18,7 @@ from cqar.hotpath.app import Hotpath
 from cqar.hotpath.fills import Filled, View
 from cqar.parts import Stored
 from tests.client import Client, refusal
-from tests.hotpath.world import Listed, changed, eventually, found, listed, own_call, ticked, worker_of
+from tests.hotpath.world import Listed, Reads, changed, eventually, found, listed, own_call, ticked, worker_of
 
 
 class Cold(NamedTuple):
@@ -37,33 +37,6 @@ async def cold(settings: config.Settings, admin: Admin, registry: Client) -> Asy
         await eventually(lambda: worker.cache.applied == 5)
         await worker._tier._redis.flushall()
         yield Cold(worker, feed, btc)
-
-
-class Reads:
-    """Reads of PostgreSQL: how many, and a gate that holds their results back."""
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-        self.open = asyncio.Event()
-        self.open.set()
-        self.arrived = asyncio.Event()
-
-    def of(self, read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def reading(session: Any, key: str) -> Any:
-            self.keys.append(key)
-            result = await read(session, key)
-            self.arrived.set()
-            await self.open.wait()
-            return result
-
-        return reading
-
-
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    seen = Reads()
-    monkeypatch.setattr(parts, "read", seen.of(parts.read))
-    return seen
 
 
 # ---- herds ---------------------------------------------------------------------------------------------------------
@@ -242,7 +215,7 @@ async def test_what_one_worker_has_read_another_takes_from_redis(
     await found(cold.feed, cold.btc)
     assert cold.feed.trailing["cqar-source"] == "database"
     await eventually(lambda: not cold.worker.core.fills._offers)
-    reads.keys.clear()
+    reads.made.clear()
     async with worker_of(changed(settings, hotpath={"preload": False}), admin.port) as other, Client(other.port) as feed:
         answer = await found(feed, cold.btc)
         assert feed.trailing["cqar-source"] == "redis"

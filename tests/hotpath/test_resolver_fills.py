@@ -18,7 +18,7 @@ from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.hotpath.crowd import MANY, crowd
 from tests.hotpath.resolving import assets, key, refused, request, resolved, resolver, results, statuses, streamed
-from tests.hotpath.world import changed, eventually, worker_of
+from tests.hotpath.world import Reads, changed, eventually, worker_of
 
 
 class Cold(NamedTuple):
@@ -40,31 +40,6 @@ async def cold(settings: config.Settings, admin: Admin, connection: asyncpg.Conn
     async with worker_of(empty, admin.port) as worker, Client(worker.port) as feed:
         await worker._tier._redis.flushall()
         yield Cold(worker, feed, [key(*each) for each in names])
-
-
-class Reads:
-    """Reads of PostgreSQL: of which keys, and a gate that holds their results back."""
-
-    def __init__(self) -> None:
-        self.keys: list[tuple[str, ...]] = []
-        self.open = asyncio.Event()
-        self.open.set()
-
-    def of(self, read: Any) -> Any:
-        async def reading(session: Any, *keys: str) -> Any:
-            self.keys.append(keys)
-            result = await read(session, *keys)
-            await self.open.wait()
-            return result
-
-        return reading
-
-
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    seen = Reads()
-    monkeypatch.setattr(parts, "read", seen.of(parts.read))
-    return seen
 
 
 async def test_ten_thousand_keys_of_which_one_is_bad_are_answered_by_one_statement(cold: Cold) -> None:
@@ -114,9 +89,9 @@ async def test_assets_take_a_statement_for_each_way_to_name_them(cold: Cold, con
 async def test_a_key_that_is_on_its_way_already_is_not_asked_for_again(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     single = asyncio.create_task(cold.feed.call("GetVenueSymbol", venue_id="v0", venue_symbol="T0USDT"))
-    await eventually(lambda: len(reads.keys) == 1)
+    await eventually(lambda: len(reads.made) == 1)
     first = asyncio.create_task(resolved(cold.feed, *cold.keys[:100]))
-    await eventually(lambda: len(reads.keys) == 2)
+    await eventually(lambda: len(reads.made) == 2)
     second = asyncio.create_task(resolved(cold.feed, *cold.keys[:100]))
     other = asyncio.create_task(cold.feed.call("GetVenueSymbol", venue_id="v1", venue_symbol="T1USDT"))
     await asyncio.sleep(0.2)
@@ -125,9 +100,9 @@ async def test_a_key_that_is_on_its_way_already_is_not_asked_for_again(cold: Col
     assert (await single).symbol.symbol_id == "s1"
     assert (await other).symbol.symbol_id == "s2"
     # The venues, which single lookups ask for first, and the hundred texts.
-    asked = [name for keys in reads.keys for name in keys]
+    asked = reads.keys
     assert len(asked) == len(set(asked))
-    assert sorted(map(len, reads.keys)) in ([1, 1, 100], [1, 1, 1, 100])
+    assert sorted(map(len, reads.made)) in ([1, 1, 100], [1, 1, 1, 100])
 
 
 async def test_a_batch_is_one_of_the_fills_that_there_may_be_at_once(cold: Cold, reads: Reads) -> None:
@@ -144,7 +119,7 @@ async def test_a_batch_is_one_of_the_fills_that_there_may_be_at_once(cold: Cold,
 async def test_a_caller_that_goes_away_leaves_nothing_and_takes_nothing_from_the_others(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     hasty = asyncio.create_task(resolved(cold.feed, *cold.keys[:100]))
-    await eventually(lambda: len(reads.keys) == 1)
+    await eventually(lambda: len(reads.made) == 1)
     patient = asyncio.create_task(resolved(cold.feed, *cold.keys[:100]))
     await asyncio.sleep(0.1)
     hasty.cancel()
@@ -159,7 +134,7 @@ async def test_what_turned_stale_while_it_was_brought_is_not_for_whoever_is_stri
     serve = cold.worker._batches["ResolveVenueSymbols"].serve
     data = request(*cold.keys[:10]).SerializeToString()
     asked = [asyncio.create_task(serve(data, Call(method="x", principal=each))) for each in (strict, ANYONE)]
-    await eventually(lambda: len(reads.keys) == 1)
+    await eventually(lambda: len(reads.made) == 1)
     await cold.worker.feed.stop()
     cold.worker.feed.fresh_as_of -= 5
     reads.open.set()

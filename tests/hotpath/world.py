@@ -125,6 +125,35 @@ def let_through(process: Hotpath, passes: Callable[[], bool]) -> list[bytes]:
     return arrived
 
 
+class Reads:
+    """Reads of parts from PostgreSQL: of which keys, and a gate that holds their results back."""
+
+    def __init__(self) -> None:
+        #: the keys of each
+        self.made: list[tuple[str, ...]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        #: one has come as far as the gate
+        self.arrived = asyncio.Event()
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys that were read."""
+        return [key for each in self.made for key in each]
+
+    def of(self, read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """The read, watched."""
+
+        async def reading(session: Any, *keys: str) -> Any:
+            self.made.append(keys)
+            result = await read(session, *keys)
+            self.arrived.set()
+            await self.open.wait()
+            return result
+
+        return reading
+
+
 class Process:
     """`cqar admin` or `cqar hotpath` as a process of its own, which can be killed."""
 

@@ -5,6 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from cqar.importers.documents import FileError
 from tests.client import Client
 from tests.importers.desk import DATA, Importers, coin, listed, market, packed, revision, swap
 
@@ -134,8 +135,6 @@ async def test_a_malformed_row_does_not_stop_the_others(coined: Importers, regis
 
 @pytest.mark.parametrize("data", [b"", b"[", b'{"a": 1}x', b"\xff\xfe", b"7"])
 async def test_a_malformed_file_changes_nothing(coined: Importers, connection: asyncpg.Connection, data: bytes) -> None:
-    from cqar.importers.documents import FileError  # noqa: PLC0415 - beside its use
-
     head = await revision(connection)
     for kind in ("chains", "assets", "deployments", "coingecko", "relationships", "tokenlist", "venues"):
         with pytest.raises(FileError):

@@ -7,7 +7,7 @@ import grpc
 
 from cqar.authority import Authority, Grant
 from cqar.call import Call, Principal
-from cqar.hotpath.freshness import Freshness
+from cqar.hotpath.freshness import Freshness, marked
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.service import Hit
 from cqar.hotpath.passthrough import Passthrough
@@ -41,12 +41,13 @@ class Unary(NamedTuple):
 
 async def answer(unary: Unary, freshness: Freshness, data: bytes, call: Call) -> Reply:
     """The answer to a call: the ready one with its marks, else by `serve`."""
-    marked = freshness.look()
+    tail = freshness.look()
     row = unary.hit_for(call.principal)(framed(data))
     if row is None:
         return await unary.serve(data, call)
     unary.answered(1)
-    return Reply(body(row)) if marked is None else Reply(body(row) + marked.message, marked.trailing)
+    reply = Reply(body(row))
+    return reply if tail is None else marked(reply, tail)
 
 
 class Wiring(NamedTuple):
