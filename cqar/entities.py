@@ -385,6 +385,7 @@ API_KEY = Entity(
     plural="keys",
     part_keys=lambda row: (api_key_key(row["key_id"]),),
     secret=frozenset({"hash"}),
+    unrevised=frozenset({"last_used_at"}),
     carried=False,
 )
 

@@ -126,6 +126,8 @@ class Entity:
     part_keys: Callable[[Row], tuple[str, ...]] = _no_keys
     #: columns that neither answers nor the audit show
     secret: frozenset[str] = frozenset()
+    #: columns that are written without a revision: caches, which follow revisions, have none of them
+    unrevised: frozenset[str] = frozenset()
     #: changes carry the row; where they do not, caches ask PostgreSQL for it
     carried: bool = True
     #: the contract's event of its creation
@@ -197,7 +199,11 @@ class Entity:
 
     def stored(self, row: Row) -> Message:
         """The message as the table has it, without its revision: what caches and events carry."""
-        return self.message(**self._fields(row, self.columns.values()))
+        return self.message(**self._fields(row, self._stored))
+
+    @cached_property
+    def _stored(self) -> tuple[Column, ...]:
+        return tuple(column for name, column in self.columns.items() if name not in self.unrevised)
 
     def answer(self, row: Row) -> Message:
         """The message as answers show it: derived fields filled in, with the revision. `row` is of `select`."""

@@ -230,3 +230,7 @@ async def test_when_a_key_was_used_is_told_to_the_minute_and_is_no_change(
         assert at.second == at.microsecond == 0
         assert began - timedelta(minutes=1) <= at <= datetime.now(UTC)
         assert after.revision == before.revision
+    # The worker goes on with what it has of the key, and takes nothing of it for wrong.
+    await hotpath.sweep.some()
+    assert hotpath.cache.peek(f"api_key:{after.key_id}") is not None
+    assert (hotpath.sweep.compared > 0, hotpath.sweep.mismatches) == (True, 0)
