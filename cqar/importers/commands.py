@@ -222,7 +222,7 @@ def review_list(chosen: Chosen, venue: str | None, status: str, as_json: bool, a
     """Tell what is asked, and of which assets."""
     from cqar.importers import deciding
 
-    with _registry(chosen, "reader", address) as registry:
+    with _registry(chosen, address) as registry:
         for line in deciding.told(registry, venue, status, as_json=as_json):
             click.echo(line)
 
@@ -246,7 +246,7 @@ def review_accept(chosen: Chosen, /, review_id: str, at: str | None, address: st
     from cqar.importers import deciding
 
     began = None if at is None else _time(at)
-    with _registry(chosen, "writer", address) as registry:
+    with _registry(chosen, address) as registry:
         click.echo(deciding.accept(registry, review_id, at=began, **answer))
 
 
@@ -269,12 +269,13 @@ def review_reject(chosen: Chosen, review_id: str, notes: str | None, address: st
     """Leave everything as it is; the same is not asked again."""
     from cqar.importers import deciding
 
-    with _registry(chosen, "writer", address) as registry:
+    with _registry(chosen, address) as registry:
         click.echo(deciding.reject(registry, review_id, notes))
 
 
-def _registry(chosen: Chosen, role: str, address: str | None) -> Any:
+def _registry(chosen: Chosen, address: str | None) -> Any:
+    """Where reviews are told of and decided: both are for writers."""
     from cqar.importers import schedule
 
     at = address or chosen.admin()
-    return schedule.registry(at, chosen.key(role, at), chosen.outgoing(at))
+    return schedule.registry(at, chosen.key("writer", at), chosen.outgoing(at))

@@ -90,6 +90,18 @@ def test_keys_are_made_listed_and_revoked_with_and_without_admin(up: Up) -> None
     assert "is no API key" in one_line(cqar("keys", "list", *at, CQAR_API_KEY="cqar_dev_x"))
 
 
+def test_imports_and_reviews_find_the_key_that_they_need(up: Up, tmp_path: Path) -> None:
+    at = ("--address", up.address("admin"))
+    table = tmp_path / "chains.csv"
+    table.write_text("chain_id,chain_name,chain_type,caip2\nfar-away,Far Away,EVM,eip155:424242\n")
+    done = up.cqar("import", "csv", "chain", str(table), "--dry-run", *at)
+    assert (done.returncode, done.stdout.splitlines()[-1].split()[0]) == (0, "created=1"), done.stderr
+    done = up.cqar("review", "list", *at)
+    assert (done.returncode, done.stdout) == (0, "0 open\n"), done.stderr
+    for verdict in ("accept", "reject"):
+        assert "not found" in one_line(up.cqar("review", verdict, "0195c3b0-0000-7000-8000-000000000000", *at))
+
+
 def test_the_first_start_tells_every_address_and_an_example_with_its_answer(up: Up) -> None:
     for title in ("hotpath", "admin", "PostgreSQL", "Redis", "NATS"):
         assert re.search(rf"^  {title} +(gRPC|postgresql:|unix:|nats:)", up.said, re.MULTILINE), title
