@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from cqar.admin.app import Admin
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.client import SERVICE, Client
 from tests.hotpath.world import Process, eventually, process_of
-from tests.signals.policy import Load, free_port
+from tests.signals.policy import Load
 from tests.signals.scrape import health, of, scrape
 
 _WORKERS = 3
@@ -261,13 +262,15 @@ async def test_each_worker_may_have_a_port_of_its_own(settings: config.Settings,
 
 
 async def _two_free_ports() -> int:
+    """The first of two ports in a row, from where no client is given one: it could have the second before the worker has."""
     while True:
-        first = free_port()
+        first = random.randrange(15_000, 30_000)  # noqa: S311 - no secret
         try:
-            server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", first + 1)
+            for port in (first, first + 1):
+                server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port)
+                server.close()
         except OSError:
             continue
-        server.close()
         return first
 
 
