@@ -25,10 +25,12 @@ BLOCK, _SYMBOLS, _ASSETS = 1_000, 600, 400
 #: Room for all of it.
 _ROOM = {"CQAR_HOTPATH_CACHE_ENTRIES": "20000000", "CQAR_HOTPATH_CACHE_BYTES": str(16 << 30)}
 _PATIENCE = 600.0
-#: What is there to check writes and to search, which this registry does not do, and which would take most of its time.
+#: What is there to check writes, to list and to search, none of which is done here, and which would take most of the time.
 _BARE = """
 ALTER TABLE venue_symbols DROP CONSTRAINT venue_symbols__venue_symbol__taken;
-DROP INDEX assets_search, symbols_search;
+DROP INDEX assets_search, assets_by_type, assets_by_category, assets_by_symbol, assets_by_ticker,
+    symbols_search, symbols__base_asset_id__taken, symbols_by_base, symbols_by_quote, symbols_by_settlement, symbols_by_type,
+    symbols_by_label, venue_symbols_by_venue, venue_symbols_by_symbol;
 """
 _FILL = (
     """
@@ -154,6 +156,7 @@ async def _fill(url: str, begin: int, end: int) -> None:
     connection = await asyncpg.connect(url, timeout=10)
     try:
         async with connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")  # references are right by themselves
             for sql in _FILL:
                 await connection.execute(sql, begin, end, timeout=_PATIENCE)
         await connection.execute("ANALYZE", timeout=_PATIENCE)
