@@ -30,8 +30,8 @@ Collect = Callable[[], Iterable[Metric]]
 Refresh = Callable[[], Awaitable[None]]
 
 
-class _Held:
-    """The numbers of one combination of labels."""
+class Series:
+    """The durations with one combination of labels."""
 
     __slots__ = ("buckets", "total")
 
@@ -39,20 +39,28 @@ class _Held:
         self.buckets = [0] * (len(BOUNDS) + 1)
         self.total = 0.0
 
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """It took so many seconds, as often as said."""
+        self.buckets[bisect_left(BOUNDS, seconds)] += times
+        self.total += seconds * times
+
 
 class Durations:
     """How long things took, by their labels. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, ...], _Held] = {}
+        self._held: dict[tuple[str, ...], Series] = {}
 
-    def observe(self, labels: tuple[str, ...], seconds: float, times: int = 1) -> None:
-        """It took so many seconds, as often as said."""
+    def series(self, labels: tuple[str, ...]) -> Series:
+        """The durations with these labels."""
         held = self._held.get(labels)
         if held is None:
-            held = self._held[labels] = _Held()
-        held.buckets[bisect_left(BOUNDS, seconds)] += times
-        held.total += seconds * times
+            held = self._held[labels] = Series()
+        return held
+
+    def observe(self, labels: tuple[str, ...], seconds: float) -> None:
+        """It took so many seconds."""
+        self.series(labels).observe(seconds)
 
     def count(self, *labels: str) -> int:
         """How often it was observed with these labels."""

@@ -1,10 +1,11 @@
 """Logs: structlog, JSON for machines or text for a terminal, one line an event; and what becomes of calls that have ended."""
 
 import logging
+import math
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import orjson
@@ -93,7 +94,8 @@ class Calls:
         self._log = logger("calls")
         self._durations = durations
         self._slow = log.slow_call
-        self._every = log.sample if quiet else 0
+        #: of the calls that all is well with, one in so many is worth a line; how many are left until the next one
+        self._every: float = (log.sample or math.inf) if quiet else 0
         self._left = self._every
         self.quiet = quiet
         self._allowed = float(_LINES)
@@ -112,6 +114,7 @@ class Calls:
     ) -> None:
         """A call has ended with a status. `request_id`: where it has been made already; `level`: of a line if all is well."""
         self._durations.observe((method, code), seconds)
+        self._left -= 1
         event = self._worth(code, seconds)
         if event == "call" and self.quiet:
             level = "info"
@@ -121,15 +124,24 @@ class Calls:
             return
         self._tell(level, event, method=method, principal=principal, code=code, seconds=seconds, of=metadata, known=request_id)
 
-    def answered(self, method: str, principal: str, seconds: float, times: int) -> None:
-        """So many calls of one kind were answered well, at once and together; of their metadata nothing is known."""
-        self._durations.observe((method, "OK"), seconds, times)
-        if self._every:
-            self._left -= times - 1
-        event = self._worth("OK", seconds)
-        level = "info" if event == "call" else "warning"
-        if event and self._may(level):
-            self._tell(level, event, method=method, principal=principal, code="OK", seconds=seconds, of=(), known=None)
+    def answering(self, method: str, principal: str) -> Callable[[int, float], None]:
+        """The function that is told of calls of one kind that were answered well, many at once: how many, and how long it took.
+
+        Of their metadata nothing is known.
+        """
+        observe, slow = self._durations.series((method, "OK")).observe, self._slow
+
+        def answered(many: int, seconds: float) -> None:
+            observe(seconds, many)
+            self._left -= many
+            if self._left > 0 and seconds < slow:
+                return
+            event = self._worth("OK", seconds)
+            level = "info" if event == "call" else "warning"
+            if event and self._may(level):
+                self._tell(level, event, method=method, principal=principal, code="OK", seconds=seconds, of=(), known=None)
+
+        return answered
 
     def _worth(self, code: str, seconds: float) -> str:
         """The event that a line would be about, or nothing."""
@@ -137,11 +149,6 @@ class Calls:
             return "call_failed"
         if seconds >= self._slow:
             return "call_slow"
-        if not self.quiet:
-            return "call"
-        if not self._every:
-            return ""
-        self._left -= 1
         if self._left > 0:
             return ""
         self._left = self._every

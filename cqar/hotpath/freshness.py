@@ -4,7 +4,6 @@ The ladder: for `lease` seconds after the last look that found everything applie
 marked stale with their age, and whoever is strict gets none of them, until after `detached_serve` seconds nobody does.
 """
 
-import time
 from typing import Final
 
 from cqar import config, instants
@@ -15,6 +14,8 @@ from cqar.varint import varint
 
 #: Later than every time until which an answer may hold.
 _BEYOND: Final = instants.NEVER << 1
+#: Seconds between two settings of the clocks, which an answer may outlive its time by.
+_TICK: Final = 0.001
 #: Milliseconds that an age may have, at most.
 _AGES: Final = 1 << 62
 #: The fields `stale` (true) and `age_ms` (up to its value), which every response of a lookup has under the same numbers.
@@ -40,16 +41,20 @@ class Freshness:
         #: for whoever takes stale answers, and for whoever does not
         self.clock = Clock()
         self.strict = Clock()
+        #: when the clocks have to be set again, as long as answers are fresh
+        self._next = float("-inf")
 
-    def look(self) -> Tail | None:
-        """Set the clocks; what ready answers are marked with for now."""
-        now = instants.now()
-        age = time.monotonic() - self._feed.fresh_as_of
+    def look(self, at: float) -> Tail | None:
+        """Set the clocks by the time as `time.monotonic` says it; what ready answers are marked with."""
+        age = at - self._feed.fresh_as_of
         if age <= self._lease:
-            self.clock.now = self.strict.now = now
+            if at >= self._next:
+                self._next = at + _TICK
+                self.clock.now = self.strict.now = instants.now()
             return None
+        self._next = float("-inf")
         self.strict.now = _BEYOND
-        self.clock.now = now if age <= self._detached else _BEYOND
+        self.clock.now = instants.now() if age <= self._detached else _BEYOND
         return marks(age)
 
     def age(self) -> float:

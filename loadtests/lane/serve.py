@@ -15,7 +15,7 @@ import uvloop
 
 from cqar.hotpath.lane.grpc import Failure, Reply, Tail, framed, row
 from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service
+from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally
 from loadtests.scripts import Calls
 
 PATH = "/cqc.api.v1.VenueSymbolService/GetVenueSymbol"
@@ -101,16 +101,16 @@ class Metrics(Observer):
         registry = prometheus_client.CollectorRegistry()
         self._hits = prometheus_client.Counter("hits", "Answers from memory.", ["method", "principal"], registry=registry)
         self._seconds = prometheus_client.Histogram("read_seconds", "Reads.", registry=registry)
-        self._children: dict[tuple[str, Any], Any] = {}
 
-    def hits(self, counts: Sequence[tuple[str, Any, int]], seconds: float) -> None:
+    def tally(self, path: str, principal: Any) -> Tally:
         """Count."""
-        for path, principal, count in counts:
-            child = self._children.get((path, principal))
-            if child is None:
-                child = self._children[path, principal] = self._hits.labels(path, principal)
-            child.inc(count)
-        self._seconds.observe(seconds)
+        count, observe = self._hits.labels(path, principal).inc, self._seconds.observe
+
+        def tally(many: int, seconds: float) -> None:
+            count(many)
+            observe(seconds)
+
+        return tally
 
 
 def _authorize(asked: Asked) -> str:
@@ -122,10 +122,10 @@ def _authorize(asked: Asked) -> str:
 async def _lane(kind: str, port: int, files: Sequence[str]) -> None:
     fresh = {"at": time.monotonic()}
 
-    def tail() -> Tail | None:
+    def tail(at: float) -> Tail | None:
         if kind == "lane-stale":
             return Tail(STALE, (("cqar-stale", "true"), ("cqar-age-ms", "100")))
-        return None if time.monotonic() - fresh["at"] < _LEASE else Tail(STALE, ())
+        return None if at - fresh["at"] < _LEASE else Tail(STALE, ())
 
     # With the fast path a miss is a request that no answer stands ready for.
     symbols = Symbols(0 if kind in {"lane-miss", "lane-wait"} else KEYS, waits=kind == "lane-wait")

@@ -1,6 +1,7 @@
 """Batches and time: what changes shows in the next one, and what a worker that is cut off says, and does not say."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from tests.registry.world import World, at, stamp
 
 def ready(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
     """The response that stands ready, if one does."""
-    worker.core.freshness.look()
+    worker.core.freshness.look(time.monotonic())
     row = worker._batches["ResolveVenueSymbols"].hit_for(principal)(framed(request(*keys).SerializeToString()))
     return None if row is None else pb.ResolveVenueSymbolsResponse.FromString(body(row))
 

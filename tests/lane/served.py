@@ -16,7 +16,7 @@ import grpc.aio
 from cqar.hotpath.lane.grpc import Failure, Reply, Tail, framed, row
 from cqar.hotpath.lane.limits import Limits
 from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Upstream
+from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 
 GET = "/test.Phonebook/Get"
 OTHER = "/test.Phonebook/Other"
@@ -83,10 +83,13 @@ class Seen(Observer):
         self.ends: list[tuple[int, str]] = []
         self.errors: list[BaseException] = []
 
-    def hits(self, counts: Any, seconds: float) -> None:  # noqa: ARG002 - the interface
-        self.reads += 1
-        self.paths += [path for path, _, _ in counts]
-        self.hit_count += sum(count for _, _, count in counts)
+    def tally(self, path: str, principal: Any) -> Tally:  # noqa: ARG002 - the interface
+        def tally(many: int, _seconds: float) -> None:
+            self.reads += 1
+            self.paths.append(path)
+            self.hit_count += many
+
+        return tally
 
     def call(self, context: Context, code: int, seconds: float) -> None:  # noqa: ARG002 - the interface
         self.calls.append((context.path, code))
@@ -151,7 +154,7 @@ async def serving(
     service = Service(
         methods={GET: phonebook, OTHER: phonebook},
         authorize=allowed,
-        tail=lambda: tails[0] if tails else None,
+        tail=lambda _at: tails[0] if tails else None,
         observer=seen,
         upstream=None if upstream is None else Upstream(channel=lambda _path: upstream),
     )

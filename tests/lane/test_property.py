@@ -49,7 +49,7 @@ class Bench:
     def __init__(self, *, fast: bool = True, tail: Tail | None = None) -> None:
         self.seen = Seen()
         methods = {GET: Phonebook(), OTHER: Phonebook()}
-        self.lane = Lane(Service(methods=methods, authorize=authorize, observer=self.seen, tail=lambda: tail), fast=fast)
+        self.lane = Lane(Service(methods=methods, authorize=authorize, observer=self.seen, tail=lambda _at: tail), fast=fast)
 
     async def play(self, reads: Sequence[bytes]) -> bytes:
         """What is written for these reads, once all calls are through."""

@@ -152,10 +152,10 @@ async def test_a_stream_dropped_while_it_could_go_on_is_not_kept(served: Served)
         await peer.send(*(peer.call(number, b"longest") for number in range(1, 20, 2)))
         await peer.sync()
         senders = [each.session.sender for each in served.lane.connections]
-        assert [sender.waiting for sender in senders] == [True]
+        assert [bool(sender.ready) for sender in senders] == [True]
         await peer.send(*(RstStreamFrame(number, CANCEL) for number in range(1, 20, 2)))
         await peer.sync()
-        assert [sender.waiting for sender in senders] == [False]
+        assert [bool(sender.ready) for sender in senders] == [False]
         await peer.send(WindowUpdateFrame(0, 1 << 20))
         await works(peer)
         assert all(len(peer.answers[number].data) < 70_000 for number in range(1, 20, 2))

@@ -6,14 +6,14 @@ HTTP/2; `_walk` sends everything there, and the answers are the same bytes.
 """
 
 import asyncio
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, cast
+from time import monotonic
+from typing import TYPE_CHECKING, Final, cast
 
 from cqar.hotpath.lane import decisions, frames, grpc
 from cqar.hotpath.lane.exchange import SMALL_BLOCK
 from cqar.hotpath.lane.frames import MAX_WINDOW, Fault
 from cqar.hotpath.lane.limits import ANSWERED, BURST
-from cqar.hotpath.lane.service import Peer
+from cqar.hotpath.lane.service import Peer, Tally
 from cqar.hotpath.lane.session import Session
 from cqar.hotpath.lane.watch import Watch
 
@@ -28,6 +28,12 @@ _WINDOW: Final = frames.WINDOW_UPDATE << 8
 _HTTP1: Final = b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 #: Bytes among which HTTP/1 shows itself.
 _FIRST_LINE: Final = 2_048
+
+# What the loop reads for every frame or answer.
+_unpack: Final = frames.unpack_header
+_HEAD: Final = grpc.HEAD
+_BODY_HEADS: Final = grpc.BODY_HEADS
+_TRAILERS: Final = grpc.TRAILERS
 
 # Stages of a connection.
 _PREFACE: Final = 0
@@ -123,17 +129,17 @@ class Connection(asyncio.Protocol):
         if self._stage == _OPEN:
             if session.epoch != shared.epoch:
                 session.forget_decisions()
-            session.tail = shared.service.tail()
-            at = self._hurry(buffer, at) if shared.fast and session.open_block is None else self._walk(buffer, at)
-            session.receive()
+            began = monotonic()
+            session.tail = shared.service.tail(began)
+            at = self._hurry(buffer, at, began) if shared.fast and session.open_block is None else self._walk(buffer, at)
+            if session.credit < session.low:
+                session.receive()
         watch = self.watch
-        watch.seen = shared.now
-        if at == len(buffer) and session.open_block is None:
-            self._buffer = b""
-            watch.half = 0.0
-        else:
+        if at != len(buffer) or watch.half or session.open_block is not None:
             self._buffer = buffer[at:]
-            if not watch.half or (at and session.open_block is None):
+            if at == len(buffer) and session.open_block is None:
+                watch.half = 0.0
+            elif not watch.half or (at and session.open_block is None):
                 watch.half = shared.now
 
     def _greet(self, buffer: bytes) -> int:
@@ -172,16 +178,13 @@ class Connection(asyncio.Protocol):
             at = after
         return at
 
-    def _hurry(self, buffer: bytes, at: int) -> int:  # noqa: C901, PLR0912, PLR0915 - a call would cost more than a step
+    def _hurry(self, buffer: bytes, at: int, began: float) -> int:  # noqa: C901, PLR0912, PLR0915 - a call would cost more than a step
         """Take all frames, the short way where they allow it; where the first begins that is not complete. Raises Fault."""
-        began = perf_counter()
         session = self.session
-        service = session.shared.service
         sender = session.sender
-        pending, blocks = session.pending, session.blocks
-        pop, known = pending.pop, blocks.get
+        pending = session.pending
+        pop, known = pending.pop, session.blocks.get
         append = sender.out.append
-        unpack, heads, trailers, head = frames.unpack_header, grpc.BODY_HEADS, grpc.TRAILERS, grpc.HEAD
         tail = session.tail
         more_bytes = 0 if tail is None else len(tail.message)
         end = len(buffer)
@@ -191,13 +194,12 @@ class Connection(asyncio.Protocol):
         last, short = session.last, session.short
         room = session.room() - len(session.live)
         left = allowance = sender.allowance()
-        received = 0
-        counts: list[tuple[str, Any, int]] = []
+        received = run = 0
+        counts: list[tuple[Tally, int]] = []
         latest: decisions.Decision | None = None
-        run = 0
         try:
             while at <= full:
-                high, length, kind, number = unpack(buffer, at)
+                high, length, kind, number = _unpack(buffer, at)
                 after = at + 9 + length
                 if after > end or high:
                     if high or length > frames.MAX_FRAME:
@@ -220,33 +222,17 @@ class Connection(asyncio.Protocol):
                                 left = allowance = sender.allowance()
                                 at = after
                                 continue
-                        pending[number] = request
                         last = number
                         at = after
-                        continue
+                        # Mostly its message follows at once; else the request waits for it.
+                        if at <= full:
+                            high, length, kind, follower = _unpack(buffer, at)
+                            after = at + 9 + length
+                        if at > full or kind != _MESSAGE or follower != number or after > end or high:
+                            pending[number] = request
+                            continue
                 elif kind == _MESSAGE:
                     request = pop(number, None)
-                    if request is not None:
-                        row = request[0](buffer[at + 9 : after])
-                        if row is not None:
-                            size = len(row) + more_bytes
-                            if size <= short and size <= left:
-                                if tail is None:
-                                    append(buffer[at + 5 : at + 9].join((head, heads[size], row, trailers)))
-                                else:
-                                    append(tail.joined(buffer[at + 5 : at + 9], row))
-                                left -= size - 5
-                                received += length
-                                decision = request[1]
-                                if decision is latest:
-                                    run += 1
-                                else:
-                                    if latest is not None:
-                                        counts.append((latest.path, latest.principal, run))
-                                    latest = decision
-                                    run = 1
-                                at = after
-                                continue
                 elif kind == _WINDOW and length == 4:  # noqa: PLR2004 - a u32
                     more = int.from_bytes(buffer[at + 9 : after], "big")
                     if number:
@@ -255,10 +241,31 @@ class Connection(asyncio.Protocol):
                             pending[number] = (*widened, more)
                             at = after
                             continue
-                    elif 0 < more <= MAX_WINDOW - sender.window and not sender.waiting:
+                    elif 0 < more <= MAX_WINDOW - sender.window and not sender.ready:
                         sender.window += more
                         at = after
                         continue
+                if request is not None:
+                    row = request[0](buffer[at + 9 : after])
+                    if row is not None:
+                        size = len(row) + more_bytes
+                        if size <= short and size <= left:
+                            if tail is None:
+                                append(buffer[at + 5 : at + 9].join((_HEAD, _BODY_HEADS[size], row, _TRAILERS)))
+                            else:
+                                append(tail.joined(buffer[at + 5 : at + 9], row))
+                            left -= size - 5
+                            received += length
+                            decision = request[1]
+                            if decision is latest:
+                                run += 1
+                            else:
+                                if latest is not None:
+                                    counts.append((latest.tally, run))
+                                latest = decision
+                                run = 1
+                            at = after
+                            continue
                 # The long way.
                 if length > frames.MAX_FRAME:
                     raise Fault(frames.FRAME_SIZE_ERROR, "a frame larger than was agreed")
@@ -279,15 +286,18 @@ class Connection(asyncio.Protocol):
                 left = allowance = sender.allowance()
         finally:
             session.last = max(session.last, last)
-            sender.spend(allowance - left)
-            session.credit -= received
+            if received:
+                session.credit -= received
             if latest is not None:
-                counts.append((latest.path, latest.principal, run))
-                hits = 0
-                for count in counts:
-                    hits += count[2]
-                session.bucket.relieve(ANSWERED * hits)
-                service.observer.hits(counts, perf_counter() - began)
+                sender.spend(allowance - left)
+                seconds = monotonic() - began
+                hits = run
+                for tally, many in counts:
+                    tally(many, seconds)
+                    hits += many
+                latest.tally(run, seconds)
+                if session.bucket.level:
+                    session.bucket.relieve(ANSWERED * hits)
         return at
 
     # ---- out -------------------------------------------------------------------------------------------------------
@@ -308,7 +318,7 @@ class Connection(asyncio.Protocol):
             out.clear()
             sender.budget = BURST
             self.transport.write(data)
-        if sender.waiting and sender.window > 0 and not sender.paused:
+        if sender.ready and sender.window > 0 and not sender.paused:
             self._flushing = True
             self._lane.shared.loop.call_soon(self._go_on)
         if self.session.leaving and not self.session.live and not self.session.pending:

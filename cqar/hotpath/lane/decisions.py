@@ -6,7 +6,7 @@ from typing import Any, Final
 from cqar.hotpath.lane import grpc
 from cqar.hotpath.lane.grpc import Failure
 from cqar.hotpath.lane.hpack import Field, well_named
-from cqar.hotpath.lane.service import Asked, Context, Hit, Method, Peer, Service
+from cqar.hotpath.lane.service import Asked, Context, Hit, Method, Peer, Service, Tally, untold
 
 #: Names of fields that always decide.
 DECIDING: Final = frozenset((b"authorization", b"content-type", b"te", b"grpc-encoding"))
@@ -43,7 +43,20 @@ def never(_framed: bytes) -> bytes | None:
 class Decision:
     """What a request is, by its deciding fields."""
 
-    __slots__ = ("block", "encoding", "fields", "hit", "kind", "lasting", "method", "path", "principal", "pseudo", "status")
+    __slots__ = (
+        "block",
+        "encoding",
+        "fields",
+        "hit",
+        "kind",
+        "lasting",
+        "method",
+        "path",
+        "principal",
+        "pseudo",
+        "status",
+        "tally",
+    )
 
     def __init__(self, kind: int, fields: tuple[Field, ...], path: str = "") -> None:
         self.kind = kind
@@ -52,6 +65,7 @@ class Decision:
         #: how many of the fields are pseudo-headers: no other field may stand before the last of them
         self.pseudo = sum(field.name[:1] == b":" for field in fields)
         self.hit: Hit = never
+        self.tally: Tally = untold
         self.method: Method | None = None
         self.principal: Any = None
         self.encoding = b"identity"
@@ -118,6 +132,7 @@ class Decider:
         if method is not None:
             decision.method = method
             decision.hit = method.hit_for(principal)
+            decision.tally = service.observer.tally(path, principal)
         return decision
 
 

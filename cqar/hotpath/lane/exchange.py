@@ -280,7 +280,7 @@ class Exchange:
             if row is None:
                 calls.begin(self, stream, message)
                 return
-        self.shared.service.observer.hits(((decision.path, decision.principal, 1),), 0.0)
+        decision.tally(1, 0.0)
         tail = self.tail
         if tail is None:
             if not self._answer_at_once(stream, row):

@@ -18,13 +18,14 @@ _TURN = 65_536
 class Sender:
     """The sending side. `ended` is told of each stream whose last frame stands in `out`."""
 
-    __slots__ = ("_ended", "_ready", "_turn", "_usage", "budget", "initial", "out", "paused", "queued", "window")
+    __slots__ = ("_ended", "_turn", "_usage", "budget", "initial", "out", "paused", "queued", "ready", "window")
 
     def __init__(self, usage: Usage, ended: Callable[[Stream], None]) -> None:
         self._usage = usage
         self._ended = ended
-        self._ready: deque[Stream] | None = None
         self._turn = frames.MAX_FRAME
+        #: streams whose answers wait for the connection alone
+        self.ready: deque[Stream] | None = None
         #: what goes out with the next write, and how many more bytes of answers that may take
         self.out: list[Chunk] = []
         self.budget = BURST
@@ -36,14 +37,9 @@ class Sender:
         #: bytes that wait and are nobody else's
         self.queued = 0
 
-    @property
-    def waiting(self) -> bool:
-        """Whether answers wait that could go on if the connection could."""
-        return bool(self._ready)
-
     def allowance(self) -> int:
         """Bytes that may be sent at once, before anything that waits."""
-        if self._ready or self.paused:
+        if self.ready or self.paused:
             return 0
         size = self.window if self.window < self.budget else self.budget  # noqa: FURB136 - min costs as much as the rest
         return size if size > 0 else 0  # noqa: FURB136 - the same
@@ -89,8 +85,8 @@ class Sender:
 
     def drop(self, stream: Stream) -> None:
         """Forget what waits of a stream, its end included."""
-        if stream.ready and self._ready is not None:
-            self._ready.remove(stream)
+        if stream.ready and self.ready is not None:
+            self.ready.remove(stream)
             stream.ready = False
         for at, chunk in enumerate(stream.chunks or ()):
             if isinstance(chunk, bytes):
@@ -105,16 +101,16 @@ class Sender:
 
     def _activate(self, stream: Stream) -> None:
         if stream.chunks and stream.window > 0 and not stream.ready:
-            if self._ready is None:
-                self._ready = deque()
-            self._ready.append(stream)
+            if self.ready is None:
+                self.ready = deque()
+            self.ready.append(stream)
             stream.ready = True
 
     # ---- sending ---------------------------------------------------------------------------------------------------
 
     def pump(self, now: float) -> None:
         """Move what windows and budget allow into `out`, a frame of each stream in turn."""
-        ready = self._ready
+        ready = self.ready
         while ready and self.window > 0 and self.budget > 0 and not self.paused:
             stream = ready.popleft()
             stream.ready = False

@@ -14,6 +14,8 @@ from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Tail
 
 #: A request message with its five bytes of prefix -> the row of its answer (`grpc.row`) where one stands ready.
 Hit = Callable[[bytes], bytes | None]
+#: Is told of ready answers that one read was answered with: how many, and the seconds that it took.
+Tally = Callable[[int, float], None]
 
 
 class Peer(NamedTuple):
@@ -81,8 +83,9 @@ class Ending(NamedTuple):
 class Observer:
     """What happens, for metrics and logs; this one does nothing. None of it may raise."""
 
-    def hits(self, counts: Sequence[tuple[str, Any, int]], seconds: float) -> None:
-        """One read was answered from ready rows: (path, principal, how many), and what the read took."""
+    def tally(self, path: str, principal: Any) -> Tally:  # noqa: ARG002 - this one does not care
+        """What is told of a caller's ready answers. Asked for once a decision."""
+        return untold
 
     def call(self, context: Context, code: int, seconds: float) -> None:
         """A call that took the long way, or was refused, has ended with a status."""
@@ -92,6 +95,10 @@ class Observer:
 
     def error(self, path: str, error: BaseException) -> None:
         """An exception that nobody foresaw: a bug."""
+
+
+def untold(_many: int, _seconds: float) -> None:
+    """Tell nobody."""
 
 
 async def _unchanged(ending: Ending) -> Ending:
@@ -128,7 +135,7 @@ def _anyone(_asked: Asked) -> Any:
     return None
 
 
-def _fresh() -> Tail | None:
+def _fresh(_at: float) -> Tail | None:
     return None
 
 
@@ -142,8 +149,8 @@ class Service:
     authorize: Callable[[Asked], Any] = _anyone
     #: names of fields, beside `authorization`, that `authorize` sees
     deciding: frozenset[str] = frozenset()
-    #: what ready answers get for now; asked once a read, before the first hit
-    tail: Callable[[], Tail | None] = _fresh
+    #: what ready answers get at a time of `time.monotonic`; asked once a read, before the first hit
+    tail: Callable[[float], Tail | None] = _fresh
     #: the status of an exception that is no Failure; of TimeoutError where the deadline has passed, and of Unreadable
     explain: Callable[[Context, Exception], Failure] = _explain
     observer: Observer = field(default_factory=Observer)

@@ -32,12 +32,13 @@ class _OpenBlock:
 class Session(Exchange):
     """The state of a connection. Whoever feeds frames writes what stands in `sender.out` afterwards."""
 
-    __slots__ = ("credit", "open_block", "short")
+    __slots__ = ("credit", "low", "open_block", "short")
 
     def __init__(self, shared: Shared, peer: Peer, later: Callable[[], None]) -> None:
         super().__init__(shared, peer, later)
-        #: bytes that the peer may still send
+        #: bytes that the peer may still send, and how few call for more
         self.credit = shared.limits.connection_window
+        self.low = self.credit >> 1
         #: longest row that fits into one frame and the window of a new stream
         self.short = min(grpc.SHORT_ROW, self.sender.initial)
         self.open_block: _OpenBlock | None = None
@@ -56,13 +57,12 @@ class Session(Exchange):
         self.sender.out.append(frames.window_update(0, limit.connection_window - frames.DEFAULT_WINDOW))
 
     def receive(self) -> None:
-        """Let the peer send more, once half of what it may send has come. Raises Fault where it sent more."""
+        """Let the peer send more, now that half of what it might send has come. Raises Fault where it sent more."""
+        if self.credit < 0:
+            raise Fault(frames.FLOW_CONTROL_ERROR, "more than the connection's window")
         whole = self.shared.limits.connection_window
-        if self.credit < whole >> 1:
-            if self.credit < 0:
-                raise Fault(frames.FLOW_CONTROL_ERROR, "more than the connection's window")
-            self.sender.out.append(frames.window_update(0, whole - self.credit))
-            self.credit = whole
+        self.sender.out.append(frames.window_update(0, whole - self.credit))
+        self.credit = whole
 
     def drain(self) -> None:
         """Ask the peer to open no more streams; those that are on their way are served still."""

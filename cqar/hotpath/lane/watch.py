@@ -20,8 +20,10 @@ class Watch:
     """The clocks of one connection; 0 is a clock that does not run."""
 
     __slots__ = (
+        "_called",
         "_connection",
         "_expires",
+        "_last",
         "_made",
         "_mark",
         "_marked",
@@ -30,7 +32,6 @@ class Watch:
         "half",
         "over",
         "paused",
-        "seen",
     )
 
     def __init__(self, connection: "Connection", session: Session, now: float) -> None:
@@ -44,8 +45,9 @@ class Watch:
         #: requests up to this stream were waiting for their DATA back then
         self._mark = 0
         self._marked = now
-        #: the last read
-        self.seen = now
+        #: the last stream at the last look, and when there was a call under way or a new one
+        self._last = 0
+        self._called = now
         #: since when the peer does not read, since when it is asked to leave, since when all is over
         self.paused = 0.0
         self.drained = 0.0
@@ -67,8 +69,10 @@ class Watch:
             self._look_at_leaving(now)
         else:
             self._look_at_streams(now)
-            idle = not self._session.live and not self._session.pending and now - self.seen > limit.idle
-            if idle or now > self._expires:
+            session = self._session
+            if session.last != self._last or session.live or session.pending:
+                self._last, self._called = session.last, now
+            if now > self._expires or now - self._called > limit.idle:
                 connection.drain()
 
     def _look_at_leaving(self, now: float) -> None:

@@ -21,7 +21,7 @@ from cqar.hotpath.lane.decisions import never
 from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Unreadable
 from cqar.hotpath.lane.limits import Limits
 from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Upstream
+from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 from cqar.hotpath.transports.unary import Unary, Wiring
 from cqar.metrics import counter, single, tallied
 from cqar.process import PortError
@@ -89,14 +89,17 @@ class _Measured(Observer):
         #: connections that the lane ended, by reason
         self.ended = Counter[str]()
 
-    def hits(self, counts: Sequence[tuple[str, Caller, int]], seconds: float) -> None:
-        """One read was answered."""
-        for path, caller, many in counts:
-            unary, grant = self._by_path[path], caller.grant
-            unary.answered(many)
-            self._calls.answered(unary.name, caller.name, seconds, many)
-            if grant is not None:
-                grant.used = grant.basis.used = True
+    def tally(self, path: str, principal: Caller) -> Tally:
+        """Metrics, the log, and that the caller's key was used."""
+        unary, grant = self._by_path[path], principal.grant or ADMITTED
+        basis, answered, told = grant.basis, unary.answered, self._calls.answering(unary.name, principal.name)
+
+        def tally(many: int, seconds: float) -> None:
+            answered(many)
+            told(many, seconds)
+            grant.used = basis.used = True
+
+        return tally
 
     def call(self, context: Context, code: int, seconds: float) -> None:
         """A call has ended; what is passed on is counted where it goes."""

@@ -1,5 +1,6 @@
 """What both transports serve and how they are used."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -41,7 +42,7 @@ class Unary(NamedTuple):
 
 async def answer(unary: Unary, freshness: Freshness, data: bytes, call: Call) -> Reply:
     """The answer to a call: the ready one with its marks, else by `serve`."""
-    tail = freshness.look()
+    tail = freshness.look(time.monotonic())
     row = unary.hit_for(call.principal)(framed(data))
     if row is None:
         return await unary.serve(data, call)
