@@ -67,7 +67,7 @@ def sizes(bench: Bench) -> None:
         bench.report.doing(f"{size:,} venue symbols: filling PostgreSQL")
         asyncio.run(_fill(registry.url, blocks, size // BLOCK))
         blocks = size // BLOCK
-        with registry.worker("lane", **_ROOM) as worker:
+        with registry.worker("lane", **_ROOM) as worker, bench.apart(worker.pid):
             loaded = worker.memory()
             calls = _calls(bench, registry, size)
             rate = _measured(bench, worker, calls, size, base)
