@@ -2,12 +2,16 @@
 
 A part equals the truth at max(applied, its snap). Three facts keep it so: changes are applied in the order of their dense
 revisions; `recent` knows the last change of each key; and below `floor`, nothing is known, so nothing that old is admitted.
+
+A worker holds millions of parts, which are in no cycle: Python's collector of cycles is not to walk them (`gc=False`).
 """
 
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
+
+import msgspec
 
 from cqar.entities import kind_of
 from cqar.events import Change
@@ -30,23 +34,21 @@ _HOLES = 10_000
 _SHARED = frozenset({"asset", "symbol", "venue", "chain", "caip2"})
 
 
-class Part:
+class Part(msgspec.Struct, eq=False, gc=False):
     """The rows under one key. `live` ends when the part is replaced or evicted, and ends every answer made of it."""
 
-    __slots__ = ("expires", "holders", "key", "live", "rows", "shared", "snap", "used")
-
-    def __init__(self, key: str, snap: int, rows: tuple[Stored, ...], expires: float) -> None:
-        self.key = key
-        self.snap = snap
-        self.rows = rows
-        self.live = True
-        #: monotonic seconds; infinity for rows, a while for absence
-        self.expires = expires
-        #: ready answers that are made of it
-        self.holders = 0
-        self.shared = kind_of(key) in _SHARED
-        #: the bit of recency, set by whoever serves it
-        self.used = False
+    key: str
+    snap: int
+    rows: tuple[Stored, ...]
+    #: monotonic seconds; infinity for rows, a while for absence
+    expires: float
+    #: whether answers about something else are made of it too
+    shared: bool
+    live: bool = True
+    #: ready answers that are made of it
+    holders: int = 0
+    #: the bit of recency, set by whoever serves it
+    used: bool = False
 
     @property
     def cost(self) -> int:
@@ -275,7 +277,7 @@ class Cache:
     # ---- going out -------------------------------------------------------------------------------------------------
 
     def _put(self, key: str, snap: int, rows: tuple[Stored, ...], now: float) -> None:
-        part = Part(key, snap, rows, FOREVER if rows else now + self._absent_ttl)
+        part = Part(key, snap, rows, FOREVER if rows else now + self._absent_ttl, kind_of(key) in _SHARED)
         held = self._parts.get(key)
         if held is not None:
             part.used = held.used

@@ -133,5 +133,6 @@ class Core:
         return found if found is not None and (found.rows or self.freshness.fresh()) else None
 
     async def close(self) -> None:
-        """Let go of what is under way."""
+        """Let go of what is under way, and of what stands ready."""
         await self.fills.close()
+        self.answers.clear()
