@@ -142,7 +142,7 @@ class Answers:
 
         It is where others will ask the same, and where it says nothing of what is not there: that is for a fresh worker alone.
         """
-        if len(data) > _LONGEST_KEPT or _asks_once(request) or not all(part.rows for part in made_of):
+        if len(data) > _LONGEST_KEPT or _asks_once(request) or any(part.absent for part in made_of):
             return
         canonical = request.SerializeToString()
         table = self._tables[method]
