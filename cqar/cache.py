@@ -71,13 +71,15 @@ class _Single(Part, eq=False, gc=False, kw_only=True):
     """Of one row, as most are: its fields stand in the part, which saves a third of the memory."""
 
     entity: str
-    row_id: str
+    #: None where the key has it after its kind
+    row_id: str | None
     value: bytes
     deleted: bool
 
     @property
     def rows(self) -> tuple[Stored, ...]:
-        return (Stored(self.entity, self.row_id, self.value, self.deleted),)
+        row_id = self.key.partition(":")[2] if self.row_id is None else self.row_id
+        return (Stored(self.entity, row_id, self.value, self.deleted),)
 
 
 class _Several(Part, eq=False, gc=False, kw_only=True):
@@ -109,7 +111,8 @@ def _part(key: str, snap: int, rows: Sequence[Stored], until: float) -> Part:
     """The part with these rows; `until`: when it expires if there are none."""
     if len(rows) == 1:
         row = rows[0]
-        return _Single(key, snap, entity=row.entity, row_id=row.row_id, value=row.value, deleted=row.deleted)
+        row_id = None if key.partition(":")[2] == row.row_id else row.row_id
+        return _Single(key, snap, entity=row.entity, row_id=row_id, value=row.value, deleted=row.deleted)
     return _Several(key, snap, held=tuple(rows)) if rows else _Absent(key, snap, until=until)
 
 
