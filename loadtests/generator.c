@@ -29,7 +29,7 @@ enum { RING = 4096, BUFFER = 1 << 20, LONGEST = 1000000, CREDIT = 1 << 28 };
 typedef struct { const uint8_t *frames, *answer; uint32_t length, expected; } Record;
 typedef struct { Record *records; int count; } Script;
 typedef struct {
-    int fd, next, under_way, writable;
+    int fd, next, under_way, writable, leaving; /* leaving: the server asked for another connection */
     const Script *script;
     uint32_t stream;
     long window, received;
@@ -124,7 +124,7 @@ static void dial(Connection *each) {
     each->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(each->fd, (void *)&address, sizeof address)) { perror("connect"); exit(1); }
     setsockopt(each->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    each->next = each->under_way = 0;
+    each->next = each->under_way = each->leaving = 0;
     each->stream = 1;
     each->window = 65535;
     each->received = 0;
@@ -161,6 +161,11 @@ static int ask(Connection *each) {
 }
 
 static void fill(Connection *each) {
+    if (each->leaving) {
+        if (each->under_way) return;
+        close(each->fd);
+        dial(each);
+    }
     double now = nanoseconds() * 1e-9;
     while (each->under_way < streams && each->out_size < BUFFER / 2 && (!rate || each->due <= now) && ask(each))
         each->due += rate ? connections / rate : 0;
@@ -230,6 +235,8 @@ static void take(Connection *each, const uint8_t *frame, uint32_t size, uint64_t
     } else if (kind == 6 && !(flags & 1)) {
         append(each, "\0\0\x08\6\1\0\0\0\0", 9);
         append(each, payload, 8);
+    } else if (kind == 7 && size >= 8 && !big32(payload + 4)) {
+        each->leaving = 1;
     } else if (kind == 3 || kind == 7) {
         broken++;
         if (kind == 3) each->under_way--;
@@ -240,7 +247,7 @@ static void receive(Connection *each) {
     ssize_t got = recv(each->fd, each->in + each->in_size, BUFFER - each->in_size, 0);
     if (got <= 0) {
         if (got < 0 && errno == EAGAIN) return;
-        broken++;
+        if (!each->leaving || each->under_way) broken++;
         close(each->fd);
         dial(each);
         return;

@@ -101,14 +101,14 @@ class Bench:
         runs = []
         for _ in range(self.options.rounds):
             with serve() as at:
-                runs.append(self.warm(at, files, calls, self.shape(streams, client)))
+                self.warm(at, calls, streams)
+                runs.append(self.measure(at, files, self.shape(streams, client)))
         return min(runs, key=lambda run: run.processor)
 
-    def warm(self, at: At, files: Sequence[Path], calls: Calls, shape: Shape) -> Run:
-        """A run on a server that has answered every call before, a few at a time: it is not to fall behind by it."""
+    def warm(self, at: At, calls: Calls, streams: int = 8) -> None:
+        """Have a server answer every call, a few at a time: it is not to fall behind by it."""
         everything = scripts.deal(self._folder("warm"), "equal", 1, calls)
-        self.measure(at, everything, Shape(1, min(8, shape.streams), _PATIENCE, loop=-2))
-        return self.measure(at, files, shape)
+        self.measure(at, everything, Shape(1, min(8, streams), _PATIENCE, loop=-2))
 
     def measure(self, at: At, files: Sequence[Path], shape: Shape) -> Run:
         """One run. Raises GeneratorError for a wrong answer."""
