@@ -150,8 +150,7 @@ class Passthrough:
             async with asyncio.timeout(self._patience if seconds is None else None) as patience:
                 initial = tuple(await call.initial_metadata())
                 if initial or path in _STREAMS:
-                    # At once, whenever the first response may come.
-                    await context.send_initial_metadata(initial)
+                    await serve.begin(context, initial)
                 if path in _STREAMS:
                     patience.reschedule(None)
                 response = await call.read()

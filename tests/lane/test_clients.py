@@ -255,6 +255,15 @@ async def test_a_conversation_goes_back_and_forth(passing: Passing) -> None:
     assert await call.code() is grpc.StatusCode.OK
 
 
+async def test_an_answer_begins_as_soon_as_it_has_begun_behind(passing: Passing) -> None:
+    call = passing[1].stream_stream("/b.B/Begin")()
+    async with asyncio.timeout(5):
+        assert not await call.initial_metadata()
+    await call.write(b"asked afterwards")
+    assert await call.read() == b"asked afterwards"
+    call.cancel()
+
+
 async def test_hanging_up_ends_the_call_behind(passing: Passing) -> None:
     handlers, channel, served = passing
     call = channel.unary_stream("/b.B/Watch")(b"")

@@ -153,7 +153,7 @@ class LaneTransport:
         target = f"unix:{self._folder / 'behind'}"
         await self.server.start_at(target)
         channel = self._channel = grpc.aio.insecure_channel(target, options=_TOWARDS)
-        upstream = Upstream(channel=lambda _path: channel, patience=None, onward=_onward)
+        upstream = Upstream(channel=lambda _path: channel, patience=None, begun=serve.FORWARDED, onward=_onward)
         service = Service(
             methods=self._methods,
             upstream=upstream,
