@@ -24,8 +24,9 @@ STREAMS: Final = 1_000
 #: Seconds that a call may take whose client sets no deadline, and whatever deadline it sets.
 DEADLINE: Final = 30.0
 LONGEST: Final = 300.0
+#: Seconds between the pings of a client whose connection is idle.
+PING_EVERY: Final = 5.0
 
-_PING_EVERY_MS: Final = 5_000
 _KEEPALIVE_MS: Final = 60_000
 _KEEPALIVE_ANSWER_MS: Final = 20_000
 
@@ -35,8 +36,8 @@ OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.absolute_max_metadata_size", METADATA_AT_MOST),
     ("grpc.max_concurrent_streams", STREAMS),
     # A client that pings more often, three times, is let go (ENHANCE_YOUR_CALM).
-    ("grpc.http2.min_ping_interval_without_data_ms", _PING_EVERY_MS),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", _PING_EVERY_MS),
+    ("grpc.http2.min_ping_interval_without_data_ms", round(PING_EVERY * 1_000)),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", round(PING_EVERY * 1_000)),
     ("grpc.http2.max_ping_strikes", 2),
     ("grpc.keepalive_permit_without_calls", 1),
     # A peer that is gone without a word is noticed.

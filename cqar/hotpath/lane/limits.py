@@ -12,6 +12,8 @@ NOTHING: Final = 10  # DATA or WINDOW_UPDATE of nothing
 REFUSED: Final = 4
 #: What an answered call takes from the bucket: more than the frames that an honest client sends beside one.
 ANSWERED: Final = 4
+#: PINGs that may come sooner than they should.
+HASTY_PINGS: Final = 2
 
 #: A header block: frames after the first, and bytes, at most.
 CONTINUATIONS: Final = 16
@@ -47,6 +49,8 @@ class Limits:
     #: the size of a connection's bucket, and what flows out of it in a second
     flood: int = 2_000
     flood_rate: int = 2_000
+    #: seconds between PINGs of a peer that neither calls nor is sent anything in between; 0: only a flood is too much
+    ping: float = 0.0
     #: bytes of the receive windows
     stream_window: int = 1 * MEBI
     connection_window: int = 4 * MEBI

@@ -146,6 +146,7 @@ class LaneTransport:
         self._folder: Path | None = None
         self._channel: grpc.aio.Channel | None = None
         self._lane: Lane | None = None
+            ping=limits.PING_EVERY,
 
     async def start(self, host: str, *ports: int) -> int:
         """Listen on each; the first port. Raises PortError where one is taken."""
