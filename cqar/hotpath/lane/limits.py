@@ -65,6 +65,9 @@ class Limits:
     #: seconds after which a connection without streams is let go, and one whose peer takes no answers is cut
     idle: float = 600.0
     stall: float = 60.0
+    #: seconds of silence after which a peer is asked for a sign of life, and seconds that it has for one
+    keepalive: float = 60.0
+    keepalive_timeout: float = 20.0
     #: seconds after which a connection is asked to move on, spread by a tenth, and seconds that its calls then have
     age: float = 3_600.0
     grace: float = 30.0

@@ -147,6 +147,8 @@ class LaneTransport:
             body=limits.DEADLINE,
             deadline=limits.DEADLINE,
             ping=limits.PING_EVERY,
+            keepalive=limits.KEEPALIVE,
+            keepalive_timeout=limits.KEEPALIVE_TIMEOUT,
             age=wiring.connection_age,
         )
         self._folder: Path | None = None
