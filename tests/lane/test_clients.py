@@ -1,6 +1,7 @@
 """Real clients of gRPC call the lane and notice no difference to any other server."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -181,6 +182,23 @@ async def test_statistics_count_hits_and_calls_with_their_status(channel: Any, s
         await channel.unary_unary(GET)(b"absent")
     assert served.seen.hit_count == 2
     assert served.seen.calls == [(OTHER, 0), (GET, 5)]
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return socket.has_dualstack_ipv6()
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="the machine has no IPv6")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - for a moment
+async def test_every_address_is_every_one_of_ipv6_too(served: Served, host: str) -> None:
+    port = await served.lane.listen(host, 0, reuse_port=True)
+    for address in ("127.0.0.1", "[::1]"):
+        async with dialled(f"{address}:{port}") as channel:
+            assert await channel.unary_unary(GET)(b"short") == b"s"
 
 
 # ---- passed on ---------------------------------------------------------------------------------------------------------
