@@ -110,7 +110,7 @@ class Hotpath(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[Port, Meta(description="TCP port of gRPC; 0 takes a free one")] = 9090
     transport: Annotated[
         Literal["grpcio", "lane"], Meta(description="What serves gRPC: the library grpcio, or the lane, which is far quicker")
-    ] = "grpcio"
+    ] = "lane"
     http_port: Annotated[Port, Meta(description="TCP port of HTTP (health, sums of metrics); 0 takes a free one")] = 8080
     workers: Annotated[int, Meta(ge=0, le=256, description="Processes that share the port; 0: one for each core")] = 0
     own_ports: Annotated[

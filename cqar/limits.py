@@ -24,10 +24,11 @@ STREAMS: Final = 1_000
 #: Seconds that a call may take whose client sets no deadline, and whatever deadline it sets.
 DEADLINE: Final = 30.0
 LONGEST: Final = 300.0
-
-_PING_EVERY_MS: Final = 5_000
-_KEEPALIVE_MS: Final = 60_000
-_KEEPALIVE_ANSWER_MS: Final = 20_000
+#: Seconds between the pings of a client whose connection is idle.
+PING_EVERY: Final = 5.0
+#: Seconds of silence after which a client is asked for a sign of life, and seconds that it has for one.
+KEEPALIVE: Final = 60.0
+KEEPALIVE_TIMEOUT: Final = 20.0
 
 OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -35,13 +36,13 @@ OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.absolute_max_metadata_size", METADATA_AT_MOST),
     ("grpc.max_concurrent_streams", STREAMS),
     # A client that pings more often, three times, is let go (ENHANCE_YOUR_CALM).
-    ("grpc.http2.min_ping_interval_without_data_ms", _PING_EVERY_MS),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", _PING_EVERY_MS),
+    ("grpc.http2.min_ping_interval_without_data_ms", round(PING_EVERY * 1_000)),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", round(PING_EVERY * 1_000)),
     ("grpc.http2.max_ping_strikes", 2),
     ("grpc.keepalive_permit_without_calls", 1),
     # A peer that is gone without a word is noticed.
-    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
-    ("grpc.keepalive_timeout_ms", _KEEPALIVE_ANSWER_MS),
+    ("grpc.keepalive_time_ms", round(KEEPALIVE * 1_000)),
+    ("grpc.keepalive_timeout_ms", round(KEEPALIVE_TIMEOUT * 1_000)),
 )
 """Of a server of grpc."""
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
-from cqar import addresses, answers, prepare, procedures, search
+from cqar import addresses, answers, errors, prepare, procedures, search
 from cqar.call import Role
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.entities import (
@@ -56,6 +56,13 @@ class Method(NamedTuple):
     role: Role
     #: its declaration in the contract
     described: MethodDescriptor
+
+    def parse(self, data: bytes) -> Any:
+        """The request. Raises Invalid for bytes that are none."""
+        try:
+            return self.request.FromString(data)
+        except DecodeError:
+            raise errors.Invalid("request", "MALFORMED", f"is not a {self.request.DESCRIPTOR.name}") from None
 
 
 def method(service: ServiceDescriptor, name: str, kind: Kind, serve: Operation, role: Role | None = None) -> Method:

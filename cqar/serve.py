@@ -44,7 +44,8 @@ _REVISION = "cqar-revision"
 _AUTHORIZATION = "authorization"
 #: Trailing metadata with the google.rpc.Status of an error.
 DETAILS = "grpc-status-details-bin"
-#: Metadata with the address that a call came from, by whoever took it within this process. Nobody else knows the name.
+#: Metadata with the address that a call came from, by whoever took it within this process; among the initial metadata of
+#: an answer to one, that it has begun. Nobody else knows the name.
 FORWARDED: Final = f"cqar-peer-{secrets.token_hex(16)}"
 
 
@@ -194,6 +195,13 @@ def address(context: Any) -> str:
             return str(value)
     peer: str = context.peer()
     return peer.rpartition(":")[0] or peer
+
+
+async def begin(context: Any, initial: Metadata = ()) -> None:
+    """Have the answer begin now, whenever its first message may come: who waits for it, or passes it on, hears of that."""
+    # A client of grpc.aio does not tell initial metadata that are empty from a call that ended without any.
+    within = any(name == FORWARDED for name, _ in context.invocation_metadata() or ())
+    await context.send_initial_metadata((*initial, (FORWARDED, "")) if within else initial)
 
 
 async def refuse(context: Any, method: str, error: Exception, request_id: str | None = None) -> None:

@@ -66,8 +66,7 @@ class Streamed(Stoppable):
             request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
             began, principal, code = time.perf_counter(), ANYONE, "OK"
             try:
-                # Said at once, so that who passes the call on knows that the stream has begun.
-                await context.send_initial_metadata(())
+                await serve.begin(context)
                 while (data := await self.unless_over(context.read())) is not grpc.aio.EOF:
                     began = time.perf_counter()
                     async with asyncio.timeout(limits.DEADLINE):

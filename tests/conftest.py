@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +70,13 @@ def template(servers: Servers) -> str:
 @pytest.fixture
 async def database(servers: Servers, template: str) -> AsyncIterator[str]:
     """The URL of a fresh, migrated database with an epoch of its own."""
+    async with database_of(servers, template) as url:
+        yield url
+
+
+@asynccontextmanager
+async def database_of(servers: Servers, template: str) -> AsyncIterator[str]:
+    """A database as of the fixture `database`, for as long as this lasts."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     await _execute(servers.postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
     url = _of(servers.postgres.url, name)
@@ -100,6 +108,11 @@ async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 def settings(servers: Servers, database: str) -> config.Settings:
     """Settings for processes of this test: its database, the session's servers, free ports."""
+    return settings_of(servers, database)
+
+
+def settings_of(servers: Servers, database: str) -> config.Settings:
+    """Settings as of the fixture `settings`, for a database."""
     base = config.Settings()
     replace = msgspec.structs.replace
     return replace(

@@ -7,13 +7,11 @@ import os
 
 import msgspec
 from aiohttp import web
-from google.protobuf.message import DecodeError, Message
 
 from cqar import (
     access,
     authority,
     config,
-    errors,
     events,
     health,
     limits,
@@ -55,18 +53,10 @@ _FLUSH = 5.0
 _BOOTSTRAP = "CQAR_BOOTSTRAP_KEY_HASH"
 
 
-def parse(method: Method, data: bytes) -> Message:
-    """The request of an RPC. Raises Invalid for bytes that are none."""
-    try:
-        return method.request.FromString(data)
-    except DecodeError:
-        raise errors.Invalid("request", "MALFORMED", f"is not a {method.request.DESCRIPTOR.name}") from None
-
-
 async def run(store: Store, method: Method, data: bytes, call: Call) -> Reply:
     """Serve one RPC: a read on a session, a write in a transaction that ends with its revision. Raises Forbidden."""
     authority.permit(call.principal, method.role, method.name)
-    request = parse(method, data)
+    request = method.parse(data)
     authority.confine(call.principal, request, method.name)
     if method.kind == "read":
         async with store.session() as session:

@@ -51,8 +51,7 @@ class Tail(Stoppable):
                     authority.permit(principal, audit.TAIL_ROLE, _NAME)
                     authority.unnamed(principal, _NAME)
                     after = await audit.begin(self._store, _asked(await context.read()))
-                # Said at once, so that who passes the call on knows that the stream has begun.
-                await context.send_initial_metadata(())
+                await serve.begin(context)
                 async with aclosing(audit.tail(self._store, after)) as changes:
                     while True:
                         yield (await self.unless_over(anext(changes))).SerializeToString()

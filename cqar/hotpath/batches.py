@@ -179,13 +179,6 @@ class Batches:
         resolutions.check_count(elements.kind, len(keys))
         return _Asked(elements, keys, least)
 
-    def _whole(self, message: bytes) -> Any:
-        """A request with its keys as messages. Raises Invalid."""
-        try:
-            return self._method.request.FromString(message)
-        except DecodeError:
-            raise self._malformed() from None
-
     def _malformed(self) -> errors.Invalid:
         return errors.Invalid("request", "MALFORMED", f"is not a {self._method.request.DESCRIPTOR.name}")
 
@@ -246,7 +239,7 @@ class Batches:
         limits.check(data, limits.BATCH)
         asked = self._asked(data)
         if caller.venues:
-            authority.confine(caller, self._whole(data), name)
+            authority.confine(caller, self._method.parse(data), name)
         return await self._resolve(asked, strict=caller.strict)
 
     async def _resolve(self, asked: _Asked, *, strict: bool) -> Reply:
@@ -354,8 +347,9 @@ def _lasts(kind: Kind, element: bytes) -> bool:
 def revision(method: Method, cache: Cache, feed: Feed) -> Unary:
     """GetRevision: how far the worker has followed the registry."""
 
-    async def serve(_data: bytes, call: Call) -> Reply:
+    async def serve(data: bytes, call: Call) -> Reply:
         authority.permit(call.principal, method.role, method.name)
+        method.parse(data)
         if not cache.starts:
             msg = "this worker has not begun to follow the registry; retry"
             raise errors.Unavailable(msg)

@@ -30,6 +30,8 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
 )
+#: Seconds of a deadline, at most: what is longer is as good as none.
+_LONGEST = 86_400.0
 _NO_ADMIN = "admin is unreachable; lookups are answered, everything else must wait: retry later"
 _SLOW_ADMIN = "admin did not answer in time"
 _STOPPING = "this worker stops; go on at another one"
@@ -140,7 +142,9 @@ class Passthrough:
         if self._authority is not None:
             # What cannot be a key is refused here; admin says what the others may do.
             self._authority.check_form(serve.authorization(context), serve.address(context))
-        seconds = context.time_remaining()
+        # A deadline of centuries is one that has passed to grpc.aio.
+        remaining = context.time_remaining()
+        seconds = None if remaining is None else min(remaining, _LONGEST)
         call: Any = self._current().stream_stream(path)(timeout=seconds, metadata=metadata)
         uploading = asyncio.create_task(_upload(requests, call), name="upload")
         if path in _STREAMS:
@@ -150,8 +154,7 @@ class Passthrough:
             async with asyncio.timeout(self._patience if seconds is None else None) as patience:
                 initial = tuple(await call.initial_metadata())
                 if initial or path in _STREAMS:
-                    # At once, whenever the first response may come.
-                    await context.send_initial_metadata(initial)
+                    await serve.begin(context, initial)
                 if path in _STREAMS:
                     patience.reschedule(None)
                 response = await call.read()

@@ -36,7 +36,7 @@ class Cold(NamedTuple):
 @pytest.fixture
 async def cold(settings: config.Settings, admin: Admin, connection: asyncpg.Connection) -> AsyncIterator[Cold]:
     names = await crowd(connection)
-    empty = changed(settings, hotpath={"preload": False, "max_fills": 4, "transport": "lane"})
+    empty = changed(settings, hotpath={"preload": False, "max_fills": 4})
     async with worker_of(empty, admin.port) as worker, Client(worker.port) as feed:
         await worker._tier._redis.flushall()
         yield Cold(worker, feed, [key(*each) for each in names])

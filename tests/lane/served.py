@@ -20,6 +20,8 @@ from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Ta
 
 GET = "/test.Phonebook/Get"
 OTHER = "/test.Phonebook/Other"
+#: Initial metadata by which the server behind the lane says that it has begun.
+BEGUN = "begun"
 
 #: Requests whose answers stand ready.
 READY: Mapping[bytes, bytes] = {
@@ -156,7 +158,7 @@ async def serving(
         authorize=allowed,
         tail=lambda _at: tails[0] if tails else None,
         observer=seen,
-        upstream=None if upstream is None else Upstream(channel=lambda _path: upstream),
+        upstream=None if upstream is None else Upstream(channel=lambda _path: upstream, begun=BEGUN),
     )
     lane = Lane(service, limits, fast=fast)
     port = await lane.listen("127.0.0.1", 0, tls=tls)
@@ -187,6 +189,7 @@ class Backend(grpc.GenericRpcHandler):
             "Pour": grpc.unary_stream_rpc_method_handler(self.pour),
             "Deaf": grpc.stream_unary_rpc_method_handler(self.deaf),
             "Watch": grpc.unary_stream_rpc_method_handler(self.watch),
+            "Begin": grpc.stream_stream_rpc_method_handler(self.begin),
         }
         return kinds.get(name)
 
@@ -210,6 +213,11 @@ class Backend(grpc.GenericRpcHandler):
     async def chat(self, requests: AsyncIterator[bytes], _context: Any) -> AsyncIterator[bytes]:
         async for request in requests:
             yield request[::-1]
+
+    async def begin(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        await context.send_initial_metadata(((BEGUN, ""),))
+        async for request in requests:
+            yield request
 
     async def pour(self, data: bytes, _context: Any) -> AsyncIterator[bytes]:
         for _ in range(int(data)):

@@ -19,7 +19,7 @@ from hyperframe.frame import (
 
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.limits import Bucket, Limits
-from tests.lane.peer import Peer, connected, fields
+from tests.lane.peer import Peer, connected, fields, works
 from tests.lane.served import GET, READY, Served, serving, until
 
 CALM, CANCEL, REFUSED = 11, 8, 7
@@ -81,6 +81,22 @@ async def test_pings_and_updates_around_every_call_are_no_flood(served: Served, 
             for at in range(start, start + 500):
                 assert (await peer.answer(_stream(at))).status == "0"
     assert not served.seen.ends
+
+
+async def test_pings_on_a_connection_that_is_idle_may_be_limited() -> None:
+    async with serving(Limits(ping=3_600.0)) as served, connected(served.port) as peer:
+        for number in range(1, 20, 2):
+            await peer.send(PingFrame(0, b"12345678"), peer.call(number, b"longest"), PingFrame(0, b"12345678"))
+            await peer.send(WindowUpdateFrame(0, 1 << 20), WindowUpdateFrame(number, 1 << 20))
+            assert (await peer.answer(number)).status == "0"
+        await peer.send(*[PingFrame(0, b"12345678")] * 10)
+        assert await peer.ending() == CALM
+        assert peer.goaways[-1].additional_data == b"too_many_pings"
+    async with serving(Limits(ping=0.05)) as served, connected(served.port) as peer:
+        for _ in range(5):
+            await peer.sync()
+            await asyncio.sleep(0.06)
+        await works(peer)
 
 
 async def test_a_header_without_end_ends_the_connection(served: Served) -> None:

@@ -1,6 +1,7 @@
 """Real clients of gRPC call the lane and notice no difference to any other server."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -183,6 +184,23 @@ async def test_statistics_count_hits_and_calls_with_their_status(channel: Any, s
     assert served.seen.calls == [(OTHER, 0), (GET, 5)]
 
 
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return socket.has_dualstack_ipv6()
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="the machine has no IPv6")
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - for a moment
+async def test_every_address_is_every_one_of_ipv6_too(served: Served, host: str) -> None:
+    port = await served.lane.listen(host, 0, reuse_port=True)
+    for address in ("127.0.0.1", "[::1]"):
+        async with dialled(f"{address}:{port}") as channel:
+            assert await channel.unary_unary(GET)(b"short") == b"s"
+
+
 # ---- passed on ---------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +271,15 @@ async def test_a_conversation_goes_back_and_forth(passing: Passing) -> None:
     await call.done_writing()
     assert await call.read() is grpc.aio.EOF
     assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_an_answer_begins_as_soon_as_it_has_begun_behind(passing: Passing) -> None:
+    call = passing[1].stream_stream("/b.B/Begin")()
+    async with asyncio.timeout(5):
+        assert not await call.initial_metadata()
+    await call.write(b"asked afterwards")
+    assert await call.read() == b"asked afterwards"
+    call.cancel()
 
 
 async def test_hanging_up_ends_the_call_behind(passing: Passing) -> None:

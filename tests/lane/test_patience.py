@@ -8,7 +8,7 @@ from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, Setting
 
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.limits import Limits
-from tests.lane.peer import PREFACE, connected
+from tests.lane.peer import PREFACE, connected, works
 from tests.lane.served import GET, READY, Served, backend, dialled, serving, until
 
 WINDOW = SettingsFrame.INITIAL_WINDOW_SIZE
@@ -31,6 +31,25 @@ async def test_a_peer_that_does_not_greet_is_let_go(served: Served) -> None:
             assert served.lane.connections
             later(served, 11)
             await peer.ending()
+
+
+async def test_a_peer_that_is_gone_without_a_word_is_noticed(served: Served) -> None:
+    async with connected(served.port) as peer:
+        await works(peer)
+        later(served, 0)
+        later(served, 59)
+        await peer.sync()
+        assert not peer.pings
+        later(served, 61)
+        await peer.sync()
+        await peer.send(PingFrame(0, peer.pings[0], flags=["ACK"]))
+        await peer.sync()
+        later(served, 82)
+        later(served, 143)
+        assert served.lane.connections
+        later(served, 164)
+        assert await peer.ending() is None
+        assert len(peer.pings) == 2
 
 
 @pytest.mark.parametrize("half", ["half a frame", "half a header block"])
@@ -100,8 +119,11 @@ async def test_a_stream_that_is_passed_on_may_last() -> None:
     async with backend() as (handlers, upstream), serving(upstream=upstream) as served, dialled(served.address) as channel:
         call = channel.unary_stream("/b.B/Watch")(b"")
         assert await call.read() == b"first"
-        for seconds in (100, 500, 1_000):
+        (connection,) = served.lane.connections
+        for seconds in (100, 500):
             later(served, seconds)
+        await until(lambda: connection.session.pongs)
+        later(served, 1_000)
         await asyncio.sleep(0.02)
         assert handlers.watching == 1
         call.cancel()

@@ -343,6 +343,11 @@ class Connection(asyncio.Protocol):
             self.session.drain()
             self._flush()
 
+    def ask(self) -> None:
+        """Ask the peer for a sign of life."""
+        self.session.ask()
+        self._flush()
+
     def leave(self) -> None:
         """Refuse new calls; the connection closes with the last of those that are under way."""
         self.session.leave()

@@ -18,7 +18,7 @@ _TURN = 65_536
 class Sender:
     """The sending side. `ended` is told of each stream whose last frame stands in `out`."""
 
-    __slots__ = ("_ended", "_turn", "_usage", "budget", "initial", "out", "paused", "queued", "ready", "window")
+    __slots__ = ("_ended", "_turn", "_usage", "budget", "initial", "out", "paused", "queued", "ready", "sent", "window")
 
     def __init__(self, usage: Usage, ended: Callable[[Stream], None]) -> None:
         self._usage = usage
@@ -36,6 +36,8 @@ class Sender:
         self.paused = False
         #: bytes that wait and are nobody else's
         self.queued = 0
+        #: frames of answers that had waited
+        self.sent = 0
 
     def allowance(self) -> int:
         """Bytes that may be sent at once, before anything that waits."""
@@ -133,6 +135,7 @@ class Sender:
         self.out.append(frames.header(size, frames.DATA, 0, stream.number))
         self.out.append(memoryview(chunk)[offset : offset + size])
         self.spend(size)
+        self.sent += 1
         stream.window -= size
         stream.waiting -= size
         if isinstance(chunk, bytes):

@@ -12,6 +12,8 @@ NOTHING: Final = 10  # DATA or WINDOW_UPDATE of nothing
 REFUSED: Final = 4
 #: What an answered call takes from the bucket: more than the frames that an honest client sends beside one.
 ANSWERED: Final = 4
+#: PINGs that may come sooner than they should.
+HASTY_PINGS: Final = 2
 
 #: A header block: frames after the first, and bytes, at most.
 CONTINUATIONS: Final = 16
@@ -47,6 +49,8 @@ class Limits:
     #: the size of a connection's bucket, and what flows out of it in a second
     flood: int = 2_000
     flood_rate: int = 2_000
+    #: seconds between PINGs of a peer that neither calls nor is sent anything in between; 0: only a flood is too much
+    ping: float = 0.0
     #: bytes of the receive windows
     stream_window: int = 1 * MEBI
     connection_window: int = 4 * MEBI
@@ -61,6 +65,9 @@ class Limits:
     #: seconds after which a connection without streams is let go, and one whose peer takes no answers is cut
     idle: float = 600.0
     stall: float = 60.0
+    #: seconds of silence after which a peer is asked for a sign of life, and seconds that it has for one
+    keepalive: float = 60.0
+    keepalive_timeout: float = 20.0
     #: seconds after which a connection is asked to move on, spread by a tenth, and seconds that its calls then have
     age: float = 3_600.0
     grace: float = 30.0

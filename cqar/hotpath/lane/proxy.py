@@ -106,7 +106,7 @@ async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadli
         call = channel.stream_stream(path)(timeout=seconds, metadata=metadata)
         uploading = shared.loop.create_task(_upload(exchange, stream, call))
         try:
-            await _download(exchange, stream, call, upstream.patience if seconds is None else None)
+            await _download(exchange, stream, call, upstream, upstream.patience if seconds is None else None)
         finally:
             uploading.cancel()
         code, message, trailing = await call.code(), await call.details(), await call.trailing_metadata()
@@ -132,14 +132,14 @@ def _finish(exchange: "Exchange", stream: Stream, ending: Ending) -> None:
         exchange.close(stream, block if stream.begun else grpc.ANSWER + block, ending.code)
 
 
-async def _download(exchange: "Exchange", stream: Stream, call: Any, patience: float | None) -> None:
+async def _download(exchange: "Exchange", stream: Stream, call: Any, upstream: Upstream, patience: float | None) -> None:
     """Pass the answer's messages on, each once the one before is gone. Raises TimeoutError."""
     try:
         # A stream without a deadline may last, once it has begun.
         async with asyncio.timeout(patience):
             initial = tuple(await call.initial_metadata() or ())
             if initial:
-                _begin_answer(exchange, stream, initial)
+                _begin_answer(exchange, stream, [pair for pair in initial if pair[0] != upstream.begun])
             message = await call.read()
         while message is not library_aio.EOF:
             if not stream.begun:

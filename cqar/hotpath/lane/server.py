@@ -12,6 +12,8 @@ from cqar.hotpath.lane.shared import Shared
 
 #: Seconds between two looks at all connections.
 _LOOK: Final = 1.0
+#: The host that is every address.
+_EVERY: Final = frozenset(("0.0.0.0", "::"))  # noqa: S104 - where to listen is said by the settings
 #: Connections that wait to be accepted.
 _BACKLOG: Final = 1_024
 
@@ -35,7 +37,12 @@ class Lane:
     async def listen(
         self, host: str, port: int, *, tls: ssl.SSLContext | None = None, reuse_port: bool = False, backlog: int = _BACKLOG
     ) -> int:
-        """Listen on TCP; the port. Raises OSError where it is taken."""
+        """Listen on TCP; the port. Raises OSError where it is taken. Every address is every one of IPv6 too, as to grpc."""
+        if host in _EVERY and socket.has_dualstack_ipv6():
+            at = ("::", port)
+            sock = socket.create_server(at, family=socket.AF_INET6, reuse_port=reuse_port, dualstack_ipv6=True)
+            await self.listen_on(sock, tls=tls, backlog=backlog)
+            return int(sock.getsockname()[1])
         server = await self.shared.loop.create_server(
             lambda: Connection(self),
             host,

@@ -117,6 +117,8 @@ class Upstream:
     channel: Callable[[str], grpc.aio.Channel | None]
     #: seconds to the first message of a call without deadline; None: as long as it takes
     patience: float | None = 30.0
+    #: the name of initial metadata by which it says that an answer has begun, if none else do; they go no further
+    begun: str | None = None
     #: metadata that a call gets on its way
     onward: Callable[[Context], Metadata] = _nothing
     #: has the last word on how a call ended, before the caller hears of it; it may wait

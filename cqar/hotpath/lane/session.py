@@ -15,6 +15,8 @@ from cqar.hotpath.lane.shared import Shared
 
 #: The PING whose answer says that the peer has read GOAWAY.
 _LAST_PING: Final = b"cqar bye"
+#: The PING whose answer is a sign of life.
+_KEEPALIVE: Final = b"cqar? ok"
 
 
 class _OpenBlock:
@@ -32,7 +34,7 @@ class _OpenBlock:
 class Session(Exchange):
     """The state of a connection. Whoever feeds frames writes what stands in `sender.out` afterwards."""
 
-    __slots__ = ("credit", "low", "open_block", "short")
+    __slots__ = ("_hasty", "_pinged", "_seen", "credit", "low", "open_block", "pongs", "short")
 
     def __init__(self, shared: Shared, peer: Peer, later: Callable[[], None]) -> None:
         super().__init__(shared, peer, later)
@@ -42,6 +44,12 @@ class Session(Exchange):
         #: longest row that fits into one frame and the window of a new stream
         self.short = min(grpc.SHORT_ROW, self.sender.initial)
         self.open_block: _OpenBlock | None = None
+        # PINGs: how many came too soon, when the last came, and what had been called and sent until then.
+        self._hasty = 0
+        self._pinged = 0.0
+        self._seen = (0, 0)
+        #: PINGs that the peer has answered
+        self.pongs = 0
 
     def greet(self) -> None:
         """Send the server's part of the preface."""
@@ -68,6 +76,10 @@ class Session(Exchange):
         """Ask the peer to open no more streams; those that are on their way are served still."""
         self.sender.out.append(frames.goaway(frames.MAX_WINDOW, frames.NO_ERROR))
         self.sender.out.append(frames.ping(_LAST_PING, 0))
+
+    def ask(self) -> None:
+        """Ask for a sign of life."""
+        self.sender.out.append(frames.ping(_KEEPALIVE, 0))
 
     def leave(self) -> None:
         """Refuse streams from now on, and say so."""
@@ -147,9 +159,24 @@ class Session(Exchange):
             raise Fault(frames.FRAME_SIZE_ERROR, "PING is not eight bytes")
         self.flood(limits.SMALL)
         if not flags & frames.ACK:
+            self._count_ping()
             self.sender.out.append(frames.ping(payload, frames.ACK))
-        elif payload == _LAST_PING:
+            return
+        self.pongs += 1
+        if payload == _LAST_PING:
             self.leave()
+
+    def _count_ping(self) -> None:
+        """Let a peer go that does nothing but ping. Raises Fault."""
+        now, seen = self.shared.loop.time(), (self.last, self.sender.sent)
+        if seen != self._seen:
+            self._hasty = 0
+        elif now - self._pinged < self.shared.limits.ping:
+            self._hasty += 1
+            if self._hasty > limits.HASTY_PINGS:
+                # By these words clients of gRPC know to ping less often from now on.
+                raise Fault(frames.ENHANCE_YOUR_CALM, "too_many_pings")
+        self._seen, self._pinged = seen, now
 
     def _goaway(self, _flags: int, number: int, payload: bytes) -> None:
         if number:

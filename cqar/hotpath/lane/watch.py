@@ -20,14 +20,17 @@ class Watch:
     """The clocks of one connection; 0 is a clock that does not run."""
 
     __slots__ = (
+        "_asked",
         "_called",
         "_connection",
         "_expires",
+        "_heard",
         "_last",
         "_made",
         "_mark",
         "_marked",
         "_session",
+        "_sign",
         "drained",
         "half",
         "over",
@@ -48,6 +51,10 @@ class Watch:
         #: the last stream at the last look, and when there was a call under way or a new one
         self._last = 0
         self._called = now
+        #: what the peer's last sign of life changed, when that was seen, and when the peer was asked for another
+        self._sign = self._signs()
+        self._heard = now
+        self._asked = 0.0
         #: since when the peer does not read, since when it is asked to leave, since when all is over
         self.paused = 0.0
         self.drained = 0.0
@@ -69,11 +76,29 @@ class Watch:
             self._look_at_leaving(now)
         else:
             self._look_at_streams(now)
+            self._look_for_life(now)
             session = self._session
             if session.last != self._last or session.live or session.pending:
                 self._last, self._called = session.last, now
             if now > self._expires or now - self._called > limit.idle:
                 connection.drain()
+
+    def _signs(self) -> tuple[int, ...]:
+        """What changes whenever the peer calls, sends, reads or answers."""
+        session = self._session
+        return session.last, session.credit, session.sender.window, session.pongs
+
+    def _look_for_life(self, now: float) -> None:
+        """Notice a peer that is gone without a word."""
+        limit, sign = self._session.shared.limits, self._signs()
+        if sign != self._sign:
+            self._sign, self._heard, self._asked = sign, now, 0.0
+        elif not self._asked:
+            if now - self._heard > limit.keepalive:
+                self._asked = now
+                self._connection.ask()
+        elif now - self._asked > limit.keepalive_timeout:
+            self._connection.abort()
 
     def _look_at_leaving(self, now: float) -> None:
         limit = self._session.shared.limits

@@ -17,12 +17,13 @@ from prometheus_client.metrics_core import Metric
 from cqar import limits, serve, telemetry, tracing
 from cqar.authority import ADMITTED, Authority, Grant
 from cqar.call import Call, Principal
+from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.lane.decisions import never
 from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Unreadable
 from cqar.hotpath.lane.limits import Limits
 from cqar.hotpath.lane.server import Lane
 from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
-from cqar.hotpath.transports.unary import Unary, Wiring
+from cqar.hotpath.transports.unary import Unary, Wiring, answer
 from cqar.metrics import counter, single, tallied
 from cqar.process import PortError
 from cqar.telemetry import Calls
@@ -59,8 +60,9 @@ class Caller(NamedTuple):
 class _Method:
     """A unary call as the lane serves it."""
 
-    def __init__(self, unary: Unary, authority: Authority | None) -> None:
+    def __init__(self, unary: Unary, freshness: Freshness, authority: Authority | None) -> None:
         self._unary = unary
+        self._freshness = freshness
         self._authority = authority
 
     def hit_for(self, principal: Caller) -> Hit:
@@ -69,7 +71,7 @@ class _Method:
         return never if grant is None else self._unary.hit_for(grant.principal, grant)
 
     async def miss(self, message: bytes, context: Context) -> Reply:
-        """The answer that does not stand ready, or whose caller is to be looked up. Raises errors of `cqar.errors`."""
+        """The answer that does not stand ready, or whose caller is to be looked up first. Raises errors of `cqar.errors`."""
         unary, caller = self._unary, context.principal
         async with asyncio.timeout(limits.seconds(context.remaining())):
             limits.check(message, unary.request_bytes)
@@ -77,7 +79,10 @@ class _Method:
             if self._authority is not None:
                 principal = await self._authority.admit(caller.authorization, caller.address)
                 context.principal = caller._replace(principal=principal)
-            return Reply(*await unary.serve(message, Call(method=unary.name, principal=principal, metadata=_metadata(context))))
+            call = Call(method=unary.name, principal=principal, metadata=_metadata(context))
+            if caller.grant is None or not caller.grant.basis.live:
+                return Reply(*await answer(unary, self._freshness, message, call))
+            return Reply(*await unary.serve(message, call))
 
 
 class _Measured(Observer):
@@ -132,7 +137,7 @@ class LaneTransport:
             options=_BEHIND,
         )
         self._observer = _Measured(wiring.unary, wiring.calls)
-        self._methods = {each.path: _Method(each, wiring.authority) for each in wiring.unary}
+        self._methods = {each.path: _Method(each, wiring.freshness, wiring.authority) for each in wiring.unary}
         self._freshness = wiring.freshness
         self._shared = wiring.shared
         # What the connections of a worker may take; see `cqar.limits`.
@@ -141,6 +146,9 @@ class LaneTransport:
             request=limits.MAX_MESSAGE,
             body=limits.DEADLINE,
             deadline=limits.DEADLINE,
+            ping=limits.PING_EVERY,
+            keepalive=limits.KEEPALIVE,
+            keepalive_timeout=limits.KEEPALIVE_TIMEOUT,
             age=wiring.connection_age,
         )
         self._folder: Path | None = None
@@ -153,7 +161,7 @@ class LaneTransport:
         target = f"unix:{self._folder / 'behind'}"
         await self.server.start_at(target)
         channel = self._channel = grpc.aio.insecure_channel(target, options=_TOWARDS)
-        upstream = Upstream(channel=lambda _path: channel, patience=None, onward=_onward)
+        upstream = Upstream(channel=lambda _path: channel, patience=None, begun=serve.FORWARDED, onward=_onward)
         service = Service(
             methods=self._methods,
             upstream=upstream,
