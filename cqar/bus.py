@@ -5,7 +5,7 @@ messages in a plain callback without I/O and must not rely on getting all of the
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -105,20 +105,24 @@ class Bus:
     # ---- publishing ------------------------------------------------------------------------------------------------
 
     async def append(self, stream: str, messages: Sequence[Publication], last: int) -> int:
-        """Publish to the stream right behind its sequence `last`, all at once; the sequence of the last message.
+        """Publish to the stream right behind its sequence `last`; the sequence of the last message.
 
-        Where one of them fails, none behind it is in the stream. Raises Fenced, Unavailable.
+        Each is taken only where the one before it was, so that the acknowledgement of the last one tells of all; that of the
+        first one says what is wrong where nothing is taken. Raises Fenced, Unavailable.
         """
-        async with self._publishing() as publish, asyncio.TaskGroup() as group:
+        async with self._asking() as client:
             for at, each in enumerate(messages):
                 fence = {_STREAM: stream, _LAST: str(last + at)}
-                group.create_task(_appended(publish(each, fence), last + at + 1))
+                if 0 < at < len(messages) - 1:
+                    await client.publish(each.subject, each.payload, headers={**_headers(each), **fence})
+                else:
+                    await _appended(self._published(client, each, fence), last + at + 1)
         return last + len(messages)
 
     async def publish(self, message: Publication) -> None:
         """Publish to whichever stream covers the subject, and wait for the acknowledgement. Raises Unavailable."""
-        async with self._publishing() as publish:
-            await publish(message, {})
+        async with self._asking() as client:
+            await self._published(client, message, {})
 
     async def position(self, stream: str) -> Position:
         """Where the stream ends. Raises Unavailable."""
@@ -142,18 +146,10 @@ class Bus:
             except (nats.errors.Error, OSError):
                 _log.debug("nudge_failed", subject=subject)
 
-    @asynccontextmanager
-    async def _publishing(self) -> AsyncIterator[Callable[[Publication, dict[str, str]], Awaitable[PubAck]]]:
-        async with self._asking() as client:
-            stream = client.jetstream(timeout=self._settings.connect_timeout)
-
-            def publish(message: Publication, headers: dict[str, str]) -> Awaitable[PubAck]:
-                headers[_ID] = message.message_id
-                if message.traceparent is not None:
-                    headers[tracing.TRACE_PARENT] = message.traceparent
-                return stream.publish(message.subject, message.payload, headers=headers)
-
-            yield publish
+    async def _published(self, client: Client, message: Publication, more: Mapping[str, str]) -> PubAck:
+        """Publish, and wait for the acknowledgement."""
+        stream = client.jetstream(timeout=self._settings.connect_timeout)
+        return await stream.publish(message.subject, message.payload, headers={**_headers(message), **more})
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Client]:
@@ -285,6 +281,13 @@ async def _cover(stream: JetStreamContext, subjects: list[str]) -> None:
     else:
         await stream.update_stream(ours.evolve(subjects=[*(ours.subjects or ()), *subjects]))
     _log.info("events_covered", stream=events.EVENTS_STREAM, subjects=subjects)
+
+
+def _headers(message: Publication) -> dict[str, str]:
+    headers = {_ID: message.message_id}
+    if message.traceparent is not None:
+        headers[tracing.TRACE_PARENT] = message.traceparent
+    return headers
 
 
 async def _appended(publishing: Awaitable[PubAck], sequence: int) -> None:
