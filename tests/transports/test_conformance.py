@@ -181,9 +181,10 @@ async def test_batches_of_lookups(both: Both, held: Held) -> None:
 
 
 async def test_large_answers_that_are_asked_for_at_once_all_arrive(both: Both) -> None:
-    made = await both.clients["lane"].call("CreateAsset", symbol="LARGE", name="large", asset_type=1, description="x" * 4_000)
+    text = {"description": "x" * 4_000, "metadata": {str(at): "y" * 1_000 for at in range(15)}}
+    made = await both.clients["lane"].call("CreateAsset", symbol="LARGE", name="large", asset_type=1, **text)
     await both.settled(made.revision)
-    keys = [resolver_pb2.AssetKey(asset_id=made.asset.asset_id)] * 3_000
+    keys = [resolver_pb2.AssetKey(asset_id=made.asset.asset_id)] * 800
     request = resolver_pb2.ResolveAssetsRequest(keys=keys).SerializeToString()
     for worker in both.workers.values():
         options = (("grpc.max_receive_message_length", 16 * MEBI),)
