@@ -279,8 +279,14 @@ class Everything(NamedTuple):
     """The parts that lookups are made of, and whether nothing was cut off."""
 
     head: Head
-    found: dict[str, list[Stored]]
+    #: by their keys; a lone row stands for itself, since a list of it would take more room than the row
+    found: dict[str, Stored | list[Stored]]
     whole: bool
+
+    def take(self, keys: Iterable[str]) -> dict[str, Sequence[Stored]]:
+        """Some of the parts, which it then has no more."""
+        taken = {key: self.found.pop(key) for key in keys}
+        return {key: rows if isinstance(rows, list) else (rows,) for key, rows in taken.items()}
 
 
 async def read_all(session: Session, limit: int, at_once: int) -> Everything:
@@ -290,7 +296,7 @@ async def read_all(session: Session, limit: int, at_once: int) -> Everything:
     no part is anything cut off.
     """
     at = await head(session)
-    found: dict[str, list[Stored]] = {}
+    found: dict[str, Stored | list[Stored]] = {}
     whole, room = True, limit
     for sql, entity in ALL_ROWS.items():
         # A part without some of its rows would be a wrong one: flags come for all assets, of listings the last text goes.
@@ -318,13 +324,24 @@ def _last_apart(entity: Entity, rows: list[Row]) -> tuple[list[Row], list[Row]]:
     return rows[:at], rows[at:]
 
 
-def _gather(entity: Entity, rows: Iterable[Row], into: dict[str, list[Stored]]) -> None:
+def _gather(entity: Entity, rows: Iterable[Row], into: dict[str, Stored | list[Stored]]) -> None:
     """Put rows into the parts that hold them, flags into those that there are."""
     for row in rows:
         held = stored(entity, row)
         for key in entity.part_keys(row):
             if entities.kind_of(key) in ALL_KINDS and (entity is not QUALITY_FLAG or key in into):
-                into.setdefault(key, []).append(held)
+                _add(into, key, held)
+
+
+def _add(into: dict[str, Stored | list[Stored]], key: str, row: Stored) -> None:
+    """Put a row under a key."""
+    there = into.get(key)
+    if there is None:
+        into[key] = row
+    elif isinstance(there, list):
+        there.append(row)
+    else:
+        into[key] = [there, row]
 
 
 #: Shared parts first: what is cut off by the limit is then at the leaves.

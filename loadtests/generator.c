@@ -5,11 +5,13 @@
  * Connection i plays FILE i mod n: records of (u32 length of frames, u32 length of answer, frames, answer), little endian,
  * with 0 for the stream in each frame. After its last record it goes on at record LOOP; on a new connection where LOOP is
  * -1; not at all where it is -2, and the end is when all have, at the latest after SECONDS. RATE is calls a second in all, 0
- * for as many as go; a call's latency then counts from when it was due. Prints one line of JSON; latency in microseconds.
+ * for as many as go; a call's latency then counts from when it was due. Time in which this program waits for a core that
+ * something else has is nobody's latency: its clock stands still. Prints one line of JSON; latency in microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,12 +22,14 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Nanoseconds between two looks at the clock after which it is asked whether there was no core. */
+static const uint64_t GAP = 200000;
 enum { RING = 4096, BUFFER = 1 << 20, LONGEST = 1000000, CREDIT = 1 << 28 };
 
 typedef struct { const uint8_t *frames, *answer; uint32_t length, expected; } Record;
 typedef struct { Record *records; int count; } Script;
 typedef struct {
-    int fd, next, under_way, writable;
+    int fd, next, under_way, writable, leaving; /* leaving: the server asked for another connection */
     const Script *script;
     uint32_t stream;
     long window, received;
@@ -37,15 +41,43 @@ typedef struct {
     double due;
 } Connection;
 
-static int port, connections, streams, loop_at, poller, measuring;
+static int port, connections, streams, loop_at, poller, measuring, waits = -1;
+static uint64_t looked, lost;
 static double rate;
 static uint64_t answered, wrong, stale, broken;
 static uint32_t histogram[LONGEST];
 
+/* Nanoseconds that this program has been ready to run and had no core, as far as the system tells. */
+static uint64_t waited(void) {
+    char text[128];
+    ssize_t size = waits < 0 ? 0 : pread(waits, text, sizeof text - 1, 0);
+    unsigned long long ran, ready = 0;
+    text[size > 0 ? size : 0] = 0;
+    return sscanf(text, "%llu %llu", &ran, &ready) == 2 ? ready : 0;
+}
+
+/* The clock, without the time that was lost. */
 static uint64_t nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000ull + now.tv_nsec;
+    static uint64_t before;
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    uint64_t now = time.tv_sec * 1000000000ull + time.tv_nsec;
+    if (now - looked > GAP) {
+        uint64_t all = waited(), more = all - before, gap = now - looked;
+        if (looked) lost += more < gap ? more : gap;
+        before = all;
+    }
+    looked = now;
+    return now - lost;
+}
+
+/* Whole milliseconds until the next call is due. */
+static int pause_for(const Connection *all) {
+    double next = all[0].due;
+    for (int at = 1; at < connections; at++)
+        if (all[at].due < next) next = all[at].due;
+    double left = (next - nanoseconds() * 1e-9) * 1e3;
+    return left < 1 ? 0 : left < 100 ? (int)left : 100;
 }
 
 static uint32_t big24(const uint8_t *at) { return at[0] << 16 | at[1] << 8 | at[2]; }
@@ -92,7 +124,7 @@ static void dial(Connection *each) {
     each->fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(each->fd, (void *)&address, sizeof address)) { perror("connect"); exit(1); }
     setsockopt(each->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    each->next = each->under_way = 0;
+    each->next = each->under_way = each->leaving = 0;
     each->stream = 1;
     each->window = 65535;
     each->received = 0;
@@ -129,6 +161,11 @@ static int ask(Connection *each) {
 }
 
 static void fill(Connection *each) {
+    if (each->leaving) {
+        if (each->under_way) return;
+        close(each->fd);
+        dial(each);
+    }
     double now = nanoseconds() * 1e-9;
     while (each->under_way < streams && each->out_size < BUFFER / 2 && (!rate || each->due <= now) && ask(each))
         each->due += rate ? connections / rate : 0;
@@ -198,6 +235,8 @@ static void take(Connection *each, const uint8_t *frame, uint32_t size, uint64_t
     } else if (kind == 6 && !(flags & 1)) {
         append(each, "\0\0\x08\6\1\0\0\0\0", 9);
         append(each, payload, 8);
+    } else if (kind == 7 && size >= 8 && !big32(payload + 4)) {
+        each->leaving = 1;
     } else if (kind == 3 || kind == 7) {
         broken++;
         if (kind == 3) each->under_way--;
@@ -208,7 +247,7 @@ static void receive(Connection *each) {
     ssize_t got = recv(each->fd, each->in + each->in_size, BUFFER - each->in_size, 0);
     if (got <= 0) {
         if (got < 0 && errno == EAGAIN) return;
-        broken++;
+        if (!each->leaving || each->under_way) broken++;
         close(each->fd);
         dial(each);
         return;
@@ -249,6 +288,7 @@ int main(int count, char **arguments) {
     Script *scripts = calloc(files, sizeof *scripts);
     for (int at = 0; at < files; at++) scripts[at] = read_script(arguments[7 + at]);
     poller = epoll_create1(0);
+    waits = open("/proc/thread-self/schedstat", O_RDONLY);
     Connection *all = calloc(connections, sizeof *all);
     double start = nanoseconds() * 1e-9, end = start + seconds;
     for (int at = 0; at < connections; at++) {
@@ -264,7 +304,7 @@ int main(int count, char **arguments) {
     measuring = 1;
     struct epoll_event events[64];
     while (nanoseconds() * 1e-9 < end && !played(all)) {
-        int ready = epoll_wait(poller, events, 64, rate ? 0 : 100);
+        int ready = epoll_wait(poller, events, 64, rate ? pause_for(all) : 100);
         for (int at = 0; at < ready; at++) {
             Connection *each = events[at].data.ptr;
             if (events[at].events & EPOLLIN) receive(each);
@@ -286,7 +326,7 @@ int main(int count, char **arguments) {
         if (!p999 && seen * 1000 >= answered * 999) p999 = at;
     }
     printf("{\"answered\": %lu, \"seconds\": %.6f, \"wrong\": %lu, \"stale\": %lu, \"broken\": %lu, \"mean\": %.1f, \"p50\": %lu, "
-           "\"p99\": %lu, \"p999\": %lu}\n",
-           answered, took, wrong, stale, broken, (double)sum / (seen ? seen : 1), p50, p99, p999);
+           "\"p99\": %lu, \"p999\": %lu, \"lost\": %.6f}\n",
+           answered, took, wrong, stale, broken, (double)sum / (seen ? seen : 1), p50, p99, p999, lost * 1e-9);
     return 0;
 }

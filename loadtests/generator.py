@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,8 @@ class Run(NamedTuple):
     p999: float
     #: answers that were marked stale, which else were right
     stale: int = 0
+    #: seconds that the generator had no core, which count for nothing
+    lost: float = 0
 
 
 class Shape(NamedTuple):
@@ -65,6 +67,27 @@ def pinned(role: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def aside(pids: Iterable[int]) -> Iterator[None]:
+    """What runs already keeps off the core of the server, where the system allows, and may go back to it afterwards."""
+    chosen = cores()
+    if chosen is None:
+        yield
+        return
+    tasks = [int(task.name) for pid in pids for task in Path(f"/proc/{pid}/task").glob("*")]
+    _move(tasks, {chosen[1]})
+    try:
+        yield
+    finally:
+        _move(tasks, os.sched_getaffinity(0))
+
+
+def _move(tasks: Iterable[int], to: set[int]) -> None:
+    for task in tasks:
+        with contextlib.suppress(OSError):  # it may have ended, or be another user's
+            os.sched_setaffinity(task, to)
 
 
 def build(folder: Path) -> Path:
@@ -116,4 +139,5 @@ def measure(program: Path, port: int, pid: int, scripts: Sequence[Path], shape: 
         p99=found["p99"],
         p999=found["p999"],
         stale=found["stale"],
+        lost=found["lost"],
     )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import gc
 from typing import NamedTuple
 
 import msgspec
@@ -256,9 +257,19 @@ async def main(settings: config.Settings, member: Member | None = None) -> None:
     if member is not None:
         structlog.contextvars.bind_contextvars(worker=member.number)
     worker = Hotpath(settings, member)
+    gc.freeze()
+    settled = asyncio.create_task(_settle(worker.feed), name="settle")
     try:
         await worker.start()
         await process.until_stopped()
     finally:
+        await tasks.end(settled)
         await asyncio.shield(worker.stop())
         _log.info("hotpath_stopped")
+
+
+async def _settle(feed: Feed) -> None:
+    """Keep Python's collector of cycles off what is loaded: it would walk all of it again and again, and lookups wait."""
+    await feed.ready.wait()
+    gc.collect()
+    gc.freeze()

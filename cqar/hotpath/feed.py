@@ -293,13 +293,14 @@ class Feed:
         try:
             cache.follow(parts.ALL_KINDS)
             async with self._store.snapshot() as session:
-                head, found, whole = await parts.read_all(session, self._entries, _AT_ONCE)
+                everything = await parts.read_all(session, self._entries, _AT_ONCE)
+            head, whole = everything.head, everything.whole
             await self.wait_applied(head.snap, _PATIENCE)
-            async for keys in tasks.in_turns(list(found), _AT_ONCE):
+            async for keys in tasks.in_turns(list(everything.found), _AT_ONCE):
                 if cache.starts != starts or cache.history != head.history or cache.full:
                     whole = False
                     break
-                cache.admit(head.snap, {key: found.pop(key) for key in keys}, time.monotonic())
+                cache.admit(head.snap, everything.take(keys), time.monotonic())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._lost(error)
             return

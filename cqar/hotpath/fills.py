@@ -70,7 +70,7 @@ class View:
         """The rows of a part. Raises Missing."""
         cache = self._cache
         part = cache.get(key, self._now)
-        if part is not None and not part.rows and not self._fresh:
+        if part is not None and part.absent and not self._fresh:
             part = None  # only PostgreSQL may say so while the worker is cut off
         filled = self._brought.get(key)
         if filled is not None and cache.current(key, filled.snap) and (part is None or filled.snap > cache.applied):

@@ -130,8 +130,9 @@ class Core:
     def _held(self, key: str) -> Part | None:
         """The cache's part, unless its emptiness is not to be believed."""
         found = self._cache.get(key, time.monotonic())
-        return found if found is not None and (found.rows or self.freshness.fresh()) else None
+        return found if found is not None and (not found.absent or self.freshness.fresh()) else None
 
     async def close(self) -> None:
-        """Let go of what is under way."""
+        """Let go of what is under way, and of what stands ready."""
         await self.fills.close()
+        self.answers.clear()

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from google.protobuf.message import Message
 
 from cqar import instants
@@ -34,25 +35,22 @@ _LOOKS = 32
 _ONCE = ("min_revision", "as_of")
 
 
-class Ready:
-    """An answer that stands ready."""
+class Ready(msgspec.Struct, eq=False, gc=False):
+    """An answer that stands ready. Where it is let go of, its table has let go of it: no cycle is left for a collector."""
 
-    __slots__ = ("good_until", "parts", "request", "root", "row", "seen", "table", "venue")
-
-    def __init__(self, table: "Table", request: bytes, data: bytes, made_of: Sequence[Part], seen: int) -> None:
-        self.table = table
-        #: the request as protobuf itself writes it
-        self.request = request
-        self.row = data
-        #: the part that the answer is about: it has the answer's bit of recency; and the other parts
-        self.root = next((part for part in made_of if not part.shared), made_of[0])
-        self.parts = tuple(part for part in made_of if part is not self.root)
-        #: microseconds since 1970
-        self.good_until = instants.NEVER
-        #: the generation of the cache at which all parts lived
-        self.seen = seen
-        #: the venue that the request names
-        self.venue: str | None = None
+    table: "Table"
+    #: the request as protobuf itself writes it
+    request: bytes
+    row: bytes
+    #: the part that the answer is about: it has the answer's bit of recency; and the other parts
+    root: Part
+    parts: tuple[Part, ...]
+    #: microseconds since 1970
+    good_until: int
+    #: the generation of the cache at which all parts lived
+    seen: int
+    #: the venue that the request names
+    venue: str | None = None
 
     @property
     def cost(self) -> int:
@@ -108,7 +106,9 @@ class Answers:
             now = clock.now
             if ready.good_until <= now or expires <= now:
                 return None
-            ready.root.used = True
+            root = ready.root
+            if not root.used:  # a look costs less than to write
+                root.used = True
             return ready.row
 
         venues, bucket = principal.venues, grant.bucket
@@ -142,7 +142,7 @@ class Answers:
 
         It is where others will ask the same, and where it says nothing of what is not there: that is for a fresh worker alone.
         """
-        if len(data) > _LONGEST_KEPT or _asks_once(request) or not all(part.rows for part in made_of):
+        if len(data) > _LONGEST_KEPT or _asks_once(request) or any(part.absent for part in made_of):
             return
         canonical = request.SerializeToString()
         table = self._tables[method]
@@ -164,12 +164,13 @@ class Answers:
     def hold(self, table: "Table", request: bytes, data: bytes, made_of: Sequence[Part], good_until: int) -> Ready:
         """Hold an answer in a table, for as long as its parts live and there is room."""
         if self._starts != self._cache.starts:
-            self._clear()
+            self.clear()
         held = table.get(request)
         if held is not None:
             self.forget(held)
-        ready = Ready(table, request, data, made_of, self._cache.generation)
-        ready.good_until = good_until
+        root = next((part for part in made_of if not part.shared), made_of[0])
+        others = tuple(part for part in made_of if part is not root)
+        ready = Ready(table, request, data, root, others, good_until, self._cache.generation)
         for part in made_of:
             part.holders += 1
         table[request] = ready
@@ -205,8 +206,8 @@ class Answers:
         for part in ready.parts:
             part.holders -= 1
 
-    def _clear(self) -> None:
-        """The cache began anew: no part of any answer lives."""
+    def clear(self) -> None:
+        """Let go of everything: the cache began anew, and no part of any answer lives; or the worker ends."""
         self._starts = self._cache.starts
         for table in self._held:
             table.clear()

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from cqar.embedded import EmbeddedError
-from loadtests.bench import batches, capacity, changes, hits, misses, rivals
+from loadtests.bench import batches, capacity, changes, fairness, hits, misses, rivals
 from loadtests.bench.context import Bench, Options
 from loadtests.bench.report import Report
 from loadtests.generator import GeneratorError
@@ -26,6 +26,7 @@ _SECTIONS: Mapping[str, Callable[[Bench], None]] = {
     "tls": hits.tls,
     "misses": misses.misses,
     "batches": batches.batches,
+    "workers": fairness.fairness,
     "sizes": capacity.sizes,
     "apply": changes.apply,
     "visibility": changes.visibility,

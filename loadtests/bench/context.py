@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import grpc.aio
 
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.embedded import processes
 from loadtests import echo, generator, scripts, servers, symbols
 from loadtests.bench.report import Line, Mark, Report
 from loadtests.generator import Run, Shape
@@ -100,14 +101,14 @@ class Bench:
         runs = []
         for _ in range(self.options.rounds):
             with serve() as at:
-                runs.append(self.warm(at, files, calls, self.shape(streams, client)))
+                self.warm(at, calls, streams)
+                runs.append(self.measure(at, files, self.shape(streams, client)))
         return min(runs, key=lambda run: run.processor)
 
-    def warm(self, at: At, files: Sequence[Path], calls: Calls, shape: Shape) -> Run:
-        """A run on a server that has answered every call before, a few at a time: it is not to fall behind by it."""
+    def warm(self, at: At, calls: Calls, streams: int = 8) -> None:
+        """Have a server answer every call, a few at a time: it is not to fall behind by it."""
         everything = scripts.deal(self._folder("warm"), "equal", 1, calls)
-        self.measure(at, everything, Shape(1, min(8, shape.streams), _PATIENCE, loop=-2))
-        return self.measure(at, files, shape)
+        self.measure(at, everything, Shape(1, min(8, streams), _PATIENCE, loop=-2))
 
     def measure(self, at: At, files: Sequence[Path], shape: Shape) -> Run:
         """One run. Raises GeneratorError for a wrong answer."""
@@ -123,15 +124,22 @@ class Bench:
     @contextlib.contextmanager
     def worker(self, transport: str, **variables: str) -> Iterator[At]:
         """A worker over the registry."""
-        with self.registry.worker(transport, **variables) as made:
+        with self.registry.worker(transport, **variables) as made, self.apart(made.pid):
             yield made.port, made.pid
 
     @contextlib.contextmanager
     def echoed(self) -> Iterator[At]:
         """The bare echo of grpc.aio, whose answer is as long as the real ones are on average."""
         port = servers.free_port()
-        with servers.module("loadtests.echo", port, str(port), str(self._size), log=self.folder / "echo.log") as at:
+        with (
+            servers.module("loadtests.echo", port, str(port), str(self._size), log=self.folder / "echo.log") as at,
+            self.apart(at[1]),
+        ):
             yield at
+
+    def apart(self, pid: int) -> contextlib.AbstractContextManager[None]:
+        """Leave the core of the server to that process alone, where the system allows: all else that runs here moves over."""
+        return generator.aside(set(processes.tree(os.getpid())) - {os.getpid(), *processes.tree(pid)})
 
     @property
     def _size(self) -> int:
@@ -171,7 +179,8 @@ class Bench:
         made = servers.Server(program, self.folder / "echo.log", {"GOMAXPROCS": "1"}, role=0)
         try:
             made.wait(port)
-            yield port, made.pid
+            with self.apart(made.pid):
+                yield port, made.pid
         finally:
             made.end()
 

@@ -57,7 +57,7 @@ def _cold(bench: Bench, tier: str) -> None:
     if tier == "database":
         with redis.Redis.from_url(bench.stack.valkey.url) as client:
             client.flushall()
-    with bench.registry.worker("lane", CQAR_HOTPATH_PRELOAD="false") as worker:
+    with bench.registry.worker("lane", CQAR_HOTPATH_PRELOAD="false") as worker, bench.apart(worker.pid):
         run = bench.measure((worker.port, worker.pid), files, Shape(CONNECTIONS, 256, seconds, _RATE, -2))
         adopted = worker.counted("cqar_cache_hit_total", tier="redis")
         asked = adopted + worker.counted("cqar_cache_miss_total", tier="redis")

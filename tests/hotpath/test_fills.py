@@ -150,8 +150,9 @@ async def test_what_redis_said_before_a_restore_is_not_taken_after_it(
     asked = asyncio.create_task(cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol))
     await arrived.wait()
     await connection.execute("UPDATE symbols SET tick_size = 7")
+    starts = cold.worker.cache.starts
     await connection.execute("UPDATE head SET epoch = gen_random_uuid()")
-    await eventually(lambda: cold.worker.feed.resyncs == 1)
+    await eventually(lambda: cold.worker.cache.starts > starts)
     go_on.set()
     assert (await asked).symbol.tick_size_decimal == "7"
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "7"

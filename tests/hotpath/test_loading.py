@@ -22,8 +22,10 @@ async def loaded(settings: config.Settings, limit: int, at_once: int) -> tuple[R
             everything = await parts.read_all(session, limit, at_once)
     finally:
         await store.close()
-    found = {key: {(each.entity, each.row_id, each.value) for each in held} for key, held in everything.found.items()}
-    assert all(len(found[key]) == len(held) for key, held in everything.found.items())
+    taken = everything.take(list(everything.found))
+    assert not everything.found
+    found = {key: {(each.entity, each.row_id, each.value) for each in held} for key, held in taken.items()}
+    assert all(len(found[key]) == len(held) for key, held in taken.items())
     return found, everything.whole
 
 
