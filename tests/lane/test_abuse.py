@@ -17,7 +17,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from cqar.hotpath.lane.grpc import framed
+from cqar.hotpath.lane.grpc import Tail, framed
 from cqar.hotpath.lane.limits import Bucket, Limits
 from tests.lane.peer import Peer, connected, fields, works
 from tests.lane.served import GET, READY, Served, serving, until
@@ -137,22 +137,49 @@ async def test_a_message_whose_length_is_a_lie_is_refused_at_once(served: Served
 
 
 async def test_answers_that_nobody_reads_are_not_piled_up(served: Served) -> None:
-    """The peer takes no bytes of its windows: what waits is bounded, and refused beyond it."""
+    """The peer takes no bytes of its windows: what waits is bounded, and further answers are not made before it does."""
     async with connected(served.port, {SettingsFrame.INITIAL_WINDOW_SIZE: 0}) as peer:
         for at in range(40):
             await peer.send(peer.call(_stream(at), b"size 1000000"))
-        await until(lambda: len(served.seen.calls) >= 30)
+        await until(lambda: len(served.phonebook.seen) >= 9)
         await peer.sync()
-        assert served.lane.shared.usage.queued <= 8 << 20
-        refused = [number for number, answer in peer.answers.items() if answer.headers and answer.status == "8"]
-        assert len(refused) >= 30
+        assert served.lane.shared.usage.queued <= 10 << 20
+        assert len(served.phonebook.seen) <= 10
         # Each answer that stands ready is only referred to: they may all wait.
         await peer.send(*(peer.call(_stream(at), b"longest") for at in range(40, 140)))
         await peer.sync()
-        assert served.lane.shared.usage.queued <= 8 << 20
+        assert served.lane.shared.usage.queued <= 10 << 20
         assert all(peer.answers[_stream(at)].headers[0][":status"] == "200" for at in range(40, 140))
         assert not any(peer.answers[_stream(at)].ended for at in range(40, 140))
+        # Marked, each is a copy, and there is room for one.
+        served.tails.append(Tail(b"!", (("mark", "1"),)))
+        await peer.send(peer.call(_stream(140), b"longest"), peer.call(_stream(141), b"longest"))
+        await peer.sync()
+        assert peer.answers[_stream(140)].headers
+        assert _stream(141) not in peer.answers
+        served.tails.clear()
+        await peer.send(WindowUpdateFrame(0, 1 << 30), SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: 1 << 20}))
+        for at in range(142):
+            assert (await peer.answer(_stream(at))).status == "0"
+        assert len(peer.answers[_stream(39)].data) == 1_000_005
     await until(served.empty)
+
+
+async def test_answers_of_all_connections_that_nobody_reads_are_capped() -> None:
+    unread = {SettingsFrame.INITIAL_WINDOW_SIZE: 0}
+    async with serving(Limits(queued=1_000, all_queued=20_000)) as served:
+        async with connected(served.port, unread) as peer, connected(served.port, unread) as other:
+            await peer.send(peer.call(1, b"size 19000"))
+            await until(lambda: served.lane.shared.usage.queued)
+            await other.send(other.call(1, b"size 500"))
+            await other.sync()
+            await other.send(other.call(3, b"size 3000"))
+            assert (await other.answer(3)).status == "8"
+            await peer.send(WindowUpdateFrame(1, 1 << 20))
+            assert (await peer.answer(1)).status == "0"
+            await other.send(other.call(5, b"size 3000"), WindowUpdateFrame(1, 1 << 20), WindowUpdateFrame(5, 1 << 20))
+            assert (await other.answer(5)).status == "0"
+        await until(served.empty)
 
 
 async def test_one_read_that_asks_for_gigabytes_gets_a_megabyte_at_a_time(served: Served) -> None:

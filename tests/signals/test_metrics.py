@@ -71,6 +71,7 @@ async def test_caches_tell_which_tier_had_what(admin: Admin, settings: config.Se
     assert of(last, miss, entity="asset", tier="memory") == 1
     assert of(last, miss, entity="asset", tier="redis") == 1
     assert of(last, "cqar_db_query_duration_seconds_count", query="fill_asset") == 1
+    assert of(last, "cqar_grpc_connections") == 1
 
 
 async def test_how_close_a_worker_follows_is_told(hotpath: Hotpath, registry: Client) -> None:

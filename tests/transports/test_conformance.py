@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2
@@ -176,6 +178,21 @@ async def test_batches_of_lookups(both: Both, held: Held) -> None:
     told = [resolver_pb2.GetRevisionResponse.FromString(each.body) for each in revision.values()]
     assert told[0].epoch == told[1].epoch
     assert told[0].revision == told[1].revision
+
+
+async def test_large_answers_that_are_asked_for_at_once_all_arrive(both: Both) -> None:
+    text = {"description": "x" * 4_000, "metadata": {str(at): "y" * 1_000 for at in range(15)}}
+    made = await both.clients["lane"].call("CreateAsset", symbol="LARGE", name="large", asset_type=1, **text)
+    await both.settled(made.revision)
+    keys = [resolver_pb2.AssetKey(asset_id=made.asset.asset_id)] * 800
+    request = resolver_pb2.ResolveAssetsRequest(keys=keys).SerializeToString()
+    for worker in both.workers.values():
+        options = (("grpc.max_receive_message_length", 16 * MEBI),)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{worker.port}", options=options) as channel:
+            method: Any = channel.unary_unary(f"{RESOLVER}ResolveAssets")
+            for _ in range(2):
+                sizes = [len(each) for each in await asyncio.gather(*(method(request, timeout=30) for _ in range(6)))]
+                assert min(sizes) == max(sizes) > 12_000_000
 
 
 async def test_a_stream_of_batches_ends_as_it_would_elsewhere(both: Both, held: Held) -> None:

@@ -98,7 +98,15 @@ async def _run(exchange: "Exchange", stream: Stream, message: bytes, deadline: f
     try:
         if decision.method is None:
             raise Failure(grpc.UNIMPLEMENTED, "no such method")  # noqa: TRY301 - as any other
+        # Whoever does not take its answers is made no more of them.
+        if exchange.sender.queued:
+            await exchange.sender.turn(shared.limits.queued)
         reply = await decision.method.miss(message, context)
+        size = grpc.PREFIX + len(reply.body)
+        if not exchange.sender.fits(size, shared.limits.queued):
+            if shared.usage.queued + size > shared.limits.all_queued:
+                raise unread()  # noqa: TRY301 - as any other
+            await exchange.sender.hold(size, shared.limits.queued)
     except Failure as failure:
         exchange.fail(stream, failure)
     except asyncio.CancelledError:
@@ -111,6 +119,11 @@ async def _run(exchange: "Exchange", stream: Stream, message: bytes, deadline: f
             exchange.reply(stream, reply)
     finally:
         leave(exchange, stream)
+
+
+def unread() -> Failure:
+    """What a call gets whose answer has no room beside those that peers do not take."""
+    return Failure(grpc.RESOURCE_EXHAUSTED, "earlier answers wait to be read; read them and retry")
 
 
 def asked_timeout(exchange: "Exchange", stream: Stream) -> float | None:

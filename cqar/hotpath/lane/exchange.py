@@ -266,7 +266,7 @@ class Exchange:
     def unary(self, stream: Stream, data: bytes, row: bytes | None) -> None:
         """Answer a unary request, by the row that stands ready if there is one."""
         decision, limit = stream.decision, self.shared.limits
-        if row is None:
+        if row is None or self._has_to_wait(row):
             try:
                 message = grpc.one_message(data, decision.encoding, limit.request)
             except grpc.Unreadable as unreadable:
@@ -275,9 +275,9 @@ class Exchange:
             except Failure as failure:
                 self.fail(stream, failure)
                 return
-            if data[0]:
+            if data[0] and row is None:
                 row = decision.hit(grpc.framed(message))
-            if row is None:
+            if row is None or self._has_to_wait(row):
                 calls.begin(self, stream, message)
                 return
         decision.tally(1, 0.0)
@@ -314,19 +314,24 @@ class Exchange:
         """Answer with a message that has its prefix, as soon as it may go."""
         if not self._may_queue(message):
             self.flood(limits.REFUSED)
-            self.fail(stream, Failure(grpc.RESOURCE_EXHAUSTED, "earlier answers wait to be read; read them and retry"))
+            self.fail(stream, calls.unread())
             return
         stream.begun = True
         self.sender.out.append(frames.headers(stream.number, grpc.ANSWER, end=False))
         self.sender.push(stream, message, self.shared.now)
         self.sender.finish(stream, trailers)
 
+    def _has_to_wait(self, row: bytes) -> bool:
+        """Whether an answer by the row and the tail has no room yet. Without a tail the row is only referred to."""
+        tail = self.tail
+        return tail is not None and not self.sender.fits(len(row) + len(tail.message), self.shared.limits.queued)
+
     def _may_queue(self, chunk: Chunk) -> bool:
         """Whether there is room for an answer behind those that the peer has not taken."""
         sender, usage, limit = self.sender, self.shared.usage, self.shared.limits
         if not isinstance(chunk, bytes) or not sender.queued:
             return usage.queued <= limit.all_queued
-        return sender.queued + len(chunk) <= limit.queued and usage.queued + len(chunk) <= limit.all_queued
+        return sender.fits(len(chunk), limit.queued) and usage.queued + len(chunk) <= limit.all_queued
 
     def fail(self, stream: Stream, failure: Failure) -> None:
         """End a call with a status; what waits of its answer is dropped."""

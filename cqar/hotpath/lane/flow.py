@@ -4,6 +4,7 @@ Streams that can go on are kept apart from those that wait for a window of their
 what it sends. Nothing is looked at while the connection's window is empty.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -18,7 +19,21 @@ _TURN = 65_536
 class Sender:
     """The sending side. `ended` is told of each stream whose last frame stands in `out`."""
 
-    __slots__ = ("_ended", "_turn", "_usage", "budget", "initial", "out", "paused", "queued", "ready", "sent", "window")
+    __slots__ = (
+        "_ended",
+        "_going",
+        "_held",
+        "_turn",
+        "_usage",
+        "budget",
+        "initial",
+        "out",
+        "paused",
+        "queued",
+        "ready",
+        "sent",
+        "window",
+    )
 
     def __init__(self, usage: Usage, ended: Callable[[Stream], None]) -> None:
         self._usage = usage
@@ -36,6 +51,10 @@ class Sender:
         self.paused = False
         #: bytes that wait and are nobody else's
         self.queued = 0
+        #: bytes of answers that are made and wait for room in the queue
+        self._held = 0
+        #: set when something that waited is gone
+        self._going: asyncio.Event | None = None
         #: frames of answers that had waited
         self.sent = 0
 
@@ -54,6 +73,39 @@ class Sender:
     def frame_limit(self, size: int) -> None:
         """The peer takes frames of that size."""
         self._turn = min(size, _TURN)
+
+    # ---- room ------------------------------------------------------------------------------------------------------
+
+    def fits(self, size: int, most: int) -> bool:
+        """Whether an answer of that size may wait: alone in any case, else if no more than `most` bytes do."""
+        return not self.queued or self.queued + size <= most
+
+    async def turn(self, most: int) -> None:
+        """Wait with making an answer while more than `most` bytes of others wait."""
+        while self.queued + self._held > most:
+            await self._progress()
+
+    async def hold(self, size: int, most: int) -> None:
+        """Wait with an answer of that size until it fits."""
+        self._held += size
+        self._usage.queued += size
+        try:
+            while not self.fits(size, most):
+                await self._progress()
+        finally:
+            self._held -= size
+            self._usage.queued -= size
+            self._go()
+
+    async def _progress(self) -> None:
+        if self._going is None:
+            self._going = asyncio.Event()
+        await self._going.wait()
+
+    def _go(self) -> None:
+        if self._going is not None:
+            self._going.set()
+            self._going = None
 
     # ---- queue -----------------------------------------------------------------------------------------------------
 
@@ -93,6 +145,7 @@ class Sender:
         for at, chunk in enumerate(stream.chunks or ()):
             if isinstance(chunk, bytes):
                 self._release(len(chunk) - (0 if at else stream.offset))
+        self._go()
         stream.chunks = stream.trailers = None
         stream.waiting = stream.offset = 0
         _wake(stream)
@@ -143,6 +196,7 @@ class Sender:
         if offset + size == len(chunk):
             chunks.popleft()
             stream.offset = 0
+            self._go()
         else:
             stream.offset = offset + size
 

@@ -43,7 +43,7 @@ class Limits:
     request: int = 16 * MEBI
     #: bytes of requests that are not complete, of all connections
     buffered: int = 256 * MEBI
-    #: bytes of answers that a peer does not take, of a connection and of all
+    #: bytes of answers that a peer does not take: of a connection, whose other calls wait then, and of all
     queued: int = 8 * MEBI
     all_queued: int = 256 * MEBI
     #: the size of a connection's bucket, and what flows out of it in a second
