@@ -165,6 +165,7 @@ class Hotpath:
             serve=resolving,
             answered=functools.partial(core.count, name),
             passes_on=lookup.asks is not None,
+            kept=True,
         )
 
     async def start(self) -> None:

@@ -65,6 +65,8 @@ class _Ready:
 class Symbols:
     """The method: ready answers with validity and recency."""
 
+    kept = True
+
     def __init__(self, keys: int, *, waits: bool = False) -> None:
         self._waits = waits
         self._table = {framed(request(number)): _Ready(row(answer(number))) for number in range(keys)}

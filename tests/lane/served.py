@@ -43,6 +43,8 @@ class Phonebook:
     waiting: int = 0
     seen: list[Context] = field(default_factory=list)
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    #: whether ready answers are only referred to
+    kept: bool = True
 
     def hit_for(self, principal: Any) -> Hit:
         return (lambda _framed: None) if principal == "guest" else self.ready.get

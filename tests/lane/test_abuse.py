@@ -165,6 +165,19 @@ async def test_answers_that_nobody_reads_are_not_piled_up(served: Served) -> Non
     await until(served.empty)
 
 
+async def test_answers_that_are_made_for_each_call_are_not_piled_up_either(served: Served) -> None:
+    """As those of batches are, which stand ready in parts."""
+    served.phonebook.kept = False
+    async with connected(served.port, {SettingsFrame.INITIAL_WINDOW_SIZE: 0}) as peer:
+        await peer.send(*(peer.call(_stream(at), b"longest") for at in range(100)))
+        await peer.sync()
+        assert 7 << 20 < served.lane.shared.usage.queued <= 8 << 20
+        await peer.send(WindowUpdateFrame(0, 1 << 30), SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: 1 << 20}))
+        for at in range(100):
+            assert (await peer.answer(_stream(at))).status == "0"
+    await until(served.empty)
+
+
 async def test_answers_of_all_connections_that_nobody_reads_are_capped() -> None:
     unread = {SettingsFrame.INITIAL_WINDOW_SIZE: 0}
     async with serving(Limits(queued=1_000, all_queued=20_000)) as served:

@@ -48,6 +48,7 @@ class Decision:
         "encoding",
         "fields",
         "hit",
+        "kept",
         "kind",
         "lasting",
         "method",
@@ -65,6 +66,7 @@ class Decision:
         #: how many of the fields are pseudo-headers: no other field may stand before the last of them
         self.pseudo = sum(field.name[:1] == b":" for field in fields)
         self.hit: Hit = never
+        self.kept = True
         self.tally: Tally = untold
         self.method: Method | None = None
         self.principal: Any = None
@@ -131,6 +133,7 @@ class Decider:
         decision.encoding = encoding
         if method is not None:
             decision.method = method
+            decision.kept = method.kept
             decision.hit = method.hit_for(principal)
             decision.tally = service.observer.tally(path, principal)
         return decision

@@ -266,7 +266,7 @@ class Exchange:
     def unary(self, stream: Stream, data: bytes, row: bytes | None) -> None:
         """Answer a unary request, by the row that stands ready if there is one."""
         decision, limit = stream.decision, self.shared.limits
-        if row is None or self._has_to_wait(row):
+        if row is None or self._has_to_wait(decision, row):
             try:
                 message = grpc.one_message(data, decision.encoding, limit.request)
             except grpc.Unreadable as unreadable:
@@ -277,14 +277,14 @@ class Exchange:
                 return
             if data[0] and row is None:
                 row = decision.hit(grpc.framed(message))
-            if row is None or self._has_to_wait(row):
+            if row is None or self._has_to_wait(decision, row):
                 calls.begin(self, stream, message)
                 return
         decision.tally(1, 0.0)
         tail = self.tail
         if tail is None:
             if not self._answer_at_once(stream, row):
-                self._answer(stream, memoryview(row)[: -grpc.PREFIX], grpc.TRAILERS)
+                self._answer(stream, (memoryview(row) if decision.kept else row)[: -grpc.PREFIX], grpc.TRAILERS)
         else:
             self._answer(stream, grpc.framed(row[grpc.PREFIX : -grpc.PREFIX] + tail.message), tail.trailers)
 
@@ -321,10 +321,13 @@ class Exchange:
         self.sender.push(stream, message, self.shared.now)
         self.sender.finish(stream, trailers)
 
-    def _has_to_wait(self, row: bytes) -> bool:
-        """Whether an answer by the row and the tail has no room yet. Without a tail the row is only referred to."""
+    def _has_to_wait(self, decision: Decision, row: bytes) -> bool:
+        """Whether an answer by the row and the tail has no room yet. A row that is kept is only referred to, without a tail."""
         tail = self.tail
-        return tail is not None and not self.sender.fits(len(row) + len(tail.message), self.shared.limits.queued)
+        if tail is None and decision.kept:
+            return False
+        more = 0 if tail is None else len(tail.message)
+        return not self.sender.fits(len(row) + more, self.shared.limits.queued)
 
     def _may_queue(self, chunk: Chunk) -> bool:
         """Whether there is room for an answer behind those that the peer has not taken."""

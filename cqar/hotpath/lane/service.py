@@ -64,6 +64,10 @@ class Context:
 class Method(Protocol):
     """A unary method."""
 
+    @property
+    def kept(self) -> bool:
+        """Whether its ready answers are held in any case: then those that wait to be sent take no room of their own."""
+
     def hit_for(self, principal: Any) -> Hit:
         """The function that finds ready answers for a caller. Asked for once a decision; it may not raise or wait."""
 

@@ -62,6 +62,7 @@ class _Method:
 
     def __init__(self, unary: Unary, freshness: Freshness, authority: Authority | None) -> None:
         self._unary = unary
+        self.kept = unary.kept
         self._freshness = freshness
         self._authority = authority
 

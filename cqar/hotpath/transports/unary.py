@@ -38,6 +38,8 @@ class Unary(NamedTuple):
     answered: Callable[[int], None]
     #: whether it may pass calls on, which takes their metadata
     passes_on: bool = False
+    #: whether the rows of `hit_for` are in memory in any case; else they are made for the call
+    kept: bool = False
 
 
 async def answer(unary: Unary, freshness: Freshness, data: bytes, call: Call) -> Reply:
