@@ -50,6 +50,7 @@ async def test_a_peer_that_is_gone_without_a_word_is_noticed(served: Served) -> 
         later(served, 164)
         assert await peer.ending() is None
         assert len(peer.pings) == 2
+    assert served.seen.ends == [(0, "no sign of life")]
 
 
 @pytest.mark.parametrize("half", ["half a frame", "half a header block"])

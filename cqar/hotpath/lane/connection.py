@@ -375,8 +375,10 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.write_eof()
 
-    def abort(self) -> None:
-        """Close at once."""
+    def abort(self, reason: str = "") -> None:
+        """Close at once; the reason is for the metrics."""
+        if reason and self._stage != _OVER:
+            self._lane.shared.service.observer.closed(frames.NO_ERROR, reason)
         self._stage = _OVER
         self.transport.abort()
 

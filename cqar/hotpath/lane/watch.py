@@ -67,7 +67,7 @@ class Watch:
             if now - self.over > _LINGER:
                 connection.abort()
         elif self.paused and now - self.paused > limit.stall:
-            connection.abort()
+            connection.abort("the peer reads nothing")
         elif not connection.greeted and now - self._made > limit.preface:
             connection.end(frames.PROTOCOL_ERROR, "no preface in time")
         elif self.half and now - self.half > limit.frame:
@@ -98,7 +98,7 @@ class Watch:
                 self._asked = now
                 self._connection.ask()
         elif now - self._asked > limit.keepalive_timeout:
-            self._connection.abort()
+            self._connection.abort("no sign of life")
 
     def _look_at_leaving(self, now: float) -> None:
         limit = self._session.shared.limits
