@@ -13,17 +13,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Nanoseconds between two looks at the clock after which it is asked whether there was no core. */
 static const uint64_t GAP = 200000;
+/* Seconds that are too few to sleep. */
+static const double SPIN = 20e-6;
 enum { RING = 4096, BUFFER = 1 << 20, LONGEST = 1000000, CREDIT = 1 << 28 };
 
 typedef struct { const uint8_t *frames, *answer; uint32_t length, expected; } Record;
@@ -71,13 +75,15 @@ static uint64_t nanoseconds(void) {
     return now - lost;
 }
 
-/* Whole milliseconds until the next call is due. */
-static int pause_for(const Connection *all) {
+/* Sleep until something comes or the next call is due; not at all where that is as good as now. */
+static void rest(const Connection *all) {
     double next = all[0].due;
     for (int at = 1; at < connections; at++)
         if (all[at].due < next) next = all[at].due;
-    double left = (next - nanoseconds() * 1e-9) * 1e3;
-    return left < 1 ? 0 : left < 100 ? (int)left : 100;
+    double left = next - nanoseconds() * 1e-9;
+    struct pollfd any = {.fd = poller, .events = POLLIN};
+    struct timespec most = {.tv_nsec = left < 0.1 ? (long)(left * 1e9) : 100000000};
+    if (left > SPIN) ppoll(&any, 1, &most, NULL);
 }
 
 static uint32_t big24(const uint8_t *at) { return at[0] << 16 | at[1] << 8 | at[2]; }
@@ -287,6 +293,7 @@ int main(int count, char **arguments) {
     int files = count - 7;
     Script *scripts = calloc(files, sizeof *scripts);
     for (int at = 0; at < files; at++) scripts[at] = read_script(arguments[7 + at]);
+    prctl(PR_SET_TIMERSLACK, 1);
     poller = epoll_create1(0);
     waits = open("/proc/thread-self/schedstat", O_RDONLY);
     Connection *all = calloc(connections, sizeof *all);
@@ -304,7 +311,8 @@ int main(int count, char **arguments) {
     measuring = 1;
     struct epoll_event events[64];
     while (nanoseconds() * 1e-9 < end && !played(all)) {
-        int ready = epoll_wait(poller, events, 64, rate ? pause_for(all) : 100);
+        if (rate) rest(all);
+        int ready = epoll_wait(poller, events, 64, rate ? 0 : 100);
         for (int at = 0; at < ready; at++) {
             Connection *each = events[at].data.ptr;
             if (events[at].events & EPOLLIN) receive(each);

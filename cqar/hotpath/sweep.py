@@ -20,12 +20,10 @@ from cqar.store import Store
 
 _log = telemetry.logger("sweep")
 
-#: Parts that are read again at once.
-_AT_ONCE = 200
-#: Parts that are compared before it is everybody else's turn.
-_IN_A_ROW = 25
+#: Parts that are read again at once: few, since every lookup waits for their rows to be made.
+_AT_ONCE = 25
 #: Seconds between two reads.
-_EVERY = 2.0
+_EVERY = 0.25
 #: Seconds that what was read waits for the changes up to it.
 _PATIENCE = 1.0
 
@@ -71,19 +69,18 @@ class Sweep:
         cache = self._cache
         if not self._due:
             self._due = cache.keys()
-        keys, self._due = self._due[:_AT_ONCE], self._due[_AT_ONCE:]
+        keys = self._due[-_AT_ONCE:]
+        del self._due[-_AT_ONCE:]
         history, starts = cache.history, cache.starts
         async with self._store.session() as session:
             reads = [await parts.read_rows(session, *some) for some in parts.by_kind(keys).values()]
         for head, found in reads:
             if head.history != history or not await self._feed.wait_applied(head.snap, _PATIENCE):
                 continue
-            for at, (key, rows) in enumerate(found.items()):
-                if cache.starts != starts or cache.history != history:
-                    return
+            if cache.starts != starts or cache.history != history:
+                return
+            for key, rows in found.items():
                 self._compare(key, head.snap, rows)
-                if at % _IN_A_ROW == _IN_A_ROW - 1:
-                    await asyncio.sleep(0)
 
     def _compare(self, key: str, snap: int, rows: Sequence[Stored]) -> None:
         cache, now = self._cache, time.monotonic()

@@ -100,6 +100,7 @@ async def _cqar(bench: Bench) -> Run:
     """One key a call."""
     pairs, metadata = bench.calls.pairs, (("authorization", bench.calls.token),)
     with bench.worker("lane") as (port, pid):
+        bench.warm((port, pid), bench.calls)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             call: Any = channel.unary_unary(GET)
 
