@@ -133,6 +133,8 @@ async def test_a_relay_that_died_between_publishing_and_noting_it_repeats_nothin
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
         await listed(registry)
         await eventually(lambda: _all_there(streams, outbox))
+        told = await outbox.fetchval("SELECT count(*) FROM outbox WHERE event_type IS NOT NULL")
+        await eventually(lambda: _grown(streams, told - 1))
     before = await streams.all("cqc.events.v1.>")
     await outbox.execute("UPDATE relay_cursors SET revision = 0")
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:

@@ -103,7 +103,12 @@ async def test_what_is_not_there_is_believed_for_a_while_only_and_takes_little_r
         assert worker.core.answers.kept <= 21
         assert ready(worker, known) is not None, "unknown names have driven out a known one"
         last = key(btc.venue, "29-39")
-        assert ready(worker, last) is not None
+
+        async def stands() -> bool:
+            await resolved(feed, last)
+            return ready(worker, last) is not None
+
+        await eventually(stands)
         await eventually(lambda: ready(worker, last) is None)
 
 
