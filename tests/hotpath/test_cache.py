@@ -441,3 +441,23 @@ def test_dead_parts_do_not_pile_up() -> None:
         cache.apply(_change(revision, "asset:A"), 0)
         cache.admit(revision, {"asset:A": _row()}, 0)
     assert len(cache._queue) < 200
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [Stored("symbol", "S", b"one")],
+        [Stored("symbol", "another id than the key's", b"one")],
+        [Stored("symbol", "S", b"one", deleted=True)],
+        [Stored("symbol", "S", b"one"), Stored("symbol", "T", b"other", deleted=True)],
+        [],
+    ],
+)
+def test_a_part_has_its_rows_as_they_were_read(rows: list[Stored]) -> None:
+    cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
+    cache.start("e", 7)
+    cache.admit(7, {"symbol:S": rows}, 0)
+    part = cache.get("symbol:S", 1)
+    assert part is not None
+    assert list(part.rows) == rows
+    assert part.absent == (not rows)
