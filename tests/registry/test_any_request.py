@@ -5,11 +5,12 @@ from typing import Any
 import asyncpg
 import grpc.aio
 from google.protobuf.message import Message
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cqar.hotpath.app import Hotpath
 from cqar.methods import Method
+from tests import generated
 from tests.client import SERVICE, Client, refusal
 from tests.registry import requests
 from tests.registry.requests import FRACTIONS, METADATA, POSITIVE, TIMES, UNSIGNED, URLS, good_texts
@@ -21,13 +22,7 @@ _KNOWN = {
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
 
 #: The database lives on from example to example, which only makes it a more interesting one.
-examples = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    max_examples=200,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+examples = generated.examples(200)
 
 
 async def _filled(world: World, connection: asyncpg.Connection) -> None:

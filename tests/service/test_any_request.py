@@ -7,12 +7,13 @@ import grpc.aio
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.methods import Method
 from cqar.registry import METHODS
+from tests import generated
 from tests.client import Client, refusal
 from tests.registry.world import USDC, USDT, World
 from tests.service.desk import Desk, day
@@ -23,13 +24,7 @@ _KNOWN = {
 }
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
 
-examples = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    max_examples=150,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+examples = generated.examples(150)
 
 #: What stands for the ids of what the registry has.
 _NAMED = ("@asset", "@other", "@symbol", "@listing", "@group", "@deployment", "@identifier", "@relationship", "@flag", "@key")

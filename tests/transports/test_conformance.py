@@ -9,13 +9,14 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cqar.answers import LOOKUPS
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.methods import Method
+from tests import generated
 from tests.client import SERVICE, Client
 from tests.hotpath.world import eventually
 from tests.registry import requests
@@ -322,13 +323,7 @@ async def test_one_who_cancels_leaves_nothing_behind(both: Both, held: Held) -> 
 
 _PATHS = [*(path_of(name) for name in LOOKUPS), f"{RESOLVER}ResolveVenueSymbols", f"{RESOLVER}ResolveAssets", f"{SERVICE}No"]
 
-examples = settings(
-    deadline=None,
-    database=None,
-    derandomize=True,
-    max_examples=120,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+examples = generated.examples(120)
 
 
 @examples
