@@ -193,8 +193,8 @@ def _serve(process: Callable[[config.Settings], Any], settings: config.Settings,
 
     import uvloop
 
-    from cqar import telemetry
     from cqar.errors import CqarError
+    from cqar.observability import telemetry
     from cqar.process import PortError
     from cqar.tls import TlsError
 

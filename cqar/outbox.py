@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import orjson
 from google.protobuf.message import Message
 
-from cqar import entities, errors, events, parts, tracing
+from cqar import entities, errors, events, parts
 from cqar.call import Call
 from cqar.entity import Entity, Row
+from cqar.observability import tracing
 from cqar.store import Session, Sql, Store
 
 #: Larger values are not carried, as those of some entities: caches ask PostgreSQL for them.

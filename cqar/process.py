@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from cqar import telemetry
+from cqar.observability import telemetry
 from cqar.tls import Identity
 
 _log = telemetry.logger("process")

@@ -14,13 +14,14 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from cqar import config, entities, errors, events, outbox, parts, tasks, telemetry, tracing
+from cqar import config, entities, errors, events, outbox, parts, tasks
 from cqar.bus import Bus, Fenced, Publication
 from cqar.entity import Row
+from cqar.observability import telemetry, tracing
+from cqar.observability.tracing import Span, Tracer
 from cqar.parts import Stored
 from cqar.store import Session, Sql, Store
 from cqar.tier import Tier
-from cqar.tracing import Span, Tracer
 
 _log = telemetry.logger("relay")
 

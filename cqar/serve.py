@@ -16,13 +16,14 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from cqar import errors, limits, telemetry, tracing
+from cqar import errors, limits
 from cqar.authority import Authority, permit, unnamed
 from cqar.call import ANYONE, Call, Principal, Role
+from cqar.observability import telemetry, tracing
+from cqar.observability.telemetry import Calls
+from cqar.observability.tracing import Tracer
 from cqar.process import Http, PortError
-from cqar.telemetry import Calls
 from cqar.tls import Identity
-from cqar.tracing import Tracer
 
 _log = telemetry.logger("serve")
 

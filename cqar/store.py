@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from cqar import config, errors, tracing
+from cqar import config, errors
 from cqar.entities import ALL
 from cqar.entity import Row
-from cqar.metrics import Durations, timed
+from cqar.observability import tracing
+from cqar.observability.metrics import Durations, timed
 
 #: Of the spans of statements.
 _SYSTEM = {"db.system.name": "postgresql"}

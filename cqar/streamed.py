@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
-from cqar import errors, limits, serve, tasks, tracing
+from cqar import errors, limits, serve, tasks
 from cqar.authority import Authority
 from cqar.call import ANYONE, Call
+from cqar.observability import tracing
+from cqar.observability.telemetry import Calls
 from cqar.serve import Served
-from cqar.telemetry import Calls
 
 T = TypeVar("T")
 

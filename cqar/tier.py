@@ -13,8 +13,9 @@ import msgspec
 import redis.asyncio
 import redis.exceptions
 
-from cqar import config, telemetry
+from cqar import config
 from cqar.entities import kind_of
+from cqar.observability import telemetry
 from cqar.parts import PRIVATE, Stored
 
 _log = telemetry.logger("tier")

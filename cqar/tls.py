@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cqar import config, telemetry
+from cqar import config
+from cqar.observability import telemetry
 
 if TYPE_CHECKING:
     import grpc

@@ -8,24 +8,7 @@ import os
 import msgspec
 from aiohttp import web
 
-from cqar import (
-    access,
-    authority,
-    config,
-    events,
-    health,
-    limits,
-    looks,
-    methods,
-    parts,
-    process,
-    registry,
-    resolver,
-    serve,
-    telemetry,
-    tls,
-    tracing,
-)
+from cqar import access, authority, config, events, limits, looks, methods, parts, process, registry, resolver, serve, tls
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
@@ -34,7 +17,8 @@ from cqar.authority import Authority
 from cqar.bus import Bus
 from cqar.call import Call
 from cqar.methods import Method
-from cqar.metrics import Metrics
+from cqar.observability import health, telemetry, tracing
+from cqar.observability.metrics import Metrics
 from cqar.outbox import Batch, Write
 from cqar.relay import Relay
 from cqar.serve import Reply, Served

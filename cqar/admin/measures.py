@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric
 
-from cqar.metrics import counter, gauge, single, tallied
+from cqar.observability.metrics import counter, gauge, single, tallied
 from cqar.relay import Relay
 from cqar.tier import Tier
 

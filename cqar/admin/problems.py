@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import orjson
 from aiohttp import web
 
-from cqar import errors, telemetry
+from cqar import errors
 from cqar.errors import Violation
+from cqar.observability import telemetry
 
 _log = telemetry.logger("http")
 

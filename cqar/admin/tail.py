@@ -12,16 +12,17 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from cqar import audit, authority, errors, limits, serve, tracing
+from cqar import audit, authority, errors, limits, serve
 from cqar.admin import wire
 from cqar.authority import Authority
 from cqar.call import ANYONE
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.entities import BY_NAME
 from cqar.events import EVENTS
+from cqar.observability import tracing
+from cqar.observability.telemetry import Calls
 from cqar.store import Store
 from cqar.streamed import Stoppable
-from cqar.telemetry import Calls
 
 _NAME = "TailEvents"
 #: The RPC's path.

@@ -10,22 +10,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cqar import (
-    answers,
-    authority,
-    config,
-    health,
-    limits,
-    methods,
-    parts,
-    process,
-    resolver,
-    serve,
-    tasks,
-    telemetry,
-    tls,
-    tracing,
-)
+from cqar import answers, authority, config, limits, methods, parts, process, resolver, serve, tasks, tls
 from cqar.answers import LOOKUPS
 from cqar.authority import Authority
 from cqar.bus import Bus
@@ -43,7 +28,8 @@ from cqar.hotpath.transports.grpcio import GrpcioTransport
 from cqar.hotpath.transports.lane import LaneTransport
 from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
 from cqar.methods import Method
-from cqar.metrics import Metrics
+from cqar.observability import health, telemetry, tracing
+from cqar.observability.metrics import Metrics
 from cqar.serve import Reply, Served
 from cqar.store import Store
 from cqar.streamed import Streamed

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from cqar import config, errors, parts, tasks, tracing
+from cqar import config, errors, parts, tasks
 from cqar.cache import Cache, Part
 from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import Freshness
+from cqar.observability import tracing
 from cqar.parts import Missing, Stored
 from cqar.serve import Metadata
 from cqar.store import Store

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from cqar.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import Core
-from cqar.metrics import counter, gauge, single
+from cqar.observability.metrics import counter, gauge, single
 from cqar.tier import Tier
 
 _TIERED: Final = ("entity", "tier")

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from cqar import health
-from cqar.metrics import encoded
+from cqar.observability import health
+from cqar.observability.metrics import encoded
 
 #: Types of metrics whose samples are summed; of others, each worker's own value is told.
 _SUMMED: Final = frozenset({"counter", "histogram"})

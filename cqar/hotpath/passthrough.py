@@ -10,14 +10,15 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from cqar import config, errors, serve, tasks, telemetry, tracing
+from cqar import config, errors, serve, tasks
 from cqar.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lane import upload
+from cqar.observability import telemetry, tracing
+from cqar.observability.telemetry import Calls
 from cqar.serve import Metadata, Reply
-from cqar.telemetry import Calls
 from cqar.tls import Outgoing
 
 _log = telemetry.logger("passthrough")

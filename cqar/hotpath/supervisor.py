@@ -18,9 +18,10 @@ from typing import Any, Final
 
 import aiohttp
 
-from cqar import config, process, tasks, telemetry, tls
+from cqar import config, process, tasks, tls
 from cqar.embedded import launch
 from cqar.hotpath import overview
+from cqar.observability import telemetry
 
 _log = telemetry.logger("supervisor")
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.metrics_core import Metric
 
-from cqar import errors, parts, tasks, telemetry
+from cqar import errors, parts, tasks
 from cqar.cache import Cache, Part
 from cqar.entities import BY_NAME
 from cqar.hotpath.feed import Feed
-from cqar.metrics import counter
+from cqar.observability import telemetry
+from cqar.observability.metrics import counter
 from cqar.parts import Stored
 from cqar.store import Store
 

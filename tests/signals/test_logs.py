@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import structlog
 
-from cqar import config, keys, telemetry, tracing
-from cqar.metrics import Durations
+from cqar import config, keys
+from cqar.observability import telemetry, tracing
+from cqar.observability.metrics import Durations
 from tests.client import Client
 from tests.hotpath.world import eventually, process_of
 from tests.signals.scrape import health

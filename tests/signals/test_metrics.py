@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
-from cqar.metrics import Durations, Metrics
+from cqar.observability.metrics import Durations, Metrics
 from tests.client import Client
 from tests.hotpath.world import eventually, found, listed, ticked, worker_of
 from tests.signals.scrape import of, scrape

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import grpc.aio
 from prometheus_client.metrics_core import Metric
 
-from cqar import limits, serve, telemetry, tracing
+from cqar import limits, serve
 from cqar.authority import ADMITTED, Authority, Grant
 from cqar.call import Call, Principal
 from cqar.hotpath.freshness import Freshness
@@ -24,9 +24,10 @@ from cqar.hotpath.lane.limits import Limits
 from cqar.hotpath.lane.server import Lane
 from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 from cqar.hotpath.transports.unary import Unary, Wiring, answer
-from cqar.metrics import counter, single, tallied
+from cqar.observability import telemetry, tracing
+from cqar.observability.metrics import counter, single, tallied
+from cqar.observability.telemetry import Calls
 from cqar.process import PortError
-from cqar.telemetry import Calls
 
 _log = telemetry.logger("lane")
 

@@ -13,8 +13,8 @@ from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.service import Hit
 from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.ready import body
+from cqar.observability.telemetry import Calls
 from cqar.serve import Reply, Serve, Server
-from cqar.telemetry import Calls
 from cqar.tls import Identity
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from cqar.metrics import Exposed, Metrics
+from cqar.observability.metrics import Exposed, Metrics
 
 #: Whether a dependency is well.
 Check = Callable[[], Awaitable[bool]]

@@ -1,7 +1,7 @@
 """What links a call to others: the request id, and the trace of W3C that comes with a call and goes on with what it leads to.
 
 Whether a call is sampled is decided first: by the caller, where it sends a `traceparent`, else by a share of the settings.
-Only then there are spans, which `cqar.spans` makes. The context of a call that is not sampled goes on all the same.
+Only then there are spans, which `cqar.observability.spans` makes. The context of a call that is not sampled goes on all the same.
 """
 
 import contextlib
@@ -173,7 +173,7 @@ def tracer(settings: config.Tracing, service: str) -> Tracer:
     if not settings.spans:
         return OFF
     try:
-        from cqar import spans  # noqa: PLC0415 - it needs packages that nobody else does
+        from cqar.observability import spans  # noqa: PLC0415 - it needs packages that nobody else does
     except ImportError as error:
         message = f"CQAR_TRACING_SPANS is true, and {error.name} is missing: pip install 'cqar[otel]'"
         raise config.ConfigError(message) from None

@@ -1,4 +1,4 @@
-"""Spans by OpenTelemetry's SDK, sent by OTLP. Needs the packages of `cqar[otel]`; see `cqar.tracing`.
+"""Spans by OpenTelemetry's SDK, sent by OTLP. Needs the packages of `cqar[otel]`; see `cqar.observability.tracing`.
 
 The SDK reads the variables OTEL_* itself. What it cannot send in time it drops: a queue of bounded length and a thread of
 its own stand between the event loop and the receiver.
@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, NoOpTracer, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from cqar import __version__
-from cqar.tracing import Attributes, Context, Kind, Recorder, Span
+from cqar.observability.tracing import Attributes, Context, Kind, Recorder, Span
 
 #: Seconds that sending the last spans may take at the end of the process.
 _LAST: Final = 2.0

@@ -12,8 +12,9 @@ import orjson
 import structlog
 import structlog.tracebacks
 
-from cqar import config, keys, tracing
-from cqar.metrics import Durations
+from cqar import config, keys
+from cqar.observability import tracing
+from cqar.observability.metrics import Durations
 
 #: Statuses that say that something is wrong here, not with the request.
 FAULTS: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS"})
