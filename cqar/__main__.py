@@ -74,7 +74,7 @@ class Chosen:
     def key(self, role: str, address: str) -> str | None:
         """The key for calls that need the role, if there is one. The file's leave this machine for nobody."""
         from cqar import credentials
-        from cqar.call import Role
+        from cqar.model.call import Role
 
         if "CQAR_API_KEY" not in os.environ and not _is_local(address):
             return None

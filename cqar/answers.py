@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import addresses, binding, derive, entities, errors, instants, listings
+from cqar import derive, errors, instants, listings
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.derive import Derived, Get
+from cqar.model import addresses, binding, entities
 from cqar.parts import Held, Missing, read
 from cqar.store import Session
 

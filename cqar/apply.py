@@ -14,10 +14,10 @@ from cqar import errors
 from cqar.apply_chunk import Chunk
 from cqar.apply_kinds import KINDS
 from cqar.apply_rows import REF, Asked, read_rows, repeated
-from cqar.binding import TEXT
-from cqar.call import Call
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.entities import ASSET, CHAIN
+from cqar.model.binding import TEXT
+from cqar.model.call import Call
+from cqar.model.entities import ASSET, CHAIN
 from cqar.outbox import Batch, Write
 from cqar.store import Store
 

@@ -7,8 +7,8 @@ from cqar import bulk, errors, operations
 from cqar.apply_kinds import BY_ENTITY
 from cqar.apply_rows import Item
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
-from cqar.entity import Entity, Row, new_id
+from cqar.model.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
+from cqar.model.entity import Entity, Row, new_id
 from cqar.outbox import Write
 from cqar.store import Sql
 

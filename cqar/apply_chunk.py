@@ -6,11 +6,12 @@ from typing import Any
 
 import orjson
 
-from cqar import apply_assets, bulk, errors, operations, prepare, rules
+from cqar import apply_assets, bulk, errors, operations, prepare
 from cqar.apply_kinds import BINDINGS, KEPT, Kind
 from cqar.apply_rows import Asked, Item, Refs, required
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.entities import (
+from cqar.model import rules
+from cqar.model.entities import (
     ASSET,
     ASSET_GROUP,
     ASSET_GROUP_MEMBER,
@@ -21,7 +22,7 @@ from cqar.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.entity import Entity, Row, comparable, new_id
+from cqar.model.entity import Entity, Row, comparable, new_id
 from cqar.outbox import Write, over
 from cqar.store import TAKEN, Sql
 

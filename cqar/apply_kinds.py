@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from cqar import addresses, errors, prepare, rules, text
-from cqar.binding import Binding
-from cqar.entities import (
+from cqar import errors, prepare, text
+from cqar.model import addresses, rules
+from cqar.model.binding import Binding
+from cqar.model.entities import (
     ASSET,
     ASSET_GROUP,
     ASSET_GROUP_MEMBER,
@@ -19,7 +20,7 @@ from cqar.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.entity import Entity, Row
+from cqar.model.entity import Entity, Row
 from cqar.operations import Prepare, living, lock_parents
 from cqar.outbox import Write
 

@@ -10,9 +10,9 @@ from google.rpc import code_pb2
 from cqar import errors, operations
 from cqar.apply_kinds import BINDINGS, BLANK, BY_ENTITY, BY_FIELD, KINDS, Kind
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.entities import ASSET
-from cqar.entity import Entity, Row
 from cqar.errors import Violation
+from cqar.model.entities import ASSET
+from cqar.model.entity import Entity, Row
 
 REF = "ref:"
 #: The ids that refs stand for; None: the row was rejected, or nobody can say which one is meant.

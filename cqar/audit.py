@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from cqar import binding, errors, events, paging, parts
-from cqar.call import Role
+from cqar import errors, paging, parts
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.entity import Row, struct, timestamp
 from cqar.methods import method
+from cqar.model import binding, events
+from cqar.model.call import Role
+from cqar.model.entity import Row, struct, timestamp
 from cqar.store import Session, Sql, Store
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from cqar.entity import Entity, Row
+from cqar.model.entity import Entity, Row
 from cqar.store import Session, Sql
 
 

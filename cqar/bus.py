@@ -17,7 +17,8 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, Header, PubAck, StreamConfig
 
-from cqar import config, errors, events
+from cqar import config, errors
+from cqar.model import events
 from cqar.observability import telemetry, tracing
 
 _log = telemetry.logger("bus")

@@ -13,8 +13,8 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 import msgspec
 
-from cqar.entities import kind_of
-from cqar.events import Change
+from cqar.model.entities import kind_of
+from cqar.model.events import Change
 from cqar.parts import Stored
 
 #: Bytes that a part costs beside its rows, and a row beside its value, about: measured with tracemalloc.

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from cqar import authority, config, keyring, keys
-from cqar.call import Call, Principal, Role
 from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.model.call import Call, Principal, Role
 from cqar.store import Store
 
 FILE = "credentials.json"

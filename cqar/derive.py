@@ -6,11 +6,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cqar import entities, errors, instants
+from cqar import errors, instants
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.instants import NEVER
+from cqar.model import entities
 from cqar.parts import Stored
 
 Get = Callable[[str], Sequence[Stored]]

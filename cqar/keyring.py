@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from cqar import binding, errors, operations
-from cqar.call import Call
+from cqar import errors, operations
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.entities import API_KEY, VENUE
+from cqar.model import binding
+from cqar.model.call import Call
+from cqar.model.entities import API_KEY, VENUE
 from cqar.outbox import Write
 from cqar.paging import Filter
 from cqar.store import Session, Sql, Store

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cqar import addresses, derive, entities, errors, instants
+from cqar import derive, errors, instants
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
@@ -11,6 +11,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.derive import Derived, Get
 from cqar.instants import NEVER
+from cqar.model import addresses, entities
 
 
 class Meant(NamedTuple):

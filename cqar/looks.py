@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cqar import errors, outbox, parts
-from cqar.events import Change
+from cqar.model.events import Change
 from cqar.store import Store
 
 #: Subject of the questions, to all admins.

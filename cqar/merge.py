@@ -4,10 +4,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, operations, prepare, procedures, rules
-from cqar.binding import TEXT
+from cqar import errors, operations, prepare, procedures
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.entities import (
+from cqar.model import rules
+from cqar.model.binding import TEXT
+from cqar.model.entities import (
     ASSET,
     ASSET_GROUP_MEMBER,
     ASSET_IDENTIFIER,
@@ -19,7 +20,7 @@ from cqar.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.entity import Entity, Row
+from cqar.model.entity import Entity, Row
 from cqar.operations import children_sql, remove, replace
 from cqar.outbox import Write
 from cqar.store import Sql

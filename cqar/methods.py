@@ -11,10 +11,11 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from cqar import addresses, answers, errors, prepare, procedures, search
-from cqar.call import Role
+from cqar import answers, errors, prepare, procedures, search
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.entities import (
+from cqar.model import addresses
+from cqar.model.call import Role
+from cqar.model.entities import (
     ASSET,
     ASSET_IDENTIFIER,
     CHAIN,

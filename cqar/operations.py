@@ -11,9 +11,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from cqar import errors, paging
-from cqar.binding import TEXT, Binding
-from cqar.entity import Entity, Row, new_id
 from cqar.errors import Violation
+from cqar.model.binding import TEXT, Binding
+from cqar.model.entity import Entity, Row, new_id
 from cqar.outbox import Write
 from cqar.store import Session, Sql
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import orjson
 from google.protobuf.message import Message
 
-from cqar import entities, errors, events, parts
-from cqar.call import Call
-from cqar.entity import Entity, Row
+from cqar import errors, parts
+from cqar.model import entities, events
+from cqar.model.call import Call
+from cqar.model.entity import Entity, Row
 from cqar.observability import tracing
 from cqar.store import Session, Sql, Store
 

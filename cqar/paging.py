@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import msgspec
 from google.protobuf.message import Message
 
-from cqar import binding, errors
-from cqar.entity import Entity, Row
+from cqar import errors
+from cqar.model import binding
+from cqar.model.entity import Entity, Row
 from cqar.store import Session, Sql
 
 #: Rows of a page where none is asked for, and at most.

@@ -1,6 +1,6 @@
 """Parts: the rows under one lookup key, which caches hold, and the statements that read them.
 
-A part is the truth at its snap: a revision at which PostgreSQL was read. Keys: see `cqar.entities`.
+A part is the truth at its snap: a revision at which PostgreSQL was read. Keys: see `cqar.model.entities`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import orjson
 
-from cqar import entities, errors, events, tasks
-from cqar.entities import (
+from cqar import errors, tasks
+from cqar.model import entities, events
+from cqar.model.entities import (
     API_KEY,
     ASSET,
     ASSET_IDENTIFIER,
@@ -26,7 +27,7 @@ from cqar.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.entity import Entity, Row
+from cqar.model.entity import Entity, Row
 from cqar.store import Session, Sql
 
 

@@ -7,8 +7,9 @@ a CRITICAL flag beside it waits or is seen.
 from collections.abc import Collection
 from typing import Any
 
-from cqar import addresses, entities, errors, rules, text
-from cqar.entity import Row
+from cqar import errors, text
+from cqar.model import addresses, entities, rules
+from cqar.model.entity import Row
 from cqar.operations import living, lock_parents
 from cqar.outbox import Write, over
 from cqar.store import Sql

@@ -4,11 +4,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import addresses, binding, errors, operations, paging, prepare, rules
+from cqar import errors, operations, paging, prepare
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
-from cqar.entity import Row, new_id
+from cqar.model import addresses, binding, rules
+from cqar.model.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
+from cqar.model.entity import Row, new_id
 from cqar.operations import Create
 from cqar.outbox import Write
 from cqar.paging import Filter

@@ -4,10 +4,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import apply, binding, errors, merge, operations, prepare, procedures, rules
-from cqar.call import Role
+from cqar import apply, errors, merge, operations, prepare, procedures
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.entities import (
+from cqar.methods import Method, Operation, complete, method
+from cqar.model import binding, rules
+from cqar.model.call import Role
+from cqar.model.entities import (
     ASSET_GROUP,
     ASSET_IDENTIFIER,
     CHAIN,
@@ -19,8 +21,7 @@ from cqar.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.entity import Entity, Row
-from cqar.methods import Method, Operation, complete, method
+from cqar.model.entity import Entity, Row
 from cqar.operations import Delete, Get, Prepare, Update
 from cqar.outbox import Write, over
 from cqar.store import Sql

@@ -14,9 +14,10 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from cqar import config, entities, errors, events, outbox, parts, tasks
+from cqar import config, errors, outbox, parts, tasks
 from cqar.bus import Bus, Fenced, Publication
-from cqar.entity import Row
+from cqar.model import entities, events
+from cqar.model.entity import Row
 from cqar.observability import telemetry, tracing
 from cqar.observability.tracing import Span, Tracer
 from cqar.parts import Stored

@@ -10,14 +10,14 @@ from cqar import errors, merge, operations, paging, procedures
 from cqar.apply_chunk import Chunk
 from cqar.apply_kinds import KINDS
 from cqar.apply_rows import read_rows
-from cqar.binding import TEXT, instant
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.entities import ASSET, VENUE, VENUE_ASSET, VENUE_SYMBOL
-from cqar.entity import Row, new_id, timestamp
+from cqar.model.binding import TEXT, instant
+from cqar.model.entities import ASSET, VENUE, VENUE_ASSET, VENUE_SYMBOL
+from cqar.model.entity import Row, new_id, timestamp
 from cqar.outbox import Write
 from cqar.store import Session, Sql
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import binding, errors, paging
+from cqar import errors, paging
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.entities import ASSET, SYMBOL
-from cqar.entity import Entity
+from cqar.model import binding
+from cqar.model.entities import ASSET, SYMBOL
+from cqar.model.entity import Entity
 from cqar.store import Session, Sql
 
 

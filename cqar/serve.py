@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from cqar import errors, limits
 from cqar.authority import Authority, permit, unnamed
-from cqar.call import ANYONE, Call, Principal, Role
+from cqar.model.call import ANYONE, Call, Principal, Role
 from cqar.observability import telemetry, tracing
 from cqar.observability.telemetry import Calls
 from cqar.observability.tracing import Tracer

@@ -12,8 +12,8 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from cqar import config, errors
-from cqar.entities import ALL
-from cqar.entity import Row
+from cqar.model.entities import ALL
+from cqar.model.entity import Row
 from cqar.observability import tracing
 from cqar.observability.metrics import Durations, timed
 

@@ -15,7 +15,7 @@ import grpc.aio
 
 from cqar import errors, limits, serve, tasks
 from cqar.authority import Authority
-from cqar.call import ANYONE, Call
+from cqar.model.call import ANYONE, Call
 from cqar.observability import tracing
 from cqar.observability.telemetry import Calls
 from cqar.serve import Served

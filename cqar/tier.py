@@ -14,7 +14,7 @@ import redis.asyncio
 import redis.exceptions
 
 from cqar import config
-from cqar.entities import kind_of
+from cqar.model.entities import kind_of
 from cqar.observability import telemetry
 from cqar.parts import PRIVATE, Stored
 

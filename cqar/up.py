@@ -21,10 +21,10 @@ import grpc
 import msgspec
 
 from cqar import config, credentials, migrate, parts, resolve
-from cqar.call import Role
 from cqar.children import Child, Health
 from cqar.connect import connected
 from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
+from cqar.model.call import Role
 from cqar.sample import load as sample
 from cqar.store import Store
 

@@ -8,15 +8,16 @@ import os
 import msgspec
 from aiohttp import web
 
-from cqar import access, authority, config, events, limits, looks, methods, parts, process, registry, resolver, serve, tls
+from cqar import access, authority, config, limits, looks, methods, parts, process, registry, resolver, serve, tls
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
 from cqar.admin.tail import Tail
 from cqar.authority import Authority
 from cqar.bus import Bus
-from cqar.call import Call
 from cqar.methods import Method
+from cqar.model import events
+from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
 from cqar.outbox import Batch, Write

@@ -13,12 +13,13 @@ import orjson
 from aiohttp import web
 from google.protobuf.message import Message
 
-from cqar import entities, errors, serve
+from cqar import errors, serve
 from cqar.admin import incoming, openapi, problems, streams, wire
 from cqar.admin.routes import ROUTES, Route
 from cqar.authority import Authority, permit
-from cqar.call import Call
 from cqar.methods import Method
+from cqar.model import entities
+from cqar.model.call import Call
 from cqar.serve import Reply
 from cqar.store import Store
 

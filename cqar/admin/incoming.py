@@ -14,7 +14,7 @@ from cqar.admin import wire
 from cqar.admin.problems import Handler
 from cqar.admin.routes import Route
 from cqar.authority import Authority
-from cqar.call import ANYONE, Call, Principal
+from cqar.model.call import ANYONE, Call, Principal
 
 #: Bytes of a JSON body, at most.
 MAX_BODY = 64 * 1024

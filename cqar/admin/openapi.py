@@ -7,7 +7,6 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 import cqar
-from cqar import entities
 from cqar.admin import problems, wire
 from cqar.admin.routes import ROUTES, Route
 from cqar.admin.schemas import Schema, Schemas
@@ -15,6 +14,7 @@ from cqar.admin.streams import LINES
 from cqar.contract import comments
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.model import entities
 
 _ENTITIES = {each.message.DESCRIPTOR.full_name: each for each in entities.BY_NAME.values()}
 #: Request fields that an RPC cannot do without, beside the columns that a new row must have.

@@ -11,10 +11,10 @@ from cqar import audit, authority, errors, serve, tasks
 from cqar.admin import incoming, problems, tail, wire
 from cqar.admin.routes import METHODS
 from cqar.apply import MAX_ROWS
-from cqar.call import Call
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.methods import Method
+from cqar.model.call import Call
 from cqar.serve import Reply
 from cqar.store import Store
 

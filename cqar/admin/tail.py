@@ -15,10 +15,10 @@ from google.protobuf.message import DecodeError
 from cqar import audit, authority, errors, limits, serve
 from cqar.admin import wire
 from cqar.authority import Authority
-from cqar.call import ANYONE
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.entities import BY_NAME
-from cqar.events import EVENTS
+from cqar.model.call import ANYONE
+from cqar.model.entities import BY_NAME
+from cqar.model.events import EVENTS
 from cqar.observability import tracing
 from cqar.observability.telemetry import Calls
 from cqar.store import Store

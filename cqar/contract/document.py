@@ -29,7 +29,7 @@ from cqar.admin.app import METHODS
 from cqar.answers import LOOKUPS
 from cqar.contract import comments
 from cqar.contract.generate import ROOT, sources
-from cqar.events import EVENTS
+from cqar.model.events import EVENTS
 
 PAGE = ROOT / "docs" / "api.md"
 PREFACE = Path(__file__).with_name("api_preface.md")

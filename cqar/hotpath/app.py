@@ -15,7 +15,6 @@ from cqar.answers import LOOKUPS
 from cqar.authority import Authority
 from cqar.bus import Bus
 from cqar.cache import Cache
-from cqar.call import Call
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.hotpath.batches import Batches, revision
 from cqar.hotpath.callers import Callers
@@ -28,6 +27,7 @@ from cqar.hotpath.transports.grpcio import GrpcioTransport
 from cqar.hotpath.transports.lane import LaneTransport
 from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
 from cqar.methods import Method
+from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
 from cqar.serve import Reply, Served

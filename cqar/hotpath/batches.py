@@ -16,9 +16,7 @@ from google.protobuf.message import DecodeError
 from cqar import authority, config, errors, instants, limits, resolutions
 from cqar.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part
-from cqar.call import Call, Principal
 from cqar.contract.cqar.v1 import resolver_pb2
-from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
 from cqar.hotpath.freshness import marked, marks, milliseconds
@@ -29,6 +27,8 @@ from cqar.hotpath.lookups import Core
 from cqar.hotpath.ready import Answers, Ready
 from cqar.hotpath.transports.unary import Unary
 from cqar.methods import Method
+from cqar.model.call import Call, Principal
+from cqar.model.entities import kind_of
 from cqar.resolutions import Kind
 from cqar.serve import Metadata, Reply
 from cqar.store import Store

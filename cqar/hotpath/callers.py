@@ -5,12 +5,13 @@ import time
 
 import msgspec
 
-from cqar import config, entities, events, tasks
+from cqar import config, tasks
 from cqar.authority import Authority, Look, Source
 from cqar.bus import Bus
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import Core
+from cqar.model import entities, events
 
 #: Seconds between two words to admin on which keys were used.
 _TELL_EVERY = 20.0

@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from cqar import config, errors, events, looks, parts, tasks
+from cqar import config, errors, looks, parts, tasks
 from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.looks import Look
+from cqar.model import events
 from cqar.observability import telemetry
 from cqar.store import Sql, Store
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from cqar import config, errors, parts, tasks
 from cqar.cache import Cache, Part
-from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import Freshness
+from cqar.model.entities import kind_of
 from cqar.observability import tracing
 from cqar.parts import Missing, Stored
 from cqar.serve import Metadata

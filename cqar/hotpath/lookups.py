@@ -8,11 +8,11 @@ from typing import Any
 from cqar import answers, config, errors, instants, parts
 from cqar.answers import LOOKUPS, Lookup
 from cqar.cache import Cache, Part
-from cqar.entities import kind_of
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
 from cqar.hotpath.freshness import Freshness, marked, marks
 from cqar.hotpath.ready import Answers
+from cqar.model.entities import kind_of
 from cqar.observability import telemetry
 from cqar.parts import Missing, Stored
 from cqar.serve import Reply

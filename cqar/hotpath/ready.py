@@ -16,10 +16,10 @@ from google.protobuf.message import Message
 from cqar import instants
 from cqar.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part, sweep
-from cqar.call import Principal
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.lane.grpc import PREFIX, framed, row
 from cqar.hotpath.lane.service import Hit
+from cqar.model.call import Principal
 
 #: Longer requests are answered, but not kept: an honest one is far shorter.
 _LONGEST_KEPT = 512

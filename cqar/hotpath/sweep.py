@@ -12,8 +12,8 @@ from prometheus_client.metrics_core import Metric
 
 from cqar import errors, parts, tasks
 from cqar.cache import Cache, Part
-from cqar.entities import BY_NAME
 from cqar.hotpath.feed import Feed
+from cqar.model.entities import BY_NAME
 from cqar.observability import telemetry
 from cqar.observability.metrics import counter
 from cqar.parts import Stored

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cqar import addresses
 from cqar.errors import Invalid
+from cqar.model import addresses
 from cqar.sample.facts import Asset, Chain, Deployment, Fact, Flag, Group, Listing, Relationship, Venue, meet
 
 

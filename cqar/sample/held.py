@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from cqar import addresses
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.model import addresses
 from cqar.sample.facts import Contract, Interval
 from cqar.sample.requests import data_source
 from cqar.sample.wire import Ask, Wire

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from cqar import config
-from cqar.call import Role
+from cqar.model.call import Role
 from tests.access import door
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from cqar import config, keys
 from cqar.admin.app import Admin
-from cqar.call import Role
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.hotpath.app import Hotpath
+from cqar.model.call import Role
 from tests.access import door
 from tests.access.door import bearer, outcome
 from tests.client import Client

@@ -7,7 +7,7 @@ import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
-from cqar.call import Role
+from cqar.model.call import Role
 from tests.access import door
 
 

@@ -13,8 +13,8 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.admin.routes import ROUTES, Route
-from cqar.call import Role
 from cqar.hotpath.app import Hotpath
+from cqar.model.call import Role
 from tests.access import door
 from tests.access.test_callers import seen
 from tests.client import Client

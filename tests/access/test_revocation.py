@@ -11,9 +11,9 @@ import msgspec
 
 from cqar import config, keys
 from cqar.admin.app import Admin
-from cqar.call import Role
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.hotpath.app import Hotpath
+from cqar.model.call import Role
 from tests.access import door
 from tests.access.door import bearer
 from tests.client import Client

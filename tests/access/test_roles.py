@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from cqar.admin.app import METHODS, Admin
-from cqar.call import Role
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.app import Hotpath
+from cqar.model.call import Role
 from tests.access import door
 from tests.access.door import outcome
 from tests.client import Client

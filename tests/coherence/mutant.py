@@ -14,8 +14,8 @@ import asyncpg
 from cqar import __main__ as command
 from cqar import config, outbox
 from cqar.cache import Cache
-from cqar.events import Change
 from cqar.hotpath.feed import Feed
+from cqar.model.events import Change
 from cqar.outbox import Write
 from cqar.store import Sql
 

@@ -11,11 +11,11 @@ import nats.js.errors
 import redis.exceptions
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from cqar import events
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
-from cqar.events import CHANGES_STREAM
+from cqar.model import events
+from cqar.model.events import CHANGES_STREAM
 from tests.coherence.history import History
 from tests.coherence.stage import Stage, Target
 

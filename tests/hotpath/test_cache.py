@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pytest
 
 from cqar.cache import Cache, Part
-from cqar.events import Change
+from cqar.model.events import Change
 from cqar.parts import Stored
 
 KEYS = ("asset:A", "asset:B", "symbol:S", "listings:v:T", "listings:v:U", "venue_asset:v:A")

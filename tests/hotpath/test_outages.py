@@ -8,11 +8,12 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from cqar import config, events
+from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
+from cqar.model import events
 from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, process_of, ticked, worker_of

@@ -11,9 +11,10 @@ import pytest
 from nats.aio.client import Client as NatsClient
 from nats.js.errors import NotFoundError
 
-from cqar import config, events
+from cqar import config
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.events.v1 import events_pb2
+from cqar.model import events
 from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.world import Listed, admin_of, eventually, listed, own_call, process_of, ticked

@@ -12,9 +12,9 @@ import pytest
 
 from cqar import config, parts
 from cqar.admin.app import Admin
-from cqar.call import ANYONE, Call, Principal, Role
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.hotpath.app import Hotpath
+from cqar.model.call import ANYONE, Call, Principal, Role
 from tests.client import Client
 from tests.hotpath.crowd import MANY, crowd
 from tests.hotpath.resolving import assets, key, refused, request, resolved, resolver, results, statuses, streamed

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import pytest
 
 from cqar import config
-from cqar.call import ANYONE, Call, Principal, Role
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.hotpath.app import Hotpath
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.ready import body
+from cqar.model.call import ANYONE, Call, Principal, Role
 from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.resolving import assets, key, refused, request, resolved, results, statuses, streamed

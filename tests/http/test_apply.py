@@ -8,8 +8,8 @@ from typing import Any
 from cqar import errors
 from cqar.admin.app import Admin
 from cqar.admin.streams import MAX_LINES, Apply
-from cqar.call import Call
 from cqar.methods import Method
+from cqar.model.call import Call
 from cqar.serve import Reply
 from tests.http.client import Answer, Api, listening
 

@@ -9,8 +9,8 @@ from types import ModuleType
 
 import cqar
 from cqar import apply_kinds, bulk, operations, outbox, paging, parts, procedures
-from cqar.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.methods import METHODS
+from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.operations import List
 from cqar.store import Sql
 

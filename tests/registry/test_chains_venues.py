@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cqar import addresses
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
+from cqar.model import addresses
 from tests.client import Client
 from tests.registry.world import USDC, World
 

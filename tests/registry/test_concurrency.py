@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 
 from cqar import config, methods
-from cqar.call import Call
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.model.call import Call
 from cqar.outbox import Write
 from cqar.store import Store
 from tests.client import Client, Refused

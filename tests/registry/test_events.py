@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
-from cqar.events import EVENTS
+from cqar.model.events import EVENTS
 from tests.client import Client
 from tests.registry.world import USDC, World, at
 

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from cqar import outbox, paging, parts, prepare, procedures, search
-from cqar.entities import ASSET, RELATIONSHIP
 from cqar.methods import BY_NAME, METHODS
+from cqar.model.entities import ASSET, RELATIONSHIP
 from cqar.operations import List, children_sql, parents_sql
 from cqar.store import Sql
 from tests.conftest import Servers

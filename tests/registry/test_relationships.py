@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cqar import rules
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
+from cqar.model import rules
 from tests.client import Client
 from tests.registry.world import World
 

@@ -7,11 +7,11 @@ from typing import Any
 import asyncpg
 from google.protobuf.descriptor import FieldDescriptor
 
-from cqar import addresses, rules
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.entities import ALL, VENUE_SYMBOL
-from cqar.entity import Entity
 from cqar.methods import METHODS
+from cqar.model import addresses, rules
+from cqar.model.entities import ALL, VENUE_SYMBOL
+from cqar.model.entity import Entity
 from tests.registry import statements
 
 _TYPES = {

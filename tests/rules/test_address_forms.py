@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqar.addresses import normalize
 from cqar.errors import Invalid
+from cqar.model.addresses import normalize
 
 Broken = Callable[..., list[tuple[str, str]]]
 quick = settings(deadline=None, max_examples=200)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqar import addresses
-from cqar.addresses import NATIVE, Address, normalize
 from cqar.errors import Invalid
+from cqar.model import addresses
+from cqar.model.addresses import NATIVE, Address, normalize
 
 Broken = Callable[..., list[tuple[str, str]]]
 quick = settings(deadline=None, max_examples=200)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqar import rules
 from cqar.errors import Invalid
-from cqar.rules import CALL, FUTURE, MARGIN, OPTION, PERPETUAL, PUT, SPOT, Terms
+from cqar.model import rules
+from cqar.model.rules import CALL, FUTURE, MARGIN, OPTION, PERPETUAL, PUT, SPOT, Terms
 
 Broken = Callable[..., list[tuple[str, str]]]
 Check = Callable[[Decimal, str], Decimal]

@@ -9,7 +9,8 @@ from importlib import resources
 import pytest
 import yaml
 
-from cqar import addresses, exact
+from cqar import exact
+from cqar.model import addresses
 from cqar.sample import requests
 from cqar.sample.facts import Asset, Deployment, Facts, Listing
 from cqar.sample.reading import read

@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.events import EVENTS
+from cqar.model.events import EVENTS
 from tests.client import Client, Refused, refusal
 from tests.registry.world import stamp
 

@@ -6,8 +6,8 @@ import pytest
 
 from cqar import config
 from cqar.apply import apply
-from cqar.call import Call
 from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.model.call import Call
 from cqar.outbox import Batch
 from cqar.store import Session, Sql, Store
 from tests.service.desk import outcomes

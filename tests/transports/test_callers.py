@@ -10,9 +10,9 @@ import pytest
 from cqar import config, keys
 from cqar.admin.app import Admin
 from cqar.authority import Attempts, Authority
-from cqar.call import Role
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.model.call import Role
 from tests.access import door
 from tests.access.door import ACCESS, bearer
 from tests.client import SERVICE, Client

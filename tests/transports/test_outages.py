@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from cqar import config
-from cqar.call import Role
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.model.call import Role
 from tests.access import door
 from tests.access.door import bearer
 from tests.client import SERVICE, Client

@@ -16,7 +16,6 @@ from prometheus_client.metrics_core import Metric
 
 from cqar import limits, serve
 from cqar.authority import ADMITTED, Authority, Grant
-from cqar.call import Call, Principal
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.lane.decisions import never
 from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Unreadable
@@ -24,6 +23,7 @@ from cqar.hotpath.lane.limits import Limits
 from cqar.hotpath.lane.server import Lane
 from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 from cqar.hotpath.transports.unary import Unary, Wiring, answer
+from cqar.model.call import Call, Principal
 from cqar.observability import telemetry, tracing
 from cqar.observability.metrics import counter, single, tallied
 from cqar.observability.telemetry import Calls

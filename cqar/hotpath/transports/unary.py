@@ -7,12 +7,12 @@ from typing import NamedTuple, Protocol
 import grpc
 
 from cqar.authority import Authority, Grant
-from cqar.call import Call, Principal
 from cqar.hotpath.freshness import Freshness, marked
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.service import Hit
 from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.ready import body
+from cqar.model.call import Call, Principal
 from cqar.observability.telemetry import Calls
 from cqar.serve import Reply, Serve, Server
 from cqar.tls import Identity

@@ -14,7 +14,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.events.v1 import events_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.entity import Entity, Parent, Row
+from cqar.model.entity import Entity, Parent, Row
 
 CRITICAL = assets_pb2.FLAG_SEVERITY_CRITICAL
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from google.protobuf.message import Message
 
-from cqar.call import Call
 from cqar.contract.cqar.v1 import events_pb2 as own_events_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.events.v1 import events_pb2
-from cqar.entity import Entity, timestamp
+from cqar.model.call import Call
+from cqar.model.entity import Entity, timestamp
 from cqar.varint import varint
 
 #: Subjects of changes: this and the entity's name.

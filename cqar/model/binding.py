@@ -12,8 +12,9 @@ import orjson
 from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.message import Message
 
-from cqar import errors, exact, rules, text
-from cqar.entity import Column, Entity, Row, columns_of
+from cqar import errors, exact, text
+from cqar.model import rules
+from cqar.model.entity import Column, Entity, Row, columns_of
 
 #: Ids and other keys without a length of their own.
 KEY = 64
