@@ -63,7 +63,7 @@ class Chosen:
         """The settings of a process that answers calls. Raises Misconfigured where keys are on without a pepper."""
         settings = self.settings()
         if settings.auth == "keys":
-            from cqar import authority
+            from cqar.auth import authority
 
             try:
                 authority.pepper(settings)
@@ -435,7 +435,7 @@ def keys_bootstrap(chosen: Chosen) -> None:
     administrator. It needs the pepper of the processes (CQAR_PEPPER).
     """
     settings = chosen.settings()
-    from cqar import authority
+    from cqar.auth import authority
 
     with expecting(config.ConfigError):
         key, digest = authority.minted(settings)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from cqar import authority, config, keyring, keys
+from cqar import config, keyring
+from cqar.auth import authority, keys
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Call, Principal, Role
 from cqar.store import Store

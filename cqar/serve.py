@@ -17,7 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from cqar import errors, limits
-from cqar.authority import Authority, permit, unnamed
+from cqar.auth.authority import Authority, permit, unnamed
 from cqar.model.call import ANYONE, Call, Principal, Role
 from cqar.observability import telemetry, tracing
 from cqar.observability.telemetry import Calls

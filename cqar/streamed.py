@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from cqar import errors, limits, serve, tasks
-from cqar.authority import Authority
+from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call
 from cqar.observability import tracing
 from cqar.observability.telemetry import Calls

@@ -8,12 +8,13 @@ import os
 import msgspec
 from aiohttp import web
 
-from cqar import access, authority, config, limits, looks, methods, parts, process, registry, resolver, serve, tls
+from cqar import access, config, limits, looks, methods, parts, process, registry, resolver, serve, tls
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
 from cqar.admin.tail import Tail
-from cqar.authority import Authority
+from cqar.auth import authority
+from cqar.auth.authority import Authority
 from cqar.bus import Bus
 from cqar.methods import Method
 from cqar.model import events

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from cqar import errors, keyring, tasks
-from cqar.authority import Authority, Look, Source
+from cqar.auth.authority import Authority, Look, Source
 from cqar.bus import Bus
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events

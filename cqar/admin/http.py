@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from cqar import errors, serve
 from cqar.admin import incoming, openapi, problems, streams, wire
 from cqar.admin.routes import ROUTES, Route
-from cqar.authority import Authority, permit
+from cqar.auth.authority import Authority, permit
 from cqar.methods import Method
 from cqar.model import entities
 from cqar.model.call import Call

@@ -13,7 +13,7 @@ from cqar import errors
 from cqar.admin import wire
 from cqar.admin.problems import Handler
 from cqar.admin.routes import Route
-from cqar.authority import Authority
+from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call, Principal
 
 #: Bytes of a JSON body, at most.

@@ -7,10 +7,11 @@ from contextlib import aclosing
 import orjson
 from aiohttp import web
 
-from cqar import audit, authority, errors, serve, tasks
+from cqar import audit, errors, serve, tasks
 from cqar.admin import incoming, problems, tail, wire
 from cqar.admin.routes import METHODS
 from cqar.apply import MAX_ROWS
+from cqar.auth import authority
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.methods import Method

@@ -12,9 +12,10 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from cqar import audit, authority, errors, limits, serve
+from cqar import audit, errors, limits, serve
 from cqar.admin import wire
-from cqar.authority import Authority
+from cqar.auth import authority
+from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import ANYONE
 from cqar.model.entities import BY_NAME

@@ -10,9 +10,10 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cqar import answers, authority, config, limits, methods, parts, process, resolver, serve, tasks, tls
+from cqar import answers, config, limits, methods, parts, process, resolver, serve, tasks, tls
 from cqar.answers import LOOKUPS
-from cqar.authority import Authority
+from cqar.auth import authority
+from cqar.auth.authority import Authority
 from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.contract.cqar.v1 import registry_pb2

@@ -13,8 +13,9 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from cqar import authority, config, errors, instants, limits, resolutions
-from cqar.authority import ADMITTED, Grant
+from cqar import config, errors, instants, limits, resolutions
+from cqar.auth import authority
+from cqar.auth.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.hotpath.feed import Feed

@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from cqar import config, tasks
-from cqar.authority import Authority, Look, Source
+from cqar.auth.authority import Authority, Look, Source
 from cqar.bus import Bus
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.hotpath.feed import Feed

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from cqar import config, errors, serve, tasks
-from cqar.authority import Authority
+from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed

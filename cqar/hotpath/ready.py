@@ -14,7 +14,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from cqar import instants
-from cqar.authority import ADMITTED, Grant
+from cqar.auth.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part, sweep
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.lane.grpc import PREFIX, framed, row

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from cqar.keys import Key
+from cqar.auth.keys import Key
 
 
 class Role(IntEnum):

@@ -12,7 +12,8 @@ import orjson
 import structlog
 import structlog.tracebacks
 
-from cqar import config, keys
+from cqar import config
+from cqar.auth import keys
 from cqar.observability import tracing
 from cqar.observability.metrics import Durations
 

@@ -7,8 +7,8 @@ import grpc.aio
 import msgspec
 
 from cqar import config, credentials, keyring
+from cqar.auth.keys import Key
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.keys import Key
 from cqar.model.call import Call, Role
 from cqar.store import Store
 from tests.client import Client, Refused, refusal

@@ -9,9 +9,9 @@ import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
+from cqar.auth.keys import parse
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.keys import parse
 from cqar.model.call import Role
 from tests.access import door
 from tests.access.door import bearer, outcome

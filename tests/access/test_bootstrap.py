@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cqar import authority, config
+from cqar import config
 from cqar.admin.app import Admin
+from cqar.auth import authority
 from tests.access import door
 from tests.client import Client
 from tests.hotpath.world import eventually

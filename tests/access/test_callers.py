@@ -9,8 +9,9 @@ import asyncpg
 import grpc
 import pytest
 
-from cqar import config, keys
+from cqar import config
 from cqar.admin.app import Admin
+from cqar.auth import keys
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2

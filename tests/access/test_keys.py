@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies
 
-from cqar import keys
+from cqar.auth import keys
 
 PEPPER = b"pepper of the tests"
 

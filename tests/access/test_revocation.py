@@ -9,8 +9,9 @@ from typing import Any
 import grpc
 import msgspec
 
-from cqar import config, keys
+from cqar import config
 from cqar.admin.app import Admin
+from cqar.auth import keys
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.model.call import Role

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import structlog
 
-from cqar import config, keys
+from cqar import config
+from cqar.auth import keys
 from cqar.observability import telemetry, tracing
 from cqar.observability.metrics import Durations
 from tests.client import Client

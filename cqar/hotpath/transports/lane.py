@@ -15,7 +15,7 @@ import grpc.aio
 from prometheus_client.metrics_core import Metric
 
 from cqar import limits, serve
-from cqar.authority import ADMITTED, Authority, Grant
+from cqar.auth.authority import ADMITTED, Authority, Grant
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.lane.decisions import never
 from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Unreadable

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 import grpc
 
-from cqar.authority import Authority, Grant
+from cqar.auth.authority import Authority, Grant
 from cqar.hotpath.freshness import Freshness, marked
 from cqar.hotpath.lane.grpc import framed
 from cqar.hotpath.lane.service import Hit

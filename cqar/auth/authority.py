@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, Protocol
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from cqar import config, errors, instants, keys
+from cqar import config, errors, instants
+from cqar.auth import keys
+from cqar.auth.keys import Key
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.instants import NEVER
-from cqar.keys import Key
 from cqar.model.call import ANYONE, Minted, Principal, Role
 
 #: Failed attempts of one address, at once and a second, before they are answered with RESOURCE_EXHAUSTED.
