@@ -133,8 +133,8 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
     from cqar.credentials import CredentialsError
     from cqar.embedded import EmbeddedError
     from cqar.errors import CqarError
-    from cqar.migrate import MigrateError
     from cqar.sample.wire import LoadError
+    from cqar.storage.migrate import MigrateError
 
     expected = (everything.UpError, EmbeddedError, MigrateError, LoadError, ConnectError, CredentialsError, CqarError, OSError)
     with expecting(*expected):
@@ -222,7 +222,7 @@ def migrate() -> None:
 def migrate_up(chosen: Chosen, revision: str) -> None:
     """Apply migrations, up to and with REVISION (all)."""
     settings = chosen.settings()
-    from cqar import migrate as tool
+    from cqar.storage import migrate as tool
 
     with expecting(tool.MigrateError):
         tool.up(settings.database.url, revision, click.echo)
@@ -234,7 +234,7 @@ def migrate_up(chosen: Chosen, revision: str) -> None:
 def migrate_down(chosen: Chosen, revision: str) -> None:
     """Undo the migrations above REVISION (the last one); data are lost."""
     settings = chosen.settings()
-    from cqar import migrate as tool
+    from cqar.storage import migrate as tool
 
     with expecting(tool.MigrateError):
         tool.down(settings.database.url, revision, click.echo)
@@ -245,7 +245,7 @@ def migrate_down(chosen: Chosen, revision: str) -> None:
 def migrate_status(chosen: Chosen) -> None:
     """Tell which migrations are applied. The exit code is 1 while some are not."""
     settings = chosen.settings()
-    from cqar import migrate as tool
+    from cqar.storage import migrate as tool
 
     with expecting(tool.MigrateError):
         found = tool.status(settings.database.url)

@@ -18,7 +18,7 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.derive import Derived, Get
 from cqar.model import addresses, binding, entities
 from cqar.parts import Held, Missing, read
-from cqar.store import Session
+from cqar.storage.store import Session
 
 # ---- lookups -------------------------------------------------------------------------------------------------------
 

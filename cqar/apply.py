@@ -19,7 +19,7 @@ from cqar.model.binding import TEXT
 from cqar.model.call import Call
 from cqar.model.entities import ASSET, CHAIN
 from cqar.outbox import Batch, Write
-from cqar.store import Store
+from cqar.storage.store import Store
 
 MAX_ROWS = 10_000
 #: Rows of one transaction, at most.

@@ -10,7 +10,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
 from cqar.model.entity import Entity, Row, new_id
 from cqar.outbox import Write
-from cqar.store import Sql
+from cqar.storage.store import Sql
 
 #: Serialises calls of Apply that may create assets: no constraint says that an external id is one asset's alone.
 _KEYS_LOCK = 0x6371_6173

@@ -24,7 +24,7 @@ from cqar.model.entities import (
 )
 from cqar.model.entity import Entity, Row, comparable, new_id
 from cqar.outbox import Write, over
-from cqar.store import TAKEN, Sql
+from cqar.storage.store import TAKEN, Sql
 
 _TOUCH_GROUPS = Sql(
     "touch_groups",

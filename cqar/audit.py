@@ -13,7 +13,7 @@ from cqar.methods import method
 from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
-from cqar.store import Session, Sql, Store
+from cqar.storage.store import Session, Sql, Store
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
 

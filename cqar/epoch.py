@@ -8,7 +8,7 @@ import asyncio
 from typing import NamedTuple
 
 from cqar import config, errors, parts
-from cqar.store import Sql, Store
+from cqar.storage.store import Sql, Store
 
 _NEW = Sql("renew_epoch", "UPDATE head SET epoch = gen_random_uuid() RETURNING epoch::text AS epoch, seq")
 STATEMENTS = (_NEW,)

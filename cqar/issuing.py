@@ -11,7 +11,7 @@ from google.protobuf import json_format
 
 from cqar import config, credentials, keyring
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.store import Store
+from cqar.storage.store import Store
 
 _SERVICE = "/cqar.v1.Access/"
 #: Seconds that a call may take.

@@ -11,7 +11,7 @@ from cqar.model.call import Call
 from cqar.model.entities import API_KEY, VENUE
 from cqar.outbox import Write
 from cqar.paging import Filter
-from cqar.store import Session, Sql, Store
+from cqar.storage.store import Session, Sql, Store
 
 _BOUND = binding.Binding(pb.CreateKeyRequest, API_KEY)
 _USED = Sql(

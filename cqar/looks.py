@@ -10,7 +10,7 @@ import msgspec
 
 from cqar import errors, outbox, parts
 from cqar.model.events import Change
-from cqar.store import Store
+from cqar.storage.store import Store
 
 #: Subject of the questions, to all admins.
 SUBJECT = "cqar.look"

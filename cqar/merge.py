@@ -23,7 +23,7 @@ from cqar.model.entities import (
 from cqar.model.entity import Entity, Row
 from cqar.operations import children_sql, remove, replace
 from cqar.outbox import Write
-from cqar.store import Sql
+from cqar.storage.store import Sql
 
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 #: What a listing takes from its symbol where it says nothing itself.

@@ -30,7 +30,7 @@ from cqar.model.entities import (
 )
 from cqar.operations import Create, Delete, Get, List, Update
 from cqar.paging import Filter
-from cqar.store import Session, Sql
+from cqar.storage.store import Session, Sql
 
 REGISTRY = pb.DESCRIPTOR.services_by_name["AssetRegistry"]
 

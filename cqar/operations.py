@@ -15,7 +15,7 @@ from cqar.errors import Violation
 from cqar.model.binding import TEXT, Binding
 from cqar.model.entity import Entity, Row, new_id
 from cqar.outbox import Write
-from cqar.store import Session, Sql
+from cqar.storage.store import Session, Sql
 
 #: The step of an entity before it is written: completes `row` (may change it), checks it, locks what it depends on.
 #: `before` is the stored row of an update.

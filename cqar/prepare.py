@@ -12,7 +12,7 @@ from cqar.model import addresses, entities, rules
 from cqar.model.entity import Row
 from cqar.operations import living, lock_parents
 from cqar.outbox import Write, over
-from cqar.store import Sql
+from cqar.storage.store import Sql
 
 #: Serialises writes of relationships that must not form a cycle.
 _CYCLE_LOCK = 0x6371_6172

@@ -13,7 +13,7 @@ from cqar.model.entity import Row, new_id
 from cqar.operations import Create
 from cqar.outbox import Write
 from cqar.paging import Filter
-from cqar.store import Session, Sql
+from cqar.storage.store import Session, Sql
 
 #: Same ticker collisions that a response names at most.
 _MAX_SIMILAR = 100

@@ -24,7 +24,7 @@ from cqar.model.entities import (
 from cqar.model.entity import Entity, Row
 from cqar.operations import Delete, Get, Prepare, Update
 from cqar.outbox import Write, over
-from cqar.store import Sql
+from cqar.storage.store import Sql
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Registry"]
 

@@ -15,14 +15,14 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from cqar import config, errors, outbox, parts, tasks
-from cqar.bus import Bus, Fenced, Publication
 from cqar.model import entities, events
 from cqar.model.entity import Row
 from cqar.observability import telemetry, tracing
 from cqar.observability.tracing import Span, Tracer
 from cqar.parts import Stored
-from cqar.store import Session, Sql, Store
-from cqar.tier import Tier
+from cqar.storage.bus import Bus, Fenced, Publication
+from cqar.storage.store import Session, Sql, Store
+from cqar.storage.tier import Tier
 
 _log = telemetry.logger("relay")
 

@@ -16,7 +16,7 @@ from cqar.derive import Derived, Get
 from cqar.instants import NEVER
 from cqar.model import addresses, entities
 from cqar.parts import Missing
-from cqar.store import Session
+from cqar.storage.store import Session
 from cqar.varint import varint
 
 #: Keys of one call, at most; and where each is answered in full.

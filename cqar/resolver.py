@@ -9,7 +9,7 @@ from cqar import parts, resolutions
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.methods import complete, lookup, method
 from cqar.resolutions import ASSET, FULL, SLIM, Kind
-from cqar.store import Session
+from cqar.storage.store import Session
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Resolver"]
 #: A stream of requests of ResolveVenueSymbols.

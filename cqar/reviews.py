@@ -19,7 +19,7 @@ from cqar.model.binding import TEXT, instant
 from cqar.model.entities import ASSET, VENUE, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, new_id, timestamp
 from cqar.outbox import Write
-from cqar.store import Session, Sql
+from cqar.storage.store import Session, Sql
 
 #: Reviews of one OpenReviews, and candidates of one review, at most.
 MAX_REVIEWS = 1_000

@@ -20,13 +20,14 @@ import click
 import grpc
 import msgspec
 
-from cqar import config, credentials, migrate, parts, resolve
+from cqar import config, credentials, parts, resolve
 from cqar.children import Child, Health
 from cqar.connect import connected
 from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
 from cqar.model.call import Role
 from cqar.sample import load as sample
-from cqar.store import Store
+from cqar.storage import migrate
+from cqar.storage.store import Store
 
 LOOPBACK = "127.0.0.1"
 _STDOUT = 1

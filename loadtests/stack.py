@@ -17,10 +17,11 @@ import asyncpg
 import grpc
 import msgspec
 
-from cqar import config, credentials, migrate
+from cqar import config, credentials
 from cqar.connect import connected
 from cqar.embedded import Nats, Postgres, Valkey, processes
 from cqar.embedded.server import Server as Embedded
+from cqar.storage import migrate
 from loadtests import servers
 from loadtests.servers import Server, ServerError, free_port
 

@@ -1,4 +1,4 @@
-"""Alembic's environment: it renders the migrations as SQL, which `cqar.migrate` executes.
+"""Alembic's environment: it renders the migrations as SQL, which `cqar.storage.migrate` executes.
 
 There is no connection here. A transaction is opened around each migration by the one who executes it.
 """

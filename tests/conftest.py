@@ -15,10 +15,11 @@ import msgspec
 import pytest
 import uvloop
 
-from cqar import config, migrate
+from cqar import config
 from cqar.admin.app import Admin
 from cqar.embedded import Nats, Postgres, Valkey
 from cqar.hotpath.app import Hotpath
+from cqar.storage import migrate
 from tests.client import Client
 
 # A shared machine stalls now and then: how long an example takes says nothing.

@@ -15,7 +15,6 @@ from cqar.admin.measures import Measures
 from cqar.admin.tail import Tail
 from cqar.auth import authority
 from cqar.auth.authority import Authority
-from cqar.bus import Bus
 from cqar.methods import Method
 from cqar.model import events
 from cqar.model.call import Call
@@ -24,9 +23,10 @@ from cqar.observability.metrics import Metrics
 from cqar.outbox import Batch, Write
 from cqar.relay import Relay
 from cqar.serve import Reply, Served
-from cqar.store import Store
+from cqar.storage.bus import Bus
+from cqar.storage.store import Store
+from cqar.storage.tier import Tier
 from cqar.streamed import Streamed
-from cqar.tier import Tier
 
 _log = telemetry.logger("admin")
 

@@ -9,11 +9,11 @@ import msgspec
 
 from cqar import errors, keyring, tasks
 from cqar.auth.authority import Authority, Look, Source
-from cqar.bus import Bus
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
 from cqar.observability import telemetry
-from cqar.store import Store
+from cqar.storage.bus import Bus
+from cqar.storage.store import Store
 
 _log = telemetry.logger("callers")
 

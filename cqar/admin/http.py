@@ -21,7 +21,7 @@ from cqar.methods import Method
 from cqar.model import entities
 from cqar.model.call import Call
 from cqar.serve import Reply
-from cqar.store import Store
+from cqar.storage.store import Store
 
 #: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a store.
 Serve = Callable[[Method, bytes, Call], Awaitable[Reply]]

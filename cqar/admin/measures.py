@@ -6,7 +6,7 @@ from prometheus_client.metrics_core import Metric
 
 from cqar.observability.metrics import counter, gauge, single, tallied
 from cqar.relay import Relay
-from cqar.tier import Tier
+from cqar.storage.tier import Tier
 
 
 class Measures:

@@ -17,7 +17,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.methods import Method
 from cqar.model.call import Call
 from cqar.serve import Reply
-from cqar.store import Store
+from cqar.storage.store import Store
 
 #: Content types of lines of JSON; answers have the first.
 LINES = ("application/x-ndjson", "application/jsonl")

@@ -22,7 +22,7 @@ from cqar.model.entities import BY_NAME
 from cqar.model.events import EVENTS
 from cqar.observability import tracing
 from cqar.observability.telemetry import Calls
-from cqar.store import Store
+from cqar.storage.store import Store
 from cqar.streamed import Stoppable
 
 _NAME = "TailEvents"

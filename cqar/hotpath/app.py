@@ -14,7 +14,6 @@ from cqar import answers, config, limits, methods, parts, process, resolver, ser
 from cqar.answers import LOOKUPS
 from cqar.auth import authority
 from cqar.auth.authority import Authority
-from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.hotpath.batches import Batches, revision
@@ -32,9 +31,10 @@ from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
 from cqar.serve import Reply, Served
-from cqar.store import Store
+from cqar.storage.bus import Bus
+from cqar.storage.store import Store
+from cqar.storage.tier import Tier
 from cqar.streamed import Streamed
-from cqar.tier import Tier
 
 _log = telemetry.logger("hotpath")
 

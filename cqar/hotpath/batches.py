@@ -32,7 +32,7 @@ from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of
 from cqar.resolutions import Kind
 from cqar.serve import Metadata, Reply
-from cqar.store import Store
+from cqar.storage.store import Store
 
 #: Longer keys are resolved, but not kept.
 _LONGEST_KEPT: Final = 256

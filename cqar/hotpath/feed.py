@@ -13,12 +13,12 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from cqar import config, errors, looks, parts, tasks
-from cqar.bus import Bus
 from cqar.cache import Cache
 from cqar.looks import Look
 from cqar.model import events
 from cqar.observability import telemetry
-from cqar.store import Sql, Store
+from cqar.storage.bus import Bus
+from cqar.storage.store import Sql, Store
 
 _log = telemetry.logger("feed")
 

@@ -15,8 +15,8 @@ from cqar.model.entities import kind_of
 from cqar.observability import tracing
 from cqar.parts import Missing, Stored
 from cqar.serve import Metadata
-from cqar.store import Store
-from cqar.tier import Tier
+from cqar.storage.store import Store
+from cqar.storage.tier import Tier
 
 #: Parts that are kept, or offered to Redis, at once.
 _AT_ONCE = 100

@@ -16,8 +16,8 @@ from cqar.model.entities import kind_of
 from cqar.observability import telemetry
 from cqar.parts import Missing, Stored
 from cqar.serve import Reply
-from cqar.store import Store
-from cqar.tier import Tier
+from cqar.storage.store import Store
+from cqar.storage.tier import Tier
 
 _log = telemetry.logger("lookups")
 

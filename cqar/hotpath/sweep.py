@@ -17,7 +17,7 @@ from cqar.model.entities import BY_NAME
 from cqar.observability import telemetry
 from cqar.observability.metrics import counter
 from cqar.parts import Stored
-from cqar.store import Store
+from cqar.storage.store import Store
 
 _log = telemetry.logger("sweep")
 

@@ -10,7 +10,7 @@ from cqar import config, credentials, keyring
 from cqar.auth.keys import Key
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Call, Role
-from cqar.store import Store
+from cqar.storage.store import Store
 from tests.client import Client, Refused, refusal
 
 PEPPER = "pepper-of-the-tests-0123"

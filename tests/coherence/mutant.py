@@ -17,7 +17,7 @@ from cqar.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.model.events import Change
 from cqar.outbox import Write
-from cqar.store import Sql
+from cqar.storage.store import Sql
 
 
 def no_floor() -> None:

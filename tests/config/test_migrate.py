@@ -15,9 +15,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from cqar import migrate
 from cqar.embedded import Postgres
-from cqar.migrate import MigrateError
+from cqar.storage import migrate
+from cqar.storage.migrate import MigrateError
 
 ROOT = Path(__file__).parents[2]
 
@@ -340,7 +340,7 @@ def test_a_database_that_does_not_answer_is_told_with_its_address_and_without_th
 
 
 def test_a_database_that_accepts_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cqar.migrate._CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr("cqar.storage.migrate._CONNECT_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"postgresql://cqar@127.0.0.1:{mute.getsockname()[1]}/cqar"
         assert refusal(up, url) == f"cannot reach PostgreSQL at {url}: no answer within 0.1 s"

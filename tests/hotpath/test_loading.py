@@ -3,7 +3,7 @@
 import pytest
 
 from cqar import config, parts
-from cqar.store import Store
+from cqar.storage.store import Store
 from tests.client import Client
 from tests.hotpath.world import Listed
 

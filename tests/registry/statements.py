@@ -12,7 +12,7 @@ from cqar import apply_kinds, bulk, operations, outbox, paging, parts, procedure
 from cqar.methods import METHODS
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.operations import List
-from cqar.store import Sql
+from cqar.storage.store import Sql
 
 
 def modules() -> list[ModuleType]:

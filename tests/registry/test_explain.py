@@ -12,7 +12,7 @@ from cqar import outbox, paging, parts, prepare, procedures, search
 from cqar.methods import BY_NAME, METHODS
 from cqar.model.entities import ASSET, RELATIONSHIP
 from cqar.operations import List, children_sql, parents_sql
-from cqar.store import Sql
+from cqar.storage.store import Sql
 from tests.conftest import Servers
 from tests.registry.conftest import execute, named
 

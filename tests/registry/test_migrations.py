@@ -8,9 +8,10 @@ import grpc
 import msgspec
 import pytest
 
-from cqar import config, migrate
+from cqar import config
 from cqar.admin.app import Admin
 from cqar.sample.load import Report, load
+from cqar.storage import migrate
 from tests.client import Client
 from tests.conftest import Servers
 from tests.registry.conftest import execute, named

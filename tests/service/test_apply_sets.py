@@ -9,7 +9,7 @@ from cqar.apply import apply
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
 from cqar.outbox import Batch
-from cqar.store import Session, Sql, Store
+from cqar.storage.store import Session, Sql, Store
 from tests.service.desk import outcomes
 from tests.service.rows import everything
 

@@ -14,9 +14,10 @@ import asyncpg
 import pytest
 import redis.asyncio
 
-from cqar import config, migrate
+from cqar import config
 from cqar.embedded import Nats, Postgres, Valkey
 from cqar.embedded.home import Lock
+from cqar.storage import migrate
 from tests.client import Client
 from tests.hotpath.world import Process, changed, eventually, found, listed, process_of
 from tests.tls.front import front
