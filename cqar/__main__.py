@@ -88,7 +88,7 @@ class Chosen:
 
     def outgoing(self, address: str) -> Any:
         """How to speak TLS to the address; None for plaintext."""
-        from cqar import tls
+        from cqar.server import tls
 
         with expecting(tls.TlsError):
             return tls.outgoing(self.settings().tls, address)
@@ -195,8 +195,8 @@ def _serve(process: Callable[[config.Settings], Any], settings: config.Settings,
 
     from cqar.errors import CqarError
     from cqar.observability import telemetry
-    from cqar.process import PortError
-    from cqar.tls import TlsError
+    from cqar.server.process import PortError
+    from cqar.server.tls import TlsError
 
     telemetry.configure(settings.log)
     with expecting(PortError, TlsError, CqarError, *expected), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from cqar.embedded import launch
+from cqar.server import launch
 
 #: The size at which a log is set aside at the next start.
 _LOG_BYTES = 8 * 1024 * 1024

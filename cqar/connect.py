@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from cqar.tls import Outgoing
+from cqar.server.tls import Outgoing
 
 #: Seconds to connect.
 PATIENCE = 5.0

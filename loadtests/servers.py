@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from cqar.embedded import launch
+from cqar.server import launch
 from loadtests.generator import pinned
 
 #: Seconds that a server may take until it answers.

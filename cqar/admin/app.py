@@ -8,7 +8,7 @@ import os
 import msgspec
 from aiohttp import web
 
-from cqar import access, config, limits, looks, methods, parts, process, registry, resolver, serve, tls
+from cqar import access, config, looks, methods, parts, registry, resolver
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
@@ -22,11 +22,12 @@ from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
 from cqar.outbox import Batch, Write
 from cqar.relay import Relay
-from cqar.serve import Reply, Served
+from cqar.server import limits, process, serve, tls
+from cqar.server.serve import Reply, Served
+from cqar.server.streamed import Streamed
 from cqar.storage.bus import Bus
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier
-from cqar.streamed import Streamed
 
 _log = telemetry.logger("admin")
 

@@ -7,11 +7,11 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from cqar import serve
 from cqar.admin import incoming, problems
 from cqar.observability import tracing
 from cqar.observability.telemetry import FAULTS, Calls
 from cqar.observability.tracing import Attributes, Tracer
+from cqar.server import serve
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Statuses of HTTP -> the name of the status of gRPC under which it is counted.

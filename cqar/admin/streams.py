@@ -7,7 +7,7 @@ from contextlib import aclosing
 import orjson
 from aiohttp import web
 
-from cqar import audit, errors, serve, tasks
+from cqar import audit, errors, tasks
 from cqar.admin import incoming, problems, tail, wire
 from cqar.admin.routes import METHODS
 from cqar.apply import MAX_ROWS
@@ -16,7 +16,8 @@ from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.methods import Method
 from cqar.model.call import Call
-from cqar.serve import Reply
+from cqar.server import serve
+from cqar.server.serve import Reply
 from cqar.storage.store import Store
 
 #: Content types of lines of JSON; answers have the first.

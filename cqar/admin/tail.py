@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from cqar import audit, errors, limits, serve
+from cqar import audit, errors
 from cqar.admin import wire
 from cqar.auth import authority
 from cqar.auth.authority import Authority
@@ -22,8 +22,9 @@ from cqar.model.entities import BY_NAME
 from cqar.model.events import EVENTS
 from cqar.observability import tracing
 from cqar.observability.telemetry import Calls
+from cqar.server import limits, serve
+from cqar.server.streamed import Stoppable
 from cqar.storage.store import Store
-from cqar.streamed import Stoppable
 
 _NAME = "TailEvents"
 #: The RPC's path.

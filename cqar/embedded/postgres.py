@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from cqar.embedded import account, binaries, home, launch, programs
+from cqar.embedded import account, binaries, home, programs
 from cqar.embedded.account import Account
 from cqar.embedded.home import EmbeddedError, Lock
 from cqar.embedded.server import Server
+from cqar.server import launch
 
 _SOCKET = ".s.PGSQL.5432"
 _OLDEST = 15

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cqar import answers, config, limits, methods, parts, process, resolver, serve, tasks, tls
+from cqar import answers, config, methods, parts, resolver, tasks
 from cqar.answers import LOOKUPS
 from cqar.auth import authority
 from cqar.auth.authority import Authority
@@ -30,11 +30,12 @@ from cqar.methods import Method
 from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
-from cqar.serve import Reply, Served
+from cqar.server import limits, process, serve, tls
+from cqar.server.serve import Reply, Served
+from cqar.server.streamed import Streamed
 from cqar.storage.bus import Bus
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier
-from cqar.streamed import Streamed
 
 _log = telemetry.logger("hotpath")
 

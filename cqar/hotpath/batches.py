@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from cqar import config, errors, instants, limits, resolutions
+from cqar import config, errors, instants, resolutions
 from cqar.auth import authority
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part
@@ -31,7 +31,8 @@ from cqar.methods import Method
 from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of
 from cqar.resolutions import Kind
-from cqar.serve import Metadata, Reply
+from cqar.server import limits
+from cqar.server.serve import Metadata, Reply
 from cqar.storage.store import Store
 
 #: Longer keys are resolved, but not kept.

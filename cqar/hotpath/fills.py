@@ -14,7 +14,7 @@ from cqar.hotpath.freshness import Freshness
 from cqar.model.entities import kind_of
 from cqar.observability import tracing
 from cqar.parts import Missing, Stored
-from cqar.serve import Metadata
+from cqar.server.serve import Metadata
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier
 

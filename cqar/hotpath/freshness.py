@@ -9,7 +9,7 @@ from typing import Final
 from cqar import config, instants
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lane.grpc import Tail
-from cqar.serve import Reply
+from cqar.server.serve import Reply
 from cqar.varint import varint
 
 #: Later than every time until which an answer may hold.

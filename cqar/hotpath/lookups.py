@@ -15,7 +15,7 @@ from cqar.hotpath.ready import Answers
 from cqar.model.entities import kind_of
 from cqar.observability import telemetry
 from cqar.parts import Missing, Stored
-from cqar.serve import Reply
+from cqar.server.serve import Reply
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier
 

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from cqar import config, errors, serve, tasks
+from cqar import config, errors, tasks
 from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
@@ -18,8 +18,9 @@ from cqar.hotpath.feed import Feed
 from cqar.hotpath.lane import upload
 from cqar.observability import telemetry, tracing
 from cqar.observability.telemetry import Calls
-from cqar.serve import Metadata, Reply
-from cqar.tls import Outgoing
+from cqar.server import serve
+from cqar.server.serve import Metadata, Reply
+from cqar.server.tls import Outgoing
 
 _log = telemetry.logger("passthrough")
 

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import aiohttp
 
-from cqar import config, process, tasks, tls
-from cqar.embedded import launch
+from cqar import config, tasks
 from cqar.hotpath import overview
 from cqar.observability import telemetry
+from cqar.server import launch, process, tls
 
 _log = telemetry.logger("supervisor")
 

@@ -18,7 +18,7 @@ from cqar.importers.report import Json, Report, Text
 from cqar.importers.run import Options, Run
 from cqar.importers.wire import Registry, RegistryError
 from cqar.refusal import Refusal
-from cqar.tls import Outgoing
+from cqar.server.tls import Outgoing
 
 #: What may go wrong with the document, the exchange or the registry.
 EXPECTED: Final = (FileError, LiveError, RegistryError, ConnectError)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cqar import errors, serve
+from cqar import errors
 from cqar.contract import document
+from cqar.server import serve
 
 from . import pages, settings
 from .pages import PAGES, ROOT

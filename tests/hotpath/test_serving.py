@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from cqar import config, errors
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
-from cqar.process import PortError
+from cqar.server.process import PortError
 from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.world import admin_of, changed, eventually, found, listed, process_of, worker_of

@@ -10,7 +10,7 @@ from cqar.admin.app import Admin
 from cqar.admin.streams import MAX_LINES, Apply
 from cqar.methods import Method
 from cqar.model.call import Call
-from cqar.serve import Reply
+from cqar.server.serve import Reply
 from tests.http.client import Answer, Api, listening
 
 LINES = {"Content-Type": "application/x-ndjson"}

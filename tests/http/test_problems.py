@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cqar import errors, serve
+from cqar import errors
 from cqar.admin import problems
 from cqar.admin.app import Admin
+from cqar.server import serve
 from tests.http.client import Api
 
 ASSET: dict[str, Any] = {"symbol": "BTC", "name": "Bitcoin", "asset_type": "ASSET_TYPE_NATIVE"}

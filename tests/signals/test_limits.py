@@ -10,9 +10,10 @@ import grpc.aio
 import pytest
 from hyperframe.frame import PingFrame, SettingsFrame
 
-from cqar import errors, limits
+from cqar import errors
 from cqar.admin.app import METHODS, Admin
 from cqar.hotpath.app import Hotpath
+from cqar.server import limits
 from tests.client import SERVICE, Client, refusal
 from tests.lane.peer import Peer, connected, fields
 

@@ -2,9 +2,9 @@
 
 import functools
 
-from cqar import limits, serve
 from cqar.hotpath.transports.unary import Wiring, answer
-from cqar.serve import Served
+from cqar.server import limits, serve
+from cqar.server.serve import Served
 
 
 class GrpcioTransport:

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import grpc.aio
 from prometheus_client.metrics_core import Metric
 
-from cqar import limits, serve
 from cqar.auth.authority import ADMITTED, Authority, Grant
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.lane.decisions import never
@@ -27,7 +26,8 @@ from cqar.model.call import Call, Principal
 from cqar.observability import telemetry, tracing
 from cqar.observability.metrics import counter, single, tallied
 from cqar.observability.telemetry import Calls
-from cqar.process import PortError
+from cqar.server import limits, serve
+from cqar.server.process import PortError
 
 _log = telemetry.logger("lane")
 
@@ -142,7 +142,7 @@ class LaneTransport:
         self._methods = {each.path: _Method(each, wiring.freshness, wiring.authority) for each in wiring.unary}
         self._freshness = wiring.freshness
         self._shared = wiring.shared
-        # What the connections of a worker may take; see `cqar.limits`.
+        # What the connections of a worker may take; see `cqar.server.limits`.
         self._limits = Limits(
             streams=limits.STREAMS,
             request=limits.MAX_MESSAGE,

@@ -14,8 +14,8 @@ from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.ready import body
 from cqar.model.call import Call, Principal
 from cqar.observability.telemetry import Calls
-from cqar.serve import Reply, Serve, Server
-from cqar.tls import Identity
+from cqar.server.serve import Reply, Serve, Server
+from cqar.server.tls import Identity
 
 
 class FindHits(Protocol):

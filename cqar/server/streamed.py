@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
-from cqar import errors, limits, serve, tasks
+from cqar import errors, tasks
 from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call
 from cqar.observability import tracing
 from cqar.observability.telemetry import Calls
-from cqar.serve import Served
+from cqar.server import limits, serve
+from cqar.server.serve import Served
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from cqar.observability import telemetry
-from cqar.tls import Identity
+from cqar.server.tls import Identity
 
 _log = telemetry.logger("process")
 

@@ -16,14 +16,15 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from cqar import errors, limits
+from cqar import errors
 from cqar.auth.authority import Authority, permit, unnamed
 from cqar.model.call import ANYONE, Call, Principal, Role
 from cqar.observability import telemetry, tracing
 from cqar.observability.telemetry import Calls
 from cqar.observability.tracing import Tracer
-from cqar.process import Http, PortError
-from cqar.tls import Identity
+from cqar.server import limits
+from cqar.server.process import Http, PortError
+from cqar.server.tls import Identity
 
 _log = telemetry.logger("serve")
 
