@@ -21,12 +21,12 @@ from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
 from cqar.hotpath.freshness import marked, marks, milliseconds
-from cqar.hotpath.lane.decisions import never
-from cqar.hotpath.lane.grpc import PREFIX, row
-from cqar.hotpath.lane.service import Hit
 from cqar.hotpath.lookups import Core
 from cqar.hotpath.ready import Answers, Ready
 from cqar.hotpath.transports.unary import Unary
+from cqar.lane.decisions import never
+from cqar.lane.grpc import PREFIX, row
+from cqar.lane.service import Hit
 from cqar.methods import Method
 from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of

@@ -8,7 +8,7 @@ from typing import Final
 
 from cqar import config, instants
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.lane.grpc import Tail
+from cqar.lane.grpc import Tail
 from cqar.server.serve import Reply
 from cqar.varint import varint
 

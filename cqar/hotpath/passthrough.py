@@ -15,7 +15,7 @@ from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.lane import upload
+from cqar.lane import upload
 from cqar.observability import telemetry, tracing
 from cqar.observability.telemetry import Calls
 from cqar.server import serve

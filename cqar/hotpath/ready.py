@@ -17,8 +17,8 @@ from cqar import instants
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part, sweep
 from cqar.hotpath.freshness import Freshness
-from cqar.hotpath.lane.grpc import PREFIX, framed, row
-from cqar.hotpath.lane.service import Hit
+from cqar.lane.grpc import PREFIX, framed, row
+from cqar.lane.service import Hit
 from cqar.model.call import Principal
 
 #: Longer requests are answered, but not kept: an honest one is far shorter.

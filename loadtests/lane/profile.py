@@ -13,12 +13,12 @@ from itertools import islice
 
 import uvloop
 
-from cqar.hotpath.lane import frames
-from cqar.hotpath.lane.connection import Connection
-from cqar.hotpath.lane.decisions import DECIDING
-from cqar.hotpath.lane.hpack import Decoder, Memory
-from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Service
+from cqar.lane import frames
+from cqar.lane.connection import Connection
+from cqar.lane.decisions import DECIDING
+from cqar.lane.hpack import Decoder, Memory
+from cqar.lane.server import Lane
+from cqar.lane.service import Service
 from loadtests.lane.serve import KEYS, PATH, Metrics, Symbols, calls, request
 from loadtests.scripts import CLIENTS, body
 

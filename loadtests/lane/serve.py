@@ -13,9 +13,9 @@ from typing import Any
 import prometheus_client
 import uvloop
 
-from cqar.hotpath.lane.grpc import Failure, Reply, Tail, framed, row
-from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally
+from cqar.lane.grpc import Failure, Reply, Tail, framed, row
+from cqar.lane.server import Lane
+from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally
 from loadtests.scripts import Calls
 
 PATH = "/cqc.api.v1.VenueSymbolService/GetVenueSymbol"

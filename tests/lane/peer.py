@@ -19,7 +19,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from cqar.hotpath.lane.grpc import framed
+from cqar.lane.grpc import framed
 from tests.lane.served import GET
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

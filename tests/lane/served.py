@@ -13,10 +13,10 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from cqar.hotpath.lane.grpc import Failure, Reply, Tail, framed, row
-from cqar.hotpath.lane.limits import Limits
-from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
+from cqar.lane.grpc import Failure, Reply, Tail, framed, row
+from cqar.lane.limits import Limits
+from cqar.lane.server import Lane
+from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 
 GET = "/test.Phonebook/Get"
 OTHER = "/test.Phonebook/Other"

@@ -17,8 +17,8 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from cqar.hotpath.lane.grpc import Tail, framed
-from cqar.hotpath.lane.limits import Bucket, Limits
+from cqar.lane.grpc import Tail, framed
+from cqar.lane.limits import Bucket, Limits
 from tests.lane.peer import Peer, connected, fields, works
 from tests.lane.served import GET, READY, Served, serving, until
 

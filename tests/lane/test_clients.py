@@ -10,8 +10,8 @@ import grpc.aio
 import pytest
 from hyperframe.frame import SettingsFrame, WindowUpdateFrame
 
-from cqar.hotpath.lane.grpc import Tail, framed
-from cqar.hotpath.lane.limits import Limits
+from cqar.lane.grpc import Tail, framed
+from cqar.lane.limits import Limits
 from tests.lane.peer import connected, fields
 from tests.lane.served import GET, OTHER, READY, Backend, Served, backend, dialled, serving, until
 

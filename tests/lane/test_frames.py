@@ -19,8 +19,8 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from cqar.hotpath.lane.grpc import framed
-from cqar.hotpath.lane.limits import Limits
+from cqar.lane.grpc import framed
+from cqar.lane.limits import Limits
 from tests.lane.peer import PREFACE, Fields, Peer, connected, fields, raw, works
 from tests.lane.served import GET, READY, Served, serving, until
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cqar.hotpath.lane import grpc
-from cqar.hotpath.lane.grpc import Failure, framed
+from cqar.lane import grpc
+from cqar.lane.grpc import Failure, framed
 from tests.lane.peer import Fields, connected, fields
 from tests.lane.served import GET, Served
 

@@ -10,10 +10,10 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqar.hotpath.lane.decisions import DECIDING
-from cqar.hotpath.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
-from cqar.hotpath.lane.hpack import Decoder, Field, Memory, well_named
-from cqar.hotpath.lane.huffman import SYMBOLS, Huffman
+from cqar.lane.decisions import DECIDING
+from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
+from cqar.lane.hpack import Decoder, Field, Memory, well_named
+from cqar.lane.huffman import SYMBOLS, Huffman
 from loadtests import scripts
 from loadtests.lane.serve import calls
 

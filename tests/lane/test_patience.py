@@ -6,8 +6,8 @@ import contextlib
 import pytest
 from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, SettingsFrame, WindowUpdateFrame
 
-from cqar.hotpath.lane.grpc import framed
-from cqar.hotpath.lane.limits import Limits
+from cqar.lane.grpc import framed
+from cqar.lane.limits import Limits
 from tests.lane.peer import PREFACE, connected, works
 from tests.lane.served import GET, READY, Served, backend, dialled, serving, until
 

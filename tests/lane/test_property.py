@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 from hyperframe.frame import Frame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
-from cqar.hotpath.lane.connection import Connection
-from cqar.hotpath.lane.grpc import Tail, framed
-from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Service
+from cqar.lane.connection import Connection
+from cqar.lane.grpc import Tail, framed
+from cqar.lane.server import Lane
+from cqar.lane.service import Service
 from tests.lane.peer import PREFACE, Peer, fields
 from tests.lane.served import GET, OTHER, READY, Phonebook, Seen, authorize, pieces
 

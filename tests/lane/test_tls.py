@@ -10,9 +10,9 @@ import grpc
 import grpc.aio
 import pytest
 
-from cqar.hotpath.lane.grpc import framed
-from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Asked, Service
+from cqar.lane.grpc import framed
+from cqar.lane.server import Lane
+from cqar.lane.service import Asked, Service
 from tests.lane.peer import connected
 from tests.lane.served import GET, READY, Phonebook, dialled, serving, until
 

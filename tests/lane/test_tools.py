@@ -11,8 +11,8 @@ import h2.events
 import h2.settings
 import pytest
 
-from cqar.hotpath.lane.grpc import framed
-from cqar.hotpath.lane.limits import Limits
+from cqar.lane.grpc import framed
+from cqar.lane.limits import Limits
 from tests.lane.peer import fields
 from tests.lane.served import GET, READY, Served, serving
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from hyperframe.frame import RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
-from cqar.hotpath.lane.grpc import framed
+from cqar.lane.grpc import framed
 from tests.lane.peer import Peer, connected, raw, works
 from tests.lane.served import GET, OTHER, READY, Served, serving, until
 

@@ -13,7 +13,7 @@ from google.rpc import status_pb2
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
-from cqar.hotpath.lane import upload
+from cqar.lane import upload
 from tests.client import SERVICE, Client
 from tests.hotpath.world import changed, eventually, worker_of
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.hotpath.lane.grpc import framed
+from cqar.lane.grpc import framed
 from tests.client import SERVICE
 from tests.lane.peer import Answer, Fields, connected, fields
 from tests.transports.both import RESOLVER, Both

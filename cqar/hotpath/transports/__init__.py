@@ -2,5 +2,5 @@
 
 unary   what a worker answers itself, one call each
 grpcio  grpc.aio, the reference
-lane    `cqar.hotpath.lane`, and behind it a server of grpc.aio for everything that is not unary or not this worker's
+lane    `cqar.lane`, and behind it a server of grpc.aio for everything that is not unary or not this worker's
 """

@@ -1,4 +1,4 @@
-"""The lane: unary calls by `cqar.hotpath.lane`; everything else by a server of grpc.aio that only the lane can reach.
+"""The lane: unary calls by `cqar.lane`; everything else by a server of grpc.aio that only the lane can reach.
 
 That server listens on a socket in a folder of this user's alone, and believes the lane where it says who calls.
 """
@@ -16,12 +16,12 @@ from prometheus_client.metrics_core import Metric
 
 from cqar.auth.authority import ADMITTED, Authority, Grant
 from cqar.hotpath.freshness import Freshness
-from cqar.hotpath.lane.decisions import never
-from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Unreadable
-from cqar.hotpath.lane.limits import Limits
-from cqar.hotpath.lane.server import Lane
-from cqar.hotpath.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 from cqar.hotpath.transports.unary import Unary, Wiring, answer
+from cqar.lane.decisions import never
+from cqar.lane.grpc import Failure, Metadata, Reply, Unreadable
+from cqar.lane.limits import Limits
+from cqar.lane.server import Lane
+from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 from cqar.model.call import Call, Principal
 from cqar.observability import telemetry, tracing
 from cqar.observability.metrics import counter, single, tallied

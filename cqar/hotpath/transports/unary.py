@@ -8,10 +8,10 @@ import grpc
 
 from cqar.auth.authority import Authority, Grant
 from cqar.hotpath.freshness import Freshness, marked
-from cqar.hotpath.lane.grpc import framed
-from cqar.hotpath.lane.service import Hit
 from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.ready import body
+from cqar.lane.grpc import framed
+from cqar.lane.service import Hit
 from cqar.model.call import Call, Principal
 from cqar.observability.telemetry import Calls
 from cqar.server.serve import Reply, Serve, Server

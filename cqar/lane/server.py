@@ -5,10 +5,10 @@ import socket
 import ssl
 from typing import Final
 
-from cqar.hotpath.lane.connection import Connection
-from cqar.hotpath.lane.limits import Limits
-from cqar.hotpath.lane.service import Service
-from cqar.hotpath.lane.shared import Shared
+from cqar.lane.connection import Connection
+from cqar.lane.limits import Limits
+from cqar.lane.service import Service
+from cqar.lane.shared import Shared
 
 #: Seconds between two looks at all connections.
 _LOOK: Final = 1.0

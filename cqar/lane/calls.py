@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from cqar.hotpath.lane import grpc, limits
-from cqar.hotpath.lane.decisions import Decision, sound_value
-from cqar.hotpath.lane.grpc import Failure
-from cqar.hotpath.lane.hpack import OVERHEAD, Other
-from cqar.hotpath.lane.service import Context
-from cqar.hotpath.lane.stream import Stream
+from cqar.lane import grpc, limits
+from cqar.lane.decisions import Decision, sound_value
+from cqar.lane.grpc import Failure
+from cqar.lane.hpack import OVERHEAD, Other
+from cqar.lane.service import Context
+from cqar.lane.stream import Stream
 
 if TYPE_CHECKING:
-    from cqar.hotpath.lane.exchange import Exchange
+    from cqar.lane.exchange import Exchange
 
 #: Seconds of a deadline, at most: what is longer is as good as none.
 _LONGEST: Final = 86_400.0

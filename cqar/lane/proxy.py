@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc as library
 import grpc.aio as library_aio
 
-from cqar.hotpath.lane import calls, frames, grpc, upload
-from cqar.hotpath.lane.grpc import Failure
-from cqar.hotpath.lane.service import Ending, Upstream
-from cqar.hotpath.lane.stream import Inbox, Stream
+from cqar.lane import calls, frames, grpc, upload
+from cqar.lane.grpc import Failure
+from cqar.lane.service import Ending, Upstream
+from cqar.lane.stream import Inbox, Stream
 
 if TYPE_CHECKING:
-    from cqar.hotpath.lane.exchange import Exchange
+    from cqar.lane.exchange import Exchange
 
 #: Metadata of the connection to the client, not of the call.
 _HOP: Final = frozenset(("user-agent",))

@@ -3,12 +3,12 @@
 import random
 from typing import TYPE_CHECKING
 
-from cqar.hotpath.lane import calls, frames
-from cqar.hotpath.lane.session import Session
-from cqar.hotpath.lane.stream import Stream
+from cqar.lane import calls, frames
+from cqar.lane.session import Session
+from cqar.lane.stream import Stream
 
 if TYPE_CHECKING:
-    from cqar.hotpath.lane.connection import Connection
+    from cqar.lane.connection import Connection
 
 #: Of the age of a connection, the part by which it may be younger: so that they do not all move at once.
 _SPREAD = 0.1

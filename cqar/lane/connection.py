@@ -9,16 +9,16 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
-from cqar.hotpath.lane import decisions, frames, grpc
-from cqar.hotpath.lane.exchange import SMALL_BLOCK
-from cqar.hotpath.lane.frames import MAX_WINDOW, Fault
-from cqar.hotpath.lane.limits import ANSWERED, BURST
-from cqar.hotpath.lane.service import Peer, Tally
-from cqar.hotpath.lane.session import Session
-from cqar.hotpath.lane.watch import Watch
+from cqar.lane import decisions, frames, grpc
+from cqar.lane.exchange import SMALL_BLOCK
+from cqar.lane.frames import MAX_WINDOW, Fault
+from cqar.lane.limits import ANSWERED, BURST
+from cqar.lane.service import Peer, Tally
+from cqar.lane.session import Session
+from cqar.lane.watch import Watch
 
 if TYPE_CHECKING:
-    from cqar.hotpath.lane.server import Lane
+    from cqar.lane.server import Lane
 
 # Type and flags of the frames of the short way, as one number.
 _REQUEST: Final = frames.HEADERS << 8 | frames.END_HEADERS

@@ -11,8 +11,8 @@ The dynamic table belongs to a connection (`Decoder`), what is remembered to the
 from collections.abc import Iterator
 from typing import Final, TypeAlias, TypeVar
 
-from cqar.hotpath.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
-from cqar.hotpath.lane.huffman import Huffman
+from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
+from cqar.lane.huffman import Huffman
 
 #: Bytes of the dynamic table where nothing else is agreed.
 DEFAULT_TABLE: Final = 4_096

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from cqar.hotpath.lane.frames import COMPRESSION_ERROR, Fault
+from cqar.lane.frames import COMPRESSION_ERROR, Fault
 
 #: The table of the RFC: symbols by the length of their code in bits, in the order of their codes. The code is canonical:
 #: codes of one length follow each other, and the first of a length follows the last of the length before. 256 is EOS.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from cqar.hotpath.lane import frames
+from cqar.lane import frames
 
 Metadata = Sequence[tuple[str, str | bytes]]
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cqar.hotpath.lane import grpc
-from cqar.hotpath.lane.grpc import Failure
-from cqar.hotpath.lane.hpack import Field, well_named
-from cqar.hotpath.lane.service import Asked, Context, Hit, Method, Peer, Service, Tally, untold
+from cqar.lane import grpc
+from cqar.lane.grpc import Failure
+from cqar.lane.hpack import Field, well_named
+from cqar.lane.service import Asked, Context, Hit, Method, Peer, Service, Tally, untold
 
 #: Names of fields that always decide.
 DECIDING: Final = frozenset((b"authorization", b"content-type", b"te", b"grpc-encoding"))

@@ -6,12 +6,12 @@ Bytes come in as frames through `frame`; what is to be sent stands in `sender.ou
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from cqar.hotpath.lane import frames, grpc, limits, proxy
-from cqar.hotpath.lane.exchange import Exchange
-from cqar.hotpath.lane.frames import Fault
-from cqar.hotpath.lane.hpack import DEFAULT_TABLE
-from cqar.hotpath.lane.service import Peer
-from cqar.hotpath.lane.shared import Shared
+from cqar.lane import frames, grpc, limits, proxy
+from cqar.lane.exchange import Exchange
+from cqar.lane.frames import Fault
+from cqar.lane.hpack import DEFAULT_TABLE
+from cqar.lane.service import Peer
+from cqar.lane.shared import Shared
 
 #: The PING whose answer says that the peer has read GOAWAY.
 _LAST_PING: Final = b"cqar bye"

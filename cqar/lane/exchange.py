@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from cqar.hotpath.lane import calls, decisions, frames, grpc, limits, proxy
-from cqar.hotpath.lane.decisions import Decider, Decision
-from cqar.hotpath.lane.flow import Sender
-from cqar.hotpath.lane.frames import Fault
-from cqar.hotpath.lane.grpc import Failure, Reply, Tail
-from cqar.hotpath.lane.hpack import Decoder, Field, Other
-from cqar.hotpath.lane.limits import Bucket
-from cqar.hotpath.lane.service import Hit, Peer
-from cqar.hotpath.lane.shared import Shared
-from cqar.hotpath.lane.stream import Chunk, Stream
+from cqar.lane import calls, decisions, frames, grpc, limits, proxy
+from cqar.lane.decisions import Decider, Decision
+from cqar.lane.flow import Sender
+from cqar.lane.frames import Fault
+from cqar.lane.grpc import Failure, Reply, Tail
+from cqar.lane.hpack import Decoder, Field, Other
+from cqar.lane.limits import Bucket
+from cqar.lane.service import Hit, Peer
+from cqar.lane.shared import Shared
+from cqar.lane.stream import Chunk, Stream
 
 #: A unary request that waits for its DATA: how to find its answer, what it is, its other fields, and where the peer has
 #: widened the stream already, by how much.

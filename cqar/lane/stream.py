@@ -4,9 +4,9 @@ import asyncio
 from collections import deque
 from typing import TypeAlias
 
-from cqar.hotpath.lane.decisions import Decision
-from cqar.hotpath.lane.hpack import Other
-from cqar.hotpath.lane.service import Context
+from cqar.lane.decisions import Decision
+from cqar.lane.hpack import Other
+from cqar.lane.service import Context
 
 #: Bytes to send; a memoryview where they are shared with others.
 Chunk: TypeAlias = bytes | memoryview

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from cqar.hotpath.lane.decisions import DECIDING
-from cqar.hotpath.lane.hpack import Memory
-from cqar.hotpath.lane.limits import Limits, Usage
-from cqar.hotpath.lane.service import Service
+from cqar.lane.decisions import DECIDING
+from cqar.lane.hpack import Memory
+from cqar.lane.limits import Limits, Usage
+from cqar.lane.service import Service
 
 
 class Shared:

@@ -8,9 +8,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from cqar.hotpath.lane import frames
-from cqar.hotpath.lane.limits import BURST, Usage
-from cqar.hotpath.lane.stream import Chunk, Stream
+from cqar.lane import frames
+from cqar.lane.limits import BURST, Usage
+from cqar.lane.stream import Chunk, Stream
 
 #: Bytes of a DATA frame, at most, so that streams take turns.
 _TURN = 65_536

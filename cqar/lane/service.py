@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 import grpc.aio
 
-from cqar.hotpath.lane import grpc as wire
-from cqar.hotpath.lane.grpc import Failure, Metadata, Reply, Tail
+from cqar.lane import grpc as wire
+from cqar.lane.grpc import Failure, Metadata, Reply, Tail
 
 #: A request message with its five bytes of prefix -> the row of its answer (`grpc.row`) where one stands ready.
 Hit = Callable[[bytes], bytes | None]
