@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from cqar import errors, paging, parts
+from cqar import errors, paging
 from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.lookups import parts
 from cqar.methods import method
 from cqar.model import binding, events
 from cqar.model.call import Role

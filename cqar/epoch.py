@@ -7,7 +7,8 @@ hold and begin anew when they see the new epoch; Redis and the stream keep both 
 import asyncio
 from typing import NamedTuple
 
-from cqar import config, errors, parts
+from cqar import config, errors
+from cqar.lookups import parts
 from cqar.storage.store import Sql, Store
 
 _NEW = Sql("renew_epoch", "UPDATE head SET epoch = gen_random_uuid() RETURNING epoch::text AS epoch, seq")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cqar import errors, outbox, parts
+from cqar import errors, outbox
+from cqar.lookups import parts
 from cqar.model.events import Change
 from cqar.storage.store import Store
 

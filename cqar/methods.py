@@ -11,8 +11,9 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from cqar import answers, errors, prepare, procedures, search
+from cqar import errors, prepare, procedures, search
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.lookups import answers
 from cqar.model import addresses
 from cqar.model.call import Role
 from cqar.model.entities import (

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import orjson
 from google.protobuf.message import Message
 
-from cqar import errors, parts
+from cqar import errors
+from cqar.lookups import parts
 from cqar.model import entities, events
 from cqar.model.call import Call
 from cqar.model.entity import Entity, Row

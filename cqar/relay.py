@@ -14,12 +14,13 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from cqar import config, errors, outbox, parts, tasks
+from cqar import config, errors, outbox, tasks
+from cqar.lookups import parts
+from cqar.lookups.parts import Stored
 from cqar.model import entities, events
 from cqar.model.entity import Row
 from cqar.observability import telemetry, tracing
 from cqar.observability.tracing import Span, Tracer
-from cqar.parts import Stored
 from cqar.storage.bus import Bus, Fenced, Publication
 from cqar.storage.store import Session, Sql, Store
 from cqar.storage.tier import Tier

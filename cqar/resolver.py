@@ -5,10 +5,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import parts, resolutions
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
+from cqar.lookups import parts, resolutions
+from cqar.lookups.resolutions import ASSET, FULL, SLIM, Kind
 from cqar.methods import complete, lookup, method
-from cqar.resolutions import ASSET, FULL, SLIM, Kind
 from cqar.storage.store import Session
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Resolver"]

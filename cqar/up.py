@@ -20,10 +20,11 @@ import click
 import grpc
 import msgspec
 
-from cqar import config, credentials, parts, resolve
+from cqar import config, credentials, resolve
 from cqar.children import Child, Health
 from cqar.connect import connected
 from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
+from cqar.lookups import parts
 from cqar.model.call import Role
 from cqar.sample import load as sample
 from cqar.storage import migrate

@@ -8,13 +8,14 @@ import os
 import msgspec
 from aiohttp import web
 
-from cqar import access, config, looks, methods, parts, registry, resolver
+from cqar import access, config, looks, methods, registry, resolver
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
 from cqar.admin.tail import Tail
 from cqar.auth import authority
 from cqar.auth.authority import Authority
+from cqar.lookups import parts
 from cqar.methods import Method
 from cqar.model import events
 from cqar.model.call import Call

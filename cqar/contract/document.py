@@ -26,9 +26,9 @@ from google.protobuf.descriptor_pb2 import (
 
 from cqar import audit, resolver
 from cqar.admin.app import METHODS
-from cqar.answers import LOOKUPS
 from cqar.contract import comments
 from cqar.contract.generate import ROOT, sources
+from cqar.lookups.answers import LOOKUPS
 from cqar.model.events import EVENTS
 
 PAGE = ROOT / "docs" / "api.md"

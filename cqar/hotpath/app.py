@@ -10,8 +10,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cqar import answers, config, methods, parts, resolver, tasks
-from cqar.answers import LOOKUPS
+from cqar import config, methods, resolver, tasks
 from cqar.auth import authority
 from cqar.auth.authority import Authority
 from cqar.cache import Cache
@@ -26,6 +25,8 @@ from cqar.hotpath.sweep import Sweep
 from cqar.hotpath.transports.grpcio import GrpcioTransport
 from cqar.hotpath.transports.lane import LaneTransport
 from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
+from cqar.lookups import answers, parts
+from cqar.lookups.answers import LOOKUPS
 from cqar.methods import Method
 from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing

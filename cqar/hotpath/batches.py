@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from cqar import config, errors, instants, resolutions
+from cqar import config, errors, instants
 from cqar.auth import authority
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.cache import Cache, Part
@@ -27,10 +27,11 @@ from cqar.hotpath.transports.unary import Unary
 from cqar.lane.decisions import never
 from cqar.lane.grpc import PREFIX, row
 from cqar.lane.service import Hit
+from cqar.lookups import resolutions
+from cqar.lookups.resolutions import Kind
 from cqar.methods import Method
 from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of
-from cqar.resolutions import Kind
 from cqar.server import limits
 from cqar.server.serve import Metadata, Reply
 from cqar.storage.store import Store

@@ -12,9 +12,10 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from cqar import config, errors, looks, parts, tasks
+from cqar import config, errors, looks, tasks
 from cqar.cache import Cache
 from cqar.looks import Look
+from cqar.lookups import parts
 from cqar.model import events
 from cqar.observability import telemetry
 from cqar.storage.bus import Bus

@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from cqar import config, errors, parts, tasks
+from cqar import config, errors, tasks
 from cqar.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import Freshness
+from cqar.lookups import parts
+from cqar.lookups.parts import Missing, Stored
 from cqar.model.entities import kind_of
 from cqar.observability import tracing
-from cqar.parts import Missing, Stored
 from cqar.server.serve import Metadata
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier

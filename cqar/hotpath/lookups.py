@@ -5,16 +5,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cqar import answers, config, errors, instants, parts
-from cqar.answers import LOOKUPS, Lookup
+from cqar import config, errors, instants
 from cqar.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
 from cqar.hotpath.freshness import Freshness, marked, marks
 from cqar.hotpath.ready import Answers
+from cqar.lookups import answers, parts
+from cqar.lookups.answers import LOOKUPS, Lookup
+from cqar.lookups.parts import Missing, Stored
 from cqar.model.entities import kind_of
 from cqar.observability import telemetry
-from cqar.parts import Missing, Stored
 from cqar.server.serve import Reply
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier

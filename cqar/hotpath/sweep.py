@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.metrics_core import Metric
 
-from cqar import errors, parts, tasks
+from cqar import errors, tasks
 from cqar.cache import Cache, Part
 from cqar.hotpath.feed import Feed
+from cqar.lookups import parts
+from cqar.lookups.parts import Stored
 from cqar.model.entities import BY_NAME
 from cqar.observability import telemetry
 from cqar.observability.metrics import counter
-from cqar.parts import Stored
 from cqar.storage.store import Store
 
 _log = telemetry.logger("sweep")

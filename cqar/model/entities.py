@@ -3,7 +3,7 @@
 THE file for a new field: a migration, a line of .proto and at most a line here.
 
 Cache keys stand beside the rows they hold: `<kind>:<rest>`, where only the last element is free text, so that no two
-keys are alike. Parts and what is derived from them: `cqar.parts`.
+keys are alike. Parts and what is derived from them: `cqar.lookups.parts`.
 """
 
 from collections.abc import Mapping

@@ -14,9 +14,9 @@ import redis.asyncio
 import redis.exceptions
 
 from cqar import config
+from cqar.lookups.parts import PRIVATE, Stored
 from cqar.model.entities import kind_of
 from cqar.observability import telemetry
-from cqar.parts import PRIVATE, Stored
 
 _log = telemetry.logger("tier")
 

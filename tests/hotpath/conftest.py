@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cqar import config, parts
+from cqar import config
 from cqar.embedded import Nats, Postgres, Valkey
+from cqar.lookups import parts
 from cqar.storage import migrate
 from tests.client import Client
 from tests.conftest import Servers, _execute, _of

@@ -9,14 +9,15 @@ import asyncpg
 import grpc.aio
 import pytest
 
-from cqar import config, parts
+from cqar import config
 from cqar.admin.app import Admin
 from cqar.cache import FOREVER, Cache
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
 from cqar.hotpath.fills import Filled, View
-from cqar.parts import Stored
+from cqar.lookups import parts
+from cqar.lookups.parts import Stored
 from tests.client import Client, refusal
 from tests.hotpath.world import Listed, Reads, changed, eventually, found, listed, own_call, ticked, worker_of
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cqar import config, parts
+from cqar import config
+from cqar.lookups import parts
 from cqar.storage.store import Store
 from tests.client import Client
 from tests.hotpath.world import Listed

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import asyncpg
 import pytest
 
-from cqar import config, parts
+from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.hotpath.app import Hotpath
+from cqar.lookups import parts
 from cqar.model.call import ANYONE, Call, Principal, Role
 from tests.client import Client
 from tests.hotpath.crowd import MANY, crowd

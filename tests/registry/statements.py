@@ -8,7 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import cqar
-from cqar import apply_kinds, bulk, operations, outbox, paging, parts, procedures
+from cqar import apply_kinds, bulk, operations, outbox, paging, procedures
+from cqar.lookups import parts
 from cqar.methods import METHODS
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.operations import List
@@ -81,8 +82,8 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
     "cqar.paging.list_sql": _lists,
     "cqar.paging.count_sql": _lists,
-    "cqar.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
-    "cqar.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
+    "cqar.lookups.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
+    "cqar.lookups.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
     "cqar.outbox.finish_sql": lambda: map(
         outbox.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
     ),

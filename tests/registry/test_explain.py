@@ -8,7 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cqar import outbox, paging, parts, prepare, procedures, search
+from cqar import outbox, paging, prepare, procedures, search
+from cqar.lookups import parts
 from cqar.methods import BY_NAME, METHODS
 from cqar.model.entities import ASSET, RELATIONSHIP
 from cqar.operations import List, children_sql, parents_sql

@@ -12,9 +12,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cqar.answers import LOOKUPS
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from cqar.lookups.answers import LOOKUPS
 from cqar.methods import Method
 from tests import generated
 from tests.client import SERVICE, Client

@@ -1,6 +1,6 @@
 """Lookups: how the answer to a request follows from parts. Pure: the hot path and admin share it.
 
-A lookup is `(get, request, now) -> response`, see `cqar.derive`. Whoever calls also fills in `revision`, `stale` and `age_ms`.
+A lookup is `(get, request, now) -> response`, see `cqar.lookups.derive`. Whoever calls also fills in `revision`, `stale` and `age_ms`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import derive, errors, instants, listings
+from cqar import errors, instants
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.derive import Derived, Get
+from cqar.lookups import derive, listings
+from cqar.lookups.derive import Derived, Get
+from cqar.lookups.parts import Held, Missing, read
 from cqar.model import addresses, binding, entities
-from cqar.parts import Held, Missing, read
 from cqar.storage.store import Session
 
 # ---- lookups -------------------------------------------------------------------------------------------------------

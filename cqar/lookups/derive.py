@@ -11,8 +11,8 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.instants import NEVER
+from cqar.lookups.parts import Stored
 from cqar.model import entities
-from cqar.parts import Stored
 
 Get = Callable[[str], Sequence[Stored]]
 

@@ -8,14 +8,15 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import answers, derive, errors, instants, listings, parts, tasks
+from cqar import errors, instants, tasks
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.derive import Derived, Get
 from cqar.instants import NEVER
+from cqar.lookups import answers, derive, listings, parts
+from cqar.lookups.derive import Derived, Get
+from cqar.lookups.parts import Missing
 from cqar.model import addresses, entities
-from cqar.parts import Missing
 from cqar.storage.store import Session
 from cqar.varint import varint
 
