@@ -9,9 +9,10 @@ import grpc
 import orjson
 from google.protobuf import json_format
 
-from cqar import config, credentials, keyring
+from cqar import config, credentials
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.storage.store import Store
+from cqar.writes import keyring
 
 _SERVICE = "/cqar.v1.Access/"
 #: Seconds that a call may take.

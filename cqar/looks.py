@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cqar import errors, outbox
+from cqar import errors
 from cqar.lookups import parts
 from cqar.model.events import Change
 from cqar.storage.store import Store
+from cqar.writes import outbox
 
 #: Subject of the questions, to all admins.
 SUBJECT = "cqar.look"

@@ -11,7 +11,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from cqar import errors, prepare, procedures, search
+from cqar import errors
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.lookups import answers
 from cqar.model import addresses
@@ -29,9 +29,10 @@ from cqar.model.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.operations import Create, Delete, Get, List, Update
-from cqar.paging import Filter
 from cqar.storage.store import Session, Sql
+from cqar.writes import prepare, procedures, search
+from cqar.writes.operations import Create, Delete, Get, List, Update
+from cqar.writes.paging import Filter
 
 REGISTRY = pb.DESCRIPTOR.services_by_name["AssetRegistry"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import apply, errors, merge, operations, prepare, procedures
+from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.methods import Method, Operation, complete, method
 from cqar.model import binding, rules
@@ -22,9 +22,11 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
-from cqar.operations import Delete, Get, Prepare, Update
-from cqar.outbox import Write, over
 from cqar.storage.store import Sql
+from cqar.writes import merge, operations, prepare, procedures
+from cqar.writes.apply import run
+from cqar.writes.operations import Delete, Get, Prepare, Update
+from cqar.writes.outbox import Write, over
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Registry"]
 
@@ -135,6 +137,6 @@ METHODS = (
     _read("GetVenueSymbolListing", Get(VENUE_SYMBOL, pb.GetVenueSymbolListingResponse)),
     _read("GetQualityFlag", Get(QUALITY_FLAG, pb.GetQualityFlagResponse)),
     method(SERVICE, "MergeAssets", "write", merge.merge_assets, Role.ADMIN),
-    method(SERVICE, "Apply", "batch", apply.apply),
+    method(SERVICE, "Apply", "batch", run.apply),
 )
 complete(SERVICE, METHODS)

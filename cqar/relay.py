@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 import msgspec
 
-from cqar import config, errors, outbox, tasks
+from cqar import config, errors, tasks
 from cqar.lookups import parts
 from cqar.lookups.parts import Stored
 from cqar.model import entities, events
@@ -24,6 +24,7 @@ from cqar.observability.tracing import Span, Tracer
 from cqar.storage.bus import Bus, Fenced, Publication
 from cqar.storage.store import Session, Sql, Store
 from cqar.storage.tier import Tier
+from cqar.writes import outbox
 
 _log = telemetry.logger("relay")
 

@@ -21,7 +21,6 @@ from cqar.model import events
 from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
-from cqar.outbox import Batch, Write
 from cqar.relay import Relay
 from cqar.server import limits, process, serve, tls
 from cqar.server.serve import Reply, Served
@@ -29,6 +28,7 @@ from cqar.server.streamed import Streamed
 from cqar.storage.bus import Bus
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier
+from cqar.writes.outbox import Batch, Write
 
 _log = telemetry.logger("admin")
 

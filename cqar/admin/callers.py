@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cqar import errors, keyring, tasks
+from cqar import errors, tasks
 from cqar.auth.authority import Authority, Look, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
 from cqar.observability import telemetry
 from cqar.storage.bus import Bus
 from cqar.storage.store import Store
+from cqar.writes import keyring
 
 _log = telemetry.logger("callers")
 

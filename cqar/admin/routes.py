@@ -10,9 +10,10 @@ from typing import Any, Literal, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from cqar import access, audit, methods, registry
+from cqar import access, methods, registry
 from cqar.methods import Method
 from cqar.model.call import Role
+from cqar.writes import audit
 
 #: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.
 METHODS: Mapping[str, Method] = {each.name: each for each in (*methods.METHODS, *registry.METHODS, *access.METHODS)}

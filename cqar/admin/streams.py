@@ -7,10 +7,9 @@ from contextlib import aclosing
 import orjson
 from aiohttp import web
 
-from cqar import audit, errors, tasks
+from cqar import errors, tasks
 from cqar.admin import incoming, problems, tail, wire
 from cqar.admin.routes import METHODS
-from cqar.apply import MAX_ROWS
 from cqar.auth import authority
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
@@ -19,6 +18,8 @@ from cqar.model.call import Call
 from cqar.server import serve
 from cqar.server.serve import Reply
 from cqar.storage.store import Store
+from cqar.writes import audit
+from cqar.writes.apply.run import MAX_ROWS
 
 #: Content types of lines of JSON; answers have the first.
 LINES = ("application/x-ndjson", "application/jsonl")

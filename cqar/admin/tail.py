@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from cqar import audit, errors
+from cqar import errors
 from cqar.admin import wire
 from cqar.auth import authority
 from cqar.auth.authority import Authority
@@ -25,6 +25,7 @@ from cqar.observability.telemetry import Calls
 from cqar.server import limits, serve
 from cqar.server.streamed import Stoppable
 from cqar.storage.store import Store
+from cqar.writes import audit
 
 _NAME = "TailEvents"
 #: The RPC's path.

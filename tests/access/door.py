@@ -6,11 +6,12 @@ import grpc
 import grpc.aio
 import msgspec
 
-from cqar import config, credentials, keyring
+from cqar import config, credentials
 from cqar.auth.keys import Key
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Call, Role
 from cqar.storage.store import Store
+from cqar.writes import keyring
 from tests.client import Client, Refused, refusal
 
 PEPPER = "pepper-of-the-tests-0123"

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 import asyncpg
 
 from cqar import __main__ as command
-from cqar import config, outbox
+from cqar import config
 from cqar.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.model.events import Change
-from cqar.outbox import Write
 from cqar.storage.store import Sql
+from cqar.writes import outbox
+from cqar.writes.outbox import Write
 
 
 def no_floor() -> None:

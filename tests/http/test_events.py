@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from cqar import audit, config, errors
+from cqar import config, errors
 from cqar.admin.app import Admin
 from cqar.admin.streams import Events
+from cqar.writes import audit
 from tests.http.client import Api, listening
 
 

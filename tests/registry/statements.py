@@ -8,12 +8,13 @@ from pathlib import Path
 from types import ModuleType
 
 import cqar
-from cqar import apply_kinds, bulk, operations, outbox, paging, procedures
 from cqar.lookups import parts
 from cqar.methods import METHODS
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
-from cqar.operations import List
 from cqar.storage.store import Sql
+from cqar.writes import bulk, operations, outbox, paging, procedures
+from cqar.writes.apply import kinds
+from cqar.writes.operations import List
 
 
 def modules() -> list[ModuleType]:
@@ -62,7 +63,7 @@ def _found_many() -> Iterator[Sql]:
     yield bulk.find_sql(ASSET, ("asset_id",), ())
     yield bulk.find_sql(CHAIN, ("caip2",), ())
     yield bulk.find_sql(ASSET_IDENTIFIER, ("source", "external_id"), ())
-    for kind in apply_kinds.KINDS:
+    for kind in kinds.KINDS:
         yield bulk.find_sql(kind.entity, kind.natural, kind.nullable)
 
 
@@ -70,28 +71,28 @@ _LOCKS = ("FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE")
 
 #: A function that makes statements -> all that it makes; None: modules hold what it makes.
 MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
-    "cqar.operations.insert_sql": lambda: map(operations.insert_sql, ALL),
-    "cqar.operations.update_sql": lambda: map(operations.update_sql, ALL),
-    "cqar.operations.lock_sql": lambda: (operations.lock_sql(each, lock) for each in ALL for lock in _LOCKS),
-    "cqar.operations.parents_sql": lambda: (operations.parents_sql(each, lock) for each in ALL for lock in _LOCKS),
-    "cqar.operations.get_sql": lambda: map(operations.get_sql, ALL),
-    "cqar.operations.children_sql": lambda: (
+    "cqar.writes.operations.insert_sql": lambda: map(operations.insert_sql, ALL),
+    "cqar.writes.operations.update_sql": lambda: map(operations.update_sql, ALL),
+    "cqar.writes.operations.lock_sql": lambda: (operations.lock_sql(each, lock) for each in ALL for lock in _LOCKS),
+    "cqar.writes.operations.parents_sql": lambda: (operations.parents_sql(each, lock) for each in ALL for lock in _LOCKS),
+    "cqar.writes.operations.get_sql": lambda: map(operations.get_sql, ALL),
+    "cqar.writes.operations.children_sql": lambda: (
         operations.children_sql(each, parent.column) for each in ALL for parent in each.parents
     ),
-    "cqar.operations.bury_sql": lambda: (operations.bury_sql(each) for each in ALL if each.soft),
-    "cqar.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
-    "cqar.paging.list_sql": _lists,
-    "cqar.paging.count_sql": _lists,
+    "cqar.writes.operations.bury_sql": lambda: (operations.bury_sql(each) for each in ALL if each.soft),
+    "cqar.writes.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
+    "cqar.writes.paging.list_sql": _lists,
+    "cqar.writes.paging.count_sql": _lists,
     "cqar.lookups.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
     "cqar.lookups.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
-    "cqar.outbox.finish_sql": lambda: map(
+    "cqar.writes.outbox.finish_sql": lambda: map(
         outbox.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
     ),
-    "cqar.bulk.find_sql": _found_many,
-    "cqar.bulk.insert_many_sql": lambda: map(bulk.insert_many_sql, ALL),
-    "cqar.bulk.update_many_sql": lambda: map(bulk.update_many_sql, ALL),
-    "cqar.procedures._reached": None,
-    "cqar.search._statement": None,
+    "cqar.writes.bulk.find_sql": _found_many,
+    "cqar.writes.bulk.insert_many_sql": lambda: map(bulk.insert_many_sql, ALL),
+    "cqar.writes.bulk.update_many_sql": lambda: map(bulk.update_many_sql, ALL),
+    "cqar.writes.procedures._reached": None,
+    "cqar.writes.search._statement": None,
 }
 
 

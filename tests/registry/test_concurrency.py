@@ -13,8 +13,8 @@ import pytest
 from cqar import config, methods
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.call import Call
-from cqar.outbox import Write
 from cqar.storage.store import Store
+from cqar.writes.outbox import Write
 from tests.client import Client, Refused
 from tests.registry.world import USDC, World, at, waiting
 

@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cqar import outbox, paging, prepare, procedures, search
 from cqar.lookups import parts
 from cqar.methods import BY_NAME, METHODS
 from cqar.model.entities import ASSET, RELATIONSHIP
-from cqar.operations import List, children_sql, parents_sql
 from cqar.storage.store import Sql
+from cqar.writes import outbox, paging, prepare, procedures, search
+from cqar.writes.operations import List, children_sql, parents_sql
 from tests.conftest import Servers
 from tests.registry.conftest import execute, named
 

@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 from google.protobuf.struct_pb2 import Struct
 
-from cqar import paging
+from cqar.writes import paging
 from tests.client import Client
 from tests.registry.world import World
 

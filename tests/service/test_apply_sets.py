@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cqar import config
-from cqar.apply import apply
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
-from cqar.outbox import Batch
 from cqar.storage.store import Session, Sql, Store
+from cqar.writes.apply.run import apply
+from cqar.writes.outbox import Batch
 from tests.service.desk import outcomes
 from tests.service.rows import everything
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, operations, prepare, procedures
+from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model import rules
 from cqar.model.binding import TEXT
@@ -21,9 +21,10 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
-from cqar.operations import children_sql, remove, replace
-from cqar.outbox import Write
 from cqar.storage.store import Sql
+from cqar.writes import operations, prepare, procedures
+from cqar.writes.operations import children_sql, remove, replace
+from cqar.writes.outbox import Write
 
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 #: What a listing takes from its symbol where it says nothing itself.

@@ -7,12 +7,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, paging
+from cqar import errors
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model import binding
 from cqar.model.entities import ASSET, SYMBOL
 from cqar.model.entity import Entity
 from cqar.storage.store import Session, Sql
+from cqar.writes import paging
 
 
 def _statement(entity: Entity, ticker: str, alike: str, score: str, filters: str) -> Sql:

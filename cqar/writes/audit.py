@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cqar import errors, paging
+from cqar import errors
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.lookups import parts
 from cqar.methods import method
@@ -15,6 +15,7 @@ from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
 from cqar.storage.store import Session, Sql, Store
+from cqar.writes import paging
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
 

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cqar import bulk, errors, operations
-from cqar.apply_kinds import BY_ENTITY
-from cqar.apply_rows import Item
+from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
 from cqar.model.entity import Entity, Row, new_id
-from cqar.outbox import Write
 from cqar.storage.store import Sql
+from cqar.writes import bulk, operations
+from cqar.writes.apply.kinds import BY_ENTITY
+from cqar.writes.apply.rows import Item
+from cqar.writes.outbox import Write
 
 #: Serialises calls of Apply that may create assets: no constraint says that an external id is one asset's alone.
 _KEYS_LOCK = 0x6371_6173

@@ -4,16 +4,17 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, operations, paging, prepare
+from cqar import errors
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model import addresses, binding, rules
 from cqar.model.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
 from cqar.model.entity import Row, new_id
-from cqar.operations import Create
-from cqar.outbox import Write
-from cqar.paging import Filter
 from cqar.storage.store import Session, Sql
+from cqar.writes import operations, paging, prepare
+from cqar.writes.operations import Create
+from cqar.writes.outbox import Write
+from cqar.writes.paging import Filter
 
 #: Same ticker collisions that a response names at most.
 _MAX_SIMILAR = 100

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from cqar import errors, prepare, text
+from cqar import errors, text
 from cqar.model import addresses, rules
 from cqar.model.binding import Binding
 from cqar.model.entities import (
@@ -21,8 +21,9 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
-from cqar.operations import Prepare, living, lock_parents
-from cqar.outbox import Write
+from cqar.writes import prepare
+from cqar.writes.operations import Prepare, living, lock_parents
+from cqar.writes.outbox import Write
 
 #: Completes the natural key of a row from what it names, before the row is looked for.
 Complete = Callable[[Write, dict[str, Any]], Awaitable[None]]

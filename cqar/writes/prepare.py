@@ -10,9 +10,9 @@ from typing import Any
 from cqar import errors, text
 from cqar.model import addresses, entities, rules
 from cqar.model.entity import Row
-from cqar.operations import living, lock_parents
-from cqar.outbox import Write, over
 from cqar.storage.store import Sql
+from cqar.writes.operations import living, lock_parents
+from cqar.writes.outbox import Write, over
 
 #: Serialises writes of relationships that must not form a cycle.
 _CYCLE_LOCK = 0x6371_6172

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 
-from cqar import errors, operations
-from cqar.apply_kinds import BINDINGS, BLANK, BY_ENTITY, BY_FIELD, KINDS, Kind
+from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.errors import Violation
 from cqar.model.entities import ASSET
 from cqar.model.entity import Entity, Row
+from cqar.writes import operations
+from cqar.writes.apply.kinds import BINDINGS, BLANK, BY_ENTITY, BY_FIELD, KINDS, Kind
 
 REF = "ref:"
 #: The ids that refs stand for; None: the row was rejected, or nobody can say which one is meant.

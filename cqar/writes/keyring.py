@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from cqar import errors, operations
+from cqar import errors
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import binding
 from cqar.model.call import Call
 from cqar.model.entities import API_KEY, VENUE
-from cqar.outbox import Write
-from cqar.paging import Filter
 from cqar.storage.store import Session, Sql, Store
+from cqar.writes import operations
+from cqar.writes.outbox import Write
+from cqar.writes.paging import Filter
 
 _BOUND = binding.Binding(pb.CreateKeyRequest, API_KEY)
 _USED = Sql(

@@ -1,7 +1,7 @@
 """The generic operations: create, update, delete, get and list, each bound to an entity by a row of `cqar.methods`.
 
 A write operation is called with the `Write` under way and the request, a read with a `Session`; both return the response.
-What an entity needs beyond its declaration is its one `prepare` step (see `cqar.prepare`).
+What an entity needs beyond its declaration is its one `prepare` step (see `cqar.writes.prepare`).
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -10,12 +10,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, paging
+from cqar import errors
 from cqar.errors import Violation
 from cqar.model.binding import TEXT, Binding
 from cqar.model.entity import Entity, Row, new_id
-from cqar.outbox import Write
 from cqar.storage.store import Session, Sql
+from cqar.writes import paging
+from cqar.writes.outbox import Write
 
 #: The step of an entity before it is written: completes `row` (may change it), checks it, locks what it depends on.
 #: `before` is the stored row of an update.

@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from cqar import errors
-from cqar.apply_chunk import Chunk
-from cqar.apply_kinds import KINDS
-from cqar.apply_rows import REF, Asked, read_rows, repeated
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.binding import TEXT
 from cqar.model.call import Call
 from cqar.model.entities import ASSET, CHAIN
-from cqar.outbox import Batch, Write
 from cqar.storage.store import Store
+from cqar.writes.apply.chunk import Chunk
+from cqar.writes.apply.kinds import KINDS
+from cqar.writes.apply.rows import REF, Asked, read_rows, repeated
+from cqar.writes.outbox import Batch, Write
 
 MAX_ROWS = 10_000
 #: Rows of one transaction, at most.

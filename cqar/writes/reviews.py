@@ -6,10 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors, merge, operations, paging, procedures
-from cqar.apply_chunk import Chunk
-from cqar.apply_kinds import KINDS
-from cqar.apply_rows import read_rows
+from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
@@ -18,8 +15,12 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT, instant
 from cqar.model.entities import ASSET, VENUE, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, new_id, timestamp
-from cqar.outbox import Write
 from cqar.storage.store import Session, Sql
+from cqar.writes import merge, operations, paging, procedures
+from cqar.writes.apply.chunk import Chunk
+from cqar.writes.apply.kinds import KINDS
+from cqar.writes.apply.rows import read_rows
+from cqar.writes.outbox import Write
 
 #: Reviews of one OpenReviews, and candidates of one review, at most.
 MAX_REVIEWS = 1_000

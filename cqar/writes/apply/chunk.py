@@ -6,9 +6,7 @@ from typing import Any
 
 import orjson
 
-from cqar import apply_assets, bulk, errors, operations, prepare
-from cqar.apply_kinds import BINDINGS, KEPT, Kind
-from cqar.apply_rows import Asked, Item, Refs, required
+from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model import rules
 from cqar.model.entities import (
@@ -23,8 +21,12 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row, comparable, new_id
-from cqar.outbox import Write, over
 from cqar.storage.store import TAKEN, Sql
+from cqar.writes import bulk, operations, prepare
+from cqar.writes.apply import assets
+from cqar.writes.apply.kinds import BINDINGS, KEPT, Kind
+from cqar.writes.apply.rows import Asked, Item, Refs, required
+from cqar.writes.outbox import Write, over
 
 _TOUCH_GROUPS = Sql(
     "touch_groups",
@@ -64,7 +66,7 @@ class Chunk:
         kind = items[0].kind
         await self._lock_named(kind.entity, items)
         if kind.entity is ASSET:
-            await apply_assets.lock(self._write, items)
+            await assets.lock(self._write, items)
         rest = [item for item in items if await self._complete(item)]
         while rest:
             rest = await self._round(kind, rest)
@@ -112,7 +114,7 @@ class Chunk:
         batch, later = _disjoint(items)
         for item in batch:
             item.before = None
-        await (apply_assets.find(self._write, batch) if kind.entity is ASSET else self._find(kind, batch))
+        await (assets.find(self._write, batch) if kind.entity is ASSET else self._find(kind, batch))
         batch, same = _apart(kind.entity, [item for item in batch if not item.asked.rejected])
         new: list[Item] = []
         changed: list[Item] = []
@@ -125,7 +127,7 @@ class Chunk:
         await self._insert(kind.entity, new)
         await self._update(kind.entity, changed)
         if kind.entity is ASSET:
-            await apply_assets.write_keys(self._write, [item for item in batch if not item.asked.rejected])
+            await assets.write_keys(self._write, [item for item in batch if not item.asked.rejected])
         elif kind.entity is ASSET_GROUP_MEMBER:
             await self._touch_groups([*new, *changed])
         elif kind.entity is RELATIONSHIP:
@@ -141,7 +143,7 @@ class Chunk:
         else:
             writes = await self._changed(item, item.before)
         if item.kind.entity is ASSET:
-            await apply_assets.prepare_keys(self._write, item)
+            await assets.prepare_keys(self._write, item)
         return writes
 
     async def _new(self, item: Item) -> None:
