@@ -20,13 +20,14 @@ import grpc.experimental.gevent
 from locust import User, between, constant_throughput, events, task
 from locust.env import Environment
 
-from cqar import config, credentials, resolver
+from cqar import config, credentials
 from cqar.contract.cqar.v1 import registry_pb2, resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from cqar.model.call import Role
+from cqar.services import resolver
 
 grpc.experimental.gevent.init_gevent()
 

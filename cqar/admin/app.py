@@ -8,7 +8,7 @@ import os
 import msgspec
 from aiohttp import web
 
-from cqar import access, config, looks, methods, registry, resolver
+from cqar import config, looks
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
@@ -16,7 +16,6 @@ from cqar.admin.tail import Tail
 from cqar.auth import authority
 from cqar.auth.authority import Authority
 from cqar.lookups import parts
-from cqar.methods import Method
 from cqar.model import events
 from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
@@ -25,6 +24,8 @@ from cqar.relay import Relay
 from cqar.server import limits, process, serve, tls
 from cqar.server.serve import Reply, Served
 from cqar.server.streamed import Streamed
+from cqar.services import access, methods, registry, resolver
+from cqar.services.methods import Method
 from cqar.storage.bus import Bus
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier

@@ -17,11 +17,11 @@ from cqar import errors
 from cqar.admin import incoming, openapi, problems, streams, wire
 from cqar.admin.routes import ROUTES, Route
 from cqar.auth.authority import Authority, permit
-from cqar.methods import Method
 from cqar.model import entities
 from cqar.model.call import Call
 from cqar.server import serve
 from cqar.server.serve import Reply
+from cqar.services.methods import Method
 from cqar.storage.store import Store
 
 #: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a store.

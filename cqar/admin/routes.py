@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from cqar import access, methods, registry
-from cqar.methods import Method
 from cqar.model.call import Role
+from cqar.services import access, methods, registry
+from cqar.services.methods import Method
 from cqar.writes import audit
 
 #: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.

@@ -13,10 +13,10 @@ from cqar.admin.routes import METHODS
 from cqar.auth import authority
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.methods import Method
 from cqar.model.call import Call
 from cqar.server import serve
 from cqar.server.serve import Reply
+from cqar.services.methods import Method
 from cqar.storage.store import Store
 from cqar.writes import audit
 from cqar.writes.apply.run import MAX_ROWS

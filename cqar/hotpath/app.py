@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cqar import config, methods, resolver, tasks
+from cqar import config, tasks
 from cqar.auth import authority
 from cqar.auth.authority import Authority
 from cqar.cache import Cache
@@ -27,13 +27,14 @@ from cqar.hotpath.transports.lane import LaneTransport
 from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
 from cqar.lookups import answers, parts
 from cqar.lookups.answers import LOOKUPS
-from cqar.methods import Method
 from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
 from cqar.server import limits, process, serve, tls
 from cqar.server.serve import Reply, Served
 from cqar.server.streamed import Streamed
+from cqar.services import methods, resolver
+from cqar.services.methods import Method
 from cqar.storage.bus import Bus
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier

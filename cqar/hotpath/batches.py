@@ -29,11 +29,11 @@ from cqar.lane.grpc import PREFIX, row
 from cqar.lane.service import Hit
 from cqar.lookups import resolutions
 from cqar.lookups.resolutions import Kind
-from cqar.methods import Method
 from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of
 from cqar.server import limits
 from cqar.server.serve import Metadata, Reply
+from cqar.services.methods import Method
 from cqar.storage.store import Store
 
 #: Longer keys are resolved, but not kept.

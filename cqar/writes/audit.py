@@ -10,10 +10,10 @@ import orjson
 from cqar import errors
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.lookups import parts
-from cqar.methods import method
 from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
+from cqar.services.methods import method
 from cqar.storage.store import Session, Sql, Store
 from cqar.writes import paging
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc.aio
 
-from cqar import resolver
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.services import resolver
 from loadtests.bench.context import TRANSPORTS, Bench
 from loadtests.bench.report import Line, Mark
 from loadtests.generator import Run, spent

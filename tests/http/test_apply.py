@@ -8,9 +8,9 @@ from typing import Any
 from cqar import errors
 from cqar.admin.app import Admin
 from cqar.admin.streams import MAX_LINES, Apply
-from cqar.methods import Method
 from cqar.model.call import Call
 from cqar.server.serve import Reply
+from cqar.services.methods import Method
 from tests.http.client import Answer, Api, listening
 
 LINES = {"Content-Type": "application/x-ndjson"}

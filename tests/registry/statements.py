@@ -9,8 +9,8 @@ from types import ModuleType
 
 import cqar
 from cqar.lookups import parts
-from cqar.methods import METHODS
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
+from cqar.services.methods import METHODS
 from cqar.storage.store import Sql
 from cqar.writes import bulk, operations, outbox, paging, procedures
 from cqar.writes.apply import kinds

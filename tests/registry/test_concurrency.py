@@ -10,9 +10,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cqar import config, methods
+from cqar import config
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.call import Call
+from cqar.services import methods
 from cqar.storage.store import Store
 from cqar.writes.outbox import Write
 from tests.client import Client, Refused

@@ -2,7 +2,7 @@
 
 import grpc.aio
 
-from cqar import methods
+from cqar.services import methods
 from tests.client import SERVICE, Client, refusal
 
 _FINE_EMPTY = {

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from cqar.lookups import parts
-from cqar.methods import BY_NAME, METHODS
 from cqar.model.entities import ASSET, RELATIONSHIP
+from cqar.services.methods import BY_NAME, METHODS
 from cqar.storage.store import Sql
 from cqar.writes import outbox, paging, prepare, procedures, search
 from cqar.writes.operations import List, children_sql, parents_sql

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.methods import Method
-from cqar.registry import METHODS
+from cqar.services.methods import Method
+from cqar.services.registry import METHODS
 from tests import generated
 from tests.client import Client, refusal
 from tests.registry.world import USDC, USDT, World

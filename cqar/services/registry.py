@@ -1,4 +1,4 @@
-"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry. See `cqar.methods`."""
+"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry. See `cqar.services.methods`."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ from google.protobuf.message import Message
 
 from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.methods import Method, Operation, complete, method
 from cqar.model import binding, rules
 from cqar.model.call import Role
 from cqar.model.entities import (
@@ -22,6 +21,7 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
+from cqar.services.methods import Method, Operation, complete, method
 from cqar.storage.store import Sql
 from cqar.writes import merge, operations, prepare, procedures
 from cqar.writes.apply import run
