@@ -486,8 +486,8 @@ def epoch_new(chosen: Chosen) -> None:
     Workers drop what they hold and begin anew; nothing else changes.
     """
     settings = chosen.settings()
-    from cqar import epoch as history
     from cqar.errors import CqarError
+    from cqar.replication import epoch as history
 
     with expecting(CqarError):
         made = history.new(settings.database)

@@ -8,7 +8,7 @@ import os
 import msgspec
 from aiohttp import web
 
-from cqar import config, looks
+from cqar import config
 from cqar.admin import http, observed, tail
 from cqar.admin.callers import Callers
 from cqar.admin.measures import Measures
@@ -20,7 +20,8 @@ from cqar.model import events
 from cqar.model.call import Call
 from cqar.observability import health, telemetry, tracing
 from cqar.observability.metrics import Metrics
-from cqar.relay import Relay
+from cqar.replication import looks
+from cqar.replication.relay import Relay
 from cqar.server import limits, process, serve, tls
 from cqar.server.serve import Reply, Served
 from cqar.server.streamed import Streamed

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 
 from cqar.observability.metrics import counter, gauge, single, tallied
-from cqar.relay import Relay
+from cqar.replication.relay import Relay
 from cqar.storage.tier import Tier
 
 

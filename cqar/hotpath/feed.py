@@ -12,12 +12,13 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from cqar import config, errors, looks, tasks
+from cqar import config, errors, tasks
 from cqar.cache import Cache
-from cqar.looks import Look
 from cqar.lookups import parts
 from cqar.model import events
 from cqar.observability import telemetry
+from cqar.replication import looks
+from cqar.replication.looks import Look
 from cqar.storage.bus import Bus
 from cqar.storage.store import Sql, Store
 

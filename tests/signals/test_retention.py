@@ -4,8 +4,9 @@ import asyncpg
 import msgspec
 import pytest
 
-from cqar import config, relay
+from cqar import config
 from cqar.admin.app import Admin
+from cqar.replication import relay
 from tests.client import Client
 from tests.hotpath.world import admin_of, changed, listed
 
