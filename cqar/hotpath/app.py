@@ -13,9 +13,9 @@ from aiohttp import web
 from cqar import config, tasks
 from cqar.auth import authority
 from cqar.auth.authority import Authority
-from cqar.cache import Cache
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.hotpath.batches import Batches, revision
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.callers import Callers
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import ANSWERS_SHARE, Core

@@ -16,8 +16,8 @@ from google.protobuf.message import DecodeError
 from cqar import config, errors, instants
 from cqar.auth import authority
 from cqar.auth.authority import ADMITTED, Grant
-from cqar.cache import Cache, Part
 from cqar.contract.cqar.v1 import resolver_pb2
+from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
 from cqar.hotpath.freshness import marked, marks, milliseconds

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from cqar import config, errors, tasks
-from cqar.cache import Cache
+from cqar.hotpath.cache import Cache
 from cqar.lookups import parts
 from cqar.model import events
 from cqar.observability import telemetry

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from cqar import config, errors, tasks
-from cqar.cache import Cache, Part
+from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import Freshness
 from cqar.lookups import parts

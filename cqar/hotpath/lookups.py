@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cqar import config, errors, instants
-from cqar.cache import Cache, Part
+from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
 from cqar.hotpath.freshness import Freshness, marked, marks

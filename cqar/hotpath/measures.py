@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client.metrics_core import Metric
 
-from cqar.cache import Cache
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import Core
 from cqar.observability.metrics import counter, gauge, single

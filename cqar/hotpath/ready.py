@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from cqar import instants
 from cqar.auth.authority import ADMITTED, Grant
-from cqar.cache import Cache, Part, sweep
+from cqar.hotpath.cache import Cache, Part, sweep
 from cqar.hotpath.freshness import Freshness
 from cqar.lane.grpc import PREFIX, framed, row
 from cqar.lane.service import Hit

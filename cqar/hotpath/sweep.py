@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from prometheus_client.metrics_core import Metric
 
 from cqar import errors, tasks
-from cqar.cache import Cache, Part
+from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.lookups import parts
 from cqar.lookups.parts import Stored

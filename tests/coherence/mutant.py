@@ -13,7 +13,7 @@ import asyncpg
 
 from cqar import __main__ as command
 from cqar import config
-from cqar.cache import Cache
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.model.events import Change
 from cqar.storage.store import Sql

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
-from cqar.cache import Cache, Part
+from cqar.hotpath.cache import Cache, Part
 from cqar.lookups.parts import Stored
 from cqar.model.events import Change
 

@@ -11,10 +11,10 @@ import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
-from cqar.cache import FOREVER, Cache
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
+from cqar.hotpath.cache import FOREVER, Cache
 from cqar.hotpath.fills import Filled, View
 from cqar.lookups import parts
 from cqar.lookups.parts import Stored

@@ -3,8 +3,8 @@
 import pytest
 from google.protobuf import timestamp_pb2
 
-from cqar.cache import FOREVER
 from cqar.hotpath.app import Hotpath
+from cqar.hotpath.cache import FOREVER
 from cqar.hotpath.ready import Answers
 from tests.client import SERVICE, Client
 from tests.hotpath.world import Listed, eventually, found, ticked
