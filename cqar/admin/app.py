@@ -9,8 +9,9 @@ import msgspec
 from aiohttp import web
 
 from cqar import config
-from cqar.admin import http, observed, tail
+from cqar.admin import tail
 from cqar.admin.callers import Callers
+from cqar.admin.http.app import app, observed
 from cqar.admin.measures import Measures
 from cqar.admin.tail import Tail
 from cqar.auth import authority
@@ -142,7 +143,7 @@ class Admin:
         application.middlewares.append(observed.middleware(self._calls, self._tracer))
         health.mount(application, lambda: not self._server.stopping, components)
         health.mount_metrics(application, self.metrics)
-        http.mount(application, self._serve, self._store, self.authority)
+        app.mount(application, self._serve, self._store, self.authority)
         return application
 
     async def _database_well(self) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cqar import errors
-from cqar.admin import problems
 from cqar.admin.app import Admin
+from cqar.admin.http.app import problems
 from cqar.server import serve
 from tests.http.client import Api
 

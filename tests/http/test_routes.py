@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from cqar.admin.routes import ROUTES
+from cqar.admin.http.app.routes import ROUTES
+
 from tests.http.client import Answer, Api, path
 from tests.registry.world import USDC
 

@@ -8,8 +8,9 @@ import orjson
 from aiohttp import web
 
 from cqar import errors, tasks
-from cqar.admin import incoming, problems, tail, wire
-from cqar.admin.routes import METHODS
+from cqar.admin import tail
+from cqar.admin.http.app import incoming, problems, wire
+from cqar.admin.http.app.routes import METHODS
 from cqar.auth import authority
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb

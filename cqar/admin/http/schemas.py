@@ -1,11 +1,11 @@
-"""JSON schemas of the contract's messages, as `cqar.admin.wire` takes them and shows them."""
+"""JSON schemas of the contract's messages, as `cqar.admin.http.wire` takes them and shows them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
-from cqar.admin import wire
+from cqar.admin.http.app import wire
 
 Schema = dict[str, Any]
 
