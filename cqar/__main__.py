@@ -129,7 +129,7 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
     settings = chosen.settings()  # up makes a pepper where there is none
     chosen.hand_down()
     from cqar import up as everything
-    from cqar.connect import ConnectError
+    from cqar.client.connect import ConnectError
     from cqar.credentials import CredentialsError
     from cqar.embedded import EmbeddedError
     from cqar.errors import CqarError
@@ -264,7 +264,7 @@ def sample(chosen: Chosen, address: str | None) -> None:
     stands, so it can be repeated.
     """
     settings = chosen.settings()
-    from cqar.connect import ConnectError, connected
+    from cqar.client.connect import ConnectError, connected
     from cqar.sample.load import load
     from cqar.sample.wire import LoadError
 
@@ -315,7 +315,7 @@ def resolve(
     """
     settings = chosen.settings()
     from cqar import resolve as asking
-    from cqar.connect import ConnectError, connected
+    from cqar.client.connect import ConnectError, connected
 
     question = asking.Question(venue, symbol, kind and kind.upper(), as_of)
     at = address or _reachable(settings.hotpath.host, settings.hotpath.port)
@@ -351,7 +351,7 @@ def _desk(chosen: Chosen, address: str | None, *, direct: bool) -> Iterator[Any]
     """Where keys are made; its refusals become those of the command."""
     settings = chosen.settings()
     from cqar import issuing
-    from cqar.connect import ConnectError, connected
+    from cqar.client.connect import ConnectError, connected
     from cqar.errors import CqarError
 
     with expecting(ConnectError, CqarError, issuing.IssuingError, config.ConfigError):
@@ -465,7 +465,7 @@ def events_tail(chosen: Chosen, from_revision: int | None, address: str | None) 
     """
     settings = chosen.settings()
     from cqar import tailing
-    from cqar.connect import ConnectError, connected
+    from cqar.client.connect import ConnectError, connected
 
     at = address or _reachable(settings.admin.host, settings.admin.port)
     with expecting(ConnectError, tailing.TailError), connected(at, chosen.key("reader", at), chosen.outgoing(at)) as channel:

@@ -22,7 +22,7 @@ import msgspec
 
 from cqar import config, credentials, resolve
 from cqar.children import Child, Health
-from cqar.connect import connected
+from cqar.client.connect import connected
 from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
 from cqar.lookups import parts
 from cqar.model.call import Role

@@ -18,7 +18,7 @@ import grpc
 import msgspec
 
 from cqar import config, credentials
-from cqar.connect import connected
+from cqar.client.connect import connected
 from cqar.embedded import Nats, Postgres, Valkey, processes
 from cqar.embedded.server import Server as Embedded
 from cqar.storage import migrate

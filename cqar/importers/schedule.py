@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cqar.connect import ConnectError, connected
+from cqar.client.connect import ConnectError, connected
 from cqar.importers import wire
 from cqar.importers.documents import FileError
 from cqar.importers.live import LiveError

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import grpc
 import pytest
 
-from cqar.connect import connected
+from cqar.client.connect import connected
 from cqar.contract import document
 from tests.up import running
 from tests.up.running import Up

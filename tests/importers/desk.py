@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from cqar.connect import connected
+from cqar.client.connect import connected
 from cqar.importers import listing, wire
 from cqar.importers.report import Entry, Report
 from cqar.importers.run import Options, Run

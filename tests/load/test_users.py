@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cqar.connect import connected
+from cqar.client.connect import connected
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.up import running
 from tests.up.running import PATIENCE, ROOT, Up, environment
