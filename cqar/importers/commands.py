@@ -90,7 +90,7 @@ def _document(name: str, about: str) -> None:
     def command(chosen: Chosen, /, place: str, **asked: Any) -> None:
         from importlib import import_module
 
-        from cqar.importers import documents
+        from cqar.importers.sources import documents
 
         loader = import_module(f"cqar.importers.{name}")
         _repeated(chosen, f"{name} {place}", asked, lambda run: loader.load(run, documents.load(place), Path(place).name))
@@ -125,7 +125,7 @@ def table(chosen: Chosen, /, kind: str, place: str, **asked: Any) -> None:
 
     Text that a spreadsheet may have rewritten (1E5, TRUE, 12-Mar) is refused, unless an apostrophe marks it: '1E5
     """
-    from cqar.importers import documents, spreadsheet
+    from cqar.importers.sources import documents, spreadsheet
 
     if kind not in spreadsheet.KINDS:
         msg = f"{kind!r} is none of {', '.join(spreadsheet.KINDS)}"
@@ -154,7 +154,8 @@ def ccxt_markets(chosen: Chosen, /, exchange: str, place: str | None, **asked: A
     """
 
     def work(run: Any) -> None:
-        from cqar.importers import documents, listing, live
+        from cqar.importers.run import listing
+        from cqar.importers.sources import documents, live
 
         if place is not None:
             origin = listing.Origin(exchange_id=exchange)
@@ -169,7 +170,7 @@ def ccxt_markets(chosen: Chosen, /, exchange: str, place: str | None, **asked: A
 
 def _repeated(chosen: Chosen, source: str, asked: Mapping[str, Any], work: Callable[[Any], None]) -> None:
     """Run the import, once, or again and again: then what goes wrong is told, and tried again at the next time."""
-    from cqar.importers import schedule
+    from cqar.importers.run import schedule
 
     every, options = (
         asked["every"],
@@ -220,7 +221,7 @@ _NOTES = click.option("--notes", metavar="TEXT", help="Why; it stays with the re
 @click.pass_obj
 def review_list(chosen: Chosen, venue: str | None, status: str, as_json: bool, address: str | None) -> None:  # noqa: FBT001 - an option
     """Tell what is asked, and of which assets."""
-    from cqar.importers import deciding
+    from cqar.importers.identity import deciding
 
     with _registry(chosen, address) as registry:
         for line in deciding.told(registry, venue, status, as_json=as_json):
@@ -243,7 +244,7 @@ def review_list(chosen: Chosen, venue: str | None, status: str, as_json: bool, a
 @click.pass_obj
 def review_accept(chosen: Chosen, /, review_id: str, at: str | None, address: str | None, **answer: Any) -> None:
     """Decide a review, and write what follows."""
-    from cqar.importers import deciding
+    from cqar.importers.identity import deciding
 
     began = None if at is None else _time(at)
     with _registry(chosen, address) as registry:
@@ -267,7 +268,7 @@ def _time(text: str) -> datetime:
 @click.pass_obj
 def review_reject(chosen: Chosen, review_id: str, notes: str | None, address: str | None) -> None:
     """Leave everything as it is; the same is not asked again."""
-    from cqar.importers import deciding
+    from cqar.importers.identity import deciding
 
     with _registry(chosen, address) as registry:
         click.echo(deciding.reject(registry, review_id, notes))
@@ -275,7 +276,7 @@ def review_reject(chosen: Chosen, review_id: str, notes: str | None, address: st
 
 def _registry(chosen: Chosen, address: str | None) -> Any:
     """Where reviews are told of and decided: both are for writers."""
-    from cqar.importers import schedule
+    from cqar.importers.run import schedule
 
     at = address or chosen.admin()
     return schedule.registry(at, chosen.key("writer", at), chosen.outgoing(at))

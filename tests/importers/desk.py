@@ -11,10 +11,10 @@ from typing import Any
 import asyncpg
 
 from cqar.client.connect import connected
-from cqar.importers import listing, wire
-from cqar.importers.report import Entry, Report
-from cqar.importers.run import Options, Run
-from cqar.importers.wire import Registry
+from cqar.importers.run import listing, wire
+from cqar.importers.run.report import Entry, Report
+from cqar.importers.run.run import Options, Run
+from cqar.importers.run.wire import Registry
 from tests.client import Client
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

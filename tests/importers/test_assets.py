@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.importers import assets
+from cqar.importers.sources import assets
 from tests.importers.facts import ASSET, refused, source
 
 

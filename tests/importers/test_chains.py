@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from cqar.importers import chain_ids, chains
+from cqar.importers.run import chain_ids
+from cqar.importers.sources import chains
 from tests.importers.facts import CHAIN, refused, source
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cqar.importers import coingecko
+from cqar.importers.sources import coingecko
 from tests.importers.facts import refused, source
 
 

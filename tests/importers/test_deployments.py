@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.importers import deployments
+from cqar.importers.sources import deployments
 from tests.importers.facts import DEPLOYED, refused, source
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cqar.importers import exchanges, payload
-from cqar.importers.exchanges import EXCHANGES, INVERSE, LINEAR, OPTION, SPOT, declared
+from cqar.importers.sources import exchanges, payload
+from cqar.importers.sources.exchanges import EXCHANGES, INVERSE, LINEAR, OPTION, SPOT, declared
 from tests.importers.test_markets import SPOT as PAIR
 from tests.importers.test_markets import SWAP, read
 

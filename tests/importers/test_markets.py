@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
-from cqar.importers import markets
-from cqar.importers.documents import Refused, Source
-from cqar.importers.exchanges import EXCHANGES, Exchange, declared
-from cqar.importers.markets import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE, Market
+from cqar.importers.sources import markets
+from cqar.importers.sources.documents import Refused, Source
+from cqar.importers.sources.exchanges import EXCHANGES, Exchange, declared
+from cqar.importers.sources.markets import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE, Market
 
 SPOT = {"id": "AAABBB", "type": "spot", "base": "AAA", "quote": "BBB", "baseId": "AAA", "quoteId": "BBB"}
 SWAP = {**SPOT, "type": "swap", "settle": "BBB", "settleId": "BBB", "linear": True, "inverse": False, "contractSize": 1}

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cqar.importers import documents, markets
-from cqar.importers.documents import Refused, Source
-from cqar.importers.exchanges import declared
-from cqar.importers.markets import Market
+from cqar.importers.sources import documents, markets
+from cqar.importers.sources.documents import Refused, Source
+from cqar.importers.sources.exchanges import declared
+from cqar.importers.sources.markets import Market
 from tests.importers.test_markets import KINDS
 
 FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data"

@@ -3,7 +3,7 @@
 import pytest
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.importers import relationships
+from cqar.importers.sources import relationships
 from tests.importers.facts import LINK, refused, source
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.importers import confusables, iso4217
-from cqar.importers.confusables import skeleton
+from cqar.importers.identity import confusables, iso4217
+from cqar.importers.identity.confusables import skeleton
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.importers import chain_ids, tokenlist
-from cqar.importers.documents import FileError
+from cqar.importers.run import chain_ids
+from cqar.importers.sources import tokenlist
+from cqar.importers.sources.documents import FileError
 from tests.client import Client
 from tests.importers.desk import Importers
 from tests.importers.facts import CHAIN, TOKEN, A, B, refused, source

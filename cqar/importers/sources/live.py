@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from cqar.importers import markets
+from cqar.importers.sources import markets
 
 #: Seconds that one request to an exchange may take.
 _TIMEOUT: Final = 30.0

@@ -13,10 +13,10 @@ import msgspec
 from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.errors import Invalid
-from cqar.importers import documents
-from cqar.importers.documents import Refused, Source
-from cqar.importers.exchanges import INVERSE, LINEAR, OPTION, SPOT, Exchange
-from cqar.importers.payload import number, places_as_step
+from cqar.importers.sources import documents
+from cqar.importers.sources.documents import Refused, Source
+from cqar.importers.sources.exchanges import INVERSE, LINEAR, OPTION, SPOT, Exchange
+from cqar.importers.sources.payload import number, places_as_step
 
 #: ccxt's precision modes.
 TICK_SIZE: Final = "tick_size"

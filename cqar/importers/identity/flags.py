@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.importers import report as told
-from cqar.importers.confusables import skeleton
-from cqar.importers.report import Entry
-from cqar.importers.run import Run
-from cqar.importers.wire import RegistryError
+from cqar.importers.identity.confusables import skeleton
+from cqar.importers.run import report as told
+from cqar.importers.run.report import Entry
+from cqar.importers.run.run import Run
+from cqar.importers.run.wire import RegistryError
 
 #: Who raises them.
 RAISED_BY = "importers"

@@ -1,6 +1,6 @@
 """`cqar import ccxt EXCHANGE`: an exchange's markets become its venues, venue assets, symbols and listings.
 
-First the codes of each venue are judged (`cqar.importers.identity`) and written with their assets; then the markets whose
+First the codes of each venue are judged (`cqar.importers.identity.guard`) and written with their assets; then the markets whose
 codes all mean something are. What is not decided waits in the review queue, and its markets with it.
 """
 
@@ -17,16 +17,17 @@ from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.importers import documents, flags, identity, markets, venues
-from cqar.importers import report as told
-from cqar.importers.documents import FileError, Refused, Source
-from cqar.importers.exchanges import SPOT, Exchange, Venue, declared
-from cqar.importers.flags import Doubt
-from cqar.importers.identity import Directory, Guard, Held, Use, Verdict
-from cqar.importers.markets import Code, Market
-from cqar.importers.report import Entry
-from cqar.importers.run import CHUNK, Item, Progress, Run
-from cqar.importers.symbols import Listings
+from cqar.importers.identity import flags, guard
+from cqar.importers.identity.flags import Doubt
+from cqar.importers.identity.guard import Directory, Guard, Held, Use, Verdict
+from cqar.importers.run import report as told
+from cqar.importers.run.report import Entry
+from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.symbols import Listings
+from cqar.importers.sources import documents, markets, venues
+from cqar.importers.sources.documents import FileError, Refused, Source
+from cqar.importers.sources.exchanges import SPOT, Exchange, Venue, declared
+from cqar.importers.sources.markets import Code, Market
 
 _MODES = (markets.TICK_SIZE, markets.DECIMAL_PLACES, markets.SIGNIFICANT_DIGITS)
 
@@ -250,7 +251,7 @@ class _Book:
             if result.outcome == pb.REJECTED:
                 continue
             made[item.row.ref] = f"ref:{item.row.ref}" if self._run.dry_run else result.id
-            if item.row.asset.category == identity.PROVISIONAL:
+            if item.row.asset.category == guard.PROVISIONAL:
                 reason = f"only {self._venue_id} uses the code, and no asset has its ticker"
                 doubts.append(Doubt(result.id, item.row.asset.symbol, reason))
                 again.update({result.id} if result.outcome != pb.CREATED else ())
@@ -286,7 +287,7 @@ class _Book:
         known = [] if stored is None else [stored.venue_asset_symbol, *stored.venue_asset_aliases]
         row.venue_asset_symbol, *aliases = dict.fromkeys([*known, *codes])
         row.venue_asset_aliases.extend(aliases)
-        if stored is None or identity.level(evidence) < identity.level(stored.identity_evidence):
+        if stored is None or guard.level(evidence) < guard.level(stored.identity_evidence):
             row.identity_evidence = evidence
         factors = {code: self._factors[code] for code in codes if code in self._factors}
         if factors:
@@ -319,11 +320,11 @@ class _Book:
         elif verdict.asset is None:
             review.kind = reviews_pb2.REVIEW_KIND_CANDIDATES
             review.reason = f"{len(verdict.candidates)} assets may be meant by {code} ({ticker}): {verdict.evidence}"
-        elif verdict.evidence == identity.PROVISIONAL and not verdict.asset.startswith("ref:"):
+        elif verdict.evidence == guard.PROVISIONAL and not verdict.asset.startswith("ref:"):
             review.kind = reviews_pb2.REVIEW_KIND_PROVISIONAL
             review.asset_id = verdict.asset
             review.reason = f"a provisional asset stands for {code} ({ticker})"
-        elif verdict.evidence == identity.PROVISIONAL and code in self.assets and not self._run.dry_run:
+        elif verdict.evidence == guard.PROVISIONAL and code in self.assets and not self._run.dry_run:
             review.kind = reviews_pb2.REVIEW_KIND_PROVISIONAL
             review.asset_id = self.assets[code]
             review.reason = f"a provisional asset stands for {code} ({ticker})"

@@ -16,11 +16,11 @@ from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.importers import report as told
-from cqar.importers.markets import Market
-from cqar.importers.report import Entry
-from cqar.importers.run import Item, Run
-from cqar.importers.wire import RegistryError
+from cqar.importers.run import report as told
+from cqar.importers.run.report import Entry
+from cqar.importers.run.run import Item, Run
+from cqar.importers.run.wire import RegistryError
+from cqar.importers.sources.markets import Market
 
 #: Specs that a symbol takes from the market by which it is created.
 _SYMBOL_SPECS = ("tick_size", "lot_size", "min_order_size", "max_order_size", "min_notional", "contract_size")

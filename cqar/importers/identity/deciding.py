@@ -10,7 +10,7 @@ from google.protobuf import json_format
 
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.importers.wire import Registry, RegistryError
+from cqar.importers.run.wire import Registry, RegistryError
 
 _KIND = "REVIEW_KIND_"
 _STATUS = "REVIEW_STATUS_"

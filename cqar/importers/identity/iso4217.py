@@ -11,7 +11,7 @@ from typing import Final
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.importers import rows
+from cqar.importers.run import rows
 
 FIAT: Final = "fiat"
 COMMODITY: Final = "commodity"

@@ -11,12 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from cqar.client.connect import ConnectError, connected
-from cqar.importers import wire
-from cqar.importers.documents import FileError
-from cqar.importers.live import LiveError
-from cqar.importers.report import Json, Report, Text
-from cqar.importers.run import Options, Run
-from cqar.importers.wire import Registry, RegistryError
+from cqar.importers.run import wire
+from cqar.importers.run.report import Json, Report, Text
+from cqar.importers.run.run import Options, Run
+from cqar.importers.run.wire import Registry, RegistryError
+from cqar.importers.sources.documents import FileError
+from cqar.importers.sources.live import LiveError
 from cqar.refusal import Refusal
 from cqar.server.tls import Outgoing
 
