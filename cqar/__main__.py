@@ -12,8 +12,8 @@ import click
 
 import cqar
 from cqar import config
-from cqar.importers.commands import importing, reviewing
-from cqar.refusal import Misconfigured, expecting
+from cqar.cli.imports import importing, reviewing
+from cqar.cli.refusal import Misconfigured, expecting
 
 _HELP = """cqar, the phonebook of a trading platform.
 
@@ -73,7 +73,7 @@ class Chosen:
 
     def key(self, role: str, address: str) -> str | None:
         """The key for calls that need the role, if there is one. The file's leave this machine for nobody."""
-        from cqar import credentials
+        from cqar.cli import credentials
         from cqar.model.call import Role
 
         if "CQAR_API_KEY" not in os.environ and not _is_local(address):
@@ -129,8 +129,8 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
     settings = chosen.settings()  # up makes a pepper where there is none
     chosen.hand_down()
     from cqar import up as everything
+    from cqar.cli.credentials import CredentialsError
     from cqar.client.connect import ConnectError
-    from cqar.credentials import CredentialsError
     from cqar.embedded import EmbeddedError
     from cqar.errors import CqarError
     from cqar.sample.wire import LoadError
@@ -280,7 +280,7 @@ class Instant(click.ParamType[datetime]):
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime:
         """The time of an ISO 8601 text."""
-        from cqar import resolve as asking
+        from cqar.cli import resolve as asking
 
         try:
             return asking.instant(value)
@@ -314,7 +314,7 @@ def resolve(
       cqar resolve kraken XXBTZUSD --as-of 2024-01-01 --json
     """
     settings = chosen.settings()
-    from cqar import resolve as asking
+    from cqar.cli import resolve as asking
     from cqar.client.connect import ConnectError, connected
 
     question = asking.Question(venue, symbol, kind and kind.upper(), as_of)
@@ -350,7 +350,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="JSON objects with 
 def _desk(chosen: Chosen, address: str | None, *, direct: bool) -> Iterator[Any]:
     """Where keys are made; its refusals become those of the command."""
     settings = chosen.settings()
-    from cqar import issuing
+    from cqar.cli import issuing
     from cqar.client.connect import ConnectError, connected
     from cqar.errors import CqarError
 
@@ -379,7 +379,7 @@ def keys_create(
     chosen: Chosen, /, address: str | None, *, direct: bool, as_json: bool, expires: datetime | None, **told: Any
 ) -> None:
     """Make a key of PRINCIPAL, whose name the audit will show. The key is printed, this once; nobody can read it again."""
-    from cqar import issuing
+    from cqar.cli import issuing
     from cqar.contract.cqar.v1 import access_pb2 as pb
 
     given = {name: value for name, value in told.items() if value is not None}
@@ -404,7 +404,7 @@ def keys_create(
 @click.pass_obj
 def keys_list(chosen: Chosen, /, address: str | None, *, direct: bool, as_json: bool, **told: Any) -> None:
     """Tell of all keys, a line each; of the key itself only its id."""
-    from cqar import issuing
+    from cqar.cli import issuing
     from cqar.contract.cqar.v1 import access_pb2 as pb
 
     request = pb.ListKeysRequest(**{name: value for name, value in told.items() if value is not None})
@@ -420,7 +420,7 @@ def keys_list(chosen: Chosen, /, address: str | None, *, direct: bool, as_json: 
 @click.pass_obj
 def keys_revoke(chosen: Chosen, key_id: str, address: str | None, *, direct: bool) -> None:
     """End the key of KEY_ID, the word before the last in the key. Workers refuse it within a second."""
-    from cqar import issuing
+    from cqar.cli import issuing
 
     with _desk(chosen, address, direct=direct) as desk:
         click.echo(issuing.text(desk.revoke(key_id)))
@@ -464,7 +464,7 @@ def events_tail(chosen: Chosen, from_revision: int | None, address: str | None) 
       cqar events tail --from-revision 0 | jq -c 'select(.entity == "symbol")'
     """
     settings = chosen.settings()
-    from cqar import tailing
+    from cqar.cli import tailing
     from cqar.client.connect import ConnectError, connected
 
     at = address or _reachable(settings.admin.host, settings.admin.port)

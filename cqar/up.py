@@ -20,8 +20,9 @@ import click
 import grpc
 import msgspec
 
-from cqar import config, credentials, resolve
+from cqar import config
 from cqar.children import Child, Health
+from cqar.cli import credentials, resolve
 from cqar.client.connect import connected
 from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
 from cqar.lookups import parts

@@ -17,7 +17,8 @@ import asyncpg
 import grpc
 import msgspec
 
-from cqar import config, credentials
+from cqar import config
+from cqar.cli import credentials
 from cqar.client.connect import connected
 from cqar.embedded import Nats, Postgres, Valkey, processes
 from cqar.embedded.server import Server as Embedded

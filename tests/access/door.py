@@ -6,8 +6,9 @@ import grpc
 import grpc.aio
 import msgspec
 
-from cqar import config, credentials
+from cqar import config
 from cqar.auth.keys import Key
+from cqar.cli import credentials
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Call, Role
 from cqar.storage.store import Store

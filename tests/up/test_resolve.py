@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from cqar import config, resolve
+from cqar import config
+from cqar.cli import resolve
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from cqar.cli.refusal import Refusal
 from cqar.client.connect import ConnectError, connected
 from cqar.importers.run import wire
 from cqar.importers.run.report import Json, Report, Text
@@ -17,7 +18,6 @@ from cqar.importers.run.run import Options, Run
 from cqar.importers.run.wire import Registry, RegistryError
 from cqar.importers.sources.documents import FileError
 from cqar.importers.sources.live import LiveError
-from cqar.refusal import Refusal
 from cqar.server.tls import Outgoing
 
 #: What may go wrong with the document, the exchange or the registry.

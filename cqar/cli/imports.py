@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import click
 
-from cqar.refusal import Refusal, expecting
+from cqar.cli.refusal import Refusal, expecting
 
 #: Exit code where rows were refused.
 REFUSED = 2

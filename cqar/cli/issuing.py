@@ -9,7 +9,8 @@ import grpc
 import orjson
 from google.protobuf import json_format
 
-from cqar import config, credentials
+from cqar import config
+from cqar.cli import credentials
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.storage.store import Store
 from cqar.writes import keyring
