@@ -37,7 +37,7 @@ check: .venv/made check-lock ## Style, types, import contracts; generated code, 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m cqar.contract.generate --check
-	$(BIN)/python -m cqar.contract.document --check
+	$(BIN)/python -m cqar.dev.api_page --check
 
 check-lock: .venv/made
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && cp requirements.lock "$$fresh" && $(COMPILE) --output-file "$$fresh" && \
@@ -52,7 +52,7 @@ fmt: .venv/made ## Format the code
 
 proto: .venv/made ## Generate the contract's Python and docs/api.md from its .proto files
 	$(BIN)/python -m cqar.contract.generate
-	$(BIN)/python -m cqar.contract.document
+	$(BIN)/python -m cqar.dev.api_page
 
 lock: .venv/made ## Lock the dependencies of pyproject.toml; what is locked stays (ARGS=--upgrade: the newest)
 	$(COMPILE) --output-file requirements.lock $(ARGS)

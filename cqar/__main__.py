@@ -128,12 +128,12 @@ def up(chosen: Chosen, *, no_sample: bool) -> None:
     """
     settings = chosen.settings()  # up makes a pepper where there is none
     chosen.hand_down()
-    from cqar import up as everything
     from cqar.cli.credentials import CredentialsError
     from cqar.client.connect import ConnectError
-    from cqar.embedded import EmbeddedError
+    from cqar.dev import up as everything
+    from cqar.dev.embedded import EmbeddedError
+    from cqar.dev.sample.wire import LoadError
     from cqar.errors import CqarError
-    from cqar.sample.wire import LoadError
     from cqar.storage.migrate import MigrateError
 
     expected = (everything.UpError, EmbeddedError, MigrateError, LoadError, ConnectError, CredentialsError, CqarError, OSError)
@@ -174,7 +174,7 @@ def hotpath(chosen: Chosen, workers: int | None, member: tuple[int, str] | None)
       kill -TERM PID   ends them once their calls are done
     """
     settings = chosen.serving()
-    from cqar import children
+    from cqar.dev import children
     from cqar.hotpath import supervisor
 
     many = supervisor.count(settings.hotpath.workers if workers is None else workers)
@@ -265,8 +265,8 @@ def sample(chosen: Chosen, address: str | None) -> None:
     """
     settings = chosen.settings()
     from cqar.client.connect import ConnectError, connected
-    from cqar.sample.load import load
-    from cqar.sample.wire import LoadError
+    from cqar.dev.sample.load import load
+    from cqar.dev.sample.wire import LoadError
 
     at = address or _reachable(settings.admin.host, settings.admin.port)
     with expecting(ConnectError, LoadError), connected(at, chosen.key("writer", at), chosen.outgoing(at)) as channel:

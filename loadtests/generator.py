@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cqar.embedded import processes
+from cqar.dev.embedded import processes
 
 _SOURCE = Path(__file__).with_name("generator.c")
 _TICKS = os.sysconf("SC_CLK_TCK")

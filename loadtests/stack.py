@@ -20,8 +20,8 @@ import msgspec
 from cqar import config
 from cqar.cli import credentials
 from cqar.client.connect import connected
-from cqar.embedded import Nats, Postgres, Valkey, processes
-from cqar.embedded.server import Server as Embedded
+from cqar.dev.embedded import Nats, Postgres, Valkey, processes
+from cqar.dev.embedded.server import Server as Embedded
 from cqar.storage import migrate
 from loadtests import servers
 from loadtests.servers import Server, ServerError, free_port

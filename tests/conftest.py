@@ -17,7 +17,7 @@ import uvloop
 
 from cqar import config
 from cqar.admin.app import Admin
-from cqar.embedded import Nats, Postgres, Valkey
+from cqar.dev.embedded import Nats, Postgres, Valkey
 from cqar.hotpath.app import Hotpath
 from cqar.storage import migrate
 from tests.client import Client

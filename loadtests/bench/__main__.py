@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from cqar.embedded import EmbeddedError
+from cqar.dev.embedded import EmbeddedError
 from loadtests.bench import batches, capacity, changes, fairness, hits, misses, rivals
 from loadtests.bench.context import Bench, Options
 from loadtests.bench.report import Report

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import grpc.aio
 
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.embedded import processes
+from cqar.dev.embedded import processes
 from loadtests import echo, generator, scripts, servers, symbols
 from loadtests.bench.report import Line, Mark, Report
 from loadtests.generator import Run, Shape

@@ -13,7 +13,7 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from cqar.contract.cqar.v1 import registry_pb2 as own
-from cqar.embedded.server import Server
+from cqar.dev.embedded.server import Server
 from cqar.model.events import CHANGES_STREAM
 from tests.coherence.history import History
 from tests.coherence.load import Load

@@ -25,8 +25,8 @@ import redis.asyncio
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
-from cqar.embedded import Nats, Postgres, Valkey
-from cqar.embedded.server import Server
+from cqar.dev.embedded import Nats, Postgres, Valkey
+from cqar.dev.embedded.server import Server
 from cqar.storage import migrate
 from tests.client import Client
 from tests.coherence.links import Link

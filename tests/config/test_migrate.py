@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from cqar.embedded import Postgres
+from cqar.dev.embedded import Postgres
 from cqar.storage import migrate
 from cqar.storage.migrate import MigrateError
 

@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from cqar.client.connect import connected
-from cqar.contract import document
+from cqar.dev import api_page
 from tests.up import running
 from tests.up.running import Up
 
@@ -185,11 +185,11 @@ def test_examples_print_what_is_shown_below_them(block: Block, stack: Stack) -> 
 
 
 def test_calls_are_served_as_the_api_says(stack: Stack) -> None:
-    found = document.read()
+    found = api_page.read()
     with connected(stack.address, stack.up.key("admin")) as channel:
         for service, described in found.services.items():
             for method in described.method:
-                call = document.Call(service, method)
+                call = api_page.Call(service, method)
                 seconds = 2 if method.server_streaming else 20
                 responses = channel.stream_stream(f"/{service}/{method.name}", bytes, bytes)(iter([b""]), timeout=seconds)
                 if not call.kind:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cqar import errors
-from cqar.contract import document
+from cqar.dev import api_page
 from cqar.server import serve
 
 from . import pages, settings
@@ -46,7 +46,7 @@ def test_no_page_knows_the_machine_that_it_was_written_on(page: Path) -> None:
 
 
 def test_the_api_is_that_of_the_proto_files(capsys: pytest.CaptureFixture[str]) -> None:
-    assert document.main(["--check"]) == 0, capsys.readouterr().err
+    assert api_page.main(["--check"]) == 0, capsys.readouterr().err
 
 
 def test_make_check_looks_at_the_api_and_make_proto_renews_it() -> None:
@@ -62,20 +62,20 @@ def test_an_api_page_that_is_out_of_date_is_named_with_the_command_that_renews_i
 ) -> None:
     monkeypatch.setattr(document, "ROOT", tmp_path)
     monkeypatch.setattr(document, "PAGE", tmp_path / "api.md")
-    monkeypatch.setattr(document, "read", document.Sources)
-    assert document.main(["--check"]) == 1
-    assert capsys.readouterr().err == "api.md is not up to date, run: python -m cqar.contract.document\n"
-    assert document.main([]) == 0
-    assert document.main(["--check"]) == 0
+    monkeypatch.setattr(document, "read", api_page.Sources)
+    assert api_page.main(["--check"]) == 1
+    assert capsys.readouterr().err == "api.md is not up to date, run: python -m cqar.dev.api_page\n"
+    assert api_page.main([]) == 0
+    assert api_page.main(["--check"]) == 0
 
 
 def test_comments_become_paragraphs_without_tags() -> None:
     comment = "Of <one> thing\nand `<two>`.\n\nMore.\nErrors: NOT_FOUND\nfor it."
-    assert document.prose(comment) == ["Of &lt;one> thing and `<two>`.", "More.", "Errors: NOT_FOUND for it."]
+    assert api_page.prose(comment) == ["Of &lt;one> thing and `<two>`.", "More.", "Errors: NOT_FOUND for it."]
 
 
 def test_the_api_tells_every_status_that_an_error_can_have() -> None:
-    told = re.findall(r"^\| ([A-Z_]+) \|", document.PREFACE.read_text(encoding="utf-8"), re.MULTILINE)
+    told = re.findall(r"^\| ([A-Z_]+) \|", api_page.PREFACE.read_text(encoding="utf-8"), re.MULTILINE)
     kinds = [errors.CqarError]
     for kind in kinds:
         kinds += kind.__subclasses__()

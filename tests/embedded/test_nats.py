@@ -10,7 +10,7 @@ from pathlib import Path
 import nats
 import pytest
 
-from cqar.embedded import EmbeddedError, Nats
+from cqar.dev.embedded import EmbeddedError, Nats
 
 
 def test_a_port_that_somebody_took_is_replaced_at_a_fresh_start_and_not_under_clients(folder: Path) -> None:

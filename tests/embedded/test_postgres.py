@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import asyncpg
 import pytest
 
-from cqar.embedded import EmbeddedError, Postgres, processes
+from cqar.dev.embedded import EmbeddedError, Postgres, processes
 
 from . import clients, holder
 
@@ -78,7 +78,7 @@ def test_a_kill_takes_busy_children_too_and_the_next_start_finds_nobody(postgres
 def test_the_log_of_a_long_life_is_set_aside(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     postgres.stop()
     former = postgres.log.read_bytes()
-    monkeypatch.setattr("cqar.embedded.server._LOG_BYTES", len(former) - 1)
+    monkeypatch.setattr("cqar.dev.embedded.server._LOG_BYTES", len(former) - 1)
     postgres.start()
     assert postgres.log.with_name("postgres.log.1").read_bytes() == former
     assert not postgres.log.read_bytes().startswith(former)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cqar.embedded import EmbeddedError, Postgres, account, binaries, programs
-from cqar.embedded.account import Account
+from cqar.dev.embedded import EmbeddedError, Postgres, account, binaries, programs
+from cqar.dev.embedded.account import Account
 
 from . import clients, holder
 

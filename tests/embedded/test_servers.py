@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey
+from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey
 
 from . import clients
 
@@ -58,7 +58,7 @@ def test_it_can_be_stopped_in_order_whatever_signals_the_parent_blocks_or_ignore
 def test_a_second_server_on_its_folder_is_refused_with_the_process_that_holds_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cqar.embedded.server._GONE_SECONDS", 0.05)
+    monkeypatch.setattr("cqar.dev.embedded.server._GONE_SECONDS", 0.05)
     second = type(server)(server.folder)
     with pytest.raises(EmbeddedError, match=rf"ö is in use by process {server.pid};"):
         second.start()

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from cqar import config
-from cqar.embedded import Nats, Postgres, Valkey
+from cqar.dev.embedded import Nats, Postgres, Valkey
 from cqar.lookups import parts
 from cqar.storage import migrate
 from tests.client import Client

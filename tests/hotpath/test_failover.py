@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from cqar import config
-from cqar.embedded import Postgres
+from cqar.dev.embedded import Postgres
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.conftest import Servers

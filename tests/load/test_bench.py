@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cqar.embedded import processes
+from cqar.dev.embedded import processes
 from tests.up.running import PATIENCE, ROOT, environment, runs, until
 
 pytestmark = pytest.mark.skipif(

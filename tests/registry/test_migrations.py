@@ -10,7 +10,7 @@ import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
-from cqar.sample.load import Report, load
+from cqar.dev.sample.load import Report, load
 from cqar.storage import migrate
 from tests.client import Client
 from tests.conftest import Servers

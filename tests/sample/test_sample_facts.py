@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from cqar import exact
+from cqar.dev.sample import requests
+from cqar.dev.sample.facts import Asset, Deployment, Facts, Listing
+from cqar.dev.sample.reading import read
 from cqar.model import addresses
-from cqar.sample import requests
-from cqar.sample.facts import Asset, Deployment, Facts, Listing
-from cqar.sample.reading import read
 
 DERIVATIVES = ("PERPETUAL", "FUTURE", "OPTION")
 

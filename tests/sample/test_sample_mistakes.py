@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cqar.sample.checks import FactError
-from cqar.sample.reading import read
+from cqar.dev.sample.checks import FactError
+from cqar.dev.sample.reading import read
 
 GOOD = """
 assets:

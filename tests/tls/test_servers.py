@@ -15,8 +15,8 @@ import pytest
 import redis.asyncio
 
 from cqar import config
-from cqar.embedded import Nats, Postgres, Valkey
-from cqar.embedded.home import Lock
+from cqar.dev.embedded import Nats, Postgres, Valkey
+from cqar.dev.embedded.home import Lock
 from cqar.storage import migrate
 from tests.client import Client
 from tests.hotpath.world import Process, changed, eventually, found, listed, process_of

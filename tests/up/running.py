@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from cqar.embedded import processes
+from cqar.dev.embedded import processes
 
 ROOT = Path(__file__).parents[2]
 #: Seconds that anything here may take, on a machine however slow.

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cqar import config, up
-from cqar.embedded import lock
+from cqar import config
+from cqar.dev import up
+from cqar.dev.embedded import lock
 
 from . import running
 from .running import FREE_PORTS, cqar, one_line

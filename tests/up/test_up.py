@@ -20,7 +20,7 @@ from cqar.client.connect import connected
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.embedded import account
+from cqar.dev.embedded import account
 from cqar.server import launch
 
 from . import running

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cqar.embedded.home import EmbeddedError
+from cqar.dev.embedded.home import EmbeddedError
 
 #: The capabilities that lead through folders closed to others, the lesser first. Containers often have the second alone.
 _CAPABILITIES = (2, 1)  # CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from cqar.embedded import binaries, home
-from cqar.embedded.home import Lock
-from cqar.embedded.server import Server
+from cqar.dev.embedded import binaries, home
+from cqar.dev.embedded.home import Lock
+from cqar.dev.embedded.server import Server
 
 _SOCKET = "valkey.sock"
 _MEMORY = "256mb"

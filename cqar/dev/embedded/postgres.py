@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from cqar.embedded import account, binaries, home, programs
-from cqar.embedded.account import Account
-from cqar.embedded.home import EmbeddedError, Lock
-from cqar.embedded.server import Server
+from cqar.dev.embedded import account, binaries, home, programs
+from cqar.dev.embedded.account import Account
+from cqar.dev.embedded.home import EmbeddedError, Lock
+from cqar.dev.embedded.server import Server
 from cqar.server import launch
 
 _SOCKET = ".s.PGSQL.5432"

@@ -1,4 +1,4 @@
-"""The sample's facts as typed values, each checked on its own. `cqar.sample.reading` makes them from YAML.
+"""The sample's facts as typed values, each checked on its own. `cqar.dev.sample.reading` makes them from YAML.
 
 Names of enum values are the contract's without their prefix: `NATIVE` is ASSET_TYPE_NATIVE. Numbers are exact. A value
 that breaks a rule raises ValueError with a sentence that begins with the field.

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from cqar.dev.sample.facts import Asset, Chain, Deployment, Fact, Flag, Group, Listing, Relationship, Venue, meet
 from cqar.errors import Invalid
 from cqar.model import addresses
-from cqar.sample.facts import Asset, Chain, Deployment, Fact, Flag, Group, Listing, Relationship, Venue, meet
 
 
 class FactError(ValueError):

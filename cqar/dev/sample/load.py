@@ -15,10 +15,10 @@ from google.protobuf.message import Message
 from msgspec import Struct
 
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.sample import held, requests
-from cqar.sample.facts import Contract, Facts, meet
-from cqar.sample.reading import read
-from cqar.sample.wire import Ask, LoadError, Wire
+from cqar.dev.sample import held, requests
+from cqar.dev.sample.facts import Contract, Facts, meet
+from cqar.dev.sample.reading import read
+from cqar.dev.sample.wire import Ask, LoadError, Wire
 
 _Reply = TypeVar("_Reply", bound=Message)
 

@@ -21,13 +21,13 @@ import grpc
 import msgspec
 
 from cqar import config
-from cqar.children import Child, Health
 from cqar.cli import credentials, resolve
 from cqar.client.connect import connected
-from cqar.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
+from cqar.dev.children import Child, Health
+from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
+from cqar.dev.sample import load as sample
 from cqar.lookups import parts
 from cqar.model.call import Role
-from cqar.sample import load as sample
 from cqar.storage import migrate
 from cqar.storage.store import Store
 

@@ -5,7 +5,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import NoReturn
 
-from cqar.embedded.home import EmbeddedError
+from cqar.dev.embedded.home import EmbeddedError
 
 
 def postgres() -> Path:

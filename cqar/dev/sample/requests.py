@@ -9,18 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from cqar import exact
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.sample.facts import (
-    Asset,
-    Chain,
-    Contract,
-    Deployment,
-    Flag,
-    Group,
-    Listing,
-    Relationship,
-    Venue,
-    VenueAsset,
-)
+from cqar.dev.sample.facts import Asset, Chain, Contract, Deployment, Flag, Group, Listing, Relationship, Venue, VenueAsset
 
 #: Who says so: the source of flags and the evidence of identities.
 SOURCE = "cqar sample"

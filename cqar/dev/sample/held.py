@@ -10,10 +10,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.dev.sample.facts import Contract, Interval
+from cqar.dev.sample.requests import data_source
+from cqar.dev.sample.wire import Ask, Wire
 from cqar.model import addresses
-from cqar.sample.facts import Contract, Interval
-from cqar.sample.requests import data_source
-from cqar.sample.wire import Ask, Wire
 
 _OPTIONS = {markets_pb2.OPTION_TYPE_CALL: "C", markets_pb2.OPTION_TYPE_PUT: "P"}
 _SPOT_LIKE = (markets_pb2.SYMBOL_TYPE_SPOT, markets_pb2.SYMBOL_TYPE_MARGIN)

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, NoReturn, Self
 
-from cqar.embedded import processes
-from cqar.embedded.account import Account
-from cqar.embedded.home import EmbeddedError, Lock, lock
+from cqar.dev.embedded import processes
+from cqar.dev.embedded.account import Account
+from cqar.dev.embedded.home import EmbeddedError, Lock, lock
 from cqar.server import launch
 
 #: How long a server may take to be ready. PostgreSQL may have to recover first.

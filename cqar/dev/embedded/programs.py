@@ -8,8 +8,8 @@ import stat
 import tempfile
 from pathlib import Path
 
-from cqar.embedded.account import Account
-from cqar.embedded.home import EmbeddedError, own
+from cqar.dev.embedded.account import Account
+from cqar.dev.embedded.home import EmbeddedError, own
 
 #: Folders that everybody can enter, the one that lasts first.
 _PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - the copy has to be ours to be used

@@ -6,9 +6,9 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from cqar.embedded import binaries
-from cqar.embedded.home import EmbeddedError, Lock, private
-from cqar.embedded.server import Server
+from cqar.dev.embedded import binaries
+from cqar.dev.embedded.home import EmbeddedError, Lock, private
+from cqar.dev.embedded.server import Server
 
 _HOST = "127.0.0.1"
 _MEGABYTE = 1024 * 1024

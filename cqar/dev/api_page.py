@@ -1,4 +1,4 @@
-"""Writes `docs/api.md` from the comments of the .proto sources: `python -m cqar.contract.document [--check]`.
+"""Writes `docs/api.md` from the comments of the .proto sources: `python -m cqar.dev.api_page [--check]`.
 
 What holds for all calls stands in `api_preface.md` beside this module, written by hand; the rest is made of the sources, of
 the method tables, which say what serves a call, and of the subjects of the events. The output depends on these alone. With
@@ -34,7 +34,7 @@ from cqar.writes import audit
 
 PAGE = ROOT / "docs" / "api.md"
 PREFACE = Path(__file__).with_name("api_preface.md")
-COMMAND = "python -m cqar.contract.document"
+COMMAND = "python -m cqar.dev.api_page"
 
 #: Who answers a call, by what it is in its method table.
 _SERVED: Mapping[str, str] = {

@@ -10,20 +10,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 import yaml
 
-from cqar.sample.checks import Entry, FactError, check
-from cqar.sample.facts import (
-    Asset,
-    Chain,
-    Deployment,
-    Fact,
-    Facts,
-    Flag,
-    Group,
-    Listing,
-    Relationship,
-    Text,
-    Venue,
-)
+from cqar.dev.sample.checks import Entry, FactError, check
+from cqar.dev.sample.facts import Asset, Chain, Deployment, Fact, Facts, Flag, Group, Listing, Relationship, Text, Venue
 
 _T = TypeVar("_T")
 
