@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, Protocol
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from cqar import config, errors, instants
+from cqar import clock, config, errors
 from cqar.auth import keys
 from cqar.auth.keys import Key
+from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.instants import NEVER
 from cqar.model.call import ANYONE, Minted, Principal, Role
 
 #: Failed attempts of one address, at once and a second, before they are answered with RESOURCE_EXHAUSTED.
@@ -165,7 +165,7 @@ class Authority:
         grant = self._grants.get(authorization)
         if grant is None or not self._source.trusted():
             return None
-        if not grant.basis.live or grant.expires <= instants.now():
+        if not grant.basis.live or grant.expires <= clock.now():
             self._forget(authorization)
             return None
         return grant
@@ -234,7 +234,7 @@ class Authority:
 
     def _holds(self, key: Key, stored: pb.ApiKey) -> bool:
         proven = keys.proves(key.text, self._pepper, stored.hash)
-        return proven and not stored.HasField("revoked_at") and instants.now() < _end(stored)
+        return proven and not stored.HasField("revoked_at") and clock.now() < _end(stored)
 
     def _bucket(self, key_id: str, rate: int) -> Bucket | None:
         """The key's bucket, which outlasts proofs."""
@@ -268,7 +268,7 @@ def _spend(bucket: Bucket) -> None:
 
 def _end(stored: pb.ApiKey) -> int:
     """When the key expires, in microseconds since 1970."""
-    return instants.of(stored, "expires_at", NEVER)
+    return clock.of(stored, "expires_at", NEVER)
 
 
 # ---- the pepper ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from cqar import config, errors, instants
+from cqar import clock, config, errors
 from cqar.auth import authority
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.contract.cqar.v1 import resolver_pb2
@@ -199,7 +199,7 @@ class Batches:
 
         def hit(request: bytes) -> bytes | None:
             now = clock.now
-            if not basis.live or expires <= now or now >= instants.NEVER or len(request) > limits.BATCH:
+            if not basis.live or expires <= now or now >= clock.NEVER or len(request) > limits.BATCH:
                 return None
             found = self._found(request[PREFIX:], now, fresh=freshness.strict.now == now)
             if found is None:
@@ -282,7 +282,7 @@ class Batches:
     def _standing(self, asked: _Asked) -> dict[bytes, bytes]:
         """The rows that stand ready."""
         elements, fresh = asked.elements, self._core.freshness.fresh()
-        rows, found = elements.at(instants.now()), {}
+        rows, found = elements.at(clock.now()), {}
         for key in asked.keys:
             try:
                 found[key] = rows[key]
@@ -297,7 +297,7 @@ class Batches:
         """The framed resolution of a key, which is kept if others may ask the same. Raises Missing, _OnlyDatabase."""
         fresh = self._core.freshness.fresh()
         view = View(self._cache, brought, fresh=fresh)
-        derived = resolutions.derived(elements.kind, element, view.get, instants.now())
+        derived = resolutions.derived(elements.kind, element, view.get, clock.now())
         if derived.none and not fresh:
             raise _OnlyDatabase
         self._core.found.update(map(kind_of, view.used))
@@ -312,7 +312,7 @@ class Batches:
         """Keep a resolution; one that rests on what is not there, for as long as that is believed, and not many of them."""
         absent = [part.expires for part in made_of if not part.rows]
         if absent:
-            good_until = min(good_until, instants.now() + round((min(absent) - time.monotonic()) * 1_000_000))
+            good_until = min(good_until, clock.now() + round((min(absent) - time.monotonic()) * 1_000_000))
         ready = self._core.answers.hold(elements, element, framed, made_of, good_until)
         if absent:
             self._absences.append(ready)

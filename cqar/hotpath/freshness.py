@@ -6,14 +6,14 @@ marked stale with their age, and whoever is strict gets none of them, until afte
 
 from typing import Final
 
-from cqar import config, instants
+from cqar import clock, config
 from cqar.hotpath.feed import Feed
 from cqar.lane.grpc import Tail
 from cqar.server.serve import Reply
 from cqar.varint import varint
 
 #: Later than every time until which an answer may hold.
-_BEYOND: Final = instants.NEVER << 1
+_BEYOND: Final = clock.NEVER << 1
 #: Seconds between two settings of the clocks, which an answer may outlive its time by.
 _TICK: Final = 0.001
 #: Milliseconds that an age may have, at most.
@@ -50,11 +50,11 @@ class Freshness:
         if age <= self._lease:
             if at >= self._next:
                 self._next = at + _TICK
-                self.clock.now = self.strict.now = instants.now()
+                self.clock.now = self.strict.now = clock.now()
             return None
         self._next = float("-inf")
         self.strict.now = _BEYOND
-        self.clock.now = instants.now() if age <= self._detached else _BEYOND
+        self.clock.now = clock.now() if age <= self._detached else _BEYOND
         return marks(age)
 
     def age(self) -> float:

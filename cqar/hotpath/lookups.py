@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from cqar import config, errors, instants
+from cqar import clock, config, errors
 from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
@@ -89,7 +89,7 @@ class Core:
         for _ in range(parts.TRIES):
             view = View(self._cache, brought, fresh=self.freshness.fresh())
             try:
-                derived = lookup.derive(view.get, request, instants.now())
+                derived = lookup.derive(view.get, request, clock.now())
             except Missing as missing:
                 self.missed[kind_of(missing.key)] += 1
                 filled = await self.fills.bring(missing.key)

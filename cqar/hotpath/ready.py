@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from google.protobuf.message import Message
 
-from cqar import instants
+from cqar import clock
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.hotpath.cache import Cache, Part, sweep
 from cqar.hotpath.freshness import Freshness
@@ -190,7 +190,7 @@ class Answers:
     def drop(self, method: str, data: bytes) -> None:
         """Forget the answer to a request whose time has run out."""
         ready = self._tables[method].get(framed(data))
-        if ready is not None and ready.good_until <= instants.now():
+        if ready is not None and ready.good_until <= clock.now():
             self.forget(ready)
 
     def forget(self, ready: Ready) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import errors, instants
+from cqar import clock, errors
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
@@ -228,7 +228,7 @@ async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple
     least = min_revision(request)
     while True:
         try:
-            return lookup.derive(held.__getitem__, request, instants.now()), snap
+            return lookup.derive(held.__getitem__, request, clock.now()), snap
         except Missing as missing:
             head, found = await read(session, missing.key)
             snap = max(snap, head.snap)

@@ -6,11 +6,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cqar import errors, instants
+from cqar import clock, errors
+from cqar.clock import NEVER
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.instants import NEVER
 from cqar.lookups.parts import Stored
 from cqar.model import entities
 
@@ -80,7 +80,7 @@ def venue(get: Get, venue_id: str) -> venues_pb2.Venue:
 
 def interval(listing: Any) -> tuple[int, int]:
     """When a listing, or a venue asset, begins and ends."""
-    return instants.of(listing, "listed_at", _EVER), instants.of(listing, "delisted_at", NEVER)
+    return clock.of(listing, "listed_at", _EVER), clock.of(listing, "delisted_at", NEVER)
 
 
 def next_boundary(intervals: Iterable[tuple[int, int]], now: int) -> int:

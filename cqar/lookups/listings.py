@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cqar import errors, instants
+from cqar import clock, errors
+from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.instants import NEVER
 from cqar.lookups import derive
 from cqar.lookups.derive import Derived, Get
 from cqar.model import addresses, entities
@@ -46,7 +46,7 @@ def meant(get: Get, key: Any, now: int) -> Meant:
     """The listing that a request of GetVenueSymbol, or a VenueSymbolKey, asks for. Raises NotFound, Ambiguous, Invalid."""
     at = derive.venue(get, key.venue_id)
     held = _held(get, key, at)
-    asked = instants.of(key, "as_of", now)
+    asked = clock.of(key, "as_of", now)
     chosen = _choose(at, held, key, asked)
     begins, ends = derive.interval(chosen)
     chosen.is_active = chosen.is_active and begins <= asked < ends

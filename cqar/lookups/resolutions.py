@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import errors, instants, tasks
+from cqar import clock, errors, tasks
+from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.instants import NEVER
 from cqar.lookups import answers, derive, listings, parts
 from cqar.lookups.derive import Derived, Get
 from cqar.lookups.parts import Missing
@@ -292,7 +292,7 @@ async def from_database(session: Session, kind: Kind, elements: Iterable[bytes],
     held = parts.Held()
 
     def resolve(element: bytes) -> bytes:
-        return framed(derived(kind, element, held.__getitem__, instants.now()).response)
+        return framed(derived(kind, element, held.__getitem__, clock.now()).response)
 
     async def bring(keys: Collection[str]) -> None:
         for some in parts.by_kind(keys).values():
