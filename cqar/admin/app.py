@@ -11,7 +11,7 @@ from aiohttp import web
 from cqar import config
 from cqar.admin import tail
 from cqar.admin.callers import Callers
-from cqar.admin.http.app import app, observed
+from cqar.admin.http import app, observed
 from cqar.admin.measures import Measures
 from cqar.admin.tail import Tail
 from cqar.auth import authority

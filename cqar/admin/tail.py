@@ -13,7 +13,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from cqar import errors
-from cqar.admin.http.app import wire
+from cqar.admin.http import wire
 from cqar.auth import authority
 from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2 as pb

@@ -92,7 +92,7 @@ def _document(name: str, about: str) -> None:
 
         from cqar.importers.sources import documents
 
-        loader = import_module(f"cqar.importers.{name}")
+        loader = import_module(f"cqar.importers.sources.{name}")
         _repeated(chosen, f"{name} {place}", asked, lambda run: loader.load(run, documents.load(place), Path(place).name))
 
 

@@ -24,7 +24,7 @@ _USUAL = frozenset({"event", "level", "timestamp", "part", "exception"})
 def program(*arguments: str) -> Sequence[str]:
     """The command line of `cqar` with the arguments."""
     # From the folder that the package was found in, there and nowhere else may it be found again.
-    path = () if Path.cwd() == Path(__file__).parents[1] else ("-P",)
+    path = () if Path.cwd() == Path(__file__).parents[2] else ("-P",)
     return (sys.executable, *path, "-m", "cqar", *arguments)
 
 

@@ -190,7 +190,7 @@ class Batches:
     def hit_for(self, principal: Principal, grant: Grant = ADMITTED) -> Hit:
         """The function that answers the principal's batches of which all stands ready. See `ready.Answers.hit_for`."""
         core, name, freshness = self._core, self._method.name, self._core.freshness
-        clock = freshness.strict if principal.strict else freshness.clock
+        lease = freshness.strict if principal.strict else freshness.clock
         basis, expires, bucket = grant.basis, grant.expires, grant.bucket
         # Where a key stands ready, it is as protobuf writes it: it begins with its venue.
         allowed = {resolver_pb2.VenueSymbolKey(venue_id=each).SerializeToString() for each in principal.venues}
@@ -198,7 +198,7 @@ class Batches:
             return never
 
         def hit(request: bytes) -> bytes | None:
-            now = clock.now
+            now = lease.now
             if not basis.live or expires <= now or now >= clock.NEVER or len(request) > limits.BATCH:
                 return None
             found = self._found(request[PREFIX:], now, fresh=freshness.strict.now == now)

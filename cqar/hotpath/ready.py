@@ -96,14 +96,14 @@ class Answers:
         It answers nobody whose grant is over, whose calls of a second are used up, or who may not see the answer's venue.
         """
         find, cache, valid = self._tables[method].get, self._cache, self.valid
-        clock = self._freshness.strict if principal.strict else self._freshness.clock
+        lease = self._freshness.strict if principal.strict else self._freshness.clock
         basis, expires = grant.basis, grant.expires
 
         def hit(request: bytes) -> bytes | None:
             ready = find(request)
             if ready is None or not basis.live or (ready.seen != cache.generation and not valid(ready)):
                 return None
-            now = clock.now
+            now = lease.now
             if ready.good_until <= now or expires <= now:
                 return None
             root = ready.root

@@ -1,0 +1,1 @@
+"""Lookups as pure functions: from the rows of parts to answers."""

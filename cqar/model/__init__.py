@@ -1,0 +1,1 @@
+"""What the registry is: entities, their columns and rules, addresses, changes, events and callers."""

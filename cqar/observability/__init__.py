@@ -1,0 +1,1 @@
+"""Logs, metrics, traces, spans and health: what operators see."""

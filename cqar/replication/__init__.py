@@ -1,0 +1,1 @@
+"""From the outbox to caches and subscribers: the relay, probes and epochs."""

@@ -1,0 +1,1 @@
+"""gRPC and HTTP plumbing that processes share: servers, streams, TLS, limits, signals."""

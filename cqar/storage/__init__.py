@@ -1,0 +1,1 @@
+"""One module per driver: PostgreSQL, NATS and Redis; and the migrations."""

@@ -75,7 +75,7 @@ def pending(url: str) -> list[str]:
 
 def folder() -> Path:
     """The folder with the migrations: inside an installed package, or beside the package in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for place in (package / "_migrations", package.parent / "migrations"):
         if (place / "env.py").is_file():
             return place

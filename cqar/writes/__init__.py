@@ -1,0 +1,1 @@
+"""Write operations: validation, transactions, lists, search, merges, reviews, keys and audit."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from cqar.admin.http.app.routes import ROUTES, Route
 
 from cqar import config
 from cqar.admin.app import Admin
+from cqar.admin.http.routes import ROUTES, Route
 from cqar.hotpath.app import Hotpath
 from cqar.model.call import Role
 from tests.access import door

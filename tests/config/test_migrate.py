@@ -174,7 +174,7 @@ def test_an_installed_package_has_its_migrations_inside(tmp_path: Path, monkeypa
     assert migrate.folder() == ROOT / "migrations"
     package = tmp_path / "site-packages" / "cqar"
     shutil.copytree(ROOT / "migrations", package / "_migrations")
-    monkeypatch.setattr(migrate, "__file__", str(package / "migrate.py"))
+    monkeypatch.setattr(migrate, "__file__", str(package / "storage" / "migrate.py"))
     assert migrate.folder() == package / "_migrations"
     shutil.rmtree(package / "_migrations")
     assert "there are no migrations" in refusal(migrate.folder)

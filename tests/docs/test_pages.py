@@ -53,16 +53,16 @@ def test_make_check_looks_at_the_api_and_make_proto_renews_it() -> None:
     recipes = dict(
         re.findall(r"^(check|proto):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     )
-    assert f"{document.COMMAND} --check\n" in recipes["check"]
-    assert f"{document.COMMAND}\n" in recipes["proto"]
+    assert f"{api_page.COMMAND} --check\n" in recipes["check"]
+    assert f"{api_page.COMMAND}\n" in recipes["proto"]
 
 
 def test_an_api_page_that_is_out_of_date_is_named_with_the_command_that_renews_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(document, "ROOT", tmp_path)
-    monkeypatch.setattr(document, "PAGE", tmp_path / "api.md")
-    monkeypatch.setattr(document, "read", api_page.Sources)
+    monkeypatch.setattr(api_page, "ROOT", tmp_path)
+    monkeypatch.setattr(api_page, "PAGE", tmp_path / "api.md")
+    monkeypatch.setattr(api_page, "read", api_page.Sources)
     assert api_page.main(["--check"]) == 1
     assert capsys.readouterr().err == "api.md is not up to date, run: python -m cqar.dev.api_page\n"
     assert api_page.main([]) == 0

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from cqar.admin.http.app import problems
+from cqar.admin.http import problems
 
 
 @asynccontextmanager

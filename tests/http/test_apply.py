@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
-from cqar.admin.http.app.streams import MAX_LINES, Apply
-
 from cqar import errors
 from cqar.admin.app import Admin
+from cqar.admin.http.streams import MAX_LINES, Apply
 from cqar.model.call import Call
 from cqar.server.serve import Reply
 from cqar.services.methods import Method

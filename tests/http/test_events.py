@@ -10,10 +10,10 @@ import aiohttp
 import asyncpg
 import pytest
 from aiohttp import web
-from cqar.admin.http.app.streams import Events
 
 from cqar import config, errors
 from cqar.admin.app import Admin
+from cqar.admin.http.streams import Events
 from cqar.writes import audit
 from tests.http.client import Api, listening
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import schemathesis
-from cqar.admin.http.app.routes import METHODS, ROUTES
 
-from cqar.admin.http.app import openapi
+from cqar.admin.http import openapi
+from cqar.admin.http.routes import METHODS, ROUTES
 from tests.http.client import Api
 
 _SCHEMATHESIS = "from schemathesis.cli import schemathesis; schemathesis()"

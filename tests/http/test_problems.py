@@ -9,7 +9,7 @@ import pytest
 
 from cqar import errors
 from cqar.admin.app import Admin
-from cqar.admin.http.app import problems
+from cqar.admin.http import problems
 from cqar.server import serve
 from tests.http.client import Api
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from cqar.admin.http.app.routes import ROUTES
-
+from cqar.admin.http.routes import ROUTES
 from tests.http.client import Answer, Api, path
 from tests.registry.world import USDC
 

@@ -76,7 +76,7 @@ class Importers:
     async def document(self, kind: str, rows: Any, **options: Any) -> Told:
         """Import a document of a kind: rows, or bytes as they are."""
         data = rows if isinstance(rows, bytes) else json.dumps(rows).encode()
-        module = import_module(f"cqar.importers.{kind}")
+        module = import_module(f"cqar.importers.sources.{kind}")
         return await self.run(lambda run: module.load(run, data, f"{kind}.json"), kind, **options)
 
     async def markets(self, exchange: str, rows: Any, remaps: Mapping[str, str] | None = None, **options: Any) -> Told:

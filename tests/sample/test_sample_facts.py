@@ -76,7 +76,7 @@ def test_no_number_in_the_files_is_a_float_to_any_yaml_reader() -> None:
             return [found for each in value for found in floats(each)]
         return [value] if isinstance(value, float) else []
 
-    files = [file for file in resources.files("cqar.sample").iterdir() if file.name.endswith(".yaml")]
+    files = [file for file in resources.files("cqar.dev.sample").iterdir() if file.name.endswith(".yaml")]
     assert len(files) >= 3
     for file in files:
         assert floats(yaml.safe_load(file.read_text(encoding="utf-8"))) == [], file.name

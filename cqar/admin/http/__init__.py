@@ -1,0 +1,1 @@
+"""The HTTP API of admin: routes, JSON, problems, OpenAPI and streams."""

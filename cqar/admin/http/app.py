@@ -14,8 +14,8 @@ from aiohttp import web
 from google.protobuf.message import Message
 
 from cqar import errors
-from cqar.admin.http.app import incoming, openapi, problems, streams, wire
-from cqar.admin.http.app.routes import ROUTES, Route
+from cqar.admin.http import incoming, openapi, problems, streams, wire
+from cqar.admin.http.routes import ROUTES, Route
 from cqar.auth.authority import Authority, permit
 from cqar.model import entities
 from cqar.model.call import Call

@@ -10,9 +10,9 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from cqar import errors
-from cqar.admin.http.app import wire
-from cqar.admin.http.app.problems import Handler
-from cqar.admin.http.app.routes import Route
+from cqar.admin.http import wire
+from cqar.admin.http.problems import Handler
+from cqar.admin.http.routes import Route
 from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call, Principal
 

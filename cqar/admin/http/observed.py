@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from cqar.admin.http.app import incoming, problems
+from cqar.admin.http import incoming, problems
 from cqar.observability import tracing
 from cqar.observability.telemetry import FAULTS, Calls
 from cqar.observability.tracing import Attributes, Tracer

@@ -7,10 +7,10 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 import cqar
-from cqar.admin.http.app import problems, wire
-from cqar.admin.http.app.routes import ROUTES, Route
-from cqar.admin.http.app.schemas import Schema, Schemas
-from cqar.admin.http.app.streams import LINES
+from cqar.admin.http import problems, wire
+from cqar.admin.http.routes import ROUTES, Route
+from cqar.admin.http.schemas import Schema, Schemas
+from cqar.admin.http.streams import LINES
 from cqar.contract import comments
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
-from cqar.admin.http.app import wire
+from cqar.admin.http import wire
 
 Schema = dict[str, Any]
 

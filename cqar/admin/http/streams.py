@@ -9,8 +9,8 @@ from aiohttp import web
 
 from cqar import errors, tasks
 from cqar.admin import tail
-from cqar.admin.http.app import incoming, problems, wire
-from cqar.admin.http.app.routes import METHODS
+from cqar.admin.http import incoming, problems, wire
+from cqar.admin.http.routes import METHODS
 from cqar.auth import authority
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb

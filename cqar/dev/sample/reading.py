@@ -72,7 +72,7 @@ def read(directory: Traversable | None = None) -> Facts:
     Raises FactError: what does not parse, breaks a rule, refers to nothing or stands twice.
     """
     found: dict[str, list[Entry]] = {section: [] for section in SECTIONS}
-    files = resources.files("cqar.sample") if directory is None else directory
+    files = resources.files("cqar.dev.sample") if directory is None else directory
     for file in sorted(files.iterdir(), key=lambda each: each.name):
         if file.name.endswith(".yaml"):
             for section, entries in _sections(file):

@@ -1,0 +1,1 @@
+"""Which asset a source means: evidence, verdicts and flags."""

@@ -1,0 +1,1 @@
+"""The run of an import: plan, rows, report and schedule."""

@@ -1,0 +1,1 @@
+"""`Apply`: many rows in chunks; each chunk is checked and written as sets."""
