@@ -1,6 +1,6 @@
 """Lookups: how the answer to a request follows from parts. Pure: the hot path and admin share it.
 
-A lookup is `(get, request, now) -> response`, see `cqar.lookups.derive`. Whoever calls also fills in `revision`, `stale` and `age_ms`.
+A lookup is `(get, request, now) -> response`, see `cqar.lookups.derive`. The caller fills in `revision`, `stale` and `age_ms`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
