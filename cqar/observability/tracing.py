@@ -1,7 +1,7 @@
 """What links a call to others: the request id, and the trace of W3C that comes with a call and goes on with what it leads to.
 
 Whether a call is sampled is decided first: by the caller, where it sends a `traceparent`, else by a share of the settings.
-Only sampled calls have spans (`cqar.observability.spans`). The context of a call that is not sampled is propagated all the same.
+Only sampled calls have spans (`cqar.observability.spans`). The context of other calls is propagated all the same.
 """
 
 import contextlib
