@@ -194,11 +194,11 @@ def _serve(process: Callable[[config.Settings], Any], settings: config.Settings,
     import uvloop
 
     from cqar.errors import CqarError
-    from cqar.observability import telemetry
+    from cqar.observability import logs
     from cqar.server.process import PortError
     from cqar.server.tls import TlsError
 
-    telemetry.configure(settings.log)
+    logs.configure(settings.log)
     with expecting(PortError, TlsError, CqarError, *expected), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(process(settings))
 

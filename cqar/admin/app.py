@@ -19,7 +19,7 @@ from cqar.auth.authority import Authority
 from cqar.lookups import parts
 from cqar.model import events
 from cqar.model.call import Call
-from cqar.observability import health, telemetry, tracing
+from cqar.observability import health, logs, tracing
 from cqar.observability.metrics import Metrics
 from cqar.replication import looks
 from cqar.replication.relay import Relay
@@ -33,7 +33,7 @@ from cqar.storage.store import Store
 from cqar.storage.tier import Tier
 from cqar.writes.outbox import Batch, Write
 
-_log = telemetry.logger("admin")
+_log = logs.logger("admin")
 
 #: Every RPC that admin serves.
 METHODS = (*methods.METHODS, *resolver.METHODS, *registry.METHODS, *access.METHODS)
@@ -75,7 +75,7 @@ class Admin:
         database = settings.database
         self._tracer = tracing.tracer(settings.tracing, "cqar-admin")
         self.metrics = Metrics()
-        self._calls = telemetry.Calls(settings.log, self.metrics.calls, quiet=False)
+        self._calls = logs.Calls(settings.log, self.metrics.calls, quiet=False)
         timeout, queries = database.statement_timeout, self.metrics.queries
         self._store = Store(database, statement_timeout=timeout, name="cqar-admin", queries=queries)
         self._bus = Bus(settings.nats, name="cqar-admin")

@@ -11,12 +11,12 @@ from cqar import errors, tasks
 from cqar.auth.authority import Authority, Look, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
-from cqar.observability import telemetry
+from cqar.observability import logs
 from cqar.storage.bus import Bus
 from cqar.storage.store import Store
 from cqar.writes import keyring
 
-_log = telemetry.logger("callers")
+_log = logs.logger("callers")
 
 #: Seconds that what PostgreSQL said of a key is believed, from before it was asked: a revocation is seen within a second.
 _BELIEVED = 0.5

@@ -21,7 +21,7 @@ from cqar.model.call import ANYONE
 from cqar.model.entities import BY_NAME
 from cqar.model.events import EVENTS
 from cqar.observability import tracing
-from cqar.observability.telemetry import Calls
+from cqar.observability.logs import Calls
 from cqar.server import limits, serve
 from cqar.server.streamed import Stoppable
 from cqar.storage.store import Store

@@ -28,7 +28,7 @@ from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
 from cqar.lookups import answers, parts
 from cqar.lookups.answers import LOOKUPS
 from cqar.model.call import Call
-from cqar.observability import health, telemetry, tracing
+from cqar.observability import health, logs, tracing
 from cqar.observability.metrics import Metrics
 from cqar.server import limits, process, serve, tls
 from cqar.server.serve import Reply, Served
@@ -39,7 +39,7 @@ from cqar.storage.bus import Bus
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier
 
-_log = telemetry.logger("hotpath")
+_log = logs.logger("hotpath")
 
 #: The lookups.
 _METHODS = [each for each in (*methods.METHODS, *resolver.METHODS) if each.name in LOOKUPS]
@@ -72,7 +72,7 @@ class Hotpath:
         )
         self._tracer = tracing.tracer(settings.tracing, "cqar-hotpath")
         self.metrics = Metrics()
-        self.calls = telemetry.Calls(settings.log, self.metrics.calls, quiet=True)
+        self.calls = logs.Calls(settings.log, self.metrics.calls, quiet=True)
         queries = self.metrics.queries
         self._store = Store(database, statement_timeout=database.fill_timeout, name="cqar-hotpath", queries=queries)
         # Sessions of its own: where fills take all others, the feed still sees what changes.

@@ -16,13 +16,13 @@ from cqar import config, errors, tasks
 from cqar.hotpath.cache import Cache
 from cqar.lookups import parts
 from cqar.model import events
-from cqar.observability import telemetry
+from cqar.observability import logs
 from cqar.replication import looks
 from cqar.replication.looks import Look
 from cqar.storage.bus import Bus
 from cqar.storage.store import Sql, Store
 
-_log = telemetry.logger("feed")
+_log = logs.logger("feed")
 
 _BATCH = 1_000
 _RECENT = Sql(

@@ -15,12 +15,12 @@ from cqar.lookups import answers, parts
 from cqar.lookups.answers import LOOKUPS, Lookup
 from cqar.lookups.parts import Missing, Stored
 from cqar.model.entities import kind_of
-from cqar.observability import telemetry
+from cqar.observability import logs
 from cqar.server.serve import Reply
 from cqar.storage.store import Store
 from cqar.storage.tier import Tier
 
-_log = telemetry.logger("lookups")
+_log = logs.logger("lookups")
 
 #: Of the cache's bytes, one part in so many is for ready answers.
 ANSWERS_SHARE = 3

@@ -16,13 +16,13 @@ from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, review
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
 from cqar.lane import upload
-from cqar.observability import telemetry, tracing
-from cqar.observability.telemetry import Calls
+from cqar.observability import logs, tracing
+from cqar.observability.logs import Calls
 from cqar.server import serve
 from cqar.server.serve import Metadata, Reply
 from cqar.server.tls import Outgoing
 
-_log = telemetry.logger("passthrough")
+_log = logs.logger("passthrough")
 
 #: Metadata that belongs to a connection, not to the call.
 _HOP = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})

@@ -20,10 +20,10 @@ import aiohttp
 
 from cqar import config, tasks
 from cqar.hotpath import overview
-from cqar.observability import telemetry
+from cqar.observability import logs
 from cqar.server import launch, process, tls
 
-_log = telemetry.logger("supervisor")
+_log = logs.logger("supervisor")
 
 #: Seconds between two looks at a worker.
 _LOOK: Final = 0.25

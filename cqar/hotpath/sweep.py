@@ -16,11 +16,11 @@ from cqar.hotpath.feed import Feed
 from cqar.lookups import parts
 from cqar.lookups.parts import Stored
 from cqar.model.entities import BY_NAME
-from cqar.observability import telemetry
+from cqar.observability import logs
 from cqar.observability.metrics import counter
 from cqar.storage.store import Store
 
-_log = telemetry.logger("sweep")
+_log = logs.logger("sweep")
 
 #: Parts that are read again at once: few, since every lookup waits for their rows to be made.
 _AT_ONCE = 25

@@ -19,14 +19,14 @@ from cqar.lookups import parts
 from cqar.lookups.parts import Stored
 from cqar.model import entities, events
 from cqar.model.entity import Row
-from cqar.observability import telemetry, tracing
+from cqar.observability import logs, tracing
 from cqar.observability.tracing import Span, Tracer
 from cqar.storage.bus import Bus, Fenced, Publication
 from cqar.storage.store import Session, Sql, Store
 from cqar.storage.tier import Tier
 from cqar.writes import outbox
 
-_log = telemetry.logger("relay")
+_log = logs.logger("relay")
 
 _BATCH = 500
 #: Rows of the outbox that are looked at, and forgotten, at once.

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from cqar.observability import telemetry
+from cqar.observability import logs
 from cqar.server.tls import Identity
 
-_log = telemetry.logger("process")
+_log = logs.logger("process")
 
 #: Seconds that requests of HTTP under way may take once the process stops.
 _HTTP_GRACE = 5.0

@@ -19,14 +19,14 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from cqar import errors
 from cqar.auth.authority import Authority, permit, unnamed
 from cqar.model.call import ANYONE, Call, Principal, Role
-from cqar.observability import telemetry, tracing
-from cqar.observability.telemetry import Calls
+from cqar.observability import logs, tracing
+from cqar.observability.logs import Calls
 from cqar.observability.tracing import Tracer
 from cqar.server import limits
 from cqar.server.process import Http, PortError
 from cqar.server.tls import Identity
 
-_log = telemetry.logger("serve")
+_log = logs.logger("serve")
 
 Metadata = Sequence[tuple[str, str | bytes]]
 
@@ -136,7 +136,7 @@ def traced(tracer: Tracer, call: Call) -> Iterator[None]:
         raise
     finally:
         if span is not None:
-            span.end({"rpc.response.status_code": code}, code if code in telemetry.FAULTS else None)
+            span.end({"rpc.response.status_code": code}, code if code in logs.FAULTS else None)
 
 
 async def _message(context: Any) -> bytes:

@@ -17,7 +17,7 @@ from cqar import errors, tasks
 from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call
 from cqar.observability import tracing
-from cqar.observability.telemetry import Calls
+from cqar.observability.logs import Calls
 from cqar.server import limits, serve
 from cqar.server.serve import Served
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cqar import config
-from cqar.observability import telemetry
+from cqar.observability import logs
 
 if TYPE_CHECKING:
     import grpc
 
-_log = telemetry.logger("tls")
+_log = logs.logger("tls")
 
 #: Seconds between two looks at the files.
 _LOOK = 2.0

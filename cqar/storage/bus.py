@@ -19,9 +19,9 @@ from nats.js.api import DiscardPolicy, Header, PubAck, StreamConfig
 
 from cqar import config, errors
 from cqar.model import events
-from cqar.observability import telemetry, tracing
+from cqar.observability import logs, tracing
 
-_log = telemetry.logger("bus")
+_log = logs.logger("bus")
 
 #: JetStream's limits of the stream of changes; the outbox is what keeps them, the stream carries them.
 _CHANGES_BYTES = 256 * 1024 * 1024

@@ -16,9 +16,9 @@ import redis.exceptions
 from cqar import config
 from cqar.lookups.parts import PRIVATE, Stored
 from cqar.model.entities import kind_of
-from cqar.observability import telemetry
+from cqar.observability import logs
 
-_log = telemetry.logger("tier")
+_log = logs.logger("tier")
 
 #: Seconds that parts are kept, by the kind of their key.
 TTL: Mapping[str, int] = {

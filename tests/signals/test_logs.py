@@ -8,7 +8,7 @@ import structlog
 
 from cqar import config
 from cqar.auth import keys
-from cqar.observability import telemetry, tracing
+from cqar.observability import logs, tracing
 from cqar.observability.metrics import Durations
 from tests.client import Client
 from tests.hotpath.world import eventually, process_of
@@ -21,7 +21,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 def lines(*calls: tuple[str, float], quiet: bool = True, **settings: Any) -> list[Any]:
     """What is logged of calls that ended with these codes after these seconds."""
     with structlog.testing.capture_logs() as logged:
-        of = telemetry.Calls(config.Log(**settings), Durations(), quiet=quiet)
+        of = logs.Calls(config.Log(**settings), Durations(), quiet=quiet)
         for code, seconds in calls:
             of.ended("GetAsset", "desk", code, seconds, ())
     return list(logged)
@@ -47,7 +47,7 @@ def test_from_when_on_a_call_is_slow_is_a_setting() -> None:
 
 def test_a_flood_of_failures_is_no_flood_of_lines_and_what_is_left_out_is_counted() -> None:
     with structlog.testing.capture_logs() as logged:
-        of = telemetry.Calls(config.Log(), Durations(), quiet=True)
+        of = logs.Calls(config.Log(), Durations(), quiet=True)
         for _ in range(1_000):
             of.ended("GetAsset", "desk", "UNAVAILABLE", 0.001, ())
         of._allowed = 1.0
@@ -94,12 +94,12 @@ def test_the_trace_is_read_from_a_traceparent_that_is_one(parent: str | None, tr
     ],
 )
 def test_no_password_and_no_token_of_a_url_gets_through(text: str) -> None:
-    assert "S3cret" not in telemetry.redacted(text)
+    assert "S3cret" not in logs.redacted(text)
 
 
 def test_other_text_is_left_as_it_is() -> None:
     for text in ("mail a@b.c: no url", "postgresql://cqar@db/cqar", "http://a:80/x", "10:00 @ noon"):
-        assert telemetry.redacted(text) == text
+        assert logs.redacted(text) == text
 
 
 async def test_a_write_through_a_worker_is_logged_once_with_all_that_tells_whose_it_was(settings: config.Settings) -> None:

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Middleware
 
 from cqar.admin.http import incoming, problems
 from cqar.observability import tracing
-from cqar.observability.telemetry import FAULTS, Calls
+from cqar.observability.logs import FAULTS, Calls
 from cqar.observability.tracing import Attributes, Tracer
 from cqar.server import serve
 

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from cqar import errors
 from cqar.errors import Violation
-from cqar.observability import telemetry
+from cqar.observability import logs
 
-_log = telemetry.logger("http")
+_log = logs.logger("http")
 
 CONTENT_TYPE = "application/problem+json"
 #: Of every answer that may be kept: ask first whether it still holds.

@@ -23,13 +23,13 @@ from cqar.lane.limits import Limits
 from cqar.lane.server import Lane
 from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 from cqar.model.call import Call, Principal
-from cqar.observability import telemetry, tracing
+from cqar.observability import logs, tracing
+from cqar.observability.logs import Calls
 from cqar.observability.metrics import counter, single, tallied
-from cqar.observability.telemetry import Calls
 from cqar.server import limits, serve
 from cqar.server.process import PortError
 
-_log = telemetry.logger("lane")
+_log = logs.logger("lane")
 
 #: Bytes of metadata that may come back from the server behind the lane: what it was given, and what it adds.
 _METADATA = 2 * limits.METADATA_AT_MOST
