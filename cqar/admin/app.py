@@ -28,9 +28,9 @@ from cqar.server.serve import Reply, Served
 from cqar.server.streamed import Streamed
 from cqar.services import access, methods, registry, resolver
 from cqar.services.methods import Method
-from cqar.storage.bus import Bus
-from cqar.storage.store import Store
-from cqar.storage.tier import Tier
+from cqar.storage.nats import Bus
+from cqar.storage.postgres import Store
+from cqar.storage.redis import Tier
 from cqar.writes.outbox import Batch, Write
 
 _log = logs.logger("admin")

@@ -12,8 +12,8 @@ from cqar.auth.authority import Authority, Look, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
 from cqar.observability import logs
-from cqar.storage.bus import Bus
-from cqar.storage.store import Store
+from cqar.storage.nats import Bus
+from cqar.storage.postgres import Store
 from cqar.writes import keyring
 
 _log = logs.logger("callers")

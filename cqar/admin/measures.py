@@ -6,7 +6,7 @@ from prometheus_client.metrics_core import Metric
 
 from cqar.observability.metrics import counter, gauge, single, tallied
 from cqar.replication.relay import Relay
-from cqar.storage.tier import Tier
+from cqar.storage.redis import Tier
 
 
 class Measures:

@@ -24,7 +24,7 @@ from cqar.observability import tracing
 from cqar.observability.logs import Calls
 from cqar.server import limits, serve
 from cqar.server.streamed import Stoppable
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes import audit
 
 _NAME = "TailEvents"

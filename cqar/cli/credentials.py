@@ -12,7 +12,7 @@ from cqar import config
 from cqar.auth import authority, keys
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Call, Principal, Role
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes import keyring
 
 FILE = "credentials.json"

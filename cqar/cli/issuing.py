@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from cqar import config
 from cqar.cli import credentials
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes import keyring
 
 _SERVICE = "/cqar.v1.Access/"

@@ -29,7 +29,7 @@ from cqar.dev.sample import load as sample
 from cqar.lookups import parts
 from cqar.model.call import Role
 from cqar.storage import migrate
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 
 LOOPBACK = "127.0.0.1"
 _STDOUT = 1

@@ -34,7 +34,7 @@ from cqar.model.entities import kind_of
 from cqar.server import limits
 from cqar.server.serve import Metadata, Reply
 from cqar.services.methods import Method
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 
 #: Longer keys are resolved, but not kept.
 _LONGEST_KEPT: Final = 256

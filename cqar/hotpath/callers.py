@@ -11,7 +11,7 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import Core
 from cqar.model import entities, events
-from cqar.storage.bus import Bus
+from cqar.storage.nats import Bus
 
 #: Seconds between two words to admin on which keys were used.
 _TELL_EVERY = 20.0

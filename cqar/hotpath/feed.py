@@ -19,8 +19,8 @@ from cqar.model import events
 from cqar.observability import logs
 from cqar.replication import looks
 from cqar.replication.looks import Look
-from cqar.storage.bus import Bus
-from cqar.storage.store import Sql, Store
+from cqar.storage.nats import Bus
+from cqar.storage.postgres import Sql, Store
 
 _log = logs.logger("feed")
 

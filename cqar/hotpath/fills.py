@@ -16,8 +16,8 @@ from cqar.lookups.parts import Missing, Stored
 from cqar.model.entities import kind_of
 from cqar.observability import tracing
 from cqar.server.serve import Metadata
-from cqar.storage.store import Store
-from cqar.storage.tier import Tier
+from cqar.storage.postgres import Store
+from cqar.storage.redis import Tier
 
 #: Parts that are kept, or offered to Redis, at once.
 _AT_ONCE = 100

@@ -17,8 +17,8 @@ from cqar.lookups.parts import Missing, Stored
 from cqar.model.entities import kind_of
 from cqar.observability import logs
 from cqar.server.serve import Reply
-from cqar.storage.store import Store
-from cqar.storage.tier import Tier
+from cqar.storage.postgres import Store
+from cqar.storage.redis import Tier
 
 _log = logs.logger("lookups")
 

@@ -10,7 +10,7 @@ from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.lookups import Core
 from cqar.observability.metrics import counter, gauge, single
-from cqar.storage.tier import Tier
+from cqar.storage.redis import Tier
 
 _TIERED: Final = ("entity", "tier")
 #: What a lookup is about.

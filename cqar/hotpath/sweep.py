@@ -18,7 +18,7 @@ from cqar.lookups.parts import Stored
 from cqar.model.entities import BY_NAME
 from cqar.observability import logs
 from cqar.observability.metrics import counter
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 
 _log = logs.logger("sweep")
 

@@ -19,7 +19,7 @@ from cqar.lookups import derive, listings
 from cqar.lookups.derive import Derived, Get
 from cqar.lookups.parts import Held, Missing, read
 from cqar.model import addresses, binding, entities
-from cqar.storage.store import Session
+from cqar.storage.postgres import Session
 
 # ---- lookups -------------------------------------------------------------------------------------------------------
 

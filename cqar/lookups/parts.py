@@ -28,7 +28,7 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):

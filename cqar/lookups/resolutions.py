@@ -17,7 +17,7 @@ from cqar.lookups import answers, derive, listings, parts
 from cqar.lookups.derive import Derived, Get
 from cqar.lookups.parts import Missing
 from cqar.model import addresses, entities
-from cqar.storage.store import Session
+from cqar.storage.postgres import Session
 from cqar.varint import varint
 
 #: Keys of one call, at most; and where each is answered in full.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cqar import config, errors
 from cqar.lookups import parts
-from cqar.storage.store import Sql, Store
+from cqar.storage.postgres import Sql, Store
 
 _NEW = Sql("renew_epoch", "UPDATE head SET epoch = gen_random_uuid() RETURNING epoch::text AS epoch, seq")
 STATEMENTS = (_NEW,)

@@ -11,7 +11,7 @@ import msgspec
 from cqar import errors
 from cqar.lookups import parts
 from cqar.model.events import Change
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes import outbox
 
 #: Subject of the questions, to all admins.

@@ -21,9 +21,9 @@ from cqar.model import entities, events
 from cqar.model.entity import Row
 from cqar.observability import logs, tracing
 from cqar.observability.tracing import Span, Tracer
-from cqar.storage.bus import Bus, Fenced, Publication
-from cqar.storage.store import Session, Sql, Store
-from cqar.storage.tier import Tier
+from cqar.storage.nats import Bus, Fenced, Publication
+from cqar.storage.postgres import Session, Sql, Store
+from cqar.storage.redis import Tier
 from cqar.writes import outbox
 
 _log = logs.logger("relay")

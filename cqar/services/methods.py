@@ -29,7 +29,7 @@ from cqar.model.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 from cqar.writes import prepare, procedures, search
 from cqar.writes.operations import Create, Delete, Get, List, Update
 from cqar.writes.paging import Filter

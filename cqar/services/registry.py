@@ -22,7 +22,7 @@ from cqar.model.entities import (
 )
 from cqar.model.entity import Entity, Row
 from cqar.services.methods import Method, Operation, complete, method
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes import merge, operations, prepare, procedures
 from cqar.writes.apply import run
 from cqar.writes.operations import Delete, Get, Prepare, Update

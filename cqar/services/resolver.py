@@ -9,7 +9,7 @@ from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.lookups import parts, resolutions
 from cqar.lookups.resolutions import ASSET, FULL, SLIM, Kind
 from cqar.services.methods import complete, lookup, method
-from cqar.storage.store import Session
+from cqar.storage.postgres import Session
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Resolver"]
 #: A stream of requests of ResolveVenueSymbols.

@@ -14,7 +14,7 @@ from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
 from cqar.services.methods import method
-from cqar.storage.store import Session, Sql, Store
+from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes import paging
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]

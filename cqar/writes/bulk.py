@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from cqar.model.entity import Entity, Row
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 
 
 @cache

@@ -9,7 +9,7 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import binding
 from cqar.model.call import Call
 from cqar.model.entities import API_KEY, VENUE
-from cqar.storage.store import Session, Sql, Store
+from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes import operations
 from cqar.writes.outbox import Write
 from cqar.writes.paging import Filter

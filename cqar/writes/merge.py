@@ -21,7 +21,7 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes import operations, prepare, procedures
 from cqar.writes.operations import children_sql, remove, replace
 from cqar.writes.outbox import Write

@@ -14,7 +14,7 @@ from cqar import errors
 from cqar.errors import Violation
 from cqar.model.binding import TEXT, Binding
 from cqar.model.entity import Entity, Row, new_id
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 from cqar.writes import paging
 from cqar.writes.outbox import Write
 

@@ -20,7 +20,7 @@ from cqar.model import entities, events
 from cqar.model.call import Call
 from cqar.model.entity import Entity, Row
 from cqar.observability import tracing
-from cqar.storage.store import Session, Sql, Store
+from cqar.storage.postgres import Session, Sql, Store
 
 #: Larger values are not carried, as those of some entities: caches ask PostgreSQL for them.
 MAX_VALUE = 8_192

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from cqar import errors
 from cqar.model import binding
 from cqar.model.entity import Entity, Row
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 
 #: Rows of a page where none is asked for, and at most.
 DEFAULT_PAGE = 100

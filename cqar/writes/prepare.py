@@ -10,7 +10,7 @@ from typing import Any
 from cqar import errors, text
 from cqar.model import addresses, entities, rules
 from cqar.model.entity import Row
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes.operations import living, lock_parents
 from cqar.writes.outbox import Write, over
 

@@ -10,7 +10,7 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model import addresses, binding, rules
 from cqar.model.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
 from cqar.model.entity import Row, new_id
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 from cqar.writes import operations, paging, prepare
 from cqar.writes.operations import Create
 from cqar.writes.outbox import Write

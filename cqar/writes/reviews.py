@@ -15,7 +15,7 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT, instant
 from cqar.model.entities import ASSET, VENUE, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, new_id, timestamp
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 from cqar.writes import merge, operations, paging, procedures
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS

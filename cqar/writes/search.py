@@ -12,7 +12,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model import binding
 from cqar.model.entities import ASSET, SYMBOL
 from cqar.model.entity import Entity
-from cqar.storage.store import Session, Sql
+from cqar.storage.postgres import Session, Sql
 from cqar.writes import paging
 
 

@@ -11,7 +11,7 @@ from cqar.auth.keys import Key
 from cqar.cli import credentials
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Call, Role
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes import keyring
 from tests.client import Client, Refused, refusal
 

@@ -16,7 +16,7 @@ from cqar import config
 from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.model.events import Change
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes import outbox
 from cqar.writes.outbox import Write
 

@@ -15,7 +15,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.hotpath.app import Hotpath
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from tests.client import Client
 from tests.hotpath.world import Listed, eventually, found, let_through, own_call, ticked
 

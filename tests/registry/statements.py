@@ -11,7 +11,7 @@ import cqar
 from cqar.lookups import parts
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.services.methods import METHODS
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations, outbox, paging, procedures
 from cqar.writes.apply import kinds
 from cqar.writes.operations import List

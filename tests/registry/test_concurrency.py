@@ -14,7 +14,7 @@ from cqar import config
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.call import Call
 from cqar.services import methods
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes.outbox import Write
 from tests.client import Client, Refused
 from tests.registry.world import USDC, World, at, waiting

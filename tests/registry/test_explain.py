@@ -11,7 +11,7 @@ import pytest
 from cqar.lookups import parts
 from cqar.model.entities import ASSET, RELATIONSHIP
 from cqar.services.methods import BY_NAME, METHODS
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes import outbox, paging, prepare, procedures, search
 from cqar.writes.operations import List, children_sql, parents_sql
 from tests.conftest import Servers

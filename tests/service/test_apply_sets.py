@@ -7,7 +7,7 @@ import pytest
 from cqar import config
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
-from cqar.storage.store import Session, Sql, Store
+from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes.apply.run import apply
 from cqar.writes.outbox import Batch
 from tests.service.desk import outcomes

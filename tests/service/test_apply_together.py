@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes.outbox import Write
 from tests.client import Client
 from tests.registry.world import PERPETUAL, SPOT, World

@@ -22,7 +22,7 @@ from cqar.model.call import Call
 from cqar.server import serve
 from cqar.server.serve import Reply
 from cqar.services.methods import Method
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 
 #: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a store.
 Serve = Callable[[Method, bytes, Call], Awaitable[Reply]]

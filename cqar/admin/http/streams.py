@@ -18,7 +18,7 @@ from cqar.model.call import Call
 from cqar.server import serve
 from cqar.server.serve import Reply
 from cqar.services.methods import Method
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes import audit
 from cqar.writes.apply.run import MAX_ROWS
 

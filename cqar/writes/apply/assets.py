@@ -7,7 +7,7 @@ from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
 from cqar.model.entity import Entity, Row, new_id
-from cqar.storage.store import Sql
+from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations
 from cqar.writes.apply.kinds import BY_ENTITY
 from cqar.writes.apply.rows import Item

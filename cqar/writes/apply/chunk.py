@@ -21,7 +21,7 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row, comparable, new_id
-from cqar.storage.store import TAKEN, Sql
+from cqar.storage.postgres import TAKEN, Sql
 from cqar.writes import bulk, operations, prepare
 from cqar.writes.apply import assets
 from cqar.writes.apply.kinds import BINDINGS, KEPT, Kind

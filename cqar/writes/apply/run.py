@@ -15,7 +15,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.binding import TEXT
 from cqar.model.call import Call
 from cqar.model.entities import ASSET, CHAIN
-from cqar.storage.store import Store
+from cqar.storage.postgres import Store
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import REF, Asked, read_rows, repeated
