@@ -1,6 +1,6 @@
 """What can go wrong, as data.
 
-Every error that a client may see is one of these; `cqar.server.serve` turns it into a gRPC status, in one place::
+Every error that a client may see is one of these; `cqar.server.rpc` turns it into a gRPC status, in one place::
 
     CqarError
     ├── Invalid             INVALID_ARGUMENT     a field broke a rule; carries the violations

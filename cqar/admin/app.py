@@ -23,9 +23,9 @@ from cqar.observability import health, logs, tracing
 from cqar.observability.metrics import Metrics
 from cqar.replication import looks
 from cqar.replication.relay import Relay
-from cqar.server import limits, process, serve, tls
-from cqar.server.serve import Reply, Served
-from cqar.server.streamed import Streamed
+from cqar.server import limits, process, rpc, tls
+from cqar.server.rpc import Reply, Served
+from cqar.server.streams import Streamed
 from cqar.services import access, methods, registry, resolver
 from cqar.services.methods import Method
 from cqar.storage.nats import Bus
@@ -54,7 +54,7 @@ async def run(store: Store, method: Method, data: bytes, call: Call) -> Reply:
             return Reply((await method.serve(session, request)).SerializeToString())
     if method.kind == "batch":
         response = await method.serve(Batch(store, call), request)
-        return Reply(response.SerializeToString(), serve.revision_metadata(response.revision))  # type: ignore[attr-defined]  # it has one
+        return Reply(response.SerializeToString(), rpc.revision_metadata(response.revision))  # type: ignore[attr-defined]  # it has one
     async with store.transaction() as session:
         write = Write(session, call)
         body = await write.repeated(data)
@@ -64,7 +64,7 @@ async def run(store: Store, method: Method, data: bytes, call: Call) -> Reply:
             response.revision = write.revision  # type: ignore[attr-defined]  # every response of a write has it
             body = response.SerializeToString()
             await write.remember(body)
-    return Reply(body, serve.revision_metadata(write.revision))
+    return Reply(body, rpc.revision_metadata(write.revision))
 
 
 class Admin:
@@ -90,15 +90,15 @@ class Admin:
         self.callers = Callers(self._store, self._bus, os.environ.get(_BOOTSTRAP))
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
         self._mint = functools.partial(authority.minted, settings) if settings.pepper else None
-        handlers = {each.path: serve.unary(self._served(each), self.authority, self._calls) for each in METHODS}
+        handlers = {each.path: rpc.unary(self._served(each), self.authority, self._calls) for each in METHODS}
         self._tail = Tail(self._store, self.authority, self._calls)
         handlers[tail.PATH] = self._tail.handler()
         whole = self._served(resolver.BY_NAME["ResolveVenueSymbols"])
         self._stream = Streamed(whole._replace(name="StreamVenueSymbols"), self.authority, self._calls)
         handlers[resolver.STREAM] = self._stream.handler()
         services = [each.full_name for each in (methods.REGISTRY, resolver.SERVICE, registry.SERVICE, access.SERVICE)]
-        self._server = serve.Server(
-            serve.Handlers(handlers, serve.unknown(self.authority)),
+        self._server = rpc.Server(
+            rpc.Handlers(handlers, rpc.unknown(self.authority)),
             services,
             self.authority,
             tls.identity(settings.tls, settings.admin.host),
@@ -112,7 +112,7 @@ class Admin:
         return Served(method.name, functools.partial(self._called, method), limits.request_bytes(method.described), level)
 
     async def _called(self, method: Method, data: bytes, call: Call) -> Reply:
-        with serve.traced(self._tracer, call):
+        with rpc.traced(self._tracer, call):
             return await self._serve(method, data, call)
 
     async def _serve(self, method: Method, data: bytes, call: Call) -> Reply:

@@ -22,8 +22,8 @@ from cqar.model.entities import BY_NAME
 from cqar.model.events import EVENTS
 from cqar.observability import tracing
 from cqar.observability.logs import Calls
-from cqar.server import limits, serve
-from cqar.server.streamed import Stoppable
+from cqar.server import limits, rpc
+from cqar.server.streams import Stoppable
 from cqar.storage.postgres import Store
 from cqar.writes import audit
 
@@ -51,17 +51,17 @@ class Tail(Stoppable):
             try:
                 async with asyncio.timeout(limits.DEADLINE):
                     if self._authority is not None:
-                        principal = await serve.admitted(self._authority, context)
+                        principal = await rpc.admitted(self._authority, context)
                     authority.permit(principal, audit.TAIL_ROLE, _NAME)
                     authority.unnamed(principal, _NAME)
                     after = await audit.begin(self._store, _asked(await context.read()))
-                await serve.begin(context)
+                await rpc.begin(context)
                 async with aclosing(audit.tail(self._store, after)) as changes:
                     while True:
                         yield (await self.unless_over(anext(changes))).SerializeToString()
             except Exception as error:
-                code = serve.code_of(error)
-                await serve.refuse(context, _NAME, error, request_id)
+                code = rpc.code_of(error)
+                await rpc.refuse(context, _NAME, error, request_id)
                 raise  # abort has raised already
             except BaseException:
                 code = "CANCELLED"

@@ -30,9 +30,9 @@ from cqar.lookups.answers import LOOKUPS
 from cqar.model.call import Call
 from cqar.observability import health, logs, tracing
 from cqar.observability.metrics import Metrics
-from cqar.server import limits, process, serve, tls
-from cqar.server.serve import Reply, Served
-from cqar.server.streamed import Streamed
+from cqar.server import limits, process, rpc, tls
+from cqar.server.rpc import Reply, Served
+from cqar.server.streams import Streamed
 from cqar.services import methods, resolver
 from cqar.services.methods import Method
 from cqar.storage.nats import Bus
@@ -144,7 +144,7 @@ class Hotpath:
                 authority.confine(caller, request, name)
                 if lookup.asks is not None and not lookup.asks(request):
                     return await self._passthrough.ask(method.path, data, call.metadata)
-            with serve.traced(tracer, call):
+            with rpc.traced(tracer, call):
                 return await core.resolve(name, data, strict=caller.strict)
 
         return Unary(

@@ -32,7 +32,7 @@ from cqar.lookups.resolutions import Kind
 from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of
 from cqar.server import limits
-from cqar.server.serve import Metadata, Reply
+from cqar.server.rpc import Metadata, Reply
 from cqar.services.methods import Method
 from cqar.storage.postgres import Store
 

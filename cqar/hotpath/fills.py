@@ -15,7 +15,7 @@ from cqar.lookups import parts
 from cqar.lookups.parts import Missing, Stored
 from cqar.model.entities import kind_of
 from cqar.observability import tracing
-from cqar.server.serve import Metadata
+from cqar.server.rpc import Metadata
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
 

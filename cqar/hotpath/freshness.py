@@ -9,7 +9,7 @@ from typing import Final
 from cqar import clock, config
 from cqar.hotpath.feed import Feed
 from cqar.lane.grpc import Tail
-from cqar.server.serve import Reply
+from cqar.server.rpc import Reply
 from cqar.varint import varint
 
 #: Later than every time until which an answer may hold.

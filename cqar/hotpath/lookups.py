@@ -16,7 +16,7 @@ from cqar.lookups.answers import LOOKUPS, Lookup
 from cqar.lookups.parts import Missing, Stored
 from cqar.model.entities import kind_of
 from cqar.observability import logs
-from cqar.server.serve import Reply
+from cqar.server.rpc import Reply
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
 

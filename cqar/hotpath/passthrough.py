@@ -18,8 +18,8 @@ from cqar.hotpath.feed import Feed
 from cqar.lane import upload
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
-from cqar.server import serve
-from cqar.server.serve import Metadata, Reply
+from cqar.server import rpc
+from cqar.server.rpc import Metadata, Reply
 from cqar.server.tls import Outgoing
 
 _log = logs.logger("passthrough")
@@ -27,8 +27,8 @@ _log = logs.logger("passthrough")
 #: Metadata that belongs to a connection, not to the call.
 _HOP = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
 _OPTIONS = (
-    ("grpc.max_receive_message_length", serve.MAX_REQUEST),
-    ("grpc.max_send_message_length", serve.MAX_REQUEST),
+    ("grpc.max_receive_message_length", rpc.MAX_REQUEST),
+    ("grpc.max_send_message_length", rpc.MAX_REQUEST),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
 )
@@ -112,8 +112,8 @@ class Passthrough:
                 await self._refuse(context, path, error, request_id)
             except (errors.CqarError, TimeoutError) as error:
                 known = errors.DeadlineExceeded(_SLOW_ADMIN) if isinstance(error, TimeoutError) else error
-                code = serve.code_of(known)
-                await serve.refuse(context, path, known, request_id)
+                code = rpc.code_of(known)
+                await rpc.refuse(context, path, known, request_id)
             except BaseException:
                 code = "CANCELLED"
                 raise
@@ -143,7 +143,7 @@ class Passthrough:
         """Admin's responses, one after the other. Raises AioRpcError, TimeoutError, and errors of our own."""
         if self._authority is not None:
             # What cannot be a key is refused here; admin says what the others may do.
-            self._authority.check_form(serve.authorization(context), serve.address(context))
+            self._authority.check_form(rpc.authorization(context), rpc.address(context))
         # A deadline of centuries is one that has passed to grpc.aio.
         remaining = context.time_remaining()
         seconds = None if remaining is None else min(remaining, _LONGEST)
@@ -156,7 +156,7 @@ class Passthrough:
             async with asyncio.timeout(self._patience if seconds is None else None) as patience:
                 initial = tuple(await call.initial_metadata())
                 if initial or path in _STREAMS:
-                    await serve.begin(context, initial)
+                    await rpc.begin(context, initial)
                 if path in _STREAMS:
                     patience.reschedule(None)
                 response = await call.read()
@@ -172,7 +172,7 @@ class Passthrough:
             call.cancel()
             await tasks.end(uploading)
         trailing = tuple(await call.trailing_metadata())
-        await self._catch_up(serve.revision_in(trailing))
+        await self._catch_up(rpc.revision_in(trailing))
         context.set_trailing_metadata(trailing)
 
     def end_streams(self) -> None:
@@ -191,10 +191,10 @@ class Passthrough:
         if error.code() == grpc.StatusCode.UNAUTHENTICATED and self._authority is not None:
             # To admin, all callers have this worker's address: failed attempts are counted here.
             try:
-                self._authority.attempts.failed(serve.address(context))
+                self._authority.attempts.failed(rpc.address(context))
             except errors.Throttled as throttled:
-                await serve.refuse(context, path, throttled, request_id)
-        await serve.refuse(context, path, _told(path, error), request_id)
+                await rpc.refuse(context, path, throttled, request_id)
+        await rpc.refuse(context, path, _told(path, error), request_id)
 
 
 async def _upload(requests: AsyncIterator[bytes], call: Any) -> None:
@@ -208,7 +208,7 @@ async def _upload(requests: AsyncIterator[bytes], call: Any) -> None:
 def _told(path: str, error: grpc.aio.AioRpcError) -> Exception:
     """What a caller is told of an error of admin: itself, or that there is no admin."""
     # Admin's own errors come with details; without any it is the connection to it that speaks, or an admin that stops.
-    if error.code() in _AWAY and serve.DETAILS not in dict(error.trailing_metadata() or ()):
+    if error.code() in _AWAY and rpc.DETAILS not in dict(error.trailing_metadata() or ()):
         _log.warning("admin_unreachable", method=path, details=error.details())
         return errors.Unavailable(_NO_ADMIN)
     return error
@@ -216,6 +216,6 @@ def _told(path: str, error: grpc.aio.AioRpcError) -> Exception:
 
 def _onward(given: Metadata, request_id: str) -> Metadata:
     """The metadata for admin: the caller's, without those of its connection, and with the request id."""
-    own = (tracing.REQUEST_ID, serve.FORWARDED)
+    own = (tracing.REQUEST_ID, rpc.FORWARDED)
     kept = [(name, value) for name, value in given if name not in _HOP and name not in own]
     return (*kept, (tracing.REQUEST_ID, request_id))

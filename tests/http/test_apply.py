@@ -9,7 +9,7 @@ from cqar import errors
 from cqar.admin.app import Admin
 from cqar.admin.http.streams import MAX_LINES, Apply
 from cqar.model.call import Call
-from cqar.server.serve import Reply
+from cqar.server.rpc import Reply
 from cqar.services.methods import Method
 from tests.http.client import Answer, Api, listening
 

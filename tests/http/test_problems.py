@@ -10,7 +10,7 @@ import pytest
 from cqar import errors
 from cqar.admin.app import Admin
 from cqar.admin.http import problems
-from cqar.server import serve
+from cqar.server import rpc
 from tests.http.client import Api
 
 ASSET: dict[str, Any] = {"symbol": "BTC", "name": "Bitcoin", "asset_type": "ASSET_TYPE_NATIVE"}

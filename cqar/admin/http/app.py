@@ -19,8 +19,8 @@ from cqar.admin.http.routes import ROUTES, Route
 from cqar.auth.authority import Authority, permit
 from cqar.model import entities
 from cqar.model.call import Call
-from cqar.server import serve
-from cqar.server.serve import Reply
+from cqar.server import rpc
+from cqar.server.rpc import Reply
 from cqar.services.methods import Method
 from cqar.storage.postgres import Store
 
@@ -86,7 +86,7 @@ def _handler(route: Route, serving: Serve) -> problems.Handler:
     """What answers a route with one JSON object."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        async with asyncio.timeout(serve.DEFAULT_DEADLINE):
+        async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
             call = incoming.call_of(request, route.rpc)
             asked: Any = await _asked(route, request)
             try:

@@ -11,7 +11,7 @@ from cqar.admin.http import incoming, problems
 from cqar.observability import tracing
 from cqar.observability.logs import FAULTS, Calls
 from cqar.observability.tracing import Attributes, Tracer
-from cqar.server import serve
+from cqar.server import rpc
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Statuses of HTTP -> the name of the status of gRPC under which it is counted.
@@ -40,7 +40,7 @@ def middleware(calls: Calls, tracer: Tracer) -> Middleware:
             response = await handler(request)
             code = _CODES.get(response.status, "OK" if response.status < HTTPStatus.BAD_REQUEST else "INVALID_ARGUMENT")
         except Exception as error:
-            code = serve.code_of(error)
+            code = rpc.code_of(error)
             raise
         else:
             if not response.prepared:

@@ -15,8 +15,8 @@ from cqar.auth import authority
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
-from cqar.server import serve
-from cqar.server.serve import Reply
+from cqar.server import rpc
+from cqar.server.rpc import Reply
 from cqar.services.methods import Method
 from cqar.storage.postgres import Store
 from cqar.writes import audit
@@ -61,7 +61,7 @@ class Apply:
         head = pb.ApplyRequest()
         wire.fill_text(head, incoming.parameters(request), {"rows": "are the lines of the body"})
         incoming.check_media_type(request, *LINES)
-        async with asyncio.timeout(serve.DEFAULT_DEADLINE):
+        async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
             lines = (await incoming.body(request, MAX_LINES)).split(b"\n")
         if not lines[-1].strip():
             lines.pop()
@@ -91,7 +91,7 @@ class Apply:
 
     async def _apply(self, head: pb.ApplyRequest, lines: Sequence[bytes], call: Call) -> Sequence[pb.ApplyResult]:
         """The result of each line; a line that is no row is refused, and the others go on."""
-        async with asyncio.timeout(serve.DEFAULT_DEADLINE):
+        async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
             request, refused = await asyncio.to_thread(_rows, head, lines)
             reply = await self._serving(METHODS["Apply"], request, call)
         applied = iter(pb.ApplyResponse.FromString(reply.body).results)

@@ -3,8 +3,8 @@
 import functools
 
 from cqar.hotpath.transports.unary import Wiring, answer
-from cqar.server import limits, serve
-from cqar.server.serve import Served
+from cqar.server import limits, rpc
+from cqar.server.rpc import Served
 
 
 class GrpcioTransport:
@@ -14,9 +14,9 @@ class GrpcioTransport:
         handlers = dict(wiring.handlers)
         for each in wiring.unary:
             served = Served(each.name, functools.partial(answer, each, wiring.freshness), each.request_bytes)
-            handlers[each.path] = serve.unary(served, wiring.authority, wiring.calls)
-        self.server = serve.Server(
-            serve.Handlers(handlers, wiring.passthrough.handler),
+            handlers[each.path] = rpc.unary(served, wiring.authority, wiring.calls)
+        self.server = rpc.Server(
+            rpc.Handlers(handlers, wiring.passthrough.handler),
             wiring.services,
             wiring.authority,
             wiring.identity,

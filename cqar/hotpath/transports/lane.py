@@ -26,7 +26,7 @@ from cqar.model.call import Call, Principal
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
 from cqar.observability.metrics import counter, single, tallied
-from cqar.server import limits, serve
+from cqar.server import limits, rpc
 from cqar.server.process import PortError
 
 _log = logs.logger("lane")
@@ -41,7 +41,7 @@ _BEHIND = (
 )
 _TOWARDS = (*_BEHIND, ("grpc.max_send_message_length", limits.MAX_MESSAGE))
 #: Names of statuses by their numbers.
-_NAMES: Mapping[int, str] = {number: status.name for number, status in serve.STATUS.items()}
+_NAMES: Mapping[int, str] = {number: status.name for number, status in rpc.STATUS.items()}
 
 
 class Caller(NamedTuple):
@@ -130,8 +130,8 @@ class LaneTransport:
     def __init__(self, wiring: Wiring) -> None:
         self._authority = wiring.authority
         self._identity = wiring.identity
-        self.server = serve.Server(
-            serve.Handlers(wiring.handlers, wiring.passthrough.handler),
+        self.server = rpc.Server(
+            rpc.Handlers(wiring.handlers, wiring.passthrough.handler),
             wiring.services,
             wiring.authority,
             wiring.identity,
@@ -163,7 +163,7 @@ class LaneTransport:
         target = f"unix:{self._folder / 'behind'}"
         await self.server.start_at(target)
         channel = self._channel = grpc.aio.insecure_channel(target, options=_TOWARDS)
-        upstream = Upstream(channel=lambda _path: channel, patience=None, begun=serve.FORWARDED, onward=_onward)
+        upstream = Upstream(channel=lambda _path: channel, patience=None, begun=rpc.FORWARDED, onward=_onward)
         service = Service(
             methods=self._methods,
             upstream=upstream,
@@ -212,15 +212,15 @@ class LaneTransport:
 
 
 def _onward(context: Context) -> Metadata:
-    return ((serve.FORWARDED, context.peer.address.rpartition(":")[0]),)
+    return ((rpc.FORWARDED, context.peer.address.rpartition(":")[0]),)
 
 
 def _explain(context: Context, error: Exception) -> Failure:
     """The status of an error; the trailing metadata have the request id, by which the log knows the call."""
     context.known_as = tracing.request_id(tracing.value(_metadata(context), tracing.REQUEST_ID))
     if isinstance(error, Unreadable):
-        error = serve.unreadable()
-    refusal = serve.refusal(context.path.rpartition("/")[2], error, context.known_as)
+        error = rpc.unreadable()
+    refusal = rpc.refusal(context.path.rpartition("/")[2], error, context.known_as)
     return Failure(refusal.code.value[0], refusal.message, trailing=refusal.trailing)
 
 

@@ -14,7 +14,7 @@ from cqar.lane.grpc import framed
 from cqar.lane.service import Hit
 from cqar.model.call import Call, Principal
 from cqar.observability.logs import Calls
-from cqar.server.serve import Reply, Serve, Server
+from cqar.server.rpc import Reply, Serve, Server
 from cqar.server.tls import Identity
 
 

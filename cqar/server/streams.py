@@ -18,8 +18,8 @@ from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call
 from cqar.observability import tracing
 from cqar.observability.logs import Calls
-from cqar.server import limits, serve
-from cqar.server.serve import Served
+from cqar.server import limits, rpc
+from cqar.server.rpc import Served
 
 T = TypeVar("T")
 
@@ -68,19 +68,19 @@ class Streamed(Stoppable):
             request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
             began, principal, code = time.perf_counter(), ANYONE, "OK"
             try:
-                await serve.begin(context)
+                await rpc.begin(context)
                 while (data := await self.unless_over(context.read())) is not grpc.aio.EOF:
                     began = time.perf_counter()
                     async with asyncio.timeout(limits.DEADLINE):
                         limits.check(data, self._served.request_bytes)
                         if self._authority is not None:
-                            principal = await serve.admitted(self._authority, context)
+                            principal = await rpc.admitted(self._authority, context)
                         reply = await self._served.serve(data, Call(method=self._served.name, principal=principal))
                     self._ended(principal.name, "OK", began, metadata, request_id)
                     yield reply.body
             except Exception as error:
-                code = serve.code_of(error)
-                await serve.refuse(context, self._served.name, error, request_id)
+                code = rpc.code_of(error)
+                await rpc.refuse(context, self._served.name, error, request_id)
                 raise  # abort has raised already
             except BaseException:
                 code = "CANCELLED"
@@ -91,5 +91,5 @@ class Streamed(Stoppable):
 
         return grpc.stream_stream_rpc_method_handler(behave)
 
-    def _ended(self, principal: str, code: str, began: float, metadata: serve.Metadata, request_id: str) -> None:
+    def _ended(self, principal: str, code: str, began: float, metadata: rpc.Metadata, request_id: str) -> None:
         self._calls.ended(self._served.name, principal, code, time.perf_counter() - began, metadata, request_id)
