@@ -27,7 +27,7 @@ from google.protobuf.descriptor_pb2 import (
 from cqar.admin.app import METHODS
 from cqar.contract import comments
 from cqar.contract.generate import ROOT, sources
-from cqar.lookups.answers import LOOKUPS
+from cqar.lookups.single import LOOKUPS
 from cqar.model.events import EVENTS
 from cqar.services import resolver
 from cqar.writes import audit

@@ -25,8 +25,8 @@ from cqar.hotpath.sweep import Sweep
 from cqar.hotpath.transports.grpcio import GrpcioTransport
 from cqar.hotpath.transports.lane import LaneTransport
 from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
-from cqar.lookups import answers, parts
-from cqar.lookups.answers import LOOKUPS
+from cqar.lookups import parts, single
+from cqar.lookups.single import LOOKUPS
 from cqar.model.call import Call
 from cqar.observability import health, logs, tracing
 from cqar.observability.metrics import Metrics
@@ -140,7 +140,7 @@ class Hotpath:
             caller = call.principal
             authority.permit(caller, method.role, name)
             if caller.venues or lookup.asks is not None:
-                request = answers.parse(lookup, data)
+                request = single.parse(lookup, data)
                 authority.confine(caller, request, name)
                 if lookup.asks is not None and not lookup.asks(request):
                     return await self._passthrough.ask(method.path, data, call.metadata)

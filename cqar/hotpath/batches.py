@@ -27,8 +27,8 @@ from cqar.hotpath.transports.unary import Unary
 from cqar.lane.decisions import never
 from cqar.lane.grpc import PREFIX, row
 from cqar.lane.service import Hit
-from cqar.lookups import resolutions
-from cqar.lookups.resolutions import Kind
+from cqar.lookups import batch
+from cqar.lookups.batch import Kind
 from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of
 from cqar.server import limits
@@ -177,9 +177,9 @@ class Batches:
         except DecodeError:
             raise self._malformed() from None
         view, least = (raw.second, raw.third) if self._has_view else (0, raw.second)
-        elements = resolutions.of_view(self._views, view)
+        elements = batch.of_view(self._views, view)
         keys = raw.keys[:]
-        resolutions.check_count(elements.kind, len(keys))
+        batch.check_count(elements.kind, len(keys))
         return _Asked(elements, keys, least)
 
     def _malformed(self) -> errors.Invalid:
@@ -219,7 +219,7 @@ class Batches:
         try:
             asked = self._asked(message)
             rows = map(asked.elements.at(now).__getitem__, asked.keys)
-            results = resolutions.joined(list(rows)) if asked.elements.kind.large else b"".join(rows)
+            results = batch.joined(list(rows)) if asked.elements.kind.large else b"".join(rows)
         except (errors.CqarError, KeyError):
             return None
         if asked.least > self._cache.applied or not (fresh or asked.elements.unsettled.isdisjoint(asked.keys)):
@@ -272,7 +272,7 @@ class Batches:
                 brought.add(filled)
 
         try:
-            found |= await resolutions.resolve_all(
+            found |= await batch.resolve_all(
                 asked.elements.kind, rest, lambda element: self._derived(asked.elements, element, brought), bring
             )
         except _OnlyDatabase:
@@ -297,11 +297,11 @@ class Batches:
         """The framed resolution of a key, which is kept if others may ask the same. Raises Missing, _OnlyDatabase."""
         fresh = self._core.freshness.fresh()
         view = View(self._cache, brought, fresh=fresh)
-        derived = resolutions.derived(elements.kind, element, view.get, clock.now())
+        derived = batch.derived(elements.kind, element, view.get, clock.now())
         if derived.none and not fresh:
             raise _OnlyDatabase
         self._core.found.update(map(kind_of, view.used))
-        framed = resolutions.framed(derived.response)
+        framed = batch.framed(derived.response)
         if view.whole and view.used and derived.response.status != resolver_pb2.INVALID and _lasts(elements.kind, element):
             self._keep(elements, element, framed, tuple(view.used.values()), derived.good_until)
             if derived.none and element in elements:
@@ -325,11 +325,11 @@ class Batches:
         """The response by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
         async with self._store.snapshot() as session:
             kind = asked.elements.kind
-            found, snap = await resolutions.from_database(session, kind, asked.keys, asked.least)
+            found, snap = await batch.from_database(session, kind, asked.keys, asked.least)
         return self._reply(asked, found, snap, FROM_DATABASE)
 
     def _reply(self, asked: _Asked, found: Mapping[bytes, bytes], revision: int, source: Metadata) -> Reply:
-        results = resolutions.joined([found[key] for key in asked.keys])
+        results = batch.joined([found[key] for key in asked.keys])
         return Reply(results + self._at(revision), source)
 
 

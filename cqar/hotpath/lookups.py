@@ -11,9 +11,9 @@ from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
 from cqar.hotpath.freshness import Freshness, marked, marks
 from cqar.hotpath.ready import Answers
-from cqar.lookups import answers, parts
-from cqar.lookups.answers import LOOKUPS, Lookup
+from cqar.lookups import parts, single
 from cqar.lookups.parts import Missing, Stored
+from cqar.lookups.single import LOOKUPS, Lookup
 from cqar.model.entities import kind_of
 from cqar.observability import logs
 from cqar.server.rpc import Reply
@@ -63,9 +63,9 @@ class Core:
         """
         lookup = LOOKUPS[method]
         self.resolved[method] += 1
-        request = answers.parse(lookup, data)
+        request = single.parse(lookup, data)
         self.answers.drop(method, data)
-        least = answers.min_revision(request)
+        least = single.min_revision(request)
         if least > self._cache.applied and not await self._feed.wait_applied(least, self._min_revision_wait):
             return await self._from_database(lookup, request)
         if not self.freshness.serves(strict=strict):
@@ -110,7 +110,7 @@ class Core:
     async def _from_database(self, lookup: Lookup, request: Any) -> Reply:
         """The answer by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
         async with self._store.snapshot() as session:
-            derived, snap = await answers.from_database(session, lookup, request)
+            derived, snap = await single.from_database(session, lookup, request)
         derived.response.revision = snap
         return Reply(derived.response.SerializeToString(), FROM_DATABASE)
 

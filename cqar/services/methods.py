@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from cqar import errors
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.lookups import answers
+from cqar.lookups import single
 from cqar.model import addresses
 from cqar.model.call import Role
 from cqar.model.entities import (
@@ -87,11 +87,11 @@ def read(name: str, serve: Operation) -> Method:
 
 def lookup(name: str, service: ServiceDescriptor = REGISTRY) -> Method:
     """A row of a lookup, which the hot path answers from its cache and admin from PostgreSQL, by the same rule."""
-    asked = answers.LOOKUPS[name]
+    asked = single.LOOKUPS[name]
 
     async def serve(session: Session, request: Any) -> Message:
-        answers.check(asked, request)
-        derived, snap = await answers.from_database(session, asked, request)
+        single.check(asked, request)
+        derived, snap = await single.from_database(session, asked, request)
         derived.response.revision = snap
         return derived.response  # type: ignore[no-any-return]  # the lookup's response message
 

@@ -6,8 +6,8 @@ from typing import Any
 from google.protobuf.message import Message
 
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
-from cqar.lookups import parts, resolutions
-from cqar.lookups.resolutions import ASSET, FULL, SLIM, Kind
+from cqar.lookups import batch, parts
+from cqar.lookups.batch import ASSET, FULL, SLIM, Kind
 from cqar.services.methods import complete, lookup, method
 from cqar.storage.postgres import Session
 
@@ -22,17 +22,17 @@ KINDS: Mapping[str, Mapping[int, Kind]] = {
 
 
 async def _resolve(session: Session, request: Any, kind: Kind, response: type[Message]) -> Message:
-    resolutions.check_count(kind, len(request.keys))
+    batch.check_count(kind, len(request.keys))
     keys = [each.SerializeToString() for each in request.keys]
-    found, revision = await resolutions.from_database(session, kind, keys, request.min_revision)
-    answer: Any = response.FromString(resolutions.joined([found[key] for key in keys]))
+    found, revision = await batch.from_database(session, kind, keys, request.min_revision)
+    answer: Any = response.FromString(batch.joined([found[key] for key in keys]))
     answer.revision = revision
     return answer  # type: ignore[no-any-return]  # a message of the declared class
 
 
 async def _venue_symbols(session: Session, request: Any) -> Message:
     """ResolveVenueSymbols."""
-    kind = resolutions.of_view(KINDS["ResolveVenueSymbols"], request.view)
+    kind = batch.of_view(KINDS["ResolveVenueSymbols"], request.view)
     return await _resolve(session, request, kind, pb.ResolveVenueSymbolsResponse)
 
 

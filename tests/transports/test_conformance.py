@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.lookups.answers import LOOKUPS
+from cqar.lookups.single import LOOKUPS
 from cqar.services.methods import Method
 from tests import generated
 from tests.client import SERVICE, Client

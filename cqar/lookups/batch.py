@@ -13,7 +13,7 @@ from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.lookups import answers, derive, listings, parts
+from cqar.lookups import derive, parts, single, venue_symbols
 from cqar.lookups.derive import Derived, Get
 from cqar.lookups.parts import Missing
 from cqar.model import addresses, entities
@@ -41,13 +41,13 @@ def full_venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int) -> Derived:
     return _venue_symbol(get, key, now, full=True)
 
 
-_BY_TEXT = answers.LOOKUPS["GetVenueSymbol"]
+_BY_TEXT = single.LOOKUPS["GetVenueSymbol"]
 
 
 def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> Derived:
     try:
-        answers.check(_BY_TEXT, key)
-        listing, canonical, blocking, over, good_until = found = listings.meant(get, key, now)
+        single.check(_BY_TEXT, key)
+        listing, canonical, blocking, over, good_until = found = venue_symbols.meant(get, key, now)
     except errors.NotFound:
         return Derived(pb.VenueSymbolResolution(status=pb.NOT_FOUND), _changes_at(get, key, now), none=True)
     except errors.Ambiguous as error:
@@ -65,14 +65,14 @@ def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> 
         quantity_multiplier_decimal=listing.quantity_multiplier_decimal,
         is_active=listing.is_active,
         trading_blocked=bool(blocking),
-        full=listings.shown(get, found) if full else None,
+        full=venue_symbols.shown(get, found) if full else None,
     )
     return Derived(response, good_until)
 
 
 def _changes_at(get: Get, key: pb.VenueSymbolKey, now: int) -> int:
     try:
-        return listings.changes_at(get, key, now)
+        return venue_symbols.changes_at(get, key, now)
     except errors.NotFound:
         return NEVER
 
@@ -111,7 +111,7 @@ def _on_chain(get: Get, key: pb.AssetKey.OnChain, _now: int) -> Derived:
     _needed(key, "chain", "address")
     on = _chain(get, key.chain)
     address = addresses.normalize(on.chain_type, key.address, "address", caip2=on.caip2 or None).text
-    found = answers.deployment(get, on, address)
+    found = single.deployment(get, on, address)
     if found is None:
         raise errors.NotFound("deployment", f"{key.chain}/{key.address}")
     return _asset(get, found.asset_id, deployment=found)
@@ -120,10 +120,10 @@ def _on_chain(get: Get, key: pb.AssetKey.OnChain, _now: int) -> Derived:
 def _chain(get: Get, name: str) -> assets_pb2.Chain:
     """The chain of a slug or a CAIP-2 id."""
     if ":" not in name:
-        answers.text("chain_id", name, "chain")
+        single.text("chain_id", name, "chain")
         found = derive.chain(get, name)
     else:
-        answers.text("caip2", name, "chain")
+        single.text("caip2", name, "chain")
         rows = get(entities.caip2_key(name))
         found = assets_pb2.Chain.FromString(rows[0].value) if rows else None
     if found is None:
@@ -133,19 +133,19 @@ def _chain(get: Get, name: str) -> assets_pb2.Chain:
 
 def _external(get: Get, key: pb.AssetKey.External, _now: int) -> Derived:
     _needed(key, "source", "external_id")
-    answers.sound(key, "source")
-    answers.sound(key, "external_id")
+    single.sound(key, "source")
+    single.sound(key, "external_id")
     rows = get(entities.external_asset_key(key.source, key.external_id))
     if not rows:
         raise errors.NotFound("asset_identifier", f"{key.source}/{key.external_id}")
     fit = [assets_pb2.AssetIdentifier.FromString(row.value) for row in rows]
-    return _asset(get, answers.primary(fit, "asset_id").asset_id)
+    return _asset(get, single.primary(fit, "asset_id").asset_id)
 
 
 def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
     _needed(key, "venue_id", "venue_asset_symbol")
-    answers.sound(key, "venue_id")
-    answers.sound(key, "venue_asset_symbol")
+    single.sound(key, "venue_id")
+    single.sound(key, "venue_asset_symbol")
     rows = get(entities.venue_code_key(key.venue_id, key.venue_asset_symbol))
     spans = [(derive.interval(each), each) for each in (venues_pb2.VenueAsset.FromString(row.value) for row in rows)]
     boundary = derive.next_boundary((span for span, _ in spans), now)
@@ -164,7 +164,7 @@ def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
 
 def _by_id(get: Get, key: pb.AssetKey, _now: int) -> Derived:
     _needed(key, "asset_id")
-    answers.sound(key, "asset_id")
+    single.sound(key, "asset_id")
     return _asset(get, key.asset_id)
 
 
@@ -288,7 +288,7 @@ async def from_database(session: Session, kind: Kind, elements: Iterable[bytes],
     Raises Precondition where the revision `least` is beyond it.
     """
     head = await parts.head(session)
-    answers.reached(least, head.snap)
+    single.reached(least, head.snap)
     held = parts.Held()
 
     def resolve(element: bytes) -> bytes:

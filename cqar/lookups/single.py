@@ -15,7 +15,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.lookups import derive, listings
+from cqar.lookups import derive, venue_symbols
 from cqar.lookups.derive import Derived, Get
 from cqar.lookups.parts import Held, Missing, read
 from cqar.model import addresses, binding, entities
@@ -153,7 +153,7 @@ LOOKUPS = {
     "GetVenue": Lookup(pb.GetVenueRequest, ("venue_id",), venue),
     "GetVenueAsset": Lookup(pb.GetVenueAssetRequest, ("venue_id", "asset_id"), venue_asset),
     "GetVenueSymbol": Lookup(
-        pb.GetVenueSymbolRequest, ("venue_id", "venue_symbol"), listings.venue_symbol, ("symbol_type", "as_of")
+        pb.GetVenueSymbolRequest, ("venue_id", "venue_symbol"), venue_symbols.venue_symbol, ("symbol_type", "as_of")
     ),
     "GetAssetIdentifier": Lookup(
         pb.GetAssetIdentifierRequest, ("source",), asset_identifier, ("external_id",), {"asset_id": "external_id"}
@@ -162,7 +162,9 @@ LOOKUPS = {
         pb.GetSymbolIdentifierRequest, ("data_source",), symbol_identifier, ("external_id",), {"symbol_id": "external_id"}
     ),
     "ListAssetDeployments": Lookup(pb.ListAssetDeploymentsRequest, (), deployments, ("chain_id",), asks=_by_address),
-    "FindVenueSymbols": Lookup(resolver_pb2.FindVenueSymbolsRequest, ("symbol_id",), listings.venue_symbols, ("venue_id",)),
+    "FindVenueSymbols": Lookup(
+        resolver_pb2.FindVenueSymbolsRequest, ("symbol_id",), venue_symbols.venue_symbols, ("venue_id",)
+    ),
 }
 
 
