@@ -22,7 +22,7 @@ from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
 from cqar.hotpath.freshness import marked, marks, milliseconds
 from cqar.hotpath.lookups import Core
-from cqar.hotpath.ready import Answers, Ready
+from cqar.hotpath.response_cache import Answers, Ready
 from cqar.hotpath.transports.unary import Unary
 from cqar.lane.decisions import never
 from cqar.lane.grpc import PREFIX, row

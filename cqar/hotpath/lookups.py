@@ -10,7 +10,7 @@ from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
 from cqar.hotpath.freshness import Freshness, marked, marks
-from cqar.hotpath.ready import Answers
+from cqar.hotpath.response_cache import Answers
 from cqar.lookups import parts, single
 from cqar.lookups.parts import Missing, Stored
 from cqar.lookups.single import LOOKUPS, Lookup

@@ -5,7 +5,7 @@ from google.protobuf import timestamp_pb2
 
 from cqar.hotpath.app import Hotpath
 from cqar.hotpath.cache import FOREVER
-from cqar.hotpath.ready import Answers
+from cqar.hotpath.response_cache import Answers
 from tests.client import SERVICE, Client
 from tests.hotpath.world import Listed, eventually, found, ticked
 

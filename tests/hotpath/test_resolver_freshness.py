@@ -11,7 +11,7 @@ import pytest
 from cqar import config
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.hotpath.app import Hotpath
-from cqar.hotpath.ready import body
+from cqar.hotpath.response_cache import body
 from cqar.lane.grpc import framed
 from cqar.model.call import ANYONE, Call, Principal, Role
 from tests.client import Client

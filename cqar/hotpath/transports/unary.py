@@ -9,7 +9,7 @@ import grpc
 from cqar.auth.authority import Authority, Grant
 from cqar.hotpath.freshness import Freshness, marked
 from cqar.hotpath.passthrough import Passthrough
-from cqar.hotpath.ready import body
+from cqar.hotpath.response_cache import body
 from cqar.lane.grpc import framed
 from cqar.lane.service import Hit
 from cqar.model.call import Call, Principal
