@@ -16,10 +16,10 @@ from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.hotpath.batches import Batches, revision
 from cqar.hotpath.cache import Cache
-from cqar.hotpath.callers import Callers
+from cqar.hotpath.engine import ANSWERS_SHARE, Core
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.lookups import ANSWERS_SHARE, Core
-from cqar.hotpath.measures import Measures
+from cqar.hotpath.key_source import Callers
+from cqar.hotpath.metrics import Measures
 from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.sweep import Sweep
 from cqar.hotpath.transports.grpcio import GrpcioTransport

@@ -18,10 +18,10 @@ from cqar.auth import authority
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.hotpath.cache import Cache, Part
+from cqar.hotpath.engine import Core
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
 from cqar.hotpath.freshness import marked, marks, milliseconds
-from cqar.hotpath.lookups import Core
 from cqar.hotpath.response_cache import Answers, Ready
 from cqar.hotpath.transports.unary import Unary
 from cqar.lane.decisions import never

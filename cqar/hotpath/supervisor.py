@@ -19,7 +19,7 @@ from typing import Any, Final
 import aiohttp
 
 from cqar import config, tasks
-from cqar.hotpath import overview
+from cqar.hotpath import fleet_status
 from cqar.observability import logs
 from cqar.server import launch, process, tls
 
@@ -70,7 +70,7 @@ class Worker:
         self.told: Mapping[str, Any] = {}
         self.metrics_port = 0
         #: its metrics, as last read
-        self.metrics = overview.Sample()
+        self.metrics = fleet_status.Sample()
 
     async def start(self) -> None:
         """Start it; it does not serve yet."""
@@ -122,7 +122,7 @@ class Worker:
             return
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
             async with asyncio.timeout(_PATIENCE), self._session.get("/metrics") as response:
-                self.metrics = overview.sample(await response.text())
+                self.metrics = fleet_status.sample(await response.text())
 
     async def _asked(self, path: str) -> Any:
         async with asyncio.timeout(_PATIENCE), self._session.get(path) as response:
@@ -161,7 +161,7 @@ class Supervisor:
         self._watches: dict[int, asyncio.Task[None]] = {}
         self._rolling: asyncio.Task[None] | None = None
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._past = overview.Past()
+        self._past = fleet_status.Past()
         #: whether any worker has ever listened: until then, what ends one would end them all
         self._served = False
         self._http = process.Http(tls.identity(settings.tls, settings.hotpath.host))
@@ -174,9 +174,9 @@ class Supervisor:
         return [self._workers[number] for number in self._numbers if number in self._workers]
 
     @property
-    def past(self) -> overview.Sample:
+    def past(self) -> fleet_status.Sample:
         """The sums of workers that are gone, or about to go."""
-        sums = overview.Past(self._past.sums)
+        sums = fleet_status.Past(self._past.sums)
         for each in self._running:
             if each.leaving:
                 sums.add(each.metrics)
@@ -186,7 +186,7 @@ class Supervisor:
         """Start all workers. Raises PortError where the port is taken."""
         hotpath = self._settings.hotpath
         self.port = self._reserve(hotpath.host, hotpath.port)
-        self.http_port = await self._http.listen(hotpath.host, hotpath.http_port, overview.application(self))
+        self.http_port = await self._http.listen(hotpath.host, hotpath.http_port, fleet_status.application(self))
         for number in self._numbers:
             self._watch(number)
         at = {"grpc": self.port, "http": self.http_port}
@@ -226,7 +226,7 @@ class Supervisor:
 
     async def _let_go(self, worker: Worker) -> None:
         """Keep what an ended worker has counted, and nothing else."""
-        metrics, worker.metrics = worker.metrics, overview.Sample()
+        metrics, worker.metrics = worker.metrics, fleet_status.Sample()
         self._past.add(metrics)
         self._running.discard(worker)
         await worker.close()

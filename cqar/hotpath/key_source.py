@@ -8,8 +8,8 @@ import msgspec
 from cqar import config, tasks
 from cqar.auth.authority import Authority, Look, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.hotpath.engine import Core
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.lookups import Core
 from cqar.model import entities, events
 from cqar.storage.nats import Bus
 

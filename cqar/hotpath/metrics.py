@@ -7,8 +7,8 @@ from typing import Final
 from prometheus_client.metrics_core import Metric
 
 from cqar.hotpath.cache import Cache
+from cqar.hotpath.engine import Core
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.lookups import Core
 from cqar.observability.metrics import counter, gauge, single
 from cqar.storage.redis import Tier
 
