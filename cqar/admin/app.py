@@ -10,9 +10,9 @@ from aiohttp import web
 
 from cqar import config
 from cqar.admin import tail
-from cqar.admin.callers import Callers
 from cqar.admin.http import app, observed
-from cqar.admin.measures import Measures
+from cqar.admin.key_source import Callers
+from cqar.admin.metrics import Measures
 from cqar.admin.tail import Tail
 from cqar.auth import authority
 from cqar.auth.authority import Authority
