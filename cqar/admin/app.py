@@ -21,7 +21,7 @@ from cqar.model import events
 from cqar.model.call import Call
 from cqar.observability import health, logs, tracing
 from cqar.observability.metrics import Metrics
-from cqar.replication import looks
+from cqar.replication import probe
 from cqar.replication.relay import Relay
 from cqar.server import limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
@@ -127,7 +127,7 @@ class Admin:
         settings = self._settings.admin
         await self._store.open()
         await self._relayed.open()
-        self._bus.answer(looks.SUBJECT, functools.partial(looks.answer, self._store))
+        self._bus.answer(probe.SUBJECT, functools.partial(probe.answer, self._store))
         self._bus.listen(events.NUDGE, lambda _data: self._relay.look())
         await self._bus.open()
         self.callers.start(self.authority)

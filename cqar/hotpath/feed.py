@@ -17,8 +17,8 @@ from cqar.hotpath.cache import Cache
 from cqar.lookups import parts
 from cqar.model import events
 from cqar.observability import logs
-from cqar.replication import looks
-from cqar.replication.looks import Look
+from cqar.replication import probe
+from cqar.replication.probe import Look
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Sql, Store
 
@@ -231,20 +231,20 @@ class Feed:
         """A look by PostgreSQL itself; through admin while that does not answer promptly. Raises Unavailable."""
         asked = _Asked(time.monotonic(), self._cache.applied, self._cache.last)
         if self._looking is None or self._looking[1].done():
-            looking = asyncio.create_task(looks.read(self._store, asked.after, _BATCH), name="look")
+            looking = asyncio.create_task(probe.read(self._store, asked.after, _BATCH), name="look")
             looking.add_done_callback(_heard)
             self._looking = asked, looking
         theirs, looking = self._looking
         await asyncio.wait((looking,), timeout=_PROMPT if theirs is asked else 0)
         if not looking.done() or looking.exception() is not None:
             try:
-                question = looks.question(self._cache.epoch, asked.after)
-                look = looks.decode(await self._bus.ask(looks.SUBJECT, question, _PROMPT))
+                question = probe.question(self._cache.epoch, asked.after)
+                look = probe.decode(await self._bus.ask(probe.SUBJECT, question, _PROMPT))
             except errors.Unavailable:
                 await asyncio.wait((looking,))
             else:
                 self.detours += 1
-                return _Seen(asked, look, looks.MOST)
+                return _Seen(asked, look, probe.MOST)
         # It may have begun before: then it says how things were then.
         return _Seen(theirs, looking.result(), _BATCH)
 
