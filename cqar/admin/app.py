@@ -31,7 +31,7 @@ from cqar.services.methods import Method
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
-from cqar.writes.outbox import Batch, Write
+from cqar.writes.transaction import Batch, Write
 
 _log = logs.logger("admin")
 

@@ -12,7 +12,7 @@ from cqar import errors
 from cqar.lookups import parts
 from cqar.model.events import Change
 from cqar.storage.postgres import Store
-from cqar.writes import outbox
+from cqar.writes import transaction
 
 #: Subject of the questions, to all admins.
 SUBJECT = "cqar.look"
@@ -44,11 +44,11 @@ _questions = msgspec.msgpack.Decoder(_Question)
 async def read(store: Store, after: int, most: int) -> Look:
     """Look after a revision, at `most` so many changes far. Raises Unavailable."""
     async with store.session() as session:
-        rows = await session.rows(outbox.CHANGES, after, most)
+        rows = await session.rows(transaction.CHANGES, after, most)
     if not rows:
         raise errors.Unavailable(parts.NO_HEAD)
     first = rows[0]
-    changes = [outbox.change_of(row) for row in rows if row["revision"] is not None]
+    changes = [transaction.change_of(row) for row in rows if row["revision"] is not None]
     return Look(first["epoch"], first["head"], first["history"], first["last"], changes)
 
 

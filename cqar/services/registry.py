@@ -26,7 +26,7 @@ from cqar.storage.postgres import Sql
 from cqar.writes import merge, operations, prepare, procedures
 from cqar.writes.apply import run
 from cqar.writes.operations import Delete, Get, Prepare, Update
-from cqar.writes.outbox import Write, over
+from cqar.writes.transaction import Write, over
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Registry"]
 

@@ -11,8 +11,8 @@ from cqar.model.call import Call
 from cqar.model.entities import API_KEY, VENUE
 from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes import operations
-from cqar.writes.outbox import Write
 from cqar.writes.paging import Filter
+from cqar.writes.transaction import Write
 
 _BOUND = binding.Binding(pb.CreateKeyRequest, API_KEY)
 _USED = Sql(

@@ -24,7 +24,7 @@ from cqar.model.entity import Entity, Row
 from cqar.storage.postgres import Sql
 from cqar.writes import operations, prepare, procedures
 from cqar.writes.operations import children_sql, remove, replace
-from cqar.writes.outbox import Write
+from cqar.writes.transaction import Write
 
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 #: What a listing takes from its symbol where it says nothing itself.

@@ -16,7 +16,7 @@ from cqar.model.binding import TEXT, Binding
 from cqar.model.entity import Entity, Row, new_id
 from cqar.storage.postgres import Session, Sql
 from cqar.writes import paging
-from cqar.writes.outbox import Write
+from cqar.writes.transaction import Write
 
 #: The step of an entity before it is written: completes `row` (may change it), checks it, locks what it depends on.
 #: `before` is the stored row of an update.

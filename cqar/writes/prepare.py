@@ -12,7 +12,7 @@ from cqar.model import addresses, entities, rules
 from cqar.model.entity import Row
 from cqar.storage.postgres import Sql
 from cqar.writes.operations import living, lock_parents
-from cqar.writes.outbox import Write, over
+from cqar.writes.transaction import Write, over
 
 #: Serialises writes of relationships that must not form a cycle.
 _CYCLE_LOCK = 0x6371_6172

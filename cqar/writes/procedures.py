@@ -13,8 +13,8 @@ from cqar.model.entity import Row, new_id
 from cqar.storage.postgres import Session, Sql
 from cqar.writes import operations, paging, prepare
 from cqar.writes.operations import Create
-from cqar.writes.outbox import Write
 from cqar.writes.paging import Filter
+from cqar.writes.transaction import Write
 
 #: Same ticker collisions that a response names at most.
 _MAX_SIMILAR = 100

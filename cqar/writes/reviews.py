@@ -20,7 +20,7 @@ from cqar.writes import merge, operations, paging, procedures
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import read_rows
-from cqar.writes.outbox import Write
+from cqar.writes.transaction import Write
 
 #: Reviews of one OpenReviews, and candidates of one review, at most.
 MAX_REVIEWS = 1_000

@@ -17,8 +17,8 @@ from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.model.events import Change
 from cqar.storage.postgres import Sql
-from cqar.writes import outbox
-from cqar.writes.outbox import Write
+from cqar.writes import transaction
+from cqar.writes.transaction import Write
 
 
 def no_floor() -> None:
@@ -65,11 +65,11 @@ def per_row_versions() -> None:
 
 def last_seen_relay() -> None:
     """Revisions are counted before the commit, as a sequence does, and the relay sends what is beyond the last one it saw."""
-    finish_sql, finish = outbox.finish_sql, Write.finish
+    finish_sql, finish = transaction.finish_sql, Write.finish
 
     def counted_before(names: tuple[str, ...]) -> Sql:
         made = finish_sql(names)
-        at = len(outbox._FIELDS) + 1
+        at = len(transaction._FIELDS) + 1
         head = f"h AS (UPDATE head SET seq = seq + ${at} RETURNING seq, seq - ${at} AS base)"
         if head not in made.text:
             message = f"{made.name} does not count as this mutant expects"
@@ -82,7 +82,7 @@ def last_seen_relay() -> None:
         await asyncio.sleep(random.random() * 0.2)  # noqa: S311 - no secret
 
     asyncio.run(_install())
-    outbox.finish_sql = counted_before  # type: ignore[assignment]
+    transaction.finish_sql = counted_before  # type: ignore[assignment]
     Write.finish = late  # type: ignore[method-assign]
 
 

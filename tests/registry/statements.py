@@ -12,7 +12,7 @@ from cqar.lookups import parts
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.services.methods import METHODS
 from cqar.storage.postgres import Sql
-from cqar.writes import bulk, operations, outbox, paging, procedures
+from cqar.writes import bulk, operations, paging, procedures, transaction
 from cqar.writes.apply import kinds
 from cqar.writes.operations import List
 
@@ -85,8 +85,8 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.writes.paging.count_sql": _lists,
     "cqar.lookups.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
     "cqar.lookups.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
-    "cqar.writes.outbox.finish_sql": lambda: map(
-        outbox.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
+    "cqar.writes.transaction.finish_sql": lambda: map(
+        transaction.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
     ),
     "cqar.writes.bulk.find_sql": _found_many,
     "cqar.writes.bulk.insert_many_sql": lambda: map(bulk.insert_many_sql, ALL),

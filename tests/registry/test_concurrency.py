@@ -15,7 +15,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.call import Call
 from cqar.services import methods
 from cqar.storage.postgres import Store
-from cqar.writes.outbox import Write
+from cqar.writes.transaction import Write
 from tests.client import Client, Refused
 from tests.registry.world import USDC, World, at, waiting
 

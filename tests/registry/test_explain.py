@@ -12,7 +12,7 @@ from cqar.lookups import parts
 from cqar.model.entities import ASSET, RELATIONSHIP
 from cqar.services.methods import BY_NAME, METHODS
 from cqar.storage.postgres import Sql
-from cqar.writes import outbox, paging, prepare, procedures, search
+from cqar.writes import paging, prepare, procedures, search, transaction
 from cqar.writes.operations import List, children_sql, parents_sql
 from tests.conftest import Servers
 from tests.registry.conftest import execute, named
@@ -229,5 +229,5 @@ async def test_what_a_write_asks_reads_a_few_pages(plans: asyncpg.Connection) ->
 
 
 async def test_what_came_after_a_revision_is_read_without_what_came_before(plans: asyncpg.Connection) -> None:
-    await _checked(plans, outbox.CHANGES, [_ROWS // 2 - 5, 1_000], _LOOKUP_PAGES)
-    await _checked(plans, outbox.CHANGES, [_ROWS // 2, 1_000], 10)
+    await _checked(plans, transaction.CHANGES, [_ROWS // 2 - 5, 1_000], _LOOKUP_PAGES)
+    await _checked(plans, transaction.CHANGES, [_ROWS // 2, 1_000], 10)

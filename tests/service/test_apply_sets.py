@@ -9,7 +9,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
 from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes.apply.run import apply
-from cqar.writes.outbox import Batch
+from cqar.writes.transaction import Batch
 from tests.service.desk import outcomes
 from tests.service.rows import everything
 

@@ -7,7 +7,7 @@ import pytest
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.storage.postgres import Sql
-from cqar.writes.outbox import Write
+from cqar.writes.transaction import Write
 from tests.client import Client
 from tests.registry.world import PERPETUAL, SPOT, World
 from tests.service.desk import Books, Desk, outcomes

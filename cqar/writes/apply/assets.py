@@ -11,7 +11,7 @@ from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations
 from cqar.writes.apply.kinds import BY_ENTITY
 from cqar.writes.apply.rows import Item
-from cqar.writes.outbox import Write
+from cqar.writes.transaction import Write
 
 #: Serialises calls of Apply that may create assets: no constraint says that an external id is one asset's alone.
 _KEYS_LOCK = 0x6371_6173

@@ -26,7 +26,7 @@ from cqar.writes import bulk, operations, prepare
 from cqar.writes.apply import assets
 from cqar.writes.apply.kinds import BINDINGS, KEPT, Kind
 from cqar.writes.apply.rows import Asked, Item, Refs, required
-from cqar.writes.outbox import Write, over
+from cqar.writes.transaction import Write, over
 
 _TOUCH_GROUPS = Sql(
     "touch_groups",

@@ -23,7 +23,7 @@ from cqar.model.entities import (
 from cqar.model.entity import Entity, Row
 from cqar.writes import prepare
 from cqar.writes.operations import Prepare, living, lock_parents
-from cqar.writes.outbox import Write
+from cqar.writes.transaction import Write
 
 #: Completes the natural key of a row from what it names, before the row is looked for.
 Complete = Callable[[Write, dict[str, Any]], Awaitable[None]]

@@ -19,7 +19,7 @@ from cqar.storage.postgres import Store
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import REF, Asked, read_rows, repeated
-from cqar.writes.outbox import Batch, Write
+from cqar.writes.transaction import Batch, Write
 
 MAX_ROWS = 10_000
 #: Rows of one transaction, at most.
