@@ -26,8 +26,8 @@ from cqar.replication.relay import Relay
 from cqar.server import limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
-from cqar.services import access, methods, registry, resolver
-from cqar.services.methods import Method
+from cqar.services import access, asset_registry, registry, resolver
+from cqar.services.asset_registry import Method
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
@@ -36,7 +36,7 @@ from cqar.writes.transaction import Batch, Write
 _log = logs.logger("admin")
 
 #: Every RPC that admin serves.
-METHODS = (*methods.METHODS, *resolver.METHODS, *registry.METHODS, *access.METHODS)
+METHODS = (*asset_registry.METHODS, *resolver.METHODS, *registry.METHODS, *access.METHODS)
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
 #: Seconds that the relay may then take to send what was written.
@@ -96,7 +96,7 @@ class Admin:
         whole = self._served(resolver.BY_NAME["ResolveVenueSymbols"])
         self._stream = Streamed(whole._replace(name="StreamVenueSymbols"), self.authority, self._calls)
         handlers[resolver.STREAM] = self._stream.handler()
-        services = [each.full_name for each in (methods.REGISTRY, resolver.SERVICE, registry.SERVICE, access.SERVICE)]
+        services = [each.full_name for each in (asset_registry.REGISTRY, resolver.SERVICE, registry.SERVICE, access.SERVICE)]
         self._server = rpc.Server(
             rpc.Handlers(handlers, rpc.unknown(self.authority)),
             services,

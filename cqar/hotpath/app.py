@@ -33,8 +33,8 @@ from cqar.observability.metrics import Metrics
 from cqar.server import limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
-from cqar.services import methods, resolver
-from cqar.services.methods import Method
+from cqar.services import asset_registry, resolver
+from cqar.services.asset_registry import Method
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
@@ -42,7 +42,7 @@ from cqar.storage.redis import Tier
 _log = logs.logger("hotpath")
 
 #: The lookups.
-_METHODS = [each for each in (*methods.METHODS, *resolver.METHODS) if each.name in LOOKUPS]
+_METHODS = [each for each in (*asset_registry.METHODS, *resolver.METHODS) if each.name in LOOKUPS]
 _REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["Registry"]
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
@@ -117,7 +117,7 @@ class Hotpath:
             handlers={resolver.STREAM: self._stream.handler()},
             passthrough=self._passthrough,
             # What is passed on is named too: one address serves everything.
-            services=[each.full_name for each in (methods.REGISTRY, resolver.SERVICE, _REGISTRY)],
+            services=[each.full_name for each in (asset_registry.REGISTRY, resolver.SERVICE, _REGISTRY)],
             reflect=settings.reflection,
             freshness=self.core.freshness,
             authority=self.authority,

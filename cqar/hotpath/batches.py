@@ -33,7 +33,7 @@ from cqar.model.call import Call, Principal
 from cqar.model.entities import kind_of
 from cqar.server import limits
 from cqar.server.rpc import Metadata, Reply
-from cqar.services.methods import Method
+from cqar.services.asset_registry import Method
 from cqar.storage.postgres import Store
 
 #: Longer keys are resolved, but not kept.

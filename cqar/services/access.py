@@ -1,8 +1,8 @@
-"""Every RPC of `cqar.v1.Access`, a row each. See `cqar.services.methods`."""
+"""Every RPC of `cqar.v1.Access`, a row each. See `cqar.services.asset_registry`."""
 
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Role
-from cqar.services.methods import complete, method
+from cqar.services.asset_registry import complete, method
 from cqar.writes import audit, keyring, reviews
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]

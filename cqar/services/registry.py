@@ -1,4 +1,4 @@
-"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry. See `cqar.services.methods`."""
+"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry. See `cqar.services.asset_registry`."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
-from cqar.services.methods import Method, Operation, complete, method
+from cqar.services.asset_registry import Method, Operation, complete, method
 from cqar.storage.postgres import Sql
 from cqar.writes import merge, operations, prepare, procedures
 from cqar.writes.apply import run

@@ -1,4 +1,4 @@
-"""Every RPC of `cqar.v1.Resolver`, a row each: as admin answers them, from PostgreSQL. See `cqar.services.methods`."""
+"""Every RPC of `cqar.v1.Resolver`, a row each: as admin answers them, from PostgreSQL. See `cqar.services.asset_registry`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.lookups import batch, parts
 from cqar.lookups.batch import ASSET, FULL, SLIM, Kind
-from cqar.services.methods import complete, lookup, method
+from cqar.services.asset_registry import complete, lookup, method
 from cqar.storage.postgres import Session
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Resolver"]

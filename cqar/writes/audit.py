@@ -13,7 +13,7 @@ from cqar.lookups import parts
 from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
-from cqar.services.methods import method
+from cqar.services.asset_registry import method
 from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes import paging
 

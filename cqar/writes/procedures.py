@@ -1,4 +1,4 @@
-"""The odd RPCs: what the generic operations do not fit, written out. Each is a row of `cqar.services.methods`."""
+"""The odd RPCs: what the generic operations do not fit, written out. Each is a row of `cqar.services.asset_registry`."""
 
 from typing import Any
 

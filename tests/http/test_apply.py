@@ -10,7 +10,7 @@ from cqar.admin.app import Admin
 from cqar.admin.http.streams import MAX_LINES, Apply
 from cqar.model.call import Call
 from cqar.server.rpc import Reply
-from cqar.services.methods import Method
+from cqar.services.asset_registry import Method
 from tests.http.client import Answer, Api, listening
 
 LINES = {"Content-Type": "application/x-ndjson"}

@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import strategies as st
 
-from cqar.services.methods import METHODS, Method
+from cqar.services.asset_registry import METHODS, Method
 from tests.registry.world import USDC, USDT
 
 _CHARACTERS = st.characters(exclude_categories=["Cs"])

@@ -10,7 +10,7 @@ from types import ModuleType
 import cqar
 from cqar.lookups import parts
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
-from cqar.services.methods import METHODS
+from cqar.services.asset_registry import METHODS
 from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations, paging, procedures, transaction
 from cqar.writes.apply import kinds

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cqar.hotpath.app import Hotpath
-from cqar.services.methods import Method
+from cqar.services.asset_registry import Method
 from tests import generated
 from tests.client import SERVICE, Client, refusal
 from tests.registry import requests

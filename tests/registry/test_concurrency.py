@@ -13,7 +13,7 @@ import pytest
 from cqar import config
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.call import Call
-from cqar.services import methods
+from cqar.services import asset_registry
 from cqar.storage.postgres import Store
 from cqar.writes.transaction import Write
 from tests.client import Client, Refused
@@ -30,7 +30,7 @@ async def under_way(settings: config.Settings, name: str, **fields: Any) -> Asyn
     try:
         async with store.transaction() as session:
             write = Write(session, Call(method=name))
-            method = methods.BY_NAME[name]
+            method = asset_registry.BY_NAME[name]
             await method.serve(write, method.request(**fields))
             yield
             await write.finish()

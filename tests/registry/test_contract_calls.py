@@ -2,7 +2,7 @@
 
 import grpc.aio
 
-from cqar.services import methods
+from cqar.services import asset_registry
 from tests.client import SERVICE, Client, refusal
 
 _FINE_EMPTY = {
@@ -14,9 +14,9 @@ _GARBAGE = b"\x00\xff\x00\xff"
 
 
 async def test_an_empty_request_is_answered_or_told_what_it_lacks(registry: Client, feed: Client) -> None:
-    assert len(methods.METHODS) == 42
+    assert len(asset_registry.METHODS) == 42
     for client in (registry, feed):
-        for method in methods.METHODS:
+        for method in asset_registry.METHODS:
             if method.name in _FINE_EMPTY:
                 await client.call(method.name)
                 continue
@@ -28,7 +28,7 @@ async def test_an_empty_request_is_answered_or_told_what_it_lacks(registry: Clie
 
 async def test_bytes_that_are_no_message_are_invalid(registry: Client, feed: Client) -> None:
     for client in (registry, feed):
-        for method in methods.METHODS:
+        for method in asset_registry.METHODS:
             try:
                 await client.raw(SERVICE + method.name, _GARBAGE)
             except grpc.aio.AioRpcError as error:

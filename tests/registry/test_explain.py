@@ -10,7 +10,7 @@ import pytest
 
 from cqar.lookups import parts
 from cqar.model.entities import ASSET, RELATIONSHIP
-from cqar.services.methods import BY_NAME, METHODS
+from cqar.services.asset_registry import BY_NAME, METHODS
 from cqar.storage.postgres import Sql
 from cqar.writes import paging, prepare, procedures, search, transaction
 from cqar.writes.operations import List, children_sql, parents_sql

@@ -11,7 +11,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model import addresses, rules
 from cqar.model.entities import ALL, VENUE_SYMBOL
 from cqar.model.entity import Entity
-from cqar.services.methods import METHODS
+from cqar.services.asset_registry import METHODS
 from tests.registry import statements
 
 _TYPES = {

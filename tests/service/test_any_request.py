@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.services.methods import Method
+from cqar.services.asset_registry import Method
 from cqar.services.registry import METHODS
 from tests import generated
 from tests.client import Client, refusal

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.lookups.single import LOOKUPS
-from cqar.services.methods import Method
+from cqar.services.asset_registry import Method
 from tests import generated
 from tests.client import SERVICE, Client
 from tests.hotpath.world import eventually

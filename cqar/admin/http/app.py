@@ -21,7 +21,7 @@ from cqar.model import entities
 from cqar.model.call import Call
 from cqar.server import rpc
 from cqar.server.rpc import Reply
-from cqar.services.methods import Method
+from cqar.services.asset_registry import Method
 from cqar.storage.postgres import Store
 
 #: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a store.

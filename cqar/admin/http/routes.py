@@ -11,12 +11,12 @@ from typing import Any, Literal, NamedTuple
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from cqar.model.call import Role
-from cqar.services import access, methods, registry
-from cqar.services.methods import Method
+from cqar.services import access, asset_registry, registry
+from cqar.services.asset_registry import Method
 from cqar.writes import audit
 
 #: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.
-METHODS: Mapping[str, Method] = {each.name: each for each in (*methods.METHODS, *registry.METHODS, *access.METHODS)}
+METHODS: Mapping[str, Method] = {each.name: each for each in (*asset_registry.METHODS, *registry.METHODS, *access.METHODS)}
 TAIL = audit.SERVICE.methods_by_name["TailEvents"]
 
 #: Fields of requests that HTTP says otherwise, and how.

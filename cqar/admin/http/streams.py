@@ -17,7 +17,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
 from cqar.server import rpc
 from cqar.server.rpc import Reply
-from cqar.services.methods import Method
+from cqar.services.asset_registry import Method
 from cqar.storage.postgres import Store
 from cqar.writes import audit
 from cqar.writes.apply.run import MAX_ROWS
