@@ -1,4 +1,4 @@
-"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry. See `cqar.services.asset_registry`."""
+"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry."""
 
 from typing import Any
 

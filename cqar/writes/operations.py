@@ -1,4 +1,4 @@
-"""The generic operations: create, update, delete, get and list, each bound to an entity by a row of `cqar.services.asset_registry`.
+"""The generic operations: create, update, delete, get and list, each bound to an entity by a row of a service's table.
 
 A write operation is called with the `Write` under way and the request, a read with a `Session`; both return the response.
 What an entity needs beyond its declaration is its one `prepare` step (see `cqar.writes.prepare`).

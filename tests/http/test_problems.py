@@ -135,7 +135,7 @@ async def test_a_body_that_is_too_large_is_413_also_when_it_is_packed(shared: Ap
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(shared: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "DEFAULT_DEADLINE", 0.1)
+    monkeypatch.setattr(rpc, "DEFAULT_DEADLINE", 0.1)
     head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n{"
     for target, kind in ((b"/v1/assets", b"application/json"), (b"/v1/apply", b"application/x-ndjson")):
         reader, writer = await asyncio.open_connection("127.0.0.1", shared.port)
