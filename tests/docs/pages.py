@@ -8,10 +8,12 @@ from typing import NamedTuple
 from cqar.dev.api_page import anchor
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+README = ROOT / "README.md"
+PAGES = (README, *sorted(set(ROOT.glob("*.md")) - {README}), *sorted((ROOT / "docs").rglob("*.md")))
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
+_IMAGE = re.compile(r'<(?:img|source)[^>]*\bsrc(?:set)?="([^"]+)"')
 
 
 class Block(NamedTuple):
@@ -62,7 +64,14 @@ def prose(page: Path) -> str:
 
 
 def links(page: Path) -> list[str]:
-    return _LINK.findall(prose(page))
+    """The targets of the page's links and pictures."""
+    text = prose(page)
+    return _LINK.findall(text) + _IMAGE.findall(text)
+
+
+def name(page: Path) -> str:
+    """The page's path, as the id of a test."""
+    return str(page.relative_to(ROOT))
 
 
 def anchors(page: Path) -> list[str]:
