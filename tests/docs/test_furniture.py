@@ -87,13 +87,13 @@ def test_an_issue_form_has_a_name_a_description_and_fields_with_unique_ids(form:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
-def test_a_decision_record_has_its_number_and_four_sections(record: Path) -> None:
+def test_a_decision_record_has_its_number_its_status_and_three_sections(record: Path) -> None:
     text = record.read_text(encoding="utf-8")
-    found = re.match(r"# (\d+)\. \S", text)
+    found = re.match(r"# (\d+)\. \S.*\n\nStatus: (accepted|superseded by \[\d+\]\(\S+\))\n", text)
     assert found
     assert int(found[1]) == int(record.name[:4])
     sections = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
-    assert sections[1::2] == ["Status", "Context", "Decision", "Consequences"]
+    assert sections[1::2] == ["Context", "Decision", "Consequences"]
     assert all(body.strip() for body in sections[2::2])
 
 
