@@ -57,10 +57,10 @@ proto: .venv/made ## Generate the contract's Python and docs/api.md from its .pr
 lock: .venv/made ## Lock the dependencies of pyproject.toml; what is locked stays (ARGS=--upgrade: the newest)
 	$(COMPILE) --output-file requirements.lock $(ARGS)
 
-migrate-up: .venv/made ## Apply all migrations to CQAR_DATABASE_URL
+migrate-up: .venv/made ## Apply all pending migrations to CQAR_DATABASE_URL
 	@$(BIN)/python -m cqar migrate up
 
-migrate-down: .venv/made ## Undo the last migration of CQAR_DATABASE_URL; its data are lost
+migrate-down: .venv/made ## Revert the last migration of CQAR_DATABASE_URL; its data is lost
 	@$(BIN)/python -m cqar migrate down
 
 build: ## The container image

@@ -205,14 +205,15 @@ def _serve(process: Callable[[config.Settings], Any], settings: config.Settings,
 
 @cli.group()
 def migrate() -> None:
-    """Bring the database's tables to this version, or back.
+    """Apply or revert database migrations.
 
     \b
-      cqar migrate up           all that is missing
-      cqar migrate up +1        the next one
-      cqar migrate down         undo the last one; its data are lost
-      cqar migrate down base    undo all
-      cqar migrate status       what is applied
+      cqar migrate up                 apply all pending migrations
+      cqar migrate up +1              apply the next one
+      cqar migrate down               revert the last one; its data is lost
+      cqar migrate down base          revert all
+      cqar migrate status             list all migrations
+      cqar migrate sql --from 0002    print the SQL instead, from 0002 to the last
     """
 
 
@@ -220,7 +221,7 @@ def migrate() -> None:
 @click.argument("revision", default="head")
 @click.pass_obj
 def migrate_up(chosen: Chosen, revision: str) -> None:
-    """Apply migrations, up to and with REVISION (all)."""
+    """Apply the pending migrations up to and including REVISION: 0002, +1 or head (the default)."""
     settings = chosen.settings()
     from cqar.storage import migrate as tool
 
@@ -232,7 +233,7 @@ def migrate_up(chosen: Chosen, revision: str) -> None:
 @click.argument("revision", default="-1")
 @click.pass_obj
 def migrate_down(chosen: Chosen, revision: str) -> None:
-    """Undo the migrations above REVISION (the last one); data are lost."""
+    """Revert the migrations above REVISION: 0002, base or -1 (the default). Their data is lost."""
     settings = chosen.settings()
     from cqar.storage import migrate as tool
 
@@ -243,7 +244,7 @@ def migrate_down(chosen: Chosen, revision: str) -> None:
 @migrate.command("status")
 @click.pass_obj
 def migrate_status(chosen: Chosen) -> None:
-    """Tell which migrations are applied. The exit code is 1 while some are not."""
+    """List all migrations. The exit code is 1 if some are pending."""
     settings = chosen.settings()
     from cqar.storage import migrate as tool
 
@@ -252,6 +253,22 @@ def migrate_status(chosen: Chosen) -> None:
     for each in found:
         click.echo(f"{each.revision} {each.title}: {'applied' if each.applied else 'pending'}")
     sys.exit(0 if all(each.applied for each in found) else 1)
+
+
+@migrate.command("sql")
+@click.argument("revision", default="head")
+@click.option("--from", "start", default="base", show_default=True, help="Revision of the database.")
+def migrate_sql(revision: str, start: str) -> None:
+    """Print the SQL that takes a database to REVISION (head), up or down, for a DBA to run.
+
+    \b
+      cqar migrate sql --from 0002 > upgrade.sql
+      psql --set ON_ERROR_STOP=1 --file upgrade.sql
+    """
+    from cqar.storage import migrate as tool
+
+    with expecting(tool.MigrateError):
+        click.echo(tool.script(revision, start), nl=False)
 
 
 @cli.command()

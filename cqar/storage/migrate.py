@@ -1,24 +1,23 @@
-"""The migrations: plain SQL files, put in order by Alembic, executed by asyncpg.
+"""Database migrations: the SQL files of `migrations/`, applied in order.
 
-Alembic's engine for asyncpg needs greenlet, refuses a file of two statements and reads `:word` as a parameter. So Alembic
-renders only: a migration becomes one script, its file and the change of `alembic_version`, and the script goes to PostgreSQL
-as it is. Each migration is one transaction that first takes an advisory lock and then looks at the revision, so several
-processes may migrate at once.
+`NNNN_name.up.sql` applies a migration and `NNNN_name.down.sql` reverts it. The numbers start at 0001 without gaps. The first
+line of the up file is a comment with the title. The table `alembic_version` holds the last applied number; Alembic created
+it in older databases, so the name stays.
 
-The functions are synchronous and run an event loop of their own: a coroutine calls them by `asyncio.to_thread`.
+Each migration runs in one transaction, which first takes an advisory lock and then reads the revision. Several processes can
+therefore migrate at the same time.
+
+The functions are synchronous and run their own event loop: call them from a coroutine with `asyncio.to_thread`.
 """
 
 import asyncio
-import io
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from asyncpg.connect_utils import SessionAttribute
 
 from cqar.config import masked
@@ -27,80 +26,140 @@ _LOCK = int.from_bytes(b"cqar.mig")
 """The key of the advisory lock."""
 
 _CONNECT_TIMEOUT = 5
-"""Seconds to open the connection, and to close it."""
+"""Seconds to open or close a connection."""
+
+_CREATE_VERSION = """\
+CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num varchar(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+"""
 
 
 class MigrateError(Exception):
-    """The database could not be reached or migrated: `str()` is one line, without passwords."""
+    """The database is unreachable, or a migration failed. `str()` is one line without passwords."""
 
 
 class Revision(NamedTuple):
-    """A migration, and whether the database has it."""
+    """A migration and its state in a database."""
 
     revision: str
     title: str
     applied: bool
 
 
-def up(url: str, revision: str = "head", report: Callable[[str], object] = print, *, wait: float = 10.0) -> None:
-    """Apply the migrations up to and with `revision`; `head` is the last, `+1` the next.
+class Migration(NamedTuple):
+    """A migration as read from its two files."""
 
-    Each one that succeeds stays, if a later one fails. `report` gets a line for each. `wait` is how many seconds to wait for
-    another process that migrates, and for each lock that a migration needs. Raises MigrateError.
+    revision: str
+    title: str
+    up: str
+    down: str
+
+
+def up(url: str, revision: str = "head", report: Callable[[str], object] = print, *, wait: float = 10.0) -> None:
+    """Apply the pending migrations up to and including `revision`.
+
+    Migrations that succeeded stay applied if a later one fails.
+
+    `revision` is a number such as `0002`, `head` for the last migration, or `+N` for the next N. `report` receives one line
+    for each migration. `wait` is the time in seconds to wait for another process that migrates, and for each lock that a
+    migration needs. Raises MigrateError.
     """
     asyncio.run(_move(url, revision, report, wait, upwards=True))
 
 
 def down(url: str, revision: str = "-1", report: Callable[[str], object] = print, *, wait: float = 10.0) -> None:
-    """Undo the migrations above `revision`; `base` is all of them, `-1` the last one. Data is lost. Otherwise like `up`."""
+    """Revert the migrations above `revision`; their data is lost.
+
+    `revision` is a number, `base` for all migrations, or `-N` for the last N. Otherwise like `up`.
+    """
     asyncio.run(_move(url, revision, report, wait, upwards=False))
 
 
 def current(url: str) -> str | None:
-    """The revision of the database, None where no migration has been applied. Raises MigrateError."""
+    """Return the revision of the database, None if no migration is applied. Raises MigrateError."""
     return asyncio.run(_current(url))
 
 
 def status(url: str) -> list[Revision]:
-    """All migrations in their order. Raises MigrateError, also where the database has one that is not known here."""
-    known = _known()
-    height = _height(known, current(url))
-    return [each._replace(applied=index < height) for index, each in enumerate(known)]
+    """Return all migrations in order. Raises MigrateError, also if this version of cqar lacks the database's revision."""
+    migrations = load()
+    height = _height(migrations, current(url))
+    return [Revision(each.revision, each.title, index < height) for index, each in enumerate(migrations)]
 
 
 def pending(url: str) -> list[str]:
-    """The revisions that `up` would apply. Raises MigrateError as `status` does."""
+    """Return the revisions that `up` would apply. Raises MigrateError as `status` does."""
     return [each.revision for each in status(url) if not each.applied]
 
 
+def script(revision: str = "head", start: str = "base") -> str:
+    """Return the SQL that takes a database from `start` to `revision`, upwards or downwards, without connecting to one.
+
+    Each migration is a transaction of its own that fails if the database is not at the expected revision. Run the script
+    with `psql --set ON_ERROR_STOP=1 --file`. Raises MigrateError for an unknown revision.
+    """
+    migrations = load()
+    height = _target(migrations, 0, start)
+    target = _target(migrations, height, revision)
+    upwards = target >= height
+    heights = range(height, target) if upwards else range(height, target, -1)
+    return "\n".join(_guarded(migrations, each, upwards=upwards) for each in heights)
+
+
 def folder() -> Path:
-    """The folder with the migrations: inside an installed package, or beside the package in a checkout."""
+    """Return the folder of the migrations: inside an installed package, or beside the package in a checkout."""
     package = Path(__file__).parents[1]
     for place in (package / "_migrations", package.parent / "migrations"):
-        if (place / "env.py").is_file():
+        if place.is_dir():
             return place
-    message = f"there are no migrations at {package}"
+    message = f"no migrations in {package}"
     raise MigrateError(message)
 
 
+def load() -> Sequence[Migration]:
+    """Read all migrations in order. Raises MigrateError for a missing file, a gap in the numbers or a number used twice."""
+    place = folder()
+    names = sorted({each.name.partition(".")[0] for each in place.glob("*.sql")})
+    for number, name in enumerate(names, start=1):
+        if not re.fullmatch(f"{number:04}_\\w+", name):
+            message = f"migration {name} in {place} must be numbered {number:04}: numbers have no gaps and are used once"
+            raise MigrateError(message)
+    return [_read(place, each) for each in names]
+
+
+def _read(place: Path, name: str) -> Migration:
+    try:
+        upwards, downwards = ((place / f"{name}.{way}.sql").read_text(encoding="utf-8") for way in ("up", "down"))
+    except FileNotFoundError as error:
+        message = f"migration {name} lacks {Path(error.filename).name}"
+        raise MigrateError(message) from None
+    title = re.match(r"--\s*(\S.*)", upwards)
+    if title is None:
+        message = f"migration {name}.up.sql must begin with a comment line, its title"
+        raise MigrateError(message)
+    return Migration(name.partition("_")[0], title[1].rstrip(), upwards, downwards)
+
+
 async def _move(url: str, goal: str, report: Callable[[str], object], wait: float, *, upwards: bool) -> None:
-    known = _known()
+    migrations = load()
     target: int | None = None
     moved = False
     async with _connected(url) as connection:
         while True:
             async with connection.transaction():
-                await _take_turn(connection, wait)
-                height = _height(known, await _stored(connection))
-                target = _target(known, height, goal) if target is None else target
+                await _lock(connection, wait)
+                height = _height(migrations, await _stored(connection))
+                target = _target(migrations, height, goal) if target is None else target
                 if height >= target if upwards else height <= target:
                     break
-                step = known[height if upwards else height - 1]
-                await _execute(connection, step, _script(known, height, upwards=upwards))
+                step = migrations[height if upwards else height - 1]
+                await _execute(connection, step, _step(migrations, height, upwards=upwards))
             moved = True
-            report(f"{step.revision} {step.title}: {'applied' if upwards else 'undone'}")
+            report(f"{step.revision} {step.title}: {'applied' if upwards else 'reverted'}")
     if not moved:
-        report(f"nothing to do: the database is at {known[height - 1].revision if height else 'base'}")
+        report(f"nothing to do: the database is at {_name(migrations, height)}")
 
 
 async def _current(url: str) -> str | None:
@@ -110,12 +169,12 @@ async def _current(url: str) -> str | None:
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to the primary; what goes wrong with it becomes a MigrateError."""
+    """Connect to the primary; errors of the connection become MigrateError."""
     with _translated(f"cannot reach PostgreSQL at {masked(url)}"):
         try:
             connection = await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT, target_session_attrs=SessionAttribute.read_write)
-        except ValueError:  # the driver's text may hold a part of the password
-            message = f"cannot reach PostgreSQL at {masked(url)}: this is not a valid address"
+        except ValueError:  # the driver's text may contain a part of the password
+            message = f"cannot reach PostgreSQL at {masked(url)}: invalid address"
             raise MigrateError(message) from None
     with _translated(f"PostgreSQL at {masked(url)} failed"):
         try:
@@ -136,14 +195,15 @@ def _translated(what: str) -> Iterator[None]:
         raise MigrateError(message) from error
 
 
-async def _take_turn(connection: asyncpg.Connection, wait: float) -> None:
+async def _lock(connection: asyncpg.Connection, wait: float) -> None:
+    """Take the advisory lock until the end of the transaction, so that one process migrates at a time."""
     milliseconds = str(max(1, round(wait * 1000)))
     await connection.execute("SELECT set_config('lock_timeout', $1, true)", milliseconds)
     await connection.execute("SET LOCAL statement_timeout = 0")
     try:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     except asyncpg.LockNotAvailableError:
-        message = f"another process is migrating this database, and has been for over {wait:g} s"
+        message = f"another process is migrating this database: not finished after {wait:g} s"
         raise MigrateError(message) from None
 
 
@@ -154,73 +214,79 @@ async def _stored(connection: asyncpg.Connection) -> str | None:
     return revision
 
 
-async def _execute(connection: asyncpg.Connection, step: Revision, script: str) -> None:
+async def _execute(connection: asyncpg.Connection, step: Migration, sql: str) -> None:
     try:
-        await connection.execute(script)
+        await connection.execute(sql)
     except asyncpg.PostgresError as error:
         position = getattr(error, "position", None)
-        near = f" at `{_line(script, int(position) - 1)}`" if position else ""
+        near = f" at `{_line(sql, int(position) - 1)}`" if position else ""
         message = f"migration {step.revision} {step.title} failed and was rolled back: {' '.join(str(error).split())}{near}"
         raise MigrateError(message) from error
     if not connection.is_in_transaction():
-        message = f"migration {step.revision} {step.title} ended its transaction itself: it must not say BEGIN or COMMIT"
+        message = f"migration {step.revision} {step.title} ended its transaction: remove BEGIN and COMMIT from its file"
         raise MigrateError(message)
 
 
-def _line(script: str, position: int) -> str:
-    """The line of the script around a position."""
-    return script[script.rfind("\n", 0, position) + 1 :].partition("\n")[0].strip()
+def _line(sql: str, position: int) -> str:
+    """Return the line around a position."""
+    return sql[sql.rfind("\n", 0, position) + 1 :].partition("\n")[0].strip()
 
 
-def _settings(output: io.StringIO) -> Config:
-    settings = Config(output_buffer=output)
-    settings.set_main_option("script_location", str(folder()).replace("%", "%%"))
-    settings.set_main_option("path_separator", "os")
-    return settings
-
-
-def _known() -> Sequence[Revision]:
-    """All migrations, from the first to the last. They are a line: two that follow the same one are an error."""
-    scripts = list(ScriptDirectory.from_config(_settings(io.StringIO())).walk_revisions())
-    scripts.reverse()
-    below: str | None = None
-    for each in scripts:
-        if each.down_revision != below:
-            message = f"migration {each.revision} must follow {below or 'no other'}, not {each.down_revision}"
-            raise MigrateError(message)
-        below = each.revision
-    return [Revision(each.revision, each.doc.rstrip("."), applied=False) for each in scripts]
-
-
-def _height(known: Sequence[Revision], revision: str | None) -> int:
-    """How many migrations are applied at a revision."""
+def _height(migrations: Sequence[Migration], revision: str | None) -> int:
+    """Return how many migrations a database at `revision` has."""
     if revision is None:
         return 0
-    for height, each in enumerate(known, start=1):
+    for height, each in enumerate(migrations, start=1):
         if each.revision == revision:
             return height
-    message = f"there is no migration {revision} here, only {', '.join(each.revision for each in known)}"
+    message = f"unknown migration {revision}: this version of cqar has {', '.join(each.revision for each in migrations)}"
     raise MigrateError(message)
 
 
-def _target(known: Sequence[Revision], height: int, goal: str) -> int:
-    """The height that is meant by head, base, +n, -n or a revision."""
+def _target(migrations: Sequence[Migration], height: int, goal: str) -> int:
+    """Return the height of head, base, +N, -N or a revision."""
     if goal == "head":
-        return len(known)
+        return len(migrations)
     if goal == "base":
         return 0
     if goal[:1] in {"+", "-"} and goal[1:].isdecimal():
-        return min(max(height + int(goal), 0), len(known))
-    return _height(known, goal)
+        return min(max(height + int(goal), 0), len(migrations))
+    return _height(migrations, goal)
 
 
-def _script(known: Sequence[Revision], height: int, *, upwards: bool) -> str:
-    """The SQL of one step up or down from a height."""
-    output = io.StringIO()
-    names = ["base", *(each.revision for each in known)]
-    if upwards:
-        command.upgrade(_settings(output), f"{names[height]}:{names[height + 1]}", sql=True)
-    else:
-        command.downgrade(_settings(output), f"{names[height]}:{names[height - 1]}", sql=True)
-    # Alembic creates its table on the way up from base, and leaves it, empty, on the way down.
-    return output.getvalue() if height else f"DROP TABLE IF EXISTS alembic_version;\n{output.getvalue()}"
+def _name(migrations: Sequence[Migration], height: int) -> str:
+    return migrations[height - 1].revision if height else "base"
+
+
+def _step(migrations: Sequence[Migration], height: int, *, upwards: bool, guard: str = "") -> str:
+    """Return the SQL of one migration up or down from `height`, including the new revision."""
+    step = migrations[height if upwards else height - 1]
+    after = height + 1 if upwards else height - 1
+    return f"""\
+{"" if height else _CREATE_VERSION}{guard}
+{(step.up if upwards else step.down).rstrip()}
+
+DELETE FROM alembic_version;
+{f"INSERT INTO alembic_version VALUES ('{migrations[after - 1].revision}');" if after else ""}
+"""
+
+
+def _guarded(migrations: Sequence[Migration], height: int, *, upwards: bool) -> str:
+    """Return a step as a transaction that fails if the database is at another height."""
+    step = migrations[height if upwards else height - 1]
+    expected = f"'{migrations[height - 1].revision}'" if height else "NULL"
+    guard = f"""\
+DO $$ BEGIN
+    IF (SELECT version_num FROM alembic_version) IS DISTINCT FROM {expected} THEN
+        RAISE EXCEPTION 'this script needs a database at {_name(migrations, height)}';
+    END IF;
+END $$;
+"""
+    return f"""\
+-- ---- {step.revision} {step.title}: {"apply" if upwards else "revert"} ----
+
+BEGIN;
+SELECT pg_advisory_xact_lock({_LOCK});
+{_step(migrations, height, upwards=upwards, guard=guard)}\
+COMMIT;
+"""

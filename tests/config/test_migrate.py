@@ -5,7 +5,6 @@ import logging
 import shutil
 import socket
 import tempfile
-import textwrap
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -52,20 +51,10 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
     def made(*steps: tuple[str, str]) -> Path:
         folder = tmp_path / "a folder:100 %(x)s"
-        (folder / "versions").mkdir(parents=True)
-        shutil.copy(ROOT / "migrations" / "env.py", folder)
+        folder.mkdir()
         for number, (up, down) in enumerate(steps, start=1):
-            module = f'''\
-                """Step {number}."""
-                from alembic import op
-                revision = "000{number}"
-                down_revision = {f"000{number - 1}" if number > 1 else None!r}
-                def upgrade():
-                    op.get_context().impl.static_output({up!r})
-                def downgrade():
-                    op.get_context().impl.static_output({down!r})
-                '''
-            (folder / "versions" / f"000{number}_step.py").write_text(textwrap.dedent(module))
+            (folder / f"{number:04}_step.up.sql").write_text(f"-- Step {number}\n{up}")
+            (folder / f"{number:04}_step.down.sql").write_text(down)
         monkeypatch.setattr(migrate, "folder", lambda: folder)
         return folder
 
@@ -149,7 +138,7 @@ def test_the_registry_can_be_created_and_dropped_and_created_again(url: str) -> 
     assert up(url)[0] == "0001 The registry: applied"
     assert migrate.pending(url) == []
     assert value(url, "SELECT count(*) FROM head") == 1
-    assert down(url, "base")[-1] == "0001 The registry: undone"
+    assert down(url, "base")[-1] == "0001 The registry: reverted"
     assert (value(url, empty), migrate.current(url)) == (0, None)
     up(url)
     assert all(each.applied for each in migrate.status(url))
@@ -177,7 +166,7 @@ def test_an_installed_package_has_its_migrations_inside(tmp_path: Path, monkeypa
     monkeypatch.setattr(migrate, "__file__", str(package / "storage" / "migrate.py"))
     assert migrate.folder() == package / "_migrations"
     shutil.rmtree(package / "_migrations")
-    assert "there are no migrations" in refusal(migrate.folder)
+    assert "no migrations in" in refusal(migrate.folder)
 
 
 # ---- up, down, status -----------------------------------------------------------------------------------------------
@@ -223,13 +212,13 @@ def test_up_never_undoes_and_down_never_applies(url: str, make: Make) -> None:
     assert up(url, "0001") == ["nothing to do: the database is at 0002"]
     down(url)
     assert down(url, "0002") == ["nothing to do: the database is at 0001"]
-    assert down(url, "base") == ["0001 Step 1: undone"]
+    assert down(url, "base") == ["0001 Step 1: reverted"]
     assert down(url) == ["nothing to do: the database is at base"]
 
 
 def test_a_migration_that_does_not_exist_is_refused(url: str, make: Make) -> None:
     make(ONE, TWO)
-    assert refusal(up, url, "0042") == "there is no migration 0042 here, only 0001, 0002"
+    assert refusal(up, url, "0042") == "unknown migration 0042: this version of cqar has 0001, 0002"
 
 
 def test_a_database_of_a_newer_version_is_left_alone(url: str, make: Make) -> None:
@@ -238,15 +227,29 @@ def test_a_database_of_a_newer_version_is_left_alone(url: str, make: Make) -> No
     execute(url, "UPDATE alembic_version SET version_num = '0007'")
     assert migrate.current(url) == "0007"
     for work in (up, down, migrate.status, migrate.pending):
-        assert refusal(work, url) == "there is no migration 0007 here, only 0001"
+        assert refusal(work, url) == "unknown migration 0007: this version of cqar has 0001"
     assert exists(url, "one")
 
 
-def test_two_migrations_after_the_same_one_are_refused(url: str, make: Make) -> None:
-    third = make(ONE, TWO, THREE) / "versions" / "0003_step.py"
-    third.write_text(third.read_text().replace("'0002'", "'0001'"))
-    assert "must follow" in refusal(up, url)
+@pytest.mark.parametrize(("number", "next_number"), [("0003", "0002"), ("0003", "0004"), ("0001", "0000"), ("0003", "3")])
+def test_numbers_must_have_no_gap_and_no_duplicate(url: str, make: Make, number: str, next_number: str) -> None:
+    folder = make(ONE, TWO, THREE)
+    for way in ("up", "down"):
+        (folder / f"{number}_step.{way}.sql").rename(folder / f"{next_number}_other.{way}.sql")
+    assert "numbers have no gaps and are used once" in refusal(up, url)
     assert not exists(url, "one")
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_migration_needs_both_files(url: str, make: Make, way: str) -> None:
+    (make(ONE, TWO) / f"0002_step.{way}.sql").unlink()
+    assert refusal(up, url) == f"migration 0002_step lacks 0002_step.{way}.sql"
+    assert not exists(url, "one")
+
+
+def test_a_migration_needs_a_title(url: str, make: Make) -> None:
+    (make(ONE) / "0001_step.up.sql").write_text("CREATE TABLE one ();")
+    assert refusal(up, url) == "migration 0001_step.up.sql must begin with a comment line, its title"
 
 
 # ---- the SQL --------------------------------------------------------------------------------------------------------
@@ -271,9 +274,64 @@ def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stay(url: str
     assert [exists(url, each) for each in ("one", "two", "three")] == [True, False, False]
 
 
-def test_a_migration_must_not_commit_by_itself(url: str, make: Make) -> None:
+def test_a_migration_must_not_commit(url: str, make: Make) -> None:
     make(("CREATE TABLE one (); COMMIT;", ""))
-    assert "must not say BEGIN or COMMIT" in refusal(up, url)
+    assert "remove BEGIN and COMMIT" in refusal(up, url)
+
+
+# ---- SQL for a DBA --------------------------------------------------------------------------------------------------
+
+
+def test_the_printed_sql_does_what_up_and_down_do(url: str, make: Make) -> None:
+    make(ONE, TWO, THREE)
+    execute(url, migrate.script("0002"))
+    assert (migrate.current(url), exists(url, "two"), exists(url, "three")) == ("0002", True, False)
+    execute(url, migrate.script(start="0002"))
+    assert (migrate.current(url), exists(url, "three")) == ("0003", True)
+    execute(url, migrate.script("0001", "0003"))
+    assert (migrate.current(url), exists(url, "one"), exists(url, "two")) == ("0001", True, False)
+    execute(url, migrate.script("base", "0001"))
+    assert (migrate.current(url), exists(url, "one")) == (None, False)
+    execute(url, migrate.script())
+    assert up(url) == ["nothing to do: the database is at 0003"]
+
+
+@pytest.mark.parametrize("start", ["base", "0002"])
+def test_the_printed_sql_fails_at_another_revision_and_changes_nothing(url: str, make: Make, start: str) -> None:
+    make(ONE, TWO, THREE)
+    up(url, "0001")
+    with pytest.raises(asyncpg.RaiseError, match=f"this script needs a database at {start}"):
+        execute(url, migrate.script(start=start))
+    assert (migrate.current(url), exists(url, "three")) == ("0001", False)
+
+
+def test_each_migration_of_the_printed_sql_is_a_transaction(url: str, make: Make) -> None:
+    make(ONE, ("CREATE TABLE two (); SELECT nothing_such;", ""))
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        execute(url, migrate.script())
+    assert (migrate.current(url), exists(url, "one"), exists(url, "two")) == ("0001", True, False)
+
+
+def test_the_printed_sql_waits_for_a_process_that_migrates(url: str, make: Make) -> None:
+    make(ONE)
+
+    async def meanwhile() -> None:
+        other = await asyncpg.connect(url)
+        async with other.transaction():
+            await migrate._lock(other, 1)
+            script = asyncio.create_task(asyncio.to_thread(execute, url, migrate.script()))
+            await asyncio.to_thread(eventually, url, "SELECT true FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        await script
+        await other.close()
+
+    asyncio.run(meanwhile())
+    assert exists(url, "one")
+
+
+def test_printing_refuses_an_unknown_revision(make: Make) -> None:
+    make(ONE, TWO)
+    assert "unknown migration 0042" in refusal(migrate.script, "0042")
+    assert "unknown migration 0042" in refusal(migrate.script, "head", "0042")
 
 
 # ---- others on the same database ------------------------------------------------------------------------------------
@@ -297,7 +355,7 @@ def test_who_waits_too_long_for_another_that_migrates_says_so(url: str, make: Ma
         first = asyncio.create_task(asyncio.to_thread(up, url, "head", wait=30))
         await asyncio.to_thread(eventually, url, "SELECT true FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         message = await asyncio.to_thread(refusal, up, url, wait=0.05)
-        assert message == "another process is migrating this database, and has been for over 0.05 s"
+        assert message == "another process is migrating this database: not finished after 0.05 s"
         await gate.close()
         assert await first == ["0001 Step 1: applied"]
 
@@ -353,4 +411,4 @@ def test_a_database_that_does_not_exist_is_told(server: Postgres) -> None:
 
 def test_an_address_that_is_none_is_refused_without_its_password() -> None:
     message = refusal(up, "postgresql://cqar:sec/ret@127.0.0.1/cqar")
-    assert message == "cannot reach PostgreSQL at postgresql://cqar:***@127.0.0.1/cqar: this is not a valid address"
+    assert message == "cannot reach PostgreSQL at postgresql://cqar:***@127.0.0.1/cqar: invalid address"

@@ -20,7 +20,7 @@ from cqar.writes.operations import List
 def modules() -> list[ModuleType]:
     """Every module of the package that is no program and not generated."""
     names = [each.name for each in pkgutil.walk_packages(cqar.__path__, "cqar.")]
-    skipped = ("cqar.contract.", "cqar._migrations")
+    skipped = ("cqar.contract.",)
     return [importlib.import_module(name) for name in names if not name.startswith(skipped) and "__main__" not in name]
 
 

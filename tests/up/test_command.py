@@ -45,7 +45,7 @@ def test_the_version_is_told_without_loading_what_only_other_commands_need() -> 
     code = "import sys, cqar.__main__ as m; m.cli(['--version'], standalone_mode=False); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=running.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cqar 0.")
-    for heavy in ("grpc", "alembic", "asyncpg", "google.protobuf"):
+    for heavy in ("grpc", "asyncpg", "google.protobuf"):
         assert f"'{heavy}'" not in done.stdout
 
 
@@ -98,12 +98,20 @@ def test_the_tables_are_brought_to_this_version_and_back(settings: config.Settin
         done = cqar("migrate", *words, CQAR_DATABASE_URL=settings.database.url)
         return done.returncode, done.stdout
 
-    assert "undone" in migrate("down", "base")[1]
+    assert "reverted" in migrate("down", "base")[1]
     code, told = migrate("status")
     assert code == 1
     assert "pending" in told
     assert "applied" in migrate("up")[1]
     assert migrate("status")[0] == 0
+
+
+def test_the_sql_of_migrations_is_printed_without_a_database() -> None:
+    done = cqar("migrate", "sql", "--from", "0002", "0003", CQAR_DATABASE_URL="postgresql://127.0.0.1:1/none")
+    assert done.returncode == 0
+    assert done.stdout.startswith("-- ---- 0003 The trace of a change: apply ----\n\nBEGIN;\n")
+    assert done.stdout.endswith("\nCOMMIT;\n")
+    assert cqar("migrate", "sql", "0042").returncode == 1
 
 
 def test_up_on_a_busy_port_names_the_port_and_its_setting_and_starts_nothing(home: Path, busy: int) -> None:

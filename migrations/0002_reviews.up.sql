@@ -1,4 +1,6 @@
--- The review queue: what importers must not decide. Constraint names as in 0001_registry.up.sql.
+-- The review queue of the importers
+--
+-- Decisions that importers must leave to people. Constraint names follow 0001_registry.up.sql.
 
 CREATE TABLE reviews (
     review_id text COLLATE "C" PRIMARY KEY,

@@ -1,4 +1,6 @@
--- The registry: 13 tables whose columns are the contract's field names, and what keeps the caches coherent.
+-- The registry
+--
+-- 13 tables whose columns are the contract's field names, and the tables that keep caches coherent.
 --
 -- Constraint names are read by the error translation (cqar/store.py): <table>__<request field>__<rule>. A broken CHECK
 -- becomes INVALID_ARGUMENT on that field with the rule in upper case, a broken UNIQUE or EXCLUDE becomes ALREADY_EXISTS.

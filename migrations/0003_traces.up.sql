@@ -1,4 +1,4 @@
--- The trace that a change belongs to.
+-- The trace of a change
 
 ALTER TABLE outbox ADD COLUMN traceparent text
     CONSTRAINT outbox__traceparent__form CHECK (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$');
