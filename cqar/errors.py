@@ -24,7 +24,7 @@ from typing import ClassVar, NamedTuple
 from google.protobuf import any_pb2, duration_pb2, message
 from google.rpc import error_details_pb2, status_pb2
 
-from cqar.auth import keys
+from cqar import redaction
 
 #: Bytes in UTF-8 of a message, and of the texts in its details, at most. Both travel as trailing metadata, of which 8 KB may
 #: be refused on the way; there every byte of the one takes up to three, and of the other four thirds.
@@ -46,7 +46,7 @@ class CqarError(Exception):
     code: ClassVar[int]
 
     def __init__(self, message: str) -> None:
-        self.message = _short(keys.ANYWHERE.sub("***", message))
+        self.message = _short(redaction.without_keys(message))
         super().__init__(self.message)
 
     def details(self) -> Sequence[message.Message]:

@@ -16,10 +16,9 @@ from google.protobuf.message import Message
 
 from cqar import clock, config, errors
 from cqar.auth import keys
-from cqar.auth.keys import Key
 from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.model.call import ANYONE, Minted, Principal, Role
+from cqar.model.call import ANYONE, Key, Minted, Principal, Role
 
 #: Failed attempts of one address, at once and a second, before they are answered with RESOURCE_EXHAUSTED.
 FAILURES = 20

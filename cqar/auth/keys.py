@@ -10,26 +10,15 @@ import hmac
 import re
 import secrets
 import zlib
-from typing import Final, NamedTuple
+from typing import Final
+
+from cqar.model.call import Key
 
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ID: Final = 12
 _SECRET: Final = 40
 _CHECKSUM: Final = 7
 _FORM = re.compile(rf"cqar_([a-z0-9]{{1,16}})_([a-z0-9]{{{_ID}}})_([a-z0-9]{{{_SECRET}}})([a-z0-9]{{{_CHECKSUM}}})")
-#: What a key looks like in a text, for whatever must not show one.
-ANYWHERE = re.compile(r"cqar_[a-z0-9]{1,16}_[a-z0-9]{12}_[a-z0-9]+")
-
-
-class Key(NamedTuple):
-    """A key in two: the public id, and the whole text, which is secret."""
-
-    key_id: str
-    text: str
-
-    def __repr__(self) -> str:
-        """Without the secret."""
-        return f"Key({self.key_id})"
 
 
 def make(env: str) -> Key:

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from cqar.auth.keys import Key
+
+class Key(NamedTuple):
+    """An API key: its public id, and its whole text, which is secret."""
+
+    key_id: str
+    text: str
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Key({self.key_id})"
 
 
 class Role(IntEnum):

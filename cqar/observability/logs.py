@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -12,8 +11,7 @@ import orjson
 import structlog
 import structlog.tracebacks
 
-from cqar import config
-from cqar.auth import keys
+from cqar import config, redaction
 from cqar.observability import tracing
 from cqar.observability.metrics import Durations
 
@@ -21,10 +19,6 @@ from cqar.observability.metrics import Durations
 FAULTS: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS"})
 #: Lines of calls a second, at most: the rest is counted and told with the next one.
 _LINES = 50
-#: The login of a URL: what stands behind the user, or a lone token of NATS.
-_LOGIN = re.compile(r"""(\b[a-z]+://[^\s:/@"']*):[^\s"']*@|(\b(?:nats|tls|wss?)://)[^\s@"']+@""")
-
-
 #: Tracebacks as data, without the values of variables: some are secrets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
@@ -58,12 +52,6 @@ def logger(name: str) -> Any:
     return structlog.get_logger(part=name)
 
 
-def redacted(text: str) -> str:
-    """The text without API keys and without the passwords and tokens of URLs, wherever in it they stand."""
-    text = keys.ANYWHERE.sub("***", text)
-    return _LOGIN.sub(lambda found: f"{found[1]}:***@" if found[1] else f"{found[2]}***@", text) if "@" in text else text
-
-
 def _traced(_logger: Any, _name: str, event: Any) -> Any:
     """Add the trace of the call that is served."""
     found = tracing.here()
@@ -73,7 +61,7 @@ def _traced(_logger: Any, _name: str, event: Any) -> Any:
 
 
 def _redact(_logger: Any, _name: str, line: Any) -> str:
-    return redacted(line)
+    return redaction.redacted(line)
 
 
 class _Redacting(logging.Filter):
@@ -81,7 +69,7 @@ class _Redacting(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let it pass."""
-        record.msg, record.args = redacted(record.getMessage()), ()
+        record.msg, record.args = redaction.redacted(record.getMessage()), ()
         return True
 
 

@@ -7,10 +7,9 @@ import grpc.aio
 import msgspec
 
 from cqar import config
-from cqar.auth.keys import Key
 from cqar.cli import credentials
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.model.call import Call, Role
+from cqar.model.call import Call, Key, Role
 from cqar.storage.postgres import Store
 from cqar.writes import keyring
 from tests.client import Client, Refused, refusal

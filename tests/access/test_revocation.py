@@ -14,7 +14,7 @@ from cqar.admin.app import Admin
 from cqar.auth import keys
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.hotpath.app import Hotpath
-from cqar.model.call import Role
+from cqar.model.call import Key, Role
 from tests.access import door
 from tests.access.door import bearer
 from tests.client import Client
@@ -91,7 +91,7 @@ async def test_a_new_key_works_at_once_even_where_its_id_was_guessed_before(
         assert await ask(worker, keys.make("dev").text) == "UNAUTHENTICATED"
         made = await door.own(worker, held[Role.ADMIN], "CreateKey", principal="feed", role="READER")
         assert (await ask(worker, made.secret)).venue.venue_id == "binance"
-        await door.revoke(settings, keys.Key(made.key.key_id, made.secret))
+        await door.revoke(settings, Key(made.key.key_id, made.secret))
         await eventually(lambda: _is(worker, made.secret, "UNAUTHENTICATED"))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from cqar import config
+from cqar import config, redaction
 from cqar.auth import keys
 from cqar.observability import logs, tracing
 from cqar.observability.metrics import Durations
@@ -94,12 +94,12 @@ def test_the_trace_is_read_from_a_traceparent_that_is_one(parent: str | None, tr
     ],
 )
 def test_no_password_and_no_token_of_a_url_gets_through(text: str) -> None:
-    assert "S3cret" not in logs.redacted(text)
+    assert "S3cret" not in redaction.redacted(text)
 
 
 def test_other_text_is_left_as_it_is() -> None:
     for text in ("mail a@b.c: no url", "postgresql://cqar@db/cqar", "http://a:80/x", "10:00 @ noon"):
-        assert logs.redacted(text) == text
+        assert redaction.redacted(text) == text
 
 
 async def test_a_write_through_a_worker_is_logged_once_with_all_that_tells_whose_it_was(settings: config.Settings) -> None:

@@ -1,0 +1,18 @@
+"""Secrets in text: API keys, and the passwords and tokens of URLs, are replaced by `***` before anybody reads the text."""
+
+import re
+
+_API_KEY = re.compile(r"cqar_[a-z0-9]{1,16}_[a-z0-9]{12}_[a-z0-9]+")
+#: The login of a URL: the password after the user name, or the lone token of a NATS URL.
+_LOGIN = re.compile(r"""(\b[a-z]+://[^\s:/@"']*):[^\s"']*@|(\b(?:nats|tls|wss?)://)[^\s@"']+@""")
+
+
+def without_keys(text: str) -> str:
+    """Replace API keys. Example: `Bearer cqar_dev_..., sent` becomes `Bearer ***, sent`."""
+    return _API_KEY.sub("***", text)
+
+
+def redacted(text: str) -> str:
+    """Replace API keys, and the passwords and tokens of URLs. Example: `postgresql://cqar:***@host/cqar`."""
+    text = without_keys(text)
+    return _LOGIN.sub(lambda found: f"{found[1]}:***@" if found[1] else f"{found[2]}***@", text) if "@" in text else text
