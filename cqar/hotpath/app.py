@@ -13,7 +13,7 @@ from aiohttp import web
 from cqar import config, tasks
 from cqar.auth import authority
 from cqar.auth.authority import Authority
-from cqar.contract.cqar.v1 import registry_pb2
+from cqar.contract.cqar.v1 import access_pb2, registry_pb2
 from cqar.hotpath.batches import Batches, revision
 from cqar.hotpath.cache import Cache
 from cqar.hotpath.engine import ANSWERS_SHARE, Core
@@ -44,6 +44,7 @@ _log = logs.logger("hotpath")
 #: The lookups.
 _METHODS = [each for each in (*asset_registry.METHODS, *resolver.METHODS) if each.name in LOOKUPS]
 _REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["Registry"]
+_ACCESS = access_pb2.DESCRIPTOR.services_by_name["Access"]
 #: Seconds that calls under way may take once the process stops.
 GRACE = 30.0
 #: Seconds that a member of a fleet loads before it listens, loaded or not: others serve meanwhile.
@@ -117,7 +118,7 @@ class Hotpath:
             handlers={resolver.STREAM: self._stream.handler()},
             passthrough=self._passthrough,
             # What is passed on is named too: one address serves everything.
-            services=[each.full_name for each in (asset_registry.REGISTRY, resolver.SERVICE, _REGISTRY)],
+            services=[each.full_name for each in (asset_registry.REGISTRY, resolver.SERVICE, _REGISTRY, _ACCESS)],
             reflect=settings.reflection,
             freshness=self.core.freshness,
             authority=self.authority,
