@@ -26,7 +26,9 @@ from google.protobuf.descriptor_pb2 import (
 
 from cqar.admin.app import METHODS
 from cqar.contract import comments
+from cqar.contract.examples import load, recorded
 from cqar.contract.generate import ROOT, sources
+from cqar.dev import examples
 from cqar.lookups.single import LOOKUPS
 from cqar.model.events import EVENTS
 from cqar.services import resolver
@@ -173,8 +175,14 @@ class Page:
         #: the headings under which requests and answers stand: those of their calls
         self._titles = {name: each.title for each in calls for name in (each.request, each.answer)}
 
+        self._recorded = recorded()
+        self._shown: dict[str, list[str]] = {}
+        for each in self._recorded.values():
+            self._shown.setdefault(f"{each.service}.{each.method}", []).append(each.title)
+
     def lines(self) -> Iterator[str]:
         """The lines of the page, below the preface."""
+        yield from self._examples()
         yield from ("## Calls", "")
         for service, calls in self._calls.items():
             yield from self._overview(service, calls)
@@ -193,6 +201,14 @@ class Page:
         yield from ("## Enums", "")
         for name in sorted(self._found.enums):
             yield from self._enum(name)
+
+    def _examples(self) -> Iterator[str]:
+        yield examples.INTRODUCTION
+        titles = {call.name: call.title for call in chain.from_iterable(self._calls.values())}
+        for name, example in load().items():
+            call = f"{example.service}.{example.method}"
+            title = titles.get(call, call)
+            yield from examples.section(f"[{title}](#{anchor(title)})", example, self._recorded[name])
 
     def _overview(self, service: str, calls: Sequence[Call]) -> Iterator[str]:
         yield from (f"### {service}", "")
@@ -213,6 +229,9 @@ class Page:
         yield from (f"## {call.title}", "")
         yield from self._said(call.name)
         yield from (_SERVED.get(call.kind, _NOT_SERVED), "")
+        shown = [f"[{each}](#{anchor(each)})" for each in self._shown.get(call.name, ())]
+        if shown:
+            yield from (f"Example: {', '.join(shown)}", "")
         answer = self._found.messages[call.answer]
         for title, name, streams in (
             ("Request", call.request, call.method.client_streaming),

@@ -15,10 +15,10 @@ import pytest
 from cqar.client.connect import connected
 from cqar.dev import api_page
 from tests.up import running
-from tests.up.running import Up
 
 from . import pages
 from .pages import ROOT, Block, Command
+from .stack import Stack
 
 MAKE = shutil.which("make")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="`cqar up` is looked at by /proc")
@@ -40,65 +40,6 @@ _VOLATILE = (
 def is_run(command: str) -> bool:
     """Whether the tests run the command."""
     return not any(command == each or (each.endswith(" ") and command.startswith(each)) for each in NOT_RUN)
-
-
-class Stack:
-    """A running `cqar up`, and how what is written for the usual ports and folders is said of it."""
-
-    def __init__(self, up: Up) -> None:
-        self.up = up
-        at = {
-            name: (re.search(rf"^  {name} .*gRPC \S+:(\d+), HTTP \S+:(\d+)/", up.said, re.MULTILINE) or [""] * 3)
-            for name in ("hotpath", "admin")
-        }
-        self._ports = {"9090": at["hotpath"][1], "8080": at["hotpath"][2], "9190": at["admin"][1], "8180": at["admin"][2]}
-
-    @property
-    def address(self) -> str:
-        return self.up.address("hotpath")
-
-    def url(self, title: str) -> str:
-        """Where a server is."""
-        found = re.search(rf"^  {title} +(\w+:\S+)$", self.up.said, re.MULTILINE)
-        assert found, self.up.said
-        return found[1]
-
-    def environment(self) -> dict[str, str]:
-        """The variables by which commands find it."""
-        return running.environment(
-            CQAR_HOME=str(self.up.home),
-            CQAR_DATABASE_URL=self.url("PostgreSQL"),
-            CQAR_REDIS_URL=self.url("Redis"),
-            CQAR_NATS_URL=self.url("NATS"),
-            CQAR_HOTPATH_PORT=self._ports["9090"],
-            CQAR_ADMIN_PORT=self._ports["9190"],
-        )
-
-    def own(self, text: str) -> str:
-        """What is written for the usual ports and folders, for this stack."""
-        for usual, own in self._ports.items():
-            text = re.sub(rf"(?<=:){usual}\b", own, text)
-        text = re.sub(r"(?<![^\s\"])\.cqar\b", str(self.up.home), text)
-        text = text.replace(".venv/bin/python ", f"{sys.executable} ")
-        return text.replace(".venv/bin/cqar ", f"{sys.executable} -m cqar ")
-
-    def usual(self, text: str) -> str:
-        """What the stack says, as it is written where ports and folders are the usual ones."""
-        for usual, own in self._ports.items():
-            text = re.sub(rf"(?<=:){own}\b", usual, text)
-        return text.replace(str(self.up.home), ".cqar")
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running.folder() as made:
-        up = Up(made / "home")
-        try:
-            up.wait_up()
-            yield Stack(up)
-            assert up.end() == 0
-        finally:
-            up.close()
 
 
 def agrees(shown: str, said: str) -> bool:
@@ -128,7 +69,8 @@ def run(block: Block, stack: Stack) -> Iterator[tuple[Command, str, int]]:
         yield command, stack.usual(done.stdout), status
 
 
-@pytest.mark.parametrize("block", pages.every("console"), ids=str)
+# Those of the API page run in order, in one shell: test_examples.py.
+@pytest.mark.parametrize("block", [each for each in pages.every("console") if each.page != api_page.PAGE], ids=str)
 def test_commands_do_what_is_shown(block: Block, stack: Stack) -> None:
     if "curl " in block.text and shutil.which("curl") is None:
         pytest.skip("there is no curl")

@@ -1,0 +1,70 @@
+"""Does what grpcurl does with the command lines of the documents, where grpcurl is not installed.
+
+The service comes from server reflection and nowhere else. A flag that the documents do not use, or that grpcurl does not
+have, is an error. Answers are printed as grpcurl prints them: JSON with names in lowerCamelCase, without what is unset.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+from google.protobuf import json_format
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+#: grpcurl's exit status is this and the number of the gRPC status.
+FAILED = 64
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="grpcurl", allow_abbrev=False, add_help=False)
+    parser.add_argument("-plaintext", action="store_true", required=True)
+    parser.add_argument("-H", dest="headers", action="append", default=[])
+    parser.add_argument("-d", dest="data", required=True)
+    parser.add_argument("-max-time", dest="seconds", type=float)
+    parser.add_argument("address")
+    parser.add_argument("symbol")
+    return parser.parse_args(arguments)
+
+
+class _Headers(grpc.StreamStreamClientInterceptor):
+    """Adds the headers to each call, those for reflection included, as -H does."""
+
+    def __init__(self, headers: list[tuple[str, str]]) -> None:
+        self._headers = headers
+
+    def intercept_stream_stream(self, continuation: Callable[..., Any], details: Any, requests: Iterator[Any]) -> Any:
+        return continuation(details._replace(metadata=self._headers), requests)
+
+
+def main(arguments: list[str]) -> int:
+    """Make the call and print its answers; the exit status."""
+    given = _parsed(arguments)
+    headers = []
+    for each in given.headers:
+        name, _, value = each.partition(":")
+        headers.append((name.strip().lower(), value.strip()))
+    with grpc.insecure_channel(given.address) as plain:
+        channel = grpc.intercept_channel(plain, _Headers(headers))
+        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+        service, _, name = given.symbol.rpartition("/")
+        method: Any = pool.FindServiceByName(service).methods_by_name[name]
+        request = json_format.ParseDict(json.loads(given.data), GetMessageClass(method.input_type)(), descriptor_pool=pool)
+        answering = channel.stream_stream(
+            f"/{service}/{name}", request.__class__.SerializeToString, GetMessageClass(method.output_type).FromString
+        )
+        try:
+            for answer in answering(iter([request]), timeout=given.seconds):
+                sys.stdout.write(json_format.MessageToJson(answer, descriptor_pool=pool) + "\n")
+        except grpc.RpcError as error:
+            sys.stderr.write(f"ERROR:\n  Code: {error.code().name}\n  Message: {error.details()}\n")
+            return FAILED + int(error.code().value[0])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
