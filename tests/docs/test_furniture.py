@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,93 @@ def test_the_changelog_has_the_version_of_the_package_and_its_newest_changes_fir
     headings = re.findall(r"^## \[(.+?)\]", read("CHANGELOG.md"), re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert headings[1] == __version__
+
+
+#: For each figure of the README: the table and the row of the benchmark, and the columns that it quotes.
+FIGURES = {
+    "lookups, 8 connections with 32 calls each": ("Hits", "lane: hit, equal header blocks, 8x32", (1, 6)),
+    "the same, a bare grpc-go server that looks nothing up": ("Hits", "bare grpc-go echo, one core, 8x32", (1,)),
+    "batches of 1,000 lookups": ("Batches", "lane: 1000 keys a call, 8x2", (1,)),
+    "latency at half the peak load": ("Latency at half the peak load", "lane: hit at half the peak of", (3, 4)),
+    "a write, from acknowledged to visible in two workers under load": (
+        "Visibility of a change under read load",
+        "a write, from acknowledged to visible in 2 workers",
+        (3, 4),
+    ),
+    "cold start with 100,000 venue symbols": ("Many venue symbols", "cold start with 100,000 venue symbols", (1,)),
+    "memory for a venue symbol": (
+        "Many venue symbols",
+        "memory of a venue symbol of 1,000,000, its share of symbols and assets |",
+        (1,),
+    ),
+    "one Python process as the client: cqar over grpc.aio": (
+        "Side by side, by one Python process as the client",
+        "cqar, lane, over grpc.aio",
+        (1,),
+    ),
+    "one Python process as the client: Redis GET": (
+        "Side by side, by one Python process as the client",
+        "Redis GET over redis-py",
+        (1,),
+    ),
+}
+
+
+def section(text: str, title: str) -> str:
+    """The text between a heading of a page and the next one."""
+    return re.split(r"^## ", text.partition(f"\n## {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def measured(table: str, row: str) -> list[str]:
+    """The cells of the first row of a benchmark's table that begins so."""
+    found = re.search(rf"^\| {re.escape(row)}.*$", read("docs/performance.md").partition(f"**{table}**\n")[2], re.MULTILINE)
+    assert found, row
+    return [cell.strip() for cell in found[0].split("|")[1:]]
+
+
+def numbers(text: str) -> list[str]:
+    """The numbers of a cell; the percentiles' names are none."""
+    return re.findall(r"\d[\d,.]*\d|\d", re.sub(r"\bp\d+(\.\d)?\b", "", text))
+
+
+def quoted() -> dict[str, str]:
+    """The README's figures by what was measured."""
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", section(read("README.md"), "Speed"), re.MULTILINE)
+    return dict(rows[2:])
+
+
+def test_every_figure_of_the_readme_has_a_row_of_the_benchmark() -> None:
+    assert list(quoted()) == list(FIGURES)
+
+
+@pytest.mark.parametrize("what", FIGURES)
+def test_a_figure_of_the_readme_is_the_one_that_was_measured(what: str) -> None:
+    table, row, columns = FIGURES[what]
+    cells = measured(table, row)
+    expected = [number for column in columns for number in numbers(cells[column])]
+    assert expected
+    assert numbers(quoted()[what]) == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_command_completes_in_the_shells_that_the_readme_names(shell: str) -> None:
+    assert f"{shell}_source" in read("README.md")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cqar")],
+        env={**os.environ, "_CQAR_COMPLETE": f"{shell}_source"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"_CQAR_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_the_readme_names_every_extra_of_the_package() -> None:
+    install = section(read("README.md"), "Install")
+    extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
+    assert [name for name in extras if not re.search(rf"`{name}`|\[{name}\]", install)] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_the_oldest_servers_are_the_same_on_all_pages(page: str) -> None:
+    assert re.search(r"PostgreSQL 15\b[^.]*Redis 7\b[^.]*Valkey[^.]*\b2\.9\b", read(page)), page
