@@ -9,13 +9,19 @@ COMPILE = UV_CACHE_DIR=.venv/uv-cache $(BIN)/uv pip compile --quiet pyproject.to
 	--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock'
 PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
-.PHONY: help up test soak bench load check check-lock fmt proto lock migrate-up migrate-down build run test-integration
+# Without its cache of bytecode, Python compiles everything again in each process that a test starts.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help up unit test soak bench load check check-lock fmt proto lock migrate-up migrate-down build run test-integration
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
 
 up: .venv/made ## Everything on this machine, with a sample; Ctrl-C stops it (ARGS=--no-sample: empty)
 	@$(BIN)/python -m cqar up $(ARGS)
+
+unit: .venv/made ## The tests that need no server, in half a minute (ARGS: what pytest takes)
+	$(BIN)/python -m pytest -q -m unit $(ARGS)
 
 test: .venv/made ## The whole suite, on real servers and free ports (ARGS: what pytest takes)
 	$(BIN)/python -m pytest -q --durations=10 $(ARGS)

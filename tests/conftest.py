@@ -1,5 +1,7 @@
 """Real servers for the tests: one of each for the session, a migrated database of its own for each test."""
 
+from __future__ import annotations
+
 import asyncio
 import shutil
 import tempfile
@@ -7,29 +9,36 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import asyncpg
 import hypothesis
 import msgspec
 import pytest
-import uvloop
 
-from cqar import config
-from cqar.admin.app import Admin
-from cqar.dev.embedded import Nats, Postgres, Valkey
-from cqar.hotpath.app import Hotpath
-from cqar.storage import migrate
-from tests.client import Client
+from tests import tiers
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from cqar import config
+    from cqar.admin.app import Admin
+    from cqar.dev.embedded import Nats, Postgres, Valkey
+    from cqar.hotpath.app import Hotpath
+    from tests.client import Client
 
 # A shared machine stalls now and then: how long an example takes says nothing.
 hypothesis.settings.register_profile("cqar", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("cqar")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Sort the tests into tiers."""
+    config.pluginmanager.register(tiers)
+
+
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The event loop that the processes run on."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": tiers.Loop}
 
 
 class Servers(NamedTuple):
@@ -41,6 +50,8 @@ class Servers(NamedTuple):
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """The servers of the session; tests that stop or kill one start their own."""
+    from cqar.dev.embedded import Nats, Postgres, Valkey
+
     folder = Path(tempfile.mkdtemp(prefix="cqar-"))
     folder.chmod(0o755)
     started: list[Postgres | Valkey | Nats] = []
@@ -63,6 +74,8 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def template(servers: Servers) -> str:
     """A migrated database that others are copied from."""
+    from cqar.storage import migrate
+
     asyncio.run(_execute(servers.postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
     migrate.up(_of(servers.postgres.url, "template_cqar"), report=lambda _line: None)
     return "template_cqar"
@@ -91,6 +104,8 @@ def _of(url: str, database: str) -> str:
 
 
 async def _execute(url: str, sql: str) -> None:
+    import asyncpg
+
     connection = await asyncpg.connect(url, timeout=10)
     try:
         await connection.execute(sql)
@@ -101,6 +116,8 @@ async def _execute(url: str, sql: str) -> None:
 @pytest.fixture
 async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to the test's database."""
+    import asyncpg
+
     connected = await asyncpg.connect(database, timeout=10)
     yield connected
     await connected.close()
@@ -114,6 +131,8 @@ def settings(servers: Servers, database: str) -> config.Settings:
 
 def settings_of(servers: Servers, database: str) -> config.Settings:
     """Settings as of the fixture `settings`, for a database."""
+    from cqar import config
+
     base = config.Settings()
     replace = msgspec.structs.replace
     return replace(
@@ -131,6 +150,8 @@ def settings_of(servers: Servers, database: str) -> config.Settings:
 @pytest.fixture
 async def admin(settings: config.Settings) -> AsyncIterator[Admin]:
     """A running admin."""
+    from cqar.admin.app import Admin
+
     process = Admin(settings)
     await process.start()
     yield process
@@ -140,9 +161,10 @@ async def admin(settings: config.Settings) -> AsyncIterator[Admin]:
 @pytest.fixture
 async def hotpath(settings: config.Settings, admin: Admin) -> AsyncIterator[Hotpath]:
     """A running worker beside the running admin, loaded."""
-    replace = msgspec.structs.replace
-    at = replace(settings.hotpath, admin_address=f"127.0.0.1:{admin.port}")
-    process = Hotpath(replace(settings, hotpath=at))
+    from cqar.hotpath.app import Hotpath
+
+    at = msgspec.structs.replace(settings.hotpath, admin_address=f"127.0.0.1:{admin.port}")
+    process = Hotpath(msgspec.structs.replace(settings, hotpath=at))
     await process.start()
     async with asyncio.timeout(10):
         while not process.feed.loaded:  # noqa: ASYNC110 - the feed has no event for it
@@ -154,6 +176,8 @@ async def hotpath(settings: config.Settings, admin: Admin) -> AsyncIterator[Hotp
 @pytest.fixture
 async def registry(admin: Admin) -> AsyncIterator[Client]:
     """A client of admin."""
+    from tests.client import Client
+
     async with Client(admin.port) as client:
         yield client
 
@@ -161,5 +185,7 @@ async def registry(admin: Admin) -> AsyncIterator[Client]:
 @pytest.fixture
 async def feed(hotpath: Hotpath) -> AsyncIterator[Client]:
     """A client of the hot path."""
+    from tests.client import Client
+
     async with Client(hotpath.port) as client:
         yield client

@@ -204,10 +204,12 @@ def test_an_old_client_reads_our_explicit_zero_as_zero(name: str) -> None:
     assert old[name].FromString(said.SerializeToString()) == old[name]()
 
 
+@pytest.mark.server
 def test_generated_code_is_what_the_sources_yield() -> None:
     assert generate.stale() == []
 
 
+@pytest.mark.server
 def test_a_stale_file_is_named_with_the_command_that_renews_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,7 @@ def test_no_page_knows_the_machine_that_it_was_written_on(page: Path) -> None:
     assert not re.search(r"(?<![\w.])/(root|home|work|tmp|usr|var)/", text)
 
 
+@pytest.mark.server
 def test_the_api_is_that_of_the_proto_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert api_page.main(["--check"]) == 0, capsys.readouterr().err
 

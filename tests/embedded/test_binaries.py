@@ -61,6 +61,7 @@ def test_the_programs_are_found_without_importing_what_brings_them(monkeypatch: 
     assert not PACKAGES & set(sys.modules)
 
 
+@pytest.mark.server
 def test_an_environment_variable_names_another_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = folder / "my-nats"
     shutil.copy(binaries.nats(), own)
