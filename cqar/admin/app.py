@@ -16,7 +16,6 @@ from cqar.admin.metrics import Measures
 from cqar.admin.tail import Tail
 from cqar.auth import authority
 from cqar.auth.authority import Authority
-from cqar.lookups import parts
 from cqar.model import events
 from cqar.model.call import Call
 from cqar.observability import health, logs, tracing
@@ -28,6 +27,7 @@ from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
 from cqar.services import access, asset_registry, registry, resolver
 from cqar.services.asset_registry import Method
+from cqar.storage import parts
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier

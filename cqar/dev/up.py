@@ -26,9 +26,8 @@ from cqar.client.connect import connected
 from cqar.dev.children import Child, Health
 from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
 from cqar.dev.sample import load as sample
-from cqar.lookups import parts
 from cqar.model.call import Role
-from cqar.storage import migrate
+from cqar.storage import migrate, parts
 from cqar.storage.postgres import Store
 
 LOOPBACK = "127.0.0.1"

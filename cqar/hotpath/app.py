@@ -25,7 +25,7 @@ from cqar.hotpath.sweep import Sweep
 from cqar.hotpath.transports.grpcio import GrpcioTransport
 from cqar.hotpath.transports.lane import LaneTransport
 from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
-from cqar.lookups import parts, single
+from cqar.lookups import single
 from cqar.lookups.single import LOOKUPS
 from cqar.model.call import Call
 from cqar.observability import health, logs, tracing
@@ -35,6 +35,7 @@ from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
 from cqar.services import asset_registry, resolver
 from cqar.services.asset_registry import Method
+from cqar.storage import parts
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier

@@ -29,10 +29,11 @@ from cqar.lane.grpc import PREFIX, row
 from cqar.lane.service import Hit
 from cqar.lookups import batch
 from cqar.lookups.batch import Kind
+from cqar.model.cache_keys import kind_of
 from cqar.model.call import Call, Principal
-from cqar.model.entities import kind_of
 from cqar.server import limits
 from cqar.server.rpc import Metadata, Reply
+from cqar.services import lookups
 from cqar.services.asset_registry import Method
 from cqar.storage.postgres import Store
 
@@ -325,7 +326,7 @@ class Batches:
         """The response by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
         async with self._store.snapshot() as session:
             kind = asked.elements.kind
-            found, snap = await batch.from_database(session, kind, asked.keys, asked.least)
+            found, snap = await lookups.batch_from_database(session, kind, asked.keys, asked.least)
         return self._reply(asked, found, snap, FROM_DATABASE)
 
     def _reply(self, asked: _Asked, found: Mapping[bytes, bytes], revision: int, source: Metadata) -> Reply:

@@ -13,9 +13,9 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 import msgspec
 
-from cqar.lookups.parts import Stored
-from cqar.model.entities import kind_of
+from cqar.model.cache_keys import kind_of
 from cqar.model.events import Change
+from cqar.model.parts import Stored
 
 #: Bytes that a part costs beside its rows, and a row beside its value, about: measured with tracemalloc.
 _PART_COST = 300

@@ -11,12 +11,14 @@ from cqar.hotpath.feed import Feed
 from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
 from cqar.hotpath.freshness import Freshness, marked, marks
 from cqar.hotpath.response_cache import Answers
-from cqar.lookups import parts, single
-from cqar.lookups.parts import Missing, Stored
+from cqar.lookups import derive, single
 from cqar.lookups.single import LOOKUPS, Lookup
-from cqar.model.entities import kind_of
+from cqar.model.cache_keys import kind_of
+from cqar.model.parts import Missing, Stored
 from cqar.observability import logs
 from cqar.server.rpc import Reply
+from cqar.services import lookups
+from cqar.storage import parts
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
 
@@ -86,7 +88,7 @@ class Core:
     async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> Reply | None:
         """The answer by parts; None where only PostgreSQL may say so, or what is brought is of another history."""
         brought = Brought()
-        for _ in range(parts.TRIES):
+        for _ in range(derive.TRIES):
             view = View(self._cache, brought, fresh=self.freshness.fresh())
             try:
                 derived = lookup.derive(view.get, request, clock.now())
@@ -110,7 +112,7 @@ class Core:
     async def _from_database(self, lookup: Lookup, request: Any) -> Reply:
         """The answer by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
         async with self._store.snapshot() as session:
-            derived, snap = await single.from_database(session, lookup, request)
+            derived, snap = await lookups.from_database(session, lookup, request)
         derived.response.revision = snap
         return Reply(derived.response.SerializeToString(), FROM_DATABASE)
 

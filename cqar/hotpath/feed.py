@@ -14,11 +14,11 @@ import msgspec
 
 from cqar import config, errors, tasks
 from cqar.hotpath.cache import Cache
-from cqar.lookups import parts
 from cqar.model import events
 from cqar.observability import logs
 from cqar.replication import probe
 from cqar.replication.probe import Look
+from cqar.storage import parts
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Sql, Store
 

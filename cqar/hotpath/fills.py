@@ -11,11 +11,11 @@ from cqar import config, errors, tasks
 from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import Freshness
-from cqar.lookups import parts
-from cqar.lookups.parts import Missing, Stored
-from cqar.model.entities import kind_of
+from cqar.model.cache_keys import kind_of
+from cqar.model.parts import Head, Missing, Stored, by_kind
 from cqar.observability import tracing
 from cqar.server.rpc import Metadata
+from cqar.storage import parts
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
 
@@ -174,13 +174,13 @@ class Fills:
         """Whether all up to the snap is applied, now or in a moment: what was read there can then be taken."""
         return await self._feed.wait_applied(snap, self._patience)
 
-    def _offer(self, head: parts.Head, found: Mapping[str, Sequence[Stored]]) -> None:
+    def _offer(self, head: Head, found: Mapping[str, Sequence[Stored]]) -> None:
         """Offer what was read to Redis, in the background."""
         offer = asyncio.create_task(self._put(head, found), name="offer")
         self._offers.add(offer)
         offer.add_done_callback(self._offers.discard)
 
-    async def _put(self, head: parts.Head, found: Mapping[str, Sequence[Stored]]) -> None:
+    async def _put(self, head: Head, found: Mapping[str, Sequence[Stored]]) -> None:
         async for keys in tasks.in_turns(list(found), _AT_ONCE):
             await self._tier.put(head.history, [(head.snap, {key: found[key] for key in keys})])
 
@@ -194,7 +194,7 @@ class Fills:
             await self._keep(known)
         waiting = {self._by_key[key] for key in keys if key in self._by_key}
         rest = [key for key in keys if key not in absent and key not in self._by_key]
-        for some in parts.by_kind(rest).values():
+        for some in by_kind(rest).values():
             waiting.add(self._begin(some, partial(self._one, some[0]) if len(some) == 1 else partial(self._many, some)))
         brought = await asyncio.gather(*map(asyncio.shield, waiting))
         return [*brought, *([known] if known is not None else [])]

@@ -10,7 +10,7 @@ from cqar.auth.authority import Authority, Look, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.hotpath.engine import Core
 from cqar.hotpath.feed import Feed
-from cqar.model import entities, events
+from cqar.model import cache_keys, events
 from cqar.storage.nats import Bus
 
 #: Seconds between two words to admin on which keys were used.
@@ -46,7 +46,7 @@ class Callers(Source):
 
     async def look(self, key_id: str) -> Look:
         """The key by the cache, else by PostgreSQL; by PostgreSQL alone where the worker has been cut off for long."""
-        key = entities.api_key_key(key_id)
+        key = cache_keys.api_key_key(key_id)
         if self.trusted():
             rows, part = await self._core.part(key)
         else:

@@ -13,11 +13,11 @@ from prometheus_client.metrics_core import Metric
 from cqar import errors, tasks
 from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
-from cqar.lookups import parts
-from cqar.lookups.parts import Stored
 from cqar.model.entities import BY_NAME
+from cqar.model.parts import Stored, by_kind
 from cqar.observability import logs
 from cqar.observability.metrics import counter
+from cqar.storage import parts
 from cqar.storage.postgres import Store
 
 _log = logs.logger("sweep")
@@ -75,7 +75,7 @@ class Sweep:
         del self._due[-_AT_ONCE:]
         history, starts = cache.history, cache.starts
         async with self._store.session() as session:
-            reads = [await parts.read_rows(session, *some) for some in parts.by_kind(keys).values()]
+            reads = [await parts.read_rows(session, *some) for some in by_kind(keys).values()]
         for head, found in reads:
             if head.history != history or not await self._feed.wait_applied(head.snap, _PATIENCE):
                 continue

@@ -1,4 +1,4 @@
-"""Resolutions: what becomes of each key of a batch, derived from parts as answers are. Pure, but for the read of a batch.
+"""Resolutions: what becomes of each key of a batch, derived from parts as answers are. Pure.
 
 A key and its resolution are elements of repeated fields: bytes, which the hot path keeps, and joins into responses.
 """
@@ -8,16 +8,15 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import clock, errors, tasks
+from cqar import errors, tasks
 from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.lookups import derive, parts, single, venue_symbols
-from cqar.lookups.derive import Derived, Get
-from cqar.lookups.parts import Missing
-from cqar.model import addresses, entities
-from cqar.storage.postgres import Session
+from cqar.lookups import derive, single, venue_symbols
+from cqar.lookups.derive import TRIES, Derived, Get
+from cqar.model import addresses, cache_keys
+from cqar.model.parts import Missing
 from cqar.varint import varint
 
 #: Keys of one call, at most; and where each is answered in full.
@@ -78,7 +77,7 @@ def _changes_at(get: Get, key: pb.VenueSymbolKey, now: int) -> int:
 
 
 def _text_part(key: pb.VenueSymbolKey) -> str:
-    return entities.listings_key(key.venue_id, key.venue_symbol)
+    return cache_keys.listings_key(key.venue_id, key.venue_symbol)
 
 
 # ---- assets --------------------------------------------------------------------------------------------------------
@@ -124,7 +123,7 @@ def _chain(get: Get, name: str) -> assets_pb2.Chain:
         found = derive.chain(get, name)
     else:
         single.text("caip2", name, "chain")
-        rows = get(entities.caip2_key(name))
+        rows = get(cache_keys.caip2_key(name))
         found = assets_pb2.Chain.FromString(rows[0].value) if rows else None
     if found is None:
         raise errors.NotFound("chain", name)
@@ -135,7 +134,7 @@ def _external(get: Get, key: pb.AssetKey.External, _now: int) -> Derived:
     _needed(key, "source", "external_id")
     single.sound(key, "source")
     single.sound(key, "external_id")
-    rows = get(entities.external_asset_key(key.source, key.external_id))
+    rows = get(cache_keys.external_asset_key(key.source, key.external_id))
     if not rows:
         raise errors.NotFound("asset_identifier", f"{key.source}/{key.external_id}")
     fit = [assets_pb2.AssetIdentifier.FromString(row.value) for row in rows]
@@ -146,7 +145,7 @@ def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
     _needed(key, "venue_id", "venue_asset_symbol")
     single.sound(key, "venue_id")
     single.sound(key, "venue_asset_symbol")
-    rows = get(entities.venue_code_key(key.venue_id, key.venue_asset_symbol))
+    rows = get(cache_keys.venue_code_key(key.venue_id, key.venue_asset_symbol))
     spans = [(derive.interval(each), each) for each in (venues_pb2.VenueAsset.FromString(row.value) for row in rows)]
     boundary = derive.next_boundary((span for span, _ in spans), now)
     fit = [each for (begins, ends), each in spans if begins <= now < ends]
@@ -187,15 +186,15 @@ def _asset_part(key: pb.AssetKey) -> str:
     """The part that brings the others along; of a chain named otherwise than by its slug, the chain."""
     match key.WhichOneof("key"):
         case "on_chain" if ":" in key.on_chain.chain:
-            return entities.caip2_key(key.on_chain.chain)
+            return cache_keys.caip2_key(key.on_chain.chain)
         case "on_chain":
-            return entities.deployment_key(key.on_chain.chain, key.on_chain.address)
+            return cache_keys.deployment_key(key.on_chain.chain, key.on_chain.address)
         case "external":
-            return entities.external_asset_key(key.external.source, key.external.external_id)
+            return cache_keys.external_asset_key(key.external.source, key.external.external_id)
         case "venue_code":
-            return entities.venue_code_key(key.venue_code.venue_id, key.venue_code.venue_asset_symbol)
+            return cache_keys.venue_code_key(key.venue_code.venue_id, key.venue_code.venue_asset_symbol)
         case _:
-            return entities.asset_key(key.asset_id)
+            return cache_keys.asset_key(key.asset_id)
 
 
 # ---- elements ------------------------------------------------------------------------------------------------------
@@ -264,7 +263,7 @@ async def resolve_all(
     """
     found: dict[bytes, bytes] = {}
     rest = list(dict.fromkeys(elements))
-    for at in range(parts.TRIES):
+    for at in range(TRIES):
         wanted: dict[str, None] = {}
         left = []
         async for some in tasks.in_turns(rest, _AT_ONCE):
@@ -280,25 +279,6 @@ async def resolve_all(
         rest = left
     msg = "the parts of this answer change too often; retry"
     raise errors.Unavailable(msg)
-
-
-async def from_database(session: Session, kind: Kind, elements: Iterable[bytes], least: int) -> tuple[dict[bytes, bytes], int]:
-    """The framed resolutions of the elements by PostgreSQL alone, and the head before they were read.
-
-    Raises Precondition where the revision `least` is beyond it.
-    """
-    head = await parts.head(session)
-    single.reached(least, head.snap)
-    held = parts.Held()
-
-    def resolve(element: bytes) -> bytes:
-        return framed(derived(kind, element, held.__getitem__, clock.now()).response)
-
-    async def bring(keys: Collection[str]) -> None:
-        for some in parts.by_kind(keys).values():
-            held.update((await parts.read(session, *some))[1])
-
-    return await resolve_all(kind, elements, resolve, bring), head.snap
 
 
 def joined(resolutions: Sequence[bytes]) -> bytes:

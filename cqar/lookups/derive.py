@@ -1,22 +1,25 @@
 """What answers are derived from: parts as messages, and the times at which an answer changes by itself.
 
-`get(key)` gives the rows of a part or raises `parts.Missing`; the caller brings that part and derives again.
+`get(key)` gives the rows of a part or raises `cqar.model.parts.Missing`; the caller loads that part and derives again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cqar import clock, errors
 from cqar.clock import NEVER
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.lookups.parts import Stored
-from cqar.model import entities
+from cqar.model import cache_keys, entities
+from cqar.model.parts import Stored
 
 Get = Callable[[str], Sequence[Stored]]
 
 _EVER = -NEVER
+
+#: Most times that one answer is derived: more than the longest chain of parts that name each other.
+TRIES: Final = 16
 
 
 class Derived(NamedTuple):
@@ -34,7 +37,7 @@ class Derived(NamedTuple):
 def asset(get: Get, asset_id: str) -> tuple[assets_pb2.Asset | None, bool, list[assets_pb2.AssetQualityFlag]]:
     """The asset, whether it is deleted, and its active flags by severity."""
     found, deleted, flags = None, False, []
-    for row in get(entities.asset_key(asset_id)):
+    for row in get(cache_keys.asset_key(asset_id)):
         if row.entity == "asset":
             found, deleted = assets_pb2.Asset.FromString(row.value), row.deleted
         else:
@@ -56,21 +59,21 @@ def blocking(get: Get, symbol: markets_pb2.Symbol) -> list[assets_pb2.AssetQuali
 
 def symbol(get: Get, symbol_id: str) -> tuple[markets_pb2.Symbol | None, bool]:
     """The symbol, and whether it is deleted."""
-    for row in get(entities.symbol_key(symbol_id)):
+    for row in get(cache_keys.symbol_key(symbol_id)):
         return markets_pb2.Symbol.FromString(row.value), row.deleted
     return None, False
 
 
 def chain(get: Get, chain_id: str) -> assets_pb2.Chain | None:
     """The chain, if there is one."""
-    for row in get(entities.chain_key(chain_id)):
+    for row in get(cache_keys.chain_key(chain_id)):
         return assets_pb2.Chain.FromString(row.value)
     return None
 
 
 def venue(get: Get, venue_id: str) -> venues_pb2.Venue:
     """The venue. Raises NotFound."""
-    for row in get(entities.venue_key(venue_id)):
+    for row in get(cache_keys.venue_key(venue_id)):
         return venues_pb2.Venue.FromString(row.value)
     raise errors.NotFound("venue", venue_id)
 

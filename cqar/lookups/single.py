@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from cqar import clock, errors
+from cqar import errors
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
@@ -17,9 +17,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.lookups import derive, venue_symbols
 from cqar.lookups.derive import Derived, Get
-from cqar.lookups.parts import Held, Missing, read
-from cqar.model import addresses, binding, entities
-from cqar.storage.postgres import Session
+from cqar.model import addresses, binding, cache_keys
 
 # ---- lookups -------------------------------------------------------------------------------------------------------
 
@@ -48,7 +46,7 @@ def venue(get: Get, request: pb.GetVenueRequest, _now: int) -> Derived:
 
 def venue_asset(get: Get, request: pb.GetVenueAssetRequest, now: int) -> Derived:
     """GetVenueAsset: trading is enabled where the switch is on and nothing blocks the asset."""
-    rows = get(entities.venue_asset_key(request.venue_id, request.asset_id))
+    rows = get(cache_keys.venue_asset_key(request.venue_id, request.asset_id))
     if not rows:
         raise errors.NotFound("venue_asset", f"{request.venue_id}/{request.asset_id}")
     found = venues_pb2.VenueAsset.FromString(rows[0].value)
@@ -65,9 +63,9 @@ def venue_asset(get: Get, request: pb.GetVenueAssetRequest, now: int) -> Derived
 def asset_identifier(get: Get, request: pb.GetAssetIdentifierRequest, _now: int) -> Derived:
     """GetAssetIdentifier: the primary one of an asset and a source, or in reverse by external id."""
     if request.asset_id:
-        key = entities.asset_identifiers_key(request.asset_id)
+        key = cache_keys.asset_identifiers_key(request.asset_id)
     else:
-        key = entities.external_asset_key(request.source, request.external_id)
+        key = cache_keys.external_asset_key(request.source, request.external_id)
     held = [assets_pb2.AssetIdentifier.FromString(row.value) for row in get(key)]
     return Derived(pb.GetAssetIdentifierResponse(identifier=_identifier("asset", "source", request, held)))
 
@@ -75,9 +73,9 @@ def asset_identifier(get: Get, request: pb.GetAssetIdentifierRequest, _now: int)
 def symbol_identifier(get: Get, request: pb.GetSymbolIdentifierRequest, _now: int) -> Derived:
     """GetSymbolIdentifier: as GetAssetIdentifier."""
     if request.symbol_id:
-        key = entities.symbol_identifiers_key(request.symbol_id)
+        key = cache_keys.symbol_identifiers_key(request.symbol_id)
     else:
-        key = entities.external_symbol_key(request.data_source, request.external_id)
+        key = cache_keys.external_symbol_key(request.data_source, request.external_id)
     held = [markets_pb2.SymbolIdentifier.FromString(row.value) for row in get(key)]
     return Derived(pb.GetSymbolIdentifierResponse(identifier=_identifier("symbol", "data_source", request, held)))
 
@@ -118,7 +116,7 @@ def deployments(get: Get, request: pb.ListAssetDeploymentsRequest, _now: int) ->
 
 def deployment(get: Get, on: assets_pb2.Chain, address: str) -> assets_pb2.AssetDeployment | None:
     """The living deployment at an address, which is as its chain spells it."""
-    for row in get(entities.deployment_key(on.chain_id, address)):
+    for row in get(cache_keys.deployment_key(on.chain_id, address)):
         found = assets_pb2.AssetDeployment.FromString(row.value)
         found.chain_name = on.chain_name
         return found
@@ -218,21 +216,3 @@ def reached(least: int, snap: int) -> None:
     if least > snap:
         description = f"revision {least} is beyond the registry's, which is {snap}"
         raise errors.Precondition("MIN_REVISION", "min_revision", description)
-
-
-async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple[Derived, int]:
-    """The answer by PostgreSQL alone, and the snap of its newest part.
-
-    Raises NotFound and Ambiguous by its word, and Precondition where the request's min_revision is beyond its head.
-    """
-    held = Held()
-    snap = 0
-    least = min_revision(request)
-    while True:
-        try:
-            return lookup.derive(held.__getitem__, request, clock.now()), snap
-        except Missing as missing:
-            head, found = await read(session, missing.key)
-            snap = max(snap, head.snap)
-            reached(least, snap)
-            held.update(found)

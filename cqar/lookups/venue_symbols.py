@@ -12,7 +12,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.lookups import derive
 from cqar.lookups.derive import Derived, Get
-from cqar.model import addresses, entities
+from cqar.model import addresses, cache_keys
 
 
 class Meant(NamedTuple):
@@ -39,7 +39,7 @@ def changes_at(get: Get, key: Any, now: int) -> int:
 def _held(get: Get, key: Any, at: venues_pb2.Venue) -> list[venues_pb2.VenueSymbol]:
     """All listings under the key's text."""
     spelled = _spelling(get, at, key.venue_symbol)
-    return [venues_pb2.VenueSymbol.FromString(row.value) for row in get(entities.listings_key(key.venue_id, spelled))]
+    return [venues_pb2.VenueSymbol.FromString(row.value) for row in get(cache_keys.listings_key(key.venue_id, spelled))]
 
 
 def meant(get: Get, key: Any, now: int) -> Meant:
@@ -81,7 +81,7 @@ def venue_symbol(get: Get, request: pb.GetVenueSymbolRequest, now: int) -> Deriv
 
 def venue_symbols(get: Get, request: resolver_pb2.FindVenueSymbolsRequest, now: int) -> Derived:
     """FindVenueSymbols: the listings of a canonical symbol, in the order of their ids; those that are over where asked for."""
-    rows = get(entities.symbol_listings_key(request.symbol_id))
+    rows = get(cache_keys.symbol_listings_key(request.symbol_id))
     canonical, deleted = derive.symbol(get, request.symbol_id)
     if canonical is None or deleted:
         raise errors.NotFound("symbol", request.symbol_id)

@@ -8,7 +8,7 @@ import asyncio
 from typing import NamedTuple
 
 from cqar import config, errors
-from cqar.lookups import parts
+from cqar.storage import parts
 from cqar.storage.postgres import Sql, Store
 
 _NEW = Sql("renew_epoch", "UPDATE head SET epoch = gen_random_uuid() RETURNING epoch::text AS epoch, seq")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import msgspec
 
 from cqar import errors
-from cqar.lookups import parts
 from cqar.model.events import Change
+from cqar.storage import parts
 from cqar.storage.postgres import Store
 from cqar.writes import transaction
 

@@ -15,12 +15,12 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from cqar import config, errors, tasks
-from cqar.lookups import parts
-from cqar.lookups.parts import Stored
-from cqar.model import entities, events
+from cqar.model import cache_keys, events
 from cqar.model.entity import Row
+from cqar.model.parts import Stored
 from cqar.observability import logs, tracing
 from cqar.observability.tracing import Span, Tracer
+from cqar.storage import parts
 from cqar.storage.nats import Bus, Fenced, Publication
 from cqar.storage.postgres import Session, Sql, Store
 from cqar.storage.redis import Tier
@@ -400,7 +400,7 @@ def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
     """What Redis learns of a change: parts of one row whole, of others that they are out of date."""
     told: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
     for key in change.keys:
-        if entities.kind_of(key) in _SINGLE and change.value is not None:
+        if cache_keys.kind_of(key) in _SINGLE and change.value is not None:
             told[key] = [Stored(change.entity, change.row_id, change.value, change.deleted)]
     return told
 

@@ -29,6 +29,7 @@ from cqar.model.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
+from cqar.services import lookups
 from cqar.storage.postgres import Session, Sql
 from cqar.writes import prepare, procedures, search
 from cqar.writes.operations import Create, Delete, Get, List, Update
@@ -91,7 +92,7 @@ def lookup(name: str, service: ServiceDescriptor = REGISTRY) -> Method:
 
     async def serve(session: Session, request: Any) -> Message:
         single.check(asked, request)
-        derived, snap = await single.from_database(session, asked, request)
+        derived, snap = await lookups.from_database(session, asked, request)
         derived.response.revision = snap
         return derived.response  # type: ignore[no-any-return]  # the lookup's response message
 

@@ -6,9 +6,11 @@ from typing import Any
 from google.protobuf.message import Message
 
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
-from cqar.lookups import batch, parts
+from cqar.lookups import batch
 from cqar.lookups.batch import ASSET, FULL, SLIM, Kind
+from cqar.services import lookups
 from cqar.services.asset_registry import complete, lookup, method
+from cqar.storage import parts
 from cqar.storage.postgres import Session
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Resolver"]
@@ -24,7 +26,7 @@ KINDS: Mapping[str, Mapping[int, Kind]] = {
 async def _resolve(session: Session, request: Any, kind: Kind, response: type[Message]) -> Message:
     batch.check_count(kind, len(request.keys))
     keys = [each.SerializeToString() for each in request.keys]
-    found, revision = await batch.from_database(session, kind, keys, request.min_revision)
+    found, revision = await lookups.batch_from_database(session, kind, keys, request.min_revision)
     answer: Any = response.FromString(batch.joined([found[key] for key in keys]))
     answer.revision = revision
     return answer  # type: ignore[no-any-return]  # a message of the declared class

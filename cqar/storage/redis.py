@@ -14,8 +14,8 @@ import redis.asyncio
 import redis.exceptions
 
 from cqar import config
-from cqar.lookups.parts import PRIVATE, Stored
-from cqar.model.entities import kind_of
+from cqar.model.cache_keys import kind_of
+from cqar.model.parts import PRIVATE, Stored
 from cqar.observability import logs
 
 _log = logs.logger("tier")

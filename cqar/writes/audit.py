@@ -9,11 +9,11 @@ import orjson
 
 from cqar import errors
 from cqar.contract.cqar.v1 import access_pb2 as pb
-from cqar.lookups import parts
 from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
 from cqar.services.asset_registry import method
+from cqar.storage import parts
 from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes import paging
 

@@ -15,11 +15,11 @@ import orjson
 from google.protobuf.message import Message
 
 from cqar import errors
-from cqar.lookups import parts
 from cqar.model import entities, events
 from cqar.model.call import Call
 from cqar.model.entity import Entity, Row
 from cqar.observability import tracing
+from cqar.storage import parts
 from cqar.storage.postgres import Session, Sql, Store
 
 #: Larger values are not carried, as those of some entities: caches ask PostgreSQL for them.

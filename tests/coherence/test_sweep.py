@@ -6,7 +6,7 @@ import pytest
 
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.hotpath.app import Hotpath
-from cqar.lookups.parts import Stored
+from cqar.model.parts import Stored
 from tests.client import Client
 from tests.hotpath.world import Listed, eventually, found, listed, ticked
 

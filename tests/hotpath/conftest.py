@@ -12,8 +12,7 @@ import pytest
 
 from cqar import config
 from cqar.dev.embedded import Nats, Postgres, Valkey
-from cqar.lookups import parts
-from cqar.storage import migrate
+from cqar.storage import migrate, parts
 from tests.client import Client
 from tests.conftest import Servers, _execute, _of
 from tests.hotpath.world import Listed, Reads, listed

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import pytest
 
 from cqar.hotpath.cache import Cache, Part
-from cqar.lookups.parts import Stored
 from cqar.model.events import Change
+from cqar.model.parts import Stored
 
 KEYS = ("asset:A", "asset:B", "symbol:S", "listings:v:T", "listings:v:U", "venue_asset:v:A")
 ROWS = ("r1", "r2", "r3", "r4", "r5", "r6")

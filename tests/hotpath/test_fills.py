@@ -16,8 +16,7 @@ from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
 from cqar.hotpath.cache import FOREVER, Cache
 from cqar.hotpath.fills import Filled, View
-from cqar.lookups import parts
-from cqar.lookups.parts import Stored
+from cqar.model.parts import Missing, Stored
 from tests.client import Client, refusal
 from tests.hotpath.world import Listed, Reads, changed, eventually, found, listed, own_call, ticked, worker_of
 
@@ -184,7 +183,7 @@ def test_absence_that_a_worker_knows_of_counts_for_nothing_while_it_is_cut_off()
     cache.start("e", 7)
     cache.admit(7, {"chain:base": []}, time.monotonic())
     assert View(cache, {}, fresh=True).get("chain:base") == ()
-    with pytest.raises(parts.Missing):
+    with pytest.raises(Missing):
         View(cache, {}, fresh=False).get("chain:base")
     read = Filled("e", 7, {"chain:base": []}, ())
     assert View(cache, {"chain:base": read}, fresh=False).get("chain:base") == []

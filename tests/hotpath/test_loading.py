@@ -3,7 +3,7 @@
 import pytest
 
 from cqar import config
-from cqar.lookups import parts
+from cqar.storage import parts
 from cqar.storage.postgres import Store
 from tests.client import Client
 from tests.hotpath.world import Listed

@@ -14,8 +14,8 @@ from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.hotpath.app import Hotpath
-from cqar.lookups import parts
 from cqar.model.call import ANYONE, Call, Principal, Role
+from cqar.storage import parts
 from tests.client import Client
 from tests.hotpath.crowd import MANY, crowd
 from tests.hotpath.resolving import assets, key, refused, request, resolved, resolver, results, statuses, streamed

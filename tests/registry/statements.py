@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 
 import cqar
-from cqar.lookups import parts
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.services.asset_registry import METHODS
+from cqar.storage import parts
 from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations, paging, procedures, transaction
 from cqar.writes.apply import kinds
@@ -83,8 +83,8 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.writes.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
     "cqar.writes.paging.list_sql": _lists,
     "cqar.writes.paging.count_sql": _lists,
-    "cqar.lookups.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
-    "cqar.lookups.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
+    "cqar.storage.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
+    "cqar.storage.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
     "cqar.writes.transaction.finish_sql": lambda: map(
         transaction.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
     ),

@@ -8,9 +8,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cqar.lookups import parts
 from cqar.model.entities import ASSET, RELATIONSHIP
+from cqar.model.parts import PAIRS
 from cqar.services.asset_registry import BY_NAME, METHODS
+from cqar.storage import parts
 from cqar.storage.postgres import Sql
 from cqar.writes import paging, prepare, procedures, search, transaction
 from cqar.writes.operations import List, children_sql, parents_sql
@@ -161,7 +162,7 @@ _NAMED = {
 
 def _named(kind: str) -> list[list[str]]:
     """What a root key of the kind names; of a kind that is not of these tables, something."""
-    return [[each] for each in _NAMED.get(kind) or ["?"] * (2 if kind in parts.PAIRS else 1)]
+    return [[each] for each in _NAMED.get(kind) or ["?"] * (2 if kind in PAIRS else 1)]
 
 
 async def test_every_lookup_reads_a_few_pages(plans: asyncpg.Connection) -> None:

@@ -1,19 +1,16 @@
-"""Parts: the rows under one lookup key, which caches hold, and the statements that read them.
-
-A part is the truth at its snap: a revision at which PostgreSQL was read. Keys: see `cqar.model.entities`.
-"""
+"""Reading parts from PostgreSQL: the statements, and the rows that they return as parts at one snap."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
 import orjson
 
 from cqar import errors, tasks
-from cqar.model import entities, events
+from cqar.model import entities
+from cqar.model.cache_keys import kind_of
 from cqar.model.entities import (
     API_KEY,
     ASSET,
@@ -28,53 +25,8 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
+from cqar.model.parts import PAIRS, Head, Stored, stored
 from cqar.storage.postgres import Session, Sql
-
-
-class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One row of a part: its entity, id and message bytes, which end with its revision."""
-
-    entity: str
-    row_id: str
-    value: bytes
-    #: softly deleted: kept for the answers that name it
-    deleted: bool = False
-
-
-class Head(NamedTuple):
-    """Where the head stood when parts were read: their snap, and the history that it counts in."""
-
-    epoch: str
-    snap: int
-    #: the epoch with the timeline of the server: of a failover that lost commits, what Redis has is of another history
-    history: str
-
-
-class Missing(Exception):
-    """A part that an answer needs is not at hand."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-class Held(dict[str, Sequence[Stored]]):
-    """Parts that were read for an answer; `[key]` raises Missing."""
-
-    def __missing__(self, key: str) -> Sequence[Stored]:
-        """Of what was not read, or not yet."""
-        raise Missing(key)
-
-
-#: Parts that one answer may bring one after the other: more than its longest chain of them.
-TRIES: Final = 16
-
-
-def stored(entity: Entity, row: Row) -> Stored:
-    """A row of `entity.select` as a part holds it."""
-    value = events.with_revision(entity.stored(row).SerializeToString(), row["revision"])
-    deleted = entity.soft and row["deleted_at"] is not None
-    return Stored(entity.name, entity.row_id(row), value, deleted)
 
 
 class _Source(NamedTuple):
@@ -157,11 +109,6 @@ _BESIDE: Mapping[str, tuple[_Source, ...]] = {
 }
 #: The kinds of keys that a fill may start from.
 ROOTS = frozenset(_ROOT)
-#: The kinds of keys that name two things.
-PAIRS = frozenset({"listings", "venue_asset", "venue_code", "deployment", "external_asset", "external_symbol"})
-#: Kinds of parts that nothing holds but PostgreSQL and the memory of processes.
-PRIVATE = frozenset({"api_key"})
-
 #: SQL: the history of the head `h`: its epoch, and the timeline of the server, which a promotion changes.
 HISTORY = "h.epoch || '.' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS history"
 #: SQL: the head `h`, where parts are read.
@@ -222,29 +169,21 @@ def _names(key: str) -> list[str]:
     return rest.split(":", 1) if kind in PAIRS else [rest]
 
 
-def by_kind(keys: Iterable[str]) -> dict[str, list[str]]:
-    """Part keys by their kind."""
-    found: dict[str, list[str]] = {}
-    for key in keys:
-        found.setdefault(entities.kind_of(key), []).append(key)
-    return found
-
-
 async def read(session: Session, *keys: str) -> tuple[Head, dict[str, list[Stored]]]:
     """Read the parts under keys of one kind with the parts that answers about them are made of, at one snap.
 
     A part without rows is there, empty. With many keys, it is everybody else's turn now and then.
     """
-    return await _read(session, fill_sql(entities.kind_of(keys[0])), keys)
+    return await _read(session, fill_sql(kind_of(keys[0])), keys)
 
 
 async def read_rows(session: Session, *keys: str) -> tuple[Head, dict[str, list[Stored]]]:
     """Read the parts under keys of one kind, and nothing else that answers are made of."""
-    return await _read(session, rows_sql(entities.kind_of(keys[0])), keys)
+    return await _read(session, rows_sql(kind_of(keys[0])), keys)
 
 
 async def _read(session: Session, sql: Sql, keys: Sequence[str]) -> tuple[Head, dict[str, list[Stored]]]:
-    root = entities.kind_of(keys[0])
+    root = kind_of(keys[0])
     found: dict[str, list[Stored]] = {key: [] for key in keys}
     rows = await session.rows(sql, *map(list, zip(*map(_names, keys), strict=True)))
     if not rows:
@@ -259,7 +198,7 @@ async def _read(session: Session, sql: Sql, keys: Sequence[str]) -> tuple[Head, 
             held = stored(entity, row)
             for key in entity.part_keys(row):
                 # Of the root's kind, a row may have keys that were not asked for, whose parts would lack other rows.
-                if entities.kind_of(key) == kind and (kind != root or key in found):
+                if kind_of(key) == kind and (kind != root or key in found):
                     found.setdefault(key, []).append(held)
     return _head(rows[0]), found
 
@@ -330,7 +269,7 @@ def _gather(entity: Entity, rows: Iterable[Row], into: dict[str, Stored | list[S
     for row in rows:
         held = stored(entity, row)
         for key in entity.part_keys(row):
-            if entities.kind_of(key) in ALL_KINDS and (entity is not QUALITY_FLAG or key in into):
+            if kind_of(key) in ALL_KINDS and (entity is not QUALITY_FLAG or key in into):
                 _add(into, key, held)
 
 
