@@ -24,8 +24,8 @@ from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
 from cqar.hotpath.freshness import marked, marks, milliseconds
 from cqar.hotpath.response_cache import Answers, Ready
 from cqar.hotpath.transports.unary import Unary
-from cqar.lane.decisions import never
 from cqar.lane.grpc import PREFIX, row
+from cqar.lane.routing import never
 from cqar.lane.service import Hit
 from cqar.lookups import batch
 from cqar.lookups.batch import Kind

@@ -9,13 +9,13 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
-from cqar.lane import decisions, frames, grpc
-from cqar.lane.exchange import SMALL_BLOCK
+from cqar.lane import frames, grpc, routing
+from cqar.lane.frame_reader import Session
 from cqar.lane.frames import MAX_WINDOW, Fault
 from cqar.lane.limits import ANSWERED, BURST
 from cqar.lane.service import Peer, Tally
-from cqar.lane.session import Session
-from cqar.lane.watch import Watch
+from cqar.lane.streams import SMALL_BLOCK
+from cqar.lane.timeouts import Watch
 
 if TYPE_CHECKING:
     from cqar.lane.server import Lane
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
         left = allowance = sender.allowance()
         received = run = 0
         counts: list[tuple[Tally, int]] = []
-        latest: decisions.Decision | None = None
+        latest: routing.Decision | None = None
         try:
             while at <= full:
                 high, length, kind, number = _unpack(buffer, at)
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
                         if request is None:
                             last = session.last = number
                             request = session.request(block)
-                            if request[1].kind != decisions.UNARY:
+                            if request[1].kind != routing.UNARY:
                                 sender.spend(allowance - left)
                                 session.begin(number, request, end=False)
                                 short = session.short

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc as library
 import grpc.aio as library_aio
 
-from cqar.lane import calls, frames, grpc, upload
+from cqar.lane import call_tasks, frames, grpc, upload
 from cqar.lane.grpc import Failure
 from cqar.lane.service import Ending, Upstream
 from cqar.lane.stream import Inbox, Stream
 
 if TYPE_CHECKING:
-    from cqar.lane.exchange import Exchange
+    from cqar.lane.streams import Exchange
 
 #: Metadata of the connection to the client, not of the call.
 _HOP: Final = frozenset(("user-agent",))
@@ -26,7 +26,7 @@ def begin(exchange: "Exchange", stream: Stream) -> None:
     try:
         if upstream is None:
             raise Failure(grpc.UNIMPLEMENTED, "unknown method")  # noqa: TRY301 - as any other
-        deadline = calls.admit(exchange, stream)
+        deadline = call_tasks.admit(exchange, stream)
     except Failure as failure:
         exchange.fail(stream, failure)
         return
@@ -76,7 +76,7 @@ def end(exchange: "Exchange", stream: Stream) -> None:
 def stop(exchange: "Exchange", stream: Stream, failure: Failure) -> None:
     """End the call with a status, and what was passed on of it."""
     exchange.fail(stream, failure)
-    calls.cancel(exchange, stream)
+    call_tasks.cancel(exchange, stream)
 
 
 def _hold(exchange: "Exchange", stream: Stream, size: int) -> None:
@@ -94,7 +94,7 @@ def _replenish(exchange: "Exchange", stream: Stream, inbox: Inbox) -> None:
 async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadline: float) -> None:
     stream.entered = True
     shared, path = exchange.shared, stream.decision.path
-    context = calls.context_of(exchange, stream, deadline)
+    context = call_tasks.context_of(exchange, stream, deadline)
     call: Any = None
     try:
         seconds = deadline - shared.loop.time() if stream.timer is not None else None
@@ -122,7 +122,7 @@ async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadli
     finally:
         if call is not None:
             call.cancel()
-        calls.leave(exchange, stream)
+        call_tasks.leave(exchange, stream)
 
 
 def _finish(exchange: "Exchange", stream: Stream, ending: Ending) -> None:

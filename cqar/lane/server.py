@@ -7,8 +7,8 @@ from typing import Final
 
 from cqar.lane.connection import Connection
 from cqar.lane.limits import Limits
+from cqar.lane.server_state import Shared
 from cqar.lane.service import Service
-from cqar.lane.shared import Shared
 
 #: Seconds between two looks at all connections.
 _LOOK: Final = 1.0

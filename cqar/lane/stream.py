@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from typing import TypeAlias
 
-from cqar.lane.decisions import Decision
 from cqar.lane.hpack import Other
+from cqar.lane.routing import Decision
 from cqar.lane.service import Context
 
 #: Bytes to send; a memoryview where they are shared with others.

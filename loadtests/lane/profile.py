@@ -15,8 +15,8 @@ import uvloop
 
 from cqar.lane import frames
 from cqar.lane.connection import Connection
-from cqar.lane.decisions import DECIDING
 from cqar.lane.hpack import Decoder, Memory
+from cqar.lane.routing import DECIDING
 from cqar.lane.server import Lane
 from cqar.lane.service import Service
 from loadtests.lane.serve import KEYS, PATH, Metrics, Symbols, calls, request

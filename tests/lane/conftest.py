@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.lane.served import Served, serving
+from tests.lane.running import Served, serving
 
 
 @pytest.fixture

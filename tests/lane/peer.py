@@ -20,7 +20,7 @@ from hyperframe.frame import (
 )
 
 from cqar.lane.grpc import framed
-from tests.lane.served import GET
+from tests.lane.running import GET
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 Fields = list[tuple[str, str]]

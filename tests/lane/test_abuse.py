@@ -20,7 +20,7 @@ from hyperframe.frame import (
 from cqar.lane.grpc import Tail, framed
 from cqar.lane.limits import Bucket, Limits
 from tests.lane.peer import Peer, connected, fields, works
-from tests.lane.served import GET, READY, Served, serving, until
+from tests.lane.running import GET, READY, Served, serving, until
 
 CALM, CANCEL, REFUSED = 11, 8, 7
 #: What an attacker sends over and over: the frames of its nth turn.

@@ -13,7 +13,7 @@ from hyperframe.frame import SettingsFrame, WindowUpdateFrame
 from cqar.lane.grpc import Tail, framed
 from cqar.lane.limits import Limits
 from tests.lane.peer import connected, fields
-from tests.lane.served import GET, OTHER, READY, Backend, Served, backend, dialled, serving, until
+from tests.lane.running import GET, OTHER, READY, Backend, Served, backend, dialled, serving, until
 
 
 @pytest.fixture

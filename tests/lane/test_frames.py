@@ -22,7 +22,7 @@ from hyperframe.frame import (
 from cqar.lane.grpc import framed
 from cqar.lane.limits import Limits
 from tests.lane.peer import PREFACE, Fields, Peer, connected, fields, raw, works
-from tests.lane.served import GET, READY, Served, serving, until
+from tests.lane.running import GET, READY, Served, serving, until
 
 PROTOCOL, FLOW, CLOSED, SIZE, REFUSED, CANCEL, COMPRESSION = 1, 3, 5, 6, 7, 8, 9
 WINDOW, FRAME = SettingsFrame.INITIAL_WINDOW_SIZE, SettingsFrame.MAX_FRAME_SIZE

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cqar.lane import grpc
 from cqar.lane.grpc import Failure, framed
 from tests.lane.peer import Fields, connected, fields
-from tests.lane.served import GET, Served
+from tests.lane.running import GET, Served
 
 
 def read(block: bytes) -> dict[str, str]:

@@ -10,10 +10,10 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqar.lane.decisions import DECIDING
 from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
 from cqar.lane.hpack import Decoder, Field, Memory, well_named
 from cqar.lane.huffman import SYMBOLS, Huffman
+from cqar.lane.routing import DECIDING
 from loadtests import scripts
 from loadtests.lane.serve import calls
 

@@ -13,7 +13,7 @@ from cqar.lane.grpc import Tail, framed
 from cqar.lane.server import Lane
 from cqar.lane.service import Service
 from tests.lane.peer import PREFACE, Peer, fields
-from tests.lane.served import GET, OTHER, READY, Phonebook, Seen, authorize, pieces
+from tests.lane.running import GET, OTHER, READY, Phonebook, Seen, authorize, pieces
 
 
 class Wire(asyncio.Transport):

@@ -14,7 +14,7 @@ from cqar.lane.grpc import framed
 from cqar.lane.server import Lane
 from cqar.lane.service import Asked, Service
 from tests.lane.peer import connected
-from tests.lane.served import GET, READY, Phonebook, dialled, serving, until
+from tests.lane.running import GET, READY, Phonebook, dialled, serving, until
 
 
 @pytest.fixture(scope="module")

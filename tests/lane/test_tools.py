@@ -14,7 +14,7 @@ import pytest
 from cqar.lane.grpc import framed
 from cqar.lane.limits import Limits
 from tests.lane.peer import fields
-from tests.lane.served import GET, READY, Served, serving
+from tests.lane.running import GET, READY, Served, serving
 
 
 class H2Client:

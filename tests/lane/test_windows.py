@@ -8,7 +8,7 @@ from hyperframe.frame import RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
 from cqar.lane.grpc import framed
 from tests.lane.peer import Peer, connected, raw, works
-from tests.lane.served import GET, OTHER, READY, Served, serving, until
+from tests.lane.running import GET, OTHER, READY, Served, serving, until
 
 CANCEL = 8
 WINDOW, FRAME = SettingsFrame.INITIAL_WINDOW_SIZE, SettingsFrame.MAX_FRAME_SIZE

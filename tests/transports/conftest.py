@@ -13,7 +13,7 @@ from tests.client import Client
 from tests.conftest import Servers, database_of, settings_of
 from tests.hotpath.world import admin_of
 from tests.registry.world import PERPETUAL, USDC, World, at
-from tests.transports.both import Both, both_of
+from tests.transports.pair import Both, both_of
 
 
 class Held(NamedTuple):

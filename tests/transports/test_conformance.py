@@ -22,8 +22,8 @@ from tests.hotpath.world import eventually
 from tests.registry import requests
 from tests.registry.world import PERPETUAL, USDC, at
 from tests.signals.scrape import of, scrape
-from tests.transports.both import RESOLVER, TAIL, Both, Outcome, outcome
 from tests.transports.conftest import Held
+from tests.transports.pair import RESOLVER, TAIL, Both, Outcome, outcome
 
 KIBI, MEBI = 1024, 1024 * 1024
 HEALTH, REFLECTION = "/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"

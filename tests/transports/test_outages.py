@@ -16,8 +16,8 @@ from tests.access.door import bearer
 from tests.client import SERVICE, Client
 from tests.coherence.links import Link
 from tests.hotpath.world import admin_of, changed, eventually
-from tests.transports.both import RESOLVER, Both, both_of, outcome
 from tests.transports.conftest import Held, fill
+from tests.transports.pair import RESOLVER, Both, both_of, outcome
 
 _IMPATIENCE = {f"{what}_timeout": 1.0 for what in ("acquire", "connect", "fill", "statement", "lock")}
 

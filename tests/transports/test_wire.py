@@ -9,8 +9,8 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.lane.grpc import framed
 from tests.client import SERVICE
 from tests.lane.peer import Answer, Fields, connected, fields
-from tests.transports.both import RESOLVER, Both
 from tests.transports.conftest import Held
+from tests.transports.pair import RESOLVER, Both
 
 GET = f"{SERVICE}GetVenue"
 REVISION = f"{RESOLVER}GetRevision"

@@ -17,9 +17,9 @@ from prometheus_client.metrics_core import Metric
 from cqar.auth.authority import ADMITTED, Authority, Grant
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.transports.unary import Unary, Wiring, answer
-from cqar.lane.decisions import never
 from cqar.lane.grpc import Failure, Metadata, Reply, Unreadable
 from cqar.lane.limits import Limits
+from cqar.lane.routing import never
 from cqar.lane.server import Lane
 from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
 from cqar.model.call import Call, Principal

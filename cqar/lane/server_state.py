@@ -2,9 +2,9 @@
 
 import asyncio
 
-from cqar.lane.decisions import DECIDING
 from cqar.lane.hpack import Memory
 from cqar.lane.limits import Limits, Usage
+from cqar.lane.routing import DECIDING
 from cqar.lane.service import Service
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from cqar.lane import frames, grpc, limits, proxy
-from cqar.lane.exchange import Exchange
 from cqar.lane.frames import Fault
 from cqar.lane.hpack import DEFAULT_TABLE
+from cqar.lane.server_state import Shared
 from cqar.lane.service import Peer
-from cqar.lane.shared import Shared
+from cqar.lane.streams import Exchange
 
 #: The PING whose answer says that the peer has read GOAWAY.
 _LAST_PING: Final = b"cqar bye"

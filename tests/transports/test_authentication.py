@@ -20,7 +20,7 @@ from tests.client import SERVICE, Client
 from tests.hotpath.resolving import key
 from tests.hotpath.world import admin_of, eventually
 from tests.registry.world import stamp
-from tests.transports.both import RESOLVER, TAIL, Both, both_of, outcome
+from tests.transports.pair import RESOLVER, TAIL, Both, both_of, outcome
 
 GET, LISTED, REVISION = f"{SERVICE}GetVenue", f"{SERVICE}ListAssets", f"{RESOLVER}GetRevision"
 NOTHING, BATCH, STREAM = f"{SERVICE}GetNothing", f"{RESOLVER}ResolveVenueSymbols", f"{RESOLVER}StreamVenueSymbols"

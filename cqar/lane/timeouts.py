@@ -3,8 +3,8 @@
 import random
 from typing import TYPE_CHECKING
 
-from cqar.lane import calls, frames
-from cqar.lane.session import Session
+from cqar.lane import call_tasks, frames
+from cqar.lane.frame_reader import Session
 from cqar.lane.stream import Stream
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Watch:
             for number in [number for number in session.pending if number <= self._mark]:
                 stream = session.stream(number)
                 if stream is not None:
-                    calls.expire(session, stream)
+                    call_tasks.expire(session, stream)
             self._mark = session.last
             self._marked = now
         for stream in list(session.live.values()):
@@ -130,4 +130,4 @@ class Watch:
         elif stream.inbox is None and stream.timer is None:
             patience = limit.deadline if stream.ended else limit.body
             if now - stream.started > patience:
-                calls.expire(session, stream)
+                call_tasks.expire(session, stream)

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from cqar.lane import calls, decisions, frames, grpc, limits, proxy
-from cqar.lane.decisions import Decider, Decision
-from cqar.lane.flow import Sender
+from cqar.lane import call_tasks, frames, grpc, limits, proxy, routing
 from cqar.lane.frames import Fault
 from cqar.lane.grpc import Failure, Reply, Tail
 from cqar.lane.hpack import Decoder, Field, Other
 from cqar.lane.limits import Bucket
+from cqar.lane.routing import Decider, Decision
+from cqar.lane.sender import Sender
+from cqar.lane.server_state import Shared
 from cqar.lane.service import Hit, Peer
-from cqar.lane.shared import Shared
 from cqar.lane.stream import Chunk, Stream
 
 #: A unary request that waits for its DATA: how to find its answer, what it is, its other fields, and where the peer has
@@ -106,12 +106,12 @@ class Exchange:
         if decision is None:
             decision = self._decide(fields)
         if decision.pseudo > lead:
-            decision = Decision(decisions.MALFORMED, fields)
+            decision = Decision(routing.MALFORMED, fields)
         found = (decision.hit, decision, others)
         if decoder.changed:
             decoder.changed = False
             self.blocks.clear()
-        elif decision.kind == decisions.UNARY and decision.lasting:
+        elif decision.kind == routing.UNARY and decision.lasting:
             self._unseen += 1
             if self._unseen <= _TRIALS:
                 if len(self.blocks) >= _BLOCKS:
@@ -176,9 +176,9 @@ class Exchange:
         """A stream begins. A unary one waits for its DATA as a request as long as nothing else comes for it."""
         decision = request[1]
         self.last = number
-        if decision.kind == decisions.UNARY and not end and size <= SMALL_BLOCK:
+        if decision.kind == routing.UNARY and not end and size <= SMALL_BLOCK:
             self.pending[number] = request
-        elif decision.kind == decisions.MALFORMED:
+        elif decision.kind == routing.MALFORMED:
             self.flood(limits.REFUSED)
             self.refuse(number, frames.PROTOCOL_ERROR, end=end)
         elif decision.block:
@@ -187,9 +187,9 @@ class Exchange:
             stream = self._open(number, request)
             stream.held = size
             self.shared.usage.buffered += size
-            if size > SMALL_BLOCK and not calls.bearable(self, stream):
+            if size > SMALL_BLOCK and not call_tasks.bearable(self, stream):
                 return
-            if decision.kind == decisions.PROXIED:
+            if decision.kind == routing.PROXIED:
                 proxy.begin(self, stream)
             if end and not stream.closed:
                 self.complete(stream)
@@ -200,8 +200,8 @@ class Exchange:
         self.flood(limits.SMALL)
         if not end:
             self.refuse(number, frames.NO_ERROR, end=False)
-        if decision.kind == decisions.REFUSED:
-            self.shared.service.observer.call(calls.new_context(self, decision, others), decision.status, 0.0)
+        if decision.kind == routing.REFUSED:
+            self.shared.service.observer.call(call_tasks.new_context(self, decision, others), decision.status, 0.0)
 
     def _open(self, number: int, request: Request) -> Stream:
         shared = self.shared
@@ -224,7 +224,7 @@ class Exchange:
         usage, limit = self.shared.usage, self.shared.limits
         if stream.buffer is None:
             stream.buffer = bytearray()
-            calls.hurry(self, stream)
+            call_tasks.hurry(self, stream)
             if stream.closed:
                 return
         buffer = stream.buffer
@@ -270,7 +270,7 @@ class Exchange:
             try:
                 message = grpc.one_message(data, decision.encoding, limit.request)
             except grpc.Unreadable as unreadable:
-                self.fail(stream, self.shared.service.explain(calls.context_of(self, stream), unreadable))
+                self.fail(stream, self.shared.service.explain(call_tasks.context_of(self, stream), unreadable))
                 return
             except Failure as failure:
                 self.fail(stream, failure)
@@ -278,7 +278,7 @@ class Exchange:
             if data[0] and row is None:
                 row = decision.hit(grpc.framed(message))
             if row is None or self._has_to_wait(decision, row):
-                calls.begin(self, stream, message)
+                call_tasks.begin(self, stream, message)
                 return
         decision.tally(1, 0.0)
         tail = self.tail
@@ -314,7 +314,7 @@ class Exchange:
         """Answer with a message that has its prefix, as soon as it may go."""
         if not self._may_queue(message):
             self.flood(limits.REFUSED)
-            self.fail(stream, calls.unread())
+            self.fail(stream, call_tasks.unread())
             return
         stream.begun = True
         self.sender.out.append(frames.headers(stream.number, grpc.ANSWER, end=False))
@@ -366,7 +366,7 @@ class Exchange:
         """Forget a stream and end its call."""
         self.sender.drop(stream)
         self._remove(stream, status)
-        calls.cancel(self, stream)
+        call_tasks.cancel(self, stream)
 
     def _remove(self, stream: Stream, status: int) -> None:
         """Nothing of the stream stays, but a task that has yet to end."""
@@ -381,7 +381,7 @@ class Exchange:
             stream.timer.cancel()
         if stream.slow or status:
             seconds = self.shared.loop.time() - stream.started
-            self.shared.service.observer.call(calls.context_of(self, stream), status, seconds)
+            self.shared.service.observer.call(call_tasks.context_of(self, stream), status, seconds)
 
     def _forget(self, number: int) -> None:
         if len(self._forgotten) >= self.shared.limits.streams:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cqar.lane import grpc, limits
-from cqar.lane.decisions import Decision, sound_value
 from cqar.lane.grpc import Failure
 from cqar.lane.hpack import OVERHEAD, Other
+from cqar.lane.routing import Decision, sound_value
 from cqar.lane.service import Context
 from cqar.lane.stream import Stream
 
 if TYPE_CHECKING:
-    from cqar.lane.exchange import Exchange
+    from cqar.lane.streams import Exchange
 
 #: Seconds of a deadline, at most: what is longer is as good as none.
 _LONGEST: Final = 86_400.0

@@ -9,7 +9,7 @@ from hyperframe.frame import ContinuationFrame, HeadersFrame, PingFrame, Setting
 from cqar.lane.grpc import framed
 from cqar.lane.limits import Limits
 from tests.lane.peer import PREFACE, connected, works
-from tests.lane.served import GET, READY, Served, backend, dialled, serving, until
+from tests.lane.running import GET, READY, Served, backend, dialled, serving, until
 
 WINDOW = SettingsFrame.INITIAL_WINDOW_SIZE
 
