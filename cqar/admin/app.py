@@ -26,12 +26,12 @@ from cqar.server import limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
 from cqar.services import access, asset_registry, registry, resolver
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
+from cqar.services.run import run
 from cqar.storage import parts
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier
-from cqar.writes.transaction import Batch, Write
 
 _log = logs.logger("admin")
 
@@ -42,29 +42,6 @@ GRACE = 30.0
 #: Seconds that the relay may then take to send what was written.
 _FLUSH = 5.0
 _BOOTSTRAP = "CQAR_BOOTSTRAP_KEY_HASH"
-
-
-async def run(store: Store, method: Method, data: bytes, call: Call) -> Reply:
-    """Serve one RPC: a read on a session, a write in a transaction that ends with its revision. Raises Forbidden."""
-    authority.permit(call.principal, method.role, method.name)
-    request = method.parse(data)
-    authority.confine(call.principal, request, method.name)
-    if method.kind == "read":
-        async with store.session() as session:
-            return Reply((await method.serve(session, request)).SerializeToString())
-    if method.kind == "batch":
-        response = await method.serve(Batch(store, call), request)
-        return Reply(response.SerializeToString(), rpc.revision_metadata(response.revision))  # type: ignore[attr-defined]  # it has one
-    async with store.transaction() as session:
-        write = Write(session, call)
-        body = await write.repeated(data)
-        if body is None:
-            response = await method.serve(write, request)
-            await write.finish()
-            response.revision = write.revision  # type: ignore[attr-defined]  # every response of a write has it
-            body = response.SerializeToString()
-            await write.remember(body)
-    return Reply(body, rpc.revision_metadata(write.revision))
 
 
 class Admin:
@@ -96,7 +73,7 @@ class Admin:
         whole = self._served(resolver.BY_NAME["ResolveVenueSymbols"])
         self._stream = Streamed(whole._replace(name="StreamVenueSymbols"), self.authority, self._calls)
         handlers[resolver.STREAM] = self._stream.handler()
-        services = [each.full_name for each in (asset_registry.REGISTRY, resolver.SERVICE, registry.SERVICE, access.SERVICE)]
+        services = [each.full_name for each in (asset_registry.SERVICE, resolver.SERVICE, registry.SERVICE, access.SERVICE)]
         self._server = rpc.Server(
             rpc.Handlers(handlers, rpc.unknown(self.authority)),
             services,
@@ -107,15 +84,15 @@ class Admin:
         self.port = 0
         self.http_port = 0
 
-    def _served(self, method: Method) -> Served:
+    def _served(self, method: AnyMethod) -> Served:
         level = "debug" if method.kind == "read" else "info"
         return Served(method.name, functools.partial(self._called, method), limits.request_bytes(method.described), level)
 
-    async def _called(self, method: Method, data: bytes, call: Call) -> Reply:
+    async def _called(self, method: AnyMethod, data: bytes, call: Call) -> Reply:
         with rpc.traced(self._tracer, call):
             return await self._serve(method, data, call)
 
-    async def _serve(self, method: Method, data: bytes, call: Call) -> Reply:
+    async def _serve(self, method: AnyMethod, data: bytes, call: Call) -> Reply:
         if method.kind == "read":
             return await run(self._store, method, data, call)
         reply = await run(self._store, method, data, dataclasses.replace(call, mint=self._mint))

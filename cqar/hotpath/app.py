@@ -33,8 +33,8 @@ from cqar.observability.metrics import Metrics
 from cqar.server import limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
-from cqar.services import asset_registry, resolver
-from cqar.services.asset_registry import Method
+from cqar.services import lookups, resolver
+from cqar.services.method import AnyMethod
 from cqar.storage import parts
 from cqar.storage.nats import Bus
 from cqar.storage.postgres import Store
@@ -42,8 +42,6 @@ from cqar.storage.redis import Tier
 
 _log = logs.logger("hotpath")
 
-#: The lookups.
-_METHODS = [each for each in (*asset_registry.METHODS, *resolver.METHODS) if each.name in LOOKUPS]
 _REGISTRY = registry_pb2.DESCRIPTOR.services_by_name["Registry"]
 _ACCESS = access_pb2.DESCRIPTOR.services_by_name["Access"]
 #: Seconds that calls under way may take once the process stops.
@@ -112,14 +110,14 @@ class Hotpath:
         settings = self._settings
         wiring = Wiring(
             unary=[
-                *(self._lookup(each) for each in _METHODS),
+                *(self._lookup(each) for each in lookups.BY_NAME.values()),
                 *(each.unary() for each in self._batches.values()),
                 revision(resolver.BY_NAME["GetRevision"], self.cache, self.feed),
             ],
             handlers={resolver.STREAM: self._stream.handler()},
             passthrough=self._passthrough,
             # What is passed on is named too: one address serves everything.
-            services=[each.full_name for each in (asset_registry.REGISTRY, resolver.SERVICE, _REGISTRY, _ACCESS)],
+            services=[each.full_name for each in (lookups.ASSET_REGISTRY, lookups.RESOLVER, _REGISTRY, _ACCESS)],
             reflect=settings.reflection,
             freshness=self.core.freshness,
             authority=self.authority,
@@ -134,7 +132,7 @@ class Hotpath:
         self.metrics.add(transport.collect)
         return transport
 
-    def _lookup(self, method: Method) -> Unary:
+    def _lookup(self, method: AnyMethod) -> Unary:
         """One of the lookups. What asks for a list instead is passed on."""
         name, lookup, core, tracer = method.name, LOOKUPS[method.name], self.core, self._tracer
 

@@ -34,7 +34,7 @@ from cqar.model.call import Call, Principal
 from cqar.server import limits
 from cqar.server.rpc import Metadata, Reply
 from cqar.services import lookups
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from cqar.storage.postgres import Store
 
 #: Longer keys are resolved, but not kept.
@@ -140,7 +140,7 @@ class Batches:
 
     def __init__(
         self,
-        method: Method,
+        method: AnyMethod,
         kinds: Mapping[int, Kind],
         core: Core,
         cache: Cache,
@@ -348,7 +348,7 @@ def _lasts(kind: Kind, element: bytes) -> bool:
     return not once and key.SerializeToString() == element
 
 
-def revision(method: Method, cache: Cache, feed: Feed) -> Unary:
+def revision(method: AnyMethod, cache: Cache, feed: Feed) -> Unary:
     """GetRevision: how far the worker has followed the registry."""
 
     async def serve(data: bytes, call: Call) -> Reply:

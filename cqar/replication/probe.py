@@ -10,9 +10,9 @@ import msgspec
 
 from cqar import errors
 from cqar.model.events import Change
+from cqar.replication.changes import CHANGES, change_of
 from cqar.storage import parts
 from cqar.storage.postgres import Store
-from cqar.writes import transaction
 
 #: Subject of the questions, to all admins.
 SUBJECT = "cqar.look"
@@ -44,11 +44,11 @@ _questions = msgspec.msgpack.Decoder(_Question)
 async def read(store: Store, after: int, most: int) -> Look:
     """Look after a revision, at `most` so many changes far. Raises Unavailable."""
     async with store.session() as session:
-        rows = await session.rows(transaction.CHANGES, after, most)
+        rows = await session.rows(CHANGES, after, most)
     if not rows:
         raise errors.Unavailable(parts.NO_HEAD)
     first = rows[0]
-    changes = [transaction.change_of(row) for row in rows if row["revision"] is not None]
+    changes = [change_of(row) for row in rows if row["revision"] is not None]
     return Look(first["epoch"], first["head"], first["history"], first["last"], changes)
 
 

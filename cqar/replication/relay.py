@@ -20,11 +20,11 @@ from cqar.model.entity import Row
 from cqar.model.parts import Stored
 from cqar.observability import logs, tracing
 from cqar.observability.tracing import Span, Tracer
+from cqar.replication.changes import CHANGES, change_of
 from cqar.storage import parts
 from cqar.storage.nats import Bus, Fenced, Publication
 from cqar.storage.postgres import Session, Sql, Store
 from cqar.storage.redis import Tier
-from cqar.writes import transaction
 
 _log = logs.logger("relay")
 
@@ -334,7 +334,7 @@ class _Changes(_Loop):
 
     name = "changes"
     number = 1
-    sql = transaction.CHANGES
+    sql = CHANGES
 
     def __init__(self, store: Store, bus: Bus, poll_interval: float, tracer: Tracer, tier: Tier) -> None:
         super().__init__(store, bus, poll_interval, tracer)
@@ -361,7 +361,7 @@ class _Changes(_Loop):
         return await super()._resume(session, cursor)
 
     async def _send(self, rows: Sequence[Row]) -> None:
-        changes = [transaction.change_of(row) for row in rows]
+        changes = [change_of(row) for row in rows]
         await self._tier.put(rows[0]["history"], [(change.revision, _tier_parts(change)) for change in changes])
         subjects = [f"{events.CHANGES}{each.entity}" for each in changes]
         with self._traced(subjects, rows) as parents:

@@ -1,19 +1,20 @@
-"""Every RPC of `cqar.v1.Access`, a row each. See `cqar.services.asset_registry`."""
+"""Every RPC of `cqar.v1.Access`, a row each."""
 
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Role
-from cqar.services.asset_registry import complete, method
+from cqar.services.method import AnyMethod, complete, read
+from cqar.services.run import write
 from cqar.writes import audit, keyring, reviews
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
-METHODS = (
-    method(SERVICE, "CreateKey", "write", keyring.create_key, Role.ADMIN),
-    method(SERVICE, "ListKeys", "read", keyring.list_keys, Role.ADMIN),
-    method(SERVICE, "RevokeKey", "write", keyring.revoke_key, Role.ADMIN),
-    *audit.METHODS,
-    method(SERVICE, "OpenReviews", "write", reviews.open_reviews),
-    method(SERVICE, "ListReviews", "read", reviews.list_reviews, Role.WRITER),
-    method(SERVICE, "AcceptReview", "write", reviews.accept_review),
-    method(SERVICE, "RejectReview", "write", reviews.reject_review),
+METHODS: tuple[AnyMethod, ...] = (
+    write(SERVICE, "CreateKey", keyring.create_key, Role.ADMIN),
+    read(SERVICE, "ListKeys", keyring.list_keys, Role.ADMIN),
+    write(SERVICE, "RevokeKey", keyring.revoke_key, Role.ADMIN),
+    read(SERVICE, "ListAudit", audit.list_audit, Role.ADMIN),
+    write(SERVICE, "OpenReviews", reviews.open_reviews),
+    read(SERVICE, "ListReviews", reviews.list_reviews, Role.WRITER),
+    write(SERVICE, "AcceptReview", reviews.accept_review),
+    write(SERVICE, "RejectReview", reviews.reject_review),
 )
 complete(SERVICE, METHODS)

@@ -1,21 +1,9 @@
-"""Every RPC of `cqc.services.v1.AssetRegistry`, a row each: its name and the operation that serves it.
+"""Every RPC of `cqc.services.v1.AssetRegistry`, a row each: its name and the operation that serves it."""
 
-Writes are called with the `Write` under way, reads with a `Session`; the request and response messages come from the
-contract by the RPC's name.
-"""
+from collections.abc import Mapping
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
-
-from google.protobuf import message_factory
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import DecodeError, Message
-
-from cqar import errors
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.lookups import single
 from cqar.model import addresses
-from cqar.model.call import Role
 from cqar.model.entities import (
     ASSET,
     ASSET_IDENTIFIER,
@@ -30,74 +18,14 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.services import lookups
-from cqar.storage.postgres import Session, Sql
+from cqar.services.method import AnyMethod, complete, read
+from cqar.services.run import write
+from cqar.storage.postgres import Sql
 from cqar.writes import prepare, procedures, search
 from cqar.writes.operations import Create, Delete, Get, List, Update
 from cqar.writes.paging import Filter
 
-REGISTRY = pb.DESCRIPTOR.services_by_name["AssetRegistry"]
-
-
-Kind = Literal["write", "read", "batch"]
-#: The role that an RPC of a kind needs, unless its row says otherwise.
-_ROLES: Mapping[Kind, Role] = {"read": Role.READER, "write": Role.WRITER, "batch": Role.WRITER}
-#: Serves an RPC: what its kind gives it, and the request.
-Operation = Callable[[Any, Any], Awaitable[Message]]
-
-
-class Method(NamedTuple):
-    """An RPC: what it is called, what it takes and gives, and what serves it."""
-
-    name: str
-    #: a write is given its `Write` in a transaction, a read a `Session`; a batch the `Batch` and makes its own transactions
-    kind: Kind
-    request: type[Message]
-    response: type[Message]
-    serve: Operation
-    #: the RPC's path on the wire
-    path: str
-    #: the role that its caller needs
-    role: Role
-    #: its declaration in the contract
-    described: MethodDescriptor
-
-    def parse(self, data: bytes) -> Any:
-        """The request. Raises Invalid for bytes that are none."""
-        try:
-            return self.request.FromString(data)
-        except DecodeError:
-            raise errors.Invalid("request", "MALFORMED", f"is not a {self.request.DESCRIPTOR.name}") from None
-
-
-def method(service: ServiceDescriptor, name: str, kind: Kind, serve: Operation, role: Role | None = None) -> Method:
-    """A row of the table of a service. `role`: where the kind's own is not enough."""
-    described = service.methods_by_name[name]
-    request, response = map(message_factory.GetMessageClass, (described.input_type, described.output_type))
-    return Method(name, kind, request, response, serve, f"/{service.full_name}/{name}", role or _ROLES[kind], described)
-
-
-def write(name: str, serve: Operation) -> Method:
-    """A row of a write."""
-    return method(REGISTRY, name, "write", serve)
-
-
-def read(name: str, serve: Operation) -> Method:
-    """A row of a read."""
-    return method(REGISTRY, name, "read", serve)
-
-
-def lookup(name: str, service: ServiceDescriptor = REGISTRY) -> Method:
-    """A row of a lookup, which the hot path answers from its cache and admin from PostgreSQL, by the same rule."""
-    asked = single.LOOKUPS[name]
-
-    async def serve(session: Session, request: Any) -> Message:
-        single.check(asked, request)
-        derived, snap = await lookups.from_database(session, asked, request)
-        derived.response.revision = snap
-        return derived.response  # type: ignore[no-any-return]  # the lookup's response message
-
-    return method(service, name, "read", serve)
-
+SERVICE = lookups.ASSET_REGISTRY
 
 _DELETE_ASSET = Delete(
     ASSET,
@@ -128,12 +56,13 @@ _DELETE_SYMBOL = Delete(
 _LIVING = "COALESCE(t.delisted_at > now(), true)"
 _CHAIN_TYPE = Filter("chain_type", "t.chain_type = {}", convert=lambda kind: addresses.chain_type(kind, "chain_type"))
 
-METHODS = (
-    write("CreateAsset", procedures.create_asset),
-    lookup("GetAsset"),
-    write("UpdateAsset", Update(ASSET, pb.UpdateAssetRequest, pb.UpdateAssetResponse)),
-    write("DeleteAsset", _DELETE_ASSET),
+METHODS: tuple[AnyMethod, ...] = (
+    write(SERVICE, "CreateAsset", procedures.create_asset),
+    lookups.BY_NAME["GetAsset"],
+    write(SERVICE, "UpdateAsset", Update(ASSET, pb.UpdateAssetRequest, pb.UpdateAssetResponse)),
+    write(SERVICE, "DeleteAsset", _DELETE_ASSET),
     read(
+        SERVICE,
         "ListAssets",
         List(
             ASSET,
@@ -141,13 +70,15 @@ METHODS = (
             (Filter("asset_type", "t.asset_type = {}"), Filter("category", "t.category = {}")),
         ),
     ),
-    read("SearchAssets", search.assets),
+    read(SERVICE, "SearchAssets", search.assets),
     write(
+        SERVICE,
         "CreateAssetDeployment",
         Create(DEPLOYMENT, pb.CreateAssetDeploymentRequest, pb.CreateAssetDeploymentResponse, prepare=prepare.deployment),
     ),
-    read("GetAssetDeployment", Get(DEPLOYMENT, pb.GetAssetDeploymentResponse)),
+    read(SERVICE, "GetAssetDeployment", Get(DEPLOYMENT, pb.GetAssetDeploymentResponse)),
     read(
+        SERVICE,
         "ListAssetDeployments",
         List(
             DEPLOYMENT,
@@ -161,11 +92,13 @@ METHODS = (
         ),
     ),
     write(
+        SERVICE,
         "CreateAssetIdentifier",
         Create(ASSET_IDENTIFIER, pb.CreateAssetIdentifierRequest, pb.CreateAssetIdentifierResponse),
     ),
-    lookup("GetAssetIdentifier"),
+    lookups.BY_NAME["GetAssetIdentifier"],
     read(
+        SERVICE,
         "ListAssetIdentifiers",
         List(
             ASSET_IDENTIFIER,
@@ -175,6 +108,7 @@ METHODS = (
         ),
     ),
     write(
+        SERVICE,
         "CreateAssetRelationship",
         Create(
             RELATIONSHIP,
@@ -183,14 +117,15 @@ METHODS = (
             prepare=prepare.relationship,
         ),
     ),
-    read("ListAssetRelationships", procedures.list_relationships),
-    write("CreateAssetGroup", procedures.create_group),
-    read("GetAssetGroup", procedures.get_group),
-    write("AddAssetToGroup", procedures.add_member),
-    write("RemoveAssetFromGroup", procedures.remove_member),
-    write("RaiseQualityFlag", procedures.raise_flag),
-    write("ResolveQualityFlag", procedures.resolve_flag),
+    read(SERVICE, "ListAssetRelationships", procedures.list_relationships),
+    write(SERVICE, "CreateAssetGroup", procedures.create_group),
+    read(SERVICE, "GetAssetGroup", procedures.get_group),
+    write(SERVICE, "AddAssetToGroup", procedures.add_member),
+    write(SERVICE, "RemoveAssetFromGroup", procedures.remove_member),
+    write(SERVICE, "RaiseQualityFlag", procedures.raise_flag),
+    write(SERVICE, "ResolveQualityFlag", procedures.resolve_flag),
     read(
+        SERVICE,
         "ListQualityFlags",
         List(
             QUALITY_FLAG,
@@ -203,14 +138,15 @@ METHODS = (
             ),
         ),
     ),
-    write("CreateChain", Create(CHAIN, pb.CreateChainRequest, pb.CreateChainResponse, prepare=prepare.chain)),
-    read("GetChain", Get(CHAIN, pb.GetChainResponse)),
-    read("ListChains", List(CHAIN, pb.ListChainsResponse, (_CHAIN_TYPE,))),
-    write("CreateSymbol", Create(SYMBOL, pb.CreateSymbolRequest, pb.CreateSymbolResponse, prepare=prepare.symbol)),
-    lookup("GetSymbol"),
-    write("UpdateSymbol", Update(SYMBOL, pb.UpdateSymbolRequest, pb.UpdateSymbolResponse, prepare=prepare.symbol)),
-    write("DeleteSymbol", _DELETE_SYMBOL),
+    write(SERVICE, "CreateChain", Create(CHAIN, pb.CreateChainRequest, pb.CreateChainResponse, prepare=prepare.chain)),
+    read(SERVICE, "GetChain", Get(CHAIN, pb.GetChainResponse)),
+    read(SERVICE, "ListChains", List(CHAIN, pb.ListChainsResponse, (_CHAIN_TYPE,))),
+    write(SERVICE, "CreateSymbol", Create(SYMBOL, pb.CreateSymbolRequest, pb.CreateSymbolResponse, prepare=prepare.symbol)),
+    lookups.BY_NAME["GetSymbol"],
+    write(SERVICE, "UpdateSymbol", Update(SYMBOL, pb.UpdateSymbolRequest, pb.UpdateSymbolResponse, prepare=prepare.symbol)),
+    write(SERVICE, "DeleteSymbol", _DELETE_SYMBOL),
     read(
+        SERVICE,
         "ListSymbols",
         List(
             SYMBOL,
@@ -222,13 +158,15 @@ METHODS = (
             ),
         ),
     ),
-    read("SearchSymbols", search.symbols),
+    read(SERVICE, "SearchSymbols", search.symbols),
     write(
+        SERVICE,
         "CreateSymbolIdentifier",
         Create(SYMBOL_IDENTIFIER, pb.CreateSymbolIdentifierRequest, pb.CreateSymbolIdentifierResponse),
     ),
-    lookup("GetSymbolIdentifier"),
+    lookups.BY_NAME["GetSymbolIdentifier"],
     read(
+        SERVICE,
         "ListSymbolIdentifiers",
         List(
             SYMBOL_IDENTIFIER,
@@ -237,9 +175,10 @@ METHODS = (
             needs=("symbol_id",),
         ),
     ),
-    write("CreateVenue", Create(VENUE, pb.CreateVenueRequest, pb.CreateVenueResponse, prepare=prepare.venue)),
-    lookup("GetVenue"),
+    write(SERVICE, "CreateVenue", Create(VENUE, pb.CreateVenueRequest, pb.CreateVenueResponse, prepare=prepare.venue)),
+    lookups.BY_NAME["GetVenue"],
     read(
+        SERVICE,
         "ListVenues",
         List(
             VENUE,
@@ -247,9 +186,10 @@ METHODS = (
             (Filter("venue_type", "t.venue_type = {}"), Filter("chain_id", "t.chain_id = {}")),
         ),
     ),
-    write("CreateVenueAsset", procedures.list_asset),
-    lookup("GetVenueAsset"),
+    write(SERVICE, "CreateVenueAsset", procedures.list_asset),
+    lookups.BY_NAME["GetVenueAsset"],
     read(
+        SERVICE,
         "ListVenueAssets",
         List(
             VENUE_ASSET,
@@ -266,11 +206,13 @@ METHODS = (
         ),
     ),
     write(
+        SERVICE,
         "CreateVenueSymbol",
         Create(VENUE_SYMBOL, pb.CreateVenueSymbolRequest, pb.CreateVenueSymbolResponse, prepare=prepare.new_listing),
     ),
-    lookup("GetVenueSymbol"),
+    lookups.BY_NAME["GetVenueSymbol"],
     read(
+        SERVICE,
         "ListVenueSymbols",
         List(
             VENUE_SYMBOL,
@@ -285,16 +227,5 @@ METHODS = (
         ),
     ),
 )
-BY_NAME: Mapping[str, Method] = {each.name: each for each in METHODS}
-
-
-def complete(service: ServiceDescriptor, rows: Sequence[Method]) -> None:
-    """Raise TypeError unless the rows serve each RPC of the service once; a stream is no row."""
-    served = [each.name for each in rows]
-    missing = {each.name for each in service.methods if not each.server_streaming} ^ set(served)
-    if missing or len(served) != len(set(served)):
-        msg = f"the method table and the contract disagree: {sorted(missing)}"
-        raise TypeError(msg)
-
-
-complete(REGISTRY, METHODS)
+BY_NAME: Mapping[str, AnyMethod] = {each.name: each for each in METHODS}
+complete(SERVICE, METHODS)

@@ -1,16 +1,24 @@
-"""Lookups answered from PostgreSQL alone: for admin, and for a worker whose cache must not or cannot answer."""
+"""The lookups as rows, and their answers from PostgreSQL alone: for admin, and for a worker whose cache cannot answer."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from google.protobuf.message import Message
+
 from cqar import clock
+from cqar.contract.cqar.v1 import resolver_pb2
+from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.lookups import batch, single
 from cqar.lookups.batch import Kind
 from cqar.lookups.derive import Derived
-from cqar.lookups.single import Lookup
+from cqar.lookups.single import LOOKUPS, Lookup
 from cqar.model.parts import Held, Missing, by_kind
+from cqar.services.method import AnyMethod, read
 from cqar.storage import parts
 from cqar.storage.postgres import Session
+
+ASSET_REGISTRY = asset_registry_pb2.DESCRIPTOR.services_by_name["AssetRegistry"]
+RESOLVER = resolver_pb2.DESCRIPTOR.services_by_name["Resolver"]
 
 
 async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple[Derived, int]:
@@ -51,3 +59,21 @@ async def batch_from_database(
             rows.update((await parts.read(session, *some))[1])
 
     return await batch.resolve_all(kind, elements, resolve, load), head.snap
+
+
+def _row(name: str) -> AnyMethod:
+    """The row of a lookup, in the service that declares it."""
+    lookup = LOOKUPS[name]
+    service = ASSET_REGISTRY if name in ASSET_REGISTRY.methods_by_name else RESOLVER
+
+    async def serve(session: Session, request: Any) -> Message:
+        single.check(lookup, request)
+        derived, snap = await from_database(session, lookup, request)
+        derived.response.revision = snap
+        return derived.response  # type: ignore[no-any-return]  # the lookup's response message
+
+    return read(service, name, serve)
+
+
+#: The lookups by name. `ListAssetDeployments` is one only by address: admin's table has a row of its own for every filter.
+BY_NAME: Mapping[str, AnyMethod] = {name: _row(name) for name in LOOKUPS}

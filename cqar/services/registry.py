@@ -21,7 +21,8 @@ from cqar.model.entities import (
     VENUE_SYMBOL,
 )
 from cqar.model.entity import Entity, Row
-from cqar.services.asset_registry import Method, Operation, complete, method
+from cqar.services.method import AnyMethod, complete, read
+from cqar.services.run import batch, write
 from cqar.storage.postgres import Sql
 from cqar.writes import merge, operations, prepare, procedures
 from cqar.writes.apply import run
@@ -97,46 +98,42 @@ _GROUP_USERS = Sql(
 STATEMENTS = (_NOW, _DEPLOYMENT_USERS, _GROUP_USERS)
 
 
-def _write(name: str, serve: Operation) -> Method:
-    return method(SERVICE, name, "write", serve)
-
-
-def _read(name: str, serve: Operation) -> Method:
-    return method(SERVICE, name, "read", serve)
-
-
-METHODS = (
-    _write("UpdateChain", Update(CHAIN, pb.UpdateChainRequest, pb.UpdateChainResponse, prepare=prepare.chain)),
-    _write("UpdateVenue", Update(VENUE, pb.UpdateVenueRequest, pb.UpdateVenueResponse, prepare=prepare.venue)),
-    _write(
+METHODS: tuple[AnyMethod, ...] = (
+    write(SERVICE, "UpdateChain", Update(CHAIN, pb.UpdateChainRequest, pb.UpdateChainResponse, prepare=prepare.chain)),
+    write(SERVICE, "UpdateVenue", Update(VENUE, pb.UpdateVenueRequest, pb.UpdateVenueResponse, prepare=prepare.venue)),
+    write(
+        SERVICE,
         "UpdateVenueAsset",
         Update(VENUE_ASSET, pb.UpdateVenueAssetRequest, pb.UpdateVenueAssetResponse, prepare=prepare.venue_asset),
     ),
-    _write(
+    write(
+        SERVICE,
         "UpdateVenueSymbol",
         Update(VENUE_SYMBOL, pb.UpdateVenueSymbolRequest, pb.UpdateVenueSymbolResponse, prepare=prepare.venue_symbol),
     ),
-    _write(
+    write(
+        SERVICE,
         "UpdateAssetDeployment",
         Update(DEPLOYMENT, pb.UpdateAssetDeploymentRequest, pb.UpdateAssetDeploymentResponse, prepare=prepare.deployment),
     ),
-    _write("UpdateAssetGroup", update_group),
-    _write(
+    write(SERVICE, "UpdateAssetGroup", update_group),
+    write(
+        SERVICE,
         "UpdateAssetRelationship",
         Update(RELATIONSHIP, pb.UpdateAssetRelationshipRequest, pb.UpdateAssetRelationshipResponse),
     ),
-    _write("DelistVenueSymbol", Delist(VENUE_SYMBOL, pb.DelistVenueSymbolResponse, prepare.venue_symbol)),
-    _write("DelistVenueAsset", Delist(VENUE_ASSET, pb.DelistVenueAssetResponse, prepare.venue_asset)),
-    _write("DeleteVenueSymbol", Delete(VENUE_SYMBOL, pb.DeleteVenueSymbolResponse)),
-    _write("DeleteVenueAsset", Delete(VENUE_ASSET, pb.DeleteVenueAssetResponse)),
-    _write("DeleteAssetDeployment", Delete(DEPLOYMENT, pb.DeleteAssetDeploymentResponse, used=_DEPLOYMENT_USERS)),
-    _write("DeleteAssetRelationship", Delete(RELATIONSHIP, pb.DeleteAssetRelationshipResponse)),
-    _write("DeleteAssetGroup", Delete(ASSET_GROUP, pb.DeleteAssetGroupResponse, used=_GROUP_USERS)),
-    _write("DeleteAssetIdentifier", Delete(ASSET_IDENTIFIER, pb.DeleteAssetIdentifierResponse)),
-    _write("DeleteSymbolIdentifier", Delete(SYMBOL_IDENTIFIER, pb.DeleteSymbolIdentifierResponse)),
-    _read("GetVenueSymbolListing", Get(VENUE_SYMBOL, pb.GetVenueSymbolListingResponse)),
-    _read("GetQualityFlag", Get(QUALITY_FLAG, pb.GetQualityFlagResponse)),
-    method(SERVICE, "MergeAssets", "write", merge.merge_assets, Role.ADMIN),
-    method(SERVICE, "Apply", "batch", run.apply),
+    write(SERVICE, "DelistVenueSymbol", Delist(VENUE_SYMBOL, pb.DelistVenueSymbolResponse, prepare.venue_symbol)),
+    write(SERVICE, "DelistVenueAsset", Delist(VENUE_ASSET, pb.DelistVenueAssetResponse, prepare.venue_asset)),
+    write(SERVICE, "DeleteVenueSymbol", Delete(VENUE_SYMBOL, pb.DeleteVenueSymbolResponse)),
+    write(SERVICE, "DeleteVenueAsset", Delete(VENUE_ASSET, pb.DeleteVenueAssetResponse)),
+    write(SERVICE, "DeleteAssetDeployment", Delete(DEPLOYMENT, pb.DeleteAssetDeploymentResponse, used=_DEPLOYMENT_USERS)),
+    write(SERVICE, "DeleteAssetRelationship", Delete(RELATIONSHIP, pb.DeleteAssetRelationshipResponse)),
+    write(SERVICE, "DeleteAssetGroup", Delete(ASSET_GROUP, pb.DeleteAssetGroupResponse, used=_GROUP_USERS)),
+    write(SERVICE, "DeleteAssetIdentifier", Delete(ASSET_IDENTIFIER, pb.DeleteAssetIdentifierResponse)),
+    write(SERVICE, "DeleteSymbolIdentifier", Delete(SYMBOL_IDENTIFIER, pb.DeleteSymbolIdentifierResponse)),
+    read(SERVICE, "GetVenueSymbolListing", Get(VENUE_SYMBOL, pb.GetVenueSymbolListingResponse)),
+    read(SERVICE, "GetQualityFlag", Get(QUALITY_FLAG, pb.GetQualityFlagResponse)),
+    write(SERVICE, "MergeAssets", merge.merge_assets, Role.ADMIN),
+    batch(SERVICE, "Apply", run.apply),
 )
 complete(SERVICE, METHODS)

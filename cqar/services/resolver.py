@@ -1,4 +1,4 @@
-"""Every RPC of `cqar.v1.Resolver`, a row each: as admin answers them, from PostgreSQL. See `cqar.services.asset_registry`."""
+"""Every RPC of `cqar.v1.Resolver`, a row each: as admin answers them, from PostgreSQL."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.lookups import batch
 from cqar.lookups.batch import ASSET, FULL, SLIM, Kind
 from cqar.services import lookups
-from cqar.services.asset_registry import complete, lookup, method
+from cqar.services.method import AnyMethod, complete, read
 from cqar.storage import parts
 from cqar.storage.postgres import Session
 
-SERVICE = pb.DESCRIPTOR.services_by_name["Resolver"]
+SERVICE = lookups.RESOLVER
 #: A stream of requests of ResolveVenueSymbols.
 STREAM = f"/{SERVICE.full_name}/StreamVenueSymbols"
 #: How the keys of a batch are resolved, by the call and the view that it names.
@@ -49,11 +49,11 @@ async def _revision(session: Session, _request: Any) -> Message:
     return pb.GetRevisionResponse(epoch=head.epoch, revision=head.snap)
 
 
-METHODS = (
-    method(SERVICE, "ResolveVenueSymbols", "read", _venue_symbols),
-    method(SERVICE, "ResolveAssets", "read", _assets),
-    lookup("FindVenueSymbols", SERVICE),
-    method(SERVICE, "GetRevision", "read", _revision),
+METHODS: tuple[AnyMethod, ...] = (
+    read(SERVICE, "ResolveVenueSymbols", _venue_symbols),
+    read(SERVICE, "ResolveAssets", _assets),
+    lookups.BY_NAME["FindVenueSymbols"],
+    read(SERVICE, "GetRevision", _revision),
 )
-BY_NAME = {each.name: each for each in METHODS}
+BY_NAME: Mapping[str, AnyMethod] = {each.name: each for each in METHODS}
 complete(SERVICE, METHODS)

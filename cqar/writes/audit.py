@@ -12,7 +12,6 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
-from cqar.services.asset_registry import method
 from cqar.storage import parts
 from cqar.storage.postgres import Session, Sql, Store
 from cqar.writes import paging
@@ -98,7 +97,6 @@ def _value(value: object) -> object:
     return str(value) if isinstance(value, int) and abs(value) > _EXACT else value
 
 
-METHODS = (method(SERVICE, "ListAudit", "read", list_audit, Role.ADMIN),)
 #: The role that TailEvents needs, which is no row of a table.
 TAIL_ROLE = Role.READER
 

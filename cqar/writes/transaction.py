@@ -285,33 +285,4 @@ def _stamp(entity: Entity) -> str:
     )
 
 
-_CHANGE_COLUMNS = "o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.op, o.keys, o.left_keys, o.value, o.deleted"
-#: The head, and with it the changes after revision $1, at most $2; one row without a change where there are none. `last`: the
-#: event id of the change at revision $1, if the outbox has it.
-CHANGES = Sql(
-    "head_and_changes_after",
-    f"SELECT h.epoch::text AS epoch, h.seq AS head, {parts.HISTORY},"
-    " (SELECT a.event_id::text FROM outbox a WHERE a.revision = $1) AS last, c.*"
-    " FROM head h LEFT JOIN LATERAL"
-    f" (SELECT {_CHANGE_COLUMNS}, o.traceparent FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
-)
-
-
-def change_of(row: Row) -> events.Change:
-    """A row of `CHANGES` as the change that travels."""
-    value = None if row["value"] is None else events.with_revision(row["value"], row["revision"])
-    return events.Change(
-        revision=row["revision"],
-        epoch=row["epoch"],
-        event_id=row["event_id"],
-        entity=row["entity"],
-        row_id=row["row_id"],
-        op=row["op"],
-        keys=row["keys"],
-        left_keys=row["left_keys"],
-        value=value,
-        deleted=row["deleted"],
-    )
-
-
-STATEMENTS = (_CLAIM, _RECALL, _REMEMBER, CHANGES)
+STATEMENTS = (_CLAIM, _RECALL, _REMEMBER)

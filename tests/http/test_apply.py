@@ -10,7 +10,7 @@ from cqar.admin.app import Admin
 from cqar.admin.http.streams import MAX_LINES, Apply
 from cqar.model.call import Call
 from cqar.server.rpc import Reply
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from tests.http.client import Answer, Api, listening
 
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -112,8 +112,8 @@ class Serving:
         self.calls: list[int] = []
         self.failing = 0
 
-    async def __call__(self, method: Method, data: bytes, call: Call) -> Reply:
-        self.calls.append(len(method.request.FromString(data).rows))  # type: ignore[attr-defined]  # an ApplyRequest
+    async def __call__(self, method: AnyMethod, data: bytes, call: Call) -> Reply:
+        self.calls.append(len(method.request.FromString(data).rows))
         if len(self.calls) == self.failing:
             msg = "the database is unavailable"
             raise errors.Unavailable(msg)

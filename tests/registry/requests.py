@@ -12,7 +12,8 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import strategies as st
 
-from cqar.services.asset_registry import METHODS, Method
+from cqar.services.asset_registry import METHODS
+from cqar.services.method import AnyMethod
 from tests.registry.world import USDC, USDT
 
 _CHARACTERS = st.characters(exclude_categories=["Cs"])
@@ -154,7 +155,7 @@ _ANY_TEXT = st.one_of(st.sampled_from([*_NAMED, *_ODD_TEXTS]), st.text(_CHARACTE
 
 
 @st.composite
-def anything(draw: st.DrawFn, start: str = "") -> tuple[Method, Message]:
+def anything(draw: st.DrawFn, start: str = "") -> tuple[AnyMethod, Message]:
     """Any call whose name starts so: with values that mostly fit and a few of any kind, or with any values at all."""
     method = draw(st.sampled_from([each for each in METHODS if each.name.startswith(start)]))
     described: list[Any] = list(method.request.DESCRIPTOR.fields)
@@ -217,7 +218,7 @@ def _scalar(field: FieldDescriptor, texts: st.SearchStrategy[str]) -> st.SearchS
 
 
 @st.composite
-def bent(draw: st.DrawFn) -> tuple[Method, bytes]:
+def bent(draw: st.DrawFn) -> tuple[AnyMethod, bytes]:
     """The bytes of a request after an accident on the way."""
     method, request = draw(anything())
     data = bytearray(request.SerializeToString())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cqar.hotpath.app import Hotpath
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from tests import generated
 from tests.client import SERVICE, Client, refusal
 from tests.registry import requests
@@ -48,7 +48,7 @@ async def _filled(world: World, connection: asyncpg.Connection) -> None:
     await connection.execute("UPDATE symbols SET symbol_id = 'symbol2' WHERE symbol_id <> 'symbol'")
 
 
-async def _code(client: Client, method: Method, data: bytes) -> str:
+async def _code(client: Client, method: AnyMethod, data: bytes) -> str:
     try:
         body, _ = await client.raw(SERVICE + method.name, data)
     except grpc.aio.AioRpcError as error:
@@ -63,7 +63,7 @@ async def _code(client: Client, method: Method, data: bytes) -> str:
 @examples
 @given(call=requests.anything())
 async def test_any_values_in_any_request_have_an_answer_of_the_contract(
-    registry: Client, world: World, connection: asyncpg.Connection, call: tuple[Method, Message]
+    registry: Client, world: World, connection: asyncpg.Connection, call: tuple[AnyMethod, Message]
 ) -> None:
     await _filled(world, connection)
     method, request = call
@@ -75,7 +75,7 @@ async def test_any_values_in_any_request_have_an_answer_of_the_contract(
 @examples
 @given(call=requests.bent())
 async def test_any_bytes_have_an_answer_of_the_contract(
-    registry: Client, world: World, connection: asyncpg.Connection, call: tuple[Method, bytes]
+    registry: Client, world: World, connection: asyncpg.Connection, call: tuple[AnyMethod, bytes]
 ) -> None:
     await _filled(world, connection)
     method, data = call
@@ -87,7 +87,7 @@ async def test_any_bytes_have_an_answer_of_the_contract(
 @examples
 @given(call=requests.anything("Get"))
 async def test_any_lookup_has_the_same_answer_at_the_hot_path_and_at_admin(
-    registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, call: tuple[Method, Any]
+    registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, call: tuple[AnyMethod, Any]
 ) -> None:
     await _filled(World(feed), connection)
     hotpath.cache.follow(())  # rows were written of which no change tells: it does not know what there is not

@@ -10,10 +10,11 @@ import pytest
 
 from cqar.model.entities import ASSET, RELATIONSHIP
 from cqar.model.parts import PAIRS
+from cqar.replication import changes
 from cqar.services.asset_registry import BY_NAME, METHODS
 from cqar.storage import parts
 from cqar.storage.postgres import Sql
-from cqar.writes import paging, prepare, procedures, search, transaction
+from cqar.writes import paging, prepare, procedures, search
 from cqar.writes.operations import List, children_sql, parents_sql
 from tests.conftest import Servers
 from tests.registry.conftest import execute, named
@@ -230,5 +231,5 @@ async def test_what_a_write_asks_reads_a_few_pages(plans: asyncpg.Connection) ->
 
 
 async def test_what_came_after_a_revision_is_read_without_what_came_before(plans: asyncpg.Connection) -> None:
-    await _checked(plans, transaction.CHANGES, [_ROWS // 2 - 5, 1_000], _LOOKUP_PAGES)
-    await _checked(plans, transaction.CHANGES, [_ROWS // 2, 1_000], 10)
+    await _checked(plans, changes.CHANGES, [_ROWS // 2 - 5, 1_000], _LOOKUP_PAGES)
+    await _checked(plans, changes.CHANGES, [_ROWS // 2, 1_000], 10)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from cqar.services.registry import METHODS
 from tests import generated
 from tests.client import Client, refusal
@@ -125,7 +125,7 @@ def _rows(*, fitting: bool) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def _calls(draw: st.DrawFn) -> tuple[Method, Message]:
+def _calls(draw: st.DrawFn) -> tuple[AnyMethod, Message]:
     method = draw(st.sampled_from(METHODS))
     given = draw(_message(method.request.DESCRIPTOR, fitting=draw(st.booleans())))
     return method, method.request(**given)
@@ -169,7 +169,7 @@ def _named(message: Any, ids: dict[str, str]) -> Any:
 @examples
 @given(call=_calls())
 async def test_any_request_has_an_answer_of_the_contract(
-    registry: Client, connection: asyncpg.Connection, ids: dict[str, str], call: tuple[Method, Message]
+    registry: Client, connection: asyncpg.Connection, ids: dict[str, str], call: tuple[AnyMethod, Message]
 ) -> None:
     method, request = call
     code = "OK"

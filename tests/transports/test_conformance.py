@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.lookups.single import LOOKUPS
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from tests import generated
 from tests.client import SERVICE, Client
 from tests.hotpath.world import eventually
@@ -334,7 +334,7 @@ async def test_any_bytes_have_the_same_outcome(both: Both, path: str, data: byte
 
 @examples
 @given(call=st.one_of(requests.anything("Get"), requests.anything("List"), requests.bent()))
-async def test_any_values_have_the_same_outcome(both: Both, call: tuple[Method, Any]) -> None:
+async def test_any_values_have_the_same_outcome(both: Both, call: tuple[AnyMethod, Any]) -> None:
     method, request = call
     if method.kind == "read":
         await both.call(method.path, request)

@@ -21,11 +21,11 @@ from cqar.model import entities
 from cqar.model.call import Call
 from cqar.server import rpc
 from cqar.server.rpc import Reply
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from cqar.storage.postgres import Store
 
 #: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a store.
-Serve = Callable[[Method, bytes, Call], Awaitable[Reply]]
+Serve = Callable[[AnyMethod, bytes, Call], Awaitable[Reply]]
 
 #: Bytes of an answer above which it is put into words beside the event loop.
 _LARGE = 64 * 1024

@@ -12,11 +12,11 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from cqar.model.call import Role
 from cqar.services import access, asset_registry, registry
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from cqar.writes import audit
 
 #: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.
-METHODS: Mapping[str, Method] = {each.name: each for each in (*asset_registry.METHODS, *registry.METHODS, *access.METHODS)}
+METHODS: Mapping[str, AnyMethod] = {each.name: each for each in (*asset_registry.METHODS, *registry.METHODS, *access.METHODS)}
 TAIL = audit.SERVICE.methods_by_name["TailEvents"]
 
 #: Fields of requests that HTTP says otherwise, and how.
@@ -39,7 +39,7 @@ class Route(NamedTuple):
     answer: Literal["object", "results", "events"] = "object"
 
     @property
-    def method(self) -> Method:
+    def method(self) -> AnyMethod:
         """The RPC's row."""
         return METHODS[self.rpc]
 

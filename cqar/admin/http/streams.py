@@ -17,7 +17,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
 from cqar.server import rpc
 from cqar.server.rpc import Reply
-from cqar.services.asset_registry import Method
+from cqar.services.method import AnyMethod
 from cqar.storage.postgres import Store
 from cqar.writes import audit
 from cqar.writes.apply.run import MAX_ROWS
@@ -51,7 +51,7 @@ class Apply:
     Nothing is written before all lines have come. They go in calls of Apply of at most `rows` lines.
     """
 
-    def __init__(self, serving: Callable[[Method, bytes, Call], Awaitable[Reply]], *, rows: int = MAX_ROWS) -> None:
+    def __init__(self, serving: Callable[[AnyMethod, bytes, Call], Awaitable[Reply]], *, rows: int = MAX_ROWS) -> None:
         self._serving = serving
         self._rows = rows
 
