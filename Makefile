@@ -12,7 +12,7 @@ PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 # Without its cache of bytecode, Python compiles everything again in each process that a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up unit test soak bench load check check-lock fmt proto lock migrate-up migrate-down build run test-integration
+.PHONY: help up unit test soak bench load check check-lock fmt proto docs lock migrate-up migrate-down build run test-integration
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
@@ -56,8 +56,10 @@ fmt: .venv/made ## Format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-proto: .venv/made ## Generate the contract's Python and docs/api.md from its .proto files
+proto: .venv/made ## Generate the contract's Python from its .proto files
 	$(BIN)/python -m cqar.contract.generate
+
+docs: .venv/made ## Generate docs/api.md from the .proto files and the tables of calls
 	$(BIN)/python -m cqar.dev.api_page
 
 lock: .venv/made ## Lock the dependencies of pyproject.toml; what is locked stays (ARGS=--upgrade: the newest)

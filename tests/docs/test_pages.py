@@ -56,12 +56,12 @@ def test_the_api_is_that_of_the_proto_files(capsys: pytest.CaptureFixture[str]) 
     assert api_page.main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_make_check_looks_at_the_api_and_make_proto_renews_it() -> None:
+def test_make_check_looks_at_the_api_and_make_docs_renews_it() -> None:
     recipes = dict(
-        re.findall(r"^(check|proto):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        re.findall(r"^(check|docs):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     )
     assert f"{api_page.COMMAND} --check\n" in recipes["check"]
-    assert f"{api_page.COMMAND}\n" in recipes["proto"]
+    assert f"{api_page.COMMAND}\n" in recipes["docs"]
 
 
 def test_an_api_page_that_is_out_of_date_is_named_with_the_command_that_renews_it(

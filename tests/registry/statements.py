@@ -9,7 +9,7 @@ from types import ModuleType
 
 import cqar
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
-from cqar.services.asset_registry import METHODS
+from cqar.services import access, asset_registry, registry
 from cqar.storage import parts
 from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations, paging, procedures, transaction
@@ -51,7 +51,7 @@ def held() -> set[Sql]:
 
 
 def _lists() -> Iterator[Sql]:
-    for method in METHODS:
+    for method in (*asset_registry.METHODS, *registry.METHODS, *access.METHODS):
         if isinstance(method.serve, List):
             total = "total_count" in method.response.DESCRIPTOR.fields_by_name
             yield from paging.statements(method.serve.entity, method.serve.filters, total=total)

@@ -11,7 +11,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model import addresses, rules
 from cqar.model.entities import ALL, VENUE_SYMBOL
 from cqar.model.entity import Entity
-from cqar.services.asset_registry import METHODS
+from cqar.services import asset_registry, registry
 from tests.registry import statements
 
 _TYPES = {
@@ -130,7 +130,7 @@ async def test_a_broken_constraint_names_the_field_of_the_request(connection: as
 def _fields(entity: Entity) -> set[str]:
     """The fields of all requests that write rows of the entity."""
     fields: set[str] = set()
-    for method in METHODS:
+    for method in (*asset_registry.METHODS, *registry.METHODS):
         shown = method.response.DESCRIPTOR.fields_by_name.get(entity.field)
         if method.kind == "write" and shown is not None and shown.message_type is entity.message.DESCRIPTOR:
             fields |= set(method.request.DESCRIPTOR.fields_by_name)
@@ -139,7 +139,7 @@ def _fields(entity: Entity) -> set[str]:
 
 
 async def test_a_double_of_the_contract_has_its_exact_twin_in_every_request() -> None:
-    for method in METHODS:
+    for method in asset_registry.METHODS:
         for each in method.request.DESCRIPTOR.fields:
             if each.type == FieldDescriptor.TYPE_DOUBLE:
                 twin = method.request.DESCRIPTOR.fields_by_name[f"{each.name}_decimal"]
