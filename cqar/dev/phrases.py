@@ -33,7 +33,7 @@ INSTEAD: Final[Mapping[str, str]] = {
     r"whoever": "the caller, the client, anyone who",
     r"somebody": "a user, a caller",
     r"nobody": "no one; or name the actor",
-    r"for ever": "indefinitely",
+    r"for ever\b": "indefinitely",
     r"(?:is|are|was|were|be|been) told": "is reported, receives, sees",
     r"tells? (?:of|that|how|what|which|where|whether|them|it)": "reports, describes, says",
     r"is no (?!longer\b|more\b|such\b|need\b|reason\b|risk\b|guarantee\b|default\b|other\b)\w+": "is not a ...",
