@@ -51,7 +51,7 @@ SERVER_FILES = (
 )
 
 #: Fixtures that start a server.
-SERVER_FIXTURES = frozenset({"servers", "spare", "shared_postgres", "server"})
+SERVER_FIXTURES = frozenset({"servers", "spare", "shared_postgres", "server", "stack"})
 
 #: What Python reports before it starts a process.
 _STARTS = frozenset({"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"})
@@ -73,7 +73,8 @@ class _Guard:
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
         if event in _STARTS and self.test is not None:
-            pytest.fail(f"{self.test} starts a process, so it needs the marker `server`: {event} {arguments}")
+            # Without the environment that Popen gets: it may hold secrets.
+            pytest.fail(f"{self.test} starts a process, so it needs the marker `server`: {event} {arguments[:2]}")
 
 
 _GUARD = pytest.StashKey[_Guard]()

@@ -99,6 +99,7 @@ def test_only_what_is_elided_may_differ() -> None:
     assert elided({"a": {"b": "..."}}, {"a": {"b": 1, "c": 2}}) == {"a": {"b": "...", "c": 2}}
 
 
+@pytest.mark.server
 def test_an_example_that_changes_makes_the_page_out_of_date(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -220,6 +220,7 @@ def test_a_figure_of_the_readme_is_the_one_that_was_measured(what: str) -> None:
     assert numbers(quoted()[what]) == expected
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_command_completes_in_the_shells_that_the_readme_names(shell: str) -> None:
     assert f"{shell}_source" in read("README.md")
