@@ -90,7 +90,7 @@ def _document(name: str, about: str) -> None:
     def command(chosen: Chosen, /, place: str, **asked: Any) -> None:
         from importlib import import_module
 
-        from cqar.importers.sources import documents
+        from cqar.importers.run import documents
 
         loader = import_module(f"cqar.importers.sources.{name}")
         _repeated(chosen, f"{name} {place}", asked, lambda run: loader.load(run, documents.load(place), Path(place).name))
@@ -125,7 +125,8 @@ def table(chosen: Chosen, /, kind: str, place: str, **asked: Any) -> None:
 
     Text that a spreadsheet may have rewritten (1E5, TRUE, 12-Mar) is refused, unless an apostrophe marks it: '1E5
     """
-    from cqar.importers.sources import documents, spreadsheet
+    from cqar.importers.run import documents
+    from cqar.importers.sources import spreadsheet
 
     if kind not in spreadsheet.KINDS:
         msg = f"{kind!r} is none of {', '.join(spreadsheet.KINDS)}"
@@ -154,8 +155,8 @@ def ccxt_markets(chosen: Chosen, /, exchange: str, place: str | None, **asked: A
     """
 
     def work(run: Any) -> None:
-        from cqar.importers.run import listing
-        from cqar.importers.sources import documents, live
+        from cqar.importers.run import documents
+        from cqar.importers.sources import listing, live
 
         if place is not None:
             origin = listing.Origin(exchange_id=exchange)

@@ -11,10 +11,11 @@ from typing import Any
 import asyncpg
 
 from cqar.client.connect import connected
-from cqar.importers.run import listing, wire
+from cqar.importers.run import wire
 from cqar.importers.run.report import Entry, Report
 from cqar.importers.run.run import Options, Run
 from cqar.importers.run.wire import Registry
+from cqar.importers.sources import listing
 from tests.client import Client
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cqar.importers.sources.documents import Refused, Source
+from cqar.importers.run.documents import Refused, Source
 
 A = f"0x{'ab' * 20}"
 B = f"0x{'cd' * 20}"

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from cqar.importers.run import chain_ids
-from cqar.importers.sources import chains
+from cqar.importers.sources import chain_ids, chains
 from tests.importers.facts import CHAIN, refused, source
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cqar.importers.sources import assets, chains, coingecko, deployments, documents, relationships, tokenlist, venues
+from cqar.importers.run import documents
+from cqar.importers.sources import assets, chains, coingecko, deployments, relationships, tokenlist, venues
 from tests.importers.facts import ASSET, CHAIN, DEPLOYED, LINK, TOKEN, VENUE, Parse, kind, refused
 
 PARSERS: dict[str, tuple[Parse, dict[str, Any]]] = {

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cqar.importers.sources import documents, markets
-from cqar.importers.sources.documents import Refused, Source
-from cqar.importers.sources.exchanges import declared
+from cqar.importers.exchanges.declared import declared
+from cqar.importers.run import documents
+from cqar.importers.run.documents import Refused, Source
+from cqar.importers.sources import markets
 from cqar.importers.sources.markets import Market
 from tests.importers.test_markets import KINDS
 

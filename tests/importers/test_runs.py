@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cqar.importers.sources.documents import FileError
+from cqar.importers.run.documents import FileError
 from tests.client import Client
 from tests.importers.desk import DATA, Importers, coin, listed, market, packed, revision, swap
 

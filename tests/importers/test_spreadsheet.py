@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
+from cqar.importers.run.documents import FileError
 from cqar.importers.sources import spreadsheet
-from cqar.importers.sources.documents import FileError
 from tests.client import Client
 from tests.importers.desk import Importers, Told, revision
 

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.importers.run import chain_ids
-from cqar.importers.sources import tokenlist
-from cqar.importers.sources.documents import FileError
+from cqar.importers.run.documents import FileError
+from cqar.importers.sources import chain_ids, tokenlist
 from tests.client import Client
 from tests.importers.desk import Importers
 from tests.importers.facts import CHAIN, TOKEN, A, B, refused, source

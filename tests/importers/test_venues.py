@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from cqar.importers.run.documents import Source
 from cqar.importers.sources import venues
-from cqar.importers.sources.documents import Source
 from tests.importers.facts import VENUE, refused, source
 
 

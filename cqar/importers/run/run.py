@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.importers.run import report as told
+from cqar.importers.run.documents import Source
 from cqar.importers.run.report import Change, Entry, Report
 from cqar.importers.run.wire import Registry
-from cqar.importers.sources.documents import Source
 
 #: Rows of a document that go into one Apply.
 CHUNK: Final = 1_000

@@ -13,10 +13,10 @@ import msgspec
 from cqar.cli.refusal import Refusal
 from cqar.client.connect import ConnectError, connected
 from cqar.importers.run import wire
+from cqar.importers.run.documents import FileError
 from cqar.importers.run.report import Json, Report, Text
 from cqar.importers.run.run import Options, Run
 from cqar.importers.run.wire import Registry, RegistryError
-from cqar.importers.sources.documents import FileError
 from cqar.importers.sources.live import LiveError
 from cqar.server.tls import Outgoing
 

@@ -10,12 +10,11 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import flags
-from cqar.importers.run import rows
-from cqar.importers.run.chain_ids import family
+from cqar.importers.run import documents, rows
+from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
 from cqar.importers.run.wire import RegistryError
-from cqar.importers.sources import documents
-from cqar.importers.sources.documents import Refused, Source
+from cqar.importers.sources.chain_ids import family
 
 #: In the metadata of an asset: no source has said what it is, so the first deployment will.
 ASSUMED: Final = "asset_type_assumed"

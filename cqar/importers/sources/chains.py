@@ -11,11 +11,11 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.errors import Invalid
-from cqar.importers.run import chain_ids, rows
-from cqar.importers.run.chain_ids import Chains
+from cqar.importers.run import documents, rows
+from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
-from cqar.importers.sources import documents
-from cqar.importers.sources.documents import Refused, Source
+from cqar.importers.sources import chain_ids
+from cqar.importers.sources.chain_ids import Chains
 
 #: SLIP-44 gives all test networks this coin type.
 _TEST_COIN = 1

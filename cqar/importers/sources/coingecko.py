@@ -12,16 +12,15 @@ import msgspec
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.importers.run import documents, rows
 from cqar.importers.run import report as told
-from cqar.importers.run import rows
-from cqar.importers.run.chain_ids import Chains
+from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, MOST, Item, Progress, Run
 from cqar.importers.run.wire import RegistryError
-from cqar.importers.sources import documents
 from cqar.importers.sources.assets import retype
+from cqar.importers.sources.chain_ids import Chains
 from cqar.importers.sources.deployments import LISTED_BY, asset_type
-from cqar.importers.sources.documents import Refused, Source
 
 #: Namespaces of CAIP-19 whose reference is an address; slip44 is the chain's own coin.
 _TOKENS = frozenset({"erc20", "token", "jetton", "coin", "trc20", "nep141"})

@@ -15,14 +15,13 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import flags
+from cqar.importers.run import documents, rows
 from cqar.importers.run import report as told
-from cqar.importers.run import rows
-from cqar.importers.run.chain_ids import Chains, family
+from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
-from cqar.importers.sources import documents
 from cqar.importers.sources.assets import retype
-from cqar.importers.sources.documents import Refused, Source
+from cqar.importers.sources.chain_ids import Chains, family
 
 #: Sources whose coingecko_id says which asset it is.
 _IDENTIFYING = frozenset({"yodlpay", "chain-registry"})

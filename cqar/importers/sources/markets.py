@@ -13,10 +13,10 @@ import msgspec
 from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.errors import Invalid
-from cqar.importers.sources import documents
-from cqar.importers.sources.documents import Refused, Source
-from cqar.importers.sources.exchanges import INVERSE, LINEAR, OPTION, SPOT, Exchange
-from cqar.importers.sources.payload import number, places_as_step
+from cqar.importers.exchanges.declared import INVERSE, LINEAR, OPTION, SPOT, Exchange
+from cqar.importers.exchanges.payload import number, places_as_step
+from cqar.importers.run import documents
+from cqar.importers.run.documents import Refused, Source
 
 #: ccxt's precision modes.
 TICK_SIZE: Final = "tick_size"

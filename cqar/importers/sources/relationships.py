@@ -10,13 +10,12 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import iso4217
-from cqar.importers.run import rows
-from cqar.importers.run.chain_ids import Chains
+from cqar.importers.run import documents, rows
+from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
 from cqar.importers.run.wire import RegistryError
-from cqar.importers.sources import documents
+from cqar.importers.sources.chain_ids import Chains
 from cqar.importers.sources.deployments import denom
-from cqar.importers.sources.documents import Refused, Source
 
 _BRIDGES = assets_pb2.RELATIONSHIP_TYPE_BRIDGES
 #: The sources' types -> ours. What an issuer mints on a further chain is the same asset there, and what a test network mints

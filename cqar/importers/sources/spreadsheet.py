@@ -16,10 +16,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.importers.run import rows
+from cqar.importers.run import documents, rows
+from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
-from cqar.importers.sources import documents
-from cqar.importers.sources.documents import FileError, Refused, Source
 
 #: The kinds of rows, as Apply names them, and how each is written.
 _MODES: Final[Mapping[str, pb.ApplyMode | None]] = {

@@ -14,12 +14,12 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import flags
-from cqar.importers.run import chain_ids, rows
-from cqar.importers.run.chain_ids import Chains
+from cqar.importers.run import documents, rows
+from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
 from cqar.importers.run.wire import RegistryError
-from cqar.importers.sources import deployments, documents
-from cqar.importers.sources.documents import FileError, Refused, Source
+from cqar.importers.sources import chain_ids, deployments
+from cqar.importers.sources.chain_ids import Chains
 
 #: The numbers that lists of Solana tokens give its clusters. An address in base58 says that a list is one.
 _CLUSTERS = {

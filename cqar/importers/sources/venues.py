@@ -13,11 +13,10 @@ from cqar import exact, text
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.errors import Invalid
-from cqar.importers.run import rows
+from cqar.importers.exchanges.payload import number
+from cqar.importers.run import documents, rows
+from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
-from cqar.importers.sources import documents
-from cqar.importers.sources.documents import Refused, Source
-from cqar.importers.sources.payload import number
 
 #: Keys of a venue's metadata.
 REMAPS: Final = "common_currencies"

@@ -17,17 +17,18 @@ from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.importers.exchanges.declared import SPOT, Exchange, Venue, declared
 from cqar.importers.identity import flags, guard
 from cqar.importers.identity.flags import Doubt
 from cqar.importers.identity.guard import Directory, Guard, Held, Use, Verdict
+from cqar.importers.run import documents
 from cqar.importers.run import report as told
+from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
-from cqar.importers.run.symbols import Listings
-from cqar.importers.sources import documents, markets, venues
-from cqar.importers.sources.documents import FileError, Refused, Source
-from cqar.importers.sources.exchanges import SPOT, Exchange, Venue, declared
+from cqar.importers.sources import markets, venues
 from cqar.importers.sources.markets import Code, Market
+from cqar.importers.sources.symbols import Listings
 
 _MODES = (markets.TICK_SIZE, markets.DECIMAL_PLACES, markets.SIGNIFICANT_DIGITS)
 

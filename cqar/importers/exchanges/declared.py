@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cqar.importers.sources.payload import (
+from cqar.importers.exchanges.payload import (
     Payload,
     Rule,
     at,

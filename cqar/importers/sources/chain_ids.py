@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from google.protobuf import json_format
 
-from cqar.importers.sources.documents import Refused
+from cqar.importers.run.documents import Refused
 
 _CAIP2 = re.compile(r"([-a-z0-9]{3,8}):([-_a-zA-Z0-9]{1,32})")
 _COSMOS = re.compile(r"[-_a-zA-Z0-9]{1,32}")
