@@ -18,7 +18,7 @@ from cqar.auth import authority
 from cqar.auth.authority import Authority
 from cqar.model import events
 from cqar.model.call import Call
-from cqar.observability import health, logs, tracing
+from cqar.observability import health, logs, recording
 from cqar.observability.metrics import Metrics
 from cqar.replication import probe
 from cqar.replication.relay import Relay
@@ -50,7 +50,7 @@ class Admin:
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
         database = settings.database
-        self._tracer = tracing.tracer(settings.tracing, "cqar-admin")
+        self._tracer = recording.tracer(settings.tracing, "cqar-admin")
         self.metrics = Metrics()
         self._calls = logs.Calls(settings.log, self.metrics.calls, quiet=False)
         timeout, queries = database.statement_timeout, self.metrics.queries

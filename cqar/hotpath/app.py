@@ -28,7 +28,7 @@ from cqar.hotpath.transports.unary import Transport, Unary, Wiring, answer
 from cqar.lookups import single
 from cqar.lookups.single import LOOKUPS
 from cqar.model.call import Call
-from cqar.observability import health, logs, tracing
+from cqar.observability import health, logs, recording
 from cqar.observability.metrics import Metrics
 from cqar.server import limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
@@ -70,7 +70,7 @@ class Hotpath:
             recent=hotpath.recent_changes,
             absent_ttl=coherence.absent_ttl,
         )
-        self._tracer = tracing.tracer(settings.tracing, "cqar-hotpath")
+        self._tracer = recording.tracer(settings.tracing, "cqar-hotpath")
         self.metrics = Metrics()
         self.calls = logs.Calls(settings.log, self.metrics.calls, quiet=True)
         queries = self.metrics.queries

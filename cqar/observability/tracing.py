@@ -13,8 +13,6 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Final, Literal, NamedTuple, Protocol
 
-from cqar import config
-
 #: The names of metadata and headers.
 REQUEST_ID = "x-request-id"
 TRACE_PARENT = "traceparent"
@@ -164,17 +162,5 @@ class Tracer:
             await self._recorder.close()
 
 
-#: For whoever records nothing.
+#: Records nothing.
 OFF: Final = Tracer()
-
-
-def tracer(settings: config.Tracing, service: str) -> Tracer:
-    """The tracer of a process of the service. Raises ConfigError where the packages that it needs are missing."""
-    if not settings.spans:
-        return OFF
-    try:
-        from cqar.observability import spans  # noqa: PLC0415 - it needs packages that nobody else does
-    except ImportError as error:
-        message = f"CQAR_TRACING_SPANS is true, and {error.name} is missing: pip install 'cqar[otel]'"
-        raise config.ConfigError(message) from None
-    return Tracer(spans.recorder(service), settings.ratio)

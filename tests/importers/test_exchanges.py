@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cqar.importers.exchanges import declared, payload
-from cqar.importers.exchanges.declared import EXCHANGES, INVERSE, LINEAR, OPTION, SPOT, declared
+from cqar.importers.exchanges import declarations, payload
+from cqar.importers.exchanges.declarations import EXCHANGES, INVERSE, LINEAR, OPTION, SPOT, declared
 from tests.importers.test_markets import SPOT as PAIR
 from tests.importers.test_markets import SWAP, read
 
@@ -211,7 +211,7 @@ def test_what_is_written_on_no_coin_is_declared() -> None:
 
 
 def test_an_exchange_that_is_not_declared_counts_by_ccxt_alone() -> None:
-    assert declared("no-such-exchange") == declared.Exchange()
+    assert declared("no-such-exchange") == declarations.Exchange()
     specs = read({**PAIR, "precision": {"price": 0.5}, "info": {"tickSize": "0.1"}}, declared("no-such-exchange")).specs
     assert specs.tick_size == Decimal("0.5")
 

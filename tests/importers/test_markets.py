@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
-from cqar.importers.exchanges.declared import EXCHANGES, Exchange, declared
+from cqar.importers.exchanges.declarations import EXCHANGES, Exchange, declared
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.sources import markets
 from cqar.importers.sources.markets import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE, Market

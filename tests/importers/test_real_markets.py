@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cqar.importers.exchanges.declared import declared
+from cqar.importers.exchanges.declarations import declared
 from cqar.importers.run import documents
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.sources import markets

@@ -1,7 +1,7 @@
 """Numbers in what an exchange itself sends: rules that say where one stands and what its unit is.
 
 A rule takes the exchange's payload of one market and gives an exact number, or None where the payload has none. Rules are
-declared in `cqar.importers.exchanges.declared`; what no rule says is not read.
+declared in `cqar.importers.exchanges.declarations`; what no rule says is not read.
 """
 
 from collections.abc import Callable, Mapping

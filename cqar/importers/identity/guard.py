@@ -23,7 +23,7 @@ import msgspec
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.importers.exchanges.declared import Exchange, Underlying
+from cqar.importers.exchanges.declarations import Exchange, Underlying
 from cqar.importers.identity import flags, iso4217, known
 from cqar.importers.run import rows
 from cqar.importers.run.run import Run

@@ -17,7 +17,7 @@ from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.importers.exchanges.declared import SPOT, Exchange, Venue, declared
+from cqar.importers.exchanges.declarations import SPOT, Exchange, Venue, declared
 from cqar.importers.identity import flags, guard
 from cqar.importers.identity.flags import Doubt
 from cqar.importers.identity.guard import Directory, Guard, Held, Use, Verdict

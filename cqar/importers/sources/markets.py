@@ -13,7 +13,7 @@ import msgspec
 from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.errors import Invalid
-from cqar.importers.exchanges.declared import INVERSE, LINEAR, OPTION, SPOT, Exchange
+from cqar.importers.exchanges.declarations import INVERSE, LINEAR, OPTION, SPOT, Exchange
 from cqar.importers.exchanges.payload import number, places_as_step
 from cqar.importers.run import documents
 from cqar.importers.run.documents import Refused, Source
