@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 import msgspec
 
+from cqar.model import part_kinds
 from cqar.model.cache_keys import kind_of
 from cqar.model.events import Change
 from cqar.model.parts import Stored
@@ -30,8 +31,8 @@ _LOOKS = 32
 _WAITING = 256
 #: Parts that are neither here nor known to be absent, at most, before nothing is known to be absent any more.
 _HOLES = 10_000
-#: Kinds of parts that answers about something else are made of too: spared while such an answer stands.
-_SHARED = frozenset({"asset", "symbol", "venue", "chain", "caip2"})
+#: Kinds of parts that are not evicted while a cached response about something else needs them.
+_SHARED = part_kinds.names(lambda kind: kind.shared)
 
 
 FOREVER = float("inf")

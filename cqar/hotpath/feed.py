@@ -14,7 +14,7 @@ import msgspec
 
 from cqar import config, errors, tasks
 from cqar.hotpath.cache import Cache
-from cqar.model import events
+from cqar.model import events, part_kinds
 from cqar.observability import logs
 from cqar.replication import probe
 from cqar.replication.probe import Look
@@ -295,7 +295,7 @@ class Feed:
         if cache.starts != starts:
             return
         try:
-            cache.follow(parts.ALL_KINDS)
+            cache.follow(part_kinds.names(lambda kind: kind.preloaded))
             async with self._store.snapshot() as session:
                 everything = await parts.read_all(session, self._entries, _AT_ONCE)
             head, whole = everything.head, everything.whole

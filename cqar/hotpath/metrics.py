@@ -9,23 +9,16 @@ from prometheus_client.metrics_core import Metric
 from cqar.hotpath.cache import Cache
 from cqar.hotpath.engine import Core
 from cqar.hotpath.feed import Feed
+from cqar.lookups.single import LOOKUPS
 from cqar.observability.metrics import counter, gauge, single
+from cqar.services import resolver
 from cqar.storage.redis import Tier
 
 _TIERED: Final = ("entity", "tier")
-#: What a lookup is about.
+#: What a call is about, by its name.
 _ENTITIES: Final = {
-    "GetAsset": "asset",
-    "GetSymbol": "symbol",
-    "GetVenue": "venue",
-    "GetVenueAsset": "venue_asset",
-    "GetVenueSymbol": "venue_symbol",
-    "GetAssetIdentifier": "asset_identifier",
-    "GetSymbolIdentifier": "symbol_identifier",
-    "ListAssetDeployments": "deployment",
-    "FindVenueSymbols": "venue_symbols",
-    "ResolveVenueSymbols": "venue_symbol",
-    "ResolveAssets": "asset",
+    **{name: lookup.entity for name, lookup in LOOKUPS.items()},
+    **{name: kind.entity for name, kinds in resolver.KINDS.items() for kind in kinds.values()},
 }
 
 

@@ -206,6 +206,8 @@ class Kind(NamedTuple):
     key: type[Message]
     resolution: Callable[..., Message]
     derive: Callable[[Get, Any, int], Derived]
+    #: what it is about, in metrics
+    entity: str
     #: the part that most likely brings all others of the answer
     part: Callable[[Any], str]
     #: keys of one call
@@ -214,9 +216,9 @@ class Kind(NamedTuple):
     large: bool
 
 
-SLIM = Kind(pb.VenueSymbolKey, pb.VenueSymbolResolution, venue_symbol, _text_part, MOST, large=False)
-FULL = Kind(pb.VenueSymbolKey, pb.VenueSymbolResolution, full_venue_symbol, _text_part, MOST_FULL, large=True)
-ASSET = Kind(pb.AssetKey, pb.AssetResolution, asset, _asset_part, MOST, large=True)
+SLIM = Kind(pb.VenueSymbolKey, pb.VenueSymbolResolution, venue_symbol, "venue_symbol", _text_part, MOST, large=False)
+FULL = Kind(pb.VenueSymbolKey, pb.VenueSymbolResolution, full_venue_symbol, "venue_symbol", _text_part, MOST_FULL, large=True)
+ASSET = Kind(pb.AssetKey, pb.AssetResolution, asset, "asset", _asset_part, MOST, large=True)
 
 
 V = TypeVar("V")

@@ -132,6 +132,8 @@ class Lookup(NamedTuple):
     request: type[Message]
     needs: Sequence[str]
     derive: Callable[[Get, Any, int], Derived]
+    #: what it is about, in metrics
+    entity: str
     #: further fields that are checked where they are set
     may: Sequence[str] = ()
     #: fields that are needed unless another one is given
@@ -146,22 +148,38 @@ def _by_address(request: pb.ListAssetDeploymentsRequest) -> bool:
 
 
 LOOKUPS = {
-    "GetAsset": Lookup(pb.GetAssetRequest, ("asset_id",), asset),
-    "GetSymbol": Lookup(pb.GetSymbolRequest, ("symbol_id",), symbol),
-    "GetVenue": Lookup(pb.GetVenueRequest, ("venue_id",), venue),
-    "GetVenueAsset": Lookup(pb.GetVenueAssetRequest, ("venue_id", "asset_id"), venue_asset),
+    "GetAsset": Lookup(pb.GetAssetRequest, ("asset_id",), asset, "asset"),
+    "GetSymbol": Lookup(pb.GetSymbolRequest, ("symbol_id",), symbol, "symbol"),
+    "GetVenue": Lookup(pb.GetVenueRequest, ("venue_id",), venue, "venue"),
+    "GetVenueAsset": Lookup(pb.GetVenueAssetRequest, ("venue_id", "asset_id"), venue_asset, "venue_asset"),
     "GetVenueSymbol": Lookup(
-        pb.GetVenueSymbolRequest, ("venue_id", "venue_symbol"), venue_symbols.venue_symbol, ("symbol_type", "as_of")
+        pb.GetVenueSymbolRequest,
+        ("venue_id", "venue_symbol"),
+        venue_symbols.venue_symbol,
+        "venue_symbol",
+        ("symbol_type", "as_of"),
     ),
     "GetAssetIdentifier": Lookup(
-        pb.GetAssetIdentifierRequest, ("source",), asset_identifier, ("external_id",), {"asset_id": "external_id"}
+        pb.GetAssetIdentifierRequest,
+        ("source",),
+        asset_identifier,
+        "asset_identifier",
+        ("external_id",),
+        {"asset_id": "external_id"},
     ),
     "GetSymbolIdentifier": Lookup(
-        pb.GetSymbolIdentifierRequest, ("data_source",), symbol_identifier, ("external_id",), {"symbol_id": "external_id"}
+        pb.GetSymbolIdentifierRequest,
+        ("data_source",),
+        symbol_identifier,
+        "symbol_identifier",
+        ("external_id",),
+        {"symbol_id": "external_id"},
     ),
-    "ListAssetDeployments": Lookup(pb.ListAssetDeploymentsRequest, (), deployments, ("chain_id",), asks=_by_address),
+    "ListAssetDeployments": Lookup(
+        pb.ListAssetDeploymentsRequest, (), deployments, "deployment", ("chain_id",), asks=_by_address
+    ),
     "FindVenueSymbols": Lookup(
-        resolver_pb2.FindVenueSymbolsRequest, ("symbol_id",), venue_symbols.venue_symbols, ("venue_id",)
+        resolver_pb2.FindVenueSymbolsRequest, ("symbol_id",), venue_symbols.venue_symbols, "venue_symbols", ("venue_id",)
     ),
 }
 

@@ -48,12 +48,6 @@ class Held(dict[str, Sequence[Stored]]):
         raise Missing(key)
 
 
-#: The kinds of keys that name two things.
-PAIRS = frozenset({"listings", "venue_asset", "venue_code", "deployment", "external_asset", "external_symbol"})
-#: Kinds of parts that nothing holds but PostgreSQL and the memory of processes.
-PRIVATE = frozenset({"api_key"})
-
-
 def stored(entity: Entity, row: Row) -> Stored:
     """A row of `entity.select` as a part holds it."""
     value = events.with_revision(entity.stored(row).SerializeToString(), row["revision"])

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from cqar import config, errors, tasks
-from cqar.model import cache_keys, events
+from cqar.model import cache_keys, events, part_kinds
 from cqar.model.entity import Row
 from cqar.model.parts import Stored
 from cqar.observability import logs, tracing
@@ -90,8 +90,8 @@ _COUNT_EVERY = 1.0
 
 #: Of the spans of messages that are sent.
 _MESSAGING = {"messaging.system": "nats", "messaging.operation.type": "send"}
-#: Kinds of parts that hold one row, which a change carries whole.
-_SINGLE = frozenset({"symbol", "venue", "venue_asset", "chain", "caip2", "deployment"})
+#: Kinds of parts that a change carries whole.
+_SINGLE_ROW = part_kinds.names(lambda kind: kind.single_row)
 
 
 class Relay:
@@ -400,7 +400,7 @@ def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
     """What Redis learns of a change: parts of one row whole, of others that they are out of date."""
     told: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
     for key in change.keys:
-        if cache_keys.kind_of(key) in _SINGLE and change.value is not None:
+        if cache_keys.kind_of(key) in _SINGLE_ROW and change.value is not None:
             told[key] = [Stored(change.entity, change.row_id, change.value, change.deleted)]
     return told
 

@@ -7,26 +7,22 @@ than this is not known here. When Redis fails, it is left alone for a while; nob
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import redis.asyncio
 import redis.exceptions
 
 from cqar import config
+from cqar.model import part_kinds
 from cqar.model.cache_keys import kind_of
-from cqar.model.parts import PRIVATE, Stored
+from cqar.model.parts import Stored
 from cqar.observability import logs
 
 _log = logs.logger("tier")
 
-#: Seconds that parts are kept, by the kind of their key.
-TTL: Mapping[str, int] = {
-    **dict.fromkeys(("symbol", "venue", "chain", "caip2"), 3600),
-    **dict.fromkeys(("venue_asset", "venue_code", "listings", "symbol_listings", "deployment"), 900),
-    **dict.fromkeys(("asset_identifiers", "external_asset", "symbol_identifiers", "external_symbol"), 900),
-    "asset": 300,  # it holds flags
-}
+#: Seconds that parts are kept, by kind. Other kinds are private, or of a version that this one does not know.
+_TTL: Final = {each.name: each.ttl for each in part_kinds.ALL if each.ttl is not None}
 #: Connections of one process, at most: who comes later waits for one.
 _CONNECTIONS = 32
 #: Parts that one script puts: Redis serves nobody else meanwhile.
@@ -97,7 +93,7 @@ class Tier:
 
     async def get(self, history: str, key: str) -> Adopted | None:
         """The part under the key, or None: not there, not whole, or Redis is not well."""
-        if not self.up or kind_of(key) in PRIVATE:
+        if not self.up or kind_of(key) not in _TTL:
             return None
         try:
             data: Any = await self._redis.get(_named(history, key))
@@ -118,11 +114,12 @@ class Tier:
         values: list[bytes | int] = []
         for snap, parts in reads:
             for key, rows in parts.items():
-                if kind_of(key) in PRIVATE:
+                ttl = _TTL.get(kind_of(key))
+                if ttl is None:
                     continue
                 body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
                 keys.append(_named(history, key))
-                values += [b"%016x%d" % (snap, rows is not None) + body, TTL.get(kind_of(key), 300)]
+                values += [b"%016x%d" % (snap, rows is not None) + body, ttl]
         for at in range(0, len(keys), _PUT_AT_ONCE):
             if not self.up:
                 return

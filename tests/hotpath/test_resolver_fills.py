@@ -14,8 +14,8 @@ from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.hotpath.app import Hotpath
+from cqar.model import part_kinds
 from cqar.model.call import ANYONE, Call, Principal, Role
-from cqar.storage import parts
 from tests.client import Client
 from tests.hotpath.crowd import MANY, crowd
 from tests.hotpath.resolving import assets, key, refused, request, resolved, resolver, results, statuses, streamed
@@ -31,7 +31,7 @@ class Cold(NamedTuple):
 
     def statements(self) -> int:
         """Fills that it has made."""
-        return sum(self.worker.metrics.queries.count(f"fill_{kind}") for kind in parts.ROOTS)
+        return sum(self.worker.metrics.queries.count(f"fill_{kind}") for kind in part_kinds.BY_NAME)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import cqar
+from cqar.model import part_kinds
 from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
 from cqar.services import access, asset_registry, registry
 from cqar.storage import parts
@@ -83,8 +84,9 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.writes.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
     "cqar.writes.paging.list_sql": _lists,
     "cqar.writes.paging.count_sql": _lists,
-    "cqar.storage.parts.fill_sql": lambda: map(parts.fill_sql, sorted(parts.ROOTS)),
-    "cqar.storage.parts.rows_sql": lambda: map(parts.rows_sql, sorted(parts.ROOTS)),
+    "cqar.storage.parts.fill_sql": lambda: map(parts.fill_sql, sorted(part_kinds.BY_NAME)),
+    "cqar.storage.parts.rows_sql": lambda: map(parts.rows_sql, sorted(part_kinds.BY_NAME)),
+    "cqar.storage.parts._Table.sql": None,
     "cqar.writes.transaction.finish_sql": lambda: map(
         transaction.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]
     ),

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from cqar.model import part_kinds
 from cqar.model.entities import ASSET, RELATIONSHIP
-from cqar.model.parts import PAIRS
 from cqar.replication import changes
 from cqar.services.asset_registry import BY_NAME, METHODS
 from cqar.storage import parts
@@ -163,17 +163,17 @@ _NAMED = {
 
 def _named(kind: str) -> list[list[str]]:
     """What a root key of the kind names; of a kind that is not of these tables, something."""
-    return [[each] for each in _NAMED.get(kind) or ["?"] * (2 if kind in PAIRS else 1)]
+    return [[each] for each in _NAMED.get(kind) or ["?"] * part_kinds.BY_NAME[kind].arity]
 
 
 async def test_every_lookup_reads_a_few_pages(plans: asyncpg.Connection) -> None:
-    for kind in sorted(parts.ROOTS):
+    for kind in sorted(part_kinds.BY_NAME):
         await _checked(plans, parts.fill_sql(kind), _named(kind), _LOOKUP_PAGES)
 
 
 async def test_every_lookup_keeps_to_its_indexes_when_planned_once_for_all_values(plans: asyncpg.Connection) -> None:
     await plans.execute("SET plan_cache_mode = force_generic_plan")
-    for kind in sorted(parts.ROOTS):
+    for kind in sorted(part_kinds.BY_NAME):
         await plans.execute(f"PREPARE fill AS {parts.fill_sql(kind).text}")
         values = ", ".join(f"ARRAY['{each}']" for [each] in _named(kind))
         [explained] = json.loads(await plans.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE fill({values})"))
