@@ -37,6 +37,10 @@ Seconds = Annotated[float, Meta(ge=0.001, le=86_400)]  # below a millisecond Pos
 Host = Annotated[str, Meta(pattern=r"^\S+\Z", title="a host name or an IP address")]
 
 
+#: The origin of a value that neither the file nor the environment sets.
+DEFAULT = "default"
+
+
 class ConfigError(Exception):
     """A setting is wrong: `str()` is one line that names it as the user wrote it, the bad value and what is allowed."""
 
@@ -292,6 +296,17 @@ class _Given(NamedTuple):
     value: str | float
 
 
+class Effective(NamedTuple):
+    """A setting with the value that holds, its secrets masked, and where the value comes from.
+
+    `origin` is `default`, the name of the environment variable, or `path:line: name` in the YAML file.
+    """
+
+    setting: Setting
+    value: str
+    origin: str
+
+
 def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Settings:
     """The defaults, under the YAML file (`path`, else $CQAR_CONFIG, else none), under the CQAR_ environment.
 
@@ -305,6 +320,15 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Setti
             message = f"{one} is {least}, which is more than {most}, {other}"
             raise ConfigError(message)
     return msgspec.convert(_tree(values), Settings)
+
+
+def in_force(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Iterator[Effective]:
+    """Yield each setting with the value that holds and its origin. Raises ConfigError as `load`."""
+    load(path, env)
+    found = _set(path, env)
+    for each in declared():
+        origin, value = found.get(each.name, _Given(DEFAULT, each.default))
+        yield Effective(each, "***" if each.secret and value else masked(plain(value)), origin)
 
 
 def given(path: Path | None = None, env: Mapping[str, str] = os.environ) -> frozenset[str]:
@@ -321,7 +345,7 @@ def describe() -> str:
     """All settings and the other CQAR_ variables as text: `VARIABLE=default`, below it the meaning and what is allowed."""
     lines = []
     for each in declared():
-        lines += [f"{each.variable}={_plain(each.default)}", f"    {each.meaning} ({each.allowed})."]
+        lines += [f"{each.variable}={plain(each.default)}", f"    {each.meaning} ({each.allowed})."]
     for name, meaning in VARIABLES.items():
         lines += [name, f"    {meaning}."]
     return "\n".join(lines) + "\n"
@@ -337,7 +361,7 @@ def template() -> str:
             section = head
             lines += ["", f"# {type(getattr(Settings(), head)).__doc__}", f"{head}:"]
         indent = "  " if dot else ""
-        lines += [f"{indent}# {each.meaning} ({each.allowed}).", f"{indent}{field}: {_plain(each.default)}".rstrip()]
+        lines += [f"{indent}# {each.meaning} ({each.allowed}).", f"{indent}{field}: {plain(each.default)}".rstrip()]
     return "\n".join(lines) + "\n"
 
 
@@ -406,7 +430,8 @@ def _range(kind: inspect.Type) -> str:
     raise TypeError(message)
 
 
-def _plain(value: str | float) -> str:
+def plain(value: str | float) -> str:
+    """Return a value as the YAML file and the environment write it: `true` for True."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -454,9 +479,10 @@ def _from_environment(env: Mapping[str, str], settings: Mapping[str, Setting]) -
     return found
 
 
-def _from_file(path: Path, settings: Mapping[str, Setting]) -> dict[str, _Given]:
+def read(path: Path) -> str:
+    """Return the text of a settings file. Raises ConfigError if the file cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         message = f"cannot read the settings in {str(path)!r}: {error.strerror}"
         raise ConfigError(message) from None
@@ -464,6 +490,10 @@ def _from_file(path: Path, settings: Mapping[str, Setting]) -> dict[str, _Given]
         line = error.object.count(b"\n", 0, error.start) + 1
         message = f"{path}:{line}: not text in UTF-8"
         raise ConfigError(message) from None
+
+
+def _from_file(path: Path, settings: Mapping[str, Setting]) -> dict[str, _Given]:
+    text = read(path)
     try:
         # BaseLoader takes every scalar as text: what `off` or `1:30` means is said by the declared type, not by YAML 1.1.
         root = yaml.compose(text, Loader=yaml.BaseLoader)

@@ -1,4 +1,4 @@
-"""Secrets in text: API keys, and the passwords and tokens of URLs, are replaced by `***` before anybody reads the text."""
+"""Make text safe to show: `***` replaces API keys and the passwords and tokens of URLs; control characters are escaped."""
 
 import re
 
@@ -16,3 +16,11 @@ def redacted(text: str) -> str:
     """Replace API keys, and the passwords and tokens of URLs. Example: `postgresql://cqar:***@host/cqar`."""
     text = without_keys(text)
     return _LOGIN.sub(lambda found: f"{found[1]}:***@" if found[1] else f"{found[2]}***@", text) if "@" in text else text
+
+
+def printable(text: str) -> str:
+    r"""Escape control, format and other invisible characters, line breaks included. Example: ESC becomes `\x1b`.
+
+    Names come from exchanges and token lists: printed as they are, they could control a terminal or reorder a line.
+    """
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cqar import config
-from cqar.cli import credentials
+from cqar.client import credentials
 from cqar.client.connect import connected
 from loadtests import servers, symbols
 from loadtests.servers import Server, ServerError

@@ -21,7 +21,7 @@ from locust import User, between, constant_throughput, events, task
 from locust.env import Environment
 
 from cqar import config
-from cqar.cli import credentials
+from cqar.client import credentials
 from cqar.contract.cqar.v1 import registry_pb2, resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets

@@ -18,8 +18,9 @@ import grpc
 import msgspec
 
 from cqar import config
-from cqar.cli import credentials
+from cqar.client import credentials
 from cqar.client.connect import connected
+from cqar.dev import keys
 from cqar.dev.embedded import Nats, Postgres, Valkey, processes
 from cqar.dev.embedded.server import Server as Embedded
 from cqar.storage import migrate
@@ -66,7 +67,7 @@ class Registry:
         self.folder.mkdir()
         self.port, self._http_port = free_port(), free_port()
         settings = msgspec.structs.replace(config.Settings(), pepper=_PEPPER, database=config.Database(url=url))
-        asyncio.run(credentials.ensure(settings, self.folder))
+        asyncio.run(keys.ensure(settings, self.folder))
         self.keys = credentials.read(self.folder)
         self._admin: Server | None = None
 

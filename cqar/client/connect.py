@@ -18,6 +18,14 @@ class ConnectError(Exception):
     """Nothing answers at an address: `str()` says where, and what to do."""
 
 
+class CallError(Exception):
+    """A call failed: `str()` is the reason, `code` its gRPC status."""
+
+    def __init__(self, message: str, code: grpc.StatusCode) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @contextmanager
 def connected(
     address: str, key: str | None = None, outgoing: Outgoing | None = None, more: Sequence[tuple[str, int]] = ()

@@ -1,4 +1,4 @@
-"""admin and hotpath as child processes: started, watched by their logs and their health, stopped."""
+"""admin and hotpath as child processes: start, health, log and stop."""
 
 import http.client
 import os
@@ -13,32 +13,32 @@ import orjson
 
 from cqar.server import launch
 
-#: The size at which a log is set aside at the next start.
+#: Bytes from which a log is rotated at the next start.
 _LOG_BYTES = 8 * 1024 * 1024
-#: How many lines of a log go into an error.
+#: Lines of a log in an error.
 _LOG_LINES = 12
-#: Of a line in the log: what every event has, and what is told in another way.
+#: Fields of a log line that every event has, or that are shown differently.
 _USUAL = frozenset({"event", "level", "timestamp", "part", "exception"})
 
 
 def program(*arguments: str) -> Sequence[str]:
-    """The command line of `cqar` with the arguments."""
-    # From the folder that the package was found in, there and nowhere else may it be found again.
+    """Return the command line of `cqar` with the arguments."""
+    # -P: the child must import the same package, not one in the current folder.
     path = () if Path.cwd() == Path(__file__).parents[2] else ("-P",)
     return (sys.executable, *path, "-m", "cqar", *arguments)
 
 
 class Health(NamedTuple):
-    """What a process says of itself: whether it answers calls, and which of its dependencies are down."""
+    """The health that a process reports: whether it answers calls, and which dependencies are down."""
 
     ready: bool
     down: Sequence[str]
 
 
 class Child:
-    """`cqar admin` or `cqar hotpath` in a session of its own, which on Linux ends when this process does.
+    """`cqar admin` or `cqar hotpath` in its own session. On Linux it ends when this process ends.
 
-    To be started from the main thread. Its log is a file of JSON lines.
+    Start it from the main thread. Its log is a file of JSON lines.
     """
 
     def __init__(self, name: str, *, environment: Mapping[str, str], log: Path, http_port: int) -> None:
@@ -50,7 +50,7 @@ class Child:
         self._read = 0
 
     def start(self) -> None:
-        """Start it; it is not ready yet."""
+        """Start the process without waiting for it to be ready."""
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
@@ -65,11 +65,11 @@ class Child:
             )
 
     def poll(self) -> int | None:
-        """The exit code of the latest start, negative for a signal; None while it runs."""
+        """Return the exit code of the latest start, negative for a signal; None while it runs."""
         return self._started().poll()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """End it in order, or after `timeout` seconds by force. What does not run is left alone."""
+        """Terminate the process, and kill it after `timeout` seconds. Does nothing if it does not run."""
         if self._process is None:
             return
         self._process.terminate()
@@ -80,21 +80,21 @@ class Child:
             self._process.wait()
 
     def health(self) -> Health:
-        """What it says of itself now; not ready where it says nothing."""
+        """Return the health it reports; not ready if it does not answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._http_port, timeout=3)
         try:
             connection.request("GET", "/health/ready")
             response = connection.getresponse()
-            said = orjson.loads(response.read())
-            down = [name for name, state in said["components"].items() if state != "ok"]
+            health = orjson.loads(response.read())
+            down = [name for name, state in health["components"].items() if state != "ok"]
         except (OSError, http.client.HTTPException, orjson.JSONDecodeError, LookupError):
             return Health(ready=False, down=())
         finally:
             connection.close()
         return Health(ready=response.status == http.HTTPStatus.OK, down=down)
 
-    def complaints(self) -> Iterator[tuple[str, str]]:
-        """What its log says since the last look that a person should read: (event, line)."""
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Yield warnings and errors in the log since the last call, as (event, line)."""
         with self.log.open("rb") as log:
             log.seek(self._read)
             news = log.read()
@@ -105,14 +105,14 @@ class Child:
             if event is None:
                 yield line.decode(errors="replace"), line.decode(errors="replace")
             elif event["level"] not in {"debug", "info"}:
-                yield event["event"], _told(event)
+                yield event["event"], _summary(event)
 
     def tail(self) -> list[str]:
-        """The last lines of its log, short."""
+        """Return the last lines of the log, shortened."""
         with self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - 32 * 1024))
             lines = log.read().splitlines()[-_LOG_LINES:]
-        return [line.decode(errors="replace") if (event := _event(line)) is None else _told(event) for line in lines]
+        return [line.decode(errors="replace") if (event := _event(line)) is None else _summary(event) for line in lines]
 
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._process is None:
@@ -122,7 +122,7 @@ class Child:
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
-    """The event that a line of a log holds; None for other lines, such as Python's own."""
+    """Return the event in a line of the log; None for other lines, such as Python tracebacks."""
     try:
         event = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -130,7 +130,7 @@ def _event(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) and {"event", "level"} <= event.keys() else None
 
 
-def _told(event: Mapping[str, Any]) -> str:
+def _summary(event: Mapping[str, Any]) -> str:
     facts = [f"{name}={value}" for name, value in event.items() if name not in _USUAL]
     raised = [each for each in event.get("exception") or () if isinstance(each, dict)]
     causes = [f"{each.get('exc_type')}: {each.get('exc_value')}" for each in raised]

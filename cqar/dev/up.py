@@ -1,19 +1,15 @@
-"""`cqar up`: everything on one machine, from nothing, in the foreground. The development mode.
+"""`cqar up`: everything on one machine, in the foreground, for development.
 
-Embedded servers for what the settings do not name, then the migrations, admin, hotpath and the sample. What dies is started
-again, until it has died too often. At the end of this process, however it ends, all of it ends; the data stay.
+Starts embedded servers unless the settings name others, then the migrations, admin, hotpath and the sample. Restarts what
+dies, up to a limit. When this process ends, for whatever reason, everything ends; the data stays.
 """
 
 import asyncio
 import contextlib
-import os
-import signal
-import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -21,90 +17,46 @@ import grpc
 import msgspec
 
 from cqar import config
-from cqar.cli import credentials, resolve
+from cqar.client import credentials, resolve
 from cqar.client.connect import connected
+from cqar.dev import keys, ports
 from cqar.dev.children import Child, Health
-from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock, processes
+from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, lock
+from cqar.dev.ports import LOOPBACK, UpError
 from cqar.dev.sample import load as sample
+from cqar.dev.signals import Signals, Stopped
 from cqar.model.call import Role
+from cqar.redaction import printable
 from cqar.storage import migrate, parts
 from cqar.storage.postgres import Store
 
-LOOPBACK = "127.0.0.1"
-_STDOUT = 1
-
-#: Seconds until admin and hotpath have to be ready, and how long of these they may be without a dependency.
+#: Seconds until admin and hotpath must be ready, and how many of these they may wait for a dependency.
 _READY_SECONDS = 60.0
 _DEGRADED_SECONDS = 5.0
-#: Seconds in which the worker has to know what was written.
+#: Seconds in which the worker must see the sample.
 _FOLLOW_SECONDS = 5.0
-#: Seconds between two looks at what runs.
+#: Seconds between two checks of what runs.
 _TICK = 0.1
-#: How often something may be started again within how many seconds, and the seconds before the first time, which double.
+#: Restarts allowed within a number of seconds, and the delay before the first one, which doubles.
 _RESTARTS = 5
 _WITHIN = 60.0
 _BACKOFF = 0.1
-#: Seconds in which a signal that comes again counts as the same: make passes on what the whole group got already.
-_ONE_SIGNAL = 0.5
-#: Seconds that a complaint is not repeated on the terminal.
+#: Seconds in which a warning is not repeated on the terminal.
 _QUIET = 30.0
-#: Seconds that a port may take to be free, which a killed predecessor had.
-_LET_GO = 1.0
 
 _EXAMPLE = resolve.Question("binance", "BTCUSDT")
-
-
-class UpError(Exception):
-    """`cqar up` cannot start or go on: `str()` says why and what to do."""
-
-
-class Stopped(Exception):
-    """SIGINT, SIGTERM or SIGHUP has come, or the terminal is gone."""
-
-
-class Signals:
-    """The wish to stop. A second one, later than what counts as the same, kills everything at once."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._terminal = os.isatty(_STDOUT)
-
-    def listen(self) -> None:
-        """Take the signals from now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._take)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup wants it
-            signal.signal(signal.SIGHUP, self._take)
-
-    def check(self) -> None:
-        """Raise Stopped if a signal has come, or the terminal that there was is gone, of which make does not tell."""
-        if self._since is not None or (self._terminal and not os.isatty(_STDOUT)):
-            raise Stopped
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; raises Stopped when a signal has come."""
-        self.check()
-        time.sleep(seconds)
-        self.check()
-
-    def _take(self, _number: int, _frame: FrameType | None) -> None:
-        if self._since is None:
-            self._since = time.monotonic()
-        elif time.monotonic() - self._since > _ONE_SIGNAL:
-            for pid in processes.tree(os.getpid())[1:]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            os._exit(1)
+#: Formats an answer for the terminal.
+Render = Callable[[resolve.Question, resolve.Answer], str]
 
 
 class Restarts:
-    """How often one thing has died lately."""
+    """The recent deaths of one process."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque()
 
     def delay(self, now: float) -> float | None:
-        """It died at `now` (seconds): how long to wait before it is started again. None: too often, give up."""
+        """Record a death at `now` (seconds) and return the delay before the restart; None after too many deaths."""
         while self._times and self._times[0] <= now - _WITHIN:
             self._times.popleft()
         if len(self._times) >= _RESTARTS:
@@ -113,17 +65,17 @@ class Restarts:
         return float(_BACKOFF * 2 ** (len(self._times) - 1))
 
 
-def run(settings: config.Settings, given: frozenset[str], *, load_sample: bool) -> None:
-    """Start everything and stay until SIGINT, SIGTERM or SIGHUP. To be called in the main thread.
+def run(settings: config.Settings, given: frozenset[str], *, load_sample: bool, render: Render) -> None:
+    """Start everything and stay until SIGINT, SIGTERM or SIGHUP. Call it in the main thread.
 
-    `given` names the settings that were set: what they address is used and not embedded. Raises UpError, EmbeddedError,
-    MigrateError, LoadError; nothing is left running then.
+    `given` names the settings that the user set: their servers are used instead of embedded ones. `render` formats the
+    example. Raises UpError, EmbeddedError, MigrateError and LoadError; nothing keeps running then.
     """
     signals = Signals()
     signals.listen()
     home = Path(settings.home).absolute()
     with lock(home), contextlib.suppress(Stopped):
-        up = _Up(settings, given, home, signals)
+        up = _Up(settings, given, home, signals, render)
         try:
             up.start(load_sample=load_sample)
             up.stay()
@@ -131,61 +83,21 @@ def run(settings: config.Settings, given: frozenset[str], *, load_sample: bool) 
             up.stop()
 
 
-def ports(settings: config.Settings) -> dict[str, int]:
-    """The port to listen on of each setting that names one: that, or a free one for 0. Raises UpError where one is taken."""
-    wanted = {
-        "CQAR_HOTPATH_PORT": settings.hotpath.port,
-        "CQAR_HOTPATH_HTTP_PORT": settings.hotpath.http_port,
-        "CQAR_ADMIN_PORT": settings.admin.port,
-        "CQAR_ADMIN_HTTP_PORT": settings.admin.http_port,
-        "CQAR_METRICS_PORT": settings.metrics.port,
-    }
-    with contextlib.ExitStack() as held:
-        found: dict[str, int] = {}
-        for variable, port in sorted(wanted.items(), key=lambda each: -each[1]):  # free ones are chosen beside the others
-            if port and port in found.values():
-                message = f"{variable} is {port}, which another setting of a port is too: set {variable} to another port"
-                raise UpError(message)
-            found[variable] = _hold(held, variable, port)
-    return found
-
-
-def _hold(held: contextlib.ExitStack, variable: str, port: int) -> int:
-    until = time.monotonic() + _LET_GO
-    while True:
-        probe = socket.socket()
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except PermissionError:
-            probe.close()
-            message = f"port {port} is for root alone: set {variable} to another port"
-            raise UpError(message) from None
-        except OSError:
-            probe.close()
-            if time.monotonic() < until:
-                time.sleep(0.05)
-                continue
-            message = f"port {port} is in use: stop what listens there, or set {variable} to another port (0 takes a free one)"
-            raise UpError(message) from None
-        held.enter_context(contextlib.closing(probe))
-        return int(probe.getsockname()[1])
-
-
 def say(text: str = "") -> None:
-    """A line on the terminal, if there still is one."""
+    """Print a line, unless the terminal is gone."""
     with contextlib.suppress(OSError):
-        click.echo(text)
+        click.echo("\n".join(map(printable, text.split("\n"))))
 
 
 class _Up:
-    """All that runs: servers and children in the order of their start."""
+    """Everything that runs: servers and child processes in the order of their start."""
 
-    def __init__(self, settings: config.Settings, given: frozenset[str], home: Path, signals: Signals) -> None:
+    def __init__(self, settings: config.Settings, given: frozenset[str], home: Path, signals: Signals, render: Render) -> None:
         self._settings = settings
         self._given = given
         self._home = home
         self._signals = signals
+        self._render = render
         self._ports: Mapping[str, int] = {}
         self._urls: dict[str, str] = {}
         #: the keys by role
@@ -194,18 +106,18 @@ class _Up:
         self._running: list[Server | Child] = []
         self._restarts: dict[str, Restarts] = {}
         self._due: dict[str, float] = {}
-        self._reviving: set[Server | Child] = set()
-        self._told: dict[tuple[str, str], float] = {}
+        self._restarted: set[Server | Child] = set()
+        self._warned: dict[tuple[str, str], float] = {}
 
     # ---- start -----------------------------------------------------------------------------------------------------
 
     def start(self, *, load_sample: bool) -> None:
-        """Start everything and say what stands where. Raises as `run`, and Stopped."""
-        self._ports = ports(self._settings)
+        """Start everything and print the addresses. Raises as `run`, and Stopped."""
+        self._ports = ports.choose(self._settings)
         say(f"cqar starts in {self._home}")
         for name, host in (("hotpath", self._settings.hotpath.host), ("admin", self._settings.admin.host)):
             if f"{name}.host" in self._given and host != LOOPBACK:
-                say(f"  {name}.host is {host}, but this is the development mode: it listens on {LOOPBACK} alone")
+                say(f"  {name}.host is {host}, but development mode listens on {LOOPBACK} only")
         for name, kind, url in (
             ("database", Postgres, self._settings.database.url),
             ("redis", Valkey, self._settings.redis.url),
@@ -215,7 +127,7 @@ class _Up:
             self._signals.check()
         migrate.up(self._urls["database"], report=lambda line: self._progress("migrations", line))
         self._signals.check()
-        self._open_door()
+        self._ensure_keys()
         log = self._home / "log"
         log.mkdir(exist_ok=True)
         for name in ("admin", "hotpath"):
@@ -229,21 +141,21 @@ class _Up:
         loaded = load_sample and self._load()
         self._report()
         if load_sample:
-            self._example(patience=_FOLLOW_SECONDS if loaded else 0)
+            self._example(timeout=_FOLLOW_SECONDS if loaded else 0)
 
-    def _open_door(self) -> None:
-        """Make the keys, which are asked for unless the settings say otherwise."""
+    def _ensure_keys(self) -> None:
+        """Create the keys. Calls need one unless the settings say otherwise."""
         self._pepper = self._pepper or credentials.pepper(self._home)
         database = msgspec.structs.replace(self._settings.database, url=self._urls["database"])
         settings = msgspec.structs.replace(self._settings, pepper=self._pepper, database=database)
-        new = asyncio.run(credentials.ensure(settings, self._home))
+        new = asyncio.run(keys.ensure(settings, self._home))
         self._keys = credentials.read(self._home)
-        asked = "" if self._auth == "keys" else "; anybody may call without one"
-        self._progress("keys", f"{'made' if new else 'kept'}, in {self._home / credentials.FILE}{asked}")
+        optional = "" if self._auth == "keys" else "; calls need none"
+        self._progress("keys", f"{'created' if new else 'unchanged'}, in {self._home / credentials.FILE}{optional}")
 
     @property
     def _auth(self) -> str:
-        """Who may call: whoever has a key, unless somebody has set it."""
+        """Whether calls need a key: yes, unless the user set it."""
         return self._settings.auth if "auth" in self._given else "keys"
 
     def _key(self, role: Role) -> str | None:
@@ -279,13 +191,13 @@ class _Up:
         return (each for each in self._running if isinstance(each, Child))
 
     def _await(self, child: Child) -> None:
-        """Wait until a child answers with all that it depends on, or for a while with what there is of it."""
+        """Wait until a child is ready with all dependencies; after a while, with those that are up."""
         began = time.monotonic()
         health = Health(ready=False, down=())
         while not (health.ready and (not health.down or time.monotonic() - began > _DEGRADED_SECONDS)):
             code = child.poll()
             if code is not None:
-                self._fail(child, f"ended with code {code} at its start")
+                self._fail(child, f"exited with code {code} at its start")
             if time.monotonic() - began > _READY_SECONDS:
                 self._fail(child, f"was not ready within {_READY_SECONDS:.0f} s")
             self._signals.sleep(0.02)
@@ -298,24 +210,24 @@ class _Up:
         raise UpError(message)
 
     def _load(self) -> bool:
-        """Load the sample, once for each registry: what somebody removes of it stays removed. Whether it was done now."""
+        """Load the sample once per registry, so that rows a user deletes stay deleted. Return whether it was loaded now."""
         mark = self._home / "sample"
         epoch = asyncio.run(_epoch(self._settings, self._urls["database"]))
         if mark.exists() and mark.read_text().strip() == epoch:
-            self._progress("sample", "loaded already")
+            self._progress("sample", "already loaded")
             return False
         began = time.monotonic()
         with connected(self._address("admin"), self._key(Role.WRITER)) as channel:
             report = sample.load(channel, progress=lambda _line: self._signals.check())
         mark.write_text(f"{epoch}\n")
-        facts = f"{sum(report.created.values())} facts created, {sum(report.unchanged.values())} there already"
+        facts = f"{sum(report.created.values())} facts created, {sum(report.unchanged.values())} unchanged"
         self._progress("sample", f"{facts}, in {time.monotonic() - began:.1f} s")
         return True
 
-    # ---- what stands where -----------------------------------------------------------------------------------------
+    # ---- addresses --------------------------------------------------------------------------------------------------
 
     def _report(self) -> None:
-        say("\ncqar is up; Ctrl-C stops it, the data stay")
+        say("\ncqar is up; Ctrl-C stops it, the data stays")
         for name in ("hotpath", "admin"):
             http = f"http://{LOOPBACK}:{self._ports[f'CQAR_{name.upper()}_HTTP_PORT']}/health/ready"
             self._progress(name, f"gRPC {self._address(name)}, HTTP {http}")
@@ -323,16 +235,16 @@ class _Up:
             self._progress(title, config.masked(self._urls[name]))
         self._progress("logs", str(self._home / "log"))
 
-    def _example(self, patience: float) -> None:
-        """Resolve a symbol as a user would; what was written just now may need so many seconds to get to the worker."""
+    def _example(self, timeout: float) -> None:
+        """Resolve a symbol as a user would. The worker may need up to `timeout` seconds to see what was just written."""
         standard = self._ports["CQAR_HOTPATH_PORT"] == config.Hotpath().port
         where = "" if standard else f" --address {self._address('hotpath')}"
         say(f"\n$ cqar resolve {_EXAMPLE.venue} {_EXAMPLE.symbol}{where}")
-        until = time.monotonic() + patience
+        until = time.monotonic() + timeout
         with connected(self._address("hotpath"), self._key(Role.READER)) as channel:
             while True:
                 try:
-                    say(resolve.text(_EXAMPLE, resolve.ask(channel, _EXAMPLE)).rstrip())
+                    say(self._render(_EXAMPLE, resolve.ask(channel, _EXAMPLE)))
                 except resolve.ResolveError as error:
                     if error.code is grpc.StatusCode.NOT_FOUND and time.monotonic() < until:
                         self._signals.sleep(0.05)
@@ -343,19 +255,19 @@ class _Up:
     def _progress(self, title: str, what: str) -> None:
         say(f"  {title:<11} {what}")
 
-    # ---- as long as it runs ----------------------------------------------------------------------------------------
+    # ---- while it runs ---------------------------------------------------------------------------------------------
 
     def stay(self) -> None:
-        """Start again what dies, and show what admin and hotpath complain of. Raises UpError, and Stopped at the end."""
+        """Restart what dies and show warnings of admin and hotpath. Raises UpError, and Stopped at the end."""
         while True:
             self._signals.sleep(_TICK)
             for each in self._running:
-                self._tend(each)
-            self._welcome()
+                self._check(each)
+            self._report_restarted()
             for child in self._children():
-                self._pass_on(child)
+                self._show_warnings(child)
 
-    def _tend(self, each: Server | Child) -> None:
+    def _check(self, each: Server | Child) -> None:
         code = each.poll()
         if code is None:
             return
@@ -363,42 +275,42 @@ class _Up:
         if each.title not in self._due:
             delay = self._restarts.setdefault(each.title, Restarts()).delay(now)
             if delay is None:
-                message = f"{each.title} ended {_RESTARTS + 1} times within a minute, so everything stops; see {each.log}"
+                message = f"{each.title} exited {_RESTARTS + 1} times within a minute, so everything stops; see {each.log}"
                 raise UpError(message)
-            say(f"{each.title} ended with code {code}; it is started again")
+            say(f"{each.title} exited with code {code}; restarting it")
             self._due[each.title] = now + delay
         elif now >= self._due[each.title]:
             del self._due[each.title]
-            self._revive(each)
+            self._restart(each)
 
-    def _revive(self, each: Server | Child) -> None:
+    def _restart(self, each: Server | Child) -> None:
         try:
             each.start()
         except (EmbeddedError, OSError) as error:
             say(str(error))
         else:
-            self._reviving.add(each)
+            self._restarted.add(each)
 
-    def _welcome(self) -> None:
-        """Say what of the revived answers again."""
-        for each in list(self._reviving):
+    def _report_restarted(self) -> None:
+        """Report restarted processes that answer again."""
+        for each in list(self._restarted):
             if each.poll() is not None:
-                self._reviving.discard(each)
+                self._restarted.discard(each)
             elif isinstance(each, Server) or each.health().ready:
-                self._reviving.discard(each)
+                self._restarted.discard(each)
                 say(f"{each.title} is back")
 
-    def _pass_on(self, child: Child) -> None:
-        for event, line in child.complaints():
+    def _show_warnings(self, child: Child) -> None:
+        for event, line in child.warnings():
             now = time.monotonic()
-            if now - self._told.get((child.title, event), -_QUIET) >= _QUIET:
-                self._told[child.title, event] = now
+            if now - self._warned.get((child.title, event), -_QUIET) >= _QUIET:
+                self._warned[child.title, event] = now
                 say(f"{child.title}: {line}")
 
     # ---- end -------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Stop everything in order, the last that was started first."""
+        """Stop everything, last started first."""
         if self._running:
             say("stopping")
         with contextlib.ExitStack() as last_first:
@@ -407,7 +319,7 @@ class _Up:
 
 
 async def _epoch(settings: config.Settings, url: str) -> str:
-    """Which registry the database holds: no two have the same epoch."""
+    """Return the epoch of the database, which identifies its registry."""
     store = Store(msgspec.structs.replace(settings.database, url=url), statement_timeout=10, name="cqar-up")
     await store.open()
     try:

@@ -7,8 +7,8 @@ import grpc.aio
 import msgspec
 
 from cqar import config
-from cqar.cli import credentials
 from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.dev import keys
 from cqar.model.call import Call, Key, Role
 from cqar.storage.postgres import Store
 from cqar.writes import keyring
@@ -30,7 +30,7 @@ async def make(settings: config.Settings, role: Role, **fields: Any) -> str:
     store = Store(settings.database, statement_timeout=10, name="tests")
     await store.open()
     try:
-        return (await credentials.create(store, settings, request)).secret
+        return (await keys.create(store, settings, request)).secret
     finally:
         await store.close()
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 
 import asyncpg
 
-from cqar import __main__ as command
 from cqar import config
+from cqar.cli import main as command
 from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.model.events import Change

@@ -7,8 +7,8 @@ import asyncpg
 from click.testing import CliRunner
 
 from cqar import config
-from cqar.__main__ import cli
 from cqar.admin.app import Admin
+from cqar.cli.main import cli
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.hotpath.world import admin_of, eventually, found, listed, ticked

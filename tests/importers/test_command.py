@@ -84,9 +84,9 @@ async def test_json_has_all_of_it_as_data(shell: Shell) -> None:
     [
         (("import", "chains", "nowhere.json"), "nowhere.json: No such file"),
         (("import", "ccxt", "binance"), "pip install 'cqar[importers]'"),
-        (("import", "ccxt", "binance", "--every", "15"), "write 90s, 15m, 6h or 1d"),
+        (("import", "ccxt", "binance", "--every", "15"), "invalid interval '15': use 90s, 15m, 6h or 1d"),
         (("import", "chains", "x", "--address", "127.0.0.1:1"), "nothing answers at 127.0.0.1:1"),
-        (("review", "accept", "x", "--at", "yesterday"), "2026-01-31T12:00:00+00:00"),
+        (("review", "accept", "x", "--at", "yesterday"), "invalid time 'yesterday': use 2026-01-31"),
         (("review", "accept", "0195c3b0-0000-7000-8000-000000000000"), "not found"),
     ],
 )

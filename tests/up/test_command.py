@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cqar import config
-from cqar.dev import up
+from cqar.dev import signals, up
 from cqar.dev.embedded import lock
 
 from . import running
@@ -42,7 +42,7 @@ def test_help_says_what_the_service_is_and_lists_the_commands_with_examples() ->
 
 
 def test_the_version_is_told_without_loading_what_only_other_commands_need() -> None:
-    code = "import sys, cqar.__main__ as m; m.cli(['--version'], standalone_mode=False); print(sorted(sys.modules))"
+    code = "import sys, cqar.cli.main as m; m.cli(['--version'], standalone_mode=False); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=running.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cqar 0.")
     for heavy in ("grpc", "asyncpg", "google.protobuf"):
@@ -134,7 +134,7 @@ def test_a_process_on_a_busy_port_says_so(busy: int, name: str) -> None:
 def test_up_with_one_port_for_two_things_is_refused(home: Path) -> None:
     own = {**FREE_PORTS, "CQAR_HOTPATH_PORT": "45454", "CQAR_ADMIN_PORT": "45454"}
     done = cqar("up", CQAR_HOME=str(home), **own)
-    assert "which another setting of a port is too" in one_line(done)
+    assert "another port setting has the same value" in one_line(done)
 
 
 def test_up_without_a_server_program_says_what_to_install_or_to_set_and_leaves_nothing_running(home: Path) -> None:
@@ -163,10 +163,10 @@ def test_what_dies_is_started_again_later_and_later_and_at_most_five_times_a_min
 
 def test_a_terminal_that_goes_away_ends_it_even_where_nobody_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     outside, inside = os.openpty()
-    monkeypatch.setattr(up, "_STDOUT", inside)
-    signals = up.Signals()
-    signals.check()
+    monkeypatch.setattr(signals, "_STDOUT", inside)
+    watched = signals.Signals()
+    watched.check()
     os.close(outside)
-    with pytest.raises(up.Stopped):
-        signals.check()
+    with pytest.raises(signals.Stopped):
+        watched.check()
     os.close(inside)

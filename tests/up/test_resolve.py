@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from cqar import config
-from cqar.cli import resolve
+from cqar.cli import answers
+from cqar.client import resolve
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
@@ -14,7 +15,7 @@ from tests.hotpath.world import changed, eventually, worker_of
 
 def told(answer: pb.GetVenueSymbolResponse) -> dict[str, str]:
     """What people are told, by its name."""
-    lines = resolve.text(resolve.Question("deribit", "BTC-31DEC27-60000-C"), resolve.Answer(answer, "redis", 1_250_000))
+    lines = answers.text(resolve.Question("deribit", "BTC-31DEC27-60000-C"), resolve.Answer(answer, "redis", 1_250_000))
     return {line[:14].strip(): line[14:] for line in lines.splitlines()}
 
 
@@ -48,7 +49,7 @@ def option() -> pb.GetVenueSymbolResponse:
 def test_a_derivative_is_told_with_its_settlement_margin_expiry_and_strike() -> None:
     said = told(option())
     assert said["symbol"].startswith("BTC/USD:BTC-271231-60000-C  option")
-    assert said["settlement"] == "BTC  1"
+    assert said["settlement"] == "BTC  Bitcoin  1"
     assert said["margin"] == "inverse"
     assert said["expiry"] == "2027-12-31 08:00:00 UTC"
     assert said["strike"] == "60000 USD"
@@ -65,7 +66,7 @@ def test_what_is_not_known_is_not_shown_as_zero() -> None:
 def test_a_blocked_delisted_or_stale_answer_says_so() -> None:
     said = told(option())
     assert said["trading"] == "BLOCKED by SCAM (a drill)"
-    assert said["active"] == "no, until 2026-01-01 00:00:00 UTC"
+    assert said["active"] == "no, ended 2026-01-01"
     assert said["stale"] == "the worker was last up to date 2500 ms ago"
 
 

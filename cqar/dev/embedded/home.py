@@ -71,6 +71,18 @@ def lock(folder: Path, *, wait: float = 0.0) -> Lock:
     return held
 
 
+def in_use(folder: Path) -> bool:
+    """Return whether a process holds the folder. It is not created."""
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _acquire(held: Lock, folder: Path, deadline: float) -> None:
     while True:
         try:

@@ -1,16 +1,14 @@
 """A run of an import from the command line: once, or again and again."""
 
-import contextlib
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from cqar.cli.refusal import Refusal
 from cqar.client.connect import ConnectError, connected
 from cqar.importers.run import wire
 from cqar.importers.run.documents import FileError
@@ -65,13 +63,3 @@ def repeat(once: Callable[[], int], every: float, say: Callable[[str], object]) 
             say(f"cqar: {error}; the next try is in {every:.0f} s")
         due = max(due + every, time.monotonic())
         stopped.wait(due - time.monotonic())
-
-
-@contextlib.contextmanager
-def registry(address: str, key: str | None, outgoing: Outgoing | None) -> Iterator[Registry]:
-    """The registry at an address; what goes wrong is the command's refusal."""
-    try:
-        with connected(address, key, outgoing, wire.OPTIONS) as channel:
-            yield Registry(channel)
-    except (ConnectError, RegistryError) as error:
-        raise Refusal(error) from error

@@ -9,6 +9,7 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import Message
 
+from cqar.client.connect import CallError
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 
@@ -46,16 +47,15 @@ _REPLIES = {
 }
 
 
-class RegistryError(Exception):
+class RegistryError(CallError):
     """A call failed. What was written before stays; the import can be run again.
 
     `code` is the call's status, `details` its message.
     """
 
     def __init__(self, rpc: str, code: grpc.StatusCode, details: str) -> None:
-        self.code = code
+        super().__init__(f"{rpc}: {code.name}: {details}", code)
         self.details = details
-        super().__init__(f"{rpc}: {code.name}: {details}")
 
 
 class Registry:

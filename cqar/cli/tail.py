@@ -1,21 +1,21 @@
-"""The changes of a running registry as lines of JSON, for people and pipes."""
+"""The changes of a running registry as they happen."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import orjson
 
 from cqar.admin import tail
+from cqar.client.connect import CallError
 from cqar.contract.cqar.v1 import access_pb2 as pb
 
 
-class TailError(Exception):
-    """The stream was refused, or it ended: `str()` says why."""
+class TailError(CallError):
+    """The stream was refused or ended: `str()` is the reason."""
 
 
-def lines(channel: grpc.Channel, from_revision: int | None) -> Iterator[str]:
-    """A line for each change behind the revision, and then as they come; None: from now on. Raises TailError."""
+def changes(channel: grpc.Channel, from_revision: int | None) -> Iterator[dict[str, Any]]:
+    """Yield each change after the revision and then new ones as they happen; None starts now. Raises TailError."""
     request = pb.TailEventsRequest() if from_revision is None else pb.TailEventsRequest(from_revision=from_revision)
     method = channel.unary_stream(
         tail.PATH,
@@ -24,8 +24,8 @@ def lines(channel: grpc.Channel, from_revision: int | None) -> Iterator[str]:
     )
     try:
         for change in method(request):
-            yield orjson.dumps(tail.told(change)).decode()
+            yield tail.told(change)
     except grpc.RpcError as error:
         ended: Any = error
         message = f"{ended.code().name}: {ended.details()}"
-        raise TailError(message) from error
+        raise TailError(message, ended.code()) from error

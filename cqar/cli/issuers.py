@@ -1,4 +1,4 @@
-"""Making, listing and revoking API keys for people: through admin, or straight on the database where there is no key yet."""
+"""Create, list and revoke API keys: through admin, or directly in the database, which needs no key."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -6,52 +6,52 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 import grpc
-import orjson
 from google.protobuf import json_format
 
 from cqar import config
-from cqar.cli import credentials
+from cqar.client.connect import CallError
 from cqar.contract.cqar.v1 import access_pb2 as pb
+from cqar.dev import keys as direct
 from cqar.storage.postgres import Store
 from cqar.writes import keyring
 
 _SERVICE = "/cqar.v1.Access/"
 #: Seconds that a call may take.
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 _PAGE = 1_000
 _T = TypeVar("_T")
 
 
-class IssuingError(Exception):
-    """It was refused: `str()` says why."""
+class IssuerError(CallError):
+    """Admin refused the call: `str()` is the reason."""
 
 
-class Desk(Protocol):
-    """Where keys are made."""
+class Issuer(Protocol):
+    """Creates, lists and revokes API keys."""
 
     def create(self, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
-        """Make a key. Raises IssuingError, or errors of `cqar.errors`."""
+        """Create a key. Raises IssuerError, or errors of `cqar.errors`."""
 
     def list(self, request: pb.ListKeysRequest) -> Iterator[pb.ApiKey]:
-        """All keys that the request asks for. Raises as `create`."""
+        """Yield the keys that match the request, page by page. Raises as `create`."""
 
     def revoke(self, key_id: str) -> pb.ApiKey:
-        """End a key. Raises as `create`."""
+        """Revoke a key. Raises as `create`."""
 
 
-class Remote:
-    """The desk of a running admin."""
+class AdminIssuer:
+    """Issues keys through a running admin."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._channel = channel
 
     def create(self, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
-        """Make a key. Raises IssuingError."""
+        """Create a key. Raises IssuerError."""
         response: pb.CreateKeyResponse = self._call("CreateKey", request, pb.CreateKeyResponse)
         return response
 
     def list(self, request: pb.ListKeysRequest) -> Iterator[pb.ApiKey]:
-        """All keys that the request asks for. Raises IssuingError."""
+        """Yield the keys that match the request, page by page. Raises IssuerError."""
         request.page_size = _PAGE
         while True:
             page = self._call("ListKeys", request, pb.ListKeysResponse)
@@ -61,7 +61,7 @@ class Remote:
             request.page_token = page.next_page_token
 
     def revoke(self, key_id: str) -> pb.ApiKey:
-        """End a key. Raises IssuingError."""
+        """Revoke a key. Raises IssuerError."""
         response: pb.RevokeKeyResponse = self._call("RevokeKey", pb.RevokeKeyRequest(key_id=key_id), pb.RevokeKeyResponse)
         return response.key
 
@@ -70,25 +70,25 @@ class Remote:
             _SERVICE + name, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
         )
         try:
-            return method(request, timeout=_PATIENCE)
+            return method(request, timeout=_TIMEOUT)
         except grpc.RpcError as error:
-            told: Any = error
-            message = f"{told.code().name}: {told.details()}"
-            raise IssuingError(message) from error
+            failed: Any = error
+            message = f"{failed.code().name}: {failed.details()}"
+            raise IssuerError(message, failed.code()) from error
 
 
-class Direct:
-    """The desk on the database of the settings, which needs no key."""
+class DatabaseIssuer:
+    """Issues keys directly in the database of the settings, which needs no key."""
 
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
 
     def create(self, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
-        """Make a key. Raises errors of `cqar.errors`, ConfigError without a pepper."""
-        return self._with(lambda store: credentials.create(store, self._settings, request))
+        """Create a key. Raises errors of `cqar.errors`, and ConfigError without a pepper."""
+        return self._with(lambda store: direct.create(store, self._settings, request))
 
     def list(self, request: pb.ListKeysRequest) -> Iterator[pb.ApiKey]:
-        """All keys that the request asks for. Raises errors of `cqar.errors`."""
+        """Yield the keys that match the request, page by page. Raises errors of `cqar.errors`."""
 
         async def listed(store: Store) -> Any:
             async with store.session() as session:
@@ -103,8 +103,8 @@ class Direct:
             request.page_token = page.next_page_token
 
     def revoke(self, key_id: str) -> pb.ApiKey:
-        """End a key. Raises errors of `cqar.errors`."""
-        return self._with(lambda store: credentials.revoke(store, key_id)).key
+        """Revoke a key. Raises errors of `cqar.errors`."""
+        return self._with(lambda store: direct.revoke(store, key_id)).key
 
     def _with(self, work: Callable[[Store], Awaitable[_T]]) -> _T:
         async def run() -> _T:
@@ -120,7 +120,7 @@ class Direct:
 
 
 def text(key: pb.ApiKey) -> str:
-    """The key in one line: its id, role, principal, what limits it, and when it was used."""
+    """Return the key on one line: id, role, principal, limits and times."""
     words = [key.key_id, f"{pb.Role.Name(key.role).lower():<6}", key.principal]
     words += [f"venues={','.join(key.venue_ids)}"] if key.venue_ids else []
     words += ["strict"] if key.strict else []
@@ -138,10 +138,9 @@ _TIMES: tuple[tuple[str, Any], ...] = (
 )
 
 
-def json(key: pb.ApiKey, **more: str) -> str:
-    """The key as one JSON object with the contract's names."""
-    fields = json_format.MessageToDict(key, preserving_proto_field_name=True, unquote_int64_if_possible=True)
-    return orjson.dumps(fields | more).decode()
+def data(key: pb.ApiKey) -> dict[str, Any]:
+    """Return the key as JSON data with the contract's field names."""
+    return json_format.MessageToDict(key, preserving_proto_field_name=True, unquote_int64_if_possible=True)
 
 
 def _day(at: Any) -> str:
