@@ -1,5 +1,6 @@
-"""The command line's connection to a process of cqar."""
+"""Connect to a process of cqar over gRPC, with an API key and TLS."""
 
+import socket
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,12 +11,13 @@ import grpc
 from cqar.server.tls import Outgoing
 
 #: Seconds to connect.
-PATIENCE = 5.0
-_NOBODY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+TIMEOUT = 5.0
+_PROBE_TIMEOUT = 1.0
+_NO_ANSWER = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
 class ConnectError(Exception):
-    """Nothing answers at an address: `str()` says where, and what to do."""
+    """Nothing speaks gRPC at an address: `str()` names it and what to do."""
 
 
 class CallError(Exception):
@@ -30,20 +32,24 @@ class CallError(Exception):
 def connected(
     address: str, key: str | None = None, outgoing: Outgoing | None = None, more: Sequence[tuple[str, int]] = ()
 ) -> Iterator[grpc.Channel]:
-    """A channel to `host:port` that stands, and that has carried a call already; every call has the API key.
+    """Yield a connected channel to `host:port` that adds the API key to every call.
 
-    `outgoing`: how to speak TLS; None: plaintext. `more`: options of the channel. Raises ConnectError.
+    `outgoing` is how to speak TLS, None for plaintext; `more` are options of the channel. Raises ConnectError.
+
+    Example:
+        with connected("127.0.0.1:9090", key) as channel:
+            AssetRegistryStub(channel).GetAsset(request)
+
     """
-    # A proxy for the web, which the environment may name, does not lead to a process of ours.
+    # A web proxy in the environment does not lead to a process of cqar.
     options = (("grpc.enable_http_proxy", 0), *more)
     if outgoing is None:
         made = grpc.insecure_channel(address, options)
     else:
         made = grpc.secure_channel(address, outgoing.credentials(), options)
     with made as channel:
-        if not _stands(channel):
-            message = f"nothing answers at {address}: `make up` (or `cqar up`) starts it; --address asks elsewhere"
-            raise ConnectError(message)
+        if not _answers(channel):
+            raise ConnectError(_unreachable(address))
         yield channel if key is None else grpc.intercept_channel(channel, _Keyed(key))
 
 
@@ -51,7 +57,7 @@ class _Details(
     namedtuple("_Details", ("method", "timeout", "metadata", "credentials", "wait_for_ready", "compression")),  # noqa: PYI024
     grpc.ClientCallDetails,
 ):
-    """What a call is made with."""
+    """The details of a call."""
 
 
 class _Keyed(
@@ -60,7 +66,7 @@ class _Keyed(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Adds the key to every call."""
+    """Adds the API key to every call."""
 
     def __init__(self, key: str) -> None:
         self._pair = ("authorization", f"Bearer {key}")
@@ -76,10 +82,28 @@ class _Keyed(
     intercept_stream_stream: Any = _add
 
 
-def _stands(channel: grpc.Channel) -> bool:
-    """Connect, once, by a first call: whether anybody answers, whatever it is."""
+def _unreachable(address: str) -> str:
+    """Return why nothing speaks gRPC at an address."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and host != "unix" and _speaks_http1(host.strip("[]"), int(port)):
+        return f"{address} does not speak gRPC; is it the HTTP port?"
+    return f"nothing answers at {address}: start it with `make up` or `cqar up`, or name another --address"
+
+
+def _speaks_http1(host: str, port: int) -> bool:
     try:
-        channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)(b"", timeout=PATIENCE)
+        with socket.create_connection((host, port), _PROBE_TIMEOUT) as connection:
+            connection.settimeout(_PROBE_TIMEOUT)
+            connection.sendall(b"HEAD / HTTP/1.1\r\nHost: cqar\r\nConnection: close\r\n\r\n")
+            return connection.recv(7) == b"HTTP/1."
+    except OSError:
+        return False
+
+
+def _answers(channel: grpc.Channel) -> bool:
+    """Return whether a first call gets any answer."""
+    try:
+        channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)(b"", timeout=TIMEOUT)
     except grpc.RpcError as error:
-        return error.code() not in _NOBODY
+        return error.code() not in _NO_ANSWER
     return True

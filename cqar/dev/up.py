@@ -231,6 +231,7 @@ class _Up:
         for name in ("hotpath", "admin"):
             http = f"http://{LOOPBACK}:{self._ports[f'CQAR_{name.upper()}_HTTP_PORT']}/health/ready"
             self._progress(name, f"gRPC {self._address(name)}, HTTP {http}")
+        self._progress("API page", f"http://{LOOPBACK}:{self._ports['CQAR_ADMIN_HTTP_PORT']}/docs")
         for title, name in (("PostgreSQL", "database"), ("Redis", "redis"), ("NATS", "nats")):
             self._progress(title, config.masked(self._urls[name]))
         self._progress("logs", str(self._home / "log"))

@@ -35,6 +35,8 @@ _PRUNED_AT_ONCE = 1_000
 _PRUNE_EVERY = 60.0
 #: Seconds between tries to become the relay, and after a failure.
 _RETRY = 0.5
+#: Seconds after the start in which a failure is not logged unless the relay was connected before.
+_STARTUP = 5.0
 #: Of advisory locks: cqar's own number space.
 _LOCK_SPACE = 0x6371
 
@@ -251,7 +253,7 @@ class _Loop(ABC):
 
     async def keep(self) -> None:
         """Relay whenever nobody else does, for ever."""
-        failing = False
+        failing, connected, began = False, False, time.monotonic()
         while True:
             try:
                 await self._bus.wait_up()
@@ -259,13 +261,14 @@ class _Loop(ABC):
                 # The session gives the lock back when it goes back to its pool, or ends.
                 async with self._store.session() as session:
                     held = await session.row(_TRY_LOCK, _LOCK_SPACE, self.number)
-                    failing = False
+                    failing, connected = False, True
                     if held is not None and held["held"]:
                         await self._run(session)
             except errors.CqarError as error:
-                if not failing:
+                # Servers that start at the same time as this process refuse at first: that is not worth a warning.
+                if not failing and (connected or time.monotonic() - began > _STARTUP):
                     _log.warning("relay_interrupted", relay=self.name, error=str(error))
-                failing = True
+                    failing = True
             except Exception:  # noqa: BLE001 - whatever it is, it is tried again
                 _log.exception("relay_failed", relay=self.name)
             finally:

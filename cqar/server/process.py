@@ -1,12 +1,15 @@
 """What every process of cqar does: it serves HTTP beside everything else, and runs until it is told to stop."""
 
 import asyncio
+import logging
 import os
 import signal
 import time
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 
 from cqar.observability import logs
 from cqar.server.tls import Identity
@@ -26,12 +29,27 @@ class PortError(Exception):
         super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop what listens there or set another port")
 
 
+class _Malformed(logging.Filter):
+    """Logs a malformed request on one line, such as a gRPC client's on a port of HTTP, instead of with a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Pass everything else on."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return True
+        lines = str(error.message).splitlines() or [""]
+        _log.warning("bad_http_request", error=lines[0], hint="a port of HTTP does not speak gRPC")
+        return False
+
+
 class Http:
     """The HTTP servers of one process, with its certificate, or plaintext without one."""
 
     def __init__(self, identity: Identity | None) -> None:
         self._identity = identity
         self._runners: list[web.AppRunner] = []
+        self._logger = server_logger.getChild("cqar")
+        self._logger.addFilter(_Malformed())
 
     async def listen(self, host: str, port: int, application: web.Application, *, shared: bool = False) -> int:
         """Listen; the port. `shared`: with other processes that ask for the same. Raises PortError where it is taken."""
@@ -48,7 +66,7 @@ class Http:
         await web.UnixSite(await self._prepared(application), path).start()
 
     async def _prepared(self, application: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE, logger=self._logger)
         self._runners.append(runner)
         await runner.setup()
         return runner

@@ -36,6 +36,8 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 _DATED = frozenset({"revision", "stale", "age_ms"})
 #: Message -> the fields of it that are not columns of its row alone.
 _DERIVED = {each.message.DESCRIPTOR.full_name: frozenset(each.derived) for each in entities.BY_NAME.values()}
+#: What `/` answers: where to go on.
+_LINKS: Mapping[str, str] = {"docs": "docs", "openapi": "openapi.json", "live": "health/live", "ready": "health/ready"}
 _STATIC = Path(__file__).with_name("static")
 #: Of the page that shows the API: it loads nothing from elsewhere.
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -54,6 +56,7 @@ def mount(application: web.Application, serving: Serve, store: Store, authority:
         application.router.add_route(route.verb, route.pattern, handle)
         if route.verb == "GET" and route.answer == "object":
             application.router.add_route("HEAD", route.pattern, handle)
+    application.router.add_get("/", _links)
     _add_file(application, "/openapi.json", orjson.dumps(openapi.document()), _JSON)
     for path, name, kind in (
         ("/docs", "docs.html", "text/html"),
@@ -61,6 +64,11 @@ def mount(application: web.Application, serving: Serve, store: Store, authority:
         ("/docs/docs.css", "docs.css", "text/css"),
     ):
         _add_file(application, path, (_STATIC / name).read_bytes(), kind)
+
+
+async def _links(_request: web.Request) -> web.Response:
+    """The answer of `/`: relative links, so that they work behind a path of a proxy."""
+    return web.Response(body=orjson.dumps({"links": _LINKS}), content_type=_JSON, headers=problems.HEADERS)
 
 
 def _add_file(application: web.Application, path: str, data: bytes, kind: str) -> None:

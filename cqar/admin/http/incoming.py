@@ -26,7 +26,7 @@ _TAG = re.compile(r'(?:W/)?"([0-9]{1,19})(?:-[0-9a-f]+)?"')
 
 
 #: Paths that need no key: how the process is, and what the API looks like, which holds nothing of the registry.
-_OPEN = re.compile(r"/health/\w+|/openapi\.json|/docs(/[\w.]+)?")
+_OPEN = re.compile(r"/|/health/\w+|/openapi\.json|/docs(/[\w.]+)?")
 #: What browsers send beside requests of other sites' pages.
 _FOREIGN = frozenset({"cross-site", "same-site"})
 _PRINCIPAL = web.RequestKey("principal", Principal)
