@@ -3,6 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
+#: Each starts an interpreter of its own.
+pytestmark = pytest.mark.server
+
 
 def test_a_worker_process_loads_no_module_of_the_writes() -> None:
     loaded = _loaded_by("cqar.hotpath.app", "cqar.hotpath.supervisor")
