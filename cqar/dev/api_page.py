@@ -1,8 +1,9 @@
-"""Writes `docs/api.md` from the comments of the .proto sources: `python -m cqar.dev.api_page [--check]`.
+"""Generates `docs/api.md`: `python -m cqar.dev.api_page [--check]`.
 
-What holds for all calls stands in `api_preface.md` beside this module, written by hand; the rest is made of the sources, of
-the method tables, which say what serves a call, and of the subjects of the events. The output depends on these alone. With
-`--check` nothing is written: the exit status is 1 when the page is not up to date. Needs grpcio-tools, as `generate` does.
+The page has the rules for all calls (`api_preface.md` beside this module), the examples, and every call, message, event and
+enum with its comment in the .proto sources. The method tables say which process serves a call. The output depends on these
+alone. With `--check` nothing is written: the exit status is 1 if the page is out of date. Needs grpcio-tools, as
+`cqar.contract.generate` does.
 """
 
 import argparse
@@ -38,18 +39,18 @@ PAGE = ROOT / "docs" / "api.md"
 PREFACE = Path(__file__).with_name("api_preface.md")
 COMMAND = "python -m cqar.dev.api_page"
 
-#: Who answers a call, by what it is in its method table.
+#: Which process serves a call, by its kind in the method table.
 _SERVED: Mapping[str, str] = {
-    "lookup": "Lookup: the hot path answers it, from memory.",
-    "lookups": "Stream of lookups: the hot path answers them, from memory, until the caller ends the call.",
-    "read": "Read: admin answers it, from PostgreSQL.",
-    "write": "Write: admin makes it, in one transaction.",
-    "stream": "Stream: admin sends it, until the caller ends the call.",
-    "batch": "Many writes: admin makes them, in several transactions.",
+    "lookup": "Lookup: served by the hot path, from memory.",
+    "lookups": "Stream of lookups: served by the hot path, from memory, until the caller ends the stream.",
+    "read": "Read: served by admin, from PostgreSQL.",
+    "write": "Write: served by admin, in one transaction.",
+    "stream": "Stream: served by admin, until the caller cancels.",
+    "batch": "Bulk write: served by admin, in several transactions.",
 }
 _TAIL = f"/{audit.SERVICE.full_name}/TailEvents"
 _NOT_SERVED = "Not served by this version: UNIMPLEMENTED."
-#: Begins the part of an RPC's comment that tells its errors.
+#: Starts the paragraph of an RPC's comment that lists its errors.
 _ERRORS = "Errors: "
 
 
@@ -58,17 +59,17 @@ _ERRORS = "Errors: "
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """All that the sources declare, by full name, and what their comments say of it."""
+    """The declarations in the .proto sources and their comments, by full name."""
 
     services: dict[str, ServiceDescriptorProto] = field(default_factory=dict)
     messages: dict[str, DescriptorProto] = field(default_factory=dict)
     enums: dict[str, EnumDescriptorProto] = field(default_factory=dict)
-    #: the comment above a declaration, without the signs of a comment
+    #: the comment above a declaration, without comment markers
     comments: Mapping[str, str] = field(default_factory=dict)
 
 
 def read() -> Sources:
-    """The declarations of all sources. Raises subprocess.CalledProcessError where protoc refuses one or is not installed."""
+    """The declarations of all sources. Raises subprocess.CalledProcessError if protoc rejects one or is not installed."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "sources"
         options = [f"--proto_path={ROOT}", f"--descriptor_set_out={target}"]
@@ -86,7 +87,7 @@ def read() -> Sources:
 
 
 def _add(message: DescriptorProto, of: str, found: Sources) -> None:
-    """Put a message and what is declared in it into `found`."""
+    """Add a message and its nested declarations to `found`."""
     name = f"{of}.{message.name}"
     found.messages[name] = message
     found.enums.update({f"{name}.{each.name}": each for each in message.enum_type})
@@ -98,7 +99,7 @@ def _add(message: DescriptorProto, of: str, found: Sources) -> None:
 
 
 def prose(comment: str) -> list[str]:
-    """The paragraphs of a comment as Markdown, each in one line."""
+    """The paragraphs of a comment as Markdown, one line each."""
     paragraphs: list[list[str]] = [[]]
     for line in comment.splitlines():
         if not line or line.startswith(_ERRORS):
@@ -109,14 +110,14 @@ def prose(comment: str) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    """Text as Markdown shows it: what is not code has no tags."""
+    """Text with `<` escaped outside of code."""
     parts = text.split("`")
     parts[::2] = [each.replace("<", "&lt;") for each in parts[::2]]
     return "`".join(parts)
 
 
 def anchor(title: str) -> str:
-    """The anchor that a heading with this title gets."""
+    """The anchor of a heading with this title."""
     kept = "".join(each for each in title.lower() if each.isalnum() or each in " -_")
     return kept.replace(" ", "-")
 
@@ -128,34 +129,34 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 class Call(NamedTuple):
-    """An RPC: the full name of its service, and its declaration."""
+    """An RPC: the full name of its service and its declaration."""
 
     service: str
     method: MethodDescriptorProto
 
     @property
     def name(self) -> str:
-        """Its full name."""
+        """The full name of the RPC."""
         return f"{self.service}.{self.method.name}"
 
     @property
     def title(self) -> str:
-        """Its heading, in which no other declaration's name can be."""
+        """The heading of the RPC, which no other declaration can have."""
         return f"{self.service.rpartition('.')[2]}.{self.method.name}"
 
     @property
     def request(self) -> str:
-        """The full name of its request."""
+        """The full name of the request message."""
         return self.method.input_type.removeprefix(".")
 
     @property
-    def answer(self) -> str:
-        """The full name of its answer."""
+    def response(self) -> str:
+        """The full name of the response message."""
         return self.method.output_type.removeprefix(".")
 
     @property
     def kind(self) -> str:
-        """What it is: lookup, read, write or batch by the method tables, or a stream; nothing where it is not served."""
+        """A key of `_SERVED`; empty if the call is not served."""
         path = f"/{self.service}/{self.method.name}"
         kinds = {each.path: "lookup" if each.name in LOOKUPS else each.kind for each in METHODS}
         kinds |= dict.fromkeys((each.path for each in resolver.METHODS), "lookup")
@@ -164,7 +165,7 @@ class Call(NamedTuple):
 
 
 class Page:
-    """The page on what the sources declare."""
+    """The generated part of the page."""
 
     def __init__(self, found: Sources) -> None:
         self._found = found
@@ -172,8 +173,8 @@ class Page:
             name: [Call(name, each) for each in service.method] for name, service in sorted(found.services.items(), key=_rank)
         }
         calls = [*chain.from_iterable(self._calls.values())]
-        #: the headings under which requests and answers stand: those of their calls
-        self._titles = {name: each.title for each in calls for name in (each.request, each.answer)}
+        #: message -> the heading that documents it: requests and responses are documented with their calls
+        self._titles = {name: each.title for each in calls for name in (each.request, each.response)}
 
         self._recorded = recorded()
         self._shown: dict[str, list[str]] = {}
@@ -181,7 +182,7 @@ class Page:
             self._shown.setdefault(f"{each.service}.{each.method}", []).append(each.title)
 
     def lines(self) -> Iterator[str]:
-        """The lines of the page, below the preface."""
+        """The lines after the preface."""
         yield from self._examples()
         yield from ("## Calls", "")
         for service, calls in self._calls.items():
@@ -219,7 +220,7 @@ class Page:
             (f"[{call.method.name}](#{anchor(call.title)})", call.kind or "-", self._first_sentence(call.name))
             for call in calls
         ]
-        yield from _table(("call", "is a", "what it does"), rows)
+        yield from _table(("call", "kind", "description"), rows)
 
     def _first_sentence(self, name: str, end: str = "") -> str:
         said = prose(self._found.comments.get(name, ""))
@@ -232,15 +233,15 @@ class Page:
         shown = [f"[{each}](#{anchor(each)})" for each in self._shown.get(call.name, ())]
         if shown:
             yield from (f"Example: {', '.join(shown)}", "")
-        answer = self._found.messages[call.answer]
+        response = self._found.messages[call.response]
         for title, name, streams in (
             ("Request", call.request, call.method.client_streaming),
-            ("Answer", call.answer, call.method.server_streaming),
+            ("Response", call.response, call.method.server_streaming),
         ):
             many = "stream of " if streams else ""
             message = name.rpartition(".")[2]
             yield from (f"{title}: {many}`{message}`{'' if self._found.messages[name].field else ', empty'}", "")
-            yield from self._fields(name, () if name == call.answer else _entities(answer))
+            yield from self._fields(name, () if name == call.response else _entities(response))
 
     def _message(self, name: str, note: str = "") -> Iterator[str]:
         yield from (f"### {name}", "")
@@ -263,12 +264,15 @@ class Page:
             yield ""
 
     def _meaning(self, *names: str) -> str:
-        """The comment of the first of the declarations that has one, in one line."""
+        """The comment of the first declaration that has one, in one line."""
         said = next((self._found.comments[each] for each in names if each in self._found.comments), "")
         return " ".join(prose(said))
 
     def _fields(self, name: str, otherwise: Sequence[str] = ()) -> Iterator[str]:
-        """The table of a message's fields. Without a comment, a field is what a message of `otherwise` or its type says."""
+        """The table of a message's fields.
+
+        A field without a comment takes that of the same field in a message of `otherwise`, else that of its type.
+        """
         message = self._found.messages[name]
         if not message.field:
             return
@@ -279,7 +283,7 @@ class Page:
             if each.HasField("oneof_index") and not each.proto3_optional:
                 meaning = f"One of `{message.oneof_decl[each.oneof_index].name}`. {meaning}".rstrip()
             rows.append((str(each.number), f"`{each.name}`", self._type(each), meaning))
-        yield from _table(("number", "field", "type", "meaning"), rows)
+        yield from _table(("number", "field", "type", "description"), rows)
 
     def _type(self, described: FieldDescriptorProto) -> str:
         name = described.type_name.removeprefix(".")
@@ -294,14 +298,14 @@ class Page:
 
 
 def _rank(item: tuple[str, object]) -> tuple[bool, str]:
-    """The contract's own services first."""
+    """Sort key: the services of the contract come first."""
     name, _ = item
     return not name.startswith("cqc."), name
 
 
-def _entities(answer: DescriptorProto) -> list[str]:
-    """The messages in an answer, which say what fields of the request are that have no comment of their own."""
-    return [each.type_name.removeprefix(".") for each in answer.field if each.type == FieldDescriptorProto.TYPE_MESSAGE]
+def _entities(response: DescriptorProto) -> list[str]:
+    """The messages in a response. Their comments apply to request fields of the same name without a comment."""
+    return [each.type_name.removeprefix(".") for each in response.field if each.type == FieldDescriptorProto.TYPE_MESSAGE]
 
 
 # ---- the page ------------------------------------------------------------------------------------------------------
@@ -313,9 +317,9 @@ def page() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command, with the arguments of the process where none are given; returns its exit status."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Write docs/api.md from the contract's comments.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is not up to date")
+    """Run the command, by default with the arguments of the process, and return the exit status."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Generate docs/api.md from the contract's comments.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is out of date")
     fresh = page()
     if not parser.parse_args(arguments).check:
         PAGE.write_text(fresh, encoding="utf-8")

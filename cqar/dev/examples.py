@@ -1,4 +1,4 @@
-"""The examples of calls as the API page shows them: Markdown, and lines for the shell."""
+"""The examples section of the API page: Markdown and shell commands."""
 
 import json
 import re
@@ -9,9 +9,9 @@ from cqar.contract.examples import ELLIPSIS, Example, Variable
 
 HTTP = "http://127.0.0.1:8180"
 GRPC = "127.0.0.1:9090"
-#: Sets KEY, which all lines use.
+#: Sets KEY, which every command uses.
 KEY = """KEY=$(python3 -c 'import json; print(json.load(open(".cqar/credentials.json"))["writer"])')"""
-#: Seconds after which an endless stream is stopped.
+#: Time limit of an endless stream, in seconds.
 SECONDS = 2
 _WIDTH = 110
 _VARIABLE = re.compile(r'"\$(\w+)"')
@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r'"\$(\w+)"')
 
 
 def compact(value: Any, at: int = 0) -> str:
-    """JSON in lines of moderate length, `at` columns from the left: what fits into one line stands in one."""
+    """JSON with each value on one line if it fits, else indented; `at` is the current column."""
     line = json.dumps(value, ensure_ascii=False)
     if len(line) + at <= _WIDTH or not value or not isinstance(value, dict | list):
         return line
@@ -42,7 +42,7 @@ def compact(value: Any, at: int = 0) -> str:
 
 
 def _quoted(text: str) -> str:
-    """JSON as one word of a shell, in which variables stand."""
+    """JSON as one shell word, with `$NAME` strings expanded."""
     text = text.replace("'", "'\\''")
     return "'" + _VARIABLE.sub(r'''"'"$\1"'"''', text) + "'"
 
@@ -87,10 +87,13 @@ def curl(example: Example) -> str:
 
 
 def section(link: str, lines: Example, shown: Example) -> Iterator[str]:
-    """The lines of Markdown for one example; `link` leads to its call, `lines` has variables where `shown` has values."""
+    """The Markdown of one example.
+
+    `link` leads to its call. `lines` is the example with variables, for the commands; `shown` has their values.
+    """
     yield from (f"### {shown.title}", "", shown.text, "", f"Call: {link}", "")
     yield from ("Request:", "", *_block("json", compact(shown.request)))
-    yield from ("Answer:", "", *_block("json", compact(shown.answer)))
+    yield from ("Response:", "", *_block("json", compact(shown.response)))
     commands = [*map(assignment, lines.variables), grpcurl(lines)]
     if not shown.http.text:
         commands.append(curl(lines))
@@ -101,8 +104,8 @@ def section(link: str, lines: Example, shown: Example) -> Iterator[str]:
 
 
 def _http_lines(shown: Example) -> Sequence[str]:
-    answer = shown.http_answer
-    return [json.dumps(each) for each in answer] if isinstance(answer, list) else [compact(answer)]
+    response = shown.http_response
+    return [json.dumps(each) for each in response] if isinstance(response, list) else [compact(response)]
 
 
 def _block(language: str, *lines: str) -> Iterator[str]:
@@ -120,7 +123,7 @@ $ {KEY}
 
 - gRPC: [grpcurl](https://github.com/fullstorydev/grpcurl) reads the messages from the server, which needs
   `CQAR_REFLECTION`; `make up` sets it. It prints field names in lowerCamelCase, and each `double` beside its decimal.
-- HTTP: port 8180, described in [http-api.md](http-api.md). Answers come in one line.
+- HTTP: port 8180, described in [http-api.md](http-api.md). Responses come in one line.
 - The JSON below is laid out for reading. Its ids, revisions and times are different in every registry. `{ELLIPSIS}` stands for
   what is left out.
 """

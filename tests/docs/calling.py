@@ -1,4 +1,4 @@
-"""Makes the calls of the documented examples in all ways that are documented: gRPC, the grpcurl line, the curl line."""
+"""Run the documented examples in every documented way: gRPC, the grpcurl command, the curl command."""
 
 import json
 import os
@@ -28,25 +28,25 @@ from .stack import Stack
 
 CURL = shutil.which("curl")
 GRPCURL = shutil.which("grpcurl")
-#: What these declare is found by name.
+#: Imported for their services, which are then found by name.
 DECLARED = (access_pb2, asset_registry_pb2, registry_pb2, resolver_pb2)
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Fields that differ in each registry.
 _VOLATILE = frozenset({"revision", "from_revision", "created_at", "updated_at", "raised_at", "timestamp"})
-#: What a stream that is stopped ends with: curl's own status, and grpcurl's for DEADLINE_EXCEEDED.
+#: Exit status after the time limit of a stream: that of curl, and that of grpcurl for DEADLINE_EXCEEDED.
 _STOPPED = {"curl": 28, "grpcurl": 68}
 
 
-# ---- answers -------------------------------------------------------------------------------------------------------
+# ---- responses -------------------------------------------------------------------------------------------------------
 
 
-def comparable(request: Any, answer: Any, unordered: str = "") -> Any:
-    """Request and answer with ids numbered as they come, so that the same id still is the same, and no revisions and times."""
+def comparable(request: Any, response: Any, unordered: str = "") -> Any:
+    """Request and response for comparison: ids become numbers in order of appearance, revisions and times are masked."""
     if unordered:
-        answer = {**answer, unordered: sorted(answer[unordered], key=lambda each: _ID.sub("", json.dumps(_steady(each))))}
+        response = {**response, unordered: sorted(response[unordered], key=lambda each: _ID.sub("", json.dumps(_steady(each))))}
     numbers: dict[str, str] = {}
-    text = json.dumps([_steady(request), _steady(answer)], sort_keys=True, ensure_ascii=False)
+    text = json.dumps([_steady(request), _steady(response)], sort_keys=True, ensure_ascii=False)
     return json.loads(_ID.sub(lambda found: numbers.setdefault(found[0], f"id {len(numbers) + 1}"), text))
 
 
@@ -56,22 +56,22 @@ def _steady(value: Any) -> Any:
     return [_steady(each) for each in value] if isinstance(value, list) else value
 
 
-def elided(documented: Any, answer: Any) -> Any:
-    """The answer with what the documented one elides left out."""
+def elided(documented: Any, response: Any) -> Any:
+    """The response without the parts that the documented one leaves out."""
     if documented == ELLIPSIS:
         return ELLIPSIS
-    if isinstance(documented, dict) and isinstance(answer, dict):
-        kept = {name: elided(documented.get(name), each) for name, each in answer.items()}
+    if isinstance(documented, dict) and isinstance(response, dict):
+        kept = {name: elided(documented.get(name), each) for name, each in response.items()}
         if ELLIPSIS in documented:
             return {name: each for name, each in kept.items() if name in documented} | {ELLIPSIS: ELLIPSIS}
         return kept
-    if isinstance(documented, list) and isinstance(answer, list) and len(documented) == len(answer):
-        return [elided(*each) for each in zip(documented, answer, strict=True)]
-    return answer
+    if isinstance(documented, list) and isinstance(response, list) and len(documented) == len(response):
+        return [elided(*each) for each in zip(documented, response, strict=True)]
+    return response
 
 
 def shown(message: Any) -> Any:
-    """A message in the form of the documented answers: the contract's names and no doubles."""
+    """A message in the form of the documented responses: names of the contract, no doubles."""
     _without_doubles(message)
     return json_format.MessageToDict(message, preserving_proto_field_name=True)
 
@@ -95,7 +95,7 @@ def method_of(example: Example) -> MethodDescriptor:
 
 
 class Caller:
-    """Calls what runs, with the variables that the commands so far have set."""
+    """Calls a running stack, with the variables that earlier commands set."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack = stack
@@ -129,7 +129,7 @@ class Caller:
         return contract.filled(example, self.variables)
 
     def grpc(self, example: Example) -> Any:
-        """The answer to the documented request, over gRPC."""
+        """The response to the documented request, over gRPC."""
         method: Any = method_of(example)
         request = json_format.ParseDict(dict(self.filled(example).request), GetMessageClass(method.input_type)())
         metadata = (("idempotency-key", example.idempotency_key),) if example.idempotency_key else ()
@@ -139,20 +139,20 @@ class Caller:
                 request.__class__.SerializeToString,
                 GetMessageClass(method.output_type).FromString,
             )
-            answers = answering(iter([request]), timeout=20, metadata=metadata)
-            first = shown(next(answers))
-            answers.cancel()
+            responses = answering(iter([request]), timeout=20, metadata=metadata)
+            first = shown(next(responses))
+            responses.cancel()
         return first
 
     def grpcurl(self, example: Example) -> Any:
-        """What the grpcurl line prints, the first answer of a stream."""
+        """The output of the grpcurl command; of a stream, the first response."""
         printed = self._run("grpcurl", page.grpcurl(example), endless=example.endless)
-        answer, _ = json.JSONDecoder().raw_decode(printed)
+        response, _ = json.JSONDecoder().raw_decode(printed)
         method: Any = method_of(example)
-        return shown(json_format.ParseDict(answer, GetMessageClass(method.output_type)()))
+        return shown(json_format.ParseDict(response, GetMessageClass(method.output_type)()))
 
     def curl(self, example: Example) -> Any:
-        """What the curl line prints: the object, the list of lines, or the data of the first event."""
+        """The output of the curl command: an object, a list of lines, or the data of the first event."""
         printed = self._run("curl", page.curl(example), endless=example.endless)
         if example.endless:
             return json.loads(next(each for each in printed.splitlines() if each.startswith("data: ")).removeprefix("data: "))
@@ -167,7 +167,7 @@ class Caller:
 
 
 def call_all(caller: Caller, found: Mapping[str, Example]) -> dict[str, dict[str, Any]]:
-    """Name -> way -> answer, or the exception that came instead, of all examples in their order."""
+    """Run all examples in order. Returns name -> way -> response, or the exception."""
     ways = {"grpc": caller.grpc, "grpcurl": caller.grpcurl, **({"curl": caller.curl} if CURL else {})}
     said: dict[str, dict[str, Any]] = {}
     for name, example in found.items():
@@ -177,6 +177,6 @@ def call_all(caller: Caller, found: Mapping[str, Example]) -> dict[str, dict[str
                 for each in example.variables:
                     caller.set(each.name, page.assignment(each))
                 said[name][way] = make(example)
-            except Exception as error:  # noqa: BLE001 - the test of this answer raises it
+            except Exception as error:  # noqa: BLE001 - the test of this response raises it
                 said[name][way] = error
     return said

@@ -1,7 +1,7 @@
-"""Does what grpcurl does with the command lines of the documents, where grpcurl is not installed.
+"""A stand-in for grpcurl, for the documented commands, where grpcurl is not installed.
 
-The service comes from server reflection and nowhere else. A flag that the documents do not use, or that grpcurl does not
-have, is an error. Answers are printed as grpcurl prints them: JSON with names in lowerCamelCase, without what is unset.
+Services and messages come from server reflection only. Flags that the documents do not use are errors. Responses are printed
+as grpcurl prints them: JSON with names in lowerCamelCase and without unset fields.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-#: grpcurl's exit status is this and the number of the gRPC status.
+#: The exit status of grpcurl for gRPC status 0; that of another status is as much higher.
 FAILED = 64
 
 
@@ -32,7 +32,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
 
 
 class _Headers(grpc.StreamStreamClientInterceptor):
-    """Adds the headers to each call, those for reflection included, as -H does."""
+    """Adds the headers to every call, including those for reflection, as -H does."""
 
     def __init__(self, headers: list[tuple[str, str]]) -> None:
         self._headers = headers
@@ -42,7 +42,7 @@ class _Headers(grpc.StreamStreamClientInterceptor):
 
 
 def main(arguments: list[str]) -> int:
-    """Make the call and print its answers; the exit status."""
+    """Make the call, print the responses and return the exit status."""
     given = _parsed(arguments)
     headers = []
     for each in given.headers:
@@ -58,8 +58,8 @@ def main(arguments: list[str]) -> int:
             f"/{service}/{name}", request.__class__.SerializeToString, GetMessageClass(method.output_type).FromString
         )
         try:
-            for answer in answering(iter([request]), timeout=given.seconds):
-                sys.stdout.write(json_format.MessageToJson(answer, descriptor_pool=pool) + "\n")
+            for response in answering(iter([request]), timeout=given.seconds):
+                sys.stdout.write(json_format.MessageToJson(response, descriptor_pool=pool) + "\n")
         except grpc.RpcError as error:
             sys.stderr.write(f"ERROR:\n  Code: {error.code().name}\n  Message: {error.details()}\n")
             return FAILED + int(error.code().value[0])

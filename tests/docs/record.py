@@ -1,4 +1,4 @@
-"""Records the answers of the examples anew, on a new stack: `python -m tests.docs.record`. Look at the difference."""
+"""Record the responses of the examples again, on a new stack: `python -m tests.docs.record`. Review the diff."""
 
 import json
 import tempfile
@@ -15,21 +15,21 @@ from .stack import Stack
 
 
 def record(caller: Caller) -> None:
-    """Call everything and write what came into the files."""
+    """Run all examples and write the responses to their files."""
     for name, example in examples.load().items():
         file = examples.files()[name]
         kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         for each, variable in zip(kept.get("variables", ()), example.variables, strict=True):
             caller.set(variable.name, page.assignment(variable))
             each["value"] = caller.variables[variable.name]
-        kept["answer"] = elided(kept["answer"], caller.grpc(example))
-        if "answer" in kept["http"]:
-            kept["http"]["answer"] = elided(kept["http"]["answer"], caller.curl(example))
+        kept["response"] = elided(kept["response"], caller.grpc(example))
+        if "response" in kept["http"]:
+            kept["http"]["response"] = elided(kept["http"]["response"], caller.curl(example))
         file.write_text(page.compact(kept) + "\n", encoding="utf-8")
 
 
 def main() -> None:
-    """Start a stack, record, end it."""
+    """Start a stack, record and stop it."""
     with running.folder() as home, tempfile.TemporaryDirectory() as folder:
         up = Up(home / "home")
         try:

@@ -1,4 +1,4 @@
-"""The examples of the API page answer as documented: over gRPC, by their grpcurl line and by their curl line."""
+"""The examples of docs/api.md return the documented responses: over gRPC, with grpcurl and with curl."""
 
 import sys
 from collections.abc import Mapping
@@ -29,15 +29,15 @@ def caller(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Caller:
 
 @pytest.fixture(scope="module")
 def said(caller: Caller) -> Mapping[str, Mapping[str, Any]]:
-    """The answers to all examples, called one after the other as a reader would."""
+    """The responses of all examples, run in order, as a reader would."""
     return calling.call_all(caller, EXAMPLES)
 
 
-def check(name: str, documented: Any, answer: Any, example: Example) -> None:
-    if isinstance(answer, Exception):
-        raise answer
+def check(name: str, documented: Any, response: Any, example: Example) -> None:
+    if isinstance(response, Exception):
+        raise response
     unordered = example.unordered
-    assert comparable(example.request, elided(documented, answer), unordered) == comparable(
+    assert comparable(example.request, elided(documented, response), unordered) == comparable(
         RECORDED[name].request, documented, unordered
     )
 
@@ -45,13 +45,13 @@ def check(name: str, documented: Any, answer: Any, example: Example) -> None:
 @pytest.mark.parametrize("way", ["grpc", "grpcurl"])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_calls_answer_as_documented(name: str, way: str, said: Mapping[str, Mapping[str, Any]], caller: Caller) -> None:
-    check(name, RECORDED[name].answer, said[name][way], caller.filled(EXAMPLES[name]))
+    check(name, RECORDED[name].response, said[name][way], caller.filled(EXAMPLES[name]))
 
 
 @pytest.mark.skipif(calling.CURL is None, reason="curl is not installed: the curl lines of docs/api.md are not tested")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_curl_lines_answer_as_documented(name: str, said: Mapping[str, Mapping[str, Any]], caller: Caller) -> None:
-    check(name, RECORDED[name].http_answer, said[name]["curl"], caller.filled(EXAMPLES[name]))
+    check(name, RECORDED[name].http_response, said[name]["curl"], caller.filled(EXAMPLES[name]))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -61,7 +61,7 @@ def test_examples_name_calls_and_routes(name: str) -> None:
     assert (example.http.verb, example.http.path) in {(each.verb, each.path) for each in ROUTES}
 
 
-def test_the_page_has_every_line_that_is_tested() -> None:
+def test_the_page_shows_exactly_the_tested_commands() -> None:
     shown = [
         command.text
         for block in pages.blocks(api_page.PAGE)
@@ -75,8 +75,8 @@ def test_the_page_has_every_line_that_is_tested() -> None:
 
 
 def block_commands(block: pages.Block) -> list[pages.Command]:
-    """The commands of a block that shows no output: each may have several lines."""
-    return [pages.Command("$ ".join(each.rstrip().split("$ ")), None) for each in block.text.removeprefix("$ ").split("\n$ ")]
+    """The commands of a block without output; a command may have several lines."""
+    return [pages.Command(each.rstrip(), None) for each in block.text.removeprefix("$ ").split("\n$ ")]
 
 
 def test_the_ten_calls_have_examples() -> None:
@@ -88,19 +88,19 @@ def test_the_ten_calls_have_examples() -> None:
     assert any("as_of" in each.request for each in EXAMPLES.values())
 
 
-def test_ids_are_compared_by_what_is_the_same() -> None:
+def test_ids_are_compared_by_identity() -> None:
     one, two = "01a210ea-04fb-7bd1-b992-45ffd114bc33", "01a210ea-0095-777c-8b8c-631157870a75"
     assert comparable({"id": one}, {"of": one, "revision": "1"}) == comparable({"id": two}, {"of": two, "revision": "2"})
     assert comparable({"id": one}, {"of": one}) != comparable({"id": one}, {"of": two})
 
 
-def test_only_what_is_elided_may_differ() -> None:
+def test_only_elided_parts_may_differ() -> None:
     assert elided({"a": "...", "...": "..."}, {"a": 1, "b": 2}) == {"a": "...", "...": "..."}
     assert elided({"a": {"b": "..."}}, {"a": {"b": 1, "c": 2}}) == {"a": {"b": "...", "c": 2}}
 
 
 @pytest.mark.server
-def test_an_example_that_changes_makes_the_page_out_of_date(
+def test_a_changed_example_makes_the_page_out_of_date(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for file in contract.files().values():

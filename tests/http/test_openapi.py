@@ -1,17 +1,23 @@
 """The description of the API is right: it is valid, and what answers does as it says."""
 
 import asyncio
+import json
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 
 from cqar.admin.http import openapi
 from cqar.admin.http.routes import METHODS, ROUTES
 from tests.http.client import Api
 
+_NODE = shutil.which("node")
+_STATIC = Path(openapi.__file__).with_name("static")
 _SCHEMATHESIS = "from schemathesis.cli import schemathesis; schemathesis()"
 
 
@@ -78,3 +84,37 @@ async def test_the_page_shows_the_description_and_loads_nothing_from_elsewhere(s
     assert "openapi.json" in named
     for each in named:
         assert (await shared.get(f"/{each}")).status == 200, each
+
+
+@pytest.mark.skipif(_NODE is None, reason="node is not installed: the script of /docs is not tested")
+def test_the_page_shows_code_instead_of_back_ticks(tmp_path: Path) -> None:
+    description = openapi.document()
+    description["info"]["description"] = "A `<code>`, and a ` alone."
+    (tmp_path / "openapi.json").write_text(json.dumps(description), encoding="utf-8")
+    command = [
+        str(_NODE),
+        str(Path(__file__).with_name("docs_page.js")),
+        str(_STATIC / "docs.js"),
+        str(tmp_path / "openapi.json"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = done.stdout
+    assert "A <code>&lt;code></code>, and a ` alone." in shown
+    assert shown.count("`") == 1
+    assert "Minimum revision of the response." in shown
+    assert "<code>native</code>, 0xEeee..." in shown
+
+
+def test_examples_are_in_the_description() -> None:
+    paths = openapi.document()["paths"]
+    resolve = paths["/v1/venues/{venue_id}/symbols/{venue_symbol}"]["get"]
+    [venue] = [each for each in resolve["parameters"] if each["name"] == "venue_id"]
+    assert venue["examples"]["resolve"] == {"summary": "Resolve a venue symbol", "value": "binance"}
+    shown = resolve["responses"]["200"]["content"]["application/json"]["examples"]["resolve"]["value"]
+    assert shown["symbol"]["symbol"] == "BTC/USDT"
+    listing = paths["/v1/venues/{venue_id}/symbols"]["post"]
+    assert (
+        listing["requestBody"]["content"]["application/json"]["examples"]["list_market"]["value"]["venue_symbol"] == "BNBUSDC"
+    )
+    assert not re.search(r"'\$[A-Z]+'", str(paths))

@@ -1,4 +1,4 @@
-"""The description of the HTTP API as OpenAPI 3.1, made of the table of routes, the messages and their comments."""
+"""The OpenAPI 3.1 description of the HTTP API: from the table of routes, the messages, their comments and the examples."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,50 +11,52 @@ from cqar.admin.http import problems, wire
 from cqar.admin.http.routes import ROUTES, Route
 from cqar.admin.http.schemas import Schema, Schemas
 from cqar.admin.http.streams import LINES
-from cqar.contract import comments
+from cqar.contract import comments, examples
 from cqar.contract.cqar.v1 import access_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.contract.examples import Example
 from cqar.model import entities
 
+_EXAMPLES = examples.recorded()
 _ENTITIES = {each.message.DESCRIPTOR.full_name: each for each in entities.BY_NAME.values()}
-#: Request fields that an RPC cannot do without, beside the columns that a new row must have.
+#: Required request fields of an RPC, in addition to the required columns of a new row.
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "SearchAssets": ("query",),
     "SearchSymbols": ("query",),
     "MergeAssets": ("into_asset_id",),
 }
-#: Where RPCs are described.
+#: The services whose comments describe the RPCs.
 _SERVICES = ("cqc.services.v1.AssetRegistry", "cqar.v1.Registry", "cqar.v1.Access")
 
-_ABOUT = """The registry over HTTP, by the rules of the gRPC calls.
+_ABOUT = """The registry over HTTP, with the same rules as the gRPC calls.
 
-Names are those of the contract. Decimals are text; enums go by name, or in requests by number; 64-bit integers are text, in
-requests also numbers; times are RFC 3339. What is not set is left out. Errors are problem details (RFC 9457) whose
-`violations` name the fields."""
+Names are those of the contract. Decimals are strings. Enums are names; requests may also use numbers. 64-bit integers are
+strings; requests may also use numbers. Times are RFC 3339. Unset fields are left out. Errors are problem details (RFC 9457)
+whose `violations` name the fields."""
 
 _TEXT: Schema = {"type": "string"}
 _IF_MATCH: Schema = {
     "name": "If-Match",
     "in": "header",
-    "description": "The ETag that the row was read with: 412 where it has changed since. Only the revision in it counts.",
+    "description": "The ETag of the row when it was read. Returns 412 if the row has changed since. Only its revision counts.",
     "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[0-9]{1,18}(-[0-9a-f]{1,16})?")$', "examples": ['"17"']},
 }
 _IF_NONE_MATCH: Schema = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The ETag of an answer that is held already: 304 where it still is the answer.",
+    "description": "The ETag of a cached response. Returns 304 if it is still current.",
     "schema": {"type": "string", "examples": ['"17"']},
 }
 _IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "The same request sent again under one key within 24 hours is done once.",
+    "description": "A request that is sent again with the same key within 24 hours is executed once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 _LAST_EVENT_ID: Schema = {
     "name": "Last-Event-ID",
     "in": "header",
-    "description": "The id of the last event that was received; goes before from_revision.",
+    "description": "The id of the last event received. Takes precedence over from_revision.",
     "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
 }
 _VIOLATION: Schema = {
@@ -64,7 +66,7 @@ _VIOLATION: Schema = {
 }
 _PROBLEM: Schema = {
     "type": "object",
-    "description": "A problem by RFC 9457. `code` is the gRPC status where there is one.",
+    "description": "Problem details (RFC 9457). `code` is the gRPC status, if there is one.",
     "properties": {
         "type": {"type": "string"},
         "title": {"type": "string"},
@@ -75,14 +77,23 @@ _PROBLEM: Schema = {
     },
     "required": ["type", "title", "status", "detail"],
 }
-_KEY: Schema = {"type": "http", "scheme": "bearer", "description": "An API key, unless keys are off; x-role is what it must be"}
-_TAG: Schema = {"ETag": {"description": "The row's revision, with a digest of what goes with it", "schema": {"type": "string"}}}
-_LOCATION: Schema = {"Location": {"description": "Where it is now", "required": True, "schema": {"type": "string"}}}
-_LINK: Schema = {"Link": {"description": 'The next page, rel="next"; none on the last', "schema": {"type": "string"}}}
+_KEY: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, unless authentication is off. `x-role` is the role that an operation requires.",
+}
+_TAG: Schema = {
+    "ETag": {
+        "description": "The revision of the row, with a digest of what else the response shows",
+        "schema": {"type": "string"},
+    }
+}
+_LOCATION: Schema = {"Location": {"description": "The URL of the new row", "required": True, "schema": {"type": "string"}}}
+_LINK: Schema = {"Link": {"description": 'The next page, rel="next"; absent on the last page', "schema": {"type": "string"}}}
 
 
 def document() -> Schema:
-    """The description, for JSON."""
+    """The description, ready for JSON."""
     said = {name: comments.text(each) for name, each in comments.read().items()}
     schemas = Schemas(said)
     paths: dict[str, Schema] = {}
@@ -127,20 +138,24 @@ def _operation(route: Route, schemas: Schemas, said: Mapping[str, str]) -> Schem
     if route.answer == "results":
         row = schemas.of_request(pb.ApplyRow.DESCRIPTOR)
         content = {name: each for kind in LINES for name, each in _content(kind, _TEXT, line=row).items()}
-        operation["requestBody"] = {"description": "A row on each line, as JSON", "required": True, "content": content}
+        operation["requestBody"] = {"description": "One row per line, as JSON", "required": True, "content": content}
     elif route.takes_body:
         operation["requestBody"] = _body(route, schemas)
-    return {**operation, "responses": _responses(route, schemas)}
+    operation["responses"] = _responses(route, schemas)
+    for name, example in _EXAMPLES.items():
+        if (example.http.verb, example.http.path) == (route.verb, route.path):
+            _show(operation, name.partition("_")[2], example)
+    return operation
 
 
-# ---- what is asked -------------------------------------------------------------------------------------------------
+# ---- requests ------------------------------------------------------------------------------------------------------
 
 
 def _parameters(route: Route, schemas: Schemas) -> Iterator[Schema]:
     described = route.request
     fields = described.fields_by_name
     for name in route.variables:
-        # No request is made with an empty part of a path.
+        # An empty path segment never reaches a route.
         schema = {"minLength": 1, **schemas.given(fields[name])}
         yield {"name": name, "in": "path", "required": True, "schema": schema, **_described(schema)}
     without = {*route.without, *(["rows"] if route.answer == "results" else [])}
@@ -182,14 +197,14 @@ def _nullable(schema: Schema) -> Schema:
 
 
 def _may_be_unset(route: Route, field: FieldDescriptor) -> bool:
-    """Whether an update can unset the field: its column need not have a value."""
+    """Whether an update can unset the field: its column is optional."""
     entity = _ENTITIES[route.shown_entity.full_name]
     column = field.name.removesuffix("_decimal")
     return column not in entity.required and column not in entity.defaults
 
 
 def _needed(route: Route) -> tuple[str, ...]:
-    """The request fields that a call must give: those of the columns that a new row must have."""
+    """The required request fields: those of the required columns of a new row."""
     if not route.rpc.startswith(("Create", "Add", "Raise")):
         return _REQUIRED.get(route.rpc, ())
     entity = _ENTITIES[route.shown_entity.full_name]
@@ -197,7 +212,7 @@ def _needed(route: Route) -> tuple[str, ...]:
     return tuple(names.get(column, column) for column in entity.required)
 
 
-# ---- what is answered ----------------------------------------------------------------------------------------------
+# ---- responses -----------------------------------------------------------------------------------------------------
 
 
 def _responses(route: Route, schemas: Schemas) -> Schema:
@@ -206,23 +221,23 @@ def _responses(route: Route, schemas: Schemas) -> Schema:
     if route.answer == "events":
         event = schemas.of_answer(access_pb2.TailEventsResponse.DESCRIPTOR)
         content = _content("text/event-stream", _TEXT, data=event)
-        return {"200": {"description": "Events, for as long as the client stays", "content": content}, **responses}
+        return {"200": {"description": "Events, until the client disconnects", "content": content}, **responses}
     if route.answer == "results":
         result = schemas.of_answer(pb.ApplyResult.DESCRIPTOR)
         content = _content(LINES[0], _TEXT, line=result)
-        return {"200": {"description": "What became of each line, in their order", "content": content}, **responses}
+        return {"200": {"description": "The result of each line, in order", "content": content}, **responses}
     described: Any = route.method.response.DESCRIPTOR
     lists = () if route.entity is not None else tuple(each.name for each in described.fields if each.is_repeated)
     entity = () if route.entity is None else (route.entity.name,)
     found: Schema = {
-        "description": "It is created" if route.location else "The answer",
+        "description": "Created" if route.location else "Success",
         "content": _content("application/json", schemas.of_answer(described, (*entity, *lists))),
     }
     headers = {**(_TAG if entity else {}), **(_LOCATION if route.location else {}), **(_LINK if _pages(described) else {})}
     if headers:
         found["headers"] = headers
     if route.verb == "GET" and entity:
-        responses = {"304": {"description": "The client has the answer already"}, **responses}
+        responses = {"304": {"description": "The cached response is still current"}, **responses}
     return {"201" if route.location else "200": found, **responses}
 
 
@@ -231,7 +246,7 @@ def _pages(described: Any) -> bool:
 
 
 def _failures(route: Route) -> Iterator[str]:
-    """The statuses of problems that the route may answer."""
+    """The statuses of the problems that the route may return."""
     yield from ("400", "401", "403", "404", "413", "429", "500", "503", "504")
     if route.answer != "events":
         yield "409"
@@ -239,3 +254,25 @@ def _failures(route: Route) -> Iterator[str]:
         yield "415"
     if route.answer == "object" and route.conditional:
         yield "412"
+
+
+# ---- examples ------------------------------------------------------------------------------------------------------
+
+
+def _show(operation: Schema, name: str, example: Example) -> None:
+    """Add the example to the parameters, the body and the response of the operation."""
+
+    def add(to: Schema, value: Any) -> None:
+        to.setdefault("examples", {})[name] = {"summary": example.title, "value": value}
+
+    given = {**{each: example.http_fields[each] for each in example.path_fields}, **example.query}
+    for parameter in operation["parameters"]:
+        if parameter["name"] in given:
+            add(parameter, given[parameter["name"]])
+    if example.body is not None:
+        for content in operation["requestBody"]["content"].values():
+            add(content, example.body)
+    found = example.http_response
+    success = next(each for status, each in operation["responses"].items() if status.startswith("20"))
+    if isinstance(found, dict) and examples.ELLIPSIS not in found and "application/json" in success["content"]:
+        add(success["content"]["application/json"], found)

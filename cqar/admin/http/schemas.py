@@ -1,4 +1,4 @@
-"""JSON schemas of the contract's messages, as `cqar.admin.http.wire` takes them and shows them."""
+"""JSON schemas of the contract's messages, as `cqar.admin.http.wire` reads and writes them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,22 +28,22 @@ _KNOWN: Mapping[str, Schema] = {wire.TIMESTAMP: _TIME, wire.STRUCT: _OBJECT}
 
 
 class Schemas:
-    """Collects the schemas of messages as they are asked for; `said` are their comments by full name."""
+    """Collects the schemas of messages as they are requested; `said` has their comments by full name."""
 
     def __init__(self, said: Mapping[str, str]) -> None:
         self._said = said
         self.components: dict[str, Schema] = {}
 
     def of_answer(self, described: Any, required: tuple[str, ...] = ()) -> Schema:
-        """A reference to the message as answers show it."""
+        """A reference to the message as responses show it."""
         return self._refer(described.full_name, described, required, given=False)
 
     def of_request(self, described: Any) -> Schema:
-        """A reference to the message as requests give it."""
+        """A reference to the message as requests contain it."""
         return self._refer(f"{described.full_name}.given", described, (), given=True)
 
     def given(self, field: FieldDescriptor) -> Schema:
-        """A field as requests give it."""
+        """A field as requests contain it."""
         return self._field(field, given=True)
 
     def _refer(self, name: str, described: Any, required: tuple[str, ...], *, given: bool) -> Schema:
@@ -94,5 +94,5 @@ def _is_decimal(name: str) -> bool:
 
 
 def _full(value: Any) -> str:
-    """The name that comments go by: values lie inside their enum there."""
+    """The full name in the comments, where a value is nested in its enum."""
     return f"{value.type.full_name}.{value.name}"

@@ -1,7 +1,8 @@
-"""Examples of calls, a JSON file each: request, answer, and the HTTP request for the same.
+"""Examples of calls, one JSON file each: the request, the response and the HTTP request for the same call.
 
-`docs/api.md` and the OpenAPI description show them. The tests make each call over gRPC, with its grpcurl line and with its
-curl line, and compare the answers. Ids, revisions and times are those of the run that `python -m tests.docs.record` recorded.
+They appear in `docs/api.md` and in the OpenAPI description. The tests run each of them over gRPC, with its grpcurl command
+and with its curl command, and compare the responses. Ids, revisions and times come from the run that
+`python -m tests.docs.record` recorded.
 """
 
 import re
@@ -13,39 +14,39 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 FOLDER = Path(__file__).parent
-#: In an answer that is not shown whole: stands for any value, and as a key for further fields.
+#: In an abridged response: any value, and as a key, any further fields.
 ELLIPSIS = "..."
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A value that differs between registries, and where to read it: at `take` in the answer to GET `path`.
+    """A value that differs between registries, and where to read it: at `take` in the response to GET `path`.
 
-    Requests of its example and of later ones have `$NAME` in its place.
+    The requests of its example and of later examples contain `$NAME`.
     """
 
     name: str
-    #: as it was when the example was recorded
+    #: the recorded value
     value: str
     path: str
     take: tuple[str, ...]
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The HTTP request for an example: verb and path of a route, and what differs from the example."""
+    """The HTTP request of an example: verb and path of a route, and differences from the example."""
 
     verb: Literal["GET", "POST"]
     path: str
     #: the fields to send; unset: those of the example
     request: Mapping[str, Any] | None = None
     #: unset: that of the example
-    answer: Any = None
+    response: Any = None
     #: a sentence about the difference
     text: str = ""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One call. Answers are in the form of the HTTP API: field names of the contract, no doubles."""
+    """One call. Responses are in the form of the HTTP API: field names of the contract, no doubles."""
 
     title: str
     text: str
@@ -53,13 +54,13 @@ class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     service: str
     method: str
     idempotency_key: str = ""
-    #: a stream that does not end is stopped after some seconds
+    #: the response is a stream without an end
     endless: bool = False
     variables: Sequence[Variable] = ()
     request: Mapping[str, Any]
     #: of a stream, the first message
-    answer: Any
-    #: the list of the answer whose order may differ
+    response: Any
+    #: a list in the response whose order may differ
     unordered: str = ""
     http: Http
 
@@ -74,13 +75,13 @@ class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return self.request if self.http.request is None else self.http.request
 
     @property
-    def http_answer(self) -> Any:
-        """The answer over HTTP."""
-        return self.answer if self.http.answer is None else self.http.answer
+    def http_response(self) -> Any:
+        """The response over HTTP."""
+        return self.response if self.http.response is None else self.http.response
 
     @property
     def lines(self) -> Sequence[Any] | None:
-        """The lines of the body, where the request is a list of rows."""
+        """The lines of the body, if the request is a list of rows."""
         found = self.http_fields.get("rows")
         return found if isinstance(found, list) else None
 
@@ -111,12 +112,12 @@ def _text(value: Any) -> str:
 
 
 def files() -> Mapping[str, Path]:
-    """Name -> file of every example, in the order in which they work."""
+    """Name -> file, in the order in which the examples run."""
     return {each.stem: each for each in sorted(FOLDER.glob("*.json"))}
 
 
 def load() -> Mapping[str, Example]:
-    """Name -> example, in the order in which they work. Raises msgspec.ValidationError for a file that is none."""
+    """Name -> example, in the order in which they run. Raises msgspec.ValidationError for a malformed file."""
     return {name: msgspec.json.decode(path.read_bytes(), type=Example) for name, path in files().items()}
 
 

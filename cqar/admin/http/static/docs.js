@@ -7,6 +7,15 @@ function element(tag, text, ...children) {
   return made;
 }
 
+// Text in which `code` is marked by back-ticks; one without a partner stays as it is.
+function prose(tag, text) {
+  const made = element(tag);
+  for (const [at, part] of text.split(/`([^`]*)`/).entries()) {
+    if (part) made.append(at % 2 ? element("code", part) : part);
+  }
+  return made;
+}
+
 function classed(name, made) {
   made.className = name;
   return made;
@@ -31,17 +40,17 @@ function typeOf(schema) {
 }
 
 function table(rows) {
-  const head = element("tr", "", ...["Name", "Type", "Meaning"].map((each) => element("th", each)));
+  const head = element("tr", "", ...["Name", "Type", "Description"].map((each) => element("th", each)));
   const made = element("table", "", head);
   for (const [name, schema, meaning, required] of rows) {
     const cell = element("td", "", element("code", name));
     if (required) cell.append(classed("quiet", element("span", " required")));
-    made.append(element("tr", "", cell, element("td", typeOf(schema)), element("td", meaning || schema.description || "")));
+    made.append(element("tr", "", cell, element("td", typeOf(schema)), prose("td", meaning || schema.description || "")));
   }
   return made;
 }
 
-// The fields of an object, and below it those of the objects that it holds, each once.
+// The fields of an object, followed by those of nested objects, each once.
 function fields(api, node, seen = new Set()) {
   const schema = resolved(api, node);
   const made = document.createDocumentFragment();
@@ -70,12 +79,12 @@ function content(api, described) {
 
 function operation(api, verb, path, described) {
   const summary = element("summary", "", classed(`verb ${verb}`, element("span", verb)), classed("path", element("span", path)));
-  summary.append(classed("quiet", element("span", "  " + described.summary)));
+  summary.append(classed("quiet", prose("span", "  " + described.summary)));
   const made = classed("operation", element("details", "", summary));
   made.dataset.words = `${verb} ${path} ${described.operationId} ${described.description}`.toLowerCase();
   made.addEventListener("toggle", () => {
     if (made.childElementCount > 1) return;
-    made.append(element("p", described.description), classed("quiet", element("p", `RPC: ${described.operationId.split(".")[0]}, role: ${described["x-role"]}`)));
+    made.append(prose("p", described.description), classed("quiet", element("p", `RPC: ${described.operationId.split(".")[0]}, role: ${described["x-role"]}`)));
     if ((described.parameters || []).length) {
       made.append(element("h4", "Parameters"));
       made.append(table(described.parameters.map((each) => [`${each.name} (${each.in})`, each.schema, each.description, each.required])));
@@ -83,7 +92,7 @@ function operation(api, verb, path, described) {
     if (described.requestBody) made.append(element("h4", "Body"), content(api, described.requestBody));
     for (const [status, response] of Object.entries(described.responses)) {
       const full = resolved(api, response);
-      const line = element("h4", `${status} ${full.description}`);
+      const line = prose("h4", `${status} ${full.description}`);
       if (response.$ref) continue;
       made.append(line, content(api, full));
     }
@@ -95,7 +104,7 @@ function operation(api, verb, path, described) {
 
 function show(api) {
   document.getElementById("version").textContent = api.info.version;
-  document.getElementById("about").textContent = api.info.description;
+  document.getElementById("about").replaceChildren(prose("span", api.info.description));
   const groups = new Map();
   for (const [path, verbs] of Object.entries(api.paths)) {
     for (const [verb, described] of Object.entries(verbs)) {
@@ -118,5 +127,5 @@ document.getElementById("filter").addEventListener("input", (event) => {
 });
 
 fetch("openapi.json").then((response) => response.json()).then(show).catch((error) => {
-  document.getElementById("operations").textContent = `openapi.json cannot be read: ${error}`;
+  document.getElementById("operations").textContent = `Cannot read openapi.json: ${error}`;
 });
