@@ -151,11 +151,11 @@ class Hotpath:
             name=name,
             path=method.path,
             request_bytes=limits.request_bytes(method.described),
-            hit_for=functools.partial(core.answers.hit_for, name),
+            lookup_for=functools.partial(core.answers.lookup_for, name),
             serve=resolving,
             answered=functools.partial(core.count, name),
             passes_on=lookup.asks is not None,
-            kept=True,
+            zero_copy=True,
         )
 
     async def start(self) -> None:

@@ -24,9 +24,9 @@ from cqar.hotpath.fills import FROM_DATABASE, Brought, Filled, View
 from cqar.hotpath.freshness import marked, marks, milliseconds
 from cqar.hotpath.response_cache import Answers, Ready
 from cqar.hotpath.transports.unary import Unary
-from cqar.lane.grpc import PREFIX, row
-from cqar.lane.routing import never
-from cqar.lane.service import Hit
+from cqar.lane.grpc import PREFIX, cached_response
+from cqar.lane.routing import never_cached
+from cqar.lane.service import CacheLookup
 from cqar.lookups import batch
 from cqar.lookups.batch import Kind
 from cqar.model.cache_keys import kind_of
@@ -169,7 +169,7 @@ class Batches:
     def unary(self) -> Unary:
         """The call, for transports. Keys are counted, not calls, and here."""
         name, path = self._method.name, self._method.path
-        return Unary(name, path, limits.BATCH, self.hit_for, self.serve, lambda _many: None)
+        return Unary(name, path, limits.BATCH, self.lookup_for, self.serve, lambda _many: None)
 
     def _asked(self, message: bytes) -> _Asked:
         """What a request asks for. Raises Invalid, TooLarge."""
@@ -188,15 +188,15 @@ class Batches:
 
     # ---- at once ---------------------------------------------------------------------------------------------------
 
-    def hit_for(self, principal: Principal, grant: Grant = ADMITTED) -> Hit:
-        """The function that answers the principal's batches of which all stands ready. See `ready.Answers.hit_for`."""
+    def lookup_for(self, principal: Principal, grant: Grant = ADMITTED) -> CacheLookup:
+        """The function that answers the principal's batches of which all stands ready. See `ready.Answers.lookup_for`."""
         core, name, freshness = self._core, self._method.name, self._core.freshness
         lease = freshness.strict if principal.strict else freshness.clock
         basis, expires, bucket = grant.basis, grant.expires, grant.bucket
         # Where a key stands ready, it is as protobuf writes it: it begins with its venue.
         allowed = {resolver_pb2.VenueSymbolKey(venue_id=each).SerializeToString() for each in principal.venues}
         if allowed and not self._has_view:
-            return never
+            return never_cached
 
         def hit(request: bytes) -> bytes | None:
             now = lease.now
@@ -211,7 +211,7 @@ class Batches:
             if bucket is not None and bucket.take():
                 return None
             core.answered[name] += len(keys)
-            return row(results + self._at(self._cache.applied))
+            return cached_response(results + self._at(self._cache.applied))
 
         return hit
 
@@ -361,8 +361,8 @@ def revision(method: AnyMethod, cache: Cache, feed: Feed) -> Unary:
         response = resolver_pb2.GetRevisionResponse(epoch=cache.epoch, revision=cache.applied, age_ms=age_ms)
         return Reply(response.SerializeToString())
 
-    def hit_for(principal: Principal, grant: Grant = ADMITTED) -> Hit:
+    def lookup_for(principal: Principal, grant: Grant = ADMITTED) -> CacheLookup:
         del principal, grant
-        return never
+        return never_cached
 
-    return Unary(method.name, method.path, limits.SINGLE, hit_for, serve, lambda _many: None)
+    return Unary(method.name, method.path, limits.SINGLE, lookup_for, serve, lambda _many: None)

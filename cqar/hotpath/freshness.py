@@ -8,7 +8,7 @@ from typing import Final
 
 from cqar import clock, config
 from cqar.hotpath.feed import Feed
-from cqar.lane.grpc import Tail
+from cqar.lane.grpc import StaleMarks
 from cqar.server.rpc import Reply
 from cqar.varint import varint
 
@@ -44,7 +44,7 @@ class Freshness:
         #: when the clocks have to be set again, as long as answers are fresh
         self._next = float("-inf")
 
-    def look(self, at: float) -> Tail | None:
+    def look(self, at: float) -> StaleMarks | None:
         """Set the clocks by the time as `time.monotonic` says it; what ready answers are marked with."""
         age = at - self._feed.fresh_as_of
         if age <= self._lease:
@@ -70,10 +70,10 @@ class Freshness:
         return self._feed.age() <= (self._lease if strict else self._detached)
 
 
-def marks(age: float) -> Tail:
+def marks(age: float) -> StaleMarks:
     """The marks of an answer so many seconds old: `stale` and `age_ms` after its message, and in the trailers."""
     age_ms = milliseconds(age)
-    return Tail(_STALE + varint(age_ms), (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms))))
+    return StaleMarks(_STALE + varint(age_ms), (("cqar-stale", "true"), ("cqar-age-ms", str(age_ms))))
 
 
 def milliseconds(age: float) -> int:
@@ -81,6 +81,6 @@ def milliseconds(age: float) -> int:
     return round(min(age * 1_000, _AGES))
 
 
-def marked(reply: Reply, tail: Tail) -> Reply:
+def marked(reply: Reply, tail: StaleMarks) -> Reply:
     """A reply with marks."""
     return Reply(reply.body + tail.message, (*tail.trailing, *reply.trailing))

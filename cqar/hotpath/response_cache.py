@@ -17,8 +17,8 @@ from cqar import clock
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.hotpath.cache import Cache, Part, sweep
 from cqar.hotpath.freshness import Freshness
-from cqar.lane.grpc import PREFIX, framed, row
-from cqar.lane.service import Hit
+from cqar.lane.grpc import PREFIX, cached_response, framed
+from cqar.lane.service import CacheLookup
 from cqar.model.call import Principal
 
 #: Longer requests are answered, but not kept: an honest one is far shorter.
@@ -90,7 +90,7 @@ class Answers:
 
     # ---- finding ---------------------------------------------------------------------------------------------------
 
-    def hit_for(self, method: str, principal: Principal, grant: Grant = ADMITTED) -> Hit:
+    def lookup_for(self, method: str, principal: Principal, grant: Grant = ADMITTED) -> CacheLookup:
         """The function that finds the principal's ready answers, as of the last look of the freshness.
 
         It answers nobody whose grant is over, whose calls of a second are used up, or who may not see the answer's venue.
@@ -148,7 +148,7 @@ class Answers:
         table = self._tables[method]
         held = table.get(framed(canonical))
         spellings = [] if held is None else self._spellings.get(held, [])
-        ready = self.hold(table, framed(canonical), row(response), made_of, good_until)
+        ready = self.hold(table, framed(canonical), cached_response(response), made_of, good_until)
         venue = getattr(request, "venue_id", "")
         ready.venue = sys.intern(venue) if venue else None
         spelled = framed(data)

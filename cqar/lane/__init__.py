@@ -1,20 +1,26 @@
-"""The lane: a small HTTP/2 and gRPC server for calls whose answers mostly stand ready as bytes.
+"""The lane: a small HTTP/2 and gRPC server for calls that are mostly answered from a response cache.
 
-It serves unary methods as bytes to bytes, some hundred times cheaper a call than grpc.aio, and passes every other method
-and stream on as raw bytes through a channel of grpc.aio. It knows nothing of what it serves.
+It serves unary methods as bytes to bytes, at about a hundredth of grpc.aio's processor time per call, and proxies all other
+methods and streams as raw bytes to an upstream server, through a grpc.aio channel. It knows nothing about what it serves.
 
-    service     what the application gives: methods, who may call, what is stale, metrics
-    server      listening, the clock, drain; server_state, what its connections share
-    connection  the bytes of one connection: the short way of requests that are answered at once
-    frame_reader the same by all rules of HTTP/2, a frame at a time
-    streams     its calls: header blocks become requests, requests get answers; stream, the state of one
-    timeouts    its patience
-    call_tasks  calls that wait: deadlines, statuses
-    proxy       calls that are passed on; upload, their requests
-    sender      what waits for windows and for the transport
-    routing     what a header block means: method, caller, refusal
-    hpack       the decoder of header blocks; huffman, its code
-    grpc        messages, statuses and metadata as bytes
-    frames      the frames of HTTP/2
-    limits      caps, patience, floods
+A module imports only modules below it:
+
+    server        listening, the tick, graceful shutdown
+    connection    the transport of a connection, its preface and its end
+    timeouts      the timeouts of a connection
+    fast_path     many requests of one read, answered from the cache with one write
+    frame_reader  the slow path: a frame at a time, by all rules of HTTP/2
+    requests      header blocks and DATA become calls
+    proxy         calls that upstream serves; upload, their requests
+    call_tasks    calls that wait: tasks, deadlines
+    streams       the life cycle of streams, the responses on them
+    sender        output, flow control
+    stream        the state of a stream
+    server_state  what all connections share
+    routing       routing fields become a method, a principal or a refusal
+    service       what the application provides
+    limits        limits, timeouts, detection of floods
+    hpack         decoding header blocks; huffman, their code
+    grpc          messages, statuses and metadata as bytes
+    frames        HTTP/2 frames
 """

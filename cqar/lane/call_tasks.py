@@ -1,158 +1,116 @@
-"""Calls that wait for something: a task each, as many as may be, until their deadline."""
+"""Calls that wait: one task each, up to a limit, until their deadline."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from cqar.lane import grpc, limits
-from cqar.lane.grpc import Failure
-from cqar.lane.hpack import OVERHEAD, Other
-from cqar.lane.routing import Decision, sound_value
-from cqar.lane.service import Context
-from cqar.lane.stream import Stream
+from cqar.lane import grpc
+from cqar.lane.grpc import RpcError
+from cqar.lane.routing import unknown_method
+from cqar.lane.server_state import ServerState
+from cqar.lane.stream import Stream, StreamState, TaskState
+from cqar.lane.streams import Streams, unread_responses
 
-if TYPE_CHECKING:
-    from cqar.lane.streams import Exchange
-
-#: Seconds of a deadline, at most: what is longer is as good as none.
-_LONGEST: Final = 86_400.0
+#: Deadlines are capped at this many seconds.
+_MAX_TIMEOUT: Final = 86_400.0
 _TIMEOUT: Final = b"grpc-timeout"
 
-
-def begin(exchange: "Exchange", stream: Stream, message: bytes) -> None:
-    """Have a unary method answer."""
-    try:
-        deadline = admit(exchange, stream)
-    except Failure as failure:
-        exchange.fail(stream, failure)
-        return
-    stream.task = exchange.shared.loop.create_task(_run(exchange, stream, message, deadline))
+# Globals, since looking up a member of an Enum class costs much more.
+_CLOSED: Final = StreamState.CLOSED
+_SCHEDULED: Final = TaskState.SCHEDULED
+_RUNNING: Final = TaskState.RUNNING
 
 
-def admit(exchange: "Exchange", stream: Stream) -> float:
-    """Make room for a call with a task; its deadline. Raises Failure. `leave` has to follow."""
-    shared = exchange.shared
-    if exchange.calls >= shared.limits.calls or shared.usage.calls >= shared.limits.all_calls:
-        raise Failure(grpc.RESOURCE_EXHAUSTED, "too many calls at once; retry in a moment")
-    if stream.timer is None:
-        _arm(exchange, stream)
-    exchange.calls += 1
-    shared.usage.calls += 1
-    stream.slow = True
-    return shared.loop.time() + shared.limits.deadline if stream.timer is None else stream.timer.when()
+class CallTasks:
+    """The tasks and deadlines of a connection's calls."""
+
+    __slots__ = ("_sender", "_server", "_streams")
+
+    def __init__(self, server: ServerState, streams: Streams) -> None:
+        self._server = server
+        self._streams = streams
+        self._sender = streams.sender
+
+    def start(self, stream: Stream, message: bytes) -> None:
+        """Have a unary method handle a request."""
+        try:
+            deadline = self.admit(stream)
+        except RpcError as error:
+            self._streams.fail(stream, error)
+            return
+        stream.task = self._server.loop.create_task(self._run(stream, message, deadline))
+
+    def admit(self, stream: Stream) -> float:
+        """Reserve a place for a call with a task. Returns its deadline. Raises RpcError.
+
+        `Streams.task_done` releases the place.
+        """
+        server, streams = self._server, self._streams
+        if streams.calls >= server.limits.calls or server.usage.calls >= server.limits.all_calls:
+            raise RpcError(grpc.RESOURCE_EXHAUSTED, "too many concurrent calls; retry later")
+        if stream.timer is None:
+            self._start_timer(stream)
+        streams.calls += 1
+        server.usage.calls += 1
+        stream.task_state = _SCHEDULED
+        return server.loop.time() + server.limits.call_timeout if stream.timer is None else stream.timer.when()
+
+    def start_deadline(self, stream: Stream) -> None:
+        """Start the client's deadline while the rest of the request is still arriving."""
+        try:
+            self._start_timer(stream)
+        except RpcError as error:
+            self._streams.fail(stream, error)
+
+    def _start_timer(self, stream: Stream) -> None:
+        """End the call at the client's deadline, if there is one. Raises RpcError."""
+        seconds = self._timeout(stream)
+        if seconds is not None:
+            stream.timer = self._server.loop.call_later(seconds, self.expire, stream)
+
+    def _timeout(self, stream: Stream) -> float | None:
+        """Return `grpc-timeout` in seconds, or None without one. Raises RpcError."""
+        others = [other for other in stream.others if other[0] == _TIMEOUT]
+        for _, value in self._server.header_cache.decoded(others):
+            return min(_MAX_TIMEOUT, grpc.timeout(value))
+        return None
+
+    def expire(self, stream: Stream) -> None:
+        """End a call whose deadline has passed."""
+        if stream.state is _CLOSED:
+            return
+        self._streams.fail(stream, self._server.service.explain(self._streams.context(stream), TimeoutError()))
+        self._streams.cancel(stream)
+
+    async def _run(self, stream: Stream, message: bytes, deadline: float) -> None:
+        stream.task_state = _RUNNING
+        route, server, streams, sender = stream.route, self._server, self._streams, self._sender
+        context = streams.context(stream, deadline)
+        try:
+            if route.method is None:
+                raise unknown_method(route.path)  # noqa: TRY301 - handled like errors of methods
+            # A peer that does not read its responses gets no more of them computed.
+            if sender.queued:
+                await sender.wait_below(server.limits.queued)
+            reply = await route.method.handle(message, context)
+            size = grpc.PREFIX + len(reply.body)
+            if not sender.fits(size, server.limits.queued):
+                if server.usage.queued + size > server.limits.all_queued:
+                    raise unread_responses()  # noqa: TRY301 - the same
+                await sender.wait_for_room(size, server.limits.queued)
+        except RpcError as error:
+            streams.fail(stream, error)
+        except asyncio.CancelledError:
+            streams.fail(stream, cancelled())
+            raise
+        except Exception as error:  # noqa: BLE001 - the application maps it to a status and logs it
+            streams.fail(stream, server.service.explain(context, error))
+        else:
+            if stream.state is not _CLOSED:
+                streams.reply(stream, reply)
+        finally:
+            streams.task_done(stream)
 
 
-def hurry(exchange: "Exchange", stream: Stream) -> None:
-    """Have the deadline run while the rest of a request is on its way."""
-    try:
-        _arm(exchange, stream)
-    except Failure as failure:
-        exchange.fail(stream, failure)
-
-
-def _arm(exchange: "Exchange", stream: Stream) -> None:
-    """Have the call end at the client's deadline, if it set one. Raises Failure."""
-    seconds = asked_timeout(exchange, stream)
-    if seconds is not None:
-        stream.timer = exchange.shared.loop.call_later(seconds, expire, exchange, stream)
-
-
-def bearable(exchange: "Exchange", stream: Stream) -> bool:
-    """Whether the header of a request is not too large; else its call is refused."""
-    try:
-        _fields(exchange, stream.decision, stream.others)
-    except Failure as failure:
-        exchange.fail(stream, failure)
-        return False
-    return True
-
-
-def leave(exchange: "Exchange", stream: Stream) -> None:
-    """The call's task ends."""
-    stream.task = None
-    exchange.calls -= 1
-    exchange.shared.usage.calls -= 1
-
-
-def cancel(exchange: "Exchange", stream: Stream) -> None:
-    """End the call's task."""
-    task = stream.task
-    if task is not None:
-        task.cancel()
-        if not stream.entered:  # it ends without having begun
-            leave(exchange, stream)
-
-
-def expire(exchange: "Exchange", stream: Stream) -> None:
-    """The deadline of a call has passed."""
-    if stream.closed:
-        return
-    exchange.fail(stream, exchange.shared.service.explain(context_of(exchange, stream), TimeoutError()))
-    cancel(exchange, stream)
-
-
-async def _run(exchange: "Exchange", stream: Stream, message: bytes, deadline: float) -> None:
-    stream.entered = True
-    decision, shared = stream.decision, exchange.shared
-    context = context_of(exchange, stream, deadline)
-    try:
-        if decision.method is None:
-            raise Failure(grpc.UNIMPLEMENTED, "no such method")  # noqa: TRY301 - as any other
-        # Whoever does not take its answers is made no more of them.
-        if exchange.sender.queued:
-            await exchange.sender.turn(shared.limits.queued)
-        reply = await decision.method.miss(message, context)
-        size = grpc.PREFIX + len(reply.body)
-        if not exchange.sender.fits(size, shared.limits.queued):
-            if shared.usage.queued + size > shared.limits.all_queued:
-                raise unread()  # noqa: TRY301 - as any other
-            await exchange.sender.hold(size, shared.limits.queued)
-    except Failure as failure:
-        exchange.fail(stream, failure)
-    except asyncio.CancelledError:
-        exchange.fail(stream, Failure(grpc.CANCELLED, "the call was cancelled"))
-        raise
-    except Exception as error:  # noqa: BLE001 - explained by the application, which logs it
-        exchange.fail(stream, shared.service.explain(context, error))
-    else:
-        if not stream.closed:
-            exchange.reply(stream, reply)
-    finally:
-        leave(exchange, stream)
-
-
-def unread() -> Failure:
-    """What a call gets whose answer has no room beside those that peers do not take."""
-    return Failure(grpc.RESOURCE_EXHAUSTED, "earlier answers wait to be read; read them and retry")
-
-
-def asked_timeout(exchange: "Exchange", stream: Stream) -> float | None:
-    """The seconds that the client gives the call; None where it does not say. Raises Failure."""
-    others = [other for other in stream.others if other[0] == _TIMEOUT]
-    for _, value in exchange.shared.memory.texts(others):
-        return min(_LONGEST, grpc.timeout(value))
-    return None
-
-
-def context_of(exchange: "Exchange", stream: Stream, deadline: float = 0.0) -> Context:
-    """What the application may know of a stream's call; `deadline` counts the first time."""
-    if stream.context is None:
-        stream.context = new_context(exchange, stream.decision, stream.others, deadline)
-    return stream.context
-
-
-def new_context(exchange: "Exchange", decision: Decision, others: list[Other], deadline: float = 0.0) -> Context:
-    """What the application may know of a call."""
-    return Context(decision.path, decision.principal, exchange.peer, deadline, lambda: _fields(exchange, decision, others))
-
-
-def _fields(exchange: "Exchange", decision: Decision, others: list[Other]) -> Sequence[tuple[bytes, bytes]]:
-    """All fields of a request. Raises Failure where they are too many or not to be passed on."""
-    fields = [(field.name, field.value) for field in decision.fields]
-    fields += exchange.shared.memory.texts(others)
-    if sum(OVERHEAD + len(name) + len(value) for name, value in fields) > limits.HEADER_LIST:
-        msg = f"the header is larger than {limits.HEADER_LIST} bytes"
-        raise Failure(grpc.RESOURCE_EXHAUSTED, msg)
-    if not all(sound_value(value) for _, value in fields):
-        raise Failure(grpc.INTERNAL, "a field holds characters that none may have")
-    return fields
+def cancelled() -> RpcError:
+    """Return the status of a call whose task was cancelled."""
+    return RpcError(grpc.CANCELLED, "the call was cancelled")

@@ -1,26 +1,30 @@
-"""One HTTP/2 connection by all rules of RFC 9113, a frame at a time: the long way, and the reference for the short one.
+"""The slow path: one frame at a time, by all rules of RFC 9113. The fast path has to behave exactly like it.
 
-Bytes come in as frames through `frame`; what is to be sent stands in `sender.out`. The transport is `connection`'s.
+Frames enter through `read`; whatever is to be sent is appended to `Sender.out`, which the caller writes.
 """
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from cqar.lane import frames, grpc, limits, proxy
-from cqar.lane.frames import Fault
+from cqar.lane import frames, grpc, limits
+from cqar.lane.frames import ProtocolError
 from cqar.lane.hpack import DEFAULT_TABLE
-from cqar.lane.server_state import Shared
-from cqar.lane.service import Peer
-from cqar.lane.streams import Exchange
+from cqar.lane.requests import Requests
+from cqar.lane.server_state import ServerState
+from cqar.lane.stream import StreamState
+from cqar.lane.streams import Streams
 
-#: The PING whose answer says that the peer has read GOAWAY.
-_LAST_PING: Final = b"cqar bye"
-#: The PING whose answer is a sign of life.
-_KEEPALIVE: Final = b"cqar? ok"
+#: The PING whose acknowledgement proves that the peer has seen GOAWAY.
+_SHUTDOWN_PING: Final = b"cqar bye"
+_KEEPALIVE_PING: Final = b"cqar? ok"
+
+# Globals, since looking up a member of an Enum class costs much more.
+_IDLE: Final = StreamState.IDLE
+_HALF_CLOSED_REMOTE: Final = StreamState.HALF_CLOSED_REMOTE
 
 
 class _OpenBlock:
-    """A header block whose end has not come."""
+    """A header block without END_HEADERS so far."""
 
     __slots__ = ("block", "count", "end", "number")
 
@@ -31,29 +35,42 @@ class _OpenBlock:
         self.count = 0
 
 
-class Session(Exchange):
-    """The state of a connection. Whoever feeds frames writes what stands in `sender.out` afterwards."""
+class FrameReader:
+    """The receiving side of a connection."""
 
-    __slots__ = ("_hasty", "_pinged", "_seen", "credit", "low", "open_block", "pongs", "short")
+    __slots__ = (
+        "_last_ping",
+        "_ping_strikes",
+        "_requests",
+        "_seen",
+        "_sender",
+        "_server",
+        "_streams",
+        "low_window",
+        "open_block",
+        "pongs",
+        "receive_window",
+    )
 
-    def __init__(self, shared: Shared, peer: Peer, later: Callable[[], None]) -> None:
-        super().__init__(shared, peer, later)
-        #: bytes that the peer may still send, and how few call for more
-        self.credit = shared.limits.connection_window
-        self.low = self.credit >> 1
-        #: longest row that fits into one frame and the window of a new stream
-        self.short = min(grpc.SHORT_ROW, self.sender.initial)
+    def __init__(self, server: ServerState, streams: Streams, requests: Requests) -> None:
+        self._server = server
+        self._streams = streams
+        self._sender = streams.sender
+        self._requests = requests
+        #: bytes of DATA that the peer may still send, and the level below which the window is opened again
+        self.receive_window = server.limits.connection_window
+        self.low_window = self.receive_window >> 1
         self.open_block: _OpenBlock | None = None
-        # PINGs: how many came too soon, when the last came, and what had been called and sent until then.
-        self._hasty = 0
-        self._pinged = 0.0
+        # PINGs: strikes, the time of the last one, and what the connection had received and sent at that time.
+        self._ping_strikes = 0
+        self._last_ping = 0.0
         self._seen = (0, 0)
-        #: PINGs that the peer has answered
+        #: acknowledged PINGs
         self.pongs = 0
 
-    def greet(self) -> None:
-        """Send the server's part of the preface."""
-        limit = self.shared.limits
+    def send_preface(self) -> None:
+        """Send the server's connection preface."""
+        limit = self._server.limits
         values = {
             frames.MAX_CONCURRENT_STREAMS: limit.streams,
             frames.INITIAL_WINDOW_SIZE: limit.stream_window,
@@ -61,233 +78,243 @@ class Session(Exchange):
         }
         if limit.header_table != DEFAULT_TABLE:
             values[frames.HEADER_TABLE_SIZE] = limit.header_table
-        self.sender.out.append(frames.settings(values))
-        self.sender.out.append(frames.window_update(0, limit.connection_window - frames.DEFAULT_WINDOW))
+        self._sender.out.append(frames.settings(values))
+        self._sender.out.append(frames.window_update(0, limit.connection_window - frames.DEFAULT_WINDOW))
 
-    def receive(self) -> None:
-        """Let the peer send more, now that half of what it might send has come. Raises Fault where it sent more."""
-        if self.credit < 0:
-            raise Fault(frames.FLOW_CONTROL_ERROR, "more than the connection's window")
-        whole = self.shared.limits.connection_window
-        self.sender.out.append(frames.window_update(0, whole - self.credit))
-        self.credit = whole
+    def replenish(self) -> None:
+        """Open the connection's receive window again. Raises ProtocolError if the peer exceeded it."""
+        if self.receive_window < 0:
+            raise ProtocolError(frames.FLOW_CONTROL_ERROR, "connection window exceeded")
+        size = self._server.limits.connection_window
+        self._sender.out.append(frames.window_update(0, size - self.receive_window))
+        self.receive_window = size
 
-    def drain(self) -> None:
-        """Ask the peer to open no more streams; those that are on their way are served still."""
-        self.sender.out.append(frames.goaway(frames.MAX_WINDOW, frames.NO_ERROR))
-        self.sender.out.append(frames.ping(_LAST_PING, 0))
+    def send_shutdown_notice(self) -> None:
+        """Ask the peer to open no more streams. Those that are in flight are still served (RFC 9113, 6.8)."""
+        self._sender.out.append(frames.goaway(frames.MAX_WINDOW, frames.NO_ERROR))
+        self._sender.out.append(frames.ping(_SHUTDOWN_PING, 0))
 
-    def ask(self) -> None:
-        """Ask for a sign of life."""
-        self.sender.out.append(frames.ping(_KEEPALIVE, 0))
+    def send_keepalive(self) -> None:
+        """Send a keepalive PING."""
+        self._sender.out.append(frames.ping(_KEEPALIVE_PING, 0))
 
-    def leave(self) -> None:
-        """Refuse streams from now on, and say so."""
-        if not self.leaving:
-            self.leaving = True
-            self.sender.out.append(frames.goaway(self.last, frames.NO_ERROR))
+    def refuse_streams(self) -> None:
+        """Refuse new streams, and send the final GOAWAY."""
+        if not self._streams.refusing:
+            self._streams.refusing = True
+            self._sender.out.append(frames.goaway(self._streams.last, frames.NO_ERROR))
 
     # ---- frames ----------------------------------------------------------------------------------------------------
 
-    def frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        """Take a frame. Raises Fault where the connection is over."""
+    def read(self, buffer: bytes, at: int) -> int:
+        """Process the frames from offset `at` on. Returns the offset of the first incomplete one. Raises ProtocolError."""
+        end = len(buffer)
+        frame = self.frame
+        while at + frames.HEADER <= end:
+            high, length, type_flags, number = frames.unpack_header(buffer, at)
+            after = at + frames.HEADER + length
+            if high or length > frames.MAX_FRAME:
+                raise ProtocolError(frames.FRAME_SIZE_ERROR, "frame over SETTINGS_MAX_FRAME_SIZE")
+            if after > end:
+                break
+            frame(type_flags >> 8, type_flags & 0xFF, number & frames.MAX_WINDOW, buffer[at + frames.HEADER : after])
+            at = after
+        return at
+
+    def frame(self, frame_type: int, flags: int, number: int, payload: bytes) -> None:
+        """Process a frame. Raises ProtocolError on a connection error."""
         if self.open_block is not None:
-            self._continuation(self.open_block, kind, flags, number, payload)
-        elif kind < len(_FRAMES):
-            _FRAMES[kind](self, flags, number, payload)
+            self._continuation(self.open_block, frame_type, flags, number, payload)
+        elif frame_type < len(_HANDLERS):
+            _HANDLERS[frame_type](self, flags, number, payload)
         else:
-            self.flood(limits.SMALL)
+            self._streams.flood(limits.CONTROL)
 
     def _headers(self, flags: int, number: int, payload: bytes) -> None:
         if not number & 1:
-            raise Fault(frames.PROTOCOL_ERROR, "HEADERS on a stream that no client opens")
-        payload = frames.unpadded(flags, payload)
-        if flags & frames.PRIORITISED:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "HEADERS on a stream that clients cannot open")
+        payload = frames.strip_padding(flags, payload)
+        if flags & frames.HAS_PRIORITY:
             if len(payload) < frames.PRIORITY_SIZE:
-                raise Fault(frames.FRAME_SIZE_ERROR, "HEADERS too short for their priority")
+                raise ProtocolError(frames.FRAME_SIZE_ERROR, "HEADERS without complete priority")
             payload = payload[frames.PRIORITY_SIZE :]
         end = bool(flags & frames.END_STREAM)
         if flags & frames.END_HEADERS:
-            self.block(number, payload, end=end)
+            self._requests.headers(number, payload, end=end)
         else:
             self.open_block = _OpenBlock(number, payload, end=end)
 
-    def _continuation(self, part: _OpenBlock, kind: int, flags: int, number: int, payload: bytes) -> None:
-        if kind != frames.CONTINUATION or number != part.number:
-            raise Fault(frames.PROTOCOL_ERROR, "another frame within a header block")
+    def _continuation(self, part: _OpenBlock, frame_type: int, flags: int, number: int, payload: bytes) -> None:
+        if frame_type != frames.CONTINUATION or number != part.number:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "expected CONTINUATION")
         part.block += payload
         part.count += 1
         if part.count > limits.CONTINUATIONS or len(part.block) > limits.BLOCK_BYTES:
-            raise Fault(frames.ENHANCE_YOUR_CALM, "a header block without end")
+            raise ProtocolError(frames.ENHANCE_YOUR_CALM, "header block too large")
         if flags & frames.END_HEADERS:
             self.open_block = None
-            self.block(number, bytes(part.block), end=part.end)
+            self._requests.headers(number, bytes(part.block), end=part.end)
 
-    def _stray(self, _flags: int, _number: int, _payload: bytes) -> None:
-        raise Fault(frames.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
+    def _unexpected_continuation(self, _flags: int, _number: int, _payload: bytes) -> None:
+        raise ProtocolError(frames.PROTOCOL_ERROR, "CONTINUATION without HEADERS")
 
     def _push_promise(self, _flags: int, _number: int, _payload: bytes) -> None:
-        raise Fault(frames.PROTOCOL_ERROR, "PUSH_PROMISE of a client")
+        raise ProtocolError(frames.PROTOCOL_ERROR, "PUSH_PROMISE from a client")
 
     def _priority(self, _flags: int, number: int, payload: bytes) -> None:
         if not number:
-            raise Fault(frames.PROTOCOL_ERROR, "PRIORITY of the connection")
+            raise ProtocolError(frames.PROTOCOL_ERROR, "PRIORITY on stream 0")
         if len(payload) != frames.PRIORITY_SIZE:
-            raise Fault(frames.FRAME_SIZE_ERROR, "PRIORITY is not five bytes")
-        self.flood(limits.SMALL)
+            raise ProtocolError(frames.FRAME_SIZE_ERROR, "PRIORITY must have 5 bytes")
+        self._streams.flood(limits.CONTROL)
 
     def _rst_stream(self, _flags: int, number: int, payload: bytes) -> None:
-        if len(payload) != frames.WORD:
-            raise Fault(frames.FRAME_SIZE_ERROR, "RST_STREAM is not four bytes")
-        self._check_begun(number)
-        self.flood(limits.RESET)
-        stream = self.live.get(number)
+        if len(payload) != frames.U32_SIZE:
+            raise ProtocolError(frames.FRAME_SIZE_ERROR, "RST_STREAM must have 4 bytes")
+        self._check_not_idle(number)
+        streams = self._streams
+        streams.flood(limits.RESET)
+        stream = streams.live.get(number)
         if stream is not None:
-            self.drop(stream, grpc.CANCELLED)
+            streams.drop(stream, grpc.CANCELLED)
         else:
-            self.pending.pop(number, None)
+            streams.pending.pop(number, None)
 
-    def _check_begun(self, number: int) -> None:
-        """Raise Fault where a stream has not begun."""
-        if not number or not number & 1 or number > self.last:
-            raise Fault(frames.PROTOCOL_ERROR, "a frame on a stream that has not begun")
+    def _check_not_idle(self, number: int) -> None:
+        """Raise ProtocolError if a stream is idle; stream 0 always is."""
+        if not number or self._streams.state(number) is _IDLE:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "frame on an idle stream")
 
     def _ping(self, flags: int, number: int, payload: bytes) -> None:
         if number:
-            raise Fault(frames.PROTOCOL_ERROR, "PING of a stream")
+            raise ProtocolError(frames.PROTOCOL_ERROR, "PING on a stream")
         if len(payload) != frames.PING_SIZE:
-            raise Fault(frames.FRAME_SIZE_ERROR, "PING is not eight bytes")
-        self.flood(limits.SMALL)
+            raise ProtocolError(frames.FRAME_SIZE_ERROR, "PING must have 8 bytes")
+        self._streams.flood(limits.CONTROL)
         if not flags & frames.ACK:
             self._count_ping()
-            self.sender.out.append(frames.ping(payload, frames.ACK))
+            self._sender.out.append(frames.ping(payload, frames.ACK))
             return
         self.pongs += 1
-        if payload == _LAST_PING:
-            self.leave()
+        if payload == _SHUTDOWN_PING:
+            self.refuse_streams()
 
     def _count_ping(self) -> None:
-        """Let a peer go that does nothing but ping. Raises Fault."""
-        now, seen = self.shared.loop.time(), (self.last, self.sender.sent)
+        """Count a strike against a peer that pings too often. Raises ProtocolError after too many."""
+        now, seen = self._server.loop.time(), (self._streams.last, self._sender.frames_sent)
         if seen != self._seen:
-            self._hasty = 0
-        elif now - self._pinged < self.shared.limits.ping:
-            self._hasty += 1
-            if self._hasty > limits.HASTY_PINGS:
-                # By these words clients of gRPC know to ping less often from now on.
-                raise Fault(frames.ENHANCE_YOUR_CALM, "too_many_pings")
-        self._seen, self._pinged = seen, now
+            self._ping_strikes = 0
+        elif now - self._last_ping < self._server.limits.min_ping_interval:
+            self._ping_strikes += 1
+            if self._ping_strikes > limits.PING_STRIKES:
+                # gRPC clients recognise this text, and ping less often afterwards.
+                raise ProtocolError(frames.ENHANCE_YOUR_CALM, "too_many_pings")
+        self._seen, self._last_ping = seen, now
 
     def _goaway(self, _flags: int, number: int, payload: bytes) -> None:
         if number:
-            raise Fault(frames.PROTOCOL_ERROR, "GOAWAY of a stream")
-        if len(payload) < 2 * frames.WORD:
-            raise Fault(frames.FRAME_SIZE_ERROR, "GOAWAY is shorter than eight bytes")
-        self.flood(limits.SMALL)
+            raise ProtocolError(frames.PROTOCOL_ERROR, "GOAWAY on a stream")
+        if len(payload) < 2 * frames.U32_SIZE:
+            raise ProtocolError(frames.FRAME_SIZE_ERROR, "GOAWAY must have at least 8 bytes")
+        self._streams.flood(limits.CONTROL)
 
     def _settings(self, flags: int, number: int, payload: bytes) -> None:
         if number:
-            raise Fault(frames.PROTOCOL_ERROR, "SETTINGS of a stream")
+            raise ProtocolError(frames.PROTOCOL_ERROR, "SETTINGS on a stream")
         if flags & frames.ACK:
             if payload:
-                raise Fault(frames.FRAME_SIZE_ERROR, "an acknowledgement with settings")
-            self.flood(limits.SMALL)
-            self.decoder.limit(self.shared.limits.header_table)
+                raise ProtocolError(frames.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with a payload")
+            self._streams.flood(limits.CONTROL)
+            self._requests.decoder.set_limit(self._server.limits.header_table)
             return
         if len(payload) % frames.SETTING_SIZE:
-            raise Fault(frames.FRAME_SIZE_ERROR, "SETTINGS are not of six bytes each")
-        self.flood(limits.SETTING)
+            raise ProtocolError(frames.FRAME_SIZE_ERROR, "SETTINGS must have a multiple of 6 bytes")
+        self._streams.flood(limits.SETTINGS)
         for key, value in frames.read_settings(payload):
             if key == frames.INITIAL_WINDOW_SIZE:
                 self._initial_window(value)
             elif key == frames.MAX_FRAME_SIZE:
                 if not frames.MAX_FRAME <= value < 1 << 24:
-                    raise Fault(frames.PROTOCOL_ERROR, "a frame size out of bounds")
-                self.sender.frame_limit(value)
+                    raise ProtocolError(frames.PROTOCOL_ERROR, "MAX_FRAME_SIZE out of range")
+                self._sender.set_max_frame(value)
             elif key == frames.ENABLE_PUSH and value > 1:
-                raise Fault(frames.PROTOCOL_ERROR, "ENABLE_PUSH is neither 0 nor 1")
-        self.sender.out.append(frames.settings_ack())
-        self.sender.pump(self.shared.now)
+                raise ProtocolError(frames.PROTOCOL_ERROR, "ENABLE_PUSH must be 0 or 1")
+        self._sender.out.append(frames.settings_ack())
+        self._sender.pump(self._server.now)
 
     def _initial_window(self, size: int) -> None:
         if size > frames.MAX_WINDOW:
-            raise Fault(frames.FLOW_CONTROL_ERROR, "a window over 2^31-1")
-        sender = self.sender
-        change = size - sender.initial
-        sender.initial = size
-        self.short = min(grpc.SHORT_ROW, size)
-        for stream in self.live.values():
-            if not sender.widen(stream, change):
-                raise Fault(frames.FLOW_CONTROL_ERROR, "settings widen a window over 2^31-1")
-        if any(len(request) > 3 and size + request[3] > frames.MAX_WINDOW for request in self.pending.values()):  # noqa: PLR2004
-            raise Fault(frames.FLOW_CONTROL_ERROR, "settings widen a window over 2^31-1")
+            raise ProtocolError(frames.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE over 2^31-1")
+        streams, sender = self._streams, self._sender
+        change = sender.set_initial_window(size)
+        updated = all(sender.update_window(stream, change) for stream in streams.live.values())
+        pending = streams.pending.values()
+        if not updated or any(len(request) > 3 and size + request[3] > frames.MAX_WINDOW for request in pending):  # noqa: PLR2004
+            raise ProtocolError(frames.FLOW_CONTROL_ERROR, "SETTINGS raise a stream window over 2^31-1")
 
     def _window_update(self, _flags: int, number: int, payload: bytes) -> None:
-        if len(payload) != frames.WORD:
-            raise Fault(frames.FRAME_SIZE_ERROR, "WINDOW_UPDATE is not four bytes")
-        size = frames.word(payload)
-        sender = self.sender
+        if len(payload) != frames.U32_SIZE:
+            raise ProtocolError(frames.FRAME_SIZE_ERROR, "WINDOW_UPDATE must have 4 bytes")
+        size = frames.read_u31(payload)
+        streams, sender = self._streams, self._sender
         if not number:
             sender.window += size
-            if not size or sender.window > frames.MAX_WINDOW:
-                raise Fault(frames.FLOW_CONTROL_ERROR if size else frames.PROTOCOL_ERROR, "a window by 0 or over 2^31-1")
-            sender.pump(self.shared.now)
+            if not size:
+                raise ProtocolError(frames.PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
+            if sender.window > frames.MAX_WINDOW:
+                raise ProtocolError(frames.FLOW_CONTROL_ERROR, "connection window over 2^31-1")
+            sender.pump(self._server.now)
             return
-        self._check_begun(number)
+        self._check_not_idle(number)
         if not size:
-            self.flood(limits.NOTHING)
-        stream = self.stream(number)
+            streams.flood(limits.EMPTY)
+        stream = streams.get(number)
         if stream is None:
             return
         if not size:
-            self.reset(stream, frames.PROTOCOL_ERROR)
-        elif not sender.widen(stream, size):
-            self.reset(stream, frames.FLOW_CONTROL_ERROR)
+            streams.reset(stream, frames.PROTOCOL_ERROR)
+        elif not sender.update_window(stream, size):
+            streams.reset(stream, frames.FLOW_CONTROL_ERROR)
         else:
-            sender.pump(self.shared.now)
+            sender.pump(self._server.now)
 
     def _data(self, flags: int, number: int, payload: bytes) -> None:
-        self._check_begun(number)
-        self.credit -= len(payload)
-        stream = self.stream(number)
+        self._check_not_idle(number)
+        self.receive_window -= len(payload)
+        streams, end = self._streams, bool(flags & frames.END_STREAM)
+        stream = streams.get(number)
         if stream is None:
-            if not self.forgot(number, end=bool(flags & frames.END_STREAM)):
-                self.flood(limits.REFUSED)
-                self.sender.out.append(frames.rst_stream(number, frames.STREAM_CLOSED))
+            if not streams.recently_reset(number, ended=end):
+                streams.flood(limits.REFUSED)
+                self._sender.out.append(frames.rst_stream(number, frames.STREAM_CLOSED))
             elif not payload:
-                self.flood(limits.NOTHING)
+                streams.flood(limits.EMPTY)
             return
-        if stream.ended:
-            self.reset(stream, frames.STREAM_CLOSED)
+        if stream.state is _HALF_CLOSED_REMOTE:
+            streams.reset(stream, frames.STREAM_CLOSED)
             return
-        stream.credit -= len(payload)
-        if stream.credit < 0:
-            self.reset(stream, frames.FLOW_CONTROL_ERROR)
+        stream.receive_window -= len(payload)
+        if stream.receive_window < 0:
+            streams.reset(stream, frames.FLOW_CONTROL_ERROR)
             return
-        payload = frames.unpadded(flags, payload)
-        end = bool(flags & frames.END_STREAM)
+        payload = frames.strip_padding(flags, payload)
         if not payload and not end:
-            self.flood(limits.NOTHING)
-        if stream.inbox is not None:
-            proxy.feed(self, stream, payload)
-        else:
-            self.gather(stream, payload)
-        if end and not stream.closed:
-            self.complete(stream)
+            streams.flood(limits.EMPTY)
+        self._requests.data(stream, payload, end=end)
 
 
-_Handler: TypeAlias = Callable[[Session, int, int, bytes], None]
+_Handler: TypeAlias = Callable[[FrameReader, int, int, bytes], None]
 
-#: By type of frame.
-_FRAMES: tuple[_Handler, ...] = (
-    Session._data,  # noqa: SLF001 - its own
-    Session._headers,  # noqa: SLF001
-    Session._priority,  # noqa: SLF001
-    Session._rst_stream,  # noqa: SLF001
-    Session._settings,  # noqa: SLF001
-    Session._push_promise,  # noqa: SLF001
-    Session._ping,  # noqa: SLF001
-    Session._goaway,  # noqa: SLF001
-    Session._window_update,  # noqa: SLF001
-    Session._stray,  # noqa: SLF001
+#: Handlers by frame type.
+_HANDLERS: tuple[_Handler, ...] = (
+    FrameReader._data,  # noqa: SLF001 - its own
+    FrameReader._headers,  # noqa: SLF001
+    FrameReader._priority,  # noqa: SLF001
+    FrameReader._rst_stream,  # noqa: SLF001
+    FrameReader._settings,  # noqa: SLF001
+    FrameReader._push_promise,  # noqa: SLF001
+    FrameReader._ping,  # noqa: SLF001
+    FrameReader._goaway,  # noqa: SLF001
+    FrameReader._window_update,  # noqa: SLF001
+    FrameReader._unexpected_continuation,  # noqa: SLF001
 )

@@ -1,4 +1,16 @@
-"""gRPC over HTTP/2: messages, statuses, metadata, timeouts, as bytes."""
+"""gRPC over HTTP/2 as bytes: messages, statuses, metadata and timeouts.
+
+A *cached response* is the part of a successful response that does not depend on its stream, ready to be sent:
+
+    +---+--------+---------+----------------------------+
+    | 0 | length | message | trailers: HEADERS header,  |
+    |   | u32    |         | up to its stream id        |
+    +---+--------+---------+----------------------------+
+    |<- PREFIX ->|         |<-- _TRAILERS_PREFIX ------>|
+
+A response on the wire is HEADERS, DATA and HEADERS again (the trailers), so the stream id occurs three times. The sender
+joins HEADERS_PREFIX, DATA_PREFIXES[size], the cached response and TRAILERS with the stream id as the separator.
+"""
 
 import base64
 import binascii
@@ -12,7 +24,7 @@ from cqar.lane import frames
 
 Metadata = Sequence[tuple[str, str | bytes]]
 
-# Statuses that the lane gives by itself.
+# Status codes that the lane itself returns.
 OK: Final = 0
 CANCELLED: Final = 1
 UNKNOWN: Final = 2
@@ -22,41 +34,42 @@ UNIMPLEMENTED: Final = 12
 INTERNAL: Final = 13
 UNAVAILABLE: Final = 14
 
-#: Bytes before a message: whether it is compressed, and its length.
+#: Bytes before a message: the compressed flag and the length.
 PREFIX: Final = 5
-#: `:status: 200` and `content-type: application/grpc`, from the static table and as a literal that enters no table.
-ANSWER: Final = b"\x88\x0f\x10\x10application/grpc"
+#: `:status: 200` from the static table and `content-type: application/grpc` as a literal without indexing.
+RESPONSE_HEADERS: Final = b"\x88\x0f\x10\x10application/grpc"
 _STATUS: Final = b"\x00\x0bgrpc-status"
-#: The trailers of an answer that has none of its own.
+#: The trailers of a successful response without trailing metadata.
 TRAILERS: Final = _STATUS + b"\x010"
-_TRAILERS_HEAD: Final = frames.prefix(len(TRAILERS), frames.HEADERS, frames.END_HEADERS | frames.END_STREAM)
-#: What an answer begins with, up to its stream's number.
-HEAD: Final = frames.prefix(len(ANSWER), frames.HEADERS, frames.END_HEADERS)
-#: Bytes of a row that are not its message: its prefix, and what follows it.
-ROW: Final = PREFIX + len(_TRAILERS_HEAD)
-#: Bytes of a row, at most, for the shortest way to the wire.
-SHORT_ROW: Final = 4_096
-#: By length of a row: the block of the answer and the start of the DATA frame with its message, up to the stream's number.
-BODY_HEADS: Final = tuple(
-    ANSWER + frames.prefix(max(0, length - len(_TRAILERS_HEAD)), frames.DATA, 0) for length in range(SHORT_ROW + 1)
+_TRAILERS_PREFIX: Final = frames.header_prefix(len(TRAILERS), frames.HEADERS, frames.END_HEADERS | frames.END_STREAM)
+#: The start of a response, up to the stream id of its HEADERS.
+HEADERS_PREFIX: Final = frames.header_prefix(len(RESPONSE_HEADERS), frames.HEADERS, frames.END_HEADERS)
+#: Bytes of a cached response beside its message.
+CACHED_OVERHEAD: Final = PREFIX + len(_TRAILERS_PREFIX)
+#: Largest cached response in bytes for which DATA_PREFIXES has an entry.
+SHORT_RESPONSE: Final = 4_096
+#: By size of a cached response: the response headers, and the DATA header of its message up to the stream id.
+DATA_PREFIXES: Final = tuple(
+    RESPONSE_HEADERS + frames.header_prefix(max(0, size - len(_TRAILERS_PREFIX)), frames.DATA, 0)
+    for size in range(SHORT_RESPONSE + 1)
 )
 
 _TIMEOUT = re.compile(rb"[0-9]{1,8}[HMSmun]")
 _UNITS: Final = {b"H": 3_600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
-#: What `grpc-message` carries as it is: printable ASCII without the percent sign.
+#: Characters that `grpc-message` carries unescaped: printable ASCII except the percent sign.
 _PLAIN: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
-#: How zlib calls the encodings.
+#: zlib's `wbits` by message encoding.
 _WINDOW_BITS: Final = {b"gzip": 31, b"deflate": 15}
-#: Encodings of requests, as told to who asks for another.
+#: The value of `grpc-accept-encoding`.
 ENCODINGS: Final = b"identity,deflate,gzip"
-#: Fields of the transport, which are nobody's metadata.
+#: Header fields of the transport, which are not metadata.
 _TRANSPORT: Final = frozenset(
     (b"te", b"content-type", b"content-length", b"host", b"grpc-timeout", b"grpc-encoding", b"grpc-accept-encoding")
 )
 
 
-class Failure(Exception):
-    """A call's end with a status other than OK; `details` is a google.rpc.Status, serialized."""
+class RpcError(Exception):
+    """A status other than OK. `details` is a serialized google.rpc.Status."""
 
     def __init__(self, code: int, message: str, *, details: bytes = b"", trailing: Metadata = ()) -> None:
         self.code = code
@@ -65,56 +78,57 @@ class Failure(Exception):
         self.trailing = trailing
         super().__init__(message)
 
-    def block(self) -> bytes:
-        """The fields that end the stream; what `trailing` says of details is overruled by `details`."""
-        fields = [_STATUS + _text(str(self.code).encode())]
+    def trailers(self) -> bytes:
+        """Encode the trailers as a header block. `details` takes precedence over details in `trailing`."""
+        fields = [_STATUS + _string(str(self.code).encode())]
         if self.message:
             fields.append(literal(b"grpc-message", quote(self.message, safe=_PLAIN).encode()))
         if self.details:
             fields.append(literal(b"grpc-status-details-bin", _base64(self.details)))
-        return b"".join(fields) + block(self.trailing)
+        return b"".join(fields) + header_block(self.trailing)
 
 
-class Unreadable(Failure):
-    """A request that holds no message, or only a part of one, or one that cannot be unpacked."""
+class MalformedRequest(RpcError):
+    """A request without a message, with a truncated message, or with one that cannot be decompressed."""
 
 
 class Reply(NamedTuple):
-    """The bytes of a response message, and what goes into the trailing metadata."""
+    """A response message as bytes, and its trailing metadata."""
 
     body: bytes
     trailing: Metadata = ()
 
 
-class Tail:
-    """What every ready answer gets for a while: bytes after its message, and trailing metadata."""
+class StaleMarks:
+    """What every cached response carries while the process is stale: bytes after its message, and trailing metadata."""
 
-    __slots__ = ("_end", "message", "trailers", "trailing")
+    __slots__ = ("_trailers_prefix", "message", "trailers", "trailing")
 
     def __init__(self, message: bytes, trailing: Metadata) -> None:
         self.message = message
         self.trailing = trailing
-        #: the whole block of the trailers
-        self.trailers = TRAILERS + block(trailing)
-        self._end = frames.prefix(len(self.trailers), frames.HEADERS, frames.END_HEADERS | frames.END_STREAM)
+        #: the header block of the trailers
+        self.trailers = TRAILERS + header_block(trailing)
+        end = frames.END_HEADERS | frames.END_STREAM
+        self._trailers_prefix = frames.header_prefix(len(self.trailers), frames.HEADERS, end)
 
-    def joined(self, stream: bytes, row: bytes) -> bytes:
-        """The frames of an answer by a row and this, whose length together is at most SHORT_ROW."""
-        extra = self.message
-        size = len(row) + len(extra)
-        length = (size - ROW).to_bytes(4, "big")
-        message = b"".join((b"\0", length, row[PREFIX:-PREFIX], extra, self._end))
-        return stream.join((HEAD, BODY_HEADS[size], message, self.trailers))
+    def response(self, stream: bytes, cached: bytes) -> bytes:
+        """Encode a marked response on a stream (four bytes). `cached` and the marks have at most SHORT_RESPONSE bytes."""
+        marks = self.message
+        size = len(cached) + len(marks)
+        length = (size - CACHED_OVERHEAD).to_bytes(4, "big")
+        message = b"".join((b"\0", length, cached[PREFIX:-PREFIX], marks, self._trailers_prefix))
+        return stream.join((HEADERS_PREFIX, DATA_PREFIXES[size], message, self.trailers))
 
 
-def _text(data: bytes) -> bytes:
-    """A string of HPACK, as it is."""
+def _string(data: bytes) -> bytes:
+    """Encode an HPACK string without Huffman coding."""
     length = len(data)
     if length < 0x7F:  # noqa: PLR2004 - fits into the first byte
         return bytes((length,)) + data
     rest = length - 0x7F
     head = bytearray(b"\x7f")
-    while rest > 0x7F:  # noqa: PLR2004 - bits of a byte
+    while rest > 0x7F:  # noqa: PLR2004 - seven bits a byte
         head.append(rest & 0x7F | 0x80)
         rest >>= 7
     head.append(rest)
@@ -122,12 +136,12 @@ def _text(data: bytes) -> bytes:
 
 
 def literal(name: bytes, value: bytes) -> bytes:
-    """A field that enters no table."""
-    return b"\0" + _text(name) + _text(value)
+    """Encode a header field as a literal without indexing."""
+    return b"\0" + _string(name) + _string(value)
 
 
-def block(metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
-    """Metadata as fields that enter no table; bytes of `-bin` names in base64."""
+def header_block(metadata: Iterable[tuple[str, str | bytes]]) -> bytes:
+    """Encode metadata as literals without indexing. Bytes under `-bin` names become base64."""
     return b"".join(
         literal(name.encode(), _base64(value) if isinstance(value, bytes) and name.endswith("-bin") else _bytes(value))
         for name, value in metadata
@@ -143,7 +157,7 @@ def _base64(data: bytes) -> bytes:
 
 
 def metadata(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str | bytes]]:
-    """The metadata among a request's fields. Raises Failure where a binary one is not in base64."""
+    """Extract the metadata from the header fields of a request. Raises RpcError if a binary value is not base64."""
     found: list[tuple[str, str | bytes]] = []
     for name, value in fields:
         if name[:1] == b":" or name in _TRANSPORT:
@@ -155,61 +169,66 @@ def metadata(fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str | byt
         try:
             found += [(text, base64.b64decode(part + b"=" * (-len(part) % 4), validate=True)) for part in value.split(b",")]
         except binascii.Error:
-            msg = f"metadata {text} is not in base64"
-            raise Failure(INTERNAL, msg) from None
+            msg = f"invalid base64 in metadata {text}"
+            raise RpcError(INTERNAL, msg) from None
     return found
 
 
 def timeout(value: bytes) -> float:
-    """The seconds in `grpc-timeout`. Raises Failure where it is none."""
+    """Decode `grpc-timeout` into seconds. Raises RpcError if it is invalid."""
     if not _TIMEOUT.fullmatch(value):
-        raise Failure(INTERNAL, "grpc-timeout is not 1 to 8 digits and one of H, M, S, m, u, n")
+        raise RpcError(INTERNAL, "invalid grpc-timeout: use 1 to 8 digits and a unit of H, M, S, m, u or n")
     return int(value[:-1]) * _UNITS[value[-1:]]
 
 
 def framed(message: bytes) -> bytes:
-    """A message with its prefix."""
+    """Return the message with its five-byte prefix, uncompressed."""
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def row(message: bytes) -> bytes:
-    """An answer that stands ready: the message with its prefix, and the start of the trailers after it."""
-    return b"".join((b"\0", len(message).to_bytes(4, "big"), message, _TRAILERS_HEAD))
+def cached_response(message: bytes) -> bytes:
+    """Encode a message as a cached response; see the module."""
+    return b"".join((b"\0", len(message).to_bytes(4, "big"), message, _TRAILERS_PREFIX))
 
 
-def plain(flag: int, message: bytes, encoding: bytes, most: int) -> bytes:
-    """The message behind its compression, `most` bytes at most. Raises Failure."""
+def decompress(flag: int, message: bytes, encoding: bytes, max_bytes: int) -> bytes:
+    """Return the message, decompressed if the flag is set. Raises RpcError, also if it exceeds `max_bytes`."""
     if not flag:
         return message
     bits = _WINDOW_BITS.get(encoding) if flag == 1 else None
     if bits is None:
-        raise Unreadable(INTERNAL, "the message is flagged as compressed, and no encoding is named")
+        raise MalformedRequest(INTERNAL, "compressed message without a supported grpc-encoding")
     unpacker = zlib.decompressobj(bits)
     try:
-        data = unpacker.decompress(message, most + 1)
+        data = unpacker.decompress(message, max_bytes + 1)
     except zlib.error:
-        raise Unreadable(INTERNAL, "the message is not in the encoding that is named") from None
-    if len(data) > most:
-        raise too_large(most)
+        raise MalformedRequest(INTERNAL, "message does not match its grpc-encoding") from None
+    if len(data) > max_bytes:
+        raise too_large(max_bytes)
     if not unpacker.eof:
-        raise Unreadable(INTERNAL, "the compressed message ends too soon")
+        raise MalformedRequest(INTERNAL, "truncated compressed message")
     return data
 
 
-def too_large(most: int) -> Failure:
-    """What a request over the limit gets."""
-    return Failure(RESOURCE_EXHAUSTED, f"the request is larger than {most} bytes")
+def too_large(max_bytes: int) -> RpcError:
+    """Return the status of a request over the size limit."""
+    return RpcError(RESOURCE_EXHAUSTED, f"the request is larger than {max_bytes} bytes")
 
 
-def one_message(data: bytes, encoding: bytes, most: int) -> bytes:
-    """The one message that a unary request holds. Raises Failure."""
+def unary_message(data: bytes, encoding: bytes, max_bytes: int) -> bytes:
+    """Decode the one message of a unary request. Raises RpcError unless there is exactly one."""
     if len(data) < PREFIX:
-        raise Unreadable(UNIMPLEMENTED if not data else INTERNAL, "one message is due, and there is none, or a part of one")
+        raise MalformedRequest(UNIMPLEMENTED if not data else INTERNAL, "unary request without a complete message")
     length = int.from_bytes(data[1:PREFIX], "big")
-    if length > most:
-        raise too_large(most)
+    if length > max_bytes:
+        raise too_large(max_bytes)
     if len(data) < PREFIX + length:
-        raise Unreadable(INTERNAL, "the request ends within its message")
+        raise MalformedRequest(INTERNAL, "truncated message")
     if len(data) > PREFIX + length:
-        raise Failure(UNIMPLEMENTED, "one message is due, and there are more")
-    return plain(data[0], data[PREFIX:], encoding, most)
+        raise extra_messages()
+    return decompress(data[0], data[PREFIX:], encoding, max_bytes)
+
+
+def extra_messages() -> RpcError:
+    """Return the status of a unary request with more than one message."""
+    return RpcError(UNIMPLEMENTED, "unary request with more than one message")

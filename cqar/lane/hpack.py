@@ -1,27 +1,27 @@
-"""HPACK (RFC 7541), the decoding half, built for requests that are mostly alike.
+"""An HPACK decoder (RFC 7541) for requests that mostly repeat.
 
-A block is read in one pass and split in two: the fields that *decide* what a request is (its path, who calls, how it is
-encoded) come as objects that are the same object for the same name and value, so that a tuple of them finds a decision
-without comparing a byte; all others are kept as they came, and their text is read only if somebody asks. What is found
-once is remembered: literals by their bytes on the wire, short Huffman strings by theirs.
+One pass splits a header block in two. *Routing fields*, which determine what a request is (path, caller, encoding), become
+interned `Field` objects: equal fields are the same object, so a tuple of them finds a route by identity. All other fields
+stay encoded and are decoded only on demand. Results are cached: literals by their encoding, short strings by their Huffman
+code.
 
-The dynamic table belongs to a connection (`Decoder`), what is remembered to the process (`Memory`); both are bounded.
+The dynamic table belongs to a connection (`Decoder`), the cache to the process (`HeaderCache`). Both are bounded.
 """
 
 from collections.abc import Iterator
 from typing import Final, TypeAlias, TypeVar
 
-from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
+from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ProtocolError
 from cqar.lane.huffman import Huffman
 
-#: Bytes of the dynamic table where nothing else is agreed.
+#: Initial size of the dynamic table in bytes.
 DEFAULT_TABLE: Final = 4_096
-#: What a field counts beside its name and value.
+#: Bytes that a field counts beside its name and value.
 OVERHEAD: Final = 32
-#: Fields of a block, at most.
+#: Maximum of fields in a block.
 MAX_FIELDS: Final = 512
 
-#: The static table of the RFC (appendix A), from index 1.
+#: The static table (RFC 7541, appendix A), from index 1.
 STATIC: Final = (
     (b":authority", b""),
     *((b":method", value) for value in (b"GET", b"POST")),
@@ -44,22 +44,22 @@ STATIC: Final = (
 )
 
 _TABLE_START: Final = len(STATIC) + 1
-#: The largest length and index that stand in the first byte of a string, of a literal's name, of an indexed field.
+#: Prefix masks: of a string length or an index, and of the name index of a literal without indexing.
 _SHORT_STRING: Final = 0x7F
 _SHORT_NAME: Final = 0x0F
-#: Entries of each memo, and bytes of what they keep, at most.
-_MEMO: Final = 4_096
-_MEMO_LENGTH: Final = 1_024
-#: Huffman strings longer than this are mostly unique: identifiers of requests and traces.
-_MEMO_STRING: Final = 24
+#: Maximum of entries in each cache, and of bytes in a cached field.
+_MAX_ENTRIES: Final = 4_096
+_MAX_FIELD: Final = 1_024
+#: Longer Huffman strings are mostly unique, such as request and trace ids, and are not cached.
+_MAX_STRING: Final = 24
 _MAX_SHIFT: Final = 28
 
-_CONNECTION: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
+_CONNECTION_SPECIFIC: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 _TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 
 class Field:
-    """A field that decides. Equal fields are one object as long as they are remembered."""
+    """A routing field. Equal fields are one object while they are cached."""
 
     __slots__ = ("name", "value")
 
@@ -71,66 +71,66 @@ class Field:
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: A field that does not decide: its name and value, or its name, the block and where the value stands in it.
-Other: TypeAlias = tuple[bytes, bytes] | tuple[bytes, bytes, int]
-#: Fields that decide in their order, all others in theirs, and how many deciding fields came before the first of these.
-Block: TypeAlias = tuple[tuple[Field, ...], list[Other], int]
+#: Any other field: its name and value, or its name, the block, and the offset of the encoded value in the block.
+OtherField: TypeAlias = tuple[bytes, bytes] | tuple[bytes, bytes, int]
+#: Routing fields and other fields, each in order, and the number of routing fields before the first other field.
+Decoded: TypeAlias = tuple[tuple[Field, ...], list[OtherField], int]
 
 
-def well_named(name: bytes) -> bool:
-    """Whether a request may have a field of this name: lower case, of the right characters, not of HTTP/1's connections."""
-    return bool(name) and name not in _CONNECTION and all(byte in _TOKEN for byte in name)
+def valid_name(name: bytes) -> bool:
+    """Return whether a field name is valid in HTTP/2: a lower-case token, and not a connection-specific field."""
+    return bool(name) and name not in _CONNECTION_SPECIFIC and all(byte in _TOKEN for byte in name)
 
 
-class Memory:
-    """What is remembered across connections, and which names decide."""
+class HeaderCache:
+    """Fields and strings cached for all connections of a process."""
 
-    def __init__(self, deciding: frozenset[bytes]) -> None:
-        self._deciding = deciding
+    def __init__(self, routing: frozenset[bytes]) -> None:
+        self._routing = routing
         self._huffman = Huffman()
-        #: name -> whether it decides
-        self.known: dict[bytes, bool] = {}
+        #: by name: whether it is a routing field
+        self.routing_names: dict[bytes, bool] = {}
         self._fields: dict[tuple[bytes, bytes], Field] = {}
         self._strings: dict[bytes, bytes] = {}
-        #: a literal's name on the wire -> name, whether it decides
+        #: by the encoding of a literal up to its value: the name, and whether it is a routing field
         self.names: dict[bytes, tuple[bytes, bool]] = {}
-        #: a whole literal on the wire -> the field; only of those that decide
+        #: routing fields by the encoding of the whole literal
         self.literals: dict[bytes, Field] = {}
-        #: by index; 0 is none
-        self.static: list[Field | Other] = [(b"", b""), *(self.field(name, value) for name, value in STATIC)]
+        #: by index; 0 is invalid
+        self.static: list[Field | OtherField] = [(b"", b""), *(self.field(name, value) for name, value in STATIC)]
 
-    def decides(self, name: bytes) -> bool:
-        """Whether fields of the name decide: the named ones, pseudo-headers, and those that no request may have."""
-        known = self.known.get(name)
+    def is_routing(self, name: bytes) -> bool:
+        """Return whether a name is a routing field: a configured one, a pseudo-header field, or an invalid one."""
+        known = self.routing_names.get(name)
         if known is None:
-            known = name in self._deciding or name[:1] == b":" or not well_named(name)
+            known = name in self._routing or name[:1] == b":" or not valid_name(name)
             if len(name) <= _SHORT_STRING:
-                _put(self.known, name, known)
+                _put(self.routing_names, name, known)
         return known
 
     def field(self, name: bytes, value: bytes) -> Field | tuple[bytes, bytes]:
-        """The field of that name and value."""
-        if not self.decides(name):
+        """Return the field with this name and value, interned if it is a routing field."""
+        if not self.is_routing(name):
             return name, value
         found = self._fields.get((name, value))
         if found is None:
             found = Field(name, value)
-            if len(name) + len(value) <= _MEMO_LENGTH:
+            if len(name) + len(value) <= _MAX_FIELD:
                 _put(self._fields, (name, value), found)
         return found
 
-    def remember_name(self, wire: bytes, name: bytes) -> tuple[bytes, bool]:
-        """The name, and whether it decides; known by its bytes on the wire from now on."""
-        known = (name, self.decides(name))
-        _put(self.names, wire, known)
-        return known
+    def cache_name(self, wire: bytes, name: bytes) -> tuple[bytes, bool]:
+        """Cache the name of a literal by its encoding. Returns the name, and whether it is a routing field."""
+        entry = (name, self.is_routing(name))
+        _put(self.names, wire, entry)
+        return entry
 
-    def remember_literal(self, wire: bytes, field: Field) -> None:
-        """Know a literal by its bytes on the wire from now on."""
+    def cache_literal(self, wire: bytes, field: Field) -> None:
+        """Cache a routing field by the encoding of its literal."""
         _put(self.literals, wire, field)
 
     def string(self, block: bytes, at: int) -> tuple[bytes, int]:
-        """The string that stands at that place, and what comes after it. Raises Fault, IndexError."""
+        """Decode the string at an offset. Returns it and the offset after it. Raises ProtocolError, IndexError."""
         first = block[at]
         length = first & _SHORT_STRING
         at += 1
@@ -139,106 +139,106 @@ class Memory:
         end = at + length
         raw = block[at:end]
         if len(raw) != length:
-            raise Fault(COMPRESSION_ERROR, "a string goes beyond its block")
+            raise ProtocolError(COMPRESSION_ERROR, "string exceeds the header block")
         if first <= _SHORT_STRING:
             return raw, end
         text = self._strings.get(raw)
         if text is None:
             text = self._huffman.decode(raw)
-            if length < _MEMO_STRING:
+            if length < _MAX_STRING:
                 _put(self._strings, raw, text)
         return text, end
 
-    def texts(self, others: list[Other]) -> Iterator[tuple[bytes, bytes]]:
-        """Names and values of fields that do not decide. Raises Fault where one is no Huffman string."""
+    def decoded(self, others: list[OtherField]) -> Iterator[tuple[bytes, bytes]]:
+        """Decode other fields into names and values. Raises ProtocolError if a Huffman code is invalid."""
         for other in others:
             yield (other[0], other[1]) if len(other) == 2 else (other[0], self.string(other[1], other[2])[0])  # noqa: PLR2004
 
 
-def _put(memo: dict[K, V], key: K, value: V) -> None:
-    """Remember, and begin anew where it is too much: to find again costs microseconds."""
-    if len(memo) >= _MEMO:
-        memo.clear()
-    memo[key] = value
+def _put(cache: dict[K, V], key: K, value: V) -> None:
+    """Add an entry. A full cache is cleared first, since computing an entry again takes microseconds."""
+    if len(cache) >= _MAX_ENTRIES:
+        cache.clear()
+    cache[key] = value
 
 
 def integer(block: bytes, at: int, value: int) -> tuple[int, int]:
-    """The rest of an integer whose first byte was full, and what comes after it. Raises Fault, IndexError."""
+    """Decode an integer whose prefix is full. Returns it and the offset after it. Raises ProtocolError, IndexError."""
     shift = 0
     while True:
         byte = block[at]
         at += 1
         value += (byte & 0x7F) << shift
-        if byte <= 0x7F:  # noqa: PLR2004 - the bit that says that more follows
+        if byte <= 0x7F:  # noqa: PLR2004 - the continuation bit
             return value, at
         shift += 7
         if shift > _MAX_SHIFT:
-            raise Fault(COMPRESSION_ERROR, "an integer without end")
+            raise ProtocolError(COMPRESSION_ERROR, "integer too large")
 
 
 def _after_string(block: bytes, at: int) -> int:
-    """What comes after the string that stands at that place. Raises Fault, IndexError."""
+    """Return the offset after the string at an offset. Raises ProtocolError, IndexError."""
     length = block[at] & _SHORT_STRING
     at += 1
     if length == _SHORT_STRING:
         length, at = integer(block, at, length)
     at += length
     if at > len(block):
-        raise Fault(COMPRESSION_ERROR, "a string goes beyond its block")
+        raise ProtocolError(COMPRESSION_ERROR, "string exceeds the header block")
     return at
 
 
 class Decoder:
-    """Reads the header blocks of one connection, in their order."""
+    """Decodes the header blocks of one connection, which must come in order."""
 
-    __slots__ = ("_items", "_limit", "_max", "_memory", "_shrink", "_size", "_sizes", "changed")
+    __slots__ = ("_cache", "_items", "_limit", "_max", "_shrink", "_size", "_sizes", "changed")
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        #: the dynamic table, the newest last, and what each item counts
-        self._items: list[Field | Other] = []
+    def __init__(self, cache: HeaderCache) -> None:
+        self._cache = cache
+        #: the dynamic table, newest entry last, and the size of each entry
+        self._items: list[Field | OtherField] = []
         self._sizes: list[int] = []
         self._size = 0
         self._max = DEFAULT_TABLE
         self._limit = DEFAULT_TABLE
         self._shrink = False
-        #: set whenever the table changes: equal blocks may then mean something else
+        #: set whenever the table changes, since the same block may then mean something else
         self.changed = False
 
-    def limit(self, size: int) -> None:
-        """The peer has agreed to a table of so many bytes: its next block has to begin with saying so if it is smaller."""
+    def set_limit(self, size: int) -> None:
+        """Apply SETTINGS_HEADER_TABLE_SIZE. If the table must shrink, the next block has to start with a size update."""
         self._limit = size
         self._shrink = self._max > size
 
-    def decode(self, block: bytes) -> Block:  # noqa: C901, PLR0912, PLR0915 - calls cost more than fields
-        """The fields of a block. Raises Fault, after which the connection is of no use."""
+    def decode(self, block: bytes) -> Decoded:  # noqa: C901, PLR0912, PLR0915 - a function call costs more than decoding a field
+        """Decode a header block. Raises ProtocolError, after which the connection has to close."""
         key: list[Field] = []
-        others: list[Other] = []
+        others: list[OtherField] = []
         lead = -1
-        item: Field | Other
-        memory = self._memory
-        names = memory.names
-        literals = memory.literals
+        item: Field | OtherField
+        cache = self._cache
+        names = cache.names
+        literals = cache.literals
         items = self._items
         at = 0
         end = len(block)
         if self._shrink and (not end or not 0x20 <= block[0] < 0x40):  # noqa: PLR2004
-            raise Fault(COMPRESSION_ERROR, "the table's smaller size is not respected")
+            raise ProtocolError(COMPRESSION_ERROR, "missing dynamic table size update")
         try:
             while at < end:
                 first = block[at]
                 if first > 0x80:  # noqa: PLR2004 - indexed
                     at += 1
                     if first < 0xBE:  # noqa: PLR2004 - in the static table
-                        item = memory.static[first - 0x80]
-                    elif first < 0xFF:  # noqa: PLR2004 - in one byte
+                        item = cache.static[first - 0x80]
+                    elif first < 0xFF:  # noqa: PLR2004 - in a single byte
                         item = items[0xBD - first]
                     else:
                         index, at = integer(block, at, _SHORT_STRING)
                         item = items[_TABLE_START - 1 - index]
-                elif first >= 0x40:  # noqa: PLR2004 - literal, to be indexed
+                elif first >= 0x40:  # noqa: PLR2004 - literal with incremental indexing
                     item, at = self._insert(block, at)
-                elif first < 0x20:  # noqa: PLR2004 - literal
+                elif first < 0x20:  # noqa: PLR2004 - literal without indexing
                     index = first & _SHORT_NAME
                     if index:
                         name_end = at + 1 if index < _SHORT_NAME else at + 2
@@ -266,24 +266,24 @@ class Decoder:
                         lead = len(key)
                     others.append(item)
         except IndexError:
-            raise Fault(COMPRESSION_ERROR, "an index without entry, or a block that ends too soon") from None
+            raise ProtocolError(COMPRESSION_ERROR, "invalid index or truncated header block") from None
         if end > MAX_FIELDS and len(key) + len(others) > MAX_FIELDS:
-            raise Fault(ENHANCE_YOUR_CALM, "too many fields")
+            raise ProtocolError(ENHANCE_YOUR_CALM, "too many fields")
         return tuple(key), others, len(key) if lead < 0 else lead
 
-    def _insert(self, block: bytes, at: int) -> tuple[Field | Other, int]:
-        """A literal that enters the dynamic table, and what comes after it."""
-        if block[at] == 0x80:  # noqa: PLR2004 - indexed, without index
-            raise Fault(COMPRESSION_ERROR, "index 0")
-        memory = self._memory
+    def _insert(self, block: bytes, at: int) -> tuple[Field | OtherField, int]:
+        """Decode a literal with incremental indexing. Returns the field and the offset after it."""
+        if block[at] == 0x80:  # noqa: PLR2004 - indexed field 0
+            raise ProtocolError(COMPRESSION_ERROR, "invalid index 0")
+        cache = self._cache
         index = block[at] & 0x3F
         if 0 < index < _TABLE_START:
-            name = _name_of(memory.static[index])
+            name = _name_of(cache.static[index])
             at += 1
         else:
             name, _, at = self._name(block, at, 0x3F)
-        value, at = memory.string(block, at)
-        item = (name, value) if memory.known.get(name) is False else memory.field(name, value)
+        value, at = cache.string(block, at)
+        item = (name, value) if cache.routing_names.get(name) is False else cache.field(name, value)
         size = OVERHEAD + len(name) + len(value)
         self._items.append(item)
         self._sizes.append(size)
@@ -293,52 +293,55 @@ class Decoder:
             self._evict()
         return item, at
 
-    def _unknown(self, block: bytes, at: int) -> tuple[Field | Other, int]:
-        """A literal whose name is not remembered, and what comes after it."""
-        memory = self._memory
-        name, lasting, name_end = self._name(block, at, _SHORT_NAME)
-        if lasting and name_end - at <= _SHORT_STRING:
-            memory.remember_name(block[at:name_end], name)
-        if memory.decides(name):
-            value, end = memory.string(block, name_end)
-            return memory.field(name, value), end
+    def _unknown(self, block: bytes, at: int) -> tuple[Field | OtherField, int]:
+        """Decode a literal whose name is not cached. Returns the field and the offset after it."""
+        cache = self._cache
+        name, stable, name_end = self._name(block, at, _SHORT_NAME)
+        if stable and name_end - at <= _SHORT_STRING:
+            cache.cache_name(block[at:name_end], name)
+        if cache.is_routing(name):
+            value, end = cache.string(block, name_end)
+            return cache.field(name, value), end
         return (name, block, name_end), _after_string(block, name_end)
 
     def _literal(self, wire: bytes, name: bytes, name_end: int) -> Field | tuple[bytes, bytes]:
-        """A literal whose name is remembered and decides."""
-        memory = self._memory
-        field = memory.field(name, memory.string(wire, name_end)[0])
-        if isinstance(field, Field) and len(wire) <= _MEMO_LENGTH:
-            memory.remember_literal(wire, field)
+        """Decode a literal whose cached name is a routing field."""
+        cache = self._cache
+        field = cache.field(name, cache.string(wire, name_end)[0])
+        if isinstance(field, Field) and len(wire) <= _MAX_FIELD:
+            cache.cache_literal(wire, field)
         return field
 
     def _name(self, block: bytes, at: int, mask: int) -> tuple[bytes, bool, int]:
-        """The name of a literal, whether its bytes mean it in every block, and what comes after it."""
+        """Decode the name of a literal.
+
+        Returns it, whether its encoding is independent of the dynamic table, and the offset after it.
+        """
         index = block[at] & mask
         at += 1
         if index == mask:
             index, at = integer(block, at, index)
         if not index:
-            name, at = self._memory.string(block, at)
+            name, at = self._cache.string(block, at)
             return name, True, at
         if index < _TABLE_START:
-            return _name_of(self._memory.static[index]), True, at
+            return _name_of(self._cache.static[index]), True, at
         return _name_of(self._items[_TABLE_START - 1 - index]), False, at
 
     def _resize(self, block: bytes, at: int, *, is_first: bool) -> None:
-        """A new size of the table."""
+        """Apply a dynamic table size update."""
         size = block[at] & 0x1F
-        if size == 0x1F:  # noqa: PLR2004 - the rest follows
+        if size == 0x1F:  # noqa: PLR2004 - the prefix is full
             size, _ = integer(block, at + 1, size)
         if not is_first or size > self._limit:
-            raise Fault(COMPRESSION_ERROR, "a size of the table that is not allowed, or not at the start of a block")
+            raise ProtocolError(COMPRESSION_ERROR, "invalid dynamic table size update")
         self._max = size
         self._shrink = False
         self.changed = True
         self._evict()
 
     def _evict(self) -> None:
-        """Drop the oldest until the rest fits."""
+        """Evict the oldest entries until the rest fits."""
         count = 0
         while self._size > self._max:
             self._size -= self._sizes[count]
@@ -347,5 +350,5 @@ class Decoder:
         del self._sizes[:count]
 
 
-def _name_of(item: Field | Other) -> bytes:
+def _name_of(item: Field | OtherField) -> bytes:
     return item.name if isinstance(item, Field) else item[0]

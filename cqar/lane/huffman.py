@@ -1,12 +1,12 @@
-"""The Huffman code of HPACK (RFC 7541, appendix B), and a decoder that takes a byte a step."""
+"""A table-driven decoder of the HPACK Huffman code (RFC 7541, appendix B) that consumes a byte per step."""
 
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from cqar.lane.frames import COMPRESSION_ERROR, Fault
+from cqar.lane.frames import COMPRESSION_ERROR, ProtocolError
 
-#: The table of the RFC: symbols by the length of their code in bits, in the order of their codes. The code is canonical:
-#: codes of one length follow each other, and the first of a length follows the last of the length before. 256 is EOS.
+#: Symbols by code length in bits, in code order. The code is canonical: codes of one length are consecutive, and the first
+#: code of a length follows the last one of the next shorter length. 256 is EOS.
 SYMBOLS: Final[Mapping[int, tuple[int, ...]]] = {
     5: tuple(b"012aceiost"),
     6: tuple(b" %-./3456789=A_bdfghlmnpru"),
@@ -42,7 +42,7 @@ _PADDING: Final = 7
 
 
 class _Node:
-    """A place in the code's tree: what a 0 and what a 1 lead to, a node or a symbol."""
+    """A node of the code tree: bit 0 and bit 1 each lead to a node or a symbol."""
 
     __slots__ = ("next",)
 
@@ -51,7 +51,7 @@ class _Node:
 
 
 def _tree() -> _Node:
-    """The root of the code's tree."""
+    """Build the code tree. Returns its root."""
     root = _Node()
     code = width = 0
     for length, symbols in SYMBOLS.items():
@@ -69,19 +69,19 @@ def _tree() -> _Node:
     return root
 
 
-#: What each byte read at one node yields and leads to; filled as it is asked. Lists of lists are what indexes fastest.
+#: By the next byte: the decoded symbols and the next state, or None until first used. Lists index faster than objects.
 _State: TypeAlias = list[tuple[bytes, "_State"] | None]
 
 
 class Huffman:
-    """The decoder; its tables grow to some megabytes at most, in practice to some hundred kilobytes."""
+    """The decoder. Its tables fill on demand: to a few hundred kilobytes in practice, to a few megabytes at most."""
 
     __slots__ = ("_finals", "_nodes", "_root", "_states")
 
     def __init__(self) -> None:
         self._root = _tree()
         self._states: dict[int, _State] = {}
-        #: by the number of a state: its node
+        #: nodes by the id of their state
         self._nodes: dict[int, _Node] = {}
         self._finals: set[int] = set()
         node = self._root
@@ -94,7 +94,7 @@ class Huffman:
         self._finals.add(id(self._state(self._root)))
 
     def decode(self, data: bytes) -> bytes:
-        """The string behind its code. Raises Fault where it holds the end marker or wrong padding."""
+        """Decode a string. Raises ProtocolError if it contains EOS or ends in invalid padding."""
         state = self._states[id(self._root)]
         pieces: list[bytes] = []
         append = pieces.append
@@ -105,11 +105,11 @@ class Huffman:
             piece, state = entry
             append(piece)
         if id(state) not in self._finals:
-            raise Fault(COMPRESSION_ERROR, "wrong padding of a Huffman string")
+            raise ProtocolError(COMPRESSION_ERROR, "invalid Huffman padding")
         return b"".join(pieces)
 
     def _state(self, node: _Node) -> _State:
-        """The state at a node."""
+        """Return the state of a node."""
         state = self._states.get(id(node))
         if state is None:
             state = self._states[id(node)] = [None] * 256
@@ -117,7 +117,7 @@ class Huffman:
         return state
 
     def _step(self, state: _State, byte: int) -> tuple[bytes, _State]:
-        """What a byte read in a state yields and leads to. Raises Fault at the end marker."""
+        """Compute the symbols and the next state for a byte. Raises ProtocolError at EOS."""
         node = self._nodes[id(state)]
         piece = bytearray()
         for shift in range(7, -1, -1):
@@ -125,7 +125,7 @@ class Huffman:
             if isinstance(below, _Node):
                 node = below
             elif below is None or below == _EOS:
-                raise Fault(COMPRESSION_ERROR, "a Huffman string holds the end marker")
+                raise ProtocolError(COMPRESSION_ERROR, "EOS in a Huffman string")
             else:
                 piece.append(below)
                 node = self._root

@@ -1,26 +1,26 @@
-"""What a peer may take: caps of a connection and of all of them, patience in seconds, and the bucket that floods fill."""
+"""Limits per connection and per process, timeouts in seconds, and the leaky bucket that detects floods."""
 
 from dataclasses import dataclass
 from typing import Final
 
-# What events of a peer's making weigh in its bucket. PINGs and WINDOW_UPDATEs around every call are legitimate, so that
-# the bucket empties with time and with calls answered.
+# Weights of events in the flood bucket. Honest clients send PING and WINDOW_UPDATE around every call, so the bucket leaks
+# with time and with every answered call.
 RESET: Final = 4
-SETTING: Final = 4
-SMALL: Final = 1  # PING, PRIORITY, unknown frames
-NOTHING: Final = 10  # DATA or WINDOW_UPDATE of nothing
+SETTINGS: Final = 4
+CONTROL: Final = 1  # PING, PRIORITY, unknown frames
+EMPTY: Final = 10  # DATA without data, WINDOW_UPDATE by 0
 REFUSED: Final = 4
-#: What an answered call takes from the bucket: more than the frames that an honest client sends beside one.
+#: What an answered call drains from the bucket: more than the control frames that an honest client sends with it.
 ANSWERED: Final = 4
-#: PINGs that may come sooner than they should.
-HASTY_PINGS: Final = 2
+#: Pings below `Limits.min_ping_interval` that are tolerated before the connection ends.
+PING_STRIKES: Final = 2
 
-#: A header block: frames after the first, and bytes, at most.
+#: Maximum of CONTINUATION frames in a header block, and of bytes.
 CONTINUATIONS: Final = 16
 BLOCK_BYTES: Final = 65_536
-#: Bytes of a block's names and values with 32 a field, at most.
+#: Largest header list in bytes: names and values, plus 32 a field (RFC 9113, 6.5.2).
 HEADER_LIST: Final = 16_384
-#: Bytes that are written at once, and that the transport holds before reading stops.
+#: Most bytes of a single write, and of the transport's write buffer before reading pauses.
 BURST: Final = 1 << 20
 
 MEBI: Final = 1 << 20
@@ -28,53 +28,53 @@ MEBI: Final = 1 << 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Caps and patience. Seconds are checked about once a second."""
+    """Limits and timeouts. Timeouts are in seconds and checked about once a second."""
 
-    #: connections at once
+    #: concurrent connections
     connections: int = 10_000
-    #: streams of a connection at once, as told to peers
+    #: concurrent streams of a connection, advertised to peers
     streams: int = 1_000
-    #: streams of all connections at once; past it each connection may have an equal share
+    #: concurrent streams of all connections; above it every connection gets an equal share
     all_streams: int = 100_000
-    #: calls that wait for something, of a connection and of all
+    #: concurrent calls with a task, of a connection and of all connections
     calls: int = 1_000
     all_calls: int = 20_000
     #: bytes of a request message
     request: int = 16 * MEBI
-    #: bytes of requests that are not complete, of all connections
+    #: bytes of incomplete requests, of all connections
     buffered: int = 256 * MEBI
-    #: bytes of answers that a peer does not take: of a connection, whose other calls wait then, and of all
+    #: bytes of unread responses, of a connection, whose other calls wait above it, and of all connections
     queued: int = 8 * MEBI
     all_queued: int = 256 * MEBI
-    #: the size of a connection's bucket, and what flows out of it in a second
+    #: capacity of a connection's flood bucket, and its leak per second
     flood: int = 2_000
     flood_rate: int = 2_000
-    #: seconds between PINGs of a peer that neither calls nor is sent anything in between; 0: only a flood is too much
-    ping: float = 0.0
+    #: minimum interval of pings on a connection without calls and responses; 0: no minimum
+    min_ping_interval: float = 0.0
     #: bytes of the receive windows
     stream_window: int = 1 * MEBI
     connection_window: int = 4 * MEBI
-    #: bytes of HPACK's table that peers may use: 0 helps where most header blocks differ, and costs where they repeat
+    #: SETTINGS_HEADER_TABLE_SIZE in bytes; 0 is faster if most header blocks differ, and slower if they repeat
     header_table: int = 4_096
-    #: seconds for the preface, for the rest of a frame or header block, for the rest of a unary request
-    preface: float = 10.0
-    frame: float = 20.0
-    body: float = 30.0
-    #: seconds that a call may take whose client sets no deadline
-    deadline: float = 30.0
-    #: seconds after which a connection without streams is let go, and one whose peer takes no answers is cut
-    idle: float = 600.0
-    stall: float = 60.0
-    #: seconds of silence after which a peer is asked for a sign of life, and seconds that it has for one
-    keepalive: float = 60.0
+    #: for the connection preface, for the rest of a frame or header block, and for the rest of a unary request
+    preface_timeout: float = 10.0
+    frame_timeout: float = 20.0
+    request_timeout: float = 30.0
+    #: for a call whose client sets no deadline
+    call_timeout: float = 30.0
+    #: before a connection without streams is drained, and before one whose peer reads nothing is aborted
+    idle_timeout: float = 600.0
+    stall_timeout: float = 60.0
+    #: without received frames before a keepalive PING, and for its acknowledgement
+    keepalive_time: float = 60.0
     keepalive_timeout: float = 20.0
-    #: seconds after which a connection is asked to move on, spread by a tenth, and seconds that its calls then have
-    age: float = 3_600.0
+    #: age at which a connection is drained, less up to 10 % of jitter, and the time that its calls then have
+    connection_age: float = 3_600.0
     grace: float = 30.0
 
 
-class Bucket:
-    """Counts what only floods have much of; a second empties it by `rate`."""
+class LeakyBucket:
+    """Detects floods: events add their weight, and `rate` leaks a second."""
 
     __slots__ = ("_at", "_rate", "_size", "level")
 
@@ -85,35 +85,35 @@ class Bucket:
         self.level = 0.0
 
     def add(self, weight: int, now: float) -> bool:
-        """Put something in; whether the bucket runs over."""
+        """Add an event. Returns whether the bucket overflows."""
         level = self.level - (now - self._at) * self._rate
         self._at = now
         self.level = level = (level if level > 0 else 0.0) + weight
         return level > self._size
 
-    def relieve(self, weight: int) -> None:
-        """Take something out."""
+    def drain(self, weight: int) -> None:
+        """Remove `weight`."""
         level = self.level - weight
         self.level = level if level > 0 else 0.0
 
 
 class Usage:
-    """What all connections of a lane take together."""
+    """Resources that all connections of a lane use together."""
 
-    __slots__ = ("buffered", "calls", "connections", "queued", "share")
+    __slots__ = ("buffered", "calls", "connections", "queued", "stream_share")
 
     def __init__(self, limits: Limits) -> None:
         self.connections = 0
         self.calls = 0
-        #: bytes of requests, and of answers
+        #: bytes of requests, and of responses
         self.buffered = 0
         self.queued = 0
-        #: streams that each connection may have
-        self.share = limits.streams
+        #: streams that each connection may open
+        self.stream_share = limits.streams
 
-    def divide(self, limits: Limits, streams: int) -> None:
-        """Set the share by the number of streams that are open now."""
+    def share_streams(self, limits: Limits, streams: int) -> None:
+        """Set the share of each connection by the number of open streams."""
         if streams <= limits.all_streams:
-            self.share = limits.streams
+            self.stream_share = limits.streams
         else:
-            self.share = max(1, min(limits.streams, limits.all_streams // max(1, self.connections)))
+            self.stream_share = max(1, min(limits.streams, limits.all_streams // max(1, self.connections)))

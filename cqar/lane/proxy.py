@@ -1,196 +1,196 @@
-"""Calls that are passed on as they came: messages as raw bytes, metadata, status, cancellation. Nothing is parsed."""
+"""Calls that upstream serves: messages, metadata, status and cancellation pass through as raw bytes, without parsing."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import grpc as library
 import grpc.aio as library_aio
 
-from cqar.lane import call_tasks, frames, grpc, upload
-from cqar.lane.grpc import Failure
-from cqar.lane.service import Ending, Upstream
-from cqar.lane.stream import Inbox, Stream
+from cqar.lane import grpc, upload
+from cqar.lane.call_tasks import CallTasks, cancelled
+from cqar.lane.grpc import RpcError
+from cqar.lane.routing import unknown_method
+from cqar.lane.server_state import ServerState
+from cqar.lane.service import Outcome, Upstream
+from cqar.lane.stream import Inbox, Stream, StreamState, TaskState
+from cqar.lane.streams import Streams
 
-if TYPE_CHECKING:
-    from cqar.lane.streams import Exchange
-
-#: Metadata of the connection to the client, not of the call.
-_HOP: Final = frozenset(("user-agent",))
-#: What a message counts beside its bytes while it waits.
-_COST: Final = 128
-
-
-def begin(exchange: "Exchange", stream: Stream) -> None:
-    """Begin to pass a call on."""
-    upstream = exchange.shared.service.upstream
-    try:
-        if upstream is None:
-            raise Failure(grpc.UNIMPLEMENTED, "unknown method")  # noqa: TRY301 - as any other
-        deadline = call_tasks.admit(exchange, stream)
-    except Failure as failure:
-        exchange.fail(stream, failure)
-        return
-    stream.inbox = Inbox()
-    stream.task = exchange.shared.loop.create_task(_pass(exchange, stream, upstream, deadline))
+#: Metadata about the connection to the client, which do not pass through.
+_HOP_BY_HOP: Final = frozenset(("user-agent",))
+#: Bytes that a waiting message counts beside its own.
+_MESSAGE_OVERHEAD: Final = 128
+_CLOSED: Final = StreamState.CLOSED
 
 
-def feed(exchange: "Exchange", stream: Stream, payload: bytes) -> None:
-    """More of the request."""
-    inbox, usage, limit = stream.inbox, exchange.shared.usage, exchange.shared.limits
-    if inbox is None:
-        return
-    partial = inbox.partial
-    partial += payload
-    _hold(exchange, stream, len(payload))
-    at = 0
-    while len(partial) - at >= grpc.PREFIX:
-        length = int.from_bytes(partial[at + 1 : at + grpc.PREFIX], "big")
-        if length > limit.request:
-            stop(exchange, stream, grpc.too_large(limit.request))
+class Proxy:
+    """The proxied calls of a connection."""
+
+    __slots__ = ("_calls", "_schedule_flush", "_server", "_streams")
+
+    def __init__(self, server: ServerState, streams: Streams, calls: CallTasks, schedule_flush: Callable[[], None]) -> None:
+        self._server = server
+        self._streams = streams
+        self._calls = calls
+        self._schedule_flush = schedule_flush
+
+    def start(self, stream: Stream) -> None:
+        """Start to pass a call through."""
+        upstream = self._server.service.upstream
+        try:
+            if upstream is None:
+                raise unknown_method(stream.route.path)
+            deadline = self._calls.admit(stream)
+        except RpcError as error:
+            self._streams.fail(stream, error)
             return
-        end = at + grpc.PREFIX + length
-        if len(partial) < end:
-            break
-        inbox.messages.append((partial[at], bytes(partial[at + grpc.PREFIX : end])))
-        inbox.size += length
-        _hold(exchange, stream, _COST)
-        at = end
-    del partial[:at]
-    if usage.buffered > limit.buffered:
-        stop(exchange, stream, Failure(grpc.RESOURCE_EXHAUSTED, "too much of other requests is waiting; retry in a moment"))
-        return
-    inbox.wake.set()
-    _replenish(exchange, stream, inbox)
+        stream.inbox = Inbox()
+        stream.task = self._server.loop.create_task(self._run(stream, upstream, deadline))
 
+    def receive(self, stream: Stream, inbox: Inbox, payload: bytes) -> None:
+        """Take more of a request."""
+        usage, limit = self._server.usage, self._server.limits
+        partial = inbox.partial
+        partial += payload
+        self._count(stream, len(payload))
+        at = 0
+        while len(partial) - at >= grpc.PREFIX:
+            length = int.from_bytes(partial[at + 1 : at + grpc.PREFIX], "big")
+            if length > limit.request:
+                self._abort(stream, grpc.too_large(limit.request))
+                return
+            end = at + grpc.PREFIX + length
+            if len(partial) < end:
+                break
+            inbox.messages.append((partial[at], bytes(partial[at + grpc.PREFIX : end])))
+            inbox.size += length
+            self._count(stream, _MESSAGE_OVERHEAD)
+            at = end
+        del partial[:at]
+        if usage.buffered > limit.buffered:
+            self._abort(stream, too_much_buffered())
+            return
+        inbox.wake.set()
+        self._replenish(stream, inbox)
 
-def end(exchange: "Exchange", stream: Stream) -> None:
-    """The request is complete."""
-    inbox = stream.inbox
-    if inbox is not None:
+    def receive_end(self, stream: Stream, inbox: Inbox) -> None:
+        """Take the end of a request."""
         inbox.ended = True
         inbox.wake.set()
         if inbox.partial:
-            stop(exchange, stream, Failure(grpc.INTERNAL, "the request ends within a message"))
+            self._abort(stream, RpcError(grpc.INTERNAL, "truncated message"))
 
+    def _abort(self, stream: Stream, error: RpcError) -> None:
+        """End a call with a status, and cancel it upstream."""
+        self._streams.fail(stream, error)
+        self._streams.cancel(stream)
 
-def stop(exchange: "Exchange", stream: Stream, failure: Failure) -> None:
-    """End the call with a status, and what was passed on of it."""
-    exchange.fail(stream, failure)
-    call_tasks.cancel(exchange, stream)
+    def _count(self, stream: Stream, size: int) -> None:
+        if stream.state is not _CLOSED:
+            stream.buffered += size
+            self._server.usage.buffered += size
 
+    def _replenish(self, stream: Stream, inbox: Inbox) -> None:
+        """Let the peer send more, unless enough messages wait to be passed on."""
+        if inbox.size < self._server.limits.stream_window >> 1 and stream.state is not _CLOSED:
+            self._streams.replenish(stream)
 
-def _hold(exchange: "Exchange", stream: Stream, size: int) -> None:
-    if not stream.closed:
-        stream.held += size
-        exchange.shared.usage.buffered += size
-
-
-def _replenish(exchange: "Exchange", stream: Stream, inbox: Inbox) -> None:
-    """Let the peer send more, unless enough waits to be passed on."""
-    if inbox.size < exchange.shared.limits.stream_window >> 1 and not stream.closed:
-        exchange.replenish(stream)
-
-
-async def _pass(exchange: "Exchange", stream: Stream, upstream: Upstream, deadline: float) -> None:
-    stream.entered = True
-    shared, path = exchange.shared, stream.decision.path
-    context = call_tasks.context_of(exchange, stream, deadline)
-    call: Any = None
-    try:
-        seconds = deadline - shared.loop.time() if stream.timer is not None else None
-        metadata = [pair for pair in context.metadata if pair[0] not in _HOP]
-        metadata += upstream.onward(context)
-        channel = upstream.channel(path)
-        if channel is None:
-            raise Failure(grpc.UNIMPLEMENTED, "unknown method")  # noqa: TRY301 - as any other
-        call = channel.stream_stream(path)(timeout=seconds, metadata=metadata)
-        uploading = shared.loop.create_task(_upload(exchange, stream, call))
+    async def _run(self, stream: Stream, upstream: Upstream, deadline: float) -> None:
+        stream.task_state = TaskState.RUNNING
+        server, streams, path = self._server, self._streams, stream.route.path
+        context = streams.context(stream, deadline)
+        call: Any = None
         try:
-            await _download(exchange, stream, call, upstream, upstream.patience if seconds is None else None)
+            seconds = deadline - server.loop.time() if stream.timer is not None else None
+            metadata = [pair for pair in context.metadata if pair[0] not in _HOP_BY_HOP]
+            metadata += upstream.extra_metadata(context)
+            channel = upstream.channel(path)
+            if channel is None:
+                raise unknown_method(path)  # noqa: TRY301 - handled like other statuses
+            call = channel.stream_stream(path)(timeout=seconds, metadata=metadata)
+            uploading = server.loop.create_task(self._upload(stream, call))
+            try:
+                await self._download(stream, call, upstream, upstream.timeout if seconds is None else None)
+            finally:
+                uploading.cancel()
+            code, message, trailing = await call.code(), await call.details(), await call.trailing_metadata()
+            outcome = await upstream.map_outcome(Outcome(path, code.value[0], message or "", tuple(trailing or ())))
+            if stream.state is not _CLOSED:
+                streams.finish(stream, RpcError(outcome.code, outcome.message, trailing=outcome.trailing))
+        except RpcError as error:
+            streams.fail(stream, error)
+        except asyncio.CancelledError:
+            streams.fail(stream, cancelled())
+            raise
+        except Exception as error:  # noqa: BLE001 - the application maps it to a status and logs it
+            streams.fail(stream, server.service.explain(context, error))
         finally:
-            uploading.cancel()
-        code, message, trailing = await call.code(), await call.details(), await call.trailing_metadata()
-        ending = await upstream.finish(Ending(path, code.value[0], message or "", tuple(trailing or ())))
-        _finish(exchange, stream, ending)
-    except Failure as failure:
-        exchange.fail(stream, failure)
-    except asyncio.CancelledError:
-        exchange.fail(stream, Failure(grpc.CANCELLED, "the call was cancelled"))
-        raise
-    except Exception as error:  # noqa: BLE001 - explained by the application, which logs it
-        exchange.fail(stream, shared.service.explain(context, error))
-    finally:
-        if call is not None:
-            call.cancel()
-        call_tasks.leave(exchange, stream)
+            if call is not None:
+                call.cancel()
+            streams.task_done(stream)
 
+    async def _download(self, stream: Stream, call: Any, upstream: Upstream, seconds: float | None) -> None:
+        """Pass the response on, one message at a time. Raises TimeoutError.
 
-def _finish(exchange: "Exchange", stream: Stream, ending: Ending) -> None:
-    """End the call as it ended there."""
-    if not stream.closed:
-        block = Failure(ending.code, ending.message, trailing=ending.trailing).block()
-        exchange.close(stream, block if stream.begun else grpc.ANSWER + block, ending.code)
-
-
-async def _download(exchange: "Exchange", stream: Stream, call: Any, upstream: Upstream, patience: float | None) -> None:
-    """Pass the answer's messages on, each once the one before is gone. Raises TimeoutError."""
-    try:
-        # A stream without a deadline may last, once it has begun.
-        async with asyncio.timeout(patience):
-            initial = tuple(await call.initial_metadata() or ())
-            if initial:
-                _begin_answer(exchange, stream, [pair for pair in initial if pair[0] != upstream.begun])
-            message = await call.read()
-        while message is not library_aio.EOF:
-            if not stream.begun:
-                _begin_answer(exchange, stream, ())
-            await _send(exchange, stream, grpc.framed(message))
-            message = await call.read()
-    except library.RpcError:
-        return  # the call has its status
-
-
-def _begin_answer(exchange: "Exchange", stream: Stream, initial: grpc.Metadata) -> None:
-    if not stream.closed:
-        stream.begun = True
-        exchange.sender.out.append(frames.headers(stream.number, grpc.ANSWER + grpc.block(initial), end=False))
-        exchange.later()
-
-
-async def _send(exchange: "Exchange", stream: Stream, data: bytes) -> None:
-    """Send a message, and wait until it is gone."""
-    if stream.closed:
-        return
-    exchange.sender.push(stream, data, exchange.shared.now)
-    exchange.later()
-    if stream.waiting:
-        stream.drained = exchange.shared.loop.create_future()
+        `seconds` is the timeout of the first message; without a deadline the call may last any time after it.
+        """
         try:
-            await stream.drained
-        finally:
-            stream.drained = None
+            async with asyncio.timeout(seconds):
+                initial = tuple(await call.initial_metadata() or ())
+                if initial:
+                    self._send_headers(stream, [pair for pair in initial if pair[0] != upstream.start_marker])
+                message = await call.read()
+            while message is not library_aio.EOF:
+                if not stream.headers_sent:
+                    self._send_headers(stream, ())
+                await self._send(stream, grpc.framed(message))
+                message = await call.read()
+        except library.RpcError:
+            return  # `call` has the status
 
+    def _send_headers(self, stream: Stream, initial: grpc.Metadata) -> None:
+        if stream.state is not _CLOSED:
+            self._streams.send_headers(stream, grpc.RESPONSE_HEADERS + grpc.header_block(initial))
+            self._schedule_flush()
 
-async def _upload(exchange: "Exchange", stream: Stream, call: Any) -> None:
-    """Pass the request's messages on."""
-    inbox, limit = stream.inbox, exchange.shared.limits
-    if inbox is None:
-        return
-    try:
-        while not stream.closed:
-            if not inbox.messages:
-                if inbox.ended:
-                    await upload.end(call)
+    async def _send(self, stream: Stream, data: bytes) -> None:
+        """Send a message, and wait until the stream's queue is empty."""
+        if stream.state is _CLOSED:
+            return
+        self._streams.sender.queue(stream, data, self._server.now)
+        self._schedule_flush()
+        if stream.unsent:
+            stream.drain_waiter = self._server.loop.create_future()
+            try:
+                await stream.drain_waiter
+            finally:
+                stream.drain_waiter = None
+
+    async def _upload(self, stream: Stream, call: Any) -> None:
+        """Pass the request on."""
+        inbox, limit = stream.inbox, self._server.limits
+        if inbox is None:
+            return
+        try:
+            while stream.state is not _CLOSED:
+                if not inbox.messages:
+                    if inbox.ended:
+                        await upload.end(call)
+                        return
+                    inbox.wake.clear()
+                    await inbox.wake.wait()
+                    continue
+                flag, data = inbox.messages.popleft()
+                if not await upload.send(call, grpc.decompress(flag, data, stream.route.encoding, limit.request)):
                     return
-                inbox.wake.clear()
-                await inbox.wake.wait()
-                continue
-            flag, data = inbox.messages.popleft()
-            if not await upload.send(call, grpc.plain(flag, data, stream.decision.encoding, limit.request)):
-                return
-            inbox.size -= len(data)
-            _hold(exchange, stream, -len(data) - grpc.PREFIX - _COST)
-            _replenish(exchange, stream, inbox)
-            exchange.later()
-    except Failure as failure:
-        stop(exchange, stream, failure)
+                inbox.size -= len(data)
+                self._count(stream, -len(data) - grpc.PREFIX - _MESSAGE_OVERHEAD)
+                self._replenish(stream, inbox)
+                self._schedule_flush()
+        except RpcError as error:
+            self._abort(stream, error)
+
+
+def too_much_buffered() -> RpcError:
+    """Return the status of a request that arrives while too many bytes of incomplete requests are buffered."""
+    return RpcError(grpc.RESOURCE_EXHAUSTED, "too many incomplete requests; retry later")

@@ -1,163 +1,168 @@
-"""What the deciding fields of a request mean: the method and who calls it, or why it is refused. Made once, then remembered."""
+"""Routes: the method, the principal or the refusal that the routing fields of a request lead to.
 
+A connection computes the route of each distinct set of routing fields once and caches it.
+"""
+
+import enum
 from collections.abc import Mapping
 from typing import Any, Final
 
 from cqar.lane import grpc
-from cqar.lane.grpc import Failure
-from cqar.lane.hpack import Field, well_named
-from cqar.lane.service import Asked, Context, Hit, Method, Peer, Service, Tally, untold
+from cqar.lane.grpc import RpcError
+from cqar.lane.hpack import Field, valid_name
+from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Method, Peer, Service, ignore_hits
 
-#: Names of fields that always decide.
-DECIDING: Final = frozenset((b"authorization", b"content-type", b"te", b"grpc-encoding"))
+#: Header fields that every route depends on, beside the pseudo-header fields.
+ROUTING_FIELDS: Final = frozenset((b"authorization", b"content-type", b"te", b"grpc-encoding"))
 
-# Kinds.
-#: a method of the application
-UNARY: Final = 0
-#: passed on
-PROXIED: Final = 1
-#: ended with a status of gRPC
-REFUSED: Final = 2
-#: ended with a status of HTTP: the caller does not speak gRPC
-FOREIGN: Final = 3
-#: no request of HTTP/2
-MALFORMED: Final = 4
-
-#: What may stand around a value without being of it.
+#: Whitespace that may surround a field value.
 _SPACE: Final = b" \t"
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":authority", b":path"))
 _REQUIRED: Final = (b":method", b":scheme", b":path")
 _GRPC: Final = b"application/grpc"
 _ENCODINGS: Final = frozenset((b"identity", b"gzip", b"deflate"))
-#: `:status` of refusals that are HTTP's: a literal with the static name of index 8.
-_FOREIGN_STATUS: Final = b"\x08\x03"
-#: Statuses of refusals that stay true until the application says that they may not: UNAUTHENTICATED, PERMISSION_DENIED.
-_LASTING: Final = frozenset((7, 16))
+#: `:status` as a literal with the static name of index 8, and the length of its value.
+_HTTP_STATUS: Final = b"\x08\x03"
+#: Codes of refusals that stay valid until `Lane.revoke`: PERMISSION_DENIED, UNAUTHENTICATED.
+_CACHEABLE: Final = frozenset((7, 16))
 
 
-def never(_framed: bytes) -> bytes | None:
-    """Find no ready answer."""
+class RouteKind(enum.Enum):
+    """What happens to a request."""
+
+    #: a method of the application
+    UNARY = enum.auto()
+    #: passed to the upstream server
+    PROXIED = enum.auto()
+    #: ended with a gRPC status
+    REFUSED = enum.auto()
+    #: ended with an HTTP status, since the client does not speak gRPC
+    NOT_GRPC = enum.auto()
+    #: a stream error: not a valid HTTP/2 request
+    MALFORMED = enum.auto()
+
+
+def never_cached(_framed: bytes) -> bytes | None:
+    """Find no cached response."""
     return None
 
 
-class Decision:
-    """What a request is, by its deciding fields."""
+class Route:
+    """What a request is, by its routing fields."""
 
     __slots__ = (
-        "block",
+        "cacheable",
+        "count_hits",
         "encoding",
         "fields",
-        "hit",
-        "kept",
         "kind",
-        "lasting",
+        "lookup",
         "method",
         "path",
         "principal",
         "pseudo",
+        "response",
         "status",
-        "tally",
+        "zero_copy",
     )
 
-    def __init__(self, kind: int, fields: tuple[Field, ...], path: str = "") -> None:
+    def __init__(self, kind: RouteKind, fields: tuple[Field, ...], path: str = "") -> None:
         self.kind = kind
         self.fields = fields
         self.path = path
-        #: how many of the fields are pseudo-headers: no other field may stand before the last of them
+        #: number of pseudo-header fields: all other fields must follow them
         self.pseudo = sum(field.name[:1] == b":" for field in fields)
-        self.hit: Hit = never
-        self.kept = True
-        self.tally: Tally = untold
+        self.lookup: CacheLookup = never_cached
+        self.zero_copy = True
+        self.count_hits: HitCounter = ignore_hits
         self.method: Method | None = None
         self.principal: Any = None
         self.encoding = b"identity"
-        #: of a refusal, the header block that ends the stream, and the status in it
-        self.block = b""
+        #: for refusals, the header block that ends the stream, and its gRPC status
+        self.response = b""
         self.status = grpc.OK
-        #: whether it may be remembered
-        self.lasting = True
+        self.cacheable = True
 
 
-class Decider:
-    """Decides for the connections of one peer."""
+class Router:
+    """Computes the routes of one peer."""
 
-    __slots__ = ("_peer", "_service")
+    __slots__ = ("_service", "peer")
 
     def __init__(self, service: Service, peer: Peer) -> None:
         self._service = service
-        self._peer = peer
+        self.peer = peer
 
-    @property
-    def peer(self) -> Peer:
-        """Who is at the other end."""
-        return self._peer
-
-    def decide(self, fields: tuple[Field, ...]) -> Decision:
-        """The decision for a request with these fields. Raises nothing."""
-        named = _sound(fields)
+    def route(self, fields: tuple[Field, ...]) -> Route:
+        """Return the route of a request with these routing fields. Does not raise."""
+        named = _validated(fields)
         if named is None:
-            return Decision(MALFORMED, fields)
+            return Route(RouteKind.MALFORMED, fields)
         path = named[b":path"].decode("latin-1")
-        foreign = _foreign(named)
-        if foreign is not None:
-            decision = Decision(FOREIGN, fields, path)
-            decision.block = foreign
-            return decision
+        rejection = _not_grpc(named)
+        if rejection is not None:
+            route = Route(RouteKind.NOT_GRPC, fields, path)
+            route.response = rejection
+            return route
         try:
             return self._accept(named, fields, path)
-        except Failure as failure:
-            return _refusal(fields, path, failure)
-        except Exception as error:  # noqa: BLE001 - the application's bugs end calls, not connections
+        except RpcError as error:
+            return _refusal(fields, path, error)
+        except Exception as error:  # noqa: BLE001 - a bug of the application ends the call, not the connection
             self._service.observer.error(path, error)
-            context = Context(path, None, self._peer, 0.0, lambda: [(field.name, field.value) for field in fields])
+            context = Context(path, None, self.peer, 0.0, lambda: [(field.name, field.value) for field in fields])
             return _refusal(fields, path, self._service.explain(context, error))
 
-    def _accept(self, named: Mapping[bytes, bytes], fields: tuple[Field, ...], path: str) -> Decision:
-        """The decision for a request of gRPC. Raises Failure, and what the application raises."""
+    def _accept(self, named: Mapping[bytes, bytes], fields: tuple[Field, ...], path: str) -> Route:
+        """Return the route of a gRPC request. Raises RpcError, and what the application raises."""
         service = self._service
         if b"te" not in named:
-            raise Failure(grpc.INTERNAL, "te: trailers is missing; a proxy on the way may not speak gRPC")
+            raise RpcError(grpc.INTERNAL, "missing header te: trailers; a proxy in between may not support gRPC")
         encoding = named.get(b"grpc-encoding", b"identity")
         if encoding not in _ENCODINGS:
             accepted = (("grpc-accept-encoding", grpc.ENCODINGS),)
-            text = f"grpc-encoding {encoding.decode('latin-1')!r} is not known"
-            raise Failure(grpc.UNIMPLEMENTED, text, trailing=accepted)
+            text = f"unsupported grpc-encoding {encoding.decode('latin-1')!r}"
+            raise RpcError(grpc.UNIMPLEMENTED, text, trailing=accepted)
         shown = {name.decode(): value.strip(_SPACE).decode("latin-1") for name, value in named.items()}
-        principal = service.authorize(Asked(path, shown, self._peer))
+        principal = service.authorize(AuthRequest(path, shown, self.peer))
         method = service.methods.get(path)
         if method is None and (service.upstream is None or service.upstream.channel(path) is None):
-            msg = f"unknown method {path}"
-            raise Failure(grpc.UNIMPLEMENTED, msg)
-        decision = Decision(PROXIED if method is None else UNARY, fields, path)
-        decision.principal = principal
-        decision.encoding = encoding
+            raise unknown_method(path)
+        route = Route(RouteKind.PROXIED if method is None else RouteKind.UNARY, fields, path)
+        route.principal = principal
+        route.encoding = encoding
         if method is not None:
-            decision.method = method
-            decision.kept = method.kept
-            decision.hit = method.hit_for(principal)
-            decision.tally = service.observer.tally(path, principal)
-        return decision
+            route.method = method
+            route.zero_copy = method.zero_copy
+            route.lookup = method.lookup_for(principal)
+            route.count_hits = service.observer.hit_counter(path, principal)
+        return route
 
 
-def _refusal(fields: tuple[Field, ...], path: str, failure: Failure) -> Decision:
-    decision = Decision(REFUSED, fields, path)
-    decision.status = failure.code
-    decision.block = grpc.ANSWER + failure.block()
-    decision.lasting = failure.code in _LASTING
-    return decision
+def unknown_method(path: str) -> RpcError:
+    """Return the status of a call that neither a method nor upstream serves."""
+    return RpcError(grpc.UNIMPLEMENTED, f"unknown method {path}")
 
 
-def _sound(fields: tuple[Field, ...]) -> dict[bytes, bytes] | None:
-    """The fields by name; None where they are no request of HTTP/2 (RFC 9113, 8.2 and 8.3)."""
+def _refusal(fields: tuple[Field, ...], path: str, error: RpcError) -> Route:
+    route = Route(RouteKind.REFUSED, fields, path)
+    route.status = error.code
+    route.response = grpc.RESPONSE_HEADERS + error.trailers()
+    route.cacheable = error.code in _CACHEABLE
+    return route
+
+
+def _validated(fields: tuple[Field, ...]) -> dict[bytes, bytes] | None:
+    """Return the fields by name, or None if the request is malformed (RFC 9113, 8.2 and 8.3)."""
     named: dict[bytes, bytes] = {}
     regular = False
     for field in fields:
         name, value = field.name, field.value
         pseudo = name[:1] == b":"
-        if name in named or (pseudo and (regular or name not in _PSEUDO)) or not (pseudo or well_named(name)):
+        if name in named or (pseudo and (regular or name not in _PSEUDO)) or not (pseudo or valid_name(name)):
             return None
-        # gRPC's clients send what an application gives them, such as spaces at the end, and gRPC lets them be.
-        if not sound_value(value) or (pseudo and value != value.strip(_SPACE)):
+        # gRPC clients send metadata as the application sets it, with surrounding spaces; gRPC servers accept that.
+        if not valid_value(value) or (pseudo and value != value.strip(_SPACE)):
             return None
         if name == b"te" and value.lower() != b"trailers":
             return None
@@ -168,16 +173,16 @@ def _sound(fields: tuple[Field, ...]) -> dict[bytes, bytes] | None:
     return named
 
 
-def sound_value(value: bytes) -> bool:
-    """Whether a field may have this value."""
+def valid_value(value: bytes) -> bool:
+    """Return whether a field value is valid: without NUL, LF and CR."""
     return not (b"\0" in value or b"\n" in value or b"\r" in value)
 
 
-def _foreign(named: Mapping[bytes, bytes]) -> bytes | None:
-    """The answer to a request that is not gRPC's, as a header block."""
+def _not_grpc(named: Mapping[bytes, bytes]) -> bytes | None:
+    """Return the header block of the HTTP error for a request that is not gRPC, else None."""
     if named[b":method"] != b"POST":
-        return _FOREIGN_STATUS + b"405" + grpc.literal(b"allow", b"POST")
-    kind = named.get(b"content-type", b"")
-    if kind[: len(_GRPC)] != _GRPC or kind[len(_GRPC) : len(_GRPC) + 1] not in (b"", b"+", b";"):
-        return _FOREIGN_STATUS + b"415" + grpc.literal(b"accept", _GRPC)
+        return _HTTP_STATUS + b"405" + grpc.literal(b"allow", b"POST")
+    content_type = named.get(b"content-type", b"")
+    if content_type[: len(_GRPC)] != _GRPC or content_type[len(_GRPC) : len(_GRPC) + 1] not in (b"", b"+", b";"):
+        return _HTTP_STATUS + b"415" + grpc.literal(b"accept", _GRPC)
     return None

@@ -1,211 +1,222 @@
-"""What one connection sends: frames for the next write, and answers that wait for windows or for the transport.
+"""The sending side of a connection: the output of the next write, and responses that wait for windows or the transport.
 
-Streams that can go on are kept apart from those that wait for a window of their own, so that a look at the queue costs
-what it sends. Nothing is looked at while the connection's window is empty.
+Streams that only wait for the connection's window are listed as sendable, apart from those that wait for a window of their
+own. So the cost of `pump` depends on what it sends, not on how much is queued.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
-from cqar.lane import frames
+from cqar.lane import frames, grpc
 from cqar.lane.limits import BURST, Usage
 from cqar.lane.stream import Chunk, Stream
 
-#: Bytes of a DATA frame, at most, so that streams take turns.
-_TURN = 65_536
+#: Largest DATA payload in bytes, so that streams take turns.
+_MAX_DATA: Final = 65_536
 
 
 class Sender:
-    """The sending side. `ended` is told of each stream whose last frame stands in `out`."""
+    """The sending side. `on_end` is called with each stream whose END_STREAM is in the output."""
 
     __slots__ = (
-        "_ended",
-        "_going",
-        "_held",
-        "_turn",
+        "_max_data",
+        "_on_end",
+        "_progress",
+        "_reserved",
         "_usage",
         "budget",
-        "initial",
+        "frames_sent",
+        "initial_window",
         "out",
-        "paused",
         "queued",
-        "ready",
-        "sent",
+        "sendable",
+        "short",
         "window",
+        "write_paused",
     )
 
-    def __init__(self, usage: Usage, ended: Callable[[Stream], None]) -> None:
+    def __init__(self, usage: Usage, on_end: Callable[[Stream], None]) -> None:
         self._usage = usage
-        self._ended = ended
-        self._turn = frames.MAX_FRAME
-        #: streams whose answers wait for the connection alone
-        self.ready: deque[Stream] | None = None
-        #: what goes out with the next write, and how many more bytes of answers that may take
+        self._on_end = on_end
+        self._max_data = frames.MAX_FRAME
+        #: streams that wait for nothing but the connection's window; None until first used
+        self.sendable: deque[Stream] | None = None
+        #: the output of the next write, and the bytes of DATA that it may still take
         self.out: list[Chunk] = []
         self.budget = BURST
-        #: the connection's window, and that of new streams
+        #: the send windows of the connection and of new streams
         self.window = frames.DEFAULT_WINDOW
-        self.initial = frames.DEFAULT_WINDOW
-        #: whether the transport has enough
-        self.paused = False
-        #: bytes that wait and are nobody else's
+        self.initial_window = frames.DEFAULT_WINDOW
+        #: largest cached response that fits into a single frame and the window of a new stream
+        self.short = min(grpc.SHORT_RESPONSE, self.initial_window)
+        #: whether the transport's write buffer is full
+        self.write_paused = False
+        #: queued bytes, without those in the cache's memory
         self.queued = 0
-        #: bytes of answers that are made and wait for room in the queue
-        self._held = 0
-        #: set when something that waited is gone
-        self._going: asyncio.Event | None = None
-        #: frames of answers that had waited
-        self.sent = 0
+        #: bytes of responses that are complete and wait for room in the queue
+        self._reserved = 0
+        #: set when queued bytes are sent or discarded
+        self._progress: asyncio.Event | None = None
+        #: DATA frames sent from the queue
+        self.frames_sent = 0
 
     def allowance(self) -> int:
-        """Bytes that may be sent at once, before anything that waits."""
-        if self.ready or self.paused:
+        """Return the bytes of DATA that may be sent at once, ahead of nothing that is queued."""
+        if self.sendable or self.write_paused:
             return 0
-        size = self.window if self.window < self.budget else self.budget  # noqa: FURB136 - min costs as much as the rest
+        size = self.window if self.window < self.budget else self.budget  # noqa: FURB136 - min() costs as much as the rest
         return size if size > 0 else 0  # noqa: FURB136 - the same
 
-    def spend(self, size: int) -> None:
-        """So many bytes of DATA stand in `out`."""
+    def consume(self, size: int) -> None:
+        """Account for `size` bytes of DATA in the output."""
         self.window -= size
         self.budget -= size
 
-    def frame_limit(self, size: int) -> None:
-        """The peer takes frames of that size."""
-        self._turn = min(size, _TURN)
+    def set_max_frame(self, size: int) -> None:
+        """Apply SETTINGS_MAX_FRAME_SIZE."""
+        self._max_data = min(size, _MAX_DATA)
+
+    def set_initial_window(self, size: int) -> int:
+        """Apply SETTINGS_INITIAL_WINDOW_SIZE. Returns the change, which open streams have to follow."""
+        change = size - self.initial_window
+        self.initial_window = size
+        self.short = min(grpc.SHORT_RESPONSE, size)
+        return change
 
     # ---- room ------------------------------------------------------------------------------------------------------
 
-    def fits(self, size: int, most: int) -> bool:
-        """Whether an answer of that size may wait: alone in any case, else if no more than `most` bytes do."""
-        return not self.queued or self.queued + size <= most
+    def fits(self, size: int, limit: int) -> bool:
+        """Return whether a response may be queued: an empty queue takes any size, else `limit` bytes are the maximum."""
+        return not self.queued or self.queued + size <= limit
 
-    async def turn(self, most: int) -> None:
-        """Wait with making an answer while more than `most` bytes of others wait."""
-        while self.queued + self._held > most:
-            await self._progress()
+    async def wait_below(self, limit: int) -> None:
+        """Wait while more than `limit` bytes are queued or reserved."""
+        while self.queued + self._reserved > limit:
+            await self._progressed()
 
-    async def hold(self, size: int, most: int) -> None:
-        """Wait with an answer of that size until it fits."""
-        self._held += size
+    async def wait_for_room(self, size: int, limit: int) -> None:
+        """Wait until a response of `size` bytes fits into the queue."""
+        self._reserved += size
         self._usage.queued += size
         try:
-            while not self.fits(size, most):
-                await self._progress()
+            while not self.fits(size, limit):
+                await self._progressed()
         finally:
-            self._held -= size
+            self._reserved -= size
             self._usage.queued -= size
-            self._go()
+            self._notify()
 
-    async def _progress(self) -> None:
-        if self._going is None:
-            self._going = asyncio.Event()
-        await self._going.wait()
+    async def _progressed(self) -> None:
+        if self._progress is None:
+            self._progress = asyncio.Event()
+        await self._progress.wait()
 
-    def _go(self) -> None:
-        if self._going is not None:
-            self._going.set()
-            self._going = None
+    def _notify(self) -> None:
+        if self._progress is not None:
+            self._progress.set()
+            self._progress = None
 
     # ---- queue -----------------------------------------------------------------------------------------------------
 
-    def push(self, stream: Stream, chunk: Chunk, now: float) -> None:
-        """Send this as DATA when it may be. A memoryview is somebody else's and only referred to."""
+    def queue(self, stream: Stream, chunk: Chunk, now: float) -> None:
+        """Send `chunk` as DATA when the windows allow it. A memoryview is referenced, not counted."""
         if stream.chunks is None:
             stream.chunks = deque()
         if not stream.chunks:
-            stream.moved = now
+            stream.progressed = now
         stream.chunks.append(chunk)
-        stream.waiting += len(chunk)
+        stream.unsent += len(chunk)
         if isinstance(chunk, bytes):
             self.queued += len(chunk)
             self._usage.queued += len(chunk)
         self._activate(stream)
         self.pump(now)
 
-    def finish(self, stream: Stream, trailers: bytes) -> None:
-        """Send these fields, the last, once all else of the stream is gone."""
+    def end_stream(self, stream: Stream, trailers: bytes) -> None:
+        """Send the trailers once the stream's queue is empty."""
         stream.trailers = trailers
         if not stream.chunks:
-            self._end(stream, trailers)
+            self._send_trailers(stream, trailers)
 
-    def widen(self, stream: Stream, size: int) -> bool:
-        """Change a stream's window; whether it still is one."""
-        stream.window += size
-        if stream.window > frames.MAX_WINDOW:
+    def update_window(self, stream: Stream, change: int) -> bool:
+        """Change the send window of a stream. Returns whether the new size is legal."""
+        stream.send_window += change
+        if stream.send_window > frames.MAX_WINDOW:
             return False
         self._activate(stream)
         return True
 
-    def drop(self, stream: Stream) -> None:
-        """Forget what waits of a stream, its end included."""
-        if stream.ready and self.ready is not None:
-            self.ready.remove(stream)
-            stream.ready = False
+    def discard(self, stream: Stream) -> None:
+        """Remove a stream's queue, trailers included."""
+        if stream.sendable and self.sendable is not None:
+            self.sendable.remove(stream)
+            stream.sendable = False
         for at, chunk in enumerate(stream.chunks or ()):
             if isinstance(chunk, bytes):
                 self._release(len(chunk) - (0 if at else stream.offset))
-        self._go()
+        self._notify()
         stream.chunks = stream.trailers = None
-        stream.waiting = stream.offset = 0
-        _wake(stream)
+        stream.unsent = stream.offset = 0
+        _drained(stream)
 
     def _release(self, size: int) -> None:
         self.queued -= size
         self._usage.queued -= size
 
     def _activate(self, stream: Stream) -> None:
-        if stream.chunks and stream.window > 0 and not stream.ready:
-            if self.ready is None:
-                self.ready = deque()
-            self.ready.append(stream)
-            stream.ready = True
+        if stream.chunks and stream.send_window > 0 and not stream.sendable:
+            if self.sendable is None:
+                self.sendable = deque()
+            self.sendable.append(stream)
+            stream.sendable = True
 
     # ---- sending ---------------------------------------------------------------------------------------------------
 
     def pump(self, now: float) -> None:
-        """Move what windows and budget allow into `out`, a frame of each stream in turn."""
-        ready = self.ready
-        while ready and self.window > 0 and self.budget > 0 and not self.paused:
-            stream = ready.popleft()
-            stream.ready = False
+        """Move what windows and budget allow into the output, one frame per stream in turn."""
+        sendable = self.sendable
+        while sendable and self.window > 0 and self.budget > 0 and not self.write_paused:
+            stream = sendable.popleft()
+            stream.sendable = False
             self._send(stream)
-            stream.moved = now
+            stream.progressed = now
             if stream.chunks:
                 self._activate(stream)
                 continue
-            _wake(stream)
+            _drained(stream)
             if stream.trailers is not None:
-                self._end(stream, stream.trailers)
+                self._send_trailers(stream, stream.trailers)
 
     def _send(self, stream: Stream) -> None:
-        """One frame of a stream that can go on."""
+        """Send one frame of a sendable stream."""
         chunks = stream.chunks
-        if not chunks or stream.window <= 0:
+        if not chunks or stream.send_window <= 0:
             return
         chunk, offset = chunks[0], stream.offset
-        size = min(self.window, stream.window, self._turn, len(chunk) - offset)
+        size = min(self.window, stream.send_window, self._max_data, len(chunk) - offset)
         self.out.append(frames.header(size, frames.DATA, 0, stream.number))
         self.out.append(memoryview(chunk)[offset : offset + size])
-        self.spend(size)
-        self.sent += 1
-        stream.window -= size
-        stream.waiting -= size
+        self.consume(size)
+        self.frames_sent += 1
+        stream.send_window -= size
+        stream.unsent -= size
         if isinstance(chunk, bytes):
             self._release(size)
         if offset + size == len(chunk):
             chunks.popleft()
             stream.offset = 0
-            self._go()
+            self._notify()
         else:
             stream.offset = offset + size
 
-    def _end(self, stream: Stream, trailers: bytes) -> None:
+    def _send_trailers(self, stream: Stream, trailers: bytes) -> None:
         self.out.append(frames.headers(stream.number, trailers, end=True))
-        self._ended(stream)
+        self._on_end(stream)
 
 
-def _wake(stream: Stream) -> None:
-    """Whoever fills the stream's queue may go on."""
-    if stream.drained is not None and not stream.drained.done():
-        stream.drained.set_result(None)
+def _drained(stream: Stream) -> None:
+    """Wake the task that waits for the stream's queue to empty."""
+    if stream.drain_waiter is not None and not stream.drain_waiter.done():
+        stream.drain_waiter.set_result(None)

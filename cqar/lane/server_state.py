@@ -1,27 +1,27 @@
-"""What the connections of one lane share."""
+"""State that all connections of a lane share."""
 
 import asyncio
 
-from cqar.lane.hpack import Memory
+from cqar.lane.hpack import HeaderCache
 from cqar.lane.limits import Limits, Usage
-from cqar.lane.routing import DECIDING
+from cqar.lane.routing import ROUTING_FIELDS
 from cqar.lane.service import Service
 
 
-class Shared:
-    """One a lane."""
+class ServerState:
+    """One per lane."""
 
-    __slots__ = ("epoch", "fast", "limits", "loop", "memory", "now", "service", "usage")
+    __slots__ = ("auth_version", "fast_path", "header_cache", "limits", "loop", "now", "service", "usage")
 
-    def __init__(self, service: Service, limits: Limits, loop: asyncio.AbstractEventLoop, *, fast: bool) -> None:
+    def __init__(self, service: Service, limits: Limits, loop: asyncio.AbstractEventLoop, *, fast_path: bool) -> None:
         self.service = service
         self.limits = limits
         self.loop = loop
-        self.memory = Memory(DECIDING | {name.encode() for name in service.deciding})
+        self.header_cache = HeaderCache(ROUTING_FIELDS | {name.encode() for name in service.routing_fields})
         self.usage = Usage(limits)
-        #: whatever was decided in an earlier epoch is decided anew
-        self.epoch = 0
-        #: whether requests may take the short way; the answers are the same
-        self.fast = fast
-        #: the loop's time as of the last look at all connections, about a second ago at most
+        #: incremented by `Lane.revoke`: routes of an earlier version are computed again
+        self.auth_version = 0
+        #: whether requests may take the fast path; responses are the same either way
+        self.fast_path = fast_path
+        #: the event loop's time at the last tick, at most about a second ago
         self.now = loop.time()

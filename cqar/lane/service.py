@@ -1,4 +1,4 @@
-"""What a lane serves, as the application gives it. Methods are bytes to bytes; nothing here knows what they mean."""
+"""The application's side of a lane: methods, authorization, stale marks, metrics. Methods map bytes to bytes."""
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
@@ -10,23 +10,23 @@ from typing import Any, NamedTuple, Protocol
 import grpc.aio
 
 from cqar.lane import grpc as wire
-from cqar.lane.grpc import Failure, Metadata, Reply, Tail
+from cqar.lane.grpc import Metadata, Reply, RpcError, StaleMarks
 
-#: A request message with its five bytes of prefix -> the row of its answer (`grpc.row`) where one stands ready.
-Hit = Callable[[bytes], bytes | None]
-#: Is told of ready answers that one read was answered with: how many, and the seconds that it took.
-Tally = Callable[[int, float], None]
+#: Maps a request message with its prefix (`grpc.framed`) to its cached response (`grpc.cached_response`), or None.
+CacheLookup = Callable[[bytes], bytes | None]
+#: Receives the number of cached responses that answered one read, and the seconds that the read took.
+HitCounter = Callable[[int, float], None]
 
 
 class Peer(NamedTuple):
-    """Who is at the other end: its address, and its certificate where TLS asked for one, as `SSLSocket.getpeercert` says."""
+    """The client of a connection: its address, and its TLS certificate in the form of `SSLSocket.getpeercert`, if any."""
 
     address: str
     certificate: Mapping[str, Any] | None = None
 
 
-class Asked(NamedTuple):
-    """What decides about a call: its path, and the deciding fields of its header by name, in lower case."""
+class AuthRequest(NamedTuple):
+    """What `Service.authorize` sees of a call: its path, its routing fields by lower-case name, and the peer."""
 
     path: str
     fields: Mapping[str, str]
@@ -34,30 +34,30 @@ class Asked(NamedTuple):
 
 
 class Context:
-    """A call that takes the long way."""
+    """A call on the slow path."""
 
-    __slots__ = ("_fields", "deadline", "known_as", "path", "peer", "principal")
+    __slots__ = ("_fields", "call_id", "deadline", "path", "peer", "principal")
 
     def __init__(
         self, path: str, principal: Any, peer: Peer, deadline: float, fields: Callable[[], Sequence[tuple[bytes, bytes]]]
     ) -> None:
         self._fields = fields
         self.path = path
-        #: whom `Service.authorize` named; a method may put another in its place, for the observer
+        #: the result of `Service.authorize`; a method may replace it for the observer
         self.principal = principal
         self.peer = peer
-        #: the application's name for the call
-        self.known_as = ""
-        #: time of the event loop's clock
+        #: the application's id of the call
+        self.call_id = ""
+        #: in the event loop's time
         self.deadline = deadline
 
     @property
     def metadata(self) -> Metadata:
-        """The request's metadata; binary values are bytes. Raises Failure where it breaks a rule."""
+        """The request's metadata; binary values are bytes. Raises RpcError if it is malformed or too large."""
         return wire.metadata(self._fields())
 
     def remaining(self) -> float:
-        """Seconds until the deadline."""
+        """Return the seconds until the deadline, at least 0."""
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
 
 
@@ -65,18 +65,18 @@ class Method(Protocol):
     """A unary method."""
 
     @property
-    def kept(self) -> bool:
-        """Whether its ready answers are held in any case: then those that wait to be sent take no room of their own."""
+    def zero_copy(self) -> bool:
+        """Whether cached responses stay in the cache's memory, so that queueing one uses no memory of its own."""
 
-    def hit_for(self, principal: Any) -> Hit:
-        """The function that finds ready answers for a caller. Asked for once a decision; it may not raise or wait."""
+    def lookup_for(self, principal: Any) -> CacheLookup:
+        """Return the cache lookup for a principal. Called once per route. The lookup must neither raise nor wait."""
 
-    async def miss(self, message: bytes, context: Context) -> Reply:
-        """The answer that does not stand ready. Raises Failure, or what `Service.explain` knows."""
+    async def handle(self, message: bytes, context: Context) -> Reply:
+        """Answer a request without a cached response. Raises RpcError, or anything that `Service.explain` maps to one."""
 
 
-class Ending(NamedTuple):
-    """How a call that was passed on ended."""
+class Outcome(NamedTuple):
+    """How a proxied call ended upstream."""
 
     path: str
     code: int
@@ -85,78 +85,79 @@ class Ending(NamedTuple):
 
 
 class Observer:
-    """What happens, for metrics and logs; this one does nothing. None of it may raise."""
+    """Receives events for metrics and logs. The methods must not raise; these do nothing."""
 
-    def tally(self, path: str, principal: Any) -> Tally:  # noqa: ARG002 - this one does not care
-        """What is told of a caller's ready answers. Asked for once a decision."""
-        return untold
+    def hit_counter(self, path: str, principal: Any) -> HitCounter:  # noqa: ARG002 - the interface
+        """Return the counter of a principal's cached responses. Called once per route."""
+        return ignore_hits
 
-    def call(self, context: Context, code: int, seconds: float) -> None:
-        """A call that took the long way, or was refused, has ended with a status."""
+    def call_ended(self, context: Context, code: int, seconds: float) -> None:
+        """Record that a call on the slow path, or a refused one, ended with a status code."""
 
-    def closed(self, code: int, reason: str) -> None:
-        """A connection was ended by the lane with an error code of HTTP/2."""
+    def connection_closed(self, code: int, reason: str) -> None:
+        """Record that the lane ended a connection with an HTTP/2 error code."""
 
     def error(self, path: str, error: BaseException) -> None:
-        """An exception that nobody foresaw: a bug."""
+        """Record an unexpected exception: a bug. The path is empty outside a call."""
 
 
-def untold(_many: int, _seconds: float) -> None:
-    """Tell nobody."""
+def ignore_hits(_hits: int, _seconds: float) -> None:
+    """Count nothing."""
 
 
-async def _unchanged(ending: Ending) -> Ending:
-    return ending
+async def _unchanged(outcome: Outcome) -> Outcome:
+    return outcome
 
 
-def _nothing(_context: Context) -> Metadata:
+def _no_metadata(_context: Context) -> Metadata:
     return ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Upstream:
-    """Where calls go that no method serves."""
+    """The gRPC server for calls that no method serves."""
 
-    #: the channel for a path; None where nothing serves it
+    #: returns the channel for a path, or None if upstream does not serve it
     channel: Callable[[str], grpc.aio.Channel | None]
-    #: seconds to the first message of a call without deadline; None: as long as it takes
-    patience: float | None = 30.0
-    #: the name of initial metadata by which it says that an answer has begun, if none else do; they go no further
-    begun: str | None = None
-    #: metadata that a call gets on its way
-    onward: Callable[[Context], Metadata] = _nothing
-    #: has the last word on how a call ended, before the caller hears of it; it may wait
-    finish: Callable[[Ending], Awaitable[Ending]] = _unchanged
+    #: seconds until the first message of a call without a deadline; None: no timeout
+    timeout: float | None = 30.0
+    #: name of the initial metadata that only marks the start of a response; it is not passed on
+    start_marker: str | None = None
+    #: returns metadata to add to a call
+    extra_metadata: Callable[[Context], Metadata] = _no_metadata
+    #: maps the outcome of a call to the one that the client gets
+    map_outcome: Callable[[Outcome], Awaitable[Outcome]] = _unchanged
 
 
-def _explain(_context: Context, error: Exception) -> Failure:
-    if isinstance(error, Failure):
+def _explain(_context: Context, error: Exception) -> RpcError:
+    if isinstance(error, RpcError):
         return error
     if isinstance(error, TimeoutError):
-        return Failure(wire.DEADLINE_EXCEEDED, "the call's time is over")
-    return Failure(wire.INTERNAL, "internal error")
+        return RpcError(wire.DEADLINE_EXCEEDED, "deadline exceeded")
+    return RpcError(wire.INTERNAL, "internal error")
 
 
-def _anyone(_asked: Asked) -> Any:
+def _anonymous(_request: AuthRequest) -> Any:
     return None
 
 
-def _fresh(_at: float) -> Tail | None:
+def _fresh(_now: float) -> StaleMarks | None:
     return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """Everything that a lane asks its application."""
+    """What a lane serves."""
 
+    #: unary methods by path
     methods: Mapping[str, Method] = field(default_factory=dict)
     upstream: Upstream | None = None
-    #: the principal of a call; raises Failure. Its word is remembered until `Lane.revoke`
-    authorize: Callable[[Asked], Any] = _anyone
-    #: names of fields, beside `authorization`, that `authorize` sees
-    deciding: frozenset[str] = frozenset()
-    #: what ready answers get at a time of `time.monotonic`; asked once a read, before the first hit
-    tail: Callable[[float], Tail | None] = _fresh
-    #: the status of an exception that is no Failure; of TimeoutError where the deadline has passed, and of Unreadable
-    explain: Callable[[Context, Exception], Failure] = _explain
+    #: returns the principal of a call, or raises RpcError; the result is cached until `Lane.revoke`
+    authorize: Callable[[AuthRequest], Any] = _anonymous
+    #: names of header fields that `authorize` needs beside `authorization`
+    routing_fields: frozenset[str] = frozenset()
+    #: returns the marks for cached responses at a `time.monotonic`; called once per read, before any lookup
+    stale_marks: Callable[[float], StaleMarks | None] = _fresh
+    #: maps an exception to a status; also gets MalformedRequest, and TimeoutError when the deadline has passed
+    explain: Callable[[Context, Exception], RpcError] = _explain
     observer: Observer = field(default_factory=Observer)

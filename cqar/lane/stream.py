@@ -1,97 +1,140 @@
-"""One stream that takes the long way."""
+"""The state of one stream on the slow path."""
 
 import asyncio
+import enum
 from collections import deque
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from cqar.lane.hpack import Other
-from cqar.lane.routing import Decision
+from cqar.lane.hpack import OtherField
+from cqar.lane.routing import Route
 from cqar.lane.service import Context
 
-#: Bytes to send; a memoryview where they are shared with others.
+#: Bytes to send; a memoryview refers to memory that the cache owns.
 Chunk: TypeAlias = bytes | memoryview
 
 
+class StreamState(enum.Enum):
+    """The states of RFC 9113, 5.1, seen from the server. Those of pushed streams do not occur.
+
+                 idle
+                  |  receive HEADERS
+                  v
+                 open -----------------------------.
+                  |  receive END_STREAM            |  send END_STREAM
+                  v                                v
+        half-closed (remote)              half-closed (local)
+                  |  send END_STREAM               |  send RST_STREAM(NO_ERROR), at once
+                  '-------------> closed <---------'
+
+    RST_STREAM, in either direction, closes a stream in any state.
+    """
+
+    IDLE = enum.auto()
+    OPEN = enum.auto()
+    HALF_CLOSED_LOCAL = enum.auto()
+    HALF_CLOSED_REMOTE = enum.auto()
+    CLOSED = enum.auto()
+
+
+class TaskState(enum.Enum):
+    """The task of a stream's call. A cancelled task that is still scheduled ends without having run."""
+
+    NONE = enum.auto()
+    SCHEDULED = enum.auto()
+    RUNNING = enum.auto()
+    DONE = enum.auto()
+
+
+# Looking up a member of an Enum class costs much more than a global.
+_NO_TASK: Final = TaskState.NONE
+
+
 class Stream:
-    """The state of a stream, from its header to its end."""
+    """A stream from its request headers to its end."""
 
     __slots__ = (
-        "begun",
         "buffer",
+        "buffered",
         "chunks",
-        "closed",
         "context",
-        "credit",
-        "decision",
-        "drained",
-        "ended",
-        "entered",
-        "held",
+        "drain_waiter",
+        "headers_sent",
         "inbox",
-        "moved",
         "number",
         "offset",
         "others",
-        "ready",
-        "slow",
+        "progressed",
+        "receive_window",
+        "route",
+        "send_window",
+        "sendable",
         "started",
+        "state",
         "status",
         "task",
+        "task_state",
         "timer",
         "trailers",
-        "waiting",
-        "window",
+        "unsent",
     )
 
-    def __init__(self, number: int, decision: Decision, others: list[Other], window: int, credit: int, now: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        route: Route,
+        others: list[OtherField],
+        state: StreamState,
+        send_window: int,
+        receive_window: int,
+        now: float,
+    ) -> None:
         self.number = number
-        self.decision = decision
+        self.route = route
         self.others = others
-        #: bytes that may be sent, and that may still come
-        self.window = window
-        self.credit = credit
-        #: whether the request is complete, whether the answer has begun, whether the stream is over
-        self.ended = False
-        self.begun = False
-        self.closed = False
-        #: what has come of a request, where it is not passed on
+        self.state = state
+        #: bytes that may be sent, and that the peer may still send
+        self.send_window = send_window
+        self.receive_window = receive_window
+        #: whether the response headers are sent: a status before that is Trailers-Only
+        self.headers_sent = False
+        #: the request of a unary method as far as it has arrived
         self.buffer: bytearray | None = None
-        #: what has come, where it is passed on
+        #: the request of a proxied call
         self.inbox: Inbox | None = None
+        #: bytes of the request that count against `Limits.buffered`
+        self.buffered = 0
         self.task: asyncio.Task[None] | None = None
+        self.task_state = _NO_TASK
+        #: the deadline
         self.timer: asyncio.TimerHandle | None = None
-        #: bytes of the request that count
-        self.held = 0
-        # What waits to be sent: chunks, bytes of the first that are gone, bytes in all, the block after them.
+        # The send queue: chunks, sent bytes of the first chunk, unsent bytes in all, and the header block of the trailers.
         self.chunks: deque[Chunk] | None = None
         self.offset = 0
-        self.waiting = 0
+        self.unsent = 0
         self.trailers: bytes | None = None
-        #: whether the sender has it among those that can go on
-        self.ready = False
-        #: ends the wait of whoever fills the queue
-        self.drained: asyncio.Future[None] | None = None
-        #: whether it has or had a task, whether that has begun, and the status that ends the stream
-        self.slow = False
-        self.entered = False
-        #: the call, where somebody has to know more of it
+        #: whether the sender lists the stream as sendable
+        self.sendable = False
+        #: resolves when the send queue is empty
+        self.drain_waiter: asyncio.Future[None] | None = None
         self.context: Context | None = None
+        #: gRPC status code
         self.status = 0
-        #: when it began, and when its answer last got on
+        #: when the stream was opened, and when data of its response was last sent
         self.started = now
-        self.moved = now
+        self.progressed = now
 
 
 class Inbox:
-    """Messages of a request that is passed on: those that are complete, and the beginning of the next."""
+    """The messages of a proxied request: the complete ones, and the start of the next one."""
 
     __slots__ = ("ended", "messages", "partial", "size", "wake")
 
     def __init__(self) -> None:
         self.partial = bytearray()
-        #: flag and message
+        #: compressed flag and message
         self.messages: deque[tuple[int, bytes]] = deque()
         #: bytes of the complete messages
         self.size = 0
+        #: whether the request is complete
         self.ended = False
         self.wake = asyncio.Event()

@@ -1,396 +1,270 @@
-"""The calls of one HTTP/2 connection: header blocks become requests, requests get answers. Frames are `session`'s."""
+"""The streams of a connection: their life cycle, and the responses on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from cqar.lane import call_tasks, frames, grpc, limits, proxy, routing
-from cqar.lane.frames import Fault
-from cqar.lane.grpc import Failure, Reply, Tail
-from cqar.lane.hpack import Decoder, Field, Other
-from cqar.lane.limits import Bucket
-from cqar.lane.routing import Decider, Decision
+from cqar.lane import frames, grpc, limits
+from cqar.lane.frames import ProtocolError
+from cqar.lane.grpc import Reply, RpcError
+from cqar.lane.hpack import OVERHEAD, OtherField
+from cqar.lane.limits import LeakyBucket
+from cqar.lane.routing import Route, valid_value
 from cqar.lane.sender import Sender
-from cqar.lane.server_state import Shared
-from cqar.lane.service import Hit, Peer
-from cqar.lane.stream import Chunk, Stream
+from cqar.lane.server_state import ServerState
+from cqar.lane.service import CacheLookup, Context, Peer
+from cqar.lane.stream import Chunk, Stream, StreamState, TaskState
 
-#: A unary request that waits for its DATA: how to find its answer, what it is, its other fields, and where the peer has
-#: widened the stream already, by how much.
-Request: TypeAlias = tuple[Hit, Decision, list[Other]] | tuple[Hit, Decision, list[Other], int]
+#: A unary request that waits for its DATA: its cache lookup, route and other fields, and the sum of WINDOW_UPDATEs for its
+#: stream if there were any.
+Request: TypeAlias = tuple[CacheLookup, Route, list[OtherField]] | tuple[CacheLookup, Route, list[OtherField], int]
 
-#: Bytes of a block that is remembered, or kept by a waiting request.
-SMALL_BLOCK: Final = 1_024
-#: Blocks and decisions that a connection remembers.
-_BLOCKS: Final = 32
-_DECISIONS: Final = 100
-#: Of so many blocks that are not remembered in a row, only the first few are tried: a peer whose blocks are unique.
-_TRIALS: Final = 64
-_TRIAL_PERIOD: Final = 1_024
+# Globals, since looking up a member of an Enum class costs much more.
+_IDLE: Final = StreamState.IDLE
+_OPEN: Final = StreamState.OPEN
+_HALF_CLOSED_LOCAL: Final = StreamState.HALF_CLOSED_LOCAL
+_HALF_CLOSED_REMOTE: Final = StreamState.HALF_CLOSED_REMOTE
+_CLOSED: Final = StreamState.CLOSED
+_NO_TASK: Final = TaskState.NONE
+_SCHEDULED: Final = TaskState.SCHEDULED
+_DONE: Final = TaskState.DONE
 
 
-class Exchange:
-    """Requests and answers of a connection."""
+class Streams:
+    """The streams of a connection.
+
+    A unary request that waits for its DATA is an entry of `pending`, which is cheap. Any other open stream is a `Stream` in
+    `live`; `get` turns the former into the latter.
+    """
 
     __slots__ = (
-        "_decided",
-        "_decider",
-        "_forgotten",
-        "_unseen",
-        "blocks",
+        "_recently_reset",
+        "_schedule_flush",
+        "_server",
         "bucket",
         "calls",
-        "decoder",
-        "epoch",
         "last",
-        "later",
-        "leaving",
         "live",
+        "peer",
         "pending",
+        "refusing",
         "sender",
-        "shared",
-        "tail",
     )
 
-    def __init__(self, shared: Shared, peer: Peer, later: Callable[[], None]) -> None:
-        self.shared = shared
-        #: has what stands in `sender.out` written soon
-        self.later = later
-        self.sender = Sender(shared.usage, self._ended)
-        self.bucket = Bucket(shared.limits.flood, shared.limits.flood_rate, shared.now)
-        #: requests that wait for their DATA, and streams that take the long way
+    def __init__(self, server: ServerState, peer: Peer, schedule_flush: Callable[[], None]) -> None:
+        self._server = server
+        self._schedule_flush = schedule_flush
+        self.peer = peer
+        self.sender = Sender(server.usage, self._end_stream_sent)
+        self.bucket = LeakyBucket(server.limits.flood, server.limits.flood_rate, server.now)
         self.pending: dict[int, Request] = {}
         self.live: dict[int, Stream] = {}
-        #: the peer's last stream
+        #: the highest stream id that the peer has used
         self.last = 0
         #: calls with a task
         self.calls = 0
         #: whether new streams are refused
-        self.leaving = False
-        #: header blocks whose meaning is known as long as the table of HPACK stays
-        self.blocks: dict[bytes, Request] = {}
-        self._unseen = 0
-        self._decided: dict[tuple[Field, ...], Decision] = {}
-        self._decider = Decider(shared.service, peer)
-        self.decoder = Decoder(shared.memory)
-        self.epoch = shared.epoch
-        #: what ready answers get for the read at hand
-        self.tail: Tail | None = None
-        #: streams that the lane ended while the peer was still sending
-        self._forgotten: dict[int, None] = {}
+        self.refusing = False
+        #: streams that the lane reset before the peer had ended them: frames for them may still be in flight
+        self._recently_reset: dict[int, None] = {}
 
     def flood(self, weight: int) -> None:
-        """Count what only floods have much of. Raises Fault."""
-        if self.bucket.add(weight, self.shared.loop.time()):
-            raise Fault(frames.ENHANCE_YOUR_CALM, "too much that is of no use")
+        """Count an event that floods consist of. Raises ProtocolError if there are too many."""
+        if self.bucket.add(weight, self._server.loop.time()):
+            raise ProtocolError(frames.ENHANCE_YOUR_CALM, "too many control frames")
 
-    @property
-    def peer(self) -> Peer:
-        """Who is at the other end."""
-        return self._decider.peer
+    # ---- life cycle ------------------------------------------------------------------------------------------------
 
-    def forgot(self, number: int, *, end: bool) -> bool:
-        """Whether what comes for this stream was sent before the peer knew that it was over."""
-        if number not in self._forgotten:
-            return False
-        if end:
-            del self._forgotten[number]
-        return True
+    def capacity(self) -> int:
+        """Return how many streams the connection may have."""
+        return 0 if self.refusing else self._server.usage.stream_share
 
-    # ---- requests --------------------------------------------------------------------------------------------------
+    def state(self, number: int) -> StreamState:
+        """Return the state of a stream."""
+        if number > self.last or not number & 1:
+            return _IDLE
+        stream = self.live.get(number)
+        if stream is not None:
+            return stream.state
+        return _OPEN if number in self.pending else _CLOSED
 
-    def request(self, block: bytes) -> Request:
-        """What a block asks for. Raises Fault."""
-        decoder = self.decoder
-        fields, others, lead = decoder.decode(block)
-        decision = self._decided.get(fields)
-        if decision is None:
-            decision = self._decide(fields)
-        if decision.pseudo > lead:
-            decision = Decision(routing.MALFORMED, fields)
-        found = (decision.hit, decision, others)
-        if decoder.changed:
-            decoder.changed = False
-            self.blocks.clear()
-        elif decision.kind == routing.UNARY and decision.lasting:
-            self._unseen += 1
-            if self._unseen <= _TRIALS:
-                if len(self.blocks) >= _BLOCKS:
-                    self.blocks.clear()
-                self.blocks[block] = found
-            elif self._unseen > _TRIAL_PERIOD:
-                self._unseen = 0
-        return found
-
-    def _decide(self, fields: tuple[Field, ...]) -> Decision:
-        decision = self._decider.decide(fields)
-        if decision.lasting:
-            if len(self._decided) >= _DECISIONS:
-                self._decided.clear()
-            self._decided[fields] = decision
-        return decision
-
-    def forget_decisions(self) -> None:
-        """A new epoch: decide anew."""
-        self.epoch = self.shared.epoch
-        self.blocks.clear()
-        self._decided.clear()
-
-    def block(self, number: int, block: bytes, *, end: bool) -> None:
-        """A whole header block: a request, or the trailers of one."""
-        if number <= self.last:
-            self._trailers(number, block, end=end)
-            return
-        self.last = number
-        request = self.request(block)
-        if len(self.pending) + len(self.live) >= self.room():
-            self.flood(limits.REFUSED)
-            self.refuse(number, frames.REFUSED_STREAM, end=end)
-            return
-        self.begin(number, request, end=end, size=len(block))
-
-    def room(self) -> int:
-        """Streams that the connection may have."""
-        return 0 if self.leaving else self.shared.usage.share
-
-    def _trailers(self, number: int, block: bytes, *, end: bool) -> None:
-        stream = self.stream(number)
-        self.decoder.decode(block)
-        if self.decoder.changed:
-            self.decoder.changed = False
-            self.blocks.clear()
-        if stream is None:
-            if not self.forgot(number, end=end):
-                raise Fault(frames.STREAM_CLOSED, "HEADERS on a stream that is over")
-        elif not end or stream.ended:
-            self.reset(stream, frames.STREAM_CLOSED if stream.ended else frames.PROTOCOL_ERROR)
-        else:
-            self.complete(stream)
-
-    def refuse(self, number: int, code: int, *, end: bool) -> None:
-        """End a stream that has not become one."""
-        self.sender.out.append(frames.rst_stream(number, code))
-        if not end:
-            self._forget(number)
-
-    def begin(self, number: int, request: Request, *, end: bool, size: int = 0) -> None:
-        """A stream begins. A unary one waits for its DATA as a request as long as nothing else comes for it."""
-        decision = request[1]
-        self.last = number
-        if decision.kind == routing.UNARY and not end and size <= SMALL_BLOCK:
-            self.pending[number] = request
-        elif decision.kind == routing.MALFORMED:
-            self.flood(limits.REFUSED)
-            self.refuse(number, frames.PROTOCOL_ERROR, end=end)
-        elif decision.block:
-            self._turn_away(number, decision, request[2], end=end)
-        else:
-            stream = self._open(number, request)
-            stream.held = size
-            self.shared.usage.buffered += size
-            if size > SMALL_BLOCK and not call_tasks.bearable(self, stream):
-                return
-            if decision.kind == routing.PROXIED:
-                proxy.begin(self, stream)
-            if end and not stream.closed:
-                self.complete(stream)
-
-    def _turn_away(self, number: int, decision: Decision, others: list[Other], *, end: bool) -> None:
-        """Answer with nothing but a status."""
-        self.sender.out.append(frames.headers(number, decision.block, end=True))
-        self.flood(limits.SMALL)
-        if not end:
-            self.refuse(number, frames.NO_ERROR, end=False)
-        if decision.kind == routing.REFUSED:
-            self.shared.service.observer.call(call_tasks.new_context(self, decision, others), decision.status, 0.0)
-
-    def _open(self, number: int, request: Request) -> Stream:
-        shared = self.shared
-        window = self.sender.initial + (request[3] if len(request) > 3 else 0)  # noqa: PLR2004 - widened already
-        stream = Stream(number, request[1], request[2], window, shared.limits.stream_window, shared.loop.time())
+    def open(self, number: int, request: Request, state: StreamState = _OPEN) -> Stream:
+        """Create the stream of a request."""
+        server = self._server
+        window = self.sender.initial_window + (request[3] if len(request) > 3 else 0)  # noqa: PLR2004 - WINDOW_UPDATEs
+        stream = Stream(number, request[1], request[2], state, window, server.limits.stream_window, server.loop.time())
         self.live[number] = stream
         return stream
 
-    def stream(self, number: int) -> Stream | None:
-        """A stream that is not over, from now on the long way."""
+    def get(self, number: int) -> Stream | None:
+        """Return a stream unless it is idle or closed."""
         stream = self.live.get(number)
         if stream is None:
             request = self.pending.pop(number, None)
             if request is not None:
-                return self._open(number, request)
+                return self.open(number, request)
         return stream
 
-    def gather(self, stream: Stream, payload: bytes) -> None:
-        """More of a unary request."""
-        usage, limit = self.shared.usage, self.shared.limits
-        if stream.buffer is None:
-            stream.buffer = bytearray()
-            call_tasks.hurry(self, stream)
-            if stream.closed:
-                return
-        buffer = stream.buffer
-        buffer += payload
-        stream.held += len(payload)
-        usage.buffered += len(payload)
-        if len(buffer) >= grpc.PREFIX and int.from_bytes(buffer[1 : grpc.PREFIX], "big") > limit.request:
-            self.fail(stream, grpc.too_large(limit.request))
-        elif len(buffer) > limit.request + grpc.PREFIX:
-            self.fail(stream, Failure(grpc.UNIMPLEMENTED, "one message is due, and there are more"))
-        elif usage.buffered > limit.buffered:
-            self.fail(stream, Failure(grpc.RESOURCE_EXHAUSTED, "too much of other requests is waiting; retry in a moment"))
-        else:
-            self.replenish(stream)
+    def refuse(self, number: int, code: int, *, ended: bool) -> None:
+        """Send RST_STREAM. `ended`: whether the peer has ended the stream."""
+        self.sender.out.append(frames.rst_stream(number, code))
+        if not ended:
+            if len(self._recently_reset) >= self._server.limits.streams:
+                self._recently_reset.clear()
+            self._recently_reset[number] = None
 
-    def replenish(self, stream: Stream) -> None:
-        """Let the peer send more of a stream."""
-        whole = self.shared.limits.stream_window
-        if stream.credit < whole >> 1 and not stream.ended:
-            self.sender.out.append(frames.window_update(stream.number, whole - stream.credit))
-            stream.credit = whole
-
-    def complete(self, stream: Stream) -> None:
-        """The peer has sent all of a request."""
-        stream.ended = True
-        if stream.inbox is not None:
-            proxy.end(self, stream)
-            return
-        data = bytes(stream.buffer or b"")
-        stream.buffer = None
-        self.unary(stream, data, stream.decision.hit(data))
-
-    def whole(self, number: int, request: Request, data: bytes, row: bytes | None) -> None:
-        """A unary request that came in one frame takes the long way from here on."""
-        stream = self._open(number, request)
-        stream.ended = True
-        self.unary(stream, data, row)
-
-    def unary(self, stream: Stream, data: bytes, row: bytes | None) -> None:
-        """Answer a unary request, by the row that stands ready if there is one."""
-        decision, limit = stream.decision, self.shared.limits
-        if row is None or self._has_to_wait(decision, row):
-            try:
-                message = grpc.one_message(data, decision.encoding, limit.request)
-            except grpc.Unreadable as unreadable:
-                self.fail(stream, self.shared.service.explain(call_tasks.context_of(self, stream), unreadable))
-                return
-            except Failure as failure:
-                self.fail(stream, failure)
-                return
-            if data[0] and row is None:
-                row = decision.hit(grpc.framed(message))
-            if row is None or self._has_to_wait(decision, row):
-                call_tasks.begin(self, stream, message)
-                return
-        decision.tally(1, 0.0)
-        tail = self.tail
-        if tail is None:
-            if not self._answer_at_once(stream, row):
-                self._answer(stream, (memoryview(row) if decision.kept else row)[: -grpc.PREFIX], grpc.TRAILERS)
-        else:
-            self._answer(stream, grpc.framed(row[grpc.PREFIX : -grpc.PREFIX] + tail.message), tail.trailers)
-
-    # ---- answers ---------------------------------------------------------------------------------------------------
-
-    def reply(self, stream: Stream, reply: Reply) -> None:
-        """Answer a call."""
-        body, trailing = reply
-        if trailing or len(body) > grpc.SHORT_ROW - grpc.ROW or not self._answer_at_once(stream, grpc.row(body)):
-            self._answer(stream, grpc.framed(body), grpc.TRAILERS + grpc.block(trailing))
-        self.later()
-
-    def _answer_at_once(self, stream: Stream, row: bytes) -> bool:
-        """Answer with a row if it fits into one frame and all windows; whether it does."""
-        sender = self.sender
-        length = len(row)
-        size = length - grpc.PREFIX
-        if length > grpc.SHORT_ROW or size > stream.window or size > sender.allowance():
+    def recently_reset(self, number: int, *, ended: bool) -> bool:
+        """Return whether the peer may have sent a frame before it saw RST_STREAM. `ended`: the frame has END_STREAM."""
+        if number not in self._recently_reset:
             return False
-        sender.spend(size)
-        number = stream.number.to_bytes(4, "big")
-        sender.out.append(number.join((grpc.HEAD, grpc.BODY_HEADS[length], row, grpc.TRAILERS)))
-        self._ended(stream)
+        if ended:
+            del self._recently_reset[number]
         return True
 
-    def _answer(self, stream: Stream, message: Chunk, trailers: bytes) -> None:
-        """Answer with a message that has its prefix, as soon as it may go."""
+    def reset(self, stream: Stream, code: int) -> None:
+        """End a stream with RST_STREAM: a stream error."""
+        self.refuse(stream.number, code, ended=stream.state is _HALF_CLOSED_REMOTE)
+        self.drop(stream, grpc.INTERNAL)
+
+    def drop(self, stream: Stream, status: int) -> None:
+        """Remove a stream and cancel its call. `status` is for the observer."""
+        self.sender.discard(stream)
+        self._remove(stream, status)
+        self.cancel(stream)
+
+    def close_all(self) -> None:
+        """Remove all streams, since the connection is closed."""
+        for stream in list(self.live.values()):
+            self.drop(stream, grpc.CANCELLED)
+        self.pending.clear()
+
+    def replenish(self, stream: Stream) -> None:
+        """Open the receive window of a stream again once half of it is used."""
+        size = self._server.limits.stream_window
+        if stream.receive_window < size >> 1 and stream.state is _OPEN:
+            self.sender.out.append(frames.window_update(stream.number, size - stream.receive_window))
+            stream.receive_window = size
+
+    def _end_stream_sent(self, stream: Stream) -> None:
+        """Remove a stream whose END_STREAM is in the output."""
+        self.bucket.drain(limits.ANSWERED)
+        if stream.state is _OPEN:
+            # RFC 9113, 8.1: the response is complete, so the client can stop sending the request.
+            stream.state = _HALF_CLOSED_LOCAL
+            self.refuse(stream.number, frames.NO_ERROR, ended=False)
+        self._remove(stream, stream.status)
+
+    def _remove(self, stream: Stream, status: int) -> None:
+        """Remove a stream. Its task may still have to end."""
+        if self.live.pop(stream.number, None) is None:
+            return
+        stream.state = _CLOSED
+        self._server.usage.buffered -= stream.buffered
+        stream.buffered = 0
+        stream.buffer = None
+        if stream.timer is not None:
+            stream.timer.cancel()
+        if stream.task_state is not _NO_TASK or status:
+            seconds = self._server.loop.time() - stream.started
+            self._server.service.observer.call_ended(self.context(stream), status, seconds)
+
+    # ---- tasks -----------------------------------------------------------------------------------------------------
+
+    def task_done(self, stream: Stream) -> None:
+        """Release the place that the call of a stream took."""
+        stream.task = None
+        stream.task_state = _DONE
+        self.calls -= 1
+        self._server.usage.calls -= 1
+
+    def cancel(self, stream: Stream) -> None:
+        """Cancel the task of a stream, if any."""
+        task = stream.task
+        if task is not None:
+            task.cancel()
+            if stream.task_state is _SCHEDULED:  # ends without having run
+                self.task_done(stream)
+
+    def context(self, stream: Stream, deadline: float = 0.0) -> Context:
+        """Return the call context of a stream. `deadline` counts the first time."""
+        if stream.context is None:
+            stream.context = self.new_context(stream.route, stream.others, deadline)
+        return stream.context
+
+    def new_context(self, route: Route, others: list[OtherField], deadline: float = 0.0) -> Context:
+        """Return the context of a call."""
+        return Context(route.path, route.principal, self.peer, deadline, lambda: self.fields(route, others))
+
+    def fields(self, route: Route, others: list[OtherField]) -> Sequence[tuple[bytes, bytes]]:
+        """Return all header fields of a request. Raises RpcError if they are too large or invalid."""
+        fields = [(field.name, field.value) for field in route.fields]
+        fields += self._server.header_cache.decoded(others)
+        if sum(OVERHEAD + len(name) + len(value) for name, value in fields) > limits.HEADER_LIST:
+            msg = f"the request headers are larger than {limits.HEADER_LIST} bytes"
+            raise RpcError(grpc.RESOURCE_EXHAUSTED, msg)
+        if not all(valid_value(value) for _, value in fields):
+            raise RpcError(grpc.INTERNAL, "invalid character in a header field")
+        return fields
+
+    # ---- responses -------------------------------------------------------------------------------------------------
+
+    def reply(self, stream: Stream, reply: Reply) -> None:
+        """Send the response of a call."""
+        body, trailing = reply
+        short = not trailing and len(body) <= grpc.SHORT_RESPONSE - grpc.CACHED_OVERHEAD
+        if not short or not self.respond_at_once(stream, grpc.cached_response(body)):
+            self.respond(stream, grpc.framed(body), grpc.TRAILERS + grpc.header_block(trailing))
+        self._schedule_flush()
+
+    def respond_at_once(self, stream: Stream, cached: bytes) -> bool:
+        """Send a cached response if it fits into one frame and all windows. Returns whether it does."""
+        sender = self.sender
+        length = len(cached)
+        size = length - grpc.PREFIX
+        if length > grpc.SHORT_RESPONSE or size > stream.send_window or size > sender.allowance():
+            return False
+        sender.consume(size)
+        number = stream.number.to_bytes(4, "big")
+        sender.out.append(number.join((grpc.HEADERS_PREFIX, grpc.DATA_PREFIXES[length], cached, grpc.TRAILERS)))
+        self._end_stream_sent(stream)
+        return True
+
+    def respond(self, stream: Stream, message: Chunk, trailers: bytes) -> None:
+        """Queue a response: a message with its prefix, and trailers."""
         if not self._may_queue(message):
             self.flood(limits.REFUSED)
-            self.fail(stream, call_tasks.unread())
+            self.fail(stream, unread_responses())
             return
-        stream.begun = True
-        self.sender.out.append(frames.headers(stream.number, grpc.ANSWER, end=False))
-        self.sender.push(stream, message, self.shared.now)
-        self.sender.finish(stream, trailers)
+        self.send_headers(stream, grpc.RESPONSE_HEADERS)
+        self.sender.queue(stream, message, self._server.now)
+        self.sender.end_stream(stream, trailers)
 
-    def _has_to_wait(self, decision: Decision, row: bytes) -> bool:
-        """Whether an answer by the row and the tail has no room yet. A row that is kept is only referred to, without a tail."""
-        tail = self.tail
-        if tail is None and decision.kept:
-            return False
-        more = 0 if tail is None else len(tail.message)
-        return not self.sender.fits(len(row) + more, self.shared.limits.queued)
+    def send_headers(self, stream: Stream, block: bytes) -> None:
+        """Send the response headers."""
+        stream.headers_sent = True
+        self.sender.out.append(frames.headers(stream.number, block, end=False))
 
     def _may_queue(self, chunk: Chunk) -> bool:
-        """Whether there is room for an answer behind those that the peer has not taken."""
-        sender, usage, limit = self.sender, self.shared.usage, self.shared.limits
+        """Return whether a response may be queued behind unread ones."""
+        sender, usage, limit = self.sender, self._server.usage, self._server.limits
         if not isinstance(chunk, bytes) or not sender.queued:
             return usage.queued <= limit.all_queued
         return sender.fits(len(chunk), limit.queued) and usage.queued + len(chunk) <= limit.all_queued
 
-    def fail(self, stream: Stream, failure: Failure) -> None:
-        """End a call with a status; what waits of its answer is dropped."""
-        if stream.closed:
+    def fail(self, stream: Stream, error: RpcError) -> None:
+        """End a call with a status. Queued data of its response is discarded."""
+        if stream.state is _CLOSED:
             return
-        self.sender.drop(stream)
-        block = failure.block()
-        self.close(stream, block if stream.begun else grpc.ANSWER + block, failure.code)
+        self.sender.discard(stream)
+        self.finish(stream, error)
 
-    def close(self, stream: Stream, trailers: bytes, code: int) -> None:
-        """End a stream with these fields after what waits of it."""
-        stream.status = code
-        self.sender.finish(stream, trailers)
-        self.later()
+    def finish(self, stream: Stream, error: RpcError) -> None:
+        """End a call with a status, after the queued data of its response."""
+        trailers = error.trailers()
+        stream.status = error.code
+        self.sender.end_stream(stream, trailers if stream.headers_sent else grpc.RESPONSE_HEADERS + trailers)
+        self._schedule_flush()
 
-    def _ended(self, stream: Stream) -> None:
-        """The last frame of a stream stands in the output."""
-        self.bucket.relieve(limits.ANSWERED)
-        if not stream.ended:
-            self.refuse(stream.number, frames.NO_ERROR, end=False)
-        self._remove(stream, stream.status)
 
-    def reset(self, stream: Stream, code: int) -> None:
-        """End a stream by RST_STREAM."""
-        self.refuse(stream.number, code, end=stream.ended)
-        self.drop(stream, grpc.INTERNAL)
-
-    def drop(self, stream: Stream, status: int) -> None:
-        """Forget a stream and end its call."""
-        self.sender.drop(stream)
-        self._remove(stream, status)
-        call_tasks.cancel(self, stream)
-
-    def _remove(self, stream: Stream, status: int) -> None:
-        """Nothing of the stream stays, but a task that has yet to end."""
-        if stream.closed:
-            return
-        stream.closed = True
-        self.live.pop(stream.number, None)
-        self.shared.usage.buffered -= stream.held
-        stream.held = 0
-        stream.buffer = None
-        if stream.timer is not None:
-            stream.timer.cancel()
-        if stream.slow or status:
-            seconds = self.shared.loop.time() - stream.started
-            self.shared.service.observer.call(call_tasks.context_of(self, stream), status, seconds)
-
-    def _forget(self, number: int) -> None:
-        if len(self._forgotten) >= self.shared.limits.streams:
-            self._forgotten.clear()
-        self._forgotten[number] = None
-
-    def end(self) -> None:
-        """The connection is over: end all calls."""
-        for stream in list(self.live.values()):
-            self.drop(stream, grpc.CANCELLED)
-        self.pending.clear()
-        self.blocks.clear()
+def unread_responses() -> RpcError:
+    """Return the status of a call whose response does not fit beside those that peers have not read."""
+    return RpcError(grpc.RESOURCE_EXHAUSTED, "too many unread responses; read them and retry")

@@ -1,133 +1,164 @@
-"""Patience: what is looked at about once a second on each connection."""
+"""Timeouts of one connection, checked about once a second."""
 
 import random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from cqar.lane import call_tasks, frames
-from cqar.lane.frame_reader import Session
-from cqar.lane.stream import Stream
+from cqar.lane import frames
+from cqar.lane.call_tasks import CallTasks
+from cqar.lane.frame_reader import FrameReader
+from cqar.lane.server_state import ServerState
+from cqar.lane.stream import Stream, StreamState
+from cqar.lane.streams import Streams
 
-if TYPE_CHECKING:
-    from cqar.lane.connection import Connection
-
-#: Of the age of a connection, the part by which it may be younger: so that they do not all move at once.
-_SPREAD = 0.1
-#: Seconds for the peer's last bytes after the lane has closed its side, and for the answer to the last PING.
+#: Jitter of the connection age, as a fraction, so that connections do not all move at once.
+_JITTER = 0.1
+#: Seconds for the peer's last bytes after the lane has closed its side, and for the acknowledgement of the shutdown PING.
 _LINGER = 1.0
 
 
-class Watch:
-    """The clocks of one connection; 0 is a clock that does not run."""
+class Controls(Protocol):
+    """What a timeout may do to its connection."""
+
+    @property
+    def preface_received(self) -> bool:
+        """Whether the peer's preface is complete."""
+
+    def drain(self) -> None:
+        """Ask the peer to open no more streams."""
+
+    def refuse_streams(self) -> None:
+        """Refuse new streams, and close after the last call."""
+
+    def send_keepalive(self) -> None:
+        """Send a keepalive PING."""
+
+    def schedule_flush(self) -> None:
+        """Write the output soon."""
+
+    def terminate(self, code: int, reason: str) -> None:
+        """Close with GOAWAY."""
+
+    def abort(self, reason: str = "") -> None:
+        """Close at once."""
+
+
+class Timeouts:
+    """The timeouts of a connection. Times are the event loop's; 0 means that a timeout does not run."""
 
     __slots__ = (
-        "_asked",
-        "_called",
+        "_active",
+        "_activity",
+        "_calls",
         "_connection",
+        "_created",
         "_expires",
         "_heard",
         "_last",
-        "_made",
         "_mark",
         "_marked",
-        "_session",
-        "_sign",
-        "drained",
-        "half",
-        "over",
-        "paused",
+        "_pinged",
+        "_reader",
+        "_server",
+        "_streams",
+        "closed_since",
+        "draining_since",
+        "incomplete_since",
+        "paused_since",
     )
 
-    def __init__(self, connection: "Connection", session: Session, now: float) -> None:
+    def __init__(
+        self, connection: Controls, server: ServerState, streams: Streams, reader: FrameReader, calls: CallTasks, now: float
+    ) -> None:
         self._connection = connection
-        self._session = session
-        limit = session.shared.limits
-        self._made = now
-        self._expires = now + limit.age * (1 - _SPREAD * random.random())  # noqa: S311 - to spread, not to hide
-        #: since when a frame or a header block waits for its rest
-        self.half = 0.0
-        #: requests up to this stream were waiting for their DATA back then
+        self._server = server
+        self._streams = streams
+        self._reader = reader
+        self._calls = calls
+        self._created = now
+        self._expires = now + server.limits.connection_age * (1 - _JITTER * random.random())  # noqa: S311 - jitter
+        #: since when a frame or a header block is incomplete
+        self.incomplete_since = 0.0
+        #: pending requests up to this stream were pending at that time
         self._mark = 0
         self._marked = now
-        #: the last stream at the last look, and when there was a call under way or a new one
+        #: the last stream at the last tick, and when the connection last had a call
         self._last = 0
-        self._called = now
-        #: what the peer's last sign of life changed, when that was seen, and when the peer was asked for another
-        self._sign = self._signs()
+        self._active = now
+        #: the peer's activity, when it last changed, and when the keepalive PING was sent
+        self._activity = self._read_activity()
         self._heard = now
-        self._asked = 0.0
-        #: since when the peer does not read, since when it is asked to leave, since when all is over
-        self.paused = 0.0
-        self.drained = 0.0
-        self.over = 0.0
+        self._pinged = 0.0
+        #: since when writing is paused, the connection is draining, and it is closed
+        self.paused_since = 0.0
+        self.draining_since = 0.0
+        self.closed_since = 0.0
 
-    def look(self, now: float) -> None:
-        """End what has taken too long. The connection may be over afterwards."""
-        connection, limit = self._connection, self._session.shared.limits
-        if self.over:
-            if now - self.over > _LINGER:
+    def check(self, now: float) -> None:
+        """End what has timed out, which may be the connection itself."""
+        connection, limit = self._connection, self._server.limits
+        if self.closed_since:
+            if now - self.closed_since > _LINGER:
                 connection.abort()
-        elif self.paused and now - self.paused > limit.stall:
-            connection.abort("the peer reads nothing")
-        elif not connection.greeted and now - self._made > limit.preface:
-            connection.end(frames.PROTOCOL_ERROR, "no preface in time")
-        elif self.half and now - self.half > limit.frame:
-            connection.end(frames.PROTOCOL_ERROR, "half a frame, and no more in time")
-        elif self.drained:
-            self._look_at_leaving(now)
+        elif self.paused_since and now - self.paused_since > limit.stall_timeout:
+            connection.abort("the peer does not read")
+        elif not connection.preface_received and now - self._created > limit.preface_timeout:
+            connection.terminate(frames.PROTOCOL_ERROR, "preface timeout")
+        elif self.incomplete_since and now - self.incomplete_since > limit.frame_timeout:
+            connection.terminate(frames.PROTOCOL_ERROR, "incomplete frame timeout")
+        elif self.draining_since:
+            self._check_draining(now)
         else:
-            self._look_at_streams(now)
-            self._look_for_life(now)
-            session = self._session
-            if session.last != self._last or session.live or session.pending:
-                self._last, self._called = session.last, now
-            if now > self._expires or now - self._called > limit.idle:
+            self._check_streams(now)
+            self._check_keepalive(now)
+            streams = self._streams
+            if streams.last != self._last or streams.live or streams.pending:
+                self._last, self._active = streams.last, now
+            if now > self._expires or now - self._active > limit.idle_timeout:
                 connection.drain()
 
-    def _signs(self) -> tuple[int, ...]:
-        """What changes whenever the peer calls, sends, reads or answers."""
-        session = self._session
-        return session.last, session.credit, session.sender.window, session.pongs
+    def _read_activity(self) -> tuple[int, ...]:
+        """Return numbers that change whenever the peer calls, sends, reads or acknowledges."""
+        return self._streams.last, self._reader.receive_window, self._streams.sender.window, self._reader.pongs
 
-    def _look_for_life(self, now: float) -> None:
-        """Notice a peer that is gone without a word."""
-        limit, sign = self._session.shared.limits, self._signs()
-        if sign != self._sign:
-            self._sign, self._heard, self._asked = sign, now, 0.0
-        elif not self._asked:
-            if now - self._heard > limit.keepalive:
-                self._asked = now
-                self._connection.ask()
-        elif now - self._asked > limit.keepalive_timeout:
-            self._connection.abort("no sign of life")
+    def _check_keepalive(self, now: float) -> None:
+        """Detect a peer that is gone without closing the connection."""
+        limit, activity = self._server.limits, self._read_activity()
+        if activity != self._activity:
+            self._activity, self._heard, self._pinged = activity, now, 0.0
+        elif not self._pinged:
+            if now - self._heard > limit.keepalive_time:
+                self._pinged = now
+                self._connection.send_keepalive()
+        elif now - self._pinged > limit.keepalive_timeout:
+            self._connection.abort("keepalive timeout")
 
-    def _look_at_leaving(self, now: float) -> None:
-        limit = self._session.shared.limits
-        if now - self.drained > limit.grace:
-            self._connection.end(frames.NO_ERROR, "the time for calls under way is over")
+    def _check_draining(self, now: float) -> None:
+        if now - self.draining_since > self._server.limits.grace:
+            self._connection.terminate(frames.NO_ERROR, "grace period exceeded")
             return
-        self._look_at_streams(now)
-        if now - self.drained > _LINGER:
-            self._connection.leave()
+        self._check_streams(now)
+        if now - self.draining_since > _LINGER:
+            self._connection.refuse_streams()
 
-    def _look_at_streams(self, now: float) -> None:
-        session, limit = self._session, self._session.shared.limits
-        if now - self._marked > limit.body:
-            for number in [number for number in session.pending if number <= self._mark]:
-                stream = session.stream(number)
+    def _check_streams(self, now: float) -> None:
+        streams = self._streams
+        if now - self._marked > self._server.limits.request_timeout:
+            for number in [number for number in streams.pending if number <= self._mark]:
+                stream = streams.get(number)
                 if stream is not None:
-                    call_tasks.expire(session, stream)
-            self._mark = session.last
+                    self._calls.expire(stream)
+            self._mark = streams.last
             self._marked = now
-        for stream in list(session.live.values()):
-            self._look_at(stream, now)
+        for stream in list(streams.live.values()):
+            self._check_stream(stream, now)
 
-    def _look_at(self, stream: Stream, now: float) -> None:
-        session, limit = self._session, self._session.shared.limits
+    def _check_stream(self, stream: Stream, now: float) -> None:
+        limit = self._server.limits
         if stream.chunks:
-            if now - stream.moved > limit.stall:
-                session.reset(stream, frames.CANCEL)
-                session.later()
+            if now - stream.progressed > limit.stall_timeout:
+                self._streams.reset(stream, frames.CANCEL)
+                self._connection.schedule_flush()
         elif stream.inbox is None and stream.timer is None:
-            patience = limit.deadline if stream.ended else limit.body
-            if now - stream.started > patience:
-                call_tasks.expire(session, stream)
+            timeout = limit.request_timeout if stream.state is StreamState.OPEN else limit.call_timeout
+            if now - stream.started > timeout:
+                self._calls.expire(stream)

@@ -1,7 +1,7 @@
-"""Sending the requests of a call of grpc.aio, whose status is the one that ended it.
+"""Sending the requests of a grpc.aio call without losing the server's status.
 
-Where a server ends a call before its requests have gone, `write` of grpc.aio makes the call's status INTERNAL before the
-one that the server sent arrives. Here the requests that nobody wants any more are dropped, and the status is the server's.
+If a server ends a call before all requests are sent, `write` of grpc.aio sets the call's status to INTERNAL, before the
+status that the server sent arrives. These functions drop the remaining requests instead, and the status is the server's.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ import grpc.aio
 
 
 async def send(call: Any, message: bytes) -> bool:
-    """Send a message; False where the call is over, which whoever reads its answer hears of."""
+    """Send a message. Returns False if the call has ended; its status is available to the reader of the response."""
     try:
         await call.wait_for_connection()
-        await call._cython_call.send_serialized_message(message)  # noqa: SLF001 - what `write` does, without a status of its own
+        await call._cython_call.send_serialized_message(message)  # noqa: SLF001 - `write` without its own status
     except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError):
         return False
     return True
 
 
 async def end(call: Any) -> None:
-    """Say that there are no more; nothing where the call is over."""
+    """Half-close the call. Does nothing if the call has ended."""
     try:
         await call.done_writing()
     except (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError):

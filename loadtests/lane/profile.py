@@ -15,8 +15,8 @@ import uvloop
 
 from cqar.lane import frames
 from cqar.lane.connection import Connection
-from cqar.lane.hpack import Decoder, Memory
-from cqar.lane.routing import DECIDING
+from cqar.lane.hpack import Decoder, HeaderCache
+from cqar.lane.routing import ROUTING_FIELDS
 from cqar.lane.server import Lane
 from cqar.lane.service import Service
 from loadtests.lane.serve import KEYS, PATH, Metrics, Symbols, calls, request
@@ -88,7 +88,7 @@ def _serve(client: str, *, ready: bool = True) -> float:
 
 def _decode(client: str) -> float:
     blocks = [head[9 : 9 + int.from_bytes(head[:3], "big")] for head in _headers(client)]
-    memory = Memory(DECIDING)
+    memory = HeaderCache(ROUTING_FIELDS)
 
     def play() -> None:
         decode = Decoder(memory).decode

@@ -13,9 +13,9 @@ from typing import Any
 import prometheus_client
 import uvloop
 
-from cqar.lane.grpc import Failure, Reply, Tail, framed, row
+from cqar.lane.grpc import Reply, RpcError, StaleMarks, cached_response, framed
 from cqar.lane.server import Lane
-from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally
+from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Observer, Service
 from loadtests.scripts import Calls
 
 PATH = "/cqc.api.v1.VenueSymbolService/GetVenueSymbol"
@@ -65,14 +65,14 @@ class _Ready:
 class Symbols:
     """The method: ready answers with validity and recency."""
 
-    kept = True
+    zero_copy = True
 
     def __init__(self, keys: int, *, waits: bool = False) -> None:
         self._waits = waits
-        self._table = {framed(request(number)): _Ready(row(answer(number))) for number in range(keys)}
+        self._table = {framed(request(number)): _Ready(cached_response(answer(number))) for number in range(keys)}
         self.generation = 0
 
-    def hit_for(self, _principal: Any) -> Hit:
+    def lookup_for(self, _principal: Any) -> CacheLookup:
         """The look into the table."""
         find = self._table.get
 
@@ -89,8 +89,8 @@ class Symbols:
 
         return hit
 
-    async def miss(self, message: bytes, _context: Context) -> Reply:
-        """Answer without waiting for anything, or never."""
+    async def handle(self, message: bytes, _context: Context) -> Reply:
+        """Answer without waiting for anything, or never_cached."""
         if self._waits:
             await asyncio.sleep(1e6)
         return Reply(answer(int(message[-9:-4])))
@@ -104,7 +104,7 @@ class Metrics(Observer):
         self._hits = prometheus_client.Counter("hits", "Answers from memory.", ["method", "principal"], registry=registry)
         self._seconds = prometheus_client.Histogram("read_seconds", "Reads.", registry=registry)
 
-    def tally(self, path: str, principal: Any) -> Tally:
+    def hit_counter(self, path: str, principal: Any) -> HitCounter:
         """Count."""
         count, observe = self._hits.labels(path, principal).inc, self._seconds.observe
 
@@ -115,23 +115,23 @@ class Metrics(Observer):
         return tally
 
 
-def _authorize(asked: Asked) -> str:
+def _authorize(asked: AuthRequest) -> str:
     if asked.fields.get("authorization") != TOKEN:
-        raise Failure(16, "no valid key")
+        raise RpcError(16, "no valid key")
     return "bench"
 
 
 async def _lane(kind: str, port: int, files: Sequence[str]) -> None:
     fresh = {"at": time.monotonic()}
 
-    def tail(at: float) -> Tail | None:
+    def stale_marks(at: float) -> StaleMarks | None:
         if kind == "lane-stale":
-            return Tail(STALE, (("cqar-stale", "true"), ("cqar-age-ms", "100")))
-        return None if at - fresh["at"] < _LEASE else Tail(STALE, ())
+            return StaleMarks(STALE, (("cqar-stale", "true"), ("cqar-age-ms", "100")))
+        return None if at - fresh["at"] < _LEASE else StaleMarks(STALE, ())
 
     # With the fast path a miss is a request that no answer stands ready for.
     symbols = Symbols(0 if kind in {"lane-miss", "lane-wait"} else KEYS, waits=kind == "lane-wait")
-    service = Service(methods={PATH: symbols}, authorize=_authorize, tail=tail, observer=Metrics())
+    service = Service(methods={PATH: symbols}, authorize=_authorize, stale_marks=stale_marks, observer=Metrics())
     tls = None
     if files:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -24,7 +24,7 @@ from tests.registry.world import World, at, stamp
 def ready(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
     """The response that stands ready, if one does."""
     worker.core.freshness.look(time.monotonic())
-    row = worker._batches["ResolveVenueSymbols"].hit_for(principal)(framed(request(*keys).SerializeToString()))
+    row = worker._batches["ResolveVenueSymbols"].lookup_for(principal)(framed(request(*keys).SerializeToString()))
     return None if row is None else pb.ResolveVenueSymbolsResponse.FromString(body(row))
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from cqar.lane.grpc import Failure, Reply, Tail, framed, row
+from cqar.lane.grpc import Reply, RpcError, StaleMarks, cached_response, framed
 from cqar.lane.limits import Limits
 from cqar.lane.server import Lane
-from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
+from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Observer, Service, Upstream
 
 GET = "/test.Phonebook/Get"
 OTHER = "/test.Phonebook/Other"
@@ -37,24 +37,26 @@ READY: Mapping[bytes, bytes] = {
 class Phonebook:
     """A unary method: some answers stand ready, all others are made of the request."""
 
-    ready: dict[bytes, bytes] = field(default_factory=lambda: {framed(key): row(value) for key, value in READY.items()})
+    ready: dict[bytes, bytes] = field(
+        default_factory=lambda: {framed(key): cached_response(value) for key, value in READY.items()}
+    )
     #: what happened to calls that waited
     cancelled: int = 0
     waiting: int = 0
     seen: list[Context] = field(default_factory=list)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     #: whether ready answers are only referred to
-    kept: bool = True
+    zero_copy: bool = True
 
-    def hit_for(self, principal: Any) -> Hit:
+    def lookup_for(self, principal: Any) -> CacheLookup:
         return (lambda _framed: None) if principal == "guest" else self.ready.get
 
-    async def miss(self, message: bytes, context: Context) -> Reply:
+    async def handle(self, message: bytes, context: Context) -> Reply:
         self.seen.append(context)
         command, _, rest = message.partition(b" ")
         match command:
             case b"absent":
-                raise Failure(5, "es gibt 100% kein 'x'\n", details=b"\x08\x05\x12\x04none")
+                raise RpcError(5, "es gibt 100% kein 'x'\n", details=b"\x08\x05\x12\x04none")
             case b"bug":
                 msg = "secret of the driver"
                 raise RuntimeError(msg)
@@ -87,7 +89,7 @@ class Seen(Observer):
         self.ends: list[tuple[int, str]] = []
         self.errors: list[BaseException] = []
 
-    def tally(self, path: str, principal: Any) -> Tally:  # noqa: ARG002 - the interface
+    def hit_counter(self, path: str, principal: Any) -> HitCounter:  # noqa: ARG002 - the interface
         def tally(many: int, _seconds: float) -> None:
             self.reads += 1
             self.paths.append(path)
@@ -95,21 +97,21 @@ class Seen(Observer):
 
         return tally
 
-    def call(self, context: Context, code: int, seconds: float) -> None:  # noqa: ARG002 - the interface
+    def call_ended(self, context: Context, code: int, seconds: float) -> None:  # noqa: ARG002 - the interface
         self.calls.append((context.path, code))
 
-    def closed(self, code: int, reason: str) -> None:
+    def connection_closed(self, code: int, reason: str) -> None:
         self.ends.append((code, reason))
 
     def error(self, path: str, error: BaseException) -> None:  # noqa: ARG002 - the interface
         self.errors.append(error)
 
 
-def authorize(asked: Asked) -> str:
+def authorize(asked: AuthRequest) -> str:
     """Everybody may call, but for one key."""
     key = asked.fields.get("authorization", "")
     if key == "Bearer wrong":
-        raise Failure(16, "the key is not valid")
+        raise RpcError(16, "the key is not valid")
     return key.removeprefix("Bearer ")
 
 
@@ -121,7 +123,7 @@ class Served:
     port: int
     phonebook: Phonebook
     seen: Seen
-    tails: list[Tail]
+    tails: list[StaleMarks]
     revoked: set[str]
 
     @property
@@ -130,9 +132,9 @@ class Served:
 
     def empty(self) -> bool:
         """Whether nothing of any call is left."""
-        usage = self.lane.shared.usage
-        streams = sum(len(each.session.live) + len(each.session.pending) for each in self.lane.connections)
-        queued = sum(each.session.sender.queued for each in self.lane.connections)
+        usage = self.lane.state.usage
+        streams = sum(len(each.streams.live) + len(each.streams.pending) for each in self.lane.connections)
+        queued = sum(each.sender.queued for each in self.lane.connections)
         return (usage.calls, usage.buffered, usage.queued, streams, queued) == (0, 0, 0, 0, 0)
 
 
@@ -140,29 +142,29 @@ class Served:
 async def serving(
     limits: Limits | None = None,
     *,
-    fast: bool = True,
+    fast_path: bool = True,
     tls: ssl.SSLContext | None = None,
     upstream: Any = None,
 ) -> AsyncIterator[Served]:
     """A running lane; where it has an upstream, methods that are not its own go there."""
     phonebook, seen = Phonebook(), Seen()
-    tails: list[Tail] = []
+    tails: list[StaleMarks] = []
     revoked: set[str] = set()
 
-    def allowed(asked: Asked) -> str:
+    def allowed(asked: AuthRequest) -> str:
         principal = authorize(asked)
         if principal in revoked:
-            raise Failure(16, "the key is revoked")
+            raise RpcError(16, "the key is revoked")
         return principal
 
     service = Service(
         methods={GET: phonebook, OTHER: phonebook},
         authorize=allowed,
-        tail=lambda _at: tails[0] if tails else None,
+        stale_marks=lambda _at: tails[0] if tails else None,
         observer=seen,
-        upstream=None if upstream is None else Upstream(channel=lambda _path: upstream, begun=BEGUN),
+        upstream=None if upstream is None else Upstream(channel=lambda _path: upstream, start_marker=BEGUN),
     )
-    lane = Lane(service, limits, fast=fast)
+    lane = Lane(service, limits, fast_path=fast_path)
     port = await lane.listen("127.0.0.1", 0, tls=tls)
     served = Served(lane, port, phonebook, seen, tails, revoked)
     try:

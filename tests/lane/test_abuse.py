@@ -17,8 +17,8 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from cqar.lane.grpc import Tail, framed
-from cqar.lane.limits import Bucket, Limits
+from cqar.lane.grpc import StaleMarks, framed
+from cqar.lane.limits import LeakyBucket, Limits
 from tests.lane.peer import Peer, connected, fields, works
 from tests.lane.running import GET, READY, Served, serving, until
 
@@ -84,7 +84,7 @@ async def test_pings_and_updates_around_every_call_are_no_flood(served: Served, 
 
 
 async def test_pings_on_a_connection_that_is_idle_may_be_limited() -> None:
-    async with serving(Limits(ping=3_600.0)) as served, connected(served.port) as peer:
+    async with serving(Limits(min_ping_interval=3_600.0)) as served, connected(served.port) as peer:
         for number in range(1, 20, 2):
             await peer.send(PingFrame(0, b"12345678"), peer.call(number, b"longest"), PingFrame(0, b"12345678"))
             await peer.send(WindowUpdateFrame(0, 1 << 20), WindowUpdateFrame(number, 1 << 20))
@@ -92,7 +92,7 @@ async def test_pings_on_a_connection_that_is_idle_may_be_limited() -> None:
         await peer.send(*[PingFrame(0, b"12345678")] * 10)
         assert await peer.ending() == CALM
         assert peer.goaways[-1].additional_data == b"too_many_pings"
-    async with serving(Limits(ping=0.05)) as served, connected(served.port) as peer:
+    async with serving(Limits(min_ping_interval=0.05)) as served, connected(served.port) as peer:
         for _ in range(5):
             await peer.sync()
             await asyncio.sleep(0.06)
@@ -143,16 +143,16 @@ async def test_answers_that_nobody_reads_are_not_piled_up(served: Served) -> Non
             await peer.send(peer.call(_stream(at), b"size 1000000"))
         await until(lambda: len(served.phonebook.seen) >= 9)
         await peer.sync()
-        assert served.lane.shared.usage.queued <= 10 << 20
+        assert served.lane.state.usage.queued <= 10 << 20
         assert len(served.phonebook.seen) <= 10
         # Each answer that stands ready is only referred to: they may all wait.
         await peer.send(*(peer.call(_stream(at), b"longest") for at in range(40, 140)))
         await peer.sync()
-        assert served.lane.shared.usage.queued <= 10 << 20
+        assert served.lane.state.usage.queued <= 10 << 20
         assert all(peer.answers[_stream(at)].headers[0][":status"] == "200" for at in range(40, 140))
         assert not any(peer.answers[_stream(at)].ended for at in range(40, 140))
         # Marked, each is a copy, and there is room for one.
-        served.tails.append(Tail(b"!", (("mark", "1"),)))
+        served.tails.append(StaleMarks(b"!", (("mark", "1"),)))
         await peer.send(peer.call(_stream(140), b"longest"), peer.call(_stream(141), b"longest"))
         await peer.sync()
         assert peer.answers[_stream(140)].headers
@@ -167,11 +167,11 @@ async def test_answers_that_nobody_reads_are_not_piled_up(served: Served) -> Non
 
 async def test_answers_that_are_made_for_each_call_are_not_piled_up_either(served: Served) -> None:
     """As those of batches are, which stand ready in parts."""
-    served.phonebook.kept = False
+    served.phonebook.zero_copy = False
     async with connected(served.port, {SettingsFrame.INITIAL_WINDOW_SIZE: 0}) as peer:
         await peer.send(*(peer.call(_stream(at), b"longest") for at in range(100)))
         await peer.sync()
-        assert 7 << 20 < served.lane.shared.usage.queued <= 8 << 20
+        assert 7 << 20 < served.lane.state.usage.queued <= 8 << 20
         await peer.send(WindowUpdateFrame(0, 1 << 30), SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: 1 << 20}))
         for at in range(100):
             assert (await peer.answer(_stream(at))).status == "0"
@@ -183,7 +183,7 @@ async def test_answers_of_all_connections_that_nobody_reads_are_capped() -> None
     async with serving(Limits(queued=1_000, all_queued=20_000)) as served:
         async with connected(served.port, unread) as peer, connected(served.port, unread) as other:
             await peer.send(peer.call(1, b"size 19000"))
-            await until(lambda: served.lane.shared.usage.queued)
+            await until(lambda: served.lane.state.usage.queued)
             await other.send(other.call(1, b"size 500"))
             await other.sync()
             await other.send(other.call(3, b"size 3000"))
@@ -228,7 +228,7 @@ class _Spy:
 
 
 async def test_a_peer_that_reads_nothing_stops_being_read() -> None:
-    async with serving(Limits(stall=0)) as served:
+    async with serving(Limits(stall_timeout=0)) as served:
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             sock.setblocking(False)  # noqa: FBT003 - how sockets are told
@@ -241,11 +241,11 @@ async def test_a_peer_that_reads_nothing_stops_being_read() -> None:
             )
             calls = b"".join(peer.call(_stream(at), b"longest") for at in range(300))
             await loop.sock_sendall(sock, start + calls)
-            await until(lambda: any(each.session.sender.paused for each in served.lane.connections))
+            await until(lambda: any(each.sender.write_paused for each in served.lane.connections))
             (connection,) = served.lane.connections
             assert not connection.transport.is_reading()
             assert connection.transport.get_write_buffer_size() < 4 << 20
-            served.lane.look()
+            served.lane.tick()
             await until(lambda: not served.lane.connections)
         assert served.empty()
 
@@ -282,7 +282,7 @@ async def test_streams_of_all_connections_share_what_there_is() -> None:
     async with serving(Limits(all_streams=20)) as served, connected(served.port) as one, connected(served.port) as two:
         await one.send(*(one.header(number) for number in range(1, 60, 2)))
         await one.sync()
-        served.lane.look()
+        served.lane.tick()
         await two.send(*(two.header(number) for number in range(1, 60, 2)))
         await two.sync()
         assert sum(answer.reset == REFUSED for answer in two.answers.values()) == 20
@@ -303,14 +303,14 @@ async def test_requests_that_are_not_complete_are_capped_over_all_connections() 
         await one.sync()
         await two.send(two.header(1), two.data(1, part))
         assert (await two.answer(1)).status == "8"
-        assert served.lane.shared.usage.buffered <= 100_000
+        assert served.lane.state.usage.buffered <= 100_000
 
 
 def test_a_bucket_runs_over_by_floods_and_not_by_time() -> None:
-    bucket = Bucket(10, 10, 0.0)
+    bucket = LeakyBucket(10, 10, 0.0)
     assert not any(bucket.add(1, 0.0) for _ in range(10))
     assert bucket.add(1, 0.0)
     assert not bucket.add(5, 1.0)
-    bucket.relieve(100)
+    bucket.drain(100)
     assert bucket.level == 0
     assert not any(bucket.add(1, float(now)) for now in range(1, 1_000))

@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from hyperframe.frame import SettingsFrame, WindowUpdateFrame
 
-from cqar.lane.grpc import Tail, framed
+from cqar.lane.grpc import StaleMarks, framed
 from cqar.lane.limits import Limits
 from tests.lane.peer import connected, fields
 from tests.lane.running import GET, OTHER, READY, Backend, Served, backend, dialled, serving, until
@@ -142,7 +142,7 @@ async def test_callers_differ_in_what_stands_ready_for_them(channel: Any) -> Non
 
 @pytest.mark.parametrize("request_", READY)
 async def test_a_stale_worker_says_so_in_message_and_trailers(channel: Any, served: Served, request_: bytes) -> None:
-    served.tails.append(Tail(b" (stale)", (("cqar-stale", "true"), ("age-ms", "1200"))))
+    served.tails.append(StaleMarks(b" (stale)", (("cqar-stale", "true"), ("age-ms", "1200"))))
     call = channel.unary_unary(GET)(request_)
     assert await call == READY[request_] + b" (stale)"
     assert dict(await call.trailing_metadata()) == {"cqar-stale": "true", "age-ms": "1200"}
@@ -303,10 +303,10 @@ async def test_of_a_stream_that_nobody_reads_one_message_waits(passing: Passing)
     _, _, served = passing
     async with connected(served.port, {SettingsFrame.INITIAL_WINDOW_SIZE: 1_000}) as peer:
         await peer.send(peer.header(1, fields("/b.B/Pour")), peer.data(1, framed(b"30"), end=True))
-        await until(lambda: served.lane.shared.usage.queued)
+        await until(lambda: served.lane.state.usage.queued)
         await asyncio.sleep(0.1)
         await peer.sync()
-        assert served.lane.shared.usage.queued == 100_005 - 1_000
+        assert served.lane.state.usage.queued == 100_005 - 1_000
         await peer.send(WindowUpdateFrame(1, 1 << 23), WindowUpdateFrame(0, 1 << 23))
         answer = await peer.answer(1)
         assert (len(answer.data), answer.status) == (30 * 100_005, "0")
@@ -331,7 +331,7 @@ async def test_a_client_cannot_send_more_than_the_server_behind_takes(passing: P
         before = sent
         await asyncio.sleep(0.1)
     assert 0 < sent < 16 << 20
-    assert served.lane.shared.usage.buffered < 2 << 20
+    assert served.lane.state.usage.buffered < 2 << 20
     pouring.cancel()
     call.cancel()
     await until(served.empty)

@@ -31,7 +31,7 @@ WINDOW, FRAME = SettingsFrame.INITIAL_WINDOW_SIZE, SettingsFrame.MAX_FRAME_SIZE
 @pytest.fixture(params=[True, False], ids=["fast", "slow"])
 async def served(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
     """A lane; the long way keeps the same rules."""
-    async with serving(fast=request.param) as running:
+    async with serving(fast_path=request.param) as running:
         yield running
 
 
@@ -206,7 +206,7 @@ async def test_a_broken_rule_ends_the_connection_with_its_code(served: Served, n
     code, wrong = ENDS[name]
     # Where the window's size matters, nothing may be granted again.
     if "connection's window" in name:
-        served.lane.shared.limits = Limits(connection_window=1 << 16)
+        served.lane.state.limits = Limits(connection_window=1 << 16)
     async with connected(served.port) as peer:
         await peer.send(*wrong(peer))
         assert await peer.ending() == code
@@ -273,7 +273,7 @@ async def test_a_broken_rule_of_a_stream_ends_only_the_stream(served: Served, na
 
 
 async def test_more_than_the_window_of_a_stream_ends_the_stream(served: Served) -> None:
-    served.lane.shared.limits = Limits(stream_window=30_000)
+    served.lane.state.limits = Limits(stream_window=30_000)
     async with connected(served.port) as peer:
         # Padding takes of the window and gives nothing that could be granted again in between.
         await peer.send(peer.header(1), raw(0, 8, 1, b"\xff" + bytes(14_000)), raw(0, 8, 1, b"\xff" + bytes(16_200)))

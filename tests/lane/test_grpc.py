@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cqar.lane import grpc
-from cqar.lane.grpc import Failure, framed
+from cqar.lane.grpc import RpcError, framed
 from tests.lane.peer import Fields, connected, fields
 from tests.lane.running import GET, Served
 
@@ -21,13 +21,13 @@ def read(block: bytes) -> dict[str, str]:
 
 @given(st.text(max_size=300))
 def test_any_text_of_an_error_survives_as_printable_ascii(message: str) -> None:
-    sent = read(Failure(5, message.encode(errors="replace").decode()).block()).get("grpc-message", "")
+    sent = read(RpcError(5, message.encode(errors="replace").decode()).trailers()).get("grpc-message", "")
     assert all(0x20 <= ord(character) <= 0x7E for character in sent)
     assert unquote(sent) == message.encode(errors="replace").decode()
 
 
 def test_details_and_metadata_go_in_base64_without_padding() -> None:
-    block = Failure(9, "no", details=b"\x08\x09", trailing=(("a", "b"), ("c-bin", b"\xff"))).block()
+    block = RpcError(9, "no", details=b"\x08\x09", trailing=(("a", "b"), ("c-bin", b"\xff"))).trailers()
     assert read(block) == {"grpc-status": "9", "grpc-message": "no", "grpc-status-details-bin": "CAk", "a": "b", "c-bin": "/w"}
 
 
@@ -46,21 +46,21 @@ def test_timeouts_are_read_in_all_units(value: bytes, seconds: float) -> None:
 
 @pytest.mark.parametrize("value", [b"", b"1", b"S", b"123456789S", b"-1S", b"1s", b"1.5S", b" 1S", b"1S ", b"\xd9\xa1S"])
 def test_what_is_no_timeout_is_refused(value: bytes) -> None:
-    with pytest.raises(Failure):
+    with pytest.raises(RpcError):
         grpc.timeout(value)
 
 
 def test_binary_metadata_is_read_with_and_without_padding_and_in_lists() -> None:
     got = grpc.metadata([(b"a-bin", b"/w=="), (b"a-bin", b"/w"), (b"b-bin", b"AQ,AgM="), (b"k", b"v"), (b"te", b"trailers")])
     assert got == [("a-bin", b"\xff"), ("a-bin", b"\xff"), ("b-bin", b"\x01"), ("b-bin", b"\x02\x03"), ("k", "v")]
-    with pytest.raises(Failure):
+    with pytest.raises(RpcError):
         grpc.metadata([(b"a-bin", b"!")])
 
 
 def test_a_message_is_read_in_every_encoding() -> None:
-    assert grpc.one_message(framed(b"abc"), b"identity", 10) == b"abc"
+    assert grpc.unary_message(framed(b"abc"), b"identity", 10) == b"abc"
     for encoding, packed in ((b"gzip", gzip.compress(b"abc")), (b"deflate", zlib.compress(b"abc"))):
-        assert grpc.one_message(b"\1" + len(packed).to_bytes(4, "big") + packed, encoding, 100) == b"abc"
+        assert grpc.unary_message(b"\1" + len(packed).to_bytes(4, "big") + packed, encoding, 100) == b"abc"
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_message_is_read_in_every_encoding() -> None:
     ],
 )
 async def test_what_is_not_one_message_is_refused(served: Served, data: bytes, encoding: bytes, code: int) -> None:
-    with pytest.raises(Failure) as caught:
-        grpc.one_message(data, encoding, 100)
+    with pytest.raises(RpcError) as caught:
+        grpc.unary_message(data, encoding, 100)
     assert caught.value.code == code
     if code != grpc.RESOURCE_EXHAUSTED:
         async with connected(served.port) as peer:

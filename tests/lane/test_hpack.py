@@ -10,10 +10,10 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, Fault
-from cqar.lane.hpack import Decoder, Field, Memory, well_named
+from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ProtocolError
+from cqar.lane.hpack import Decoder, Field, HeaderCache, valid_name
 from cqar.lane.huffman import SYMBOLS, Huffman
-from cqar.lane.routing import DECIDING
+from cqar.lane.routing import ROUTING_FIELDS
 from loadtests import scripts
 from loadtests.lane.serve import calls
 
@@ -30,14 +30,14 @@ blocks = st.lists(
     max_size=12,
 )
 
-MEMORY = Memory(DECIDING)
+MEMORY = HeaderCache(ROUTING_FIELDS)
 
 
-def decoded(decoder: Decoder, block: bytes, memory: Memory) -> list[tuple[bytes, bytes]]:
+def decoded(decoder: Decoder, block: bytes, memory: HeaderCache) -> list[tuple[bytes, bytes]]:
     """The fields in an order that does not depend on which of them decide."""
     key, others, lead = decoder.decode(block)
     assert 0 <= lead <= len(key)
-    return sorted([(field.name, field.value) for field in key] + list(memory.texts(others)))
+    return sorted([(field.name, field.value) for field in key] + list(memory.decoded(others)))
 
 
 def expected(decoder: hpack.Decoder, block: bytes) -> list[tuple[bytes, bytes]]:
@@ -63,7 +63,7 @@ def test_any_header_is_read_as_the_hpack_package_reads_it(
 @pytest.mark.parametrize("client", scripts.CLIENTS)
 def test_the_headers_of_known_clients_are_read_alike(client: str) -> None:
     make, _ = scripts.CLIENTS[client]
-    memory = Memory(DECIDING)
+    memory = HeaderCache(ROUTING_FIELDS)
     ours, reference = Decoder(memory), hpack.Decoder()
     seen = set()
     source = make(random.Random(5), calls())  # noqa: S311 - the same in every run
@@ -72,7 +72,7 @@ def test_the_headers_of_known_clients_are_read_alike(client: str) -> None:
         block = frame[9 : 9 + int.from_bytes(frame[:3], "big")]
         key, others, _ = ours.decode(block)
         seen.add(key)
-        assert sorted([(f.name, f.value) for f in key] + list(memory.texts(others))) == expected(reference, block)
+        assert sorted([(f.name, f.value) for f in key] + list(memory.decoded(others))) == expected(reference, block)
     # What decides is one and the same key, whatever else differs.
     assert len(seen) == 1
 
@@ -86,14 +86,14 @@ def test_random_bytes_are_read_or_refused_as_the_hpack_package_does(blocks: list
             wanted = expected(reference, block)
         except (hpack.HPACKError, UnicodeDecodeError, IndexError):
             # Strings that decide nothing are not looked into until somebody asks.
-            with pytest.raises(Fault):
+            with pytest.raises(ProtocolError):
                 decoded(ours, block, MEMORY)
             return
         assert decoded(ours, block, MEMORY) == wanted
 
 
 def test_equal_fields_that_decide_are_one_object() -> None:
-    memory = Memory(DECIDING)
+    memory = HeaderCache(ROUTING_FIELDS)
     headers = [(":path", "/a"), ("authorization", "Bearer x"), ("grpc-timeout", "5u")]
     keys = [Decoder(memory).decode(hpack.Encoder().encode(headers, huffman=huffman))[0] for huffman in (True, False)]
     assert keys[0] == keys[1]
@@ -102,7 +102,7 @@ def test_equal_fields_that_decide_are_one_object() -> None:
 
 def test_the_first_field_that_does_not_decide_is_known_by_its_place() -> None:
     encode = hpack.Encoder().encode
-    decode = Decoder(Memory(DECIDING)).decode
+    decode = Decoder(HeaderCache(ROUTING_FIELDS)).decode
     assert decode(encode([(":path", "/"), (":method", "POST")]))[2] == 2
     assert decode(encode([(":path", "/"), ("x-a", "b"), (":method", "POST")]))[2] == 1
     assert decode(encode([("x-a", "b")]))[2] == 0
@@ -126,18 +126,18 @@ def test_the_first_field_that_does_not_decide_is_known_by_its_place() -> None:
     ],
 )
 def test_a_block_that_breaks_a_rule_is_refused(block: bytes) -> None:
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ProtocolError) as caught:
         decoded(Decoder(MEMORY), block, MEMORY)
     assert caught.value.code == COMPRESSION_ERROR
 
 
 def test_a_smaller_table_has_to_be_respected_once_it_is_agreed() -> None:
     decoder = Decoder(MEMORY)
-    decoder.limit(0)
-    with pytest.raises(Fault):
+    decoder.set_limit(0)
+    with pytest.raises(ProtocolError):
         decoder.decode(b"\x83")
     decoder = Decoder(MEMORY)
-    decoder.limit(0)
+    decoder.set_limit(0)
     key, _, _ = decoder.decode(b"\x20\x83")
     assert [(field.name, field.value) for field in key] == [(b":method", b"POST")]
     assert decoder.decode(b"\x83")[0] == key
@@ -147,18 +147,18 @@ def test_a_bomb_of_references_is_refused() -> None:
     encoder, decoder = hpack.Encoder(), Decoder(MEMORY)
     block = encoder.encode([("x-bomb", "y" * 4_000)])
     decoder.decode(block)
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(ProtocolError) as caught:
         decoder.decode(b"\xbe" * 10_000)
     assert caught.value.code == ENHANCE_YOUR_CALM
 
 
 def test_what_is_remembered_stays_bounded() -> None:
-    memory = Memory(DECIDING)
+    memory = HeaderCache(ROUTING_FIELDS)
     decoder = Decoder(memory)
     for number in range(20_000):
         name, value = b"n%d" % number, b"v%d" % number
         decoder.decode(b"\0" + bytes((len(name),)) + name + b"\0" + b"\x04" + bytes((len(value),)) + value)
-    for memo in (memory.names, memory.literals, memory._fields, memory._strings, memory.known):
+    for memo in (memory.names, memory.literals, memory._fields, memory._strings, memory.routing_names):
         assert len(memo) <= 4_096
 
 
@@ -167,7 +167,7 @@ def test_what_is_remembered_stays_bounded() -> None:
     [(b"te", True), (b"x-a.b_c", True), (b"", False), (b"A", False), (b"a b", False), (b"a:", False), (b"upgrade", False)],
 )
 def test_names_that_no_request_may_have_are_known(name: bytes, good: bool) -> None:  # noqa: FBT001 - a case
-    assert well_named(name) is good
+    assert valid_name(name) is good
 
 
 def test_the_code_is_the_one_of_the_rfc() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hyperframe.frame import Frame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
 from cqar.lane.connection import Connection
-from cqar.lane.grpc import Tail, framed
+from cqar.lane.grpc import StaleMarks, framed
 from cqar.lane.server import Lane
 from cqar.lane.service import Service
 from tests.lane.peer import PREFACE, Peer, fields
@@ -46,10 +46,13 @@ class Wire(asyncio.Transport):
 class Bench:
     """A lane without sockets."""
 
-    def __init__(self, *, fast: bool = True, tail: Tail | None = None) -> None:
+    def __init__(self, *, fast_path: bool = True, marks: StaleMarks | None = None) -> None:
         self.seen = Seen()
         methods = {GET: Phonebook(), OTHER: Phonebook()}
-        self.lane = Lane(Service(methods=methods, authorize=authorize, observer=self.seen, tail=lambda _at: tail), fast=fast)
+        self.lane = Lane(
+            Service(methods=methods, authorize=authorize, observer=self.seen, stale_marks=lambda _now: marks),
+            fast_path=fast_path,
+        )
 
     async def play(self, reads: Sequence[bytes]) -> bytes:
         """What is written for these reads, once all calls are through."""
@@ -62,10 +65,10 @@ class Bench:
         connection.connection_lost(None)
         for _ in range(3):
             await asyncio.sleep(0)
-        usage = self.lane.shared.usage
+        usage = self.lane.state.usage
         assert (usage.calls, usage.buffered, usage.queued, usage.connections) == (0, 0, 0, 0)
-        assert not connection.session.live
-        assert not connection.session.pending
+        assert not connection.streams.live
+        assert not connection.streams.pending
         assert not self.seen.errors
         return bytes(wire.written)
 
@@ -120,8 +123,8 @@ def conversation(chance: random.Random) -> bytes:  # noqa: C901 - one case after
 async def test_however_a_stream_of_bytes_is_cut_the_answers_are_the_same(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same in every run
     data = conversation(chance)
-    tail = Tail(b"tail", (("cqar-stale", "true"),)) if seed % 4 == 3 else None
-    bench = Bench(tail=tail)
+    marks = StaleMarks(b"tail", (("cqar-stale", "true"),)) if seed % 4 == 3 else None
+    bench = Bench(marks=marks)
     whole = streams(await bench.play([data]))
     assert 0 in whole
     for _ in range(4):
@@ -133,9 +136,9 @@ async def test_however_a_stream_of_bytes_is_cut_the_answers_are_the_same(seed: i
 @pytest.mark.parametrize("seed", range(60))
 async def test_the_long_way_gives_the_same_bytes_as_the_short_one(seed: int) -> None:
     chance = random.Random(1_000 + seed)  # noqa: S311 - the same in every run
-    tail = Tail(b"tail", (("cqar-stale", "true"), ("age", "12"))) if seed % 3 == 2 else None
+    marks = StaleMarks(b"tail", (("cqar-stale", "true"), ("age", "12"))) if seed % 3 == 2 else None
     data = conversation(chance)
-    fast, slow = Bench(tail=tail), Bench(fast=False, tail=tail)
+    fast, slow = Bench(marks=marks), Bench(fast_path=False, marks=marks)
     assert await fast.play([data]) == await slow.play([data])
     assert fast.seen.hit_count == slow.seen.hit_count
     assert fast.seen.calls == slow.seen.calls
@@ -176,7 +179,7 @@ async def test_random_bytes_after_the_preface_end_in_order(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(60))
 async def test_a_conversation_with_broken_bytes_ends_in_order(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same in every run
-    bench = Bench(fast=seed % 3 != 0)
+    bench = Bench(fast_path=seed % 3 != 0)
     for _ in range(6):
         data = bytearray(conversation(chance))
         for _ in range(chance.randrange(1, 6)):
@@ -196,7 +199,7 @@ async def test_a_conversation_with_broken_bytes_ends_in_order(seed: int) -> None
 async def test_random_frames_that_look_right_end_in_order(seed: int) -> None:
     """Types, flags and streams that belong together more often than not."""
     chance = random.Random(seed)  # noqa: S311 - the same in every run
-    bench = Bench(fast=seed % 3 != 0)
+    bench = Bench(fast_path=seed % 3 != 0)
     for _ in range(6):
         client = peer()
         out = [PREFACE, SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: chance.choice([0, 50, 100_000])}).serialize()]

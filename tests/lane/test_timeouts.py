@@ -16,10 +16,10 @@ WINDOW = SettingsFrame.INITIAL_WINDOW_SIZE
 
 def later(served: Served, seconds: float) -> None:
     """Look at all connections as if so many seconds had passed."""
-    shared = served.lane.shared
+    shared = served.lane.state
     shared.now = shared.loop.time() + seconds
     for connection in list(served.lane.connections):
-        connection.watch.look(shared.now)
+        connection.timeouts.check(shared.now)
 
 
 async def test_a_peer_that_does_not_greet_is_let_go(served: Served) -> None:
@@ -50,7 +50,7 @@ async def test_a_peer_that_is_gone_without_a_word_is_noticed(served: Served) -> 
         later(served, 164)
         assert await peer.ending() is None
         assert len(peer.pings) == 2
-    assert served.seen.ends == [(0, "no sign of life")]
+    assert served.seen.ends == [(0, "keepalive timeout")]
 
 
 @pytest.mark.parametrize("half", ["half a frame", "half a header block"])
@@ -60,7 +60,7 @@ async def test_half_a_frame_is_not_waited_for_for_ever(served: Served, half: str
         await peer.answer(1)
         await peer.send(HeadersFrame(3, b"\x83") if half == "half a header block" else peer.call(3)[:-3])
         (connection,) = served.lane.connections
-        await until(lambda: connection.watch.half)
+        await until(lambda: connection.timeouts.incomplete_since)
         later(served, 19)
         if half == "half a header block":
             await peer.send(ContinuationFrame(3, b"\x86"))
@@ -74,7 +74,7 @@ async def test_a_frame_that_came_in_halves_is_forgotten(served: Served) -> None:
     async with connected(served.port) as peer:
         data = peer.call(1)
         await peer.send(data[:-3])
-        await until(lambda: any(each.watch.half for each in served.lane.connections))
+        await until(lambda: any(each.timeouts.incomplete_since for each in served.lane.connections))
         await peer.send(data[-3:])
         assert (await peer.answer(1)).status == "0"
         later(served, 25)
@@ -85,13 +85,13 @@ async def test_a_frame_that_came_in_halves_is_forgotten(served: Served) -> None:
 async def test_a_slow_but_steady_sender_is_waited_for(served: Served) -> None:
     async with connected(served.port) as peer:
         data = b"".join(peer.call(number) for number in range(1, 20, 2))
-        served.lane.shared.now += 100
+        served.lane.state.now += 100
         for at in range(0, len(data), 50):
             await peer.send(data[at : at + 50])
             await asyncio.sleep(0.001)
-            served.lane.shared.now += 15
+            served.lane.state.now += 15
             for connection in served.lane.connections:
-                connection.watch.look(served.lane.shared.now)
+                connection.timeouts.check(served.lane.state.now)
         assert (await peer.answer(19)).status == "0"
 
 
@@ -123,7 +123,7 @@ async def test_a_stream_that_is_passed_on_may_last() -> None:
         (connection,) = served.lane.connections
         for seconds in (100, 500):
             later(served, seconds)
-        await until(lambda: connection.session.pongs)
+        await until(lambda: connection.reader.pongs)
         later(served, 1_000)
         await asyncio.sleep(0.02)
         assert handlers.watching == 1
@@ -155,7 +155,7 @@ async def test_an_idle_connection_is_asked_to_leave(served: Served) -> None:
 
 async def test_a_connection_that_is_old_moves_on_without_losing_a_call() -> None:
     """Two notices: after the first, calls that are on their way are served still."""
-    async with serving(Limits(age=1_000, deadline=5_000)) as served, connected(served.port) as peer:
+    async with serving(Limits(connection_age=1_000, call_timeout=5_000)) as served, connected(served.port) as peer:
         await peer.send(peer.call(1, b"wait"))
         await until(lambda: served.phonebook.waiting)
         later(served, 1_001)
@@ -177,7 +177,7 @@ async def test_ages_are_spread_so_that_not_all_move_at_once(served: Served) -> N
         for _ in range(20):
             await stack.enter_async_context(connected(served.port))
         await until(lambda: len(served.lane.connections) == 20)
-        ends = {each.watch._expires - each.watch._made for each in served.lane.connections}
+        ends = {each.timeouts._expires - each.timeouts._created for each in served.lane.connections}
         assert len(ends) > 10
         assert all(3_240 <= end <= 3_600 for end in ends)
 

@@ -12,7 +12,7 @@ import pytest
 
 from cqar.lane.grpc import framed
 from cqar.lane.server import Lane
-from cqar.lane.service import Asked, Service
+from cqar.lane.service import AuthRequest, Service
 from tests.lane.peer import connected
 from tests.lane.running import GET, READY, Phonebook, dialled, serving, until
 
@@ -89,7 +89,7 @@ async def test_a_handshake_that_never_comes_leaves_nothing(server_side: ssl.SSLC
 async def test_the_certificate_of_a_client_decides_who_calls(certificates: Path, server_side: ssl.SSLContext) -> None:
     server_side.verify_mode = ssl.CERT_REQUIRED
     server_side.load_verify_locations(str(certificates / "ca.pem"))
-    asked: list[Asked] = []
+    asked: list[AuthRequest] = []
     lane = Lane(Service(methods={GET: Phonebook()}, authorize=asked.append))
     port = await lane.listen("127.0.0.1", 0, tls=server_side)
     authority = (certificates / "ca.pem").read_bytes()

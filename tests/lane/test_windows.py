@@ -17,7 +17,7 @@ WINDOW, FRAME = SettingsFrame.INITIAL_WINDOW_SIZE, SettingsFrame.MAX_FRAME_SIZE
 @pytest.fixture(params=[True, False], ids=["fast", "slow"])
 async def served(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
     """A lane; the long way keeps the same rules."""
-    async with serving(fast=request.param) as running:
+    async with serving(fast_path=request.param) as running:
         yield running
 
 
@@ -151,11 +151,11 @@ async def test_a_stream_dropped_while_it_could_go_on_is_not_kept(served: Served)
     async with connected(served.port, {WINDOW: 1 << 20}) as peer:
         await peer.send(*(peer.call(number, b"longest") for number in range(1, 20, 2)))
         await peer.sync()
-        senders = [each.session.sender for each in served.lane.connections]
-        assert [bool(sender.ready) for sender in senders] == [True]
+        senders = [each.sender for each in served.lane.connections]
+        assert [bool(sender.sendable) for sender in senders] == [True]
         await peer.send(*(RstStreamFrame(number, CANCEL) for number in range(1, 20, 2)))
         await peer.sync()
-        assert [bool(sender.ready) for sender in senders] == [False]
+        assert [bool(sender.sendable) for sender in senders] == [False]
         await peer.send(WindowUpdateFrame(0, 1 << 20))
         await works(peer)
         assert all(len(peer.answers[number].data) < 70_000 for number in range(1, 20, 2))

@@ -1,6 +1,6 @@
-"""The two ways in which a worker speaks gRPC. Both answer by the same `unary` calls and pass the rest on alike.
+"""The two gRPC servers of a worker. Both serve the same `unary` methods, and proxy everything else in the same way.
 
-unary   what a worker answers itself, one call each
-grpcio  grpc.aio, the reference
-lane    `cqar.lane`, and behind it a server of grpc.aio for everything that is not unary or not this worker's
+unary   the unary methods that a worker serves itself
+grpcio  grpc.aio, the reference implementation
+lane    `cqar.lane` for unary methods; a grpc.aio server behind it for streams and proxied calls
 """

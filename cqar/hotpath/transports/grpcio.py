@@ -1,4 +1,4 @@
-"""The reference: grpc.aio serves everything."""
+"""The reference transport: grpc.aio serves everything."""
 
 import functools
 
@@ -8,7 +8,7 @@ from cqar.server.rpc import Served
 
 
 class GrpcioTransport:
-    """One server of grpc.aio."""
+    """A grpc.aio server."""
 
     def __init__(self, wiring: Wiring) -> None:
         handlers = dict(wiring.handlers)
@@ -30,9 +30,9 @@ class GrpcioTransport:
         )
 
     async def start(self, host: str, *ports: int) -> int:
-        """Listen on each; the first port. Raises PortError where one is taken."""
+        """Listen on all ports. Returns the first one. Raises PortError if one is taken."""
         return await self.server.start(host, *ports)
 
     async def stop(self, grace: float) -> None:
-        """Not ready, no new calls, at most `grace` seconds for those under way."""
+        """Report not ready, refuse new calls, and give calls in progress at most `grace` seconds."""
         await self.server.stop(grace)

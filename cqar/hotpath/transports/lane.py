@@ -1,6 +1,7 @@
-"""The lane: unary calls by `cqar.lane`; everything else by a server of grpc.aio that only the lane can reach.
+"""The lane transport: `cqar.lane` serves unary methods, and proxies everything else to a grpc.aio server behind it.
 
-That server listens on a socket in a folder of this user's alone, and believes the lane where it says who calls.
+That server listens on a Unix socket in a directory that only this user can enter. It trusts the client address that the
+lane forwards.
 """
 
 import asyncio
@@ -17,11 +18,11 @@ from prometheus_client.metrics_core import Metric
 from cqar.auth.authority import ADMITTED, Authority, Grant
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.transports.unary import Unary, Wiring, answer
-from cqar.lane.grpc import Failure, Metadata, Reply, Unreadable
+from cqar.lane.grpc import MalformedRequest, Metadata, Reply, RpcError
 from cqar.lane.limits import Limits
-from cqar.lane.routing import never
+from cqar.lane.routing import never_cached
 from cqar.lane.server import Lane
-from cqar.lane.service import Asked, Context, Hit, Observer, Service, Tally, Upstream
+from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Observer, Service, Upstream
 from cqar.model.call import Call, Principal
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
@@ -31,21 +32,21 @@ from cqar.server.process import PortError
 
 _log = logs.logger("lane")
 
-#: Bytes of metadata that may come back from the server behind the lane: what it was given, and what it adds.
+#: Maximum of metadata bytes from the server behind the lane: those of the request, and as much again.
 _METADATA = 2 * limits.METADATA_AT_MOST
-#: Of the server behind the lane, whose only client is the lane with the calls of all its own.
-_BEHIND = (
+#: Options of the server behind the lane, whose only client is the lane.
+_SERVER_OPTIONS = (
     ("grpc.max_receive_message_length", limits.MAX_MESSAGE),
     ("grpc.max_metadata_size", _METADATA),
     ("grpc.absolute_max_metadata_size", _METADATA),
 )
-_TOWARDS = (*_BEHIND, ("grpc.max_send_message_length", limits.MAX_MESSAGE))
-#: Names of statuses by their numbers.
-_NAMES: Mapping[int, str] = {number: status.name for number, status in rpc.STATUS.items()}
+_CHANNEL_OPTIONS = (*_SERVER_OPTIONS, ("grpc.max_send_message_length", limits.MAX_MESSAGE))
+#: Status names by code.
+_STATUS_NAMES: Mapping[int, str] = {number: status.name for number, status in rpc.STATUS.items()}
 
 
 class Caller(NamedTuple):
-    """Who calls, as far as the header of a call tells: a grant where one stands for it, else what it shows."""
+    """The caller by the headers of a call: its cached grant if there is one, else its unverified credentials."""
 
     authorization: str | None
     address: str
@@ -54,26 +55,26 @@ class Caller(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For logs."""
+        """The principal's name for logs, or an empty string."""
         return "" if self.principal is None else self.principal.name
 
 
 class _Method:
-    """A unary call as the lane serves it."""
+    """A unary method of the lane."""
 
     def __init__(self, unary: Unary, freshness: Freshness, authority: Authority | None) -> None:
         self._unary = unary
-        self.kept = unary.kept
+        self.zero_copy = unary.zero_copy
         self._freshness = freshness
         self._authority = authority
 
-    def hit_for(self, principal: Caller) -> Hit:
-        """Ready answers for whoever is known already."""
+    def lookup_for(self, principal: Caller) -> CacheLookup:
+        """Return the cache lookup of a caller with a cached grant."""
         grant = principal.grant
-        return never if grant is None else self._unary.hit_for(grant.principal, grant)
+        return never_cached if grant is None else self._unary.lookup_for(grant.principal, grant)
 
-    async def miss(self, message: bytes, context: Context) -> Reply:
-        """The answer that does not stand ready, or whose caller is to be looked up first. Raises errors of `cqar.errors`."""
+    async def handle(self, message: bytes, context: Context) -> Reply:
+        """Authenticate the caller if necessary, and serve the request. Raises errors of `cqar.errors`."""
         unary, caller = self._unary, context.principal
         async with asyncio.timeout(limits.seconds(context.remaining())):
             limits.check(message, unary.request_bytes)
@@ -88,44 +89,44 @@ class _Method:
 
 
 class _Measured(Observer):
-    """Metrics and logs of what the lane does: once a read of what stood ready, once a call of the rest."""
+    """Metrics and logs: cached responses count once per read, all other calls one by one."""
 
     def __init__(self, unary: Sequence[Unary], calls: Calls) -> None:
         self._by_path = {each.path: each for each in unary}
         self._calls = calls
-        #: connections that the lane ended, by reason
+        #: connections that the lane closed, by reason
         self.ended = Counter[str]()
 
-    def tally(self, path: str, principal: Caller) -> Tally:
-        """Metrics, the log, and that the caller's key was used."""
+    def hit_counter(self, path: str, principal: Caller) -> HitCounter:
+        """Return the counter of a principal's cached responses, which also marks its key as used."""
         unary, grant = self._by_path[path], principal.grant or ADMITTED
-        basis, answered, told = grant.basis, unary.answered, self._calls.answering(unary.name, principal.name)
+        basis, answered, log = grant.basis, unary.answered, self._calls.answering(unary.name, principal.name)
 
-        def tally(many: int, seconds: float) -> None:
+        def count(many: int, seconds: float) -> None:
             answered(many)
-            told(many, seconds)
+            log(many, seconds)
             grant.used = basis.used = True
 
-        return tally
+        return count
 
-    def call(self, context: Context, code: int, seconds: float) -> None:
-        """A call has ended; what is passed on is counted where it goes."""
+    def call_ended(self, context: Context, code: int, seconds: float) -> None:
+        """Record a call. Proxied calls are recorded by the server that serves them."""
         unary = self._by_path.get(context.path)
         if unary is not None:
             name = "" if context.principal is None else context.principal.name
-            self._calls.ended(unary.name, name, _NAMES[code], seconds, _metadata(context), context.known_as or None)
+            self._calls.ended(unary.name, name, _STATUS_NAMES[code], seconds, _metadata(context), context.call_id or None)
 
-    def closed(self, code: int, reason: str) -> None:  # noqa: ARG002 - the reason says more
-        """The lane has ended a connection."""
+    def connection_closed(self, code: int, reason: str) -> None:  # noqa: ARG002 - the reason is more specific
+        """Count a connection that the lane closed."""
         self.ended[reason] += 1
 
     def error(self, path: str, error: BaseException) -> None:
-        """A bug."""
+        """Log an unexpected exception."""
         _log.error("internal_error", method=path, exc_info=error)
 
 
 class LaneTransport:
-    """A lane, and a server of grpc.aio behind it."""
+    """A lane, and a grpc.aio server behind it."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._authority = wiring.authority
@@ -136,39 +137,41 @@ class LaneTransport:
             wiring.authority,
             wiring.identity,
             reflect=wiring.reflect,
-            options=_BEHIND,
+            options=_SERVER_OPTIONS,
         )
         self._observer = _Measured(wiring.unary, wiring.calls)
         self._methods = {each.path: _Method(each, wiring.freshness, wiring.authority) for each in wiring.unary}
         self._freshness = wiring.freshness
         self._shared = wiring.shared
-        # What the connections of a worker may take; see `cqar.server.limits`.
+        # See `cqar.server.limits`.
         self._limits = Limits(
             streams=limits.STREAMS,
             request=limits.MAX_MESSAGE,
-            body=limits.DEADLINE,
-            deadline=limits.DEADLINE,
-            ping=limits.PING_EVERY,
-            keepalive=limits.KEEPALIVE,
+            request_timeout=limits.DEADLINE,
+            call_timeout=limits.DEADLINE,
+            min_ping_interval=limits.PING_EVERY,
+            keepalive_time=limits.KEEPALIVE,
             keepalive_timeout=limits.KEEPALIVE_TIMEOUT,
-            age=wiring.connection_age,
+            connection_age=wiring.connection_age,
         )
-        self._folder: Path | None = None
+        self._directory: Path | None = None
         self._channel: grpc.aio.Channel | None = None
         self._lane: Lane | None = None
 
     async def start(self, host: str, *ports: int) -> int:
-        """Listen on each; the first port. Raises PortError where one is taken."""
-        self._folder = Path(tempfile.mkdtemp(prefix="cqar-lane-"))
-        target = f"unix:{self._folder / 'behind'}"
+        """Listen on all ports. Returns the first one. Raises PortError if one is taken."""
+        self._directory = Path(tempfile.mkdtemp(prefix="cqar-lane-"))
+        target = f"unix:{self._directory / 'upstream.sock'}"
         await self.server.start_at(target)
-        channel = self._channel = grpc.aio.insecure_channel(target, options=_TOWARDS)
-        upstream = Upstream(channel=lambda _path: channel, patience=None, begun=rpc.FORWARDED, onward=_onward)
+        channel = self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
+        upstream = Upstream(
+            channel=lambda _path: channel, timeout=None, start_marker=rpc.FORWARDED, extra_metadata=_forwarded_for
+        )
         service = Service(
             methods=self._methods,
             upstream=upstream,
             authorize=self._authorize,
-            tail=self._freshness.look,
+            stale_marks=self._freshness.look,
             explain=_explain,
             observer=self._observer,
         )
@@ -184,49 +187,49 @@ class LaneTransport:
                 raise PortError(host, port) from error
         return bound[0]
 
-    def _authorize(self, asked: Asked) -> Caller:
-        """Who calls. Whoever is not known yet is looked up by the call itself: only that may wait, or be refused."""
-        address = asked.peer.address.rpartition(":")[0]
+    def _authorize(self, request: AuthRequest) -> Caller:
+        """Return the caller of a request. An unknown key is verified by the call itself, which may wait or be refused."""
+        address = request.peer.address.rpartition(":")[0]
         if self._authority is None:
             return Caller(None, address, ADMITTED, ADMITTED.principal)
-        shown = asked.fields.get("authorization")
-        grant = self._authority.grant(shown) if shown else None
-        return Caller(shown, address, grant, None if grant is None else grant.principal)
+        authorization = request.fields.get("authorization")
+        grant = self._authority.grant(authorization) if authorization else None
+        return Caller(authorization, address, grant, None if grant is None else grant.principal)
 
     async def stop(self, grace: float) -> None:
-        """Not ready, no new calls, at most `grace` seconds for those under way."""
+        """Report not ready, refuse new calls, and give calls in progress at most `grace` seconds."""
         await self.server.leave()
         if self._lane is not None:
             await self._lane.stop(grace)
         if self._channel is not None:
             await self._channel.close()
         await self.server.stop(0)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def collect(self) -> Iterator[Metric]:
-        """Its metrics."""
+        """Yield the metrics of the lane."""
         lane, ended = self._lane, tallied(self._observer.ended)
-        yield counter("cqar_grpc_connections_closed", "Connections that were ended here, by reason", ("reason",), ended)
-        yield single("cqar_grpc_connections", "Connections that are open", 0 if lane is None else len(lane.connections))
+        yield counter("cqar_grpc_connections_closed", "Connections closed by the lane, by reason", ("reason",), ended)
+        yield single("cqar_grpc_connections", "Open connections", 0 if lane is None else len(lane.connections))
 
 
-def _onward(context: Context) -> Metadata:
+def _forwarded_for(context: Context) -> Metadata:
     return ((rpc.FORWARDED, context.peer.address.rpartition(":")[0]),)
 
 
-def _explain(context: Context, error: Exception) -> Failure:
-    """The status of an error; the trailing metadata have the request id, by which the log knows the call."""
-    context.known_as = tracing.request_id(tracing.value(_metadata(context), tracing.REQUEST_ID))
-    if isinstance(error, Unreadable):
+def _explain(context: Context, error: Exception) -> RpcError:
+    """Map an error to a status. Its trailing metadata contains the request id, which the log entry of the call has too."""
+    context.call_id = tracing.request_id(tracing.value(_metadata(context), tracing.REQUEST_ID))
+    if isinstance(error, MalformedRequest):
         error = rpc.unreadable()
-    refusal = rpc.refusal(context.path.rpartition("/")[2], error, context.known_as)
-    return Failure(refusal.code.value[0], refusal.message, trailing=refusal.trailing)
+    refusal = rpc.refusal(context.path.rpartition("/")[2], error, context.call_id)
+    return RpcError(refusal.code.value[0], refusal.message, trailing=refusal.trailing)
 
 
 def _metadata(context: Context) -> Metadata:
-    """The metadata of a call; nothing where they break a rule."""
+    """Return the metadata of a call, or nothing if it is malformed."""
     try:
         return context.metadata
-    except Failure:
+    except RpcError:
         return ()

@@ -1,4 +1,4 @@
-"""What both transports serve and how they are used."""
+"""The interface of transports, and the unary methods that they serve."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,76 +11,76 @@ from cqar.hotpath.freshness import Freshness, marked
 from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.response_cache import body
 from cqar.lane.grpc import framed
-from cqar.lane.service import Hit
+from cqar.lane.service import CacheLookup
 from cqar.model.call import Call, Principal
 from cqar.observability.logs import Calls
 from cqar.server.rpc import Reply, Serve, Server
 from cqar.server.tls import Identity
 
 
-class FindHits(Protocol):
-    """Finds the function that finds ready answers for a principal, as long as the grant holds."""
+class LookupFor(Protocol):
+    """Returns the cache lookup for a principal, valid as long as the grant is."""
 
-    def __call__(self, principal: Principal, grant: Grant = ...) -> Hit:
-        """See `ready.Answers.hit_for`."""
+    def __call__(self, principal: Principal, grant: Grant = ...) -> CacheLookup:
+        """See `response_cache.Answers.lookup_for`."""
 
 
 class Unary(NamedTuple):
-    """A unary RPC that a worker answers itself: at once by `hit_for`, else by `serve`."""
+    """A unary method that a worker serves itself: from the cache by `lookup_for`, else by `serve`."""
 
     name: str
     path: str
-    #: bytes that its requests may have
+    #: maximum size of a request in bytes
     request_bytes: int
-    hit_for: FindHits
+    lookup_for: LookupFor
     serve: Serve
-    #: is told how many ready answers were given
+    #: receives the number of cached responses that were sent
     answered: Callable[[int], None]
-    #: whether it may pass calls on, which takes their metadata
+    #: whether it may proxy calls, which requires their metadata
     passes_on: bool = False
-    #: whether the rows of `hit_for` are in memory in any case; else they are made for the call
-    kept: bool = False
+    #: whether responses of `lookup_for` stay in the cache's memory; otherwise they are built per call
+    zero_copy: bool = False
 
 
 async def answer(unary: Unary, freshness: Freshness, data: bytes, call: Call) -> Reply:
-    """The answer to a call: the ready one with its marks, else by `serve`."""
-    tail = freshness.look(time.monotonic())
-    row = unary.hit_for(call.principal)(framed(data))
-    if row is None:
+    """Return the response to a call: the cached one with its stale marks, else the one of `serve`."""
+    marks = freshness.look(time.monotonic())
+    cached = unary.lookup_for(call.principal)(framed(data))
+    if cached is None:
         return await unary.serve(data, call)
     unary.answered(1)
-    reply = Reply(body(row))
-    return reply if tail is None else marked(reply, tail)
+    reply = Reply(body(cached))
+    return reply if marks is None else marked(reply, marks)
 
 
 class Wiring(NamedTuple):
-    """What a transport needs of its worker."""
+    """The dependencies of a transport."""
 
     unary: Sequence[Unary]
-    #: RPCs of other shapes that the worker answers itself, by path
+    #: streaming methods that the worker serves itself, by path
     handlers: Mapping[str, "grpc.RpcMethodHandler[bytes, bytes]"]
     passthrough: Passthrough
-    #: the full names of the services, for health and reflection
+    #: full names of the services, for health checks and reflection
     services: Sequence[str]
     reflect: bool
     freshness: Freshness
     authority: Authority | None
     identity: Identity | None
     calls: Calls
-    #: whether the ports are those of other workers too
+    #: whether other workers listen on the same ports (SO_REUSEPORT)
     shared: bool
-    #: seconds after which a connection is asked to move on
+    #: seconds after which a connection is drained
     connection_age: float
 
 
 class Transport(Protocol):
-    """Serves gRPC on a port."""
+    """A gRPC server."""
 
-    #: HTTP, health, and gRPC as far as it is grpc.aio's
+    #: HTTP, health checks, and the gRPC that grpc.aio serves
     server: Server
 
     async def start(self, host: str, *ports: int) -> int:
-        """Listen on each; the first port. Raises PortError where one is taken."""
+        """Listen on all ports. Returns the first one. Raises PortError if one is taken."""
 
     async def stop(self, grace: float) -> None:
-        """Not ready, no new calls, at most `grace` seconds for those under way."""
+        """Report not ready, refuse new calls, and give calls in progress at most `grace` seconds."""

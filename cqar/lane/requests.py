@@ -1,0 +1,255 @@
+"""From header blocks and DATA to calls: routes, request messages, and responses from the cache."""
+
+from typing import Final
+
+from cqar.lane import frames, grpc, limits
+from cqar.lane.call_tasks import CallTasks
+from cqar.lane.frames import ProtocolError
+from cqar.lane.grpc import MalformedRequest, RpcError, StaleMarks
+from cqar.lane.hpack import Decoder, Field, OtherField
+from cqar.lane.proxy import Proxy, too_much_buffered
+from cqar.lane.routing import Route, RouteKind, Router
+from cqar.lane.server_state import ServerState
+from cqar.lane.stream import Stream, StreamState
+from cqar.lane.streams import Request, Streams
+
+#: Largest header block in bytes that is cached, or that a pending request may have.
+SMALL_BLOCK: Final = 1_024
+#: Maximum of cached header blocks and routes per connection.
+_MAX_BLOCKS: Final = 32
+_MAX_ROUTES: Final = 100
+#: Of this many uncached blocks in a row, only the first few are cached: the peer's blocks seem to be unique.
+_TRIALS: Final = 64
+_TRIAL_PERIOD: Final = 1_024
+
+# Globals, since looking up a member of an Enum class costs much more.
+_UNARY: Final = RouteKind.UNARY
+_PROXIED: Final = RouteKind.PROXIED
+_REFUSED: Final = RouteKind.REFUSED
+_MALFORMED: Final = RouteKind.MALFORMED
+_CLOSED: Final = StreamState.CLOSED
+_HALF_CLOSED_REMOTE: Final = StreamState.HALF_CLOSED_REMOTE
+
+
+class Requests:
+    """The requests of a connection."""
+
+    __slots__ = (
+        "_calls",
+        "_proxy",
+        "_router",
+        "_routes",
+        "_server",
+        "_streams",
+        "_uncached",
+        "auth_version",
+        "blocks",
+        "decoder",
+        "stale_marks",
+    )
+
+    def __init__(self, server: ServerState, streams: Streams, calls: CallTasks, proxy: Proxy) -> None:
+        self._server = server
+        self._streams = streams
+        self._calls = calls
+        self._proxy = proxy
+        self._router = Router(server.service, streams.peer)
+        self._routes: dict[tuple[Field, ...], Route] = {}
+        #: requests by their header block, valid while the dynamic table of HPACK stays the same
+        self.blocks: dict[bytes, Request] = {}
+        self._uncached = 0
+        self.decoder = Decoder(server.header_cache)
+        self.auth_version = server.auth_version
+        #: for the cached responses to the current read
+        self.stale_marks: StaleMarks | None = None
+
+    # ---- headers ---------------------------------------------------------------------------------------------------
+
+    def parse(self, block: bytes) -> Request:
+        """Decode a header block into a request. Raises ProtocolError."""
+        decoder = self.decoder
+        fields, others, leading = decoder.decode(block)
+        route = self._routes.get(fields)
+        if route is None:
+            route = self._route(fields)
+        if route.pseudo > leading:  # another field precedes a pseudo-header field
+            route = Route(_MALFORMED, fields)
+        request = (route.lookup, route, others)
+        if decoder.changed:
+            decoder.changed = False
+            self.blocks.clear()
+        elif route.kind is _UNARY and route.cacheable:
+            self._uncached += 1
+            if self._uncached <= _TRIALS:
+                if len(self.blocks) >= _MAX_BLOCKS:
+                    self.blocks.clear()
+                self.blocks[block] = request
+            elif self._uncached > _TRIAL_PERIOD:
+                self._uncached = 0
+        return request
+
+    def _route(self, fields: tuple[Field, ...]) -> Route:
+        route = self._router.route(fields)
+        if route.cacheable:
+            if len(self._routes) >= _MAX_ROUTES:
+                self._routes.clear()
+            self._routes[fields] = route
+        return route
+
+    def clear_routes(self) -> None:
+        """Drop all cached routes, since authorization may have changed."""
+        self.auth_version = self._server.auth_version
+        self.blocks.clear()
+        self._routes.clear()
+
+    def headers(self, number: int, block: bytes, *, end: bool) -> None:
+        """Take a complete header block: request headers or request trailers. Raises ProtocolError."""
+        streams = self._streams
+        if number <= streams.last:
+            self._trailers(number, block, end=end)
+            return
+        streams.last = number
+        request = self.parse(block)
+        if len(streams.pending) + len(streams.live) >= streams.capacity():
+            streams.flood(limits.REFUSED)
+            streams.refuse(number, frames.REFUSED_STREAM, ended=end)
+            return
+        self.begin(number, request, end=end, size=len(block))
+
+    def _trailers(self, number: int, block: bytes, *, end: bool) -> None:
+        streams = self._streams
+        stream = streams.get(number)
+        self.decoder.decode(block)
+        if self.decoder.changed:
+            self.decoder.changed = False
+            self.blocks.clear()
+        if stream is None:
+            if not streams.recently_reset(number, ended=end):
+                raise ProtocolError(frames.STREAM_CLOSED, "HEADERS on a closed stream")
+        elif stream.state is _HALF_CLOSED_REMOTE:
+            streams.reset(stream, frames.STREAM_CLOSED)
+        elif not end:
+            streams.reset(stream, frames.PROTOCOL_ERROR)
+        else:
+            self._complete(stream)
+
+    def begin(self, number: int, request: Request, *, end: bool, size: int = 0) -> None:
+        """Open the stream of a request. `end`: whether the request is complete; `size`: bytes of its header block."""
+        streams, route = self._streams, request[1]
+        streams.last = number
+        if route.kind is _UNARY and not end and size <= SMALL_BLOCK:
+            streams.pending[number] = request
+        elif route.kind is _MALFORMED:
+            streams.flood(limits.REFUSED)
+            streams.refuse(number, frames.PROTOCOL_ERROR, ended=end)
+        elif route.response:
+            self._refuse(number, route, request[2], end=end)
+        else:
+            stream = streams.open(number, request)
+            stream.buffered = size
+            self._server.usage.buffered += size
+            if size > SMALL_BLOCK and not self._check_fields(stream):
+                return
+            if route.kind is _PROXIED:
+                self._proxy.start(stream)
+            if end and stream.state is not _CLOSED:
+                self._complete(stream)
+
+    def _refuse(self, number: int, route: Route, others: list[OtherField], *, end: bool) -> None:
+        """Send the response of a refused route, which is a single header block."""
+        streams = self._streams
+        streams.sender.out.append(frames.headers(number, route.response, end=True))
+        streams.flood(limits.CONTROL)
+        if not end:
+            streams.refuse(number, frames.NO_ERROR, ended=False)
+        if route.kind is _REFUSED:
+            self._server.service.observer.call_ended(streams.new_context(route, others), route.status, 0.0)
+
+    def _check_fields(self, stream: Stream) -> bool:
+        """Fail a call whose header fields are too large or invalid. Returns whether they are valid."""
+        try:
+            self._streams.fields(stream.route, stream.others)
+        except RpcError as error:
+            self._streams.fail(stream, error)
+            return False
+        return True
+
+    # ---- data ------------------------------------------------------------------------------------------------------
+
+    def data(self, stream: Stream, payload: bytes, *, end: bool) -> None:
+        """Take more of a request, and its end."""
+        if stream.inbox is not None:
+            self._proxy.receive(stream, stream.inbox, payload)
+        else:
+            self._gather(stream, payload)
+        if end and stream.state is not _CLOSED:
+            self._complete(stream)
+
+    def _gather(self, stream: Stream, payload: bytes) -> None:
+        """Take more of a unary request."""
+        usage, limit, streams = self._server.usage, self._server.limits, self._streams
+        if stream.buffer is None:
+            stream.buffer = bytearray()
+            self._calls.start_deadline(stream)
+            if stream.state is _CLOSED:
+                return
+        buffer = stream.buffer
+        buffer += payload
+        stream.buffered += len(payload)
+        usage.buffered += len(payload)
+        if len(buffer) >= grpc.PREFIX and int.from_bytes(buffer[1 : grpc.PREFIX], "big") > limit.request:
+            streams.fail(stream, grpc.too_large(limit.request))
+        elif len(buffer) > limit.request + grpc.PREFIX:
+            streams.fail(stream, grpc.extra_messages())
+        elif usage.buffered > limit.buffered:
+            streams.fail(stream, too_much_buffered())
+        else:
+            streams.replenish(stream)
+
+    def _complete(self, stream: Stream) -> None:
+        """Take the end of a request."""
+        stream.state = _HALF_CLOSED_REMOTE
+        if stream.inbox is not None:
+            self._proxy.receive_end(stream, stream.inbox)
+            return
+        data = bytes(stream.buffer or b"")
+        stream.buffer = None
+        self._respond(stream, data, stream.route.lookup(data))
+
+    def whole(self, number: int, request: Request, data: bytes, cached: bytes | None) -> None:
+        """Take a unary request that arrived in one DATA frame, with its cached response, if any."""
+        self._respond(self._streams.open(number, request, _HALF_CLOSED_REMOTE), data, cached)
+
+    def _respond(self, stream: Stream, data: bytes, cached: bytes | None) -> None:
+        """Answer a unary request, from the cache if possible."""
+        route, limit, streams = stream.route, self._server.limits, self._streams
+        if cached is None or self._must_wait(route, cached):
+            try:
+                message = grpc.unary_message(data, route.encoding, limit.request)
+            except MalformedRequest as malformed:
+                streams.fail(stream, self._server.service.explain(streams.context(stream), malformed))
+                return
+            except RpcError as error:
+                streams.fail(stream, error)
+                return
+            if data[0] and cached is None:
+                cached = route.lookup(grpc.framed(message))
+            if cached is None or self._must_wait(route, cached):
+                self._calls.start(stream, message)
+                return
+        route.count_hits(1, 0.0)
+        marks = self.stale_marks
+        if marks is None:
+            if not streams.respond_at_once(stream, cached):
+                message_part = (memoryview(cached) if route.zero_copy else cached)[: -grpc.PREFIX]
+                streams.respond(stream, message_part, grpc.TRAILERS)
+        else:
+            streams.respond(stream, grpc.framed(cached[grpc.PREFIX : -grpc.PREFIX] + marks.message), marks.trailers)
+
+    def _must_wait(self, route: Route, cached: bytes) -> bool:
+        """Return whether a cached response has no room in the queue yet. One that is only referenced needs no room."""
+        marks = self.stale_marks
+        if marks is None and route.zero_copy:
+            return False
+        size = len(cached) + (0 if marks is None else len(marks.message))
+        return not self._streams.sender.fits(size, self._server.limits.queued)
