@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
-import time
+import functools
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -22,7 +22,8 @@ from cqar.model.entities import BY_NAME
 from cqar.model.events import EVENTS
 from cqar.observability import tracing
 from cqar.observability.logs import Calls
-from cqar.server import limits, rpc
+from cqar.server import limits, rpc, statuses
+from cqar.server.outcome import Outcome
 from cqar.server.streams import Stoppable
 from cqar.storage.postgres import Store
 from cqar.writes import audit
@@ -45,34 +46,25 @@ class Tail(Stoppable):
         """The handler, for bytes as they are on the wire."""
 
         async def behave(_requests: Any, context: Any) -> AsyncIterator[bytes]:
-            began, principal, code = time.perf_counter(), ANYONE, "OK"
             metadata = context.invocation_metadata() or ()
             request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
-            try:
+            failed = functools.partial(statuses.refuse, context, _NAME)
+            async with Outcome(self._calls, _NAME, metadata, failed, request_id=request_id) as call:
                 async with asyncio.timeout(limits.DEADLINE):
-                    if self._authority is not None:
-                        principal = await rpc.admitted(self._authority, context)
+                    principal = ANYONE if self._authority is None else await rpc.admitted(self._authority, context)
+                    call.principal = principal.name
                     authority.permit(principal, audit.TAIL_ROLE, _NAME)
                     authority.unnamed(principal, _NAME)
-                    after = await audit.begin(self._store, _asked(await context.read()))
+                    after = await audit.begin(self._store, _from_revision(await context.read()))
                 await rpc.begin(context)
                 async with aclosing(audit.tail(self._store, after)) as changes:
                     while True:
                         yield (await self.unless_over(anext(changes))).SerializeToString()
-            except Exception as error:
-                code = rpc.code_of(error)
-                await rpc.refuse(context, _NAME, error, request_id)
-                raise  # abort has raised already
-            except BaseException:
-                code = "CANCELLED"
-                raise
-            finally:
-                self._calls.ended(_NAME, principal.name, code, time.perf_counter() - began, metadata, request_id)
 
         return grpc.stream_stream_rpc_method_handler(behave)
 
 
-def _asked(data: Any) -> int | None:
+def _from_revision(data: Any) -> int | None:
     """The revision to start behind. Raises Invalid for bytes that are no request."""
     try:
         request = pb.TailEventsRequest.FromString(b"" if data is grpc.aio.EOF else data)

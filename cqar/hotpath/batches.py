@@ -32,7 +32,8 @@ from cqar.lookups.batch import Kind
 from cqar.model.cache_keys import kind_of
 from cqar.model.call import Call, Principal
 from cqar.server import limits
-from cqar.server.rpc import Metadata, Reply
+from cqar.server.rpc import Reply
+from cqar.server.statuses import Metadata
 from cqar.services import lookups
 from cqar.services.method import AnyMethod
 from cqar.storage.postgres import Store

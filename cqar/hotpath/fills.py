@@ -14,7 +14,7 @@ from cqar.hotpath.freshness import Freshness
 from cqar.model.cache_keys import kind_of
 from cqar.model.parts import Head, Missing, Stored, by_kind
 from cqar.observability import tracing
-from cqar.server.rpc import Metadata
+from cqar.server.statuses import Metadata
 from cqar.storage import parts
 from cqar.storage.postgres import Store
 from cqar.storage.redis import Tier

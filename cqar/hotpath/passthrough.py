@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
-import time
+import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,8 +18,10 @@ from cqar.hotpath.feed import Feed
 from cqar.lane import upload
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
-from cqar.server import rpc
-from cqar.server.rpc import Metadata, Reply
+from cqar.server import rpc, statuses
+from cqar.server.outcome import Outcome
+from cqar.server.rpc import Reply
+from cqar.server.statuses import Metadata
 from cqar.server.tls import Outgoing
 
 _log = logs.logger("passthrough")
@@ -101,25 +103,13 @@ class Passthrough:
             return None
 
         async def behave(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-            began, code = time.perf_counter(), "OK"
             given = context.invocation_metadata() or ()
             request_id = tracing.request_id(tracing.value(given, tracing.REQUEST_ID))
-            try:
+            failed = functools.partial(self._refuse, context, path)
+            async with Outcome(self._calls, _NAMES.get(path, _OTHER), given, failed, request_id=request_id) as call:
+                call.principal = ""
                 async for response in self._passed(path, requests, context, _onward(given, request_id)):
                     yield response
-            except grpc.aio.AioRpcError as error:
-                code = error.code().name
-                await self._refuse(context, path, error, request_id)
-            except (errors.CqarError, TimeoutError) as error:
-                known = errors.DeadlineExceeded(_SLOW_ADMIN) if isinstance(error, TimeoutError) else error
-                code = rpc.code_of(known)
-                await rpc.refuse(context, path, known, request_id)
-            except BaseException:
-                code = "CANCELLED"
-                raise
-            finally:
-                name = _NAMES.get(path, _OTHER)
-                self._calls.ended(name, "", code, time.perf_counter() - began, given, request_id)
 
         return grpc.stream_stream_rpc_method_handler(behave)
 
@@ -187,14 +177,18 @@ class Passthrough:
         if revision is not None and self._feed.age() <= self._lease:
             await self._feed.wait_applied(revision, self._write_wait)
 
-    async def _refuse(self, context: Any, path: str, error: grpc.aio.AioRpcError, request_id: str) -> None:
+    async def _refuse(self, context: Any, path: str, error: Exception, request_id: str) -> None:
+        if not isinstance(error, grpc.aio.AioRpcError):
+            known = errors.DeadlineExceeded(_SLOW_ADMIN) if isinstance(error, TimeoutError) else error
+            await statuses.refuse(context, path, known, request_id)
+            return
         if error.code() == grpc.StatusCode.UNAUTHENTICATED and self._authority is not None:
             # To admin, all callers have this worker's address: failed attempts are counted here.
             try:
                 self._authority.attempts.failed(rpc.address(context))
             except errors.Throttled as throttled:
-                await rpc.refuse(context, path, throttled, request_id)
-        await rpc.refuse(context, path, _told(path, error), request_id)
+                await statuses.refuse(context, path, throttled, request_id)
+        await statuses.refuse(context, path, _told(path, error), request_id)
 
 
 async def _upload(requests: AsyncIterator[bytes], call: Any) -> None:
@@ -208,7 +202,7 @@ async def _upload(requests: AsyncIterator[bytes], call: Any) -> None:
 def _told(path: str, error: grpc.aio.AioRpcError) -> Exception:
     """What a caller is told of an error of admin: itself, or that there is no admin."""
     # Admin's own errors come with details; without any it is the connection to it that speaks, or an admin that stops.
-    if error.code() in _AWAY and rpc.DETAILS not in dict(error.trailing_metadata() or ()):
+    if error.code() in _AWAY and statuses.DETAILS not in dict(error.trailing_metadata() or ()):
         _log.warning("admin_unreachable", method=path, details=error.details())
         return errors.Unavailable(_NO_ADMIN)
     return error

@@ -14,6 +14,7 @@ import structlog.tracebacks
 from cqar import config, redaction
 from cqar.observability import tracing
 from cqar.observability.metrics import Durations
+from cqar.observability.tracing import Span
 
 #: Statuses that say that something is wrong here, not with the request.
 FAULTS: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS"})
@@ -50,6 +51,12 @@ def configure(log: config.Log) -> None:
 def logger(name: str) -> Any:
     """A logger of a part of the service; keyword arguments are the event's data."""
     return structlog.get_logger(part=name)
+
+
+def end(span: Span | None, code: str) -> None:
+    """End the span of a call, if it has one, with the call's status."""
+    if span is not None:
+        span.end({"rpc.response.status_code": code}, code if code in FAULTS else None)
 
 
 def _traced(_logger: Any, _name: str, event: Any) -> Any:

@@ -4,9 +4,8 @@ from __future__ import annotations  # grpc's classes take type arguments only in
 
 import asyncio
 import contextlib
-import math
+import functools
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -23,12 +22,12 @@ from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
 from cqar.observability.tracing import Tracer
 from cqar.server import limits
+from cqar.server.outcome import Outcome
 from cqar.server.process import Http, PortError
+from cqar.server.statuses import Metadata, code_of, refuse
 from cqar.server.tls import Identity
 
 _log = logs.logger("serve")
-
-Metadata = Sequence[tuple[str, str | bytes]]
 
 #: Bytes of a request, at most.
 MAX_REQUEST = limits.MAX_MESSAGE
@@ -44,11 +43,16 @@ _REQUEST_WAIT = 1.0
 _RPC = {"rpc.system.name": "grpc"}
 _REVISION = "cqar-revision"
 _AUTHORIZATION = "authorization"
-#: Trailing metadata with the google.rpc.Status of an error.
-DETAILS = "grpc-status-details-bin"
-#: Metadata with the address that a call came from, by whoever took it within this process; among the initial metadata of
-#: an answer to one, that it has begun. Nobody else knows the name.
-FORWARDED: Final = f"cqar-peer-{secrets.token_hex(16)}"
+
+
+def _secret_name() -> str:
+    """A metadata name that no caller can guess: what carries it was added within this process."""
+    return f"cqar-peer-{secrets.token_hex(16)}"
+
+
+#: Metadata with the address of a call's peer, set by the part of this process that accepted the connection and believed
+#: by the rest of it. In the initial metadata of an answer it says that the answer has begun.
+FORWARDED: Final = _secret_name()
 
 
 class Reply(NamedTuple):
@@ -89,30 +93,20 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
     name, serve, request_bytes, level = served
 
     async def behave(_requests: Any, context: Any) -> bytes:
-        began = time.perf_counter()
         metadata = context.invocation_metadata() or ()
-        principal, code, known = ANYONE, "OK", None
+        known = None
         if not calls.quiet:
             known = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
             structlog.contextvars.bind_contextvars(request_id=known, method=name)
-        try:
+        failed = functools.partial(refuse, context, name)
+        async with Outcome(calls, name, metadata, failed, request_id=known, level=level) as call:
             async with asyncio.timeout(limits.seconds(context.time_remaining())):
                 data = await _message(context)
-                began = time.perf_counter()
+                call.restart()
                 limits.check(data, request_bytes)
-                if authority is not None:
-                    principal = await admitted(authority, context)
+                principal = ANYONE if authority is None else await admitted(authority, context)
+                call.principal = principal.name
                 reply = await serve(data, _call(name, metadata, principal))
-        except Exception as error:
-            code = code_of(error)
-            known = known or tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
-            await refuse(context, name, error, known)
-            raise  # abort has raised already
-        except BaseException:
-            code = "CANCELLED"
-            raise
-        finally:
-            calls.ended(name, principal.name, code, time.perf_counter() - began, metadata, known, level)
         if reply.trailing:
             context.set_trailing_metadata(reply.trailing)
         return reply.body
@@ -125,18 +119,14 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
 def traced(tracer: Tracer, call: Call) -> Iterator[None]:
     """What is done inside serves the call, and is a span of its trace, if that is sampled."""
     span = tracer.serve(call.method, tracing.value(call.metadata, tracing.TRACE_PARENT), _RPC)
-    code = "OK"
+    failure: BaseException | None = None
     try:
         yield
-    except Exception as error:
-        code = code_of(error)
-        raise
-    except BaseException:
-        code = "CANCELLED"
+    except BaseException as error:
+        failure = error
         raise
     finally:
-        if span is not None:
-            span.end({"rpc.response.status_code": code}, code if code in logs.FAULTS else None)
+        logs.end(span, code_of(failure))
 
 
 async def _message(context: Any) -> bytes:
@@ -204,54 +194,6 @@ async def begin(context: Any, initial: Metadata = ()) -> None:
     # A client of grpc.aio does not tell initial metadata that are empty from a call that ended without any.
     within = any(name == FORWARDED for name, _ in context.invocation_metadata() or ())
     await context.send_initial_metadata((*initial, (FORWARDED, "")) if within else initial)
-
-
-async def refuse(context: Any, method: str, error: Exception, request_id: str | None = None) -> None:
-    """End a call with the status of the error; the trailing metadata have the request id, by which the log knows the call."""
-    request_id = request_id or tracing.request_id(tracing.value(context.invocation_metadata() or (), tracing.REQUEST_ID))
-    await context.abort(*refusal(method, error, request_id))
-
-
-class Refusal(NamedTuple):
-    """How a call ends that is not answered."""
-
-    code: grpc.StatusCode
-    message: str
-    trailing: Metadata
-
-
-def refusal(method: str, error: Exception, request_id: str) -> Refusal:
-    """The status of the error; one of another process (AioRpcError) as it came. What nobody foresaw is logged."""
-    if isinstance(error, grpc.aio.AioRpcError):
-        return Refusal(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
-    known = _known(error)
-    named: Metadata = ((tracing.REQUEST_ID, request_id),)
-    if known is None:
-        _log.error("internal_error", method=method, request_id=request_id, exc_info=error)
-        return Refusal(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details", named)
-    trailing: Metadata = ((DETAILS, known.status().SerializeToString()), *named)
-    if isinstance(known, errors.Throttled):
-        trailing = (("retry-after", str(math.ceil(known.seconds))), *trailing)
-    return Refusal(STATUS[known.code], known.message, trailing)
-
-
-def code_of(error: Exception) -> str:
-    """The name of the status that the error becomes."""
-    if isinstance(error, grpc.aio.AioRpcError):
-        return str(error.code().name)
-    known = _known(error)
-    return "INTERNAL" if known is None else STATUS[known.code].name
-
-
-STATUS: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
-
-
-def _known(error: Exception) -> errors.CqarError | None:
-    if isinstance(error, errors.CqarError):
-        return error
-    if isinstance(error, TimeoutError):
-        return errors.DeadlineExceeded("the call's time is over")
-    return None
 
 
 def _call(method: str, metadata: Metadata, principal: Principal) -> Call:

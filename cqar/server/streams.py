@@ -6,7 +6,7 @@ One kind is here: requests that are unary calls, each answered, in order, before
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
-import time
+import functools
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, TypeVar
 
@@ -18,7 +18,8 @@ from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call
 from cqar.observability import tracing
 from cqar.observability.logs import Calls
-from cqar.server import limits, rpc
+from cqar.server import limits, rpc, statuses
+from cqar.server.outcome import Outcome
 from cqar.server.rpc import Served
 
 T = TypeVar("T")
@@ -64,32 +65,20 @@ class Streamed(Stoppable):
         """The handler, for bytes as they are on the wire."""
 
         async def behave(_requests: Any, context: Any) -> AsyncIterator[bytes]:
+            name = self._served.name
             metadata = context.invocation_metadata() or ()
             request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
-            began, principal, code = time.perf_counter(), ANYONE, "OK"
-            try:
+            failed = functools.partial(statuses.refuse, context, name)
+            async with Outcome(self._calls, name, metadata, failed, request_id=request_id, stream=True) as call:
                 await rpc.begin(context)
                 while (data := await self.unless_over(context.read())) is not grpc.aio.EOF:
-                    began = time.perf_counter()
+                    call.restart()
                     async with asyncio.timeout(limits.DEADLINE):
                         limits.check(data, self._served.request_bytes)
-                        if self._authority is not None:
-                            principal = await rpc.admitted(self._authority, context)
-                        reply = await self._served.serve(data, Call(method=self._served.name, principal=principal))
-                    self._ended(principal.name, "OK", began, metadata, request_id)
+                        principal = ANYONE if self._authority is None else await rpc.admitted(self._authority, context)
+                        call.principal = principal.name
+                        reply = await self._served.serve(data, Call(method=name, principal=principal))
+                    call.answered()
                     yield reply.body
-            except Exception as error:
-                code = rpc.code_of(error)
-                await rpc.refuse(context, self._served.name, error, request_id)
-                raise  # abort has raised already
-            except BaseException:
-                code = "CANCELLED"
-                raise
-            finally:
-                if code != "OK":
-                    self._ended(principal.name, code, began, metadata, request_id)
 
         return grpc.stream_stream_rpc_method_handler(behave)
-
-    def _ended(self, principal: str, code: str, began: float, metadata: rpc.Metadata, request_id: str) -> None:
-        self._calls.ended(self._served.name, principal, code, time.perf_counter() - began, metadata, request_id)

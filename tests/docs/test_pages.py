@@ -8,7 +8,7 @@ import pytest
 
 from cqar import errors
 from cqar.dev import api_page
-from cqar.server import rpc
+from cqar.server import statuses
 
 from . import pages, settings
 from .pages import PAGES, ROOT
@@ -86,7 +86,7 @@ def test_the_api_tells_every_status_that_an_error_can_have() -> None:
     kinds = [errors.CqarError]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    assert set(told) >= {rpc.STATUS[kind.code].name for kind in kinds[1:]}
+    assert set(told) >= {statuses.STATUS[kind.code].name for kind in kinds[1:]}
 
 
 def test_the_settings_are_those_that_are_declared() -> None:

@@ -1,6 +1,5 @@
 """What becomes of requests of HTTP: measured and logged as calls are, and answered with their request id."""
 
-import time
 from http import HTTPStatus
 
 import structlog
@@ -9,13 +8,18 @@ from aiohttp.typedefs import Middleware
 
 from cqar.admin.http import incoming, problems
 from cqar.observability import tracing
-from cqar.observability.logs import FAULTS, Calls
+from cqar.observability.logs import Calls
 from cqar.observability.tracing import Attributes, Tracer
-from cqar.server import rpc
+from cqar.server.outcome import Outcome
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Statuses of HTTP -> the name of the status of gRPC under which it is counted.
 _CODES = {int(kind.status): kind.code for kind in problems.KINDS.values()} | {int(HTTPStatus.INTERNAL_SERVER_ERROR): "INTERNAL"}
+
+
+def _code(response: web.StreamResponse) -> str:
+    """The name of the gRPC status under which a response is counted."""
+    return _CODES.get(response.status, "OK" if response.status < HTTPStatus.BAD_REQUEST else "INVALID_ARGUMENT")
 
 
 def _attributes(request: web.Request, path: str) -> Attributes:
@@ -31,28 +35,20 @@ def middleware(calls: Calls, tracer: Tracer) -> Middleware:
         path = resource.canonical if resource is not None else ""
         if not path.startswith("/v1/"):
             return await handler(request)
-        began = time.perf_counter()
+        name = f"{request.method} {path}"
         request_id = tracing.request_id(request.headers.get(tracing.REQUEST_ID))
-        structlog.contextvars.bind_contextvars(request_id=request_id, method=f"{request.method} {path}")
-        span = tracer.serve(f"{request.method} {path}", request.headers.get(tracing.TRACE_PARENT), _attributes(request, path))
-        code = "CANCELLED"
-        try:
-            response = await handler(request)
-            code = _CODES.get(response.status, "OK" if response.status < HTTPStatus.BAD_REQUEST else "INVALID_ARGUMENT")
-        except Exception as error:
-            code = rpc.code_of(error)
-            raise
-        else:
-            if not response.prepared:
-                response.headers["X-Request-ID"] = request_id
-            return response
-        finally:
-            metadata = [(name.lower(), value) for name, value in request.headers.items()]
-            level = "debug" if request.method in _READS else "info"
-            seconds = time.perf_counter() - began
-            principal = incoming.principal_of(request).name
-            calls.ended(f"{request.method} {path}", principal, code, seconds, metadata, request_id, level)
-            if span is not None:
-                span.end({"rpc.response.status_code": code}, code if code in FAULTS else None)
+        structlog.contextvars.bind_contextvars(request_id=request_id, method=name)
+        span = tracer.serve(name, request.headers.get(tracing.TRACE_PARENT), _attributes(request, path))
+        metadata = [(header.lower(), value) for header, value in request.headers.items()]
+        level = "debug" if request.method in _READS else "info"
+        async with Outcome(calls, name, metadata, None, request_id=request_id, level=level, span=span) as call:
+            try:
+                response = await handler(request)
+            finally:
+                call.principal = incoming.principal_of(request).name
+            call.code = _code(response)
+        if not response.prepared:
+            response.headers["X-Request-ID"] = request_id
+        return response
 
     return observe

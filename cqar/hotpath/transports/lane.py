@@ -27,7 +27,7 @@ from cqar.model.call import Call, Principal
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
 from cqar.observability.metrics import counter, single, tallied
-from cqar.server import limits, rpc
+from cqar.server import limits, rpc, statuses
 from cqar.server.process import PortError
 
 _log = logs.logger("lane")
@@ -42,7 +42,7 @@ _SERVER_OPTIONS = (
 )
 _CHANNEL_OPTIONS = (*_SERVER_OPTIONS, ("grpc.max_send_message_length", limits.MAX_MESSAGE))
 #: Status names by code.
-_STATUS_NAMES: Mapping[int, str] = {number: status.name for number, status in rpc.STATUS.items()}
+_STATUS_NAMES: Mapping[int, str] = {number: status.name for number, status in statuses.STATUS.items()}
 
 
 class Caller(NamedTuple):
@@ -223,7 +223,7 @@ def _explain(context: Context, error: Exception) -> RpcError:
     context.call_id = tracing.request_id(tracing.value(_metadata(context), tracing.REQUEST_ID))
     if isinstance(error, MalformedRequest):
         error = rpc.unreadable()
-    refusal = rpc.refusal(context.path.rpartition("/")[2], error, context.call_id)
+    refusal = statuses.refusal(context.path.rpartition("/")[2], error, context.call_id)
     return RpcError(refusal.code.value[0], refusal.message, trailing=refusal.trailing)
 
 
