@@ -1,6 +1,6 @@
 """What can go wrong, as data.
 
-Every error that a client may see is one of these; `cqar.server.rpc` turns it into a gRPC status, in one place::
+Every error that a client may see is one of these; `cqar.server.statuses` turns it into a gRPC status, in one place::
 
     CqarError
     ├── Invalid             INVALID_ARGUMENT     a field broke a rule; carries the violations
@@ -18,8 +18,8 @@ An exception that is not in this tree is a bug and becomes INTERNAL. Driver text
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from google.protobuf import any_pb2, duration_pb2, message
 from google.rpc import error_details_pb2, status_pb2
@@ -38,6 +38,18 @@ class Violation(NamedTuple):
     field: str
     rule: str
     description: str
+
+
+def required(field: str, hint: str = "") -> Violation:
+    """The violation of a field that the request must set. `hint`: why, or what to send."""
+    return Violation(field, "REQUIRED", f"is required; {hint}" if hint else "is required")
+
+
+def require(request: Any, names: Iterable[str]) -> None:
+    """Raise Invalid naming each of these fields that `request` leaves empty."""
+    missing = [required(name) for name in names if not getattr(request, name)]
+    if missing:
+        raise Invalid.of(missing)
 
 
 class CqarError(Exception):
@@ -92,10 +104,20 @@ class Invalid(CqarError):
         self.violations = (Violation(field, rule, description), *more)
         super().__init__("; ".join(f"{each.field}: {each.description}" for each in self.violations))
 
+    @classmethod
+    def of(cls, violations: Sequence[Violation]) -> "Invalid":
+        """One error for all of these violations, of which there is at least one."""
+        first, *more = violations
+        return cls(*first, *more)
+
+    @classmethod
+    def missing(cls, field: str, hint: str = "") -> "Invalid":
+        """The error of a field that the request must set. `hint`: why, or what to send."""
+        return cls(*required(field, hint))
+
     def renamed(self, name: Callable[[str], str]) -> CqarError:
         """The same error with the fields' other names."""
-        first, *more = [each._replace(field=name(each.field)) for each in self.violations]
-        return Invalid(*first, *more)
+        return Invalid.of([each._replace(field=name(each.field)) for each in self.violations])
 
     def details(self) -> Sequence[message.Message]:
         """One google.rpc.BadRequest with a violation for each broken rule, as far as there is room."""

@@ -41,7 +41,6 @@ _PROMPT = 0.25
 _SPACING = 0.002
 #: Seconds that a worker which serves already is left alone before it loads its rows again.
 _REST = 2.0
-STATEMENTS = (_RECENT,)
 
 T = TypeVar("T")
 

@@ -107,7 +107,7 @@ def _asset(get: Get, asset_id: str, **more: Any) -> Derived:
 
 
 def _on_chain(get: Get, key: pb.AssetKey.OnChain, _now: int) -> Derived:
-    _needed(key, "chain", "address")
+    errors.require(key, ("chain", "address"))
     on = _chain(get, key.chain)
     address = addresses.normalize(on.chain_type, key.address, "address", caip2=on.caip2 or None).text
     found = single.deployment(get, on, address)
@@ -131,7 +131,7 @@ def _chain(get: Get, name: str) -> assets_pb2.Chain:
 
 
 def _external(get: Get, key: pb.AssetKey.External, _now: int) -> Derived:
-    _needed(key, "source", "external_id")
+    errors.require(key, ("source", "external_id"))
     single.sound(key, "source")
     single.sound(key, "external_id")
     rows = get(cache_keys.external_asset_key(key.source, key.external_id))
@@ -142,18 +142,15 @@ def _external(get: Get, key: pb.AssetKey.External, _now: int) -> Derived:
 
 
 def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
-    _needed(key, "venue_id", "venue_asset_symbol")
+    errors.require(key, ("venue_id", "venue_asset_symbol"))
     single.sound(key, "venue_id")
     single.sound(key, "venue_asset_symbol")
     rows = get(cache_keys.venue_code_key(key.venue_id, key.venue_asset_symbol))
-    spans = [(derive.interval(each), each) for each in (venues_pb2.VenueAsset.FromString(row.value) for row in rows)]
-    boundary = derive.next_boundary((span for span, _ in spans), now)
-    fit = [each for (begins, ends), each in spans if begins <= now < ends]
+    listed = [venues_pb2.VenueAsset.FromString(row.value) for row in rows]
+    boundary = derive.next_boundary(map(derive.interval, listed), now)
+    fit = derive.valid(listed, now)
     status = pb.RESOLVED if fit else pb.DELISTED
-    if not fit:
-        last = max((begins for (begins, _), _ in spans if begins <= now), default=NEVER)
-        fit = [each for (begins, _), each in spans if begins == last]
-    ids = sorted({each.asset_id for each in fit})
+    ids = sorted({each.asset_id for each in fit or derive.last_begun(listed, now)})
     if len(ids) > 1:
         return Derived(pb.AssetResolution(status=pb.AMBIGUOUS, candidate_asset_ids=ids), boundary, none=True)
     if not ids:
@@ -162,7 +159,7 @@ def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
 
 
 def _by_id(get: Get, key: pb.AssetKey, _now: int) -> Derived:
-    _needed(key, "asset_id")
+    errors.require(key, ("asset_id",))
     single.sound(key, "asset_id")
     return _asset(get, key.asset_id)
 
@@ -174,12 +171,6 @@ _WAYS: dict[str | None, Callable[[Get, Any, int], Derived]] = {
     "external": _external,
     "venue_code": _venue_code,
 }
-
-
-def _needed(key: Message, *names: str) -> None:
-    missing = [errors.Violation(name, "REQUIRED", "is not given") for name in names if not getattr(key, name)]
-    if missing:
-        raise errors.Invalid(*missing[0], *missing[1:])
 
 
 def _asset_part(key: pb.AssetKey) -> str:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from cqar import clock, errors
 from cqar.clock import NEVER
@@ -17,6 +17,7 @@ from cqar.model.parts import Stored
 Get = Callable[[str], Sequence[Stored]]
 
 _EVER = -NEVER
+T = TypeVar("T")
 
 #: Most times that one answer is derived: more than the longest chain of parts that name each other.
 TRIES: Final = 16
@@ -84,6 +85,22 @@ def venue(get: Get, venue_id: str) -> venues_pb2.Venue:
 def interval(listing: Any) -> tuple[int, int]:
     """When a listing, or a venue asset, begins and ends."""
     return clock.of(listing, "listed_at", _EVER), clock.of(listing, "delisted_at", NEVER)
+
+
+def valid(rows: Iterable[T], at: int) -> list[T]:
+    """The listings, or venue assets, whose interval contains the time (microseconds)."""
+    return [row for row in rows if contains(interval(row), at)]
+
+
+def last_begun(rows: Sequence[T], at: int) -> list[T]:
+    """Those that began last, at or before the time: what a name meant most recently where none is valid."""
+    last = max((begins for begins, _ in map(interval, rows) if begins <= at), default=NEVER)
+    return [row for row in rows if interval(row)[0] == last]
+
+
+def contains(span: tuple[int, int], at: int) -> bool:
+    """Whether the time is in an interval, which includes its beginning and not its end."""
+    return span[0] <= at < span[1]
 
 
 def next_boundary(intervals: Iterable[tuple[int, int]], now: int) -> int:

@@ -196,12 +196,10 @@ def parse(lookup: Lookup, data: bytes) -> Any:
 
 def check(lookup: Lookup, request: Any) -> None:
     """Raise Invalid for missing keys, text that could not be stored, a time that is none and a value that is not known."""
-    broken = [errors.Violation(name, "REQUIRED", "is not given") for name in lookup.needs if not getattr(request, name)]
-    if broken:
-        raise errors.Invalid(*broken[0], *broken[1:])
+    errors.require(request, lookup.needs)
     for name, other in lookup.instead.items():
         if not getattr(request, name) and not getattr(request, other):
-            raise errors.Invalid(name, "REQUIRED", f"is not given, and no {other} to look up in reverse either")
+            raise errors.Invalid.missing(name, f"or set {other} to look up in reverse")
     for name in (*lookup.needs, *lookup.may, *lookup.instead):
         sound(request, name)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from cqar import clock, errors
-from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
@@ -12,7 +11,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.lookups import derive
 from cqar.lookups.derive import Derived, Get
-from cqar.model import addresses, cache_keys
+from cqar.model import cache_keys, venue_spelling
 
 
 class Meant(NamedTuple):
@@ -104,25 +103,19 @@ _TORN = "the parts of this answer are of different times; retry"
 
 
 def _spelling(get: Get, at: venues_pb2.Venue, spelled: str) -> str:
-    """The text as it is stored: on a DEX with a chain, by the chain's rule for addresses."""
-    if at.venue_type != venues_pb2.VENUE_TYPE_DEX or not at.chain_id:
-        return spelled
-    on = derive.chain(get, at.chain_id)
-    if on is None:
-        return spelled
-    return addresses.normalize(on.chain_type, spelled, "venue_symbol", caip2=on.caip2 or None).text
+    """The symbol in the form that is stored, see `venue_spelling`."""
+    chain_id = venue_spelling.chain_of(at.venue_type, at.chain_id)
+    on = None if chain_id is None else derive.chain(get, chain_id)
+    return spelled if on is None else venue_spelling.stored(spelled, on.chain_type, on.caip2 or None)
 
 
 def _choose(at: venues_pb2.Venue, listings: Sequence[venues_pb2.VenueSymbol], key: Any, asked: int) -> venues_pb2.VenueSymbol:
     """The listing valid at the asked time; without as_of else the last that has begun. Raises NotFound, Ambiguous."""
     if key.symbol_type:
         listings = [each for each in listings if each.symbol_type == key.symbol_type]
-    spans = [(derive.interval(each), each) for each in listings]
-    fit = [each for (begins, ends), each in spans if begins <= asked < ends]
+    fit = derive.valid(listings, asked)
     if not fit and not key.HasField("as_of"):
-        begun = [(begins, each) for (begins, _), each in spans if begins <= asked]
-        last = max((begins for begins, _ in begun), default=NEVER)
-        fit = [each for begins, each in begun if begins == last]
+        fit = derive.last_begun(listings, asked)
     if not fit:
         raise errors.NotFound("venue_symbol", f"{key.venue_id}/{key.venue_symbol}")
     if len(fit) > 1:

@@ -179,7 +179,7 @@ class Binding:
             if value is not None:
                 given[bound.column] = value
         if broken:
-            raise errors.Invalid(*broken[0], *broken[1:])
+            raise errors.Invalid.of(broken)
         return given
 
     def _value(self, held: Mapping[str, Any], bound: Bound, stored: Any) -> Any:

@@ -34,11 +34,15 @@ from cqar.model.entity import Entity, Parent, Row
 
 CRITICAL = assets_pb2.FLAG_SEVERITY_CRITICAL
 
-#: SQL: the asset in the given expression has an active CRITICAL flag.
-_BLOCKED = (
-    "EXISTS (SELECT FROM quality_flags f WHERE f.asset_id = {0} AND f.severity = 5"
-    " AND f.resolved_at IS NULL AND f.deleted_at IS NULL)"
-)
+
+def _blocked(asset_id: str) -> str:
+    """SQL: whether the asset of this expression has an active CRITICAL flag."""
+    return (
+        f"EXISTS (SELECT FROM quality_flags f WHERE f.asset_id = {asset_id} AND f.severity = {CRITICAL}"
+        " AND f.resolved_at IS NULL AND f.deleted_at IS NULL)"
+    )
+
+
 #: SQL: the interval of `t` holds the present.
 _VALID_NOW = "COALESCE(t.listed_at <= now(), true) AND COALESCE(t.delisted_at > now(), true)"
 
@@ -262,7 +266,7 @@ VENUE_ASSET = Entity(
     ),
     joined={"trading_enabled_stored": "t.trading_enabled"},
     overridden={
-        "trading_enabled": f"CASE WHEN t.trading_enabled THEN NOT {_BLOCKED.format('t.asset_id')} ELSE t.trading_enabled END",
+        "trading_enabled": f"CASE WHEN t.trading_enabled THEN NOT {_blocked('t.asset_id')} ELSE t.trading_enabled END",
         "is_active": f"t.is_active AND {_VALID_NOW}",
     },
     defaults={"is_active": True},

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cqar import exact
-from cqar.errors import Invalid, Violation
+from cqar.errors import Invalid, Violation, required
 from cqar.text import quoted
 
 #: cqc.markets.v1.SymbolType.
@@ -104,11 +104,6 @@ def weight(value: Decimal, field: str) -> Decimal:
     return not_negative(value, field)
 
 
-def conversion_rate(text: str, field: str) -> Decimal:
-    """A relationship's rate, units of the one asset for one of the other. Raises Invalid: NOT_POSITIVE or as `exact.parse`."""
-    return positive(exact.parse(text, field), field)
-
-
 def order_sizes(least: Decimal | None, most: Decimal | None, fields: tuple[str, str]) -> None:
     """The least is below the most where both are set; `fields` names both. Raises Invalid on the second: BAD_RANGE."""
     if least is not None and most is not None and not least < most:
@@ -126,7 +121,7 @@ def relationship(from_asset_id: str, to_asset_id: str, relationship_type: int, f
     """A known type between two assets; `fields` names the three. Raises Invalid: REQUIRED, BAD_TYPE or SELF_LINK."""
     if relationship_type not in RELATIONSHIPS:
         if relationship_type == 0:
-            raise Invalid(fields[2], "REQUIRED", "is not given; say how the assets are related")
+            raise Invalid.missing(fields[2], "say how the assets are related")
         raise Invalid(fields[2], "BAD_TYPE", f"{relationship_type} is not a known relationship type")
     if from_asset_id == to_asset_id:
         raise Invalid(fields[1], "SELF_LINK", f"is the same asset as {fields[0]}; a relationship links two assets")
@@ -184,16 +179,14 @@ def terms(given: Terms, *, now: datetime | None, strike_field: str = "strike_pri
     else:
         broken += _unsettled(done)
     if broken:
-        first, *more = broken
-        raise Invalid(*first, *more)
+        raise Invalid.of(broken)
     return done
 
 
 def _pair(given: Terms) -> list[Violation]:
     """Base and quote are there; those that are exchanged for each other differ."""
     sides = (("base_asset_id", given.base_asset_id), ("quote_asset_id", given.quote_asset_id))
-    missing = "is not given; a symbol needs base and quote"
-    broken = [Violation(field, "REQUIRED", missing) for field, asset in sides if not asset]
+    broken = [required(field, "a symbol has a base and a quote") for field, asset in sides if not asset]
     if not broken and given.symbol_type not in DERIVATIVES and given.base_asset_id == given.quote_asset_id:
         kind = _KINDS[given.symbol_type]
         broken.append(Violation("quote_asset_id", "SAME_ASSET", f"is the base; a {kind} symbol trades two assets"))
@@ -209,7 +202,7 @@ def _parts(given: Terms, strike_field: str) -> list[Violation]:
         field = strike_field if name == "strike_price" else name
         held = getattr(given, name) is not None
         if name in needed and not held:
-            broken.append(Violation(field, "REQUIRED", f"is not given; a symbol of type {kind} needs it"))
+            broken.append(required(field, f"a symbol of type {kind} needs it"))
         elif held and name not in needed:
             broken.append(Violation(field, "NOT_ALLOWED", f"is given; a symbol of type {kind} has none, leave it unset"))
     return broken
@@ -245,8 +238,8 @@ def _settled(given: Terms) -> tuple[Terms, list[Violation]]:
         return given, [Violation("margin_kind", "BAD_MARGIN_KIND", text)]
     settlement = given.settlement_asset_id
     if settlement == "" or (settlement is None and kind in ("inverse", "quanto")):
-        text = f"is not given; a contract of margin kind {kind} needs it" if kind else "is empty; leave it unset for the quote"
-        return given, [Violation("settlement_asset_id", "REQUIRED", text)]
+        hint = f"a contract of margin kind {kind} needs it" if kind else "leave it unset for the quote"
+        return given, [required("settlement_asset_id", hint)]
     if settlement is None:
         settlement = given.quote_asset_id
     follows = margin_kind(given.base_asset_id, given.quote_asset_id, settlement)

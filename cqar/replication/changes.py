@@ -32,6 +32,3 @@ def change_of(row: Row) -> events.Change:
         value=value,
         deleted=row["deleted"],
     )
-
-
-STATEMENTS = (CHANGES,)

@@ -12,7 +12,6 @@ from cqar.storage import parts
 from cqar.storage.postgres import Sql, Store
 
 _NEW = Sql("renew_epoch", "UPDATE head SET epoch = gen_random_uuid() RETURNING epoch::text AS epoch, seq")
-STATEMENTS = (_NEW,)
 
 
 class Epoch(NamedTuple):

@@ -84,7 +84,6 @@ _BACKLOG = Sql(
     " LATERAL (SELECT count(*) AS depth, min(x.created_at) AS since FROM (SELECT o.created_at FROM outbox o"
     " WHERE o.revision > r.revision AND (r.relay <> 'events' OR o.event_type IS NOT NULL) ORDER BY o.revision LIMIT $1) x) w",
 )
-STATEMENTS = (_TRY_LOCK, _CURSOR, _NEW_EPOCH, _EVENT_AT, _ADVANCE, _EVENTS, _PRUNE, _PRUNE_AUDIT, _PRUNE_KEYS, _BACKLOG)
 #: Rows that wait are counted up to so many.
 _COUNTED = 100_000
 #: Seconds between two times that they are counted.

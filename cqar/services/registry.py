@@ -4,7 +4,6 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model import binding, rules
 from cqar.model.call import Role
@@ -49,11 +48,7 @@ class Delist:
         A time to come opens what has ended again, as an update would: Precondition, AlreadyExists.
         """
         entity = self.entity
-        key = operations.key_of(entity, request)
-        before = await write.session.row(operations.lock_sql(entity), *key)
-        if before is None:
-            raise errors.NotFound(entity.name, "/".join(key))
-        operations.expect(before, request, entity)
+        before = await operations.lock(write, entity, request)
         row = {**dict(before), "delisted_at": await self._end(write, request, before)}
         rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
         if over(before, write.now) and not over(row, write.now):
@@ -95,7 +90,6 @@ _GROUP_USERS = Sql(
     "SELECT 'asset_group_member' AS kind, asset_id AS id FROM asset_group_members WHERE group_id = $1"
     " ORDER BY asset_id LIMIT 10",
 )
-STATEMENTS = (_NOW, _DEPLOYMENT_USERS, _GROUP_USERS)
 
 
 METHODS: tuple[AnyMethod, ...] = (

@@ -56,7 +56,7 @@ async def list_audit(session: Session, request: pb.ListAuditRequest) -> pb.ListA
         if getattr(request, name):
             given[name] = binding.key(256)(getattr(request, name), name)
     if "row_id" in given and "entity" not in given:
-        raise errors.Invalid("entity", "REQUIRED", "is not given; a row_id is that of an entity")
+        raise errors.Invalid.missing("entity", "row_id identifies a row of an entity")
     limit = paging.size(request)
     scope = f"ListAudit {given}"
     if request.page_token:
@@ -109,7 +109,6 @@ _BEHIND = Sql(
     " (SELECT o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.op, o.actor, o.created_at, o.event_type, o.event,"
     " o.value FROM outbox o WHERE o.revision > $1 ORDER BY o.revision LIMIT $2) c ON true",
 )
-STATEMENTS = (_BEHIND,)
 
 
 async def begin(store: Store, from_revision: int | None = None) -> int:

@@ -23,10 +23,9 @@ _USED = Sql(
 )
 _ADMINISTERED = Sql(
     "administered",
-    "SELECT EXISTS (SELECT FROM api_keys WHERE role = 3 AND venue_ids IS NULL AND revoked_at IS NULL"
+    f"SELECT EXISTS (SELECT FROM api_keys WHERE role = {pb.ADMIN} AND venue_ids IS NULL AND revoked_at IS NULL"
     " AND COALESCE(expires_at > now(), true)) AS administered",
 )
-STATEMENTS = (_USED, _ADMINISTERED)
 
 
 async def create_key(write: Write, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
@@ -62,11 +61,7 @@ list_keys = operations.List(
 
 async def revoke_key(write: Write, request: pb.RevokeKeyRequest) -> pb.RevokeKeyResponse:
     """RevokeKey: from now on, once for all. Raises NotFound, Aborted."""
-    [key_id] = operations.key_of(API_KEY, request)
-    before = await write.session.row(operations.lock_sql(API_KEY), key_id)
-    if before is None:
-        raise errors.NotFound(API_KEY.name, key_id)
-    operations.expect(before, request, API_KEY)
+    before = await operations.lock(write, API_KEY, request)
     row = {**dict(before), "revoked_at": before["revoked_at"] or write.now}
     response = pb.RevokeKeyResponse()
     write.show(API_KEY, await operations.replace(write, API_KEY, before, row), response.key)

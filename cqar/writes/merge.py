@@ -62,7 +62,6 @@ _MOVE_VENUE_ASSET = Sql(
     f" RETURNING {VENUE_ASSET.inserted}",
 )
 _NATIVE_OF = children_sql(CHAIN, "native_asset_id")
-STATEMENTS = (_SYMBOLS, _TWIN, _RELATIONSHIPS, _SAME_RELATIONSHIP, _MOVE_RELATIONSHIP, _MOVE_VENUE_ASSET, _NATIVE_OF)
 
 
 async def merge_assets(write: Write, request: Any) -> Message:
@@ -87,8 +86,7 @@ async def merge_assets(write: Write, request: Any) -> Message:
 
 
 def _named(request: Any, name: str) -> str:
-    if not getattr(request, name):
-        raise errors.Invalid(name, "REQUIRED", "is not given")
+    errors.require(request, (name,))
     return TEXT["asset_id"](getattr(request, name), name)
 
 

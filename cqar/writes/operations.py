@@ -187,9 +187,7 @@ async def remove(write: Write, entity: Entity, before: Row) -> None:
 
 def key_of(entity: Entity, request: Any) -> list[str]:
     """The key that a request names. Raises Invalid for what is missing or could not be one."""
-    missing = [Violation(name, "REQUIRED", "is not given") for name in entity.key if not getattr(request, name)]
-    if missing:
-        raise errors.Invalid(*missing[0], *missing[1:])
+    errors.require(request, entity.key)
     return [TEXT[name](getattr(request, name), name) for name in entity.key]
 
 
@@ -203,12 +201,21 @@ def expect(row: Row, request: Any, entity: Entity) -> None:
         raise errors.Moved(msg)
 
 
+async def lock(write: Write, entity: Entity, request: Any, strength: str = "FOR NO KEY UPDATE") -> Row:
+    """The stored row that the request names, locked. Raises Invalid, NotFound, and Aborted as `expect`."""
+    key = key_of(entity, request)
+    row = await write.session.row(lock_sql(entity, strength), *key)
+    if row is None:
+        raise errors.NotFound(entity.name, "/".join(key))
+    expect(row, request, entity)
+    return row
+
+
 def required(entity: Entity, binding: Binding, row: Row) -> None:
     """Raise Invalid naming each column that a create must be given and was not."""
-    fields = [binding.field_of(name) for name in entity.required if row.get(name) is None]
-    missing = [Violation(field, "REQUIRED", "is not given") for field in fields]
+    missing = [errors.required(binding.field_of(name)) for name in entity.required if row.get(name) is None]
     if missing:
-        raise errors.Invalid(*missing[0], *missing[1:])
+        raise errors.Invalid.of(missing)
 
 
 # ---- operations ----------------------------------------------------------------------------------------------------
@@ -273,11 +280,7 @@ class Update:
 
     async def _update(self, write: Write, request: Any) -> Message:
         entity = self.entity
-        key = key_of(entity, request)
-        before = await write.session.row(lock_sql(entity), *key)
-        if before is None:
-            raise errors.NotFound(entity.name, "/".join(key))
-        expect(before, request, entity)
+        before = await lock(write, entity, request)
         row = self.merged(before, request)
         if self.prepare is None:
             await only_parents(write, entity, row, before)
@@ -329,11 +332,8 @@ class Delete:
     async def __call__(self, write: Write, request: Any) -> Message:
         """Delete the row. Raises NotFound, Precondition naming what uses it, Aborted."""
         entity = self.entity
-        key = key_of(entity, request)
-        before = await write.session.row(lock_sql(entity, "FOR UPDATE"), *key)
-        if before is None:
-            raise errors.NotFound(entity.name, "/".join(key))
-        expect(before, request, entity)
+        before = await lock(write, entity, request, "FOR UPDATE")
+        key = [before[name] for name in entity.key]
         if self.used is not None:
             users = await write.session.rows(self.used, *key)
             if users:
@@ -398,8 +398,6 @@ class List:
 
     async def __call__(self, session: Session, request: Any) -> Message:
         """The rows. Raises Invalid for a bad filter or token, Exhausted where all is too much for one answer."""
-        for name in self.needs:
-            if not getattr(request, name):
-                raise errors.Invalid(name, "REQUIRED", "is not given")
+        errors.require(request, self.needs)
         given = {} if self.prepare is None else await self.prepare(session, request)
         return await paging.page(session, self.entity, self.filters, request, self.response, given)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from cqar import errors, text
-from cqar.model import addresses, entities, rules
+from cqar.model import addresses, entities, rules, venue_spelling
 from cqar.model.entity import Row
 from cqar.storage.postgres import Sql
 from cqar.writes.operations import living, lock_parents
@@ -26,21 +26,18 @@ _REACHES = Sql(
 )
 _BLOCKED = Sql(
     "blocked_assets",
-    "SELECT DISTINCT asset_id FROM quality_flags WHERE asset_id = ANY($1::text[]) AND severity = 5"
+    f"SELECT DISTINCT asset_id FROM quality_flags WHERE asset_id = ANY($1::text[]) AND severity = {entities.CRITICAL}"
     " AND resolved_at IS NULL AND deleted_at IS NULL ORDER BY asset_id",
 )
 _LISTED = Sql("symbol_is_listed", "SELECT listing_id FROM venue_symbols WHERE symbol_id = $1 LIMIT 1")
 _LISTS = Sql("venue_lists", "SELECT listing_id FROM venue_symbols WHERE venue_id = $1 LIMIT 1")
-#: cqc.venues.v1.VenueType DEX
-_DEX = 2
 _SPELLED = Sql(
     "spelled_by_chain",
     "(SELECT 'deployment' AS kind, deployment_id AS id FROM deployments WHERE chain_id = $1 AND deleted_at IS NULL LIMIT 1)"
     " UNION ALL (SELECT 'venue', venue_id FROM venues WHERE chain_id = $1 AND protocol_address IS NOT NULL LIMIT 1)"
     " UNION ALL (SELECT 'venue_symbol', l.listing_id FROM venues v JOIN venue_symbols l USING (venue_id)"
-    f" WHERE v.chain_id = $1 AND v.venue_type = {_DEX} LIMIT 1) LIMIT 1",
+    f" WHERE v.chain_id = $1 AND v.venue_type = {venue_spelling.DEX} LIMIT 1) LIMIT 1",
 )
-STATEMENTS = (_LOCK, _LOCK_TEXT, _REACHES, _BLOCKED, _LISTED, _LISTS, _SPELLED)
 
 #: What a symbol is a contract on: never changes once it is listed.
 TERMS = (
@@ -77,7 +74,7 @@ async def deployment(write: Write, row: dict[str, Any], before: Row | None) -> N
     native = _new(row, before).get("is_native")
     if not row["address"]:
         if not native:
-            raise errors.Invalid("contract_address", "REQUIRED", "is not given; only a native deployment has none")
+            raise errors.Invalid.missing("contract_address", "only a native deployment has no address")
         row["address"] = addresses.NATIVE.text
     normal = addresses.normalize(on["chain_type"], row["address"], "contract_address", caip2=on["caip2"])
     if native and not normal.is_native:
@@ -123,7 +120,7 @@ def cycle(source: str, target: str) -> errors.Precondition:
 async def quality_flag(write: Write, row: dict[str, Any], before: Row | None) -> None:
     """A source; a CRITICAL flag waits for the writes that rely on the asset and is seen by later ones."""
     if row["source"] is None:
-        raise errors.Invalid("source", "REQUIRED", "is not given, and no raised_by either; say who found it")
+        raise errors.Invalid.missing("source", "or set raised_by: say who found it")
     critical = row["severity"] == entities.CRITICAL
     await lock_parents(write, entities.QUALITY_FLAG, _new(row, before), "FOR UPDATE" if critical else "FOR SHARE")
 
@@ -182,9 +179,10 @@ async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:
 
 async def _rule(write: Write, at: Row) -> str | None:
     """The type of the chain by whose rule a venue's texts are spelled; None where they are kept as they are."""
-    if at["venue_type"] != _DEX or at["chain_id"] is None:
+    chain_id = venue_spelling.chain_of(at["venue_type"], at["chain_id"])
+    if chain_id is None:
         return None
-    return str((await living(write, entities.CHAIN, [at["chain_id"]]))[at["chain_id"]]["chain_type"])
+    return str((await living(write, entities.CHAIN, [chain_id]))[chain_id]["chain_type"])
 
 
 async def blocked(write: Write, assets: Collection[str]) -> list[str]:
@@ -250,8 +248,9 @@ async def new_listing(write: Write, row: dict[str, Any], before: Row | None) -> 
 
 
 async def spelling(write: Write, at: Row, spelled: str) -> str:
-    """A venue's text as it is stored: on a DEX with a chain, by the chain's rule for addresses."""
-    if at["venue_type"] != _DEX or at["chain_id"] is None:
+    """A venue's symbol in the form that is stored, see `venue_spelling`."""
+    chain_id = venue_spelling.chain_of(at["venue_type"], at["chain_id"])
+    if chain_id is None:
         return spelled
-    on = (await living(write, entities.CHAIN, [at["chain_id"]]))[at["chain_id"]]
-    return addresses.normalize(on["chain_type"], spelled, "venue_symbol", caip2=on["caip2"]).text
+    on = (await living(write, entities.CHAIN, [chain_id]))[chain_id]
+    return venue_spelling.stored(spelled, on["chain_type"], on["caip2"])

@@ -6,8 +6,7 @@ from google.protobuf.message import Message
 
 from cqar import errors
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
-from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.model import addresses, binding, rules
+from cqar.model import addresses, binding, rules, venue_spelling
 from cqar.model.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
 from cqar.model.entity import Row, new_id
 from cqar.storage.postgres import Session, Sql
@@ -44,7 +43,7 @@ _CHAIN_TYPE = Sql("chain_type", "SELECT chain_type, caip2 FROM chains WHERE chai
 _VENUE_CHAIN = Sql(
     "chain_of_dex",
     "SELECT c.chain_type, c.caip2 FROM venues v JOIN chains c USING (chain_id)"
-    f" WHERE v.venue_id = $1 AND v.venue_type = {venues_pb2.VENUE_TYPE_DEX}",
+    f" WHERE v.venue_id = $1 AND v.venue_type = {venue_spelling.DEX}",
 )
 
 # ---- assets --------------------------------------------------------------------------------------------------------
@@ -85,11 +84,8 @@ async def _member(write: Write, group_id: str, given: Message, where: str) -> di
         row.update(member_id=new_id(), group_id=group_id)
         operations.required(ASSET_GROUP_MEMBER, _NEW_MEMBER, row)
         await operations.only_parents(write, ASSET_GROUP_MEMBER, row, None)
-    except errors.Invalid as error:
-        first, *more = [each._replace(field=f"{where}.{each.field}") for each in error.violations]
-        raise errors.Invalid(*first, *more) from None
-    except errors.NotFound as error:
-        raise errors.NotFound(error.kind, error.name, f"{where}.{error.field}") from None
+    except (errors.Invalid, errors.NotFound) as error:
+        raise error.renamed(lambda field: f"{where}.{field}") from None
     return row
 
 
@@ -137,9 +133,7 @@ async def add_member(write: Write, request: Message) -> Message:
 
 async def remove_member(write: Write, request: Any) -> Message:
     """RemoveAssetFromGroup: NOT_FOUND where the asset is no member."""
-    for name in ("group_id", "asset_id"):
-        if not getattr(request, name):
-            raise errors.Invalid(name, "REQUIRED", "is not given")
+    errors.require(request, ("group_id", "asset_id"))
     ids = [binding.TEXT[name](getattr(request, name), name) for name in ("group_id", "asset_id")]
     await touch_group(write, ids[0])
     before = await write.session.row(_MEMBER, *ids)
@@ -173,11 +167,8 @@ raise_flag = _Raise(QUALITY_FLAG, pb.RaiseQualityFlagRequest, pb.RaiseQualityFla
 
 async def resolve_flag(write: Write, request: Any) -> Message:
     """ResolveQualityFlag: once; again is FAILED_PRECONDITION."""
-    [flag_id] = operations.key_of(QUALITY_FLAG, request)
-    before = await write.session.row(operations.lock_sql(QUALITY_FLAG), flag_id)
-    if before is None:
-        raise errors.NotFound(QUALITY_FLAG.name, flag_id)
-    operations.expect(before, request, QUALITY_FLAG)
+    before = await operations.lock(write, QUALITY_FLAG, request)
+    flag_id = before["flag_id"]
     if before["resolved_at"] is not None:
         at = before["resolved_at"].isoformat()
         raise errors.Precondition("RESOLVED", f"quality_flag:{flag_id}", f"flag {flag_id!r} was resolved at {at} already")
@@ -240,7 +231,7 @@ async def spellings_of(session: Session, request: Any) -> dict[str, Any]:
         return {"venue_symbol": sorted({spelled, *_forms(spelled, "venue_symbol")})}
     on = await session.row(_VENUE_CHAIN, binding.TEXT["venue_id"](request.venue_id, "venue_id"))
     if on is not None:
-        spelled = addresses.normalize(on["chain_type"], spelled, "venue_symbol", caip2=on["caip2"]).text
+        spelled = venue_spelling.stored(spelled, on["chain_type"], on["caip2"])
     return {"venue_symbol": [spelled]}
 
 
@@ -272,11 +263,6 @@ _DIRECTIONS = {
     "": Filter("ends", "(t.from_asset_id = ANY({}::text[]) OR t.to_asset_id = ANY({}::text[]))"),
 }
 _KIND = Filter("relationship_type", "t.relationship_type = {}")
-STATEMENTS = (
-    *(_SIMILAR, _MEMBER, MEMBERS, _GROUP_BY_NAME, TOUCH_GROUP, _RESOLVE, _CHAIN_TYPE, _VENUE_CHAIN),
-    *(_MADE_OF, _VARIANTS),
-    *(paging.list_sql(RELATIONSHIP, (each.condition, _KIND.condition), after=False) for each in _DIRECTIONS.values()),
-)
 
 
 async def list_relationships(session: Session, request: Any) -> Message:
@@ -290,7 +276,7 @@ async def list_relationships(session: Session, request: Any) -> Message:
         raise errors.Invalid("direction", "UNKNOWN_VALUE", "is neither from nor to; leave it unset for both")
     if asset is None:
         if request.transitive or request.direction:
-            raise errors.Invalid("asset_id", "REQUIRED", "is not given; transitive and direction start from an asset")
+            raise errors.Invalid.missing("asset_id", "transitive and direction start from an asset")
         return await paging.page(session, RELATIONSHIP, (_KIND,), request, pb.ListAssetRelationshipsResponse)
     ends: list[list[str]] = []
     for direction, closure in (("from", _MADE_OF), ("to", _VARIANTS)):

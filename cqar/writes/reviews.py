@@ -1,5 +1,6 @@
 """The review queue: what importers ask of people, and the changes that an answer makes, in the answer's transaction."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -36,8 +37,8 @@ _COLUMNS = "review_id, kind, status, venue_id, code, proposal, source, decision,
 _SELECT = f"SELECT {_COLUMNS} FROM reviews r"
 _KNOWN = Sql(
     "known_reviews",
-    f"SELECT {_COLUMNS}, symbol_type FROM reviews r WHERE r.venue_id = ANY($1::text[]) AND r.status IN (1, 3)"
-    " ORDER BY r.review_id FOR UPDATE",
+    f"SELECT {_COLUMNS}, symbol_type FROM reviews r WHERE r.venue_id = ANY($1::text[])"
+    f" AND r.status IN ({pb.REVIEW_STATUS_OPEN}, {pb.REVIEW_STATUS_REJECTED}) ORDER BY r.review_id FOR UPDATE",
 )
 _OPEN = Sql(
     "open_reviews",
@@ -64,10 +65,9 @@ _LIST = Sql(
 )
 _UNVERIFIED = Sql(
     "unverified_flags",
-    "SELECT flag_id FROM quality_flags WHERE asset_id = $1 AND flag_type = 6 AND resolved_at IS NULL AND deleted_at IS NULL"
-    " ORDER BY flag_id",
+    f"SELECT flag_id FROM quality_flags WHERE asset_id = $1 AND flag_type = {assets_pb2.FLAG_TYPE_UNVERIFIED}"
+    " AND resolved_at IS NULL AND deleted_at IS NULL ORDER BY flag_id",
 )
-STATEMENTS = (_KNOWN, _OPEN, _RENEW, _LOCK, _DECIDE, _LIST, _UNVERIFIED)
 
 #: Fields of a Review that are the registry's, not its source's.
 _OWN = ("review_id", "status", "created_at", "decided_at", "decided_by", "decision", "notes")
@@ -99,8 +99,7 @@ async def open_reviews(write: Write, request: Any) -> Message:
         try:
             asked.append(_Asked(given, write.call.principal.name))
         except errors.Invalid as error:
-            first, *more = [each._replace(field=f"reviews[{at}].{each.field}") for each in error.violations]
-            raise errors.Invalid(*first, *more) from None
+            raise error.renamed(functools.partial("reviews[{}].{}".format, at)) from None
     places = {each.key[0] for each in asked}
     missing = places - set(await operations.living(write, VENUE, places))
     if missing:
@@ -154,9 +153,7 @@ def _place(given: Any) -> tuple[str, str]:
     """Venue and code of a review, checked with what bounds it."""
     if given.kind not in _ANSWERS:
         raise errors.Invalid("kind", "UNKNOWN_VALUE", f"{given.kind} is not a kind of review")
-    missing = [errors.Violation(name, "REQUIRED", "is not given") for name in ("venue_id", "code") if not getattr(given, name)]
-    if missing:
-        raise errors.Invalid(*missing[0], *missing[1:])
+    errors.require(given, ("venue_id", "code"))
     if len(given.candidate_asset_ids) > MAX_CANDIDATES:
         raise errors.Invalid("candidate_asset_ids", "TOO_MANY", f"are more than {MAX_CANDIDATES}")
     return TEXT["venue_id"](given.venue_id, "venue_id"), TEXT["venue_symbol"](given.code, "code")
@@ -212,8 +209,7 @@ async def reject_review(write: Write, request: Any) -> Message:
 
 
 async def _locked(write: Write, request: Any) -> Any:
-    if not request.review_id:
-        raise errors.Invalid("review_id", "REQUIRED", "is not given")
+    errors.require(request, ("review_id",))
     row = await write.session.row(_LOCK, TEXT["listing_id"](request.review_id, "review_id"))
     if row is None:
         raise errors.NotFound("review", request.review_id)
@@ -255,7 +251,7 @@ def _chosen(review: Any, request: Any) -> str:
         return TEXT["asset_id"](request.asset_id, "asset_id")
     if len(review.candidate_asset_ids) != 1:
         count = len(review.candidate_asset_ids)
-        raise errors.Invalid("asset_id", "REQUIRED", f"is not given, and there are {count} candidates; name the asset")
+        raise errors.Invalid.missing("asset_id", f"the review has {count} candidates")
     return str(review.candidate_asset_ids[0])
 
 

@@ -51,7 +51,6 @@ SYMBOLS = _statement(
     "($6::int IS NULL OR t.symbol_type = $6) AND ($7::text IS NULL OR t.base_asset_id = $7)"
     " AND ($8::text IS NULL OR t.quote_asset_id = $8)",
 )
-STATEMENTS = (ASSETS, SYMBOLS)
 
 _ASSET_FILTERS = ("asset_type", "category", "min_flag_severity")
 _SYMBOL_FILTERS = ("symbol_type", "base_asset_id", "quote_asset_id")
@@ -71,7 +70,7 @@ async def _search(
     session: Session, sql: Sql, entity: Entity, request: Any, fields: tuple[str, ...], response: type[Message]
 ) -> Message:
     if not request.query:
-        raise errors.Invalid("query", "REQUIRED", "is not given; send a ticker or a part of a name")
+        raise errors.Invalid.missing("query", "send a ticker or a part of a name")
     query = binding.name(256)(request.query, "query")
     prefix = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     values = [paging.Filter(name, "").value(request) for name in fields]

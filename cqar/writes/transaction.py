@@ -283,6 +283,3 @@ def _stamp(entity: Entity) -> str:
         f", u_{entity.table} AS (UPDATE {entity.table} t SET revision = h.base + c.ord FROM c, h"
         f" WHERE c.entity = '{entity.name}' AND {matched})"
     )
-
-
-STATEMENTS = (_CLAIM, _RECALL, _REMEMBER)

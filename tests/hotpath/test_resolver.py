@@ -84,7 +84,7 @@ async def test_each_key_is_resolved_in_its_place_whatever_the_others_are(
     assert binance == pb.VenueSymbolResolution(status=pb.RESOLVED, tick_size_decimal="0.5", **expected)
     specs: dict[str, Any] = {"tick_size_decimal": "0.1", "quantity_multiplier_decimal": "1000"}
     assert okx == response.results[5] == pb.VenueSymbolResolution(status=pb.RESOLVED, **specs, **expected)
-    assert "venue_symbol: is not given" in response.results[4].reason
+    assert "venue_symbol: is required" in response.results[4].reason
     assert response.results[6].reason.startswith("venue_id: ")
     assert response.results[10].reason.startswith("symbol_type: ")
     assert response.revision == worker.cache.applied

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cqar.contract.cqc.services.v1.asset_registry_pb2 import CreateAssetRelationshipRequest
 from cqar.errors import Invalid
-from cqar.model import rules
+from cqar.model import entities, rules
+from cqar.model.binding import Binding
 from cqar.model.rules import CALL, FUTURE, MARGIN, OPTION, PERPETUAL, PUT, SPOT, Terms
 
 Broken = Callable[..., list[tuple[str, str]]]
@@ -18,6 +20,7 @@ Check = Callable[[Decimal, str], Decimal]
 quick = settings(deadline=None, max_examples=300)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_RATE = Binding(CreateAssetRelationshipRequest, entities.RELATIONSHIP, (), entities.RELATIONSHIP.renames)
 EXPIRY = datetime(2026, 3, 27, 8, tzinfo=UTC)
 
 
@@ -89,10 +92,14 @@ def test_a_fee_in_percent_is_told_that_fees_are_fractions(check: Check) -> None:
 
 
 def test_a_conversion_rate_is_a_positive_number_in_text(broken: Broken) -> None:
-    assert rules.conversion_rate("1e-3", "conversion_rate") == Decimal("0.001")
-    assert broken(lambda: rules.conversion_rate("0", "conversion_rate")) == [("conversion_rate", "NOT_POSITIVE")]
-    assert broken(lambda: rules.conversion_rate("-1", "conversion_rate")) == [("conversion_rate", "NOT_POSITIVE")]
-    assert broken(lambda: rules.conversion_rate("1:1", "conversion_rate")) == [("conversion_rate", "NOT_A_NUMBER")]
+    def rate(given: str) -> Decimal:
+        values = _RATE.values(CreateAssetRelationshipRequest(conversion_rate=given))
+        return Decimal(values["conversion_rate"])
+
+    assert rate("1e-3") == Decimal("0.001")
+    assert broken(lambda: rate("0")) == [("conversion_rate", "NOT_POSITIVE")]
+    assert broken(lambda: rate("-1")) == [("conversion_rate", "NOT_POSITIVE")]
+    assert broken(lambda: rate("1:1")) == [("conversion_rate", "NOT_A_NUMBER")]
 
 
 def test_the_least_order_is_below_the_most(broken: Broken) -> None:

@@ -151,8 +151,7 @@ def _of_nulls(error: errors.Invalid, unset: Sequence[str]) -> errors.Invalid:
             return each
         return each._replace(field=next((name for name in unset if repr(name) in each.description), each.field))
 
-    first, *more = map(named, error.violations)
-    return errors.Invalid(*first, *more)
+    return errors.Invalid.of([named(each) for each in error.violations])
 
 
 # ---- the answer ----------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def fill_text(message: Any, given: Sequence[tuple[str, str]], without: Mapping[s
         else:
             values[name] = parsed
     if broken:
-        raise errors.Invalid(*broken[0], *broken[1:])
+        raise errors.Invalid.of(broken)
     fill(message, values, without)
 
 
@@ -78,7 +78,7 @@ def _all(do: Callable[[Any], None], each: Iterable[Any]) -> None:
         except errors.Invalid as error:
             broken += error.violations
     if broken:
-        raise errors.Invalid(*broken[0], *broken[1:])
+        raise errors.Invalid.of(broken)
 
 
 def _named(described: Descriptor, name: str, without: Mapping[str, str], path: str) -> FieldDescriptor:

@@ -16,7 +16,6 @@ from cqar.writes.transaction import Write
 #: Serialises calls of Apply that may create assets: no constraint says that an external id is one asset's alone.
 _KEYS_LOCK = 0x6371_6173
 _LOCK = Sql("lock_asset_keys", "SELECT pg_advisory_xact_lock($1)")
-STATEMENTS = (_LOCK,)
 #: The kinds of keys in the order in which an asset is looked for by them.
 _KEYS: tuple[tuple[Entity, tuple[str, ...]], ...] = (
     (ASSET_IDENTIFIER, ("source", "external_id")),

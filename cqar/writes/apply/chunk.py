@@ -40,7 +40,6 @@ _CYCLES = Sql(
     " SELECT k.source, k.target FROM unnest($1::text[], $2::text[]) k(source, target)"
     " JOIN reached ON reached.start = k.target AND reached.id = k.source ORDER BY k.source LIMIT 1",
 )
-STATEMENTS = (_TOUCH_GROUPS, _CYCLES)
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 
 

@@ -38,7 +38,7 @@ async def _deployment(write: Write, row: dict[str, Any]) -> None:
     if on is None:
         raise errors.NotFound(CHAIN.name, row["chain_id"], "chain_id")
     if not row["address"] and not row["is_native"]:
-        raise errors.Invalid("address", "REQUIRED", "is not given; only a native deployment has none")
+        raise errors.Invalid.missing("address", "only a native deployment has no address")
     given = row["address"] or addresses.NATIVE.text
     row["address"] = addresses.normalize(on["chain_type"], given, "address", caip2=on["caip2"]).text
 

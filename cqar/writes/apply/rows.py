@@ -9,7 +9,6 @@ from google.rpc import code_pb2
 
 from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.errors import Violation
 from cqar.model.entities import ASSET
 from cqar.model.entity import Entity, Row
 from cqar.writes import operations
@@ -65,9 +64,7 @@ class Asked:
             kind = BY_ENTITY["asset_identifier" if name == "identifiers" else "deployment"]
             parts += [_part(kind, key, refs, f"{name}[{at}]") for at, key in enumerate(keys)]
         if len(parts) == 1 and "asset_id" not in parts[0].given:
-            raise errors.Invalid(
-                "asset_id", "REQUIRED", "is not given, and no identifier or deployment to find the asset by either"
-            )
+            raise errors.Invalid.missing("asset_id", "or send an identifier or a deployment of the asset")
         return parts
 
     def item(self) -> "Item":
@@ -117,8 +114,7 @@ def _checked(kind: Kind, message: Message, place: str) -> Part:
         given.pop("asset_id", None)
     missing = [name for name in kind.needs if given.get(name) is None and not (place and name == "asset_id")]
     if missing:
-        first, *more = [Violation(name, "REQUIRED", "is not given") for name in missing]
-        raise errors.Invalid(*first, *more)
+        raise errors.Invalid.of([errors.required(name) for name in missing])
     return Part(kind, message, given, place)
 
 
@@ -186,7 +182,7 @@ def read_rows(request: pb.ApplyRequest) -> list[Asked]:
         mode = row.mode if row.HasField("mode") and row.mode else request.mode
         each = Asked(BY_FIELD[field] if field else None, row, mode or pb.UPSERT)
         if field is None:
-            each.reject(errors.Invalid("entity", "REQUIRED", "is not given; a row has one of the entities"))
+            each.reject(errors.Invalid.missing("entity", "each row has exactly one"))
         elif mode not in _MODES:
             each.reject(errors.Invalid("mode", "UNKNOWN_VALUE", f"{mode} is not a mode"))
         elif field != "asset" and (row.identifiers or row.deployments):
