@@ -15,6 +15,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.hotpath.app import Hotpath
+from cqar.model import events
 from cqar.storage.postgres import Store
 from tests.client import Client
 from tests.hotpath.world import Listed, eventually, found, let_through, own_call, ticked
@@ -234,6 +235,12 @@ async def _grown(messages: list[bytes], count: int) -> None:
     await eventually(lambda: len(messages) >= count)
 
 
+async def _arrived(messages: list[bytes], revision: int) -> bytes:
+    """The message of a change, once it has arrived: the relay may send a message twice."""
+    await eventually(lambda: any(events.decode(data).revision == revision for data in messages))
+    return next(data for data in messages if events.decode(data).revision == revision)
+
+
 async def _applied(worker: Hotpath, revision: int) -> None:
     await eventually(lambda: worker.cache.applied == revision)
 
@@ -268,16 +275,15 @@ async def test_a_change_whose_message_is_lost_is_fetched_as_soon_as_the_next_one
     registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
     await eventually(lambda: hotpath.cache.applied == 5)
+    arrived = let_through(hotpath, lambda: False)
     hotpath.feed._interval = 3_600.0
-    lost = False
-    arrived = let_through(hotpath, lambda: not lost)
-    await asyncio.sleep(0.3)  # the look that is under way is the last one of its own accord
+    await hotpath.sweep.stop()  # it asks for looks of its own
+    # A look after which the feed waits for so long: from here on, only a gap makes it look.
+    assert await hotpath.feed.looked(15)
     for at in range(1, 11):
-        lost, awaited = True, len(arrived) + 1
-        await ticked(registry, btc, f"0.{at:03}1")
-        await _grown(arrived, awaited)
-        lost = False
+        await _arrived(arrived, await ticked(registry, btc, f"0.{at:03}1"))
         revision = await ticked(registry, btc, f"0.{at:03}2")
+        hotpath.feed._received(await _arrived(arrived, revision))
         await _applied(hotpath, revision)
     assert hotpath.feed.gaps == 10
     assert hotpath.feed.resyncs == 0

@@ -1,0 +1,48 @@
+"""The load generator, against a server of the test's own."""
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from loadtests import generator, scripts
+from loadtests.generator import Shape
+from loadtests.scripts import Calls
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("cc"), reason="the generator is for Linux, and made by a C compiler"
+)
+
+
+class Late(grpc.GenericRpcHandler):
+    """Answers every call with its request, none before a time has passed."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def service(self, _details: object) -> Any:
+        async def answer(request: bytes, _context: object) -> bytes:
+            await asyncio.sleep(self._seconds)
+            return request
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+async def test_a_run_lasts_until_its_first_answer_however_late_the_server_is(tmp_path: Path) -> None:
+    program = generator.build(tmp_path)
+    files = scripts.write(tmp_path, "equal", 1, Calls("/a.Service/Method", "Bearer key", [(b"request", b"request")]))
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Late(0.5),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        found = await asyncio.to_thread(generator.measure, program, port, os.getpid(), files, Shape(1, 1, 0.01))
+        assert found.rate > 0
+        assert found.mean > 0.01 * 1e6
+    finally:
+        await server.stop(None)
