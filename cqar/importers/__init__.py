@@ -1,5 +1,5 @@
-"""Importers: what exchanges and token lists publish becomes rows of the registry, and what is not certain becomes a question.
+"""Importers: data of exchanges and token lists becomes rows of the registry; uncertain identities become reviews.
 
-A file is read and checked row by row, without the registry; what it says goes through admin's `Apply`, chunk by chunk.
-`docs/importers.md` tells the sources, the mappings and the identity guard.
+A document is read and checked row by row, without the registry, then written through `Apply`, chunk by chunk.
+`docs/importers.md` describes the sources, the mappings and the identity rules.
 """

@@ -166,7 +166,7 @@ async def test_a_scheduled_import_asks_the_exchange_again_and_survives_what_fail
         out, err = await asyncio.to_thread(process.communicate, timeout=60)
     assert process.returncode == 0, err
     assert "created=" in out
-    assert "binance does not tell its markets: NetworkError: the exchange is down" in out
+    assert "binance did not return its markets: NetworkError: the exchange is down" in out
     assert "updated=1" in out
     assert "Traceback" not in err
 

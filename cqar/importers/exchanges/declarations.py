@@ -1,6 +1,6 @@
-"""What is declared of each exchange: its venues, the units of its payload, its sentinels, multipliers and underlyings.
+"""The declarations of each exchange: venues, units of its payload, sentinels, multipliers and underlyings.
 
-An exchange that is not here is one venue under its ccxt id, and only ccxt's unified fields count.
+An exchange without a declaration is one venue under its ccxt id, and only the unified fields of ccxt are read.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from cqar.importers.exchanges.payload import (
     scaled,
 )
 
-#: Parts of an exchange whose ids may collide.
+#: Segments of an exchange whose ids may collide.
 SPOT: Final = "spot"
 LINEAR: Final = "linear"
 INVERSE: Final = "inverse"
@@ -34,19 +34,19 @@ OPTION: Final = "option"
 
 
 class Multiplied(NamedTuple):
-    """A code that means so many units of what another ticker names."""
+    """A code for a multiple of the asset with another ticker."""
 
     ticker: str
     factor: Decimal
 
 
 class Underlying(NamedTuple):
-    """What a contract is written on that is no coin."""
+    """The underlying of a contract that is not a coin."""
 
     #: index, stock or commodity
     category: str
     name: str
-    #: the same at every venue, by ISO 4217; None: the venue's own
+    #: the ISO 4217 code, shared by all venues; None: specific to the venue
     iso4217: str | None = None
 
 
@@ -66,21 +66,21 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     lot: Rule = none
     maker: Rule = none
     taker: Rule = none
-    #: units of base, or of quote where inverse, in one contract; where set, ccxt's own number is not read
+    #: units of base (of quote for inverse contracts) per contract; if set, the number of ccxt is not read
     contract_size: Rule | None = None
-    #: of contracts; where set, ccxt's limits of cost are not read: they hold this number
+    #: in contracts; if set, the cost limits of ccxt are not read: they hold this number
     max_contracts: Rule | None = None
-    #: keys of the payload that stay in the listing's metadata
+    #: keys of the payload that are kept in the metadata of the listing
     kept: tuple[str, ...] = ()
-    #: expiries in milliseconds that mean none
+    #: expiries in milliseconds that mean "none"
     no_expiry: frozenset[int] = frozenset()
     multipliers: Mapping[str, Multiplied] = {}
     underlyings: Mapping[str, Underlying] = {}
-    #: baseId of an inverse contract is not its base
+    #: baseId of an inverse contract is not the base
     base_id_is_quote: bool = False
-    #: baseId is a number that the exchange may give to another coin: the ticker is the code
+    #: baseId is a number that the exchange may reuse for another coin: the ticker is the code
     base_id_is_number: bool = False
-    #: where the payload has the address of the base's contract
+    #: where the payload has the contract address of the base
     address: str | None = None
 
 
@@ -93,15 +93,15 @@ _PERPETUAL_PLACES = 6
 
 
 def _hyperliquid_tick(payload: Payload) -> Decimal | None:
-    """A perpetual's price has at most 6 decimal places less those of its size."""
+    """The price of a perpetual has at most 6 decimal places minus those of its size."""
     size = number(payload.get("szDecimals"))
     return None if size is None else places_as_step(_PERPETUAL_PLACES - size)
 
 
 def _bitmex_contract(payload: Payload) -> Decimal | None:
-    """Multiplier is in the smallest unit of the settlement currency: per quote unit (inverse) or base unit (linear).
+    """The multiplier is in the smallest unit of the settlement currency, per quote unit (inverse) or base unit (linear).
 
-    Of a quanto contract it is a sum of money per point of the price and no size: None.
+    For a quanto contract it is an amount of money per point of the price, not a size: None.
     """
     multiplier = number(payload.get("multiplier"))
     inverse, linear = number(payload.get("underlyingToSettleMultiplier")), number(payload.get("quoteToSettleMultiplier"))
@@ -220,7 +220,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
         "hyperliquid": Exchange(
             tick=_hyperliquid_tick,
             lot=places("szDecimals"),
-            # The exchange writes k; ccxt writes tickers in upper case.
+            # The exchange writes k; ccxt converts tickers to upper case.
             multipliers={
                 **_thousand("BONK", "DOGS", "FLOKI", "LUNC", "NEIRO", "PEPE", "SHIB", prefix="k"),
                 **_thousand("BONK", "DOGS", "FLOKI", "LUNC", "NEIRO", "PEPE", "SHIB", prefix="K"),

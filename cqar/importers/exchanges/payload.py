@@ -1,7 +1,7 @@
-"""Numbers in what an exchange itself sends: rules that say where one stands and what its unit is.
+"""Numbers in the payload of an exchange: rules for where a number is and what its unit is.
 
-A rule takes the exchange's payload of one market and gives an exact number, or None where the payload has none. Rules are
-declared in `cqar.importers.exchanges.declarations`; what no rule says is not read.
+A rule maps the payload of one market to an exact number, or to None if the payload has none. Rules are declared in
+`cqar.importers.exchanges.declarations`; a number without a rule is not read.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,14 +14,14 @@ from cqar.errors import Invalid
 Payload = Mapping[str, Any]
 Rule = Callable[[Payload], Decimal | None]
 
-#: More decimal places than any market has: a number beyond is none of places.
+#: More decimal places than any market has: a larger number is not a number of places.
 _MOST_PLACES = 40
-#: Room for every digit that a number here may have, so that moving its point rounds nothing.
+#: Room for all digits of a number, so that scaling never rounds.
 _WIDE: Final = Context(prec=4 * exact.DIGITS)
 
 
 def number(value: Any) -> Decimal | None:
-    """A JSON number or its text as Decimal; None for what is no number that the registry can hold."""
+    """A JSON number, or its text, as Decimal; None if the registry cannot hold it."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
     try:
@@ -38,25 +38,25 @@ def _value(payload: Payload, path: tuple[str, ...]) -> Any:
 
 
 def places_as_step(count: Decimal | None) -> Decimal | None:
-    """The step of so many decimal places: 10 to the minus n."""
+    """The step for n decimal places: 10 to the power of -n."""
     whole = _whole(count)
     return None if whole is None else Decimal(1).scaleb(-whole)
 
 
 def _whole(count: Decimal | None) -> int | None:
-    """A whole number of decimal places that a market may have."""
+    """A plausible whole number of decimal places."""
     if count is None or not count.is_finite() or abs(count) > _MOST_PLACES or count != int(count):
         return None
     return int(count)
 
 
 def at(*path: str) -> Rule:
-    """The number at the path, in its own unit."""
+    """The number at the path."""
     return lambda payload: number(_value(payload, path))
 
 
 def places(*path: str) -> Rule:
-    """The step of the decimal places that stand at the path."""
+    """The step for the number of decimal places at the path."""
     return lambda payload: places_as_step(number(_value(payload, path)))
 
 
@@ -83,7 +83,7 @@ def first_tier_percent(name: str) -> Rule:
 
 
 def scaled(name: str, scale: str) -> Rule:
-    """The integer of a name, to be divided by 10 to the power of the one named `scale`."""
+    """The named integer, divided by 10 to the power of the integer named `scale`."""
 
     def read(payload: Payload) -> Decimal | None:
         value, power = number(payload.get(name)), _whole(number(payload.get(scale)))
@@ -93,13 +93,13 @@ def scaled(name: str, scale: str) -> Rule:
 
 
 def quotient(value: Decimal, by: Decimal) -> Decimal | None:
-    """The quotient, if it has an end: a rounded one is another number."""
+    """The quotient if it is exact; a rounded one is a different number."""
     found = _WIDE.divide(value, by) if by else None
     return found if found is not None and _WIDE.multiply(found, by) == value and number(found) is not None else None
 
 
 def filtered(kind: str, name: str) -> Rule:
-    """A number of one of the `filters`, which are told by their filterType."""
+    """A number of one of the `filters`, selected by filterType."""
 
     def read(payload: Payload) -> Decimal | None:
         filters = payload.get("filters")
@@ -112,7 +112,7 @@ def filtered(kind: str, name: str) -> Rule:
 
 
 def either(*rules: Rule) -> Rule:
-    """The first number that one of the rules finds."""
+    """The number of the first rule that finds one."""
 
     def read(payload: Payload) -> Decimal | None:
         return next((found for rule in rules if (found := rule(payload)) is not None), None)
@@ -121,5 +121,5 @@ def either(*rules: Rule) -> Rule:
 
 
 def none(_payload: Payload) -> Decimal | None:
-    """Nothing: the payload says it in no way that is declared."""
+    """No number: none is declared for the payload."""
     return None

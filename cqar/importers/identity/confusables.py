@@ -1,8 +1,8 @@
 """Letters that look like others: a ticker in them may be taken for another one.
 
-A map of our own, of the look-alikes of ASCII letters and digits that appear in tickers: Cyrillic, Greek, Armenian, Cherokee,
-Lisu, Roman numerals, letterlike and currency signs. Everything that NFKC folds (full width, mathematical letters) is folded
-before. It is no substitute for the table of Unicode TS 39; what it does not know it lets through.
+Our own map of the look-alikes of ASCII letters and digits that appear in tickers: Cyrillic, Greek, Armenian, Cherokee,
+Lisu, Roman numerals, letterlike and currency signs. Characters that NFKC folds (full width,
+mathematical letters) are folded first. It does not replace the table of Unicode TS 39: unknown look-alikes pass.
 """
 
 import unicodedata

@@ -1,4 +1,4 @@
-"""The review queue on the command line: what is asked, and what a person answers."""
+"""The review queue on the command line: list the questions and record the decisions."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def _lines(registry: Registry, review: Any) -> Iterator[str]:
 
 
 def _names(registry: Registry, asset_ids: Sequence[str]) -> Iterator[str]:
-    """What people call the assets."""
+    """Ticker and name of the assets."""
     for answer in registry.calls(contract.GetAssetRequest(asset_id=each) for each in asset_ids):
         if not isinstance(answer, RegistryError):
             yield f"{answer.asset.symbol}, {answer.asset.name}"
@@ -68,7 +68,7 @@ def accept(
     if notes is not None:
         request.notes = notes
     answer: pb.AcceptReviewResponse = registry.call(request)
-    return f"accepted, at revision {answer.revision}; what waited for it comes with the next import"
+    return f"accepted, at revision {answer.revision}; the next import writes what waited for it"
 
 
 def reject(registry: Registry, review_id: str, notes: str | None) -> str:
@@ -77,4 +77,4 @@ def reject(registry: Registry, review_id: str, notes: str | None) -> str:
     if notes is not None:
         request.notes = notes
     registry.call(request)
-    return "rejected; everything stays as it is, and the same is not asked again"
+    return "rejected; nothing changes, and the question is not asked again"

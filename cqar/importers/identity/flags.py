@@ -16,7 +16,7 @@ RAISED_BY = "importers"
 
 
 class Doubt(NamedTuple):
-    """Why an asset is not verified."""
+    """The reason why an asset is unverified."""
 
     asset_id: str
     symbol: str
@@ -30,7 +30,7 @@ def flagged(run: Run, flag_type: assets_pb2.FlagType) -> set[str]:
 
 
 def without(run: Run, asset_ids: Iterable[str]) -> set[str]:
-    """Those of the assets on which nobody has ever raised UNVERIFIED, so that a resolved flag does not come back."""
+    """The assets that never had an UNVERIFIED flag, so that a resolved flag is not raised again."""
     ids = list(asset_ids)
     requests = [
         contract.ListQualityFlagsRequest(
@@ -45,7 +45,7 @@ def without(run: Run, asset_ids: Iterable[str]) -> set[str]:
 
 
 def raise_unverified(run: Run, doubts: Iterable[Doubt]) -> None:
-    """Raise the flags; in a dry run only tell of them. Raises wire.RegistryError."""
+    """Raise the flags; in a dry run only report them. Raises wire.RegistryError."""
     doubts = list(doubts)
     requests = [
         contract.RaiseQualityFlagRequest(
@@ -67,7 +67,7 @@ def raise_unverified(run: Run, doubts: Iterable[Doubt]) -> None:
 
 
 def look_alikes(run: Run, assets: Mapping[str, str]) -> list[Doubt]:
-    """Those of the assets (id -> ticker) whose ticker looks like that of another one, and which nobody has flagged yet."""
+    """The assets (id -> ticker) whose ticker looks like another one and that have no flag yet."""
     alike = {asset_id: folded for asset_id, symbol in assets.items() if (folded := skeleton(symbol)) is not None}
     known: dict[str, bool] = {}
     for folded in dict.fromkeys(alike.values()):

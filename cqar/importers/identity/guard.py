@@ -1,4 +1,4 @@
-"""The identity guard: which asset a venue means by a code, on what evidence, and when not to decide.
+"""The identity guard: which asset a venue means by a code, by which evidence, and when to leave it open.
 
 | evidence, the strongest first | recorded as |
 |---|---|
@@ -185,7 +185,7 @@ class Guard:
         return None
 
     def _strong(self, use: Use) -> Verdict | None:
-        """What evidence that is no ticker and no habit says."""
+        """The verdict by evidence other than ticker and history."""
         for address in sorted(use.addresses):
             owners = self._by_address.get(address, set())
             if len(owners) == 1:
@@ -242,7 +242,7 @@ class Guard:
             return strong
         candidates = strong.candidates or ((strong.asset,) if strong.asset and strong.row is None else ())
         if means[0] in self._provisional:
-            # It stands in until a review says that it is the other one.
+            # It remains until a review decides for the other one.
             return Verdict(means[0], earlier[0].evidence, candidates=candidates)
         if means[0] in candidates:
             return Verdict(means[0], earlier[0].evidence)

@@ -1,8 +1,8 @@
 """Unified currency codes of ccxt whose meaning ccxt keeps the same at all exchanges, with the CoinGecko id of the coin.
 
 ccxt renames what an exchange calls by the ticker of another coin (`commonCurrencies`), so these codes are ids of their own.
-Only well-known ones are here that have never meant a second coin; codes that were given to another coin over time (LUNA, UST,
-MATIC, EOS, FTM, TON, BCC, HC, ...), or whose coin lives on as two (DYDX, ENJ) are left to the rules of tickers and to reviews.
+Only well-known codes that have never meant a second coin are listed. Codes that were reused over time (LUNA, UST, MATIC, EOS,
+FTM, TON, BCC, HC, ...) or whose coin was split in two (DYDX, ENJ) are left to the ticker rules and to reviews.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Files and addresses on the web, plain or gzip, as rows of JSON. Numbers stay as they are written."""
+"""Documents from files and URLs, plain or gzip, as rows of JSON. Numbers keep the digits of the source."""
 
 import gzip
 import io
@@ -15,21 +15,21 @@ import msgspec
 
 _T = TypeVar("_T")
 
-#: Bytes of a document at most, unpacked.
+#: Maximum size of a document in bytes, unpacked.
 LIMIT: Final = 512 * 1024 * 1024
-#: Seconds that a download may take to answer, and to send its next part.
+#: Timeout in seconds for the response and for each further read of a download.
 TIMEOUT: Final = 30.0
-#: Characters of a row that a report shows.
+#: Maximum length of a row in a report, in characters.
 _SHOWN = 160
 _GZIP = b"\x1f\x8b"
 
 
 class FileError(Exception):
-    """A document that is not what it should be: nothing of it is imported. `str()` says what is wrong with it."""
+    """The document cannot be read, and no row of it is imported. `str()` is the reason."""
 
 
 class Refused(Exception):
-    """A row that is not imported: `kind` is one word of the report's statistics, `detail` a sentence."""
+    """A row that is not imported. `kind` is one word for the statistics of the report, `detail` a sentence."""
 
     def __init__(self, kind: str, detail: str) -> None:
         self.kind = kind
@@ -38,15 +38,15 @@ class Refused(Exception):
 
 
 class Source(NamedTuple):
-    """A row as its document has it."""
+    """A row of a document."""
 
-    #: its place in the document, from 1
+    #: its position in the document, from 1
     line: int
     raw: bytes
 
     @property
     def excerpt(self) -> str:
-        """The row on one line, shortened, for a report."""
+        """The row on one line, shortened for a report."""
         text = " ".join(self.raw[: 4 * _SHOWN].decode(errors="replace").split())
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
@@ -79,7 +79,7 @@ def _unpacked(file: Any, name: str) -> bytes:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
                 data = packed.read(LIMIT + 1)
         except (EOFError, OSError, zlib.error) as error:
-            message = f"{name}: the gzip data are damaged: {error}"
+            message = f"{name}: the gzip data is damaged: {error}"
             raise FileError(message) from error
     if len(data) > LIMIT:
         message = f"{name}: is larger than {LIMIT} bytes"
@@ -88,23 +88,23 @@ def _unpacked(file: Any, name: str) -> bytes:
 
 
 def decoder(kind: type[_T]) -> msgspec.json.Decoder[_T]:
-    """A decoder of rows of this type; numbers without a type of their own are Decimal too."""
+    """A decoder for rows of this type. Untyped numbers are decoded as Decimal."""
     return msgspec.json.Decoder(kind, float_hook=Decimal)
 
 
 def rows(data: bytes, name: str) -> list[Source]:
-    """The rows of a JSON array, or of an object's values, in their order. Raises FileError."""
+    """The rows of a JSON array, or the values of an object, in order. Raises FileError."""
     try:
         found = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
     except msgspec.MsgspecError as error:
-        message = f"{name}: is no JSON list of rows: {error}"
+        message = f"{name}: not a JSON array of rows: {error}"
         raise FileError(message) from error
     values: Iterable[msgspec.Raw] = found.values() if isinstance(found, dict) else found
     return [Source(line, bytes(raw)) for line, raw in enumerate(values, 1)]
 
 
 def decoded(source: Source, of: msgspec.json.Decoder[_T]) -> _T:
-    """The row as its type. Raises Refused where it is malformed."""
+    """Decode the row. Raises Refused if it is malformed."""
     try:
         return of.decode(source.raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -112,7 +112,7 @@ def decoded(source: Source, of: msgspec.json.Decoder[_T]) -> _T:
 
 
 def chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """The items in lists of at most so many."""
+    """The items in lists of at most `size`."""
     rest = iter(items)
     while chunk := list(islice(rest, size)):
         yield chunk

@@ -1,11 +1,11 @@
-"""What an import did, or would do: a line for each thing as it happens, and the counts at the end."""
+"""The report of an import or dry run: an entry per event as it happens, and the counts at the end."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-#: What can become of a row, in the order of the last line.
+#: The outcomes of a row, in the order of the last line.
 CREATED: Final = "created"
 UPDATED: Final = "updated"
 UNCHANGED: Final = "unchanged"
@@ -14,14 +14,14 @@ REVIEW: Final = "review"
 CONFLICT: Final = "conflict"
 REJECTED: Final = "rejected"
 OUTCOMES: Final = (CREATED, UPDATED, UNCHANGED, DELISTED, REVIEW, CONFLICT, REJECTED)
-#: Not an outcome of a row: what a source says otherwise than the registry, which stays.
+#: Not an outcome of a row: a source disagrees with the registry, which is not changed.
 DIFFERS: Final = "differs"
-#: Something worth telling that changes nothing.
+#: A remark that changes nothing.
 NOTE: Final = "note"
 
 
 class Change(NamedTuple):
-    """A field with what stood there and what is to stand there; None: nothing."""
+    """A changed field: the old and the new value; None is unset."""
 
     field: str
     before: str | None
@@ -36,18 +36,18 @@ def _shown(value: str | None) -> str:
 
 
 class Entry(NamedTuple):
-    """One thing that happened. `reason`: one word for the statistics of what was rejected, kept open or noted."""
+    """One event of an import. `reason` is one word for the statistics of rejected, open and noted rows."""
 
     outcome: str
-    #: asset, venue_symbol, ...; row where the row never became one
+    #: asset, venue_symbol, ...; `row` for a row that could not be read
     kind: str
     about: str
     reason: str = ""
     detail: str = ""
     changes: Sequence[Change] = ()
-    #: place of the row in its document, from 1; 0: of none
+    #: position of the row in its document, from 1; 0: no row
     line: int = 0
-    #: the row itself, shortened
+    #: the row, shortened
     row: str = ""
 
     def text(self) -> str:
@@ -60,7 +60,7 @@ class Entry(NamedTuple):
         return f"{self.outcome} {self.kind} {self.about}{where}{reason}{detail}{changes}{row}"
 
     def data(self) -> dict[str, Any]:
-        """The entry as JSON has it: without what is empty."""
+        """The entry as a JSON object, without empty fields."""
         found: dict[str, Any] = {name: value for name, value in self._asdict().items() if value and name != "changes"}
         if self.changes:
             found["changes"] = [change._asdict() for change in self.changes]
@@ -68,30 +68,30 @@ class Entry(NamedTuple):
 
 
 class Sink(Protocol):
-    """Where entries go as they happen."""
+    """Receives entries as they happen."""
 
     def entry(self, entry: Entry) -> None:
-        """Take one."""
+        """Receive an entry."""
 
     def end(self, report: "Report") -> None:
-        """Take the counts."""
+        """Receive the counts."""
 
 
 class Report:
-    """Counts what happens and passes it on; of unchanged rows it keeps only the count."""
+    """Counts entries and passes them on; unchanged rows are only counted."""
 
     def __init__(self, sink: Sink, *, source: str, dry_run: bool) -> None:
         self.source = source
         self.dry_run = dry_run
         self.counts: Counter[tuple[str, str, str]] = Counter()
-        #: rows of the document
+        #: rows in the document
         self.rows = 0
         #: one example for each kind of note
         self._notes: dict[str, str] = {}
         self._sink = sink
 
     def add(self, entry: Entry) -> None:
-        """Count the entry and tell of it."""
+        """Count the entry and pass it on."""
         self.counts[entry.outcome, entry.kind, entry.reason] += 1
         if entry.outcome != UNCHANGED:
             self._sink.entry(entry)
@@ -101,16 +101,16 @@ class Report:
         self.add(Entry(REJECTED, "row", about, kind, detail, line=line, row=row))
 
     def note(self, reason: str, detail: str) -> None:
-        """Count something worth knowing that changes nothing; it is told of in the counts alone."""
+        """Count a remark that changes nothing; only the counts show it."""
         self.counts[NOTE, "row", reason] += 1
         self._notes.setdefault(reason, detail)
 
     def total(self, outcome: str) -> int:
-        """How often this happened."""
+        """The number of such entries."""
         return sum(count for (each, _, _), count in self.counts.items() if each == outcome)
 
     def finish(self) -> None:
-        """Tell the counts."""
+        """Pass on the counts."""
         self._sink.end(self)
 
     @property
@@ -146,7 +146,7 @@ class Report:
 
 
 class Text:
-    """Lines for people; `write` gets each without its end."""
+    """Lines for people; `write` receives each line without its newline."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
@@ -156,7 +156,7 @@ class Text:
         self._write(entry.text())
 
     def end(self, report: Report) -> None:
-        """Write the counts and, last, the line of totals."""
+        """Write the counts and, last, the totals."""
         for line in self._lines(report.summary()):
             self._write(line)
         self._write(report.last_line)
@@ -170,7 +170,7 @@ class Text:
 
 
 class Json:
-    """One JSON object, written as it grows: `entries`, then `summary`."""
+    """One JSON object, written incrementally: `entries`, then `summary`."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write

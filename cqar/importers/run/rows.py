@@ -22,7 +22,7 @@ def struct(value: Mapping[str, Any]) -> struct_pb2.Struct:
 
 
 def url(value: str | None) -> str | None:
-    """The URL if the registry would take it: sources have placeholders, ipfs links and plain mistakes there."""
+    """The URL if it is valid in the registry. Sources also publish placeholders, ipfs links and malformed URLs."""
     if not value:
         return None
     try:
@@ -32,31 +32,33 @@ def url(value: str | None) -> str | None:
 
 
 def identifier(source: assets_pb2.DataSource, external_id: str) -> assets_pb2.AssetIdentifier:
-    """An external id, the one that counts of its source."""
+    """An external id, primary for its source."""
     return assets_pb2.AssetIdentifier(source=source, external_id=external_id, is_primary=True)
 
 
 def by_identifier(source: assets_pb2.DataSource, external_id: str) -> pb.ApplyRow:
-    """A row that finds an asset by an external id."""
+    """A row that identifies an asset by an external id."""
     return pb.ApplyRow(asset=assets_pb2.Asset(), identifiers=[identifier(source, external_id)])
 
 
 def by_address(chain_id: str, address: str) -> pb.ApplyRow:
-    """A row that finds an asset by an address."""
+    """A row that identifies an asset by a contract address."""
     return pb.ApplyRow(asset=assets_pb2.Asset(), deployments=[deployment(chain_id, address)])
 
 
 def deployment(
     chain_id: str, address: str | None, decimals: int | None = None, metadata: Mapping[str, Any] | None = None
 ) -> assets_pb2.AssetDeployment:
-    """A deployment; without an address the chain's own coin."""
+    """A deployment; without an address, the native coin of the chain."""
     made = assets_pb2.AssetDeployment(chain_id=chain_id)
     if address is None:
         made.is_native = True
     else:
         made.address = address
     if decimals is not None:
-        made.decimals = max(-1, min(decimals, 2**31 - 1))  # the registry refuses what is out of range, protobuf breaks on it
+        made.decimals = max(
+            -1, min(decimals, 2**31 - 1)
+        )  # the registry reports a value out of range; protobuf would raise ValueError
     if metadata:
         made.metadata.CopyFrom(struct(metadata))
     return made
@@ -73,7 +75,7 @@ def asset(
     deployments: Sequence[assets_pb2.AssetDeployment] = (),
     ref: str = "",
 ) -> pb.ApplyRow:
-    """An asset with the keys that it is found by."""
+    """An asset with its natural keys."""
     made = assets_pb2.Asset(symbol=symbol, name=name, asset_type=asset_type)
     if category:
         made.category = category

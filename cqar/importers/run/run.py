@@ -1,4 +1,4 @@
-"""A run of an importer: what was asked of it, the registry it writes to, and the report it fills."""
+"""A run of an importer: its options, the registry it writes to, and its report."""
 
 import sys
 import time
@@ -14,9 +14,9 @@ from cqar.importers.run.documents import Source
 from cqar.importers.run.report import Change, Entry, Report
 from cqar.importers.run.wire import Registry
 
-#: Rows of a document that go into one Apply.
+#: Rows of a document per Apply.
 CHUNK: Final = 1_000
-#: Rows of one Apply at most, as admin allows.
+#: Maximum number of rows per Apply, the limit of admin.
 MOST: Final = 10_000
 
 _OUTCOMES = {pb.CREATED: told.CREATED, pb.UPDATED: told.UPDATED, pb.UNCHANGED: told.UNCHANGED, pb.REJECTED: told.REJECTED}
@@ -24,38 +24,38 @@ _NOWHERE = Source(0, b"")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for."""
+    """The options of an import."""
 
-    #: tell what would be done, and do nothing
+    #: report what would change, and write nothing
     dry_run: bool = False
-    #: the document's values win over what other sources have said
+    #: values of this document replace those of other sources
     overwrite: bool = False
-    #: end the listings that the document no longer has
+    #: end listings that are missing from the document
     delist: bool = False
-    #: keep a venue together whose ids collide across types
+    #: keep one venue although its ids collide across types
     one_venue: bool = False
-    #: tick_size, decimal_places or significant_digits; None: as the source declares
+    #: tick_size, decimal_places or significant_digits; None: as declared by the source
     precision_mode: str | None = None
 
 
 class Item(NamedTuple):
-    """A row for Apply and what the report calls it."""
+    """A row for Apply, and its name in the report."""
 
     row: pb.ApplyRow
     about: str
     source: Source = _NOWHERE
-    #: its caller tells what becomes of it
+    #: the caller reports the outcome
     silent: bool = False
-    #: what it says otherwise than the registry is worth telling
+    #: report where the row disagrees with the registry
     differs: bool = True
-    #: what it is, then what it refers to: the same for all rows of the document that mean the same thing
+    #: references of the row, its own first; rows of a document that mean the same thing share them
     keys: tuple[str, ...] = ()
 
 
 class Progress:
-    """How far an import is: a bar on a terminal, plain lines now and then elsewhere."""
+    """The progress of an import: a bar on a terminal, a plain line every few seconds elsewhere."""
 
-    #: Seconds between two plain lines.
+    #: Seconds between plain lines.
     PAUSE: Final = 5.0
     _WIDTH = 32
 
@@ -68,7 +68,7 @@ class Progress:
         self._done = 0
 
     def advance(self, count: int) -> None:
-        """So many rows more are done."""
+        """Count rows as done."""
         self._done += count
         done = self._done >= self._total
         if self._bar:
@@ -86,23 +86,23 @@ def _to_stderr(text: str) -> None:
 
 
 class Run:
-    """One run: writes rows by Apply and tells what became of each."""
+    """One run: writes rows by Apply and reports the outcome of each."""
 
     def __init__(self, registry: Registry, report: Report, options: Options) -> None:
         self.registry = registry
         self.report = report
         self.options = options
-        #: for facts that sources share: the first one wins
+        #: for facts that several sources have: the first one wins
         self.shared = pb.UPSERT if options.overwrite else pb.FILL_UNSET
         self._tried: dict[str, list[pb.ApplyRow]] = {}
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing is to be written."""
+        """Whether the run is a dry run."""
         return self.options.dry_run
 
     def write(self, items: Sequence[Item], mode: pb.ApplyMode | None = None) -> list[pb.ApplyResult]:
-        """Apply the items in one call, tell what became of each, and return it. Raises wire.RegistryError."""
+        """Apply the items in one call, report each outcome, and return the results. Raises wire.RegistryError."""
         mode = self.shared if mode is None else mode
         before = self._before(items, mode) if self.dry_run else []
         results = self.registry.apply(
@@ -114,7 +114,7 @@ class Run:
         return results
 
     def _before(self, items: Sequence[Item], mode: pb.ApplyMode) -> list[pb.ApplyRow]:
-        """The rows of earlier calls that these build on. A dry run leaves nothing, so they go once more in front."""
+        """The rows of earlier calls that these refer to. A dry run writes nothing, so they are sent again, first."""
         wanted = {id(row): row for item in items for key in item.keys for row in self._tried.get(key, ())}
         for item in items:
             for key in item.keys[:1]:
@@ -125,7 +125,7 @@ class Run:
         return list(wanted.values())
 
     def tell(self, item: Item, result: pb.ApplyResult) -> None:
-        """Report what became of an item."""
+        """Report the outcome of an item."""
         kind = item.row.WhichOneof("entity") or "row"
         names = _named(getattr(item.row, kind, None))
         line, row = item.source.line, item.source.excerpt
@@ -149,7 +149,7 @@ class Run:
                 self.report.add(Entry(told.DIFFERS, kind, item.about, reason, "", fields, line))
 
     def find(self, rows: Iterable[pb.ApplyRow]) -> list[str | None]:
-        """The ids of what the rows mean by their natural keys, None where the registry has none; nothing is written."""
+        """The ids found by the natural keys of the rows, None for keys that do not exist. Writes nothing."""
         found: list[str | None] = []
         rows = list(rows)
         for at in range(0, len(rows), MOST):
@@ -159,7 +159,7 @@ class Run:
 
 
 def refusal(result: pb.ApplyResult) -> str:
-    """One word for the statistics of what admin refuses: its status and the field, in lower case."""
+    """One word for the statistics of rejected rows: the status and the field, in lower case."""
     return f"{result.code.lower()} {result.field}".rstrip()
 
 
@@ -175,7 +175,7 @@ def _same(text: str) -> str:
 
 
 def _named(message: Message | None) -> dict[str, Callable[[str], str]]:
-    """How the enum fields of a message are shown: by name."""
+    """The enum fields of a message, shown by name."""
     if message is None:
         return {}
     return {field.name: _names(field.enum_type) for field in message.DESCRIPTOR.fields if field.enum_type is not None}

@@ -1,4 +1,4 @@
-"""The registry from an importer's side: Apply in one call, lists to their end, single calls a few at a time."""
+"""The calls of an importer: Apply, complete lists, and single calls with bounded concurrency."""
 
 import time
 from collections import deque
@@ -13,22 +13,22 @@ from cqar.client.connect import CallError
 from cqar.contract.cqar.v1 import access_pb2, registry_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 
-#: Seconds that a call may take, and that an Apply may take.
+#: Timeouts in seconds of a call and of an Apply.
 TIMEOUT: Final = 30.0
 APPLY_TIMEOUT: Final = 300.0
-#: Calls in flight at once.
+#: Maximum number of concurrent calls.
 WINDOW: Final = 16
-#: Rows of a page.
+#: Rows per page.
 PAGE: Final = 1000
-#: How often a call is sent that lost a race or found something down, and the seconds before the next try, which double.
+#: Attempts of a call that is aborted or finds a dependency down, and the seconds before the second attempt, which double.
 ATTEMPTS: Final = 5
 PAUSE: Final = 0.1
 
 _AGAIN = frozenset({grpc.StatusCode.ABORTED, grpc.StatusCode.UNAVAILABLE})
-#: Calls that must not be sent twice without having been refused.
+#: Calls that are retried only if the server has refused them.
 _ONCE = frozenset({"RaiseQualityFlag", "MergeAssets"})
 _MESSAGES: Final = 64 * 1024 * 1024
-#: What a channel to the registry needs: room for the answers of Apply.
+#: Channel options: room for the responses of Apply.
 OPTIONS: Final = (("grpc.max_receive_message_length", _MESSAGES), ("grpc.max_send_message_length", _MESSAGES))
 _SERVICES = {
     name: service.full_name
@@ -48,7 +48,7 @@ _REPLIES = {
 
 
 class RegistryError(CallError):
-    """A call failed. What was written before stays; the import can be run again.
+    """A call failed. Earlier writes remain; the import can be run again.
 
     `code` is the call's status, `details` its message.
     """
@@ -59,7 +59,7 @@ class RegistryError(CallError):
 
 
 class Registry:
-    """The calls of an importer over a channel; `metadata` goes with each (the key)."""
+    """The calls of an importer over a channel. `metadata` (the key) is sent with each."""
 
     def __init__(self, channel: grpc.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
         self._channel = channel
@@ -68,7 +68,7 @@ class Registry:
     def apply(
         self, rows: Sequence[registry_pb2.ApplyRow], *, source: str, mode: registry_pb2.ApplyMode, dry_run: bool
     ) -> list[registry_pb2.ApplyResult]:
-        """Write the rows in one call; one result for each. Raises RegistryError."""
+        """Write the rows in one call; one result per row. Raises RegistryError."""
         if not rows:
             return []
         request = registry_pb2.ApplyRequest(rows=rows, source=source, mode=mode, dry_run=dry_run)
@@ -76,11 +76,11 @@ class Registry:
         return list(response.results)
 
     def call(self, request: Message, *, timeout: float = TIMEOUT) -> Any:
-        """The answer to one request, whose type names the call. Raises RegistryError."""
+        """The response to one request; its type determines the call. Raises RegistryError."""
         return self._settle(request, self._start(request, timeout), timeout)
 
     def calls(self, requests: Iterable[Message]) -> Iterator[Any]:
-        """The answers in the order of the requests, some in flight at once; a refusal is a RegistryError in its place."""
+        """The responses in the order of the requests, concurrently; a failed call is a RegistryError in its place."""
         waiting = iter(requests)
         flying = deque((each, self._start(each, TIMEOUT)) for each in islice(waiting, WINDOW))
         try:
@@ -95,12 +95,12 @@ class Registry:
                 flying.extend((each, self._start(each, TIMEOUT)) for each in islice(waiting, 1))
                 yield answer
         finally:
-            # After an error nothing may be written behind the caller's back.
+            # After an error, no further call may be sent.
             for _, future in flying:
                 future.cancel()
 
     def pages(self, request: Any, field: str) -> Iterator[Any]:
-        """The rows of a list call, page by page. Raises RegistryError."""
+        """The rows of a list, page by page. Raises RegistryError."""
         request.page_size = PAGE
         while True:
             page = self.call(request)

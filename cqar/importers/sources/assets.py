@@ -1,4 +1,4 @@
-"""`cqar import assets FILE`: assets by CoinGecko id, with what each source calls them."""
+"""`cqar import assets FILE`: assets by CoinGecko id, with the name that each source uses."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,11 +16,11 @@ from cqar.importers.run.run import CHUNK, Item, Progress, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources.chain_ids import family
 
-#: In the metadata of an asset: no source has said what it is, so the first deployment will.
+#: Metadata of an asset whose type no source states; its first deployment decides.
 ASSUMED: Final = "asset_type_assumed"
-#: Sources that write every ticker in one case, so that theirs says nothing of the issuer's.
+#: Sources that write all tickers in one case, which is not the case that the issuer uses.
 _CASELESS = frozenset({"web3icons", "yodlpay"})
-#: Sources whose CoinGecko id is that of the coin whose price they show: it names the original of a wrapped token too.
+#: Sources whose CoinGecko id is that of the displayed price: for a wrapped token it names the original.
 _PRICING = frozenset({"solana"})
 _NATIVE, _ERC20, _SPL = assets_pb2.ASSET_TYPE_NATIVE, assets_pb2.ASSET_TYPE_ERC20, assets_pb2.ASSET_TYPE_SPL
 _NAMED: Mapping[str | None, assets_pb2.AssetType] = {
@@ -58,13 +58,13 @@ class _Row(msgspec.Struct):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row says of an asset."""
+    """The asset described by a row."""
 
     coingecko_id: str
     symbol: str
     name: str
     asset_type: assets_pb2.AssetType
-    #: no source says what it is, so it counts as a coin of its own
+    #: no source states the type; it is taken as a native coin
     assumed: bool
     category: str | None
 
@@ -73,13 +73,15 @@ _ROW = documents.decoder(_Row)
 
 
 def parse(source: Source) -> Fact:
-    """The fact of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     row = documents.decoded(source, _ROW)
     for field in ("coingecko_id", "symbol", "name"):
         if not getattr(row, field).strip():
             raise Refused("incomplete", f"{field} is empty")
     if row.seen and all(family(each.source) in _PRICING for each in row.seen):
-        raise Refused("claimed_only", f"only sources that write whose price they show speak of {row.coingecko_id!r}")
+        raise Refused(
+            "claimed_only", f"only sources that use the CoinGecko id of the displayed price have {row.coingecko_id!r}"
+        )
     asset_type = _type(row)
     return Fact(
         coingecko_id=row.coingecko_id,
@@ -92,9 +94,9 @@ def parse(source: Source) -> Fact:
 
 
 def ticker(symbol: str, seen: list[tuple[str, str]]) -> str:
-    """The ticker in its issuer's case: CoinGecko writes all in lower case.
+    """The ticker in the case that its issuer uses: CoinGecko writes all tickers in lower case.
 
-    As the first source writes it that keeps case, else in upper case. `seen`: (family of sources, ticker).
+    The spelling of the first source that keeps case, else upper case. `seen`: (family of sources, ticker).
     """
     if symbol != symbol.lower():
         return symbol
@@ -103,7 +105,7 @@ def ticker(symbol: str, seen: list[tuple[str, str]]) -> str:
 
 
 def _type(row: _Row) -> assets_pb2.AssetType | None:
-    """What the sources that speak of this very ticker say that it is."""
+    """The types that sources state for exactly this ticker."""
     for each in row.seen:
         if (each.symbol or "").lower() != row.symbol.lower():
             continue
@@ -133,7 +135,9 @@ def load(run: Run, data: bytes, name: str) -> None:
                 run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
                 continue
             if fact.assumed:
-                run.report.note("type_assumed", f"no source says what {fact.symbol} ({fact.coingecko_id}) is: taken as a coin")
+                run.report.note(
+                    "type_assumed", f"no source states what {fact.symbol} ({fact.coingecko_id}) is: taken as a coin"
+                )
             row = rows.asset(
                 fact.symbol,
                 fact.name,
@@ -152,7 +156,7 @@ def load(run: Run, data: bytes, name: str) -> None:
 
 
 def retype(run: Run, types: Mapping[str, tuple[assets_pb2.AssetType, Item]]) -> None:
-    """Give assets (by id) a type that a deployment shows, where theirs was assumed. Raises wire.RegistryError."""
+    """Set the type of assets (by id) from a deployment if it was only assumed. Raises wire.RegistryError."""
     answers = run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in types)
     items = []
     for (asset_id, (asset_type, item)), answer in zip(types.items(), answers, strict=True):

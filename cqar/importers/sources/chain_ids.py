@@ -1,7 +1,7 @@
-"""How sources name chains, and which chain each name means: CAIP-2 ids in one spelling, and names declared here.
+"""How sources name chains, and which chain each name means: normalised CAIP-2 ids and names declared here.
 
-The names are facts of the sources, looked up by (family of sources, name); what is not declared comes from the chains in
-the registry, whose metadata keep the names under which the sources know them.
+Names are looked up by (family of sources, name). Names that are not declared here come from the chains in the registry,
+whose metadata keeps the names that sources use.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ SOLANA: Final = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
 TON: Final = "ton:-239"
 TRON: Final = "tron:0x2b6653dc"
 
-#: Other spellings of CAIP-2 ids that sources use.
+#: Non-standard spellings of CAIP-2 ids in sources.
 SPELLINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "ton:mainnet": TON,
@@ -37,7 +37,7 @@ SPELLINGS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-#: The type of the chains of a CAIP-2 namespace; the rest is OTHER.
+#: The chain type of each CAIP-2 namespace; all others are OTHER.
 TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "eip155": "EVM",
@@ -50,11 +50,11 @@ TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "starknet": "STARKNET",
     }
 )
-#: Namespaces whose tokens keep their decimals in one byte.
+#: Namespaces whose tokens store their decimals in one byte.
 BYTE_DECIMALS: Final = frozenset({"eip155", "solana", "near"})
 BYTE: Final = 255
 
-#: Chains of which no ledger exists: chain-registry lists what is traded beside chains as if it were one.
+#: Entries of chain-registry that are not chains: it lists other traded things as chains too.
 NO_CHAINS: Final = frozenset({("chain-registry", "forex"), ("chain-registry", "comex")})
 
 #: (family of sources, its name of a chain) -> CAIP-2.
@@ -128,7 +128,7 @@ NAMES: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     }
 )
 
-#: Slugs of well-known chains, whose names differ from source to source.
+#: Slugs of well-known chains, which sources name differently.
 SLUGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "eip155:1": "ethereum",
@@ -163,7 +163,7 @@ SLUGS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def family(source: str) -> str:
-    """The family of a source: its name without scope, version and remarks. `@subwallet/chain-list@0.2.89` -> subwallet."""
+    """The family of a source: its name without scope, version and suffix. `@subwallet/chain-list@0.2.89` -> subwallet."""
     name = source.split(" ", 1)[0].removeprefix("@").split("@", 1)[0]
     if name == "Combine-Capital/cqar":
         return "cqar"
@@ -171,23 +171,23 @@ def family(source: str) -> str:
 
 
 def caip2(text: str) -> str:
-    """A CAIP-2 id in the spelling of its namespace's standard. Raises Refused where it is none."""
+    """A CAIP-2 id in the spelling of its namespace. Raises Refused if it is malformed."""
     known = SPELLINGS.get(text)
     if known is not None:
         return known
     namespace, _, reference = text.partition(":")
     if namespace == "cosmos" and reference.startswith("INVALID-ID"):
-        raise Refused("placeholder_id", f"{text!r} says itself that it is no id")
+        raise Refused("placeholder_id", f"{text!r} is marked as not an id by its source")
     if namespace == "cosmos" and reference and not _COSMOS.fullmatch(reference):
-        # CAIP-5: what does not fit the form is hashed.
+        # CAIP-5: references that do not fit the form are hashed.
         return f"cosmos:hashed-{hashlib.sha256(reference.encode()).hexdigest()[:_HASHED]}"
     if not _CAIP2.fullmatch(text):
-        raise Refused("bad_caip2", f"{text!r} is no CAIP-2 id")
+        raise Refused("bad_caip2", f"{text!r} is not a CAIP-2 id")
     return text
 
 
 def chain_type(caip2_id: str) -> str:
-    """The type of a chain by its namespace."""
+    """The chain type of a namespace."""
     return TYPES.get(caip2_id.partition(":")[0], "OTHER")
 
 
@@ -202,7 +202,7 @@ class Chains:
             self.add(chain)
 
     def add(self, chain: Any) -> None:
-        """Know a chain."""
+        """Add a chain."""
         self.by_slug[chain.chain_id] = chain
         if chain.caip2:
             self.by_caip2[chain.caip2] = chain
@@ -210,7 +210,7 @@ class Chains:
             self._by_name[source, name] = chain
 
     def find(self, text: str) -> Any:
-        """The chain that a source means by `namespace:reference` or `<family>:<name>`. Raises Refused."""
+        """The chain for the source's name `namespace:reference` or `<family>:<name>`. Raises Refused."""
         source, _, name = text.partition(":")
         if (source, name) in NO_CHAINS:
             raise Refused("no_chain", f"{text!r} is a market, not a chain")
@@ -230,7 +230,7 @@ def _spelled(text: str) -> str:
 
 
 def names_of(chain: Any) -> dict[str, str]:
-    """The names under which sources know a chain, by family."""
+    """The names that sources use for a chain, by family."""
     metadata = json_format.MessageToDict(chain.metadata)
     names = metadata.get("names")
     return {str(key): str(value) for key, value in names.items()} if isinstance(names, dict) else {}

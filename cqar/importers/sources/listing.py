@@ -1,7 +1,7 @@
-"""`cqar import ccxt EXCHANGE`: an exchange's markets become its venues, venue assets, symbols and listings.
+"""`cqar import ccxt EXCHANGE`: the markets of an exchange become venues, venue assets, symbols and listings.
 
-First the codes of each venue are judged (`cqar.importers.identity.guard`) and written with their assets; then the markets whose
-codes all mean something are. What is not decided waits in the review queue, and its markets with it.
+First the codes of each venue are resolved (`cqar.importers.identity.guard`) and written with their assets, then the markets
+whose codes are all resolved. Other codes, and their markets, wait in the review queue.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _MODES = (markets.TICK_SIZE, markets.DECIMAL_PLACES, markets.SIGNIFICANT_DIGITS)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the exchange beside its markets; what is None is looked up in the registry."""
+    """Facts about the exchange besides its markets; None is looked up in the registry."""
 
     exchange_id: str
     precision_mode: str | None = None
@@ -81,7 +81,7 @@ class _Exchange:
     # ---- rows ------------------------------------------------------------------------------------------------------
 
     def _known_venue(self) -> Any:
-        """The exchange's venue in the registry, empty where there is none."""
+        """The venue of the exchange in the registry; empty if it does not exist."""
         for venue in self._run.registry.pages(contract.ListVenuesRequest(), "venues"):
             if venue.venue_id == self._origin.exchange_id:
                 return venue
@@ -113,7 +113,7 @@ class _Exchange:
         return found
 
     def _remember(self, source: Source) -> None:
-        """A refused row is no absent one: what it names is not delisted, whichever venue it is of."""
+        """A refused row is not an absent row: its listing is not delisted, at any venue of the exchange."""
         try:
             row = msgspec.json.decode(source.raw)
         except (msgspec.MsgspecError, RecursionError):
@@ -123,13 +123,13 @@ class _Exchange:
                 self._ids.setdefault(venue, set()).add(row["id"])
 
     def _mode(self, rows: list[Any], known: Any) -> str:
-        """The precision mode: as asked, else as the payloads prove, else as the exchange declares it, else tick sizes."""
+        """The precision mode: as requested, else proven by the payloads, else declared by the exchange, else tick sizes."""
         asked = self._run.options.precision_mode
         proven = markets.mode_of(rows, self._exchange)
         stored = json_format.MessageToDict(known.metadata).get(venues.PRECISION)
         mode = asked or proven or self._origin.precision_mode or stored or markets.TICK_SIZE
         if mode not in _MODES:
-            message = f"{mode!r} is no precision mode: use one of {', '.join(_MODES)}"
+            message = f"{mode!r} is not a precision mode; use one of {', '.join(_MODES)}"
             raise FileError(message)
         self._run.report.note(f"precision {mode}", "asked for" if asked else "proven by the payloads" if proven else "declared")
         return str(mode)
@@ -139,7 +139,7 @@ class _Exchange:
         return own if self._run.options.one_venue else self._exchange.venues.get(market.segment, own)
 
     def _write_venues(self, by_venue: Mapping[str, list[Market]], found: list[Market]) -> None:
-        """Venues that are not there yet, under the names declared; what stands of them stays."""
+        """Create missing venues under their declared names. Existing venues are not changed."""
         names = {self._venue(market).venue_id: self._venue(market).name for market in found}
         items = []
         for venue_id in by_venue:
@@ -152,12 +152,12 @@ class _Exchange:
 
 def _once(key: tuple[str, str, int], seen: set[tuple[str, str, int]]) -> None:
     if key in seen:
-        raise Refused("duplicate", f"{key[1]!r} stands in the document twice with one type")
+        raise Refused("duplicate", f"{key[1]!r} is in the document twice with the same type")
     seen.add(key)
 
 
 def _default(found: list[Market], exchange: Exchange) -> markets_pb2.SymbolType:
-    """The type that a text of a venue kept together means where a lookup names none: spot, if it has any."""
+    """The default type for lookups at a venue kept together: spot, if the venue has spot markets."""
     types = {market.symbol_type for market in found}
     spot = markets_pb2.SYMBOL_TYPE_SPOT
     return spot if spot in types and SPOT in exchange.venues else min(types)
@@ -167,20 +167,20 @@ def _default(found: list[Market], exchange: Exchange) -> markets_pb2.SymbolType:
 
 
 class _Book:
-    """The codes of one venue: how its markets use them, what they mean, and the venue assets that say so."""
+    """The codes of one venue: how its markets use them, which assets they mean, and the venue assets that record it."""
 
     def __init__(self, run: Run, venue_id: str, exchange: Exchange) -> None:
         self._run = run
         self._venue_id = venue_id
         self._exchange = exchange
         self.uses: dict[str, Use] = {}
-        #: code -> what it means; a code that means nothing certain is not in it
+        #: code -> asset; codes that are not resolved are missing
         self.assets: dict[str, str] = {}
         self._stored: dict[str, Any] = {}
         self._factors: dict[str, str] = {}
 
     def read(self, found: list[Market]) -> list[Market]:
-        """Learn the codes in the order of the rows; the markets whose codes contradict no earlier row."""
+        """Collect the codes in the order of the rows; return the markets whose codes do not contradict earlier rows."""
         accepted = []
         for market in found:
             try:
@@ -198,7 +198,7 @@ class _Book:
                 continue
             held = self.uses.get(settle.code)
             if held is not None and held.ticker != settle.ticker:
-                # The code is that of another asset; the asset is found under a code of its own.
+                # The code belongs to another asset; this asset has a code of its own.
                 own = Code(by_ticker.get(settle.ticker, settle.ticker), settle.ticker)
                 accepted[at] = msgspec.structs.replace(market, settle=own)
                 settle = own
@@ -218,7 +218,7 @@ class _Book:
             use.addresses.add(market.address)
 
     def judge(self, guard: Guard) -> None:
-        """Find out what the codes mean and write it. Raises wire.RegistryError."""
+        """Resolve the codes and write the result. Raises wire.RegistryError."""
         held = self._read_stored()
         verdicts = guard.judge(list(self.uses.values()), held)
         self._write_assets(verdicts)
@@ -236,7 +236,7 @@ class _Book:
         return held
 
     def _write_assets(self, verdicts: Mapping[str, Verdict]) -> None:
-        """New assets: provisional ones, money and underlyings; each once."""
+        """Create new assets once each: provisional ones, money and underlyings."""
         new: dict[str, pb.ApplyRow] = {}
         for verdict in verdicts.values():
             if verdict.row is not None:
@@ -266,7 +266,7 @@ class _Book:
         flags.raise_unverified(self._run, doubts)
 
     def _write_venue_assets(self, verdicts: Mapping[str, Verdict]) -> None:
-        """One row an asset: its first code is the main one and stays so, further ones are aliases."""
+        """One row per asset: its first code is the main one and stays so; further codes are aliases."""
         codes: dict[str, list[str]] = {}
         for code in self.uses:
             if code in self.assets:
@@ -297,7 +297,7 @@ class _Book:
         return row
 
     def _ask(self, verdicts: Mapping[str, Verdict]) -> None:
-        """Put what is not decided into the review queue."""
+        """Put unresolved codes into the review queue."""
         reviews = []
         for code, verdict in verdicts.items():
             review = self._review(code, verdict)
@@ -335,7 +335,7 @@ class _Book:
 
 
 def _key(asset: str) -> str:
-    """What a row that names the asset builds on in a dry run: the row that makes it."""
+    """The row that creates the asset, on which others depend in a dry run."""
     return f"asset {asset.removeprefix('ref:')}" if asset.startswith("ref:") else ""
 
 

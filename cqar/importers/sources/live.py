@@ -1,4 +1,4 @@
-"""An exchange's markets as it publishes them now, through the package ccxt. ccxt lives here."""
+"""The markets that an exchange publishes now, through the package ccxt. Only this module imports ccxt."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -8,41 +8,41 @@ import orjson
 
 from cqar.importers.sources import markets
 
-#: Seconds that one request to an exchange may take.
+#: Timeout in seconds of a request to an exchange.
 _TIMEOUT: Final = 30.0
 _MODES: Final = {2: markets.DECIMAL_PLACES, 3: markets.SIGNIFICANT_DIGITS, 4: markets.TICK_SIZE}
 
 
 class LiveError(Exception):
-    """The exchange cannot be asked: `str()` says why, and what to do."""
+    """The exchange cannot be queried. `str()` is the reason and what to do."""
 
 
 class Fetched(NamedTuple):
-    """What an exchange says."""
+    """The markets and renamed codes of an exchange."""
 
-    #: a JSON list of ccxt's unified markets
+    #: a JSON array of unified markets of ccxt
     markets: bytes
     precision_mode: str | None
-    #: the exchange's codes that ccxt gives other names
+    #: codes of the exchange that ccxt renames
     remaps: Mapping[str, str]
 
 
 def fetch(exchange_id: str) -> Fetched:
-    """Ask the exchange. Raises LiveError."""
+    """Query the exchange. Raises LiveError."""
     try:
         ccxt: Any = import_module("ccxt")
     except ImportError:
-        message = "asking an exchange needs the package ccxt: pip install 'cqar[importers]', or name a file with --file"
+        message = "querying an exchange needs the package ccxt: pip install 'cqar[importers]', or name a file with --file"
         raise LiveError(message) from None
     if exchange_id not in ccxt.exchanges:
-        message = f"{exchange_id!r} is no exchange that ccxt knows"
+        message = f"{exchange_id!r} is not an exchange that ccxt knows"
         raise LiveError(message)
-    # Numbers as text are exact; as floats they are not.
+    # Numbers as text are exact, unlike floats.
     exchange = getattr(ccxt, exchange_id)({"timeout": round(_TIMEOUT * 1_000), "enableRateLimit": True, "number": str})
     try:
         found = exchange.load_markets()
     except ccxt.BaseError as error:
-        message = f"{exchange_id} does not tell its markets: {type(error).__name__}: {error}"
+        message = f"{exchange_id} did not return its markets: {type(error).__name__}: {error}"
         raise LiveError(message) from error
     remaps = {str(code): str(name) for code, name in (exchange.commonCurrencies or {}).items()}
     return Fetched(orjson.dumps(list(found.values()), default=str), _MODES.get(exchange.precisionMode), remaps)

@@ -1,6 +1,6 @@
-"""Market rows of ccxt as facts: what trades, its terms and its specs, by the declarations of its exchange.
+"""Market rows of ccxt as facts: what is traded, its terms and its specs, by the declarations of the exchange.
 
-Pure: nothing here knows the registry. A row that lacks what its canonical symbol needs is refused.
+Pure, without the registry. A row that lacks a field that its canonical symbol needs is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from cqar.importers.exchanges.payload import number, places_as_step
 from cqar.importers.run import documents
 from cqar.importers.run.documents import Refused, Source
 
-#: ccxt's precision modes.
+#: The precision modes of ccxt.
 TICK_SIZE: Final = "tick_size"
 DECIMAL_PLACES: Final = "decimal_places"
 SIGNIFICANT_DIGITS: Final = "significant_digits"
@@ -35,7 +35,7 @@ _SIDES: Mapping[str, markets_pb2.OptionType] = {
     "put": markets_pb2.OPTION_TYPE_PUT,
 }
 _DERIVATIVES = frozenset({"swap", "future", "option"})
-#: What JavaScript and Python write where nothing is.
+#: What JavaScript and Python write for a missing value.
 _NOTHING = frozenset({"", "undefined", "null", "None", "NaN"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_300_799_000
@@ -58,7 +58,7 @@ class _Precision(msgspec.Struct):
 
 
 class _Row(msgspec.Struct, rename="camel"):
-    """ccxt's unified market, as far as it is used."""
+    """The unified market of ccxt: the fields that are read."""
 
     id: str
     type: str
@@ -86,16 +86,16 @@ class _Row(msgspec.Struct, rename="camel"):
 
 
 class Code(NamedTuple):
-    """A currency: the venue's own code, and the ticker that ccxt reads it as."""
+    """A currency: the code of the venue, and the ticker that ccxt reads it as."""
 
     code: str
     ticker: str
-    #: the listing counts in so many units of the ticker
+    #: the listing counts in this many units of the ticker
     factor: Decimal | None = None
 
 
 class Specs(msgspec.Struct, frozen=True, kw_only=True):
-    """What a listing says of its own; None: not known."""
+    """The specs of a listing; None: unknown."""
 
     tick_size: Decimal | None = None
     lot_size: Decimal | None = None
@@ -110,11 +110,11 @@ class Specs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
-    """A market as its row says."""
+    """The market described by a row."""
 
     source: Source
     id: str
-    #: of the exchange: spot, linear, inverse, option
+    #: segment of the exchange: spot, linear, inverse, option
     segment: str
     symbol_type: markets_pb2.SymbolType
     base: Code
@@ -127,9 +127,9 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     active: bool | None
     created: datetime | None
     specs: Specs
-    #: of the base's contract, where the payload has one
+    #: contract address of the base, if the payload has one
     address: str | None
-    #: what of the payload stays with the listing
+    #: the part of the payload that is kept with the listing
     kept: Mapping[str, str]
 
 
@@ -137,7 +137,7 @@ _ROW = documents.decoder(_Row)
 
 
 def decode(source: Source) -> _Row:
-    """The row as ccxt's unified market, its numbers such as the registry can hold. Raises Refused."""
+    """Decode a row; its numbers fit the registry. Raises Refused."""
     row = documents.decoded(source, _ROW)
     _check_numbers(row, "")
     return row
@@ -156,9 +156,9 @@ def _check_numbers(part: msgspec.Struct, path: str) -> None:
 
 
 def mode_of(rows: Sequence[_Row], exchange: Exchange) -> str | None:
-    """The precision mode that the payloads prove: their own steps beside ccxt's numbers. None: they prove none, or several.
+    """The precision mode proven by comparing the steps in payloads with the numbers of ccxt. None: no mode, or several.
 
-    Files of different versions of ccxt differ in it, and a row does not say which it has.
+    Files of different versions of ccxt differ in mode, and a row does not state its mode.
     """
     proofs = set()
     for row in rows:
@@ -174,10 +174,10 @@ def mode_of(rows: Sequence[_Row], exchange: Exchange) -> str | None:
 
 
 def parse(source: Source, row: _Row, exchange: Exchange, mode: str) -> Market:
-    """The market of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     symbol_type = _TYPES.get(row.type)
     if symbol_type is None:
-        raise Refused("unsupported_type", f"{row.type!r} is no type of market that a symbol can have")
+        raise Refused("unsupported_type", f"{row.type!r} is not a supported type of market")
     if not _given(row.id):
         raise Refused("incomplete", "the row has no id")
     payload = row.info if isinstance(row.info, dict) else {}
@@ -209,7 +209,7 @@ def _option_type(row: _Row) -> markets_pb2.OptionType:
     if row.strike <= 0:
         raise Refused("bad_strike", f"an option cannot have the strike {row.strike}")
     if row.option_type not in _SIDES:
-        raise Refused("unsupported_type", f"{row.option_type!r} is neither call nor put")
+        raise Refused("unsupported_type", f"optionType {row.option_type!r} is neither call nor put")
     return _SIDES[row.option_type]
 
 
@@ -222,7 +222,7 @@ def _text(value: Any) -> str | None:
 
 
 def _written(value: Any) -> str | None:
-    """A text, or a number as text."""
+    """Text, or a number as text."""
     held = None if isinstance(value, str) else number(value)
     return _text(value) if held is None else exact.plain(held)
 
@@ -236,7 +236,7 @@ def _segment(row: _Row) -> str:
 
 
 def _codes(row: _Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
-    """Base, quote and settlement. The symbol of a row is never split: ids glue, and ccxt's text may hold `undefined`."""
+    """Base, quote and settlement. The symbol is never split: ids have no separator, and it may hold `undefined`."""
     needed = {"base": row.base, "quote": row.quote, **({"settle": row.settle} if row.type in _DERIVATIVES else {})}
     missing = [name for name, value in needed.items() if not _given(value)]
     if missing:
@@ -257,7 +257,7 @@ def _code(code: str | None, ticker: str) -> Code:
 
 def _margin_kind(row: _Row) -> str | None:
     if row.linear and row.inverse:
-        raise Refused("contradictory", "the row says both linear and inverse")
+        raise Refused("contradictory", "the row is both linear and inverse")
     if row.quanto:
         return "quanto"
     if row.inverse:
@@ -269,21 +269,21 @@ def _expiry(row: _Row, exchange: Exchange) -> datetime | None:
     expiry = None if row.expiry in exchange.no_expiry else row.expiry
     if row.type in ("future", "option"):
         if not expiry:
-            raise Refused("incomplete", f"a market of type {row.type} needs its expiry")
+            raise Refused("incomplete", f"a market of type {row.type} needs an expiry")
         return _instant(expiry)
     if expiry:
-        raise Refused("unknown_expiry", f"a market of type {row.type} expires at {expiry}, which is no declared sentinel")
+        raise Refused("unknown_expiry", f"a market of type {row.type} expires at {expiry}, which is not a declared sentinel")
     return None
 
 
 def _instant(milliseconds: int) -> datetime:
     if not 0 < milliseconds <= _LAST:
-        raise Refused("bad_time", f"{milliseconds} is no time in milliseconds since 1970")
+        raise Refused("bad_time", f"{milliseconds} is not a time in milliseconds since 1970")
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _specs(row: _Row, payload: Mapping[str, Any], exchange: Exchange, mode: str) -> Specs:
-    """The payload's numbers where a rule is declared, else ccxt's."""
+    """The numbers of the payload if a rule is declared, else those of ccxt."""
     precision, limits = row.precision or _Precision(), row.limits or _Limits()
     amount, cost, leverage = limits.amount or _Range(), limits.cost or _Range(), limits.leverage or _Range()
     contracts = exchange.max_contracts if row.type in _DERIVATIVES else None
@@ -302,21 +302,21 @@ def _specs(row: _Row, payload: Mapping[str, Any], exchange: Exchange, mode: str)
 
 
 def _step(own: Decimal | None, unified: Decimal | None, mode: str, field: str) -> Decimal | None:
-    """A tick or lot from the payload's own step, else from ccxt's number by its mode. Raises Refused for what is no step."""
+    """A tick or lot size: the step in the payload, else the number of ccxt by its mode. Raises Refused if it is not a step."""
     step = unified if mode == TICK_SIZE else None
     if own is not None:
         step = own
     elif unified is not None and mode == DECIMAL_PLACES:
         step = places_as_step(unified)
         if step is None:
-            raise Refused("bad_precision", f"the {field} precision is {unified}: that is no number of decimal places")
+            raise Refused("bad_precision", f"the {field} precision is {unified}, which is not a number of decimal places")
     if step is not None and step <= 0:
-        raise Refused("bad_precision", f"the {field} step is {step}: it is no {mode.replace('_', ' ')}")
+        raise Refused("bad_precision", f"the {field} step is {step}, which is not a {mode.replace('_', ' ')}")
     return step
 
 
 def _above_zero(value: Decimal | None) -> Decimal | None:
-    """A maximum; exchanges write zero where they have none."""
+    """A maximum; exchanges write zero for "none"."""
     return value if value is not None and value > 0 else None
 
 
@@ -327,7 +327,7 @@ def _contract_size(row: _Row, payload: Mapping[str, Any], exchange: Exchange) ->
 
 
 def _fee(row: _Row, unified: Decimal | None, own: Decimal | None) -> Decimal | None:
-    """A fee as a fraction: what the exchange itself says, else ccxt's, which is a fraction unless the row says otherwise."""
+    """A fee as a fraction: of the payload, else of ccxt, which is a fraction unless the row says otherwise."""
     if own is not None:
         return own
     return None if row.percentage is False else unified

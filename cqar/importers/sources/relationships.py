@@ -1,4 +1,4 @@
-"""`cqar import relationships FILE`: what tokens are to each other: bridged, wrapped, staked, synthetic, migrated."""
+"""`cqar import relationships FILE`: relationships of tokens: bridged, wrapped, staked, synthetic, migrated."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from cqar.importers.sources.chain_ids import Chains
 from cqar.importers.sources.deployments import denom
 
 _BRIDGES = assets_pb2.RELATIONSHIP_TYPE_BRIDGES
-#: The sources' types -> ours. What an issuer mints on a further chain is the same asset there, and what a test network mints
-#: is nothing of the real one: neither is a relationship of two assets, so both are refused.
+#: Types of the sources -> types of cqar. A token that its issuer mints on another chain is the same asset, and a token of a
+#: test network is unrelated: neither is a relationship between two assets, so both are refused.
 _TYPES: Mapping[str, assets_pb2.RelationshipType] = {
     "ibc": _BRIDGES,
     "ibc-cw20": _BRIDGES,
@@ -31,7 +31,7 @@ _TYPES: Mapping[str, assets_pb2.RelationshipType] = {
     "synthetic": assets_pb2.RELATIONSHIP_TYPE_SYNTHETIC_OF,
     "legacy-mintage": assets_pb2.RELATIONSHIP_TYPE_MIGRATES_TO,
 }
-#: Where chain-registry puts what is no token: money and metals, by their ISO 4217 code.
+#: Where chain-registry puts money and metals, by ISO 4217 code.
 _MARKETS = frozenset({"forex", "comex"})
 
 
@@ -53,7 +53,7 @@ class _Row(msgspec.Struct, rename={"of": "from"}):
 
 
 class End(NamedTuple):
-    """A token on a chain as its source names both."""
+    """A token on a chain, both as named by the source."""
 
     chain: str
     address: str
@@ -75,18 +75,18 @@ _ROW = documents.decoder(_Row)
 
 
 def parse(source: Source) -> Fact:
-    """The fact of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     row = documents.decoded(source, _ROW)
     kind = _TYPES.get(row.type)
     if kind is None:
-        raise Refused("unsupported_type", f"{row.type!r} is no relationship of two assets")
+        raise Refused("unsupported_type", f"{row.type!r} is not a relationship between two assets")
     target = row.counterparty.chain_name or row.of.chain
     return Fact(_end(row.of.chain, row.of.base), _end(target, row.counterparty.base_denom), kind, row.provider)
 
 
 def _end(chain: str, base: str) -> End:
     if not chain or not base:
-        raise Refused("incomplete", "an end has no chain or no address")
+        raise Refused("incomplete", "one end lacks a chain or an address")
     return End(chain, denom(base))
 
 
@@ -116,7 +116,7 @@ def load(run: Run, data: bytes, name: str) -> None:
 def _item(source: Source, fact: Fact, ends: "_Ends") -> Item:
     begins, target = ends.of(fact.begins), ends.of(fact.ends)
     if begins == target:
-        raise Refused("same_asset", f"{fact.begins} and {fact.ends} are one asset in the registry")
+        raise Refused("same_asset", f"{fact.begins} and {fact.ends} are the same asset in the registry")
     row = assets_pb2.AssetRelationship(from_asset_id=begins, to_asset_id=target, relationship_type=fact.kind)
     if fact.protocol:
         row.protocol = fact.protocol
@@ -127,7 +127,7 @@ def _item(source: Source, fact: Fact, ends: "_Ends") -> Item:
 
 
 class _Ends:
-    """The assets of tokens, all asked for at once."""
+    """The assets of tokens, looked up at once."""
 
     def __init__(self, run: Run, ends: list[End]) -> None:
         chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
@@ -147,10 +147,10 @@ class _Ends:
         self._assets = dict(zip(wanted, run.find(wanted.values()), strict=True))
 
     def of(self, end: End) -> str:
-        """The asset's id. Raises Refused."""
+        """The id of the asset. Raises Refused."""
         if end.chain in _MARKETS:
             if end.address not in self._money:
-                raise Refused("unknown_asset", f"{end.address!r} is no code of ISO 4217")
+                raise Refused("unknown_asset", f"{end.address!r} is not a code of ISO 4217")
             return self._money[end.address]
         chain_id = self._chain_ids[end.chain]
         if isinstance(chain_id, Refused):
@@ -171,7 +171,7 @@ def _chain_id(chains: Chains, name: str) -> str | Refused:
 
 
 def _natives(run: Run, chain_ids: set[str]) -> dict[str, str]:
-    """What sources write for the own coins of the chains, where an import has kept it."""
+    """What sources write for native coins, if an import has kept it."""
     requests = [
         contract.ListAssetDeploymentsRequest(chain_id=each, address="native", page_size=1) for each in sorted(chain_ids)
     ]

@@ -1,7 +1,7 @@
-"""`cqar import csv KIND FILE`: a table of one's own, with the contract's field names as its columns.
+"""`cqar import csv KIND FILE`: your own table, with the field names of the contract as columns.
 
-Spreadsheets rewrite what they take for a number, a date or a truth value: a ticker 1E5 becomes 100000, TRUE a boolean, 0012
-loses its zeros. So text that looks so is refused unless it is marked as text, by an apostrophe in front as spreadsheets do.
+Spreadsheets rewrite text that looks like a number, a date or a boolean: the ticker 1E5 becomes 100000, TRUE a boolean, 0012
+loses its zeros. Such text is refused unless an apostrophe in front marks it as text.
 """
 
 import csv
@@ -20,7 +20,7 @@ from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
 
-#: The kinds of rows, as Apply names them, and how each is written.
+#: The kinds of rows, by the names of Apply, and how to write each.
 _MODES: Final[Mapping[str, pb.ApplyMode | None]] = {
     **dict.fromkeys(("chain", "asset", "asset_deployment", "asset_identifier", "asset_relationship"), None),
     **dict.fromkeys(("asset_group", "asset_group_member", "symbol_identifier", "venue"), None),
@@ -28,7 +28,7 @@ _MODES: Final[Mapping[str, pb.ApplyMode | None]] = {
     **dict.fromkeys(("venue_asset", "venue_symbol"), pb.UPSERT),
 }
 KINDS: Final = tuple(_MODES)
-#: Columns of an asset that are keys to find it by.
+#: Columns of an asset that identify it.
 _KEYS: Final = ("coingecko_id", "chain_id", "address", "decimals")
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?%?")
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
@@ -42,7 +42,7 @@ _Read = Callable[[str, str], Any]
 
 
 def _text(value: str, column: str) -> str:
-    """Text; what a spreadsheet may have rewritten has to be marked as text. Raises Refused."""
+    """Text; text that a spreadsheet may have rewritten must be marked. Raises Refused."""
     if value.startswith(_MARK):
         return value[1:]
     if _NUMBER.fullmatch(value) or _DATE.fullmatch(value) or value.casefold() in _WORDS or value.startswith("#"):
@@ -56,7 +56,8 @@ def _number(value: str, column: str) -> str:
     """A plain decimal number. Raises Refused."""
     if not _PLAIN.fullmatch(value):
         raise Refused(
-            "no_number", f"{column}: {value!r} is no plain number: no exponent, percent sign or separator of thousands"
+            "no_number",
+            f"{column}: {value!r} is not a plain number: write it without exponent, percent sign and thousands separator",
         )
     return value
 
@@ -64,7 +65,7 @@ def _number(value: str, column: str) -> str:
 def _integer(value: str, column: str) -> int:
     number = _number(value, column)
     if "." in number or abs(int(number)) >= 1 << 63:
-        raise Refused("no_number", f"{column}: {value!r} is no whole number")
+        raise Refused("no_number", f"{column}: {value!r} is not a whole number")
     return int(number)
 
 
@@ -80,7 +81,7 @@ def _time(value: str, column: str) -> timestamp_pb2.Timestamp:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise Refused("no_time", f"{column}: {value!r} is no time with its zone, such as 2026-01-31T12:00:00+00:00")
+        raise Refused("no_time", f"{column}: {value!r} is not a time with a zone, such as 2026-01-31T12:00:00+00:00")
     made = timestamp_pb2.Timestamp()
     made.FromDatetime(at)
     return made

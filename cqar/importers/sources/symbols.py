@@ -1,7 +1,7 @@
 """The symbols and listings of one venue's markets.
 
-Specs go to the listing; a symbol takes them once, when it is created. A text that means another symbol than the listing that
-stands is never written over: it becomes a review.
+Specs are stored on the listing; a symbol takes them once, when it is created. A venue symbol that means another symbol than
+before is never overwritten: it becomes a review.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -22,28 +22,28 @@ from cqar.importers.run.run import Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources.markets import Market
 
-#: Specs that a symbol takes from the market by which it is created.
+#: Specs that a new symbol takes from its first market.
 _SYMBOL_SPECS = ("tick_size", "lot_size", "min_order_size", "max_order_size", "min_notional", "contract_size")
 _LISTING_SPECS = (
     *("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size"),
     *("min_notional", "max_order_value", "max_leverage", "maker_fee", "taker_fee"),
 )
-#: Why the importers end a listing.
-_GONE = "the source has it no longer"
+#: The reason given when an importer ends a listing.
+_GONE = "no longer in the source"
 
 
 class _Plan(NamedTuple):
-    """What is to be written of a market."""
+    """The writes for a market."""
 
     market: Market
     symbol: markets_pb2.Symbol
     listing: venues_pb2.VenueSymbol
-    #: the listing that stands
+    #: the existing listing
     stored: Any
 
 
 class Listings:
-    """Writes markets of a venue. `assets`: what its codes mean, an id or `ref:<name>`."""
+    """Writes the markets of a venue. `assets`: the asset of each code, an id or `ref:<name>`."""
 
     def __init__(self, run: Run, venue_id: str, assets: Mapping[str, str]) -> None:
         self._run = run
@@ -74,7 +74,7 @@ class Listings:
             self._tell(items[at : at + 2], results[at : at + 2])
 
     def _tell(self, items: list[Item], results: list[pb.ApplyResult]) -> None:
-        """A refused symbol takes its listing along; that is one refused row."""
+        """A refused symbol refuses its listing too; both count as one refused row."""
         if results[0].outcome == pb.REJECTED:
             expired = "expires in the future" in results[0].reason
             source = items[0].source
@@ -98,7 +98,7 @@ class Listings:
     def _plan(self, market: Market) -> _Plan | None:
         waiting = [code.code for code in (market.base, market.quote, market.settle) if code and code.code not in self._assets]
         if waiting:
-            detail = f"what {', '.join(dict.fromkeys(waiting))} means is not decided"
+            detail = f"not resolved: {', '.join(dict.fromkeys(waiting))}"
             entry = Entry(told.REVIEW, "venue_symbol", self._about(market), "waits_for_code", detail, (), market.source.line)
             self._run.report.add(entry)
             return None
@@ -110,7 +110,7 @@ class Listings:
         return _Plan(market, self._symbol(market), listing, stored)
 
     def _standing(self, market: Market) -> Any:
-        """The listing of the text and type that is valid now, else the last one that was."""
+        """The listing of this venue symbol and type that is valid now, else the last one."""
         found = self._stored.get((market.id, market.symbol_type), [])
         valid = [each for each in found if not self._over(each)]
         return valid[0] if valid else max(found, key=lambda each: each.delisted_at.ToDatetime(tzinfo=UTC), default=None)
@@ -119,7 +119,7 @@ class Listings:
         return bool(listing.HasField("delisted_at") and listing.delisted_at.ToDatetime(tzinfo=UTC) <= self._now)
 
     def _placed(self, market: Market, listing: venues_pb2.VenueSymbol, stored: Any) -> bool:
-        """Give the listing its interval; False where it is over and the source says nothing else."""
+        """Set the interval of the listing; False if it has ended and the source says nothing else."""
         expired = market.expiry is not None and market.expiry <= self._now
         if expired:
             listing.is_active = False
@@ -140,7 +140,7 @@ class Listings:
                 return False
             listing.listed_at.CopyFrom(stored.listed_at)
             return True
-        # It is there again: a new interval begins.
+        # It is listed again: a new interval begins.
         _set(listing.listed_at, self._now)
         return True
 
@@ -165,7 +165,7 @@ class Listings:
 
     @staticmethod
     def _with_specs(plan: _Plan) -> markets_pb2.Symbol:
-        """The symbol with the specs of the market; a multiplied listing's are of its own units, not of the symbol's."""
+        """The symbol with the specs of the market; specs of a multiplied listing are in its own units and stay there."""
         symbol = markets_pb2.Symbol()
         symbol.CopyFrom(plan.symbol)
         if plan.market.base.factor is None:
@@ -192,7 +192,7 @@ class Listings:
     # ---- conflicts -------------------------------------------------------------------------------------------------
 
     def _without_conflicts(self, plans: list[_Plan]) -> Iterator[_Plan]:
-        """Those whose text means what it has meant; the others become reviews."""
+        """Markets whose venue symbol keeps its meaning; the others become reviews."""
         standing = [plan for plan in plans if plan.stored is not None and not self._over(plan.stored)]
         known = [not any(self._refs(plan.market)) for plan in standing]
         rows = [pb.ApplyRow(symbol=plan.symbol) for plan, sure in zip(standing, known, strict=True) if sure]
@@ -222,7 +222,7 @@ class Listings:
         else:
             review.venue_symbol.ClearField("listed_at")
         sides = f"{plan.market.base.ticker}/{plan.market.quote.ticker}"
-        review.reason = f"the text means {sides} now, and another symbol ({plan.stored.symbol_id}) so far"
+        review.reason = f"the venue symbol now means {sides}, before {plan.stored.symbol_id}"
         about, line = self._about(plan.market), plan.market.source.line
         entry = Entry(told.CONFLICT, "venue_symbol", about, "other_symbol", review.reason, (), line)
         self._run.report.add(entry._replace(row=plan.market.source.excerpt))
@@ -231,7 +231,7 @@ class Listings:
     # ---- delisting -------------------------------------------------------------------------------------------------
 
     def delist(self, present: Collection[str]) -> None:
-        """End the listings whose text the source no longer has. Raises wire.RegistryError."""
+        """End listings that are missing from the source. Raises wire.RegistryError."""
         gone = [
             each for (text, _), group in self._stored.items() if text not in present for each in group if not self._over(each)
         ]

@@ -1,7 +1,7 @@
 """`cqar import tokenlist URL-or-file`: a list in the Uniswap schema: assets, deployments, and bridges between them.
 
-The list's version is kept in a group of the registry named after the list: an older version than the last one imported is
-refused, for it would bring back what the list has dropped.
+The version of the list is kept in an asset group named after the list. A version older than the last imported one is
+refused, because it would restore tokens that the list has dropped.
 """
 
 import re
@@ -21,14 +21,14 @@ from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources import chain_ids, deployments
 from cqar.importers.sources.chain_ids import Chains
 
-#: The numbers that lists of Solana tokens give its clusters. An address in base58 says that a list is one.
+#: The numbers that lists of Solana tokens use for clusters. Base58 addresses identify such a list.
 _CLUSTERS = {
     101: chain_ids.SOLANA,
     102: "solana:4uhcVJyU9pJkvQyS88uRDiswHScCKQY3",
     103: "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
 }
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+")
-#: Networks on which tokens begin that bridges take to others.
+#: Networks where bridged tokens originate.
 _ORIGINS = frozenset({"1", "5", "17000", "11155111"})
 _LP_TAGS = frozenset({"lp-token", "saber-stableswap-lp"})
 
@@ -69,7 +69,7 @@ class _Token(msgspec.Struct):
 
 
 class Token(NamedTuple):
-    """A token of a list: what it is, where, and its counterparts on other chains as (number of the chain, address)."""
+    """A token of a list, with its counterparts on other chains as (chain number, address)."""
 
     deployment: deployments.Fact
     logo_url: str | None
@@ -81,14 +81,14 @@ _TOKEN = documents.decoder(_Token)
 
 
 def parse(source: Source) -> Token:
-    """The token of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     row = documents.decoded(source, _TOKEN)
     if not row.symbol.strip() or not row.address:
         raise Refused("incomplete", "the token has no symbol or no address")
     evm = _HEX.fullmatch(row.address) is not None
     chain = f"eip155:{row.chainId}" if evm else _CLUSTERS.get(row.chainId)
     if chain is None:
-        raise Refused("unknown_chain", f"{row.chainId} is no chain whose addresses look like {row.address!r}")
+        raise Refused("unknown_chain", f"{row.chainId} is not a chain with addresses such as {row.address!r}")
     fact = deployments.Fact(
         chain=chain,
         address=row.address,
@@ -110,7 +110,7 @@ def load(run: Run, data: bytes, name: str) -> None:
     try:
         tokens = msgspec.json.decode(data, type=_List)
     except msgspec.MsgspecError as error:
-        message = f"{name}: is no token list: {error}"
+        message = f"{name}: not a token list: {error}"
         raise FileError(message) from error
     group = _group(run, tokens, name)
     sources = [Source(line, bytes(raw)) for line, raw in enumerate(tokens.tokens, 1)]
@@ -139,7 +139,7 @@ def load(run: Run, data: bytes, name: str) -> None:
 
 
 def _group(run: Run, tokens: _List, name: str) -> Item:
-    """The group that keeps the list's version. Raises FileError where the registry has had a newer one."""
+    """The group that keeps the version of the list. Raises FileError if a newer version was imported."""
     title = f"token list: {tokens.name}"
     try:
         held = run.registry.call(contract.GetAssetGroupRequest(name=title)).group
@@ -165,7 +165,7 @@ def _version(text: str) -> _Version:
 
 
 class _Link(NamedTuple):
-    """A token that stands on its chain for another one."""
+    """A token that represents another one on its chain."""
 
     source: Source
     begins: tuple[str, str]
@@ -173,7 +173,7 @@ class _Link(NamedTuple):
 
 
 def _bridge(run: Run, chains: Chains, tokens: list[tuple[Source, Token]]) -> None:
-    """Relationships from `bridgeInfo`, which both sides may tell: the one on the origin's network is the original."""
+    """Relationships from `bridgeInfo`, which both sides may state: the token on the network of origin is the original."""
     links: dict[tuple[tuple[str, str], tuple[str, str]], _Link] = {}
     for source, token in tokens:
         for bridge in token.bridges:
@@ -189,9 +189,9 @@ def _bridge(run: Run, chains: Chains, tokens: list[tuple[Source, Token]]) -> Non
         begins, ends = assets[link.begins], assets[link.ends]
         about = f"{link.begins[1]} on {link.begins[0]} bridges {link.ends[1]} on {link.ends[0]}"
         if begins is None or ends is None:
-            run.report.reject("unknown_asset", f"the registry lacks an end: {about}", line=link.source.line)
+            run.report.reject("unknown_asset", f"one end is not in the registry: {about}", line=link.source.line)
         elif begins == ends:
-            run.report.reject("same_asset", f"both ends are one asset: {about}", line=link.source.line)
+            run.report.reject("same_asset", f"both ends are the same asset: {about}", line=link.source.line)
         else:
             row = assets_pb2.AssetRelationship(
                 from_asset_id=begins, to_asset_id=ends, relationship_type=assets_pb2.RELATIONSHIP_TYPE_BRIDGES
@@ -202,11 +202,14 @@ def _bridge(run: Run, chains: Chains, tokens: list[tuple[Source, Token]]) -> Non
 
 
 def _link(source: Source, token: Token, bridge: tuple[str, str], chains: Chains) -> _Link:
-    """One bridge of a token; the others stand without it. Raises Refused."""
+    """One bridge of a token; others do not depend on it. Raises Refused."""
     number, address = bridge
     own = (str(chains.find(token.deployment.chain).chain_id), token.deployment.address or "native")
     other = (str(chains.find(f"eip155:{number}").chain_id), address)
     if (number in _ORIGINS) == (token.number in _ORIGINS):
-        raise Refused("no_origin", f"neither or both of the chains {token.number} and {number} are where tokens begin")
+        raise Refused(
+            "no_origin",
+            f"exactly one chain must be where tokens originate, but {token.number} and {number} are both or neither",
+        )
     begins, ends = (own, other) if number in _ORIGINS else (other, own)
     return _Link(source, begins, ends)

@@ -1,6 +1,6 @@
-"""`cqar import venues FILE`: exchanges as ccxt declares them: names, addresses on the web, fees, remapped tickers.
+"""`cqar import venues FILE`: exchanges as ccxt declares them: names, URLs, fees, remapped tickers.
 
-The remaps (`commonCurrencies`) and the precision mode stay in the venue's metadata, where `cqar import ccxt` reads them.
+The remaps (`commonCurrencies`) and the precision mode are kept in the metadata of the venue for `cqar import ccxt`.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Progress, Run
 
-#: Keys of a venue's metadata.
+#: Keys in the metadata of a venue.
 REMAPS: Final = "common_currencies"
 PRECISION: Final = "precision_mode"
-#: Where ccxt puts the address of the public interface, by the names that it has at most exchanges.
+#: Where ccxt puts the URL of the public API, by its most common names.
 _PUBLIC = ("public", "rest", "spot", "api", "v1")
 
 
@@ -36,7 +36,7 @@ class _Row(msgspec.Struct, rename="camel"):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row says of a venue."""
+    """The venue described by a row."""
 
     venue_id: str
     name: str
@@ -50,7 +50,7 @@ _ROW = documents.decoder(_Row)
 
 
 def parse(source: Source) -> Fact:
-    """The fact of a row. Raises Refused."""
+    """Read a row. Raises Refused."""
     row = documents.decoded(source, _ROW)
     try:
         venue_id = text.given_slug(row.id, "id")
@@ -76,7 +76,7 @@ def parse(source: Source) -> Fact:
 
 
 def _fee(trading: Any, side: str) -> str | None:
-    """A fee as a fraction, exactly; ccxt says by `percentage` that it is one."""
+    """A fee as an exact fraction; `percentage` of ccxt states that it is one."""
     if not isinstance(trading, dict) or trading.get("percentage", True) is not True:
         return None
     fee = number(trading.get(side))
@@ -128,6 +128,6 @@ def item(fact: Fact, source: Source) -> Item:
 
 
 def remaps(venue: Any) -> Mapping[str, str]:
-    """What the metadata of a venue say of its codes: code -> ccxt's unified code."""
+    """The remaps in the metadata of a venue: code -> unified code of ccxt."""
     held = json_format.MessageToDict(venue.metadata).get(REMAPS)
     return {str(code): str(unified) for code, unified in held.items()} if isinstance(held, dict) else {}
