@@ -13,7 +13,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from cqar import errors
-from cqar.admin.http import wire
+from cqar.admin import message_json
 from cqar.auth import authority
 from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import access_pb2 as pb
@@ -75,11 +75,11 @@ def _from_revision(data: Any) -> int | None:
 
 def told(change: pb.TailEventsResponse) -> dict[str, Any]:
     """A change as JSON has it: with the contract's event and the row in words, where it has them."""
-    shown: dict[str, Any] = wire.shown(change)
+    shown: dict[str, Any] = message_json.shown(change)
     shown.pop("event", None)
     shown.pop("value", None)
     if change.event:
-        shown["event"] = wire.shown(EVENTS[change.event_type].FromString(change.event))
+        shown["event"] = message_json.shown(EVENTS[change.event_type].FromString(change.event))
     if change.value and change.entity in BY_NAME:
-        shown["value"] = wire.shown(BY_NAME[change.entity].message.FromString(change.value))
+        shown["value"] = message_json.shown(BY_NAME[change.entity].message.FromString(change.value))
     return shown

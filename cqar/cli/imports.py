@@ -143,7 +143,7 @@ def ccxt_markets(context: CommandContext, /, exchange: str, place: str | None, *
 
 def _repeated(context: CommandContext, source: str, asked: Mapping[str, Any], work: Callable[[Any], None]) -> None:
     """Run the import once, or repeatedly: then a failed run is reported and the next one starts on schedule."""
-    from cqar.importers.run import schedule
+    from cqar.importers import schedule
 
     address = asked["address"] or context.admin()
     once = schedule.Once(

@@ -14,7 +14,8 @@ from aiohttp import web
 from google.protobuf.message import Message
 
 from cqar import errors
-from cqar.admin.http import incoming, openapi, problems, streams, wire
+from cqar.admin import message_json
+from cqar.admin.http import incoming, openapi, problems, streams
 from cqar.admin.http.routes import ROUTES, Route
 from cqar.auth.authority import Authority, permit
 from cqar.model import entities
@@ -115,16 +116,16 @@ def _handler(route: Route, serving: Serve) -> problems.Handler:
 async def _asked(route: Route, request: web.Request) -> Message:
     """The RPC's request. Raises Invalid, TooLarge, and HTTPUnsupportedMediaType for a body that is not JSON."""
     message: Any = route.method.request()
-    wire.fill_text(message, incoming.variables(route, request), {})
+    message_json.fill_text(message, incoming.variables(route, request), {})
     if route.takes_body:
         if incoming.parameters(request):
             raise errors.Invalid("query", "NOT_ALLOWED", f"a {request.method} has no parameters; its fields are the JSON body")
         given = await incoming.json_object(request, _JSON, *([_PATCH] if route.verb == "PATCH" else []))
         if route.verb == "PATCH":
             given = _cleared(message, given, route.without)
-        wire.fill(message, given, route.without)
+        message_json.fill(message, given, route.without)
     else:
-        wire.fill_text(message, incoming.parameters(request), route.without)
+        message_json.fill_text(message, incoming.parameters(request), route.without)
         if await incoming.body(request, incoming.MAX_BODY):
             raise errors.Invalid("body", "NOT_ALLOWED", f"a {request.method} has none; its fields are parameters")
     expected = incoming.expected_revision(request)
@@ -137,7 +138,7 @@ async def _asked(route: Route, request: web.Request) -> Message:
 
 def _cleared(message: Any, given: Mapping[str, Any], without: Mapping[str, str]) -> Mapping[str, Any]:
     """The fields that a PATCH sets; what is null, or a list without anything, goes into `clear`."""
-    known = {each.name for each in wire.known(message.DESCRIPTOR, without)}
+    known = {each.name for each in message_json.known(message.DESCRIPTOR, without)}
     unset = [name for name, value in given.items() if name in known and (value is None or value == [])]
     message.clear.extend(unset)
     return {name: value for name, value in given.items() if name not in unset}
@@ -158,7 +159,7 @@ def _of_nulls(error: errors.Invalid, unset: Sequence[str]) -> errors.Invalid:
 
 
 def _told(route: Route, request: web.Request, message: Any) -> web.Response:
-    shown: dict[str, Any] = wire.shown(message)
+    shown: dict[str, Any] = message_json.shown(message)
     headers, status = {**problems.HEADERS, **({} if route.verb == "GET" else _NOT_KEPT)}, HTTPStatus.OK
     if route.entity is None:
         shown = {**{each.name: [] for each in message.DESCRIPTOR.fields if each.is_repeated}, **shown}

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from cqar import errors
-from cqar.admin.http import wire
+from cqar.admin import message_json
 from cqar.admin.http.problems import Handler
 from cqar.admin.http.routes import Route
 from cqar.auth.authority import Authority
@@ -101,7 +101,7 @@ def expected_revision(request: web.Request) -> int | None:
     if header is None or header.strip() == "*":
         return None
     match = _TAG.fullmatch(header.strip())
-    if match is None or int(match[1]) not in wire.INT64:
+    if match is None or int(match[1]) not in message_json.INT64:
         raise errors.Invalid("If-Match", "BAD_TAG", 'is not one entity tag as ETag gives it, such as "17", with its quotes')
     return int(match[1])
 

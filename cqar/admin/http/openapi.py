@@ -7,7 +7,8 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 import cqar
-from cqar.admin.http import problems, wire
+from cqar.admin import message_json
+from cqar.admin.http import problems
 from cqar.admin.http.routes import ROUTES, Route
 from cqar.admin.http.schemas import Schema, Schemas
 from cqar.admin.http.streams import LINES
@@ -160,7 +161,7 @@ def _parameters(route: Route, schemas: Schemas) -> Iterator[Schema]:
         yield {"name": name, "in": "path", "required": True, "schema": schema, **_described(schema)}
     without = {*route.without, *(["rows"] if route.answer == "results" else [])}
     if not route.takes_body or route.answer == "results":
-        for field in wire.known(described, dict.fromkeys(without, "")):
+        for field in message_json.known(described, dict.fromkeys(without, "")):
             schema = schemas.given(field)
             required = field.name in _REQUIRED.get(route.rpc, ())
             yield {"name": field.name, "in": "query", "required": required, "schema": schema, **_described(schema)}
@@ -180,7 +181,7 @@ def _described(schema: Schema) -> Schema:
 
 def _body(route: Route, schemas: Schemas) -> Schema:
     properties: dict[str, Schema] = {}
-    for field in wire.known(route.request, route.without):
+    for field in message_json.known(route.request, route.without):
         schema = schemas.given(field)
         properties[field.name] = _nullable(schema) if route.verb == "PATCH" and _may_be_unset(route, field) else schema
     required = [name for name in _needed(route) if name in properties]

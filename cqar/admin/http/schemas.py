@@ -1,11 +1,11 @@
-"""JSON schemas of the contract's messages, as `cqar.admin.http.wire` reads and writes them."""
+"""JSON schemas of the contract's messages, as `cqar.admin.message_json` reads and writes them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
-from cqar.admin.http import wire
+from cqar.admin import message_json
 
 Schema = dict[str, Any]
 
@@ -14,8 +14,18 @@ _FLAG: Schema = {"type": "boolean"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _OBJECT: Schema = {"type": "object"}
 _BYTES: Schema = {"type": "string", "contentEncoding": "base64"}
-_INT32: Schema = {"type": "integer", "format": "int32", "minimum": wire.INT32.start, "maximum": wire.INT32.stop - 1}
-_INT64: Schema = {"type": "integer", "format": "int64", "minimum": wire.INT64.start, "maximum": wire.INT64.stop - 1}
+_INT32: Schema = {
+    "type": "integer",
+    "format": "int32",
+    "minimum": message_json.INT32.start,
+    "maximum": message_json.INT32.stop - 1,
+}
+_INT64: Schema = {
+    "type": "integer",
+    "format": "int64",
+    "minimum": message_json.INT64.start,
+    "maximum": message_json.INT64.stop - 1,
+}
 _INT64_TEXT: Schema = {"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$"}
 
 _PLAIN: Mapping[int, Schema] = {
@@ -24,7 +34,7 @@ _PLAIN: Mapping[int, Schema] = {
     FieldDescriptor.TYPE_INT32: _INT32,
     FieldDescriptor.TYPE_BYTES: _BYTES,
 }
-_KNOWN: Mapping[str, Schema] = {wire.TIMESTAMP: _TIME, wire.STRUCT: _OBJECT}
+_KNOWN: Mapping[str, Schema] = {message_json.TIMESTAMP: _TIME, message_json.STRUCT: _OBJECT}
 
 
 class Schemas:
@@ -52,7 +62,7 @@ class Schemas:
             self.components[name] = schema
             if described.full_name in self._said:
                 schema["description"] = self._said[described.full_name]
-            fields = wire.known(described, {})
+            fields = message_json.known(described, {})
             schema["properties"] = {each.name: self._field(each, given=given) for each in fields}
             if required:
                 schema["required"] = list(required)

@@ -8,8 +8,8 @@ import orjson
 from aiohttp import web
 
 from cqar import errors, tasks
-from cqar.admin import tail
-from cqar.admin.http import incoming, problems, wire
+from cqar.admin import message_json, tail
+from cqar.admin.http import incoming, problems
 from cqar.admin.http.routes import METHODS
 from cqar.auth import authority
 from cqar.contract.cqar.v1 import access_pb2
@@ -59,7 +59,7 @@ class Apply:
         """Apply the lines. Raises what Apply raises for the first call; later it is told in place of the results."""
         call = incoming.call_of(request, "Apply")
         head = pb.ApplyRequest()
-        wire.fill_text(head, incoming.parameters(request), {"rows": "are the lines of the body"})
+        message_json.fill_text(head, incoming.parameters(request), {"rows": "are the lines of the body"})
         incoming.check_media_type(request, *LINES)
         async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
             lines = (await incoming.body(request, MAX_LINES)).split(b"\n")
@@ -106,7 +106,7 @@ def _rows(head: pb.ApplyRequest, lines: Sequence[bytes]) -> tuple[bytes, Mapping
     for at, line in enumerate(lines):
         row = pb.ApplyRow()
         try:
-            wire.fill(row, incoming.parsed(line), {})
+            message_json.fill(row, incoming.parsed(line), {})
         except errors.Invalid as error:
             field = error.violations[0].field
             refused[at] = pb.ApplyResult(outcome=pb.REJECTED, code="INVALID_ARGUMENT", reason=error.message, field=field)
@@ -122,7 +122,7 @@ def _unknown(error: errors.CqarError) -> pb.ApplyResult:
 
 
 def _lines(results: Sequence[pb.ApplyResult]) -> bytes:
-    return b"".join(orjson.dumps(wire.shown(each), option=orjson.OPT_APPEND_NEWLINE) for each in results)
+    return b"".join(orjson.dumps(message_json.shown(each), option=orjson.OPT_APPEND_NEWLINE) for each in results)
 
 
 # ---- events --------------------------------------------------------------------------------------------------------
@@ -185,12 +185,12 @@ class Events:
 def _asked(request: web.Request) -> int | None:
     """The revision to start behind: that of the last event that the client has, else that of the parameter."""
     asked = access_pb2.TailEventsRequest()
-    wire.fill_text(asked, incoming.parameters(request), {})
+    message_json.fill_text(asked, incoming.parameters(request), {})
     last = request.headers.get("Last-Event-ID")
     if last:
         try:
             asked.ClearField("from_revision")
-            wire.fill_text(asked, [("from_revision", last)], {})
+            message_json.fill_text(asked, [("from_revision", last)], {})
         except errors.Invalid as error:
             raise errors.Invalid("Last-Event-ID", "BAD_ID", error.violations[0].description) from None
     return asked.from_revision if asked.HasField("from_revision") else None
