@@ -29,9 +29,9 @@ from cqar.services import access, asset_registry, registry, resolver
 from cqar.services.method import AnyMethod
 from cqar.services.run import run
 from cqar.storage import parts
-from cqar.storage.nats import Bus
-from cqar.storage.postgres import Store
-from cqar.storage.redis import Tier
+from cqar.storage.nats import EventBus
+from cqar.storage.postgres import Pool
+from cqar.storage.redis import RedisCache
 
 _log = logs.logger("admin")
 
@@ -54,21 +54,21 @@ class Admin:
         self.metrics = Metrics()
         self._calls = logs.Calls(settings.log, self.metrics.calls, quiet=False)
         timeout, queries = database.statement_timeout, self.metrics.queries
-        self._store = Store(database, statement_timeout=timeout, name="cqar-admin", queries=queries)
-        self._bus = Bus(settings.nats, name="cqar-admin")
-        self._tier = Tier(settings.redis)
+        self._pool = Pool(database, statement_timeout=timeout, name="cqar-admin", queries=queries)
+        self._bus = EventBus(settings.nats, name="cqar-admin")
+        self._tier = RedisCache(settings.redis)
         # Sessions of its own, which it holds for as long as it relays: writers have all of theirs.
         relayed = msgspec.structs.replace(database, pool_max=Relay.SESSIONS)
-        self._relayed = Store(relayed, statement_timeout=timeout, name="cqar-relay", queries=queries)
+        self._relayed = Pool(relayed, statement_timeout=timeout, name="cqar-relay", queries=queries)
         self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence, settings.retention, self._tracer)
         measures = Measures(self._relay, self._tier)
         self.metrics.add(measures.collect, measures.refresh)
-        self.metrics.add_pools(self._store, self._relayed)
-        self.callers = Callers(self._store, self._bus, os.environ.get(_BOOTSTRAP))
+        self.metrics.add_pools(self._pool, self._relayed)
+        self.callers = Callers(self._pool, self._bus, os.environ.get(_BOOTSTRAP))
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
         self._mint = functools.partial(authority.minted, settings) if settings.pepper else None
         handlers = {each.path: rpc.unary(self._served(each), self.authority, self._calls) for each in METHODS}
-        self._tail = Tail(self._store, self.authority, self._calls)
+        self._tail = Tail(self._pool, self.authority, self._calls)
         handlers[tail.PATH] = self._tail.handler()
         whole = self._served(resolver.BY_NAME["ResolveVenueSymbols"])
         self._stream = Streamed(whole._replace(name="StreamVenueSymbols"), self.authority, self._calls)
@@ -94,17 +94,17 @@ class Admin:
 
     async def _serve(self, method: AnyMethod, data: bytes, call: Call) -> Reply:
         if method.kind == "read":
-            return await run(self._store, method, data, call)
-        reply = await run(self._store, method, data, dataclasses.replace(call, mint=self._mint))
+            return await run(self._pool, method, data, call)
+        reply = await run(self._pool, method, data, dataclasses.replace(call, mint=self._mint))
         await self._relay.nudge()
         return reply
 
     async def start(self) -> None:
         """Listen and relay. Raises process.PortError."""
         settings = self._settings.admin
-        await self._store.open()
+        await self._pool.open()
         await self._relayed.open()
-        self._bus.answer(probe.SUBJECT, functools.partial(probe.answer, self._store))
+        self._bus.answer(probe.SUBJECT, functools.partial(probe.answer, self._pool))
         self._bus.listen(events.NUDGE, lambda _data: self._relay.look())
         await self._bus.open()
         self.callers.start(self.authority)
@@ -120,11 +120,11 @@ class Admin:
         application.middlewares.append(observed.middleware(self._calls, self._tracer))
         health.mount(application, lambda: not self._server.stopping, components)
         health.mount_metrics(application, self.metrics)
-        app.mount(application, self._serve, self._store, self.authority)
+        app.mount(application, self._serve, self._pool, self.authority)
         return application
 
     async def _database_well(self) -> bool:
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             return await session.row(parts.HEAD) is not None
 
     async def _bus_well(self) -> bool:
@@ -142,7 +142,7 @@ class Admin:
         await self._bus.close()
         await self._tier.close()
         await self._relayed.close()
-        await self._store.close()
+        await self._pool.close()
         await self._tracer.close()
 
 

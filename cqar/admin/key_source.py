@@ -12,8 +12,8 @@ from cqar.auth.authority import Authority, Look, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
 from cqar.observability import logs
-from cqar.storage.nats import Bus
-from cqar.storage.postgres import Store
+from cqar.storage.nats import EventBus
+from cqar.storage.postgres import Pool
 from cqar.writes import keyring
 
 _log = logs.logger("callers")
@@ -46,8 +46,8 @@ class _Belief:
 class Callers(Source):
     """Looks keys up in PostgreSQL. `bootstrap`: the hash of a key that is an administrator's while there is no other."""
 
-    def __init__(self, store: Store, bus: Bus, bootstrap: str | None) -> None:
-        self._store = store
+    def __init__(self, pool: Pool, bus: EventBus, bootstrap: str | None) -> None:
+        self._pool = pool
         self._bootstrap = bootstrap
         self._times: dict[str, int] = {}
         self._authority: Authority | None = None
@@ -67,7 +67,7 @@ class Callers(Source):
     async def look(self, key_id: str) -> Look:
         """The key by PostgreSQL."""
         basis = _Belief(time.monotonic() + _BELIEVED)
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             found = await keyring.stored(session, key_id)
             if found is None and self._bootstrap and not await keyring.administered(session):
                 found = pb.ApiKey(key_id=key_id, hash=self._bootstrap, principal="bootstrap", role=pb.ADMIN)
@@ -103,7 +103,7 @@ class Callers(Source):
         if not known:
             return
         try:
-            async with self._store.session() as session:
+            async with self._pool.session() as session:
                 await keyring.used(session, known)
         except errors.CqarError as error:
             _log.warning("uses_not_written", error=str(error))

@@ -6,13 +6,13 @@ from prometheus_client.metrics_core import Metric
 
 from cqar.observability.metrics import counter, gauge, single, tallied
 from cqar.replication.relay import Relay
-from cqar.storage.redis import Tier
+from cqar.storage.redis import RedisCache
 
 
 class Measures:
     """The numbers of one admin process."""
 
-    def __init__(self, relay: Relay, tier: Tier) -> None:
+    def __init__(self, relay: Relay, tier: RedisCache) -> None:
         self._relay = relay
         self._tier = tier
 

@@ -25,7 +25,7 @@ from cqar.observability.logs import Calls
 from cqar.server import limits, rpc, statuses
 from cqar.server.outcome import Outcome
 from cqar.server.streams import Stoppable
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from cqar.writes import audit
 
 _NAME = "TailEvents"
@@ -36,9 +36,9 @@ PATH = f"/{audit.SERVICE.full_name}/{_NAME}"
 class Tail(Stoppable):
     """The handler of TailEvents in an admin process."""
 
-    def __init__(self, store: Store, access: Authority | None, calls: Calls) -> None:
+    def __init__(self, pool: Pool, access: Authority | None, calls: Calls) -> None:
         super().__init__("go on behind the last revision at another one")
-        self._store = store
+        self._pool = pool
         self._authority = access
         self._calls = calls
 
@@ -55,9 +55,9 @@ class Tail(Stoppable):
                     call.principal = principal.name
                     authority.permit(principal, audit.TAIL_ROLE, _NAME)
                     authority.unnamed(principal, _NAME)
-                    after = await audit.begin(self._store, _from_revision(await context.read()))
+                    after = await audit.begin(self._pool, _from_revision(await context.read()))
                 await rpc.begin(context)
-                async with aclosing(audit.tail(self._store, after)) as changes:
+                async with aclosing(audit.tail(self._pool, after)) as changes:
                     while True:
                         yield (await self.unless_over(anext(changes))).SerializeToString()
 

@@ -12,7 +12,7 @@ from cqar import config
 from cqar.client.connect import CallError
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.dev import keys as direct
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from cqar.writes import keyring
 
 _SERVICE = "/cqar.v1.Access/"
@@ -85,13 +85,13 @@ class DatabaseIssuer:
 
     def create(self, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
         """Create a key. Raises errors of `cqar.errors`, and ConfigError without a pepper."""
-        return self._with(lambda store: direct.create(store, self._settings, request))
+        return self._with(lambda pool: direct.create(pool, self._settings, request))
 
     def list(self, request: pb.ListKeysRequest) -> Iterator[pb.ApiKey]:
         """Yield the keys that match the request, page by page. Raises errors of `cqar.errors`."""
 
-        async def listed(store: Store) -> Any:
-            async with store.session() as session:
+        async def listed(pool: Pool) -> Any:
+            async with pool.session() as session:
                 return await keyring.list_keys(session, request)
 
         request.page_size = _PAGE
@@ -104,17 +104,17 @@ class DatabaseIssuer:
 
     def revoke(self, key_id: str) -> pb.ApiKey:
         """Revoke a key. Raises errors of `cqar.errors`."""
-        return self._with(lambda store: direct.revoke(store, key_id)).key
+        return self._with(lambda pool: direct.revoke(pool, key_id)).key
 
-    def _with(self, work: Callable[[Store], Awaitable[_T]]) -> _T:
+    def _with(self, work: Callable[[Pool], Awaitable[_T]]) -> _T:
         async def run() -> _T:
             database = self._settings.database
-            store = Store(database, statement_timeout=database.statement_timeout, name="cqar-keys")
-            await store.open()
+            pool = Pool(database, statement_timeout=database.statement_timeout, name="cqar-keys")
+            await pool.open()
             try:
-                return await work(store)
+                return await work(pool)
             finally:
-                await store.close()
+                await pool.close()
 
         return asyncio.run(run())
 

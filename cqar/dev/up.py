@@ -28,7 +28,7 @@ from cqar.dev.signals import Signals, Stopped
 from cqar.model.call import Role
 from cqar.redaction import printable
 from cqar.storage import migrate, parts
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 
 #: Seconds until admin and hotpath must be ready, and how many of these they may wait for a dependency.
 _READY_SECONDS = 60.0
@@ -321,11 +321,11 @@ class _Up:
 
 async def _epoch(settings: config.Settings, url: str) -> str:
     """Return the epoch of the database, which identifies its registry."""
-    store = Store(msgspec.structs.replace(settings.database, url=url), statement_timeout=10, name="cqar-up")
-    await store.open()
+    pool = Pool(msgspec.structs.replace(settings.database, url=url), statement_timeout=10, name="cqar-up")
+    await pool.open()
     try:
-        async with store.session() as session:
+        async with pool.session() as session:
             head = await session.row(parts.HEAD)
             return "" if head is None else str(head["epoch"])
     finally:
-        await store.close()
+        await pool.close()

@@ -36,9 +36,9 @@ from cqar.server.streams import Streamed
 from cqar.services import lookups, resolver
 from cqar.services.method import AnyMethod
 from cqar.storage import parts
-from cqar.storage.nats import Bus
-from cqar.storage.postgres import Store
-from cqar.storage.redis import Tier
+from cqar.storage.nats import EventBus
+from cqar.storage.postgres import Pool
+from cqar.storage.redis import RedisCache
 
 _log = logs.logger("hotpath")
 
@@ -74,25 +74,25 @@ class Hotpath:
         self.metrics = Metrics()
         self.calls = logs.Calls(settings.log, self.metrics.calls, quiet=True)
         queries = self.metrics.queries
-        self._store = Store(database, statement_timeout=database.fill_timeout, name="cqar-hotpath", queries=queries)
+        self._pool = Pool(database, statement_timeout=database.fill_timeout, name="cqar-hotpath", queries=queries)
         # Sessions of its own: where fills take all others, the feed still sees what changes.
         followed = msgspec.structs.replace(database, pool_max=2)
         timeout = database.statement_timeout
-        self._followed = Store(followed, statement_timeout=timeout, name="cqar-hotpath-feed", queries=queries)
-        self._bus = Bus(settings.nats, name="cqar-hotpath")
-        self._tier = Tier(settings.redis)
+        self._followed = Pool(followed, statement_timeout=timeout, name="cqar-hotpath-feed", queries=queries)
+        self._bus = EventBus(settings.nats, name="cqar-hotpath")
+        self._tier = RedisCache(settings.redis)
         self.feed = Feed(self.cache, self._followed, self._bus, coherence, hotpath)
-        self.core = Core(self.cache, self.feed, self._store, self._tier, settings)
+        self.core = Core(self.cache, self.feed, self._pool, self._tier, settings)
         self.callers = Callers(self.core, self.feed, self._bus, coherence)
         self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
         self.sweep = Sweep(self.cache, self.feed, self._followed)
         self.metrics.add(Measures(self.core, self.cache, self.feed, self._tier, coherence.lease).collect)
         self.metrics.add(self.sweep.collect)
-        self.metrics.add_pools(self._store, self._followed)
+        self.metrics.add_pools(self._pool, self._followed)
         outgoing = tls.outgoing(settings.tls, hotpath.admin_address)
         self._passthrough = Passthrough(hotpath, coherence, self.feed, self.calls, self.authority, outgoing)
         self._batches = {
-            name: Batches(resolver.BY_NAME[name], kinds, self.core, self.cache, self.feed, self._store, settings)
+            name: Batches(resolver.BY_NAME[name], kinds, self.core, self.cache, self.feed, self._pool, settings)
             for name, kinds in resolver.KINDS.items()
         }
         whole = self._batches["ResolveVenueSymbols"].unary()
@@ -161,7 +161,7 @@ class Hotpath:
     async def start(self) -> None:
         """Listen, load and follow. Raises process.PortError."""
         settings = self._settings.hotpath
-        await self._store.open()
+        await self._pool.open()
         await self._followed.open()
         await self._bus.open()
         self.feed.start()
@@ -216,7 +216,7 @@ class Hotpath:
         return application
 
     async def _database_well(self) -> bool:
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             return await session.row(parts.HEAD) is not None
 
     async def _bus_well(self) -> bool:
@@ -239,7 +239,7 @@ class Hotpath:
         await self._bus.close()
         await self._tier.close()
         await self._followed.close()
-        await self._store.close()
+        await self._pool.close()
         await self._tracer.close()
 
 

@@ -36,7 +36,7 @@ from cqar.server.rpc import Reply
 from cqar.server.statuses import Metadata
 from cqar.services import lookups
 from cqar.services.method import AnyMethod
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 
 #: Longer keys are resolved, but not kept.
 _LONGEST_KEPT: Final = 256
@@ -146,14 +146,14 @@ class Batches:
         core: Core,
         cache: Cache,
         feed: Feed,
-        store: Store,
+        pool: Pool,
         settings: config.Settings,
     ) -> None:
         self._method = method
         self._core = core
         self._cache = cache
         self._feed = feed
-        self._store = store
+        self._pool = pool
         self._patience = settings.coherence.min_revision_wait
         self._absences: deque[Ready] = deque()
         self._most_absences = max(1, settings.hotpath.cache_entries // _ABSENT_SHARE)
@@ -325,7 +325,7 @@ class Batches:
 
     async def _from_database(self, asked: _Asked) -> Reply:
         """The response by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
-        async with self._store.snapshot() as session:
+        async with self._pool.snapshot() as session:
             kind = asked.elements.kind
             found, snap = await lookups.batch_from_database(session, kind, asked.keys, asked.least)
         return self._reply(asked, found, snap, FROM_DATABASE)

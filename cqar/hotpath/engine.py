@@ -19,8 +19,8 @@ from cqar.observability import logs
 from cqar.server.rpc import Reply
 from cqar.services import lookups
 from cqar.storage import parts
-from cqar.storage.postgres import Store
-from cqar.storage.redis import Tier
+from cqar.storage.postgres import Pool
+from cqar.storage.redis import RedisCache
 
 _log = logs.logger("lookups")
 
@@ -31,12 +31,12 @@ ANSWERS_SHARE = 3
 class Core:
     """Answers lookups from a cache that a feed keeps right. Belongs to one event loop."""
 
-    def __init__(self, cache: Cache, feed: Feed, store: Store, tier: Tier, settings: config.Settings) -> None:
+    def __init__(self, cache: Cache, feed: Feed, pool: Pool, tier: RedisCache, settings: config.Settings) -> None:
         self._cache = cache
         self._feed = feed
-        self._store = store
+        self._pool = pool
         self.freshness = Freshness(feed, settings.coherence)
-        self.fills = Fills(cache, feed, store, tier, self.freshness, settings)
+        self.fills = Fills(cache, feed, pool, tier, self.freshness, settings)
         self._min_revision_wait = settings.coherence.min_revision_wait
         size = settings.hotpath.cache_bytes // ANSWERS_SHARE
         self.answers = Answers(cache, self.freshness, tuple(LOOKUPS), entries=settings.hotpath.cache_entries, size=size)
@@ -111,7 +111,7 @@ class Core:
 
     async def _from_database(self, lookup: Lookup, request: Any) -> Reply:
         """The answer by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
-        async with self._store.snapshot() as session:
+        async with self._pool.snapshot() as session:
             derived, snap = await lookups.from_database(session, lookup, request)
         derived.response.revision = snap
         return Reply(derived.response.SerializeToString(), FROM_DATABASE)
@@ -127,7 +127,7 @@ class Core:
 
     async def part_now(self, key: str) -> Sequence[Stored]:
         """The rows under a key by PostgreSQL's word alone. Raises Unavailable."""
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             _, found = await parts.read(session, key)
         return found[key]
 

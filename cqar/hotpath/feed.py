@@ -19,8 +19,8 @@ from cqar.observability import logs
 from cqar.replication import probe
 from cqar.replication.probe import Look
 from cqar.storage import parts
-from cqar.storage.nats import Bus
-from cqar.storage.postgres import Sql, Store
+from cqar.storage.nats import EventBus
+from cqar.storage.postgres import Pool, Sql
 
 _log = logs.logger("feed")
 
@@ -64,9 +64,9 @@ class _Seen(NamedTuple):
 class Feed:
     """Keeps a cache up to date. `start` begins, in the background; nothing here stops for a dependency that is down."""
 
-    def __init__(self, cache: Cache, store: Store, bus: Bus, coherence: config.Coherence, hotpath: config.Hotpath) -> None:
+    def __init__(self, cache: Cache, pool: Pool, bus: EventBus, coherence: config.Coherence, hotpath: config.Hotpath) -> None:
         self._cache = cache
-        self._store = store
+        self._pool = pool
         self._bus = bus
         self._interval = coherence.probe_interval
         self._entries = hotpath.cache_entries
@@ -230,7 +230,7 @@ class Feed:
         """A look by PostgreSQL itself; through admin while that does not answer promptly. Raises Unavailable."""
         asked = _Asked(time.monotonic(), self._cache.applied, self._cache.last)
         if self._looking is None or self._looking[1].done():
-            looking = asyncio.create_task(probe.read(self._store, asked.after, _BATCH), name="look")
+            looking = asyncio.create_task(probe.read(self._pool, asked.after, _BATCH), name="look")
             looking.add_done_callback(_heard)
             self._looking = asked, looking
         theirs, looking = self._looking
@@ -259,7 +259,7 @@ class Feed:
         What was read since is then known to be right, or not to be. With many of them, at a start, what Redis has from before
         can be adopted; a cache that begins anew is to be back soon, and finds little in Redis that is of its history.
         """
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             rows = await session.rows(_RECENT, most)
         if not rows:
             raise errors.Unavailable(parts.NO_HEAD)
@@ -295,7 +295,7 @@ class Feed:
             return
         try:
             cache.follow(part_kinds.names(lambda kind: kind.preloaded))
-            async with self._store.snapshot() as session:
+            async with self._pool.snapshot() as session:
                 everything = await parts.read_all(session, self._entries, _AT_ONCE)
             head, whole = everything.head, everything.whole
             await self.wait_applied(head.snap, _PATIENCE)

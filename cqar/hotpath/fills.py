@@ -16,8 +16,8 @@ from cqar.model.parts import Head, Missing, Stored, by_kind
 from cqar.observability import tracing
 from cqar.server.statuses import Metadata
 from cqar.storage import parts
-from cqar.storage.postgres import Store
-from cqar.storage.redis import Tier
+from cqar.storage.postgres import Pool
+from cqar.storage.redis import RedisCache
 
 #: Parts that are kept, or offered to Redis, at once.
 _AT_ONCE = 100
@@ -93,11 +93,11 @@ class Fills:
     """Brings parts that the cache does not have, each once however many wait for it. Belongs to one event loop."""
 
     def __init__(
-        self, cache: Cache, feed: Feed, store: Store, tier: Tier, freshness: Freshness, settings: config.Settings
+        self, cache: Cache, feed: Feed, pool: Pool, tier: RedisCache, freshness: Freshness, settings: config.Settings
     ) -> None:
         self._cache = cache
         self._feed = feed
-        self._store = store
+        self._pool = pool
         self._tier = tier
         self._freshness = freshness
         self._patience = settings.coherence.min_revision_wait
@@ -160,7 +160,7 @@ class Fills:
             cache.admit(adopted.snap, rows, time.monotonic())
             return Filled(history, adopted.snap, rows, _FROM_REDIS)
         self.unadopted[kind_of(key)] += 1
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             head, found = await parts.read(session, key)
         if head.history != cache.history:
             self._feed.probe()
@@ -203,7 +203,7 @@ class Fills:
         """By PostgreSQL, at one snap; kept in turns, so that lookups do not wait for it."""
         self.unadopted.update(map(kind_of, keys))
         cache = self._cache
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             head, found = await parts.read(session, *keys)
         brought = Filled(head.history, head.snap, found, FROM_DATABASE)
         if head.history != cache.history:

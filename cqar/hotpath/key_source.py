@@ -11,7 +11,7 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.hotpath.engine import Core
 from cqar.hotpath.feed import Feed
 from cqar.model import cache_keys, events
-from cqar.storage.nats import Bus
+from cqar.storage.nats import EventBus
 
 #: Seconds between two words to admin on which keys were used.
 _TELL_EVERY = 20.0
@@ -22,7 +22,7 @@ _encoder = msgspec.msgpack.Encoder()
 class Callers(Source):
     """Looks keys up in the cache of a worker. A key that is known is believed for as long as answers are served stale."""
 
-    def __init__(self, core: Core, feed: Feed, bus: Bus, coherence: config.Coherence) -> None:
+    def __init__(self, core: Core, feed: Feed, bus: EventBus, coherence: config.Coherence) -> None:
         self._core = core
         self._feed = feed
         self._bus = bus

@@ -12,7 +12,7 @@ from cqar.hotpath.feed import Feed
 from cqar.lookups.single import LOOKUPS
 from cqar.observability.metrics import counter, gauge, single
 from cqar.services import resolver
-from cqar.storage.redis import Tier
+from cqar.storage.redis import RedisCache
 
 _TIERED: Final = ("entity", "tier")
 #: What a call is about, by its name.
@@ -25,7 +25,7 @@ _ENTITIES: Final = {
 class Measures:
     """The numbers of one worker. `lease`: seconds after which it counts as cut off."""
 
-    def __init__(self, core: Core, cache: Cache, feed: Feed, tier: Tier, lease: float) -> None:
+    def __init__(self, core: Core, cache: Cache, feed: Feed, tier: RedisCache, lease: float) -> None:
         self._core = core
         self._cache = cache
         self._feed = feed

@@ -18,7 +18,7 @@ from cqar.model.parts import Stored, by_kind
 from cqar.observability import logs
 from cqar.observability.metrics import counter
 from cqar.storage import parts
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 
 _log = logs.logger("sweep")
 
@@ -33,10 +33,10 @@ _PATIENCE = 1.0
 class Sweep:
     """Goes round the cache of a worker for as long as it lives."""
 
-    def __init__(self, cache: Cache, feed: Feed, store: Store) -> None:
+    def __init__(self, cache: Cache, feed: Feed, pool: Pool) -> None:
         self._cache = cache
         self._feed = feed
-        self._store = store
+        self._pool = pool
         self._due: list[str] = []
         self._task: asyncio.Task[None] | None = None
         #: parts that were compared, and those that were not as they should have been
@@ -74,7 +74,7 @@ class Sweep:
         keys = self._due[-_AT_ONCE:]
         del self._due[-_AT_ONCE:]
         history, starts = cache.history, cache.starts
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             reads = [await parts.read_rows(session, *some) for some in by_kind(keys).values()]
         for head, found in reads:
             if head.history != history or not await self._feed.wait_applied(head.snap, _PATIENCE):

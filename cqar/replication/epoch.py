@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cqar import config, errors
 from cqar.storage import parts
-from cqar.storage.postgres import Sql, Store
+from cqar.storage.postgres import Pool, Sql
 
 _NEW = Sql("renew_epoch", "UPDATE head SET epoch = gen_random_uuid() RETURNING epoch::text AS epoch, seq")
 
@@ -21,9 +21,9 @@ class Epoch(NamedTuple):
     revision: int
 
 
-async def renew(store: Store) -> Epoch:
+async def renew(pool: Pool) -> Epoch:
     """Give the registry a new epoch. Raises Unavailable."""
-    async with store.session() as session:
+    async with pool.session() as session:
         row = await session.row(_NEW)
     if row is None:
         raise errors.Unavailable(parts.NO_HEAD)
@@ -34,11 +34,11 @@ def new(database: config.Database) -> Epoch:
     """The same on the database of the settings. Raises Unavailable."""
 
     async def run() -> Epoch:
-        store = Store(database, statement_timeout=database.statement_timeout, name="cqar-epoch")
-        await store.open()
+        pool = Pool(database, statement_timeout=database.statement_timeout, name="cqar-epoch")
+        await pool.open()
         try:
-            return await renew(store)
+            return await renew(pool)
         finally:
-            await store.close()
+            await pool.close()
 
     return asyncio.run(run())

@@ -12,7 +12,7 @@ from cqar import errors
 from cqar.model.events import Change
 from cqar.replication.changes import CHANGES, change_of
 from cqar.storage import parts
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 
 #: Subject of the questions, to all admins.
 SUBJECT = "cqar.look"
@@ -41,9 +41,9 @@ _decoder = msgspec.msgpack.Decoder(Look)
 _questions = msgspec.msgpack.Decoder(_Question)
 
 
-async def read(store: Store, after: int, most: int) -> Look:
+async def read(pool: Pool, after: int, most: int) -> Look:
     """Look after a revision, at `most` so many changes far. Raises Unavailable."""
-    async with store.session() as session:
+    async with pool.session() as session:
         rows = await session.rows(CHANGES, after, most)
     if not rows:
         raise errors.Unavailable(parts.NO_HEAD)
@@ -57,14 +57,14 @@ def question(epoch: str, after: int) -> bytes:
     return _encoder.encode(_Question(epoch, after))
 
 
-async def answer(store: Store, data: bytes) -> bytes:
+async def answer(pool: Pool, data: bytes) -> bytes:
     """The answer to a question, as it travels.
 
     Raises Unavailable also for another epoch: of several registries, each answers its own workers, and whoever has to begin
     anew needs PostgreSQL itself. Raises msgspec.DecodeError for what is no question.
     """
     asked = _questions.decode(data)
-    look = await read(store, asked.after, MOST)
+    look = await read(pool, asked.after, MOST)
     if look.epoch != asked.epoch:
         msg = f"the registry here is of epoch {look.epoch}"
         raise errors.Unavailable(msg)

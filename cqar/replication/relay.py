@@ -22,9 +22,9 @@ from cqar.observability import logs, tracing
 from cqar.observability.tracing import Span, Tracer
 from cqar.replication.changes import CHANGES, change_of
 from cqar.storage import parts
-from cqar.storage.nats import Bus, Fenced, Publication
-from cqar.storage.postgres import Session, Sql, Store
-from cqar.storage.redis import Tier
+from cqar.storage.nats import EventBus, Fenced, Publication
+from cqar.storage.postgres import Pool, Session, Sql
+from cqar.storage.redis import RedisCache
 
 _log = logs.logger("relay")
 
@@ -96,26 +96,26 @@ _SINGLE_ROW = part_kinds.names(lambda kind: kind.single_row)
 
 
 class Relay:
-    """Both loops of one admin process. `store` is for them alone: each holds a session of it for as long as it relays."""
+    """Both loops of one admin process. `pool` is for them alone: each holds a session of it for as long as it relays."""
 
     #: sessions that it needs at once
     SESSIONS: ClassVar[int] = 3
 
     def __init__(
         self,
-        store: Store,
-        bus: Bus,
-        tier: Tier,
+        pool: Pool,
+        bus: EventBus,
+        tier: RedisCache,
         coherence: config.Coherence,
         retention: config.Retention = config.Retention(),  # noqa: B008 - it never changes
         tracer: Tracer = tracing.OFF,
     ) -> None:
-        self._store = store
+        self._pool = pool
         self._retention = retention
         self._bus = bus
         self._keep_hours = coherence.outbox_keep_hours
         poll = coherence.poll_interval
-        self._loops: tuple[_Loop, ...] = (_Changes(store, bus, poll, tracer, tier), _Events(store, bus, poll, tracer))
+        self._loops: tuple[_Loop, ...] = (_Changes(pool, bus, poll, tracer, tier), _Events(pool, bus, poll, tracer))
         self._tasks: list[asyncio.Task[None]] = []
         #: what waits in the outbox, by loop, as last counted; nothing where it could not be counted
         self.backlog: Mapping[str, Backlog] = {}
@@ -133,7 +133,7 @@ class Relay:
         self._counted = time.monotonic()
         self.backlog = {}
         try:
-            async with asyncio.timeout(_COUNT_EVERY), self._store.session() as session:
+            async with asyncio.timeout(_COUNT_EVERY), self._pool.session() as session:
                 rows = await session.rows(_BACKLOG, _COUNTED)
         except (errors.CqarError, TimeoutError):
             return
@@ -192,7 +192,7 @@ class Relay:
     async def _prune(self, sql: Sql, *values: int) -> int:
         """Run it until it finds fewer than it takes at once."""
         pruned = 0
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             while True:
                 row = await session.row(sql, *values)
                 gone = 0 if row is None else row["gone"]
@@ -226,8 +226,8 @@ class _Loop(ABC):
     number: ClassVar[int]
     sql: ClassVar[Sql]
 
-    def __init__(self, store: Store, bus: Bus, poll_interval: float, tracer: Tracer) -> None:
-        self._store = store
+    def __init__(self, pool: Pool, bus: EventBus, poll_interval: float, tracer: Tracer) -> None:
+        self._pool = pool
         self._bus = bus
         self._poll = poll_interval
         self._tracer = tracer
@@ -258,7 +258,7 @@ class _Loop(ABC):
                 await self._bus.wait_up()
                 await self._bus.ensure_streams()
                 # The session gives the lock back when it goes back to its pool, or ends.
-                async with self._store.session() as session:
+                async with self._pool.session() as session:
                     held = await session.row(_TRY_LOCK, _LOCK_SPACE, self.number)
                     failing, connected = False, True
                     if held is not None and held["held"]:
@@ -338,8 +338,8 @@ class _Changes(_Loop):
     number = 1
     sql = CHANGES
 
-    def __init__(self, store: Store, bus: Bus, poll_interval: float, tracer: Tracer, tier: Tier) -> None:
-        super().__init__(store, bus, poll_interval, tracer)
+    def __init__(self, pool: Pool, bus: EventBus, poll_interval: float, tracer: Tracer, tier: RedisCache) -> None:
+        super().__init__(pool, bus, poll_interval, tracer)
         self._tier = tier
         self._last = 0
 

@@ -1,6 +1,6 @@
 """How admin serves one RPC: check the role, parse, check the venues, then read or write.
 
-Example: `reply = await run(store, asset_registry.BY_NAME["GetChain"], request.SerializeToString(), Call("GetChain"))`.
+Example: `reply = await run(pool, asset_registry.BY_NAME["GetChain"], request.SerializeToString(), Call("GetChain"))`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from cqar.model.call import Call, Role
 from cqar.server import rpc
 from cqar.server.rpc import Reply
 from cqar.services.method import AnyMethod, Method, Request, Response, method
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from cqar.writes.transaction import Batch, Write
 
 
@@ -36,7 +36,7 @@ def batch(
     return method(service, name, "batch", serve, role)
 
 
-async def run(store: Store, method: AnyMethod, data: bytes, call: Call) -> Reply:
+async def run(pool: Pool, method: AnyMethod, data: bytes, call: Call) -> Reply:
     """Serve one RPC: `data` is the serialized request, the reply's body the serialized response.
 
     A write ends with a revision, which its trailing metadata carries too. With an idempotency key, a repeated call
@@ -46,12 +46,12 @@ async def run(store: Store, method: AnyMethod, data: bytes, call: Call) -> Reply
     request = method.parse(data)
     authority.confine(call.principal, request, method.name)
     if method.kind == "read":
-        async with store.session() as session:
+        async with pool.session() as session:
             return Reply((await method.serve(session, request)).SerializeToString())
     if method.kind == "batch":
-        response = await method.serve(Batch(store, call), request)
+        response = await method.serve(Batch(pool, call), request)
         return Reply(response.SerializeToString(), rpc.revision_metadata(response.revision))
-    async with store.transaction() as session:
+    async with pool.transaction() as session:
         under_way = Write(session, call)
         body = await under_way.repeated(data)
         if body is None:

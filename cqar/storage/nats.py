@@ -53,7 +53,7 @@ class Fenced(Exception):
     """The stream does not end where the publisher left it: read its position and go on from there."""
 
 
-class Bus:
+class EventBus:
     """A connection to NATS that is kept for as long as the process lives."""
 
     def __init__(self, settings: config.Nats, *, name: str) -> None:

@@ -77,7 +77,7 @@ class Session:
                 yield
 
 
-class Store:
+class Pool:
     """The registry's database. Sessions from a bounded pool; an outage is `Unavailable`.
 
     `queries`: where the durations of statements are observed, by their kinds.

@@ -57,7 +57,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Value)
 
 
-class Tier:
+class RedisCache:
     """The parts in Redis, by the history that they are of. Failures are counted and logged, never raised."""
 
     def __init__(self, settings: config.Redis) -> None:

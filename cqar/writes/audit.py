@@ -13,7 +13,7 @@ from cqar.model import binding, events
 from cqar.model.call import Role
 from cqar.model.entity import Row, struct, timestamp
 from cqar.storage import parts
-from cqar.storage.postgres import Session, Sql, Store
+from cqar.storage.postgres import Pool, Session, Sql
 from cqar.writes import paging
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
@@ -111,29 +111,29 @@ _BEHIND = Sql(
 )
 
 
-async def begin(store: Store, from_revision: int | None = None) -> int:
+async def begin(pool: Pool, from_revision: int | None = None) -> int:
     """The revision to tail behind: the one given, else the newest.
 
     Raises Invalid for a negative one, Precondition where the outbox no longer reaches back to it or has not come so far.
     """
     if from_revision is None:
-        async with store.session() as session:
+        async with pool.session() as session:
             return (await parts.head(session)).snap
     if from_revision < 0:
         raise errors.Invalid("from_revision", "NEGATIVE", f"{from_revision} is negative; 0 is before the first change")
-    await _behind(store, from_revision, 1)
+    await _behind(pool, from_revision, 1)
     return from_revision
 
 
-async def tail(store: Store, from_revision: int | None = None, *, poll: float = POLL) -> AsyncGenerator[pb.TailEventsResponse]:
+async def tail(pool: Pool, from_revision: int | None = None, *, poll: float = POLL) -> AsyncGenerator[pb.TailEventsResponse]:
     """Every change behind the revision, in order, then those that come, without end; by default those from now on.
 
     Looks into the outbox every `poll` seconds. Raises as `begin`, also when the outbox is pruned faster than it is read,
     and Unavailable while PostgreSQL is.
     """
-    after = await begin(store, from_revision)
+    after = await begin(pool, from_revision)
     while True:
-        rows = await _behind(store, after, _BATCH)
+        rows = await _behind(pool, after, _BATCH)
         for row in rows:
             yield _change(row)
             after = row["revision"]
@@ -141,9 +141,9 @@ async def tail(store: Store, from_revision: int | None = None, *, poll: float = 
             await asyncio.sleep(poll)
 
 
-async def _behind(store: Store, after: int, limit: int) -> list[Row]:
+async def _behind(pool: Pool, after: int, limit: int) -> list[Row]:
     """The next changes after a revision. Revisions are dense: where the first one is missing, it was pruned."""
-    async with store.session() as session:
+    async with pool.session() as session:
         rows = await session.rows(_BEHIND, after, limit)
     if not rows:
         raise errors.Unavailable(parts.NO_HEAD)

@@ -9,7 +9,7 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import binding
 from cqar.model.call import Call
 from cqar.model.entities import API_KEY, VENUE
-from cqar.storage.postgres import Session, Sql, Store
+from cqar.storage.postgres import Pool, Session, Sql
 from cqar.writes import operations
 from cqar.writes.paging import Filter
 from cqar.writes.transaction import Write
@@ -68,9 +68,9 @@ async def revoke_key(write: Write, request: pb.RevokeKeyRequest) -> pb.RevokeKey
     return response
 
 
-async def run(store: Store, operation: Any, request: Any, call: Call) -> Any:
+async def run(pool: Pool, operation: Any, request: Any, call: Call) -> Any:
     """A write of keys straight on the database, for whoever has it: the response. Raises as the operation, Unavailable."""
-    async with store.transaction() as session:
+    async with pool.transaction() as session:
         write = Write(session, call)
         response = await operation(write, request)
         await write.finish()

@@ -20,7 +20,7 @@ from cqar.model.call import Call
 from cqar.model.entity import Entity, Row
 from cqar.observability import tracing
 from cqar.storage import parts
-from cqar.storage.postgres import Session, Sql, Store
+from cqar.storage.postgres import Pool, Session, Sql
 
 #: Larger values are not carried, as those of some entities: caches ask PostgreSQL for them.
 MAX_VALUE = 8_192
@@ -64,7 +64,7 @@ class _Change:
 class Batch(NamedTuple):
     """What an operation gets that makes its own transactions."""
 
-    store: Store
+    pool: Pool
     call: Call
 
 

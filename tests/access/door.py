@@ -10,7 +10,7 @@ from cqar import config
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.dev import keys
 from cqar.model.call import Call, Key, Role
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from cqar.writes import keyring
 from tests.client import Client, Refused, refusal
 
@@ -27,12 +27,12 @@ def locked(settings: config.Settings, **more: Any) -> config.Settings:
 async def make(settings: config.Settings, role: Role, **fields: Any) -> str:
     """A new key, made straight on the database."""
     request = pb.CreateKeyRequest(principal=fields.pop("principal", role.name.lower()), role=role.name, **fields)
-    store = Store(settings.database, statement_timeout=10, name="tests")
-    await store.open()
+    pool = Pool(settings.database, statement_timeout=10, name="tests")
+    await pool.open()
     try:
-        return (await keys.create(store, settings, request)).secret
+        return (await keys.create(pool, settings, request)).secret
     finally:
-        await store.close()
+        await pool.close()
 
 
 def bearer(key: str) -> tuple[tuple[str, str], ...]:
@@ -57,9 +57,9 @@ async def own(client: Client, key: str, name: str, **fields: Any) -> Any:
 
 async def revoke(settings: config.Settings, key: Key) -> None:
     """Revoke straight on the database."""
-    store = Store(settings.database, statement_timeout=10, name="tests")
-    await store.open()
+    pool = Pool(settings.database, statement_timeout=10, name="tests")
+    await pool.open()
     try:
-        await keyring.run(store, keyring.revoke_key, pb.RevokeKeyRequest(key_id=key.key_id), Call(method="RevokeKey"))
+        await keyring.run(pool, keyring.revoke_key, pb.RevokeKeyRequest(key_id=key.key_id), Call(method="RevokeKey"))
     finally:
-        await store.close()
+        await pool.close()

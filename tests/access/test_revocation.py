@@ -117,14 +117,14 @@ async def test_a_worker_that_is_cut_off_serves_known_readers_stale_and_refuses_s
         assert (await ask(worker, held[Role.READER])).stale
         assert not (await ask(worker, strict)).stale  # PostgreSQL itself still answers
         unheard = await door.make(settings, Role.READER)
-        await hotpath._store.close()
+        await hotpath._pool.close()
         assert (await ask(worker, held[Role.READER])).stale
         assert await ask(worker, strict) == "UNAVAILABLE"
         assert await ask(worker, unheard) == "UNAVAILABLE"
 
 
 async def test_a_worker_knows_the_keys_that_were_there_when_it_started(held: Mapping[Role, str], hotpath: Hotpath) -> None:
-    await hotpath._store.close()
+    await hotpath._pool.close()
     async with Client(hotpath.port) as worker:
         assert await ask(worker, held[Role.READER]) != "UNAUTHENTICATED"
         assert hotpath.authority is not None

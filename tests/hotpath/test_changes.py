@@ -16,7 +16,7 @@ from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.hotpath.app import Hotpath
 from cqar.model import events
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from tests.client import Client
 from tests.hotpath.world import Listed, eventually, found, let_through, own_call, ticked
 
@@ -217,8 +217,8 @@ async def test_changes_that_arrive_while_a_look_is_under_way_are_not_mistaken_fo
 ) -> None:
     """What the look brings is older by then than what is applied."""
     await eventually(lambda: hotpath.cache.applied == 5)
-    looks = Looks(hotpath.feed._store)
-    hotpath.feed._store = looks  # type: ignore[assignment]
+    looks = Looks(hotpath.feed._pool)
+    hotpath.feed._pool = looks  # type: ignore[assignment]
     for tick in ("0.25", "0.125"):
         looks.held.clear()
         looks.open.clear()
@@ -251,10 +251,10 @@ async def _looked(worker: Hotpath) -> None:
 
 
 class Looks:
-    """The feed's store, whose results a gate holds back."""
+    """The feed's pool, whose results a gate holds back."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
         self.open = asyncio.Event()
         self.open.set()
         self.held = asyncio.Event()
@@ -264,7 +264,7 @@ class Looks:
         yield self
 
     async def rows(self, *arguments: Any) -> Any:
-        async with self._store.session() as session:
+        async with self._pool.session() as session:
             result = await session.rows(*arguments)
         self.held.set()
         await self.open.wait()

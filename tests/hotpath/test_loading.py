@@ -4,7 +4,7 @@ import pytest
 
 from cqar import config
 from cqar.storage import parts
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from tests.client import Client
 from tests.hotpath.world import Listed
 
@@ -16,13 +16,13 @@ Rows = dict[str, set[tuple[str, str, bytes]]]
 
 async def loaded(settings: config.Settings, limit: int, at_once: int) -> tuple[Rows, bool]:
     """The rows of each part, in no order, and whether nothing was cut off."""
-    store = Store(settings.database, statement_timeout=10, name="test")
-    await store.open()
+    pool = Pool(settings.database, statement_timeout=10, name="test")
+    await pool.open()
     try:
-        async with store.snapshot() as session:
+        async with pool.snapshot() as session:
             everything = await parts.read_all(session, limit, at_once)
     finally:
-        await store.close()
+        await pool.close()
     taken = everything.take(list(everything.found))
     assert not everything.found
     found = {key: {(each.entity, each.row_id, each.value) for each in held} for key, held in taken.items()}

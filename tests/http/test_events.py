@@ -103,7 +103,7 @@ async def test_a_start_that_cannot_be_is_a_problem(api: Api, connection: asyncpg
 
 
 async def test_a_quiet_stream_says_so_and_ends_with_its_client(admin: Admin) -> None:
-    events, ended = Events(admin._store, heartbeat=0.05), asyncio.Event()
+    events, ended = Events(admin._pool, heartbeat=0.05), asyncio.Event()
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -134,7 +134,7 @@ async def test_changes_that_are_gone_before_they_are_read_end_the_tail(
     api: Api, admin: Admin, connection: asyncpg.Connection
 ) -> None:
     await api.asset("A")
-    changes = audit.tail(admin._store, 0, poll=0.01)
+    changes = audit.tail(admin._pool, 0, poll=0.01)
     assert (await anext(changes)).revision == 1
     await connection.execute("UPDATE head SET seq = 5")
     with pytest.raises(errors.Precondition, match="no longer kept"):
@@ -143,7 +143,7 @@ async def test_changes_that_are_gone_before_they_are_read_end_the_tail(
 
 async def test_a_database_that_went_back_ends_the_tail(api: Api, admin: Admin, connection: asyncpg.Connection) -> None:
     await api.asset("A")
-    changes = audit.tail(admin._store, poll=0.01)
+    changes = audit.tail(admin._pool, poll=0.01)
     await api.asset("B")
     coming = asyncio.ensure_future(anext(changes))
     await asyncio.sleep(0.05)

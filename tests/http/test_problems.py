@@ -229,13 +229,13 @@ async def test_a_fault_of_the_server_tells_nothing_but_that(api: Api, admin: Adm
         msg = "a secret of the inside"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(admin._store, "session", broken)
+    monkeypatch.setattr(admin._pool, "session", broken)
     answer = await api.get("/v1/assets")
     assert (answer.status, answer.body["code"]) == (500, "INTERNAL")
     assert "secret" not in str(answer.body)
 
 
 async def test_an_outage_is_503_and_never_absence(api: Api, admin: Admin) -> None:
-    await admin._store.close()
+    await admin._pool.close()
     answer = await api.get("/v1/assets/none")
     assert (answer.status, answer.body["code"]) == (503, "UNAVAILABLE")

@@ -14,7 +14,7 @@ from cqar import config
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.call import Call
 from cqar.services import asset_registry
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from cqar.writes.transaction import Write
 from tests.client import Client, Refused
 from tests.registry.world import USDC, World, at, waiting
@@ -25,17 +25,17 @@ _LOST = {"ALREADY_EXISTS", "ABORTED"}
 @asynccontextmanager
 async def under_way(settings: config.Settings, name: str, **fields: Any) -> AsyncIterator[None]:
     """A write of another process that is done and not yet committed; it is at the end."""
-    store = Store(settings.database, statement_timeout=10, name="other")
-    await store.open()
+    pool = Pool(settings.database, statement_timeout=10, name="other")
+    await pool.open()
     try:
-        async with store.transaction() as session:
+        async with pool.transaction() as session:
             write = Write(session, Call(method=name))
             method = asset_registry.BY_NAME[name]
             await method.serve(write, method.request(**fields))
             yield
             await write.finish()
     finally:
-        await store.close()
+        await pool.close()
 
 
 async def tried(call: Awaitable[Any]) -> str:

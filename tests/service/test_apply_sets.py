@@ -7,7 +7,7 @@ import pytest
 from cqar import config
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Call
-from cqar.storage.postgres import Session, Sql, Store
+from cqar.storage.postgres import Pool, Session, Sql
 from cqar.writes.apply.run import apply
 from cqar.writes.transaction import Batch
 from tests.service.desk import outcomes
@@ -15,9 +15,9 @@ from tests.service.rows import everything
 
 
 @pytest.fixture
-async def store(settings: config.Settings) -> AsyncIterator[Store]:
+async def pool(settings: config.Settings) -> AsyncIterator[Pool]:
     """The database alone: nothing else asks it anything."""
-    made = Store(settings.database, statement_timeout=10, name="test")
+    made = Pool(settings.database, statement_timeout=10, name="test")
     await made.open()
     yield made
     await made.close()
@@ -57,8 +57,8 @@ def _numbered(at: int) -> list[pb.ApplyRow]:
 _TEXTS = ("external_id", "venue_symbol", "venue_asset_symbol", "venue_id", "chain_id", "name")
 
 
-async def test_seventy_rows_of_each_kind_take_no_more_statements_than_two(store: Store, ran: list[str]) -> None:
-    batch = Batch(store, Call(method="Apply"))
+async def test_seventy_rows_of_each_kind_take_no_more_statements_than_two(pool: Pool, ran: list[str]) -> None:
+    batch = Batch(pool, Call(method="Apply"))
     counts = {}
     for count in (2, 70):
         given = pb.ApplyRequest(rows=[row for at in range(count) for row in _numbered(1000 * count + at)])
@@ -72,8 +72,8 @@ async def test_seventy_rows_of_each_kind_take_no_more_statements_than_two(store:
     assert not any(name.startswith(("insert", "update", "finish", "touch")) for name in ran)
 
 
-async def test_one_bad_row_among_many_costs_a_few_tries_and_not_one_a_row(store: Store, ran: list[str]) -> None:
-    batch = Batch(store, Call(method="Apply"))
+async def test_one_bad_row_among_many_costs_a_few_tries_and_not_one_a_row(pool: Pool, ran: list[str]) -> None:
+    batch = Batch(pool, Call(method="Apply"))
     good = [_numbered(at)[10] for at in range(200)]
     bad = pb.ApplyRow()
     bad.CopyFrom(good[0])

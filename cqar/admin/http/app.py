@@ -23,9 +23,9 @@ from cqar.model.call import Call
 from cqar.server import rpc
 from cqar.server.rpc import Reply
 from cqar.services.method import AnyMethod
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 
-#: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a store.
+#: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a pool.
 Serve = Callable[[AnyMethod, bytes, Call], Awaitable[Reply]]
 
 #: Bytes of an answer above which it is put into words beside the event loop.
@@ -44,12 +44,12 @@ _STATIC = Path(__file__).with_name("static")
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
-def mount(application: web.Application, serving: Serve, store: Store, authority: Authority | None) -> None:
+def mount(application: web.Application, serving: Serve, pool: Pool, authority: Authority | None) -> None:
     """Add the API, its description and the page that shows it; every error of the application becomes a problem."""
     application.middlewares.extend((problems.middleware, incoming.own_pages))
     if authority is not None:
         application.middlewares.append(incoming.admission(authority))
-    apply, events = streams.Apply(serving), streams.Events(store)
+    apply, events = streams.Apply(serving), streams.Events(pool)
     application.on_shutdown.append(events.stop)
     for route in ROUTES:
         answering = {"results": apply.handle, "events": events.handle}.get(route.answer) or _handler(route, serving)

@@ -18,7 +18,7 @@ from cqar.model.call import Call
 from cqar.server import rpc
 from cqar.server.rpc import Reply
 from cqar.services.method import AnyMethod
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from cqar.writes import audit
 from cqar.writes.apply.run import MAX_ROWS
 
@@ -131,8 +131,8 @@ def _lines(results: Sequence[pb.ApplyResult]) -> bytes:
 class Events:
     """GET /v1/events: every change in order, as server-sent events whose id is the revision."""
 
-    def __init__(self, store: Store, *, heartbeat: float = 15.0) -> None:
-        self._store = store
+    def __init__(self, pool: Pool, *, heartbeat: float = 15.0) -> None:
+        self._pool = pool
         self._heartbeat = heartbeat
         self._over = asyncio.Event()
 
@@ -144,13 +144,13 @@ class Events:
         """Stream until the client goes. Raises Invalid, Precondition, Unavailable before the first event."""
         caller = incoming.call_of(request, "TailEvents").principal
         authority.unnamed(caller, "TailEvents")
-        after = await audit.begin(self._store, _asked(request))
+        after = await audit.begin(self._pool, _asked(request))
         request[problems.STARTED] = True
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         await _send(response, b"retry: 1000\n\n")
-        changes = audit.tail(self._store, after)
+        changes = audit.tail(self._pool, after)
         try:
             async with aclosing(self._texts(changes, request)) as texts:
                 async for text in texts:

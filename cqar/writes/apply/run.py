@@ -15,7 +15,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.binding import TEXT
 from cqar.model.call import Call
 from cqar.model.entities import ASSET, CHAIN
-from cqar.storage.postgres import Store
+from cqar.storage.postgres import Pool
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import REF, Asked, read_rows, repeated
@@ -47,7 +47,7 @@ async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
         raise errors.Invalid("mode", "UNKNOWN_VALUE", f"{request.mode} is not a mode; use UPSERT, CREATE_ONLY or FILL_UNSET")
     source = TEXT["source"](request.source, "source") if request.source else "apply"
     asked = read_rows(request)
-    run = _Run(batch.store, replace(batch.call, source=source))
+    run = _Run(batch.pool, replace(batch.call, source=source))
     run.refs.update(dict.fromkeys(repeated(request)))
     await (run.dry(asked) if request.dry_run else run.write(asked))
     return pb.ApplyResponse(results=[row.result for row in asked], revision=run.revision)
@@ -73,8 +73,8 @@ _TURN = {kind.entity.name: at for at, kind in enumerate(KINDS)}
 class _Run:
     """One call of Apply: the ids that its refs stand for, and the last revision it made."""
 
-    def __init__(self, store: Store, call: Call) -> None:
-        self._store = store
+    def __init__(self, pool: Pool, call: Call) -> None:
+        self._pool = pool
         self._call = call
         #: None: what has the name was rejected, or nobody can say what it is
         self.refs: dict[str, str | None] = {}
@@ -106,7 +106,7 @@ class _Run:
         attempt = 1
         while True:
             try:
-                async with self._store.transaction() as session:
+                async with self._pool.transaction() as session:
                     write = Write(session, self._call)
                     await Chunk(write, self.refs).run(rows)
                     await write.finish()
@@ -131,7 +131,7 @@ class _Run:
     async def dry(self, asked: Sequence[Asked]) -> None:
         """The same in one transaction, which is rolled back before it takes a revision."""
         try:
-            async with self._store.transaction() as session:
+            async with self._pool.transaction() as session:
                 write = Write(session, self._call)
                 for rows, following in _chunks(asked):
                     async with self._reading(following):
