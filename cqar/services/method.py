@@ -30,7 +30,7 @@ class Method(NamedTuple, Generic[Request, Response]):
     kind: MethodKind
     request: type[Request]
     response: type[Response]
-    #: takes what its kind runs on (a `Session`, a `Write` or a `Batch`) and the request
+    #: takes what its kind runs on (a `Session`, a `Transaction` or a `Batch`) and the request
     serve: Callable[[Any, Request], Awaitable[Response]]
     #: the RPC's path on the wire
     path: str

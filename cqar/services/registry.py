@@ -1,11 +1,6 @@
 """Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry."""
 
-from typing import Any
-
-from google.protobuf.message import Message
-
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.model import binding, rules
 from cqar.model.call import Role
 from cqar.model.entities import (
     ASSET_GROUP,
@@ -19,66 +14,14 @@ from cqar.model.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
-from cqar.model.entity import Entity, Row
 from cqar.services.method import AnyMethod, complete, read
 from cqar.services.run import batch, write
 from cqar.storage.postgres import Sql
-from cqar.writes import merge, operations, prepare, procedures
+from cqar.writes import delist, merge, prepare, procedures
 from cqar.writes.apply import run
-from cqar.writes.operations import Delete, Get, Prepare, Update
-from cqar.writes.transaction import Write, over
+from cqar.writes.operations import Delete, Get, Update
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Registry"]
-
-
-_NOW = Sql("now", "SELECT now() AS now")
-
-
-class Delist:
-    """End a listing at a time, where none is given now, unless it has ended; the event tells of it at once, with that time."""
-
-    def __init__(self, entity: Entity, response: type[Message], prepare: Prepare) -> None:
-        self.entity = entity
-        self.response = response
-        self.prepare = prepare
-
-    async def __call__(self, write: Write, request: Any) -> Message:
-        """Set delisted_at. Raises NotFound, Aborted, Invalid where it would end before it began.
-
-        A time to come opens what has ended again, as an update would: Precondition, AlreadyExists.
-        """
-        entity = self.entity
-        before = await operations.lock(write, entity, request)
-        row = {**dict(before), "delisted_at": await self._end(write, request, before)}
-        rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
-        if over(before, write.now) and not over(row, write.now):
-            await self.prepare(write, row, before)
-        event = {"reason": binding.TEXT["reason"](request.reason, "reason")} if request.reason else {}
-        stored = await operations.replace(write, entity, before, row, **event)
-        response = self.response()
-        write.show(entity, stored, getattr(response, entity.field))
-        return response
-
-    @staticmethod
-    async def _end(write: Write, request: Any, before: Row) -> Any:
-        """The end that the request means; now is the database's, by whose clock answers say what is active."""
-        if request.HasField("delisted_at"):
-            return binding.instant(request.delisted_at, "delisted_at")
-        if over(before, write.now):
-            return before["delisted_at"]
-        now = await write.session.row(_NOW)
-        return None if now is None else now["now"]
-
-
-_UPDATE_GROUP = Update(ASSET_GROUP, pb.UpdateAssetGroupRequest, pb.UpdateAssetGroupResponse)
-
-
-async def update_group(write: Write, request: Any) -> Message:
-    """UpdateAssetGroup: the answer has the members, as every one of a group."""
-    response: Any = await _UPDATE_GROUP(write, request)
-    await procedures.fill_group(write.session, response.group)
-    return response  # type: ignore[no-any-return]  # an UpdateAssetGroupResponse
-
 
 _DEPLOYMENT_USERS = Sql(
     "uses_of_deployment",
@@ -90,7 +33,6 @@ _GROUP_USERS = Sql(
     "SELECT 'asset_group_member' AS kind, asset_id AS id FROM asset_group_members WHERE group_id = $1"
     " ORDER BY asset_id LIMIT 10",
 )
-
 
 METHODS: tuple[AnyMethod, ...] = (
     write(SERVICE, "UpdateChain", Update(CHAIN, pb.UpdateChainRequest, pb.UpdateChainResponse, prepare=prepare.chain)),
@@ -110,14 +52,14 @@ METHODS: tuple[AnyMethod, ...] = (
         "UpdateAssetDeployment",
         Update(DEPLOYMENT, pb.UpdateAssetDeploymentRequest, pb.UpdateAssetDeploymentResponse, prepare=prepare.deployment),
     ),
-    write(SERVICE, "UpdateAssetGroup", update_group),
+    write(SERVICE, "UpdateAssetGroup", procedures.update_group),
     write(
         SERVICE,
         "UpdateAssetRelationship",
         Update(RELATIONSHIP, pb.UpdateAssetRelationshipRequest, pb.UpdateAssetRelationshipResponse),
     ),
-    write(SERVICE, "DelistVenueSymbol", Delist(VENUE_SYMBOL, pb.DelistVenueSymbolResponse, prepare.venue_symbol)),
-    write(SERVICE, "DelistVenueAsset", Delist(VENUE_ASSET, pb.DelistVenueAssetResponse, prepare.venue_asset)),
+    write(SERVICE, "DelistVenueSymbol", delist.Delist(VENUE_SYMBOL, pb.DelistVenueSymbolResponse, prepare.venue_symbol)),
+    write(SERVICE, "DelistVenueAsset", delist.Delist(VENUE_ASSET, pb.DelistVenueAssetResponse, prepare.venue_asset)),
     write(SERVICE, "DeleteVenueSymbol", Delete(VENUE_SYMBOL, pb.DeleteVenueSymbolResponse)),
     write(SERVICE, "DeleteVenueAsset", Delete(VENUE_ASSET, pb.DeleteVenueAssetResponse)),
     write(SERVICE, "DeleteAssetDeployment", Delete(DEPLOYMENT, pb.DeleteAssetDeploymentResponse, used=_DEPLOYMENT_USERS)),

@@ -13,13 +13,13 @@ from cqar.server import rpc
 from cqar.server.rpc import Reply
 from cqar.services.method import AnyMethod, Method, Request, Response, method
 from cqar.storage.postgres import Pool
-from cqar.writes.transaction import Batch, Write
+from cqar.writes.transaction import Batch, Transaction
 
 
 def write(
     service: ServiceDescriptor,
     name: str,
-    serve: Callable[[Write, Request], Awaitable[Response]],
+    serve: Callable[[Transaction, Request], Awaitable[Response]],
     role: Role | None = None,
 ) -> Method[Request, Response]:
     """The row of an RPC that writes in one transaction."""
@@ -52,12 +52,12 @@ async def run(pool: Pool, method: AnyMethod, data: bytes, call: Call) -> Reply:
         response = await method.serve(Batch(pool, call), request)
         return Reply(response.SerializeToString(), rpc.revision_metadata(response.revision))
     async with pool.transaction() as session:
-        under_way = Write(session, call)
-        body = await under_way.repeated(data)
+        tx = Transaction(session, call)
+        body = await tx.repeated(data)
         if body is None:
-            response = await method.serve(under_way, request)
-            await under_way.finish()
-            response.revision = under_way.revision
+            response = await method.serve(tx, request)
+            await tx.finish()
+            response.revision = tx.revision
             body = response.SerializeToString()
-            await under_way.remember(body)
-    return Reply(body, rpc.revision_metadata(under_way.revision))
+            await tx.remember(body)
+    return Reply(body, rpc.revision_metadata(tx.revision))

@@ -12,7 +12,7 @@ from cqar.model.entities import API_KEY, VENUE
 from cqar.storage.postgres import Pool, Session, Sql
 from cqar.writes import operations
 from cqar.writes.paging import Filter
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 _BOUND = binding.Binding(pb.CreateKeyRequest, API_KEY)
 _USED = Sql(
@@ -28,27 +28,27 @@ _ADMINISTERED = Sql(
 )
 
 
-async def create_key(write: Write, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
+async def create_key(tx: Transaction, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
     """CreateKey. Raises Invalid, NotFound for a venue, Precondition where the process has no pepper."""
-    if write.call.mint is None:
+    if tx.call.mint is None:
         description = "no pepper is set (CQAR_PEPPER), so that no key can be made"
         raise errors.Precondition("NO_PEPPER", "api_key", description)
-    if write.call.idempotency_key is not None:
+    if tx.call.idempotency_key is not None:
         raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is given; a key is shown once and not kept for repeats")
     row = _BOUND.values(request)
     operations.required(API_KEY, _BOUND, row)
-    if row.get("expires_at") is not None and row["expires_at"] <= write.now:
+    if row.get("expires_at") is not None and row["expires_at"] <= tx.now:
         raise errors.Invalid("expires_at", "PAST", "is over already; leave it unset for a key that does not expire")
     venues = sorted(set(row.get("venue_ids") or ()))
-    known = await operations.living(write, VENUE, venues)
+    known = await operations.living(tx, VENUE, venues)
     for each in venues:
         if each not in known:
             raise errors.NotFound(VENUE.name, each, "venue_ids")
-    key, digest = write.call.mint()
+    key, digest = tx.call.mint()
     own = {"key_id": key.key_id, "hash": digest, "venue_ids": venues or None, "strict": bool(row.get("strict"))}
-    stored = await operations.insert(write, API_KEY, {**row, **own})
+    stored = await operations.insert(tx, API_KEY, {**row, **own})
     response = pb.CreateKeyResponse(secret=key.text)
-    write.show(API_KEY, stored, response.key)
+    tx.show(API_KEY, stored, response.key)
     return response
 
 
@@ -59,22 +59,22 @@ list_keys = operations.List(
 )
 
 
-async def revoke_key(write: Write, request: pb.RevokeKeyRequest) -> pb.RevokeKeyResponse:
+async def revoke_key(tx: Transaction, request: pb.RevokeKeyRequest) -> pb.RevokeKeyResponse:
     """RevokeKey: from now on, once for all. Raises NotFound, Aborted."""
-    before = await operations.lock(write, API_KEY, request)
-    row = {**dict(before), "revoked_at": before["revoked_at"] or write.now}
+    before = await operations.lock(tx, API_KEY, request)
+    row = {**dict(before), "revoked_at": before["revoked_at"] or tx.now}
     response = pb.RevokeKeyResponse()
-    write.show(API_KEY, await operations.replace(write, API_KEY, before, row), response.key)
+    tx.show(API_KEY, await operations.replace(tx, API_KEY, before, row), response.key)
     return response
 
 
 async def run(pool: Pool, operation: Any, request: Any, call: Call) -> Any:
     """A write of keys straight on the database, for whoever has it: the response. Raises as the operation, Unavailable."""
     async with pool.transaction() as session:
-        write = Write(session, call)
-        response = await operation(write, request)
-        await write.finish()
-        response.revision = write.revision
+        tx = Transaction(session, call)
+        response = await operation(tx, request)
+        await tx.finish()
+        response.revision = tx.revision
         return response
 
 

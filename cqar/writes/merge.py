@@ -24,7 +24,7 @@ from cqar.model.entity import Entity, Row
 from cqar.storage.postgres import Sql
 from cqar.writes import operations, prepare, procedures
 from cqar.writes.operations import children_sql, remove, replace
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 #: What a listing takes from its symbol where it says nothing itself.
@@ -64,24 +64,22 @@ _MOVE_VENUE_ASSET = Sql(
 _NATIVE_OF = children_sql(CHAIN, "native_asset_id")
 
 
-async def merge_assets(write: Write, request: Any) -> Message:
+async def merge_assets(tx: Transaction, request: Any) -> Message:
     """Move everything of `from` to `into` and soft-delete `from`. Raises NotFound, Precondition naming the rows."""
     ids = [_named(request, name) for name in ("from_asset_id", "into_asset_id")]
     source, target = ids
     if source == target:
         raise errors.Invalid("into_asset_id", "SAME_ASSET", "is the asset to merge; name another one")
-    await prepare.lock_cycles(write)
-    locked = {
-        row["asset_id"]: row for row in await write.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids))
-    }
+    await prepare.lock_cycles(tx)
+    locked = {row["asset_id"]: row for row in await tx.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids))}
     for name, asset_id in zip(("from_asset_id", "into_asset_id"), ids, strict=True):
         if asset_id not in locked:
             raise errors.NotFound(ASSET.name, asset_id, name)
     for step in (_deployments, _identifiers, _relationships, _memberships, _chains, _venue_assets, _symbols):
-        await step(write, source, target)
-    await remove(write, ASSET, locked[source])
+        await step(tx, source, target)
+    await remove(tx, ASSET, locked[source])
     response = pb.MergeAssetsResponse()
-    write.show(ASSET, locked[target], response.asset)
+    tx.show(ASSET, locked[target], response.asset)
     return response
 
 
@@ -90,108 +88,108 @@ def _named(request: Any, name: str) -> str:
     return TEXT["asset_id"](getattr(request, name), name)
 
 
-async def _own(write: Write, entity: Entity, column: str, owner: str) -> list[Row]:
-    return list(await write.session.rows(children_sql(entity, column), owner))
+async def _own(tx: Transaction, entity: Entity, column: str, owner: str) -> list[Row]:
+    return list(await tx.session.rows(children_sql(entity, column), owner))
 
 
-async def _moved(write: Write, entity: Entity, row: Row, **columns: Any) -> Row:
-    return await replace(write, entity, row, {**dict(row), **columns})
+async def _moved(tx: Transaction, entity: Entity, row: Row, **columns: Any) -> Row:
+    return await replace(tx, entity, row, {**dict(row), **columns})
 
 
-async def _deployments(write: Write, source: str, target: str) -> None:
+async def _deployments(tx: Transaction, source: str, target: str) -> None:
     """All move; the canonical one of a chain stays that of `into`."""
-    held = {row["chain_id"] for row in await _own(write, DEPLOYMENT, "asset_id", target) if row["is_canonical"]}
-    for row in await _own(write, DEPLOYMENT, "asset_id", source):
+    held = {row["chain_id"] for row in await _own(tx, DEPLOYMENT, "asset_id", target) if row["is_canonical"]}
+    for row in await _own(tx, DEPLOYMENT, "asset_id", source):
         canonical = row["is_canonical"] and row["chain_id"] not in held
-        await _moved(write, DEPLOYMENT, row, asset_id=target, is_canonical=canonical)
+        await _moved(tx, DEPLOYMENT, row, asset_id=target, is_canonical=canonical)
 
 
-async def _identifiers(write: Write, source: str, target: str) -> None:
-    await _move_identifiers(write, ASSET_IDENTIFIER, "asset_id", "source", source, target)
+async def _identifiers(tx: Transaction, source: str, target: str) -> None:
+    await _move_identifiers(tx, ASSET_IDENTIFIER, "asset_id", "source", source, target)
 
 
-async def _move_identifiers(write: Write, entity: Entity, owner: str, kind: str, source: str, target: str) -> None:
+async def _move_identifiers(tx: Transaction, entity: Entity, owner: str, kind: str, source: str, target: str) -> None:
     """What `into` has already is dropped; its primary one of a source stays so, else that of `from` is."""
-    held = {(row[kind], row["external_id"]): row for row in await _own(write, entity, owner, target)}
+    held = {(row[kind], row["external_id"]): row for row in await _own(tx, entity, owner, target)}
     primary = {row[kind] for row in held.values() if row["is_primary"]}
-    for row in await _own(write, entity, owner, source):
+    for row in await _own(tx, entity, owner, source):
         same = held.get((row[kind], row["external_id"]))
         first = row["is_primary"] and row[kind] not in primary
         if same is None:
-            await _moved(write, entity, row, **{owner: target, "is_primary": first})
+            await _moved(tx, entity, row, **{owner: target, "is_primary": first})
             continue
-        await remove(write, entity, row)
+        await remove(tx, entity, row)
         if first:
-            await _moved(write, entity, same, is_primary=True)
+            await _moved(tx, entity, same, is_primary=True)
 
 
-async def _relationships(write: Write, source: str, target: str) -> None:
+async def _relationships(tx: Transaction, source: str, target: str) -> None:
     """Duplicates and links of `into` to itself are dropped; a cycle is refused."""
-    for row in await write.session.rows(_RELATIONSHIPS, source):
+    for row in await tx.session.rows(_RELATIONSHIPS, source):
         ends = [target if row[name] == source else row[name] for name in ("from_asset_id", "to_asset_id")]
         kind = row["relationship_type"]
-        same = await write.session.row(_SAME_RELATIONSHIP, *ends, kind)
+        same = await tx.session.row(_SAME_RELATIONSHIP, *ends, kind)
         if ends[0] == ends[1] or same is not None:
-            await remove(write, RELATIONSHIP, row)
+            await remove(tx, RELATIONSHIP, row)
             continue
-        stored = await write.session.row(_MOVE_RELATIONSHIP, row["relationship_id"], *ends)
-        write.changed(RELATIONSHIP, row, stored)
-        if kind in rules.ACYCLIC and await prepare.reaches(write, ends[1], ends[0]):
+        stored = await tx.session.row(_MOVE_RELATIONSHIP, row["relationship_id"], *ends)
+        tx.changed(RELATIONSHIP, row, stored)
+        if kind in rules.ACYCLIC and await prepare.reaches(tx, ends[1], ends[0]):
             description = (
                 f"relationship {row['relationship_id']!r} would close a cycle once the assets are one; delete it first"
             )
             raise errors.Precondition("CYCLE", f"relationship:{row['relationship_id']}", description)
 
 
-async def _memberships(write: Write, source: str, target: str) -> None:
-    held = {row["group_id"] for row in await _own(write, ASSET_GROUP_MEMBER, "asset_id", target)}
-    for row in await _own(write, ASSET_GROUP_MEMBER, "asset_id", source):
-        await procedures.touch_group(write, row["group_id"])
+async def _memberships(tx: Transaction, source: str, target: str) -> None:
+    held = {row["group_id"] for row in await _own(tx, ASSET_GROUP_MEMBER, "asset_id", target)}
+    for row in await _own(tx, ASSET_GROUP_MEMBER, "asset_id", source):
+        await procedures.touch_group(tx, row["group_id"])
         if row["group_id"] in held:
-            await remove(write, ASSET_GROUP_MEMBER, row)
+            await remove(tx, ASSET_GROUP_MEMBER, row)
         else:
-            await _moved(write, ASSET_GROUP_MEMBER, row, asset_id=target)
+            await _moved(tx, ASSET_GROUP_MEMBER, row, asset_id=target)
 
 
-async def _chains(write: Write, source: str, target: str) -> None:
-    for row in await write.session.rows(_NATIVE_OF, source):
-        await _moved(write, CHAIN, row, native_asset_id=target)
+async def _chains(tx: Transaction, source: str, target: str) -> None:
+    for row in await tx.session.rows(_NATIVE_OF, source):
+        await _moved(tx, CHAIN, row, native_asset_id=target)
 
 
-async def _venue_assets(write: Write, source: str, target: str) -> None:
+async def _venue_assets(tx: Transaction, source: str, target: str) -> None:
     """One row a venue: it moves, or its codes become aliases of that of `into`."""
-    held = {row["venue_id"]: row for row in await _own(write, VENUE_ASSET, "asset_id", target)}
-    for row in await _own(write, VENUE_ASSET, "asset_id", source):
+    held = {row["venue_id"]: row for row in await _own(tx, VENUE_ASSET, "asset_id", target)}
+    for row in await _own(tx, VENUE_ASSET, "asset_id", source):
         kept = held.get(row["venue_id"])
         if kept is None:
-            moved = await write.session.row(_MOVE_VENUE_ASSET, row["venue_id"], source, target)
-            write.changed(VENUE_ASSET, row, None)
-            write.changed(VENUE_ASSET, None, moved, is_new_listing=False)
+            moved = await tx.session.row(_MOVE_VENUE_ASSET, row["venue_id"], source, target)
+            tx.changed(VENUE_ASSET, row, None)
+            tx.changed(VENUE_ASSET, None, moved, is_new_listing=False)
             continue
-        await remove(write, VENUE_ASSET, row)
+        await remove(tx, VENUE_ASSET, row)
         codes = [*(kept["venue_asset_aliases"] or ()), row["venue_asset_symbol"], *(row["venue_asset_aliases"] or ())]
         aliases = [code for code in dict.fromkeys(codes) if code != kept["venue_asset_symbol"]]
-        await _moved(write, VENUE_ASSET, kept, venue_asset_aliases=aliases or None)
+        await _moved(tx, VENUE_ASSET, kept, venue_asset_aliases=aliases or None)
 
 
-async def _symbols(write: Write, source: str, target: str) -> None:
+async def _symbols(tx: Transaction, source: str, target: str) -> None:
     """A symbol whose terms with `into` exist gives its listings and identifiers to that one; else it is rewritten."""
-    for row in await write.session.rows(_SYMBOLS, source):
+    for row in await tx.session.rows(_SYMBOLS, source):
         done = _rewritten(row, source, target)
         parts = (getattr(done, name) for name in (*_SIDES, "expiry", "strike_price", "option_type"))
-        twin = await write.session.row(_TWIN, done.symbol_type, *parts, row["symbol_id"])
+        twin = await tx.session.row(_TWIN, done.symbol_type, *parts, row["symbol_id"])
         if twin is None:
             sides = {name: getattr(done, name) for name in _SIDES}
             label = row["symbol"]
-            if label == await prepare.label(write, prepare.terms_of(row)):
-                label = await prepare.label(write, done)
-            await _moved(write, SYMBOL, row, **sides, margin_kind=done.margin_kind, symbol=label)
+            if label == await prepare.label(tx, prepare.terms_of(row)):
+                label = await prepare.label(tx, done)
+            await _moved(tx, SYMBOL, row, **sides, margin_kind=done.margin_kind, symbol=label)
             continue
-        for listing in await _own(write, VENUE_SYMBOL, "symbol_id", row["symbol_id"]):
-            await _moved(write, VENUE_SYMBOL, listing, symbol_id=twin["symbol_id"], **_specs(listing, row, twin))
+        for listing in await _own(tx, VENUE_SYMBOL, "symbol_id", row["symbol_id"]):
+            await _moved(tx, VENUE_SYMBOL, listing, symbol_id=twin["symbol_id"], **_specs(listing, row, twin))
         ids = (row["symbol_id"], twin["symbol_id"])
-        await _move_identifiers(write, SYMBOL_IDENTIFIER, "symbol_id", "data_source", *ids)
-        await remove(write, SYMBOL, row)
+        await _move_identifiers(tx, SYMBOL_IDENTIFIER, "symbol_id", "data_source", *ids)
+        await remove(tx, SYMBOL, row)
 
 
 def _rewritten(row: Row, source: str, target: str) -> rules.Terms:

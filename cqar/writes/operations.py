@@ -1,6 +1,6 @@
 """The generic operations: create, update, delete, get and list, each bound to an entity by a row of a service's table.
 
-A write operation is called with the `Write` under way and the request, a read with a `Session`; both return the response.
+A write operation is called with the `Transaction` under way and the request, a read with a `Session`; both return the response.
 What an entity needs beyond its declaration is its one `prepare` step (see `cqar.writes.prepare`).
 """
 
@@ -16,11 +16,11 @@ from cqar.model.binding import TEXT, Binding
 from cqar.model.entity import Entity, Row, new_id
 from cqar.storage.postgres import Session, Sql
 from cqar.writes import paging
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 #: The step of an entity before it is written: completes `row` (may change it), checks it, locks what it depends on.
 #: `before` is the stored row of an update.
-Prepare = Callable[[Write, dict[str, Any], Row | None], Awaitable[None]]
+Prepare = Callable[[Transaction, dict[str, Any], Row | None], Awaitable[None]]
 
 #: Request fields that operations read themselves.
 CONTROL = frozenset({"expected_revision", "clear", "page_size", "page_token"})
@@ -113,20 +113,20 @@ def _key_list(entity: Entity) -> str:
 # ---- steps ---------------------------------------------------------------------------------------------------------
 
 
-async def living(write: Write, entity: Entity, ids: Collection[str], strength: str = "FOR SHARE") -> dict[str, Row]:
+async def living(tx: Transaction, entity: Entity, ids: Collection[str], strength: str = "FOR SHARE") -> dict[str, Row]:
     """The living rows of these ids, locked; what this transaction has locked FOR SHARE is not asked for again."""
-    known = write.held if strength == "FOR SHARE" else {}
+    known = tx.held if strength == "FOR SHARE" else {}
     unknown = sorted(each for each in ids if (entity.name, each) not in known)
     if unknown:
-        found = {row[entity.key[0]]: row for row in await write.session.rows(parents_sql(entity, strength), unknown)}
+        found = {row[entity.key[0]]: row for row in await tx.session.rows(parents_sql(entity, strength), unknown)}
         known |= {(entity.name, each): found.get(each) for each in unknown}
     rows = {each: known[entity.name, each] for each in ids}
     return {each: row for each, row in rows.items() if row is not None}
 
 
-async def lock_parents(write: Write, entity: Entity, row: Row, strength: str = "FOR SHARE") -> dict[str, Row]:
+async def lock_parents(tx: Transaction, entity: Entity, row: Row, strength: str = "FOR SHARE") -> dict[str, Row]:
     """Lock the living rows that the row names, by column. Raises NotFound with the request's field for a missing one."""
-    held = write.held if strength == "FOR SHARE" else {}
+    held = tx.held if strength == "FOR SHARE" else {}
     wanted: dict[Entity, dict[str, str]] = {}
     found: dict[str, Row] = {}
     for column, parent, request_field in entity.parents:
@@ -139,7 +139,7 @@ async def lock_parents(write: Write, entity: Entity, row: Row, strength: str = "
         else:
             found[column] = locked
     for parent, columns in wanted.items():
-        rows = await living(write, parent, {row[column] for column in columns}, strength)
+        rows = await living(tx, parent, {row[column] for column in columns}, strength)
         for column, request_field in columns.items():
             if row[column] not in rows:
                 raise errors.NotFound(parent.name, row[column], request_field)
@@ -147,42 +147,42 @@ async def lock_parents(write: Write, entity: Entity, row: Row, strength: str = "
     return found
 
 
-async def only_parents(write: Write, entity: Entity, row: Row, before: Row | None) -> None:
+async def only_parents(tx: Transaction, entity: Entity, row: Row, before: Row | None) -> None:
     """The prepare step of entities with no rule of their own: what the row newly names must live."""
     named = row if before is None else {k: v for k, v in row.items() if v != before[k]}
-    await lock_parents(write, entity, named)
+    await lock_parents(tx, entity, named)
 
 
-async def insert(write: Write, entity: Entity, row: Row, **event: Any) -> Row:
+async def insert(tx: Transaction, entity: Entity, row: Row, **event: Any) -> Row:
     """Insert a prepared row and tell of it."""
-    stored = await write.session.row(insert_sql(entity), *(row.get(name) for name in entity.written))
+    stored = await tx.session.row(insert_sql(entity), *(row.get(name) for name in entity.written))
     if stored is None:
         msg = f"INSERT of {entity.name} returned nothing"
         raise RuntimeError(msg)
-    write.changed(entity, None, stored, **event)
+    tx.changed(entity, None, stored, **event)
     return stored
 
 
-async def replace(write: Write, entity: Entity, before: Row, after: Row, **event: Any) -> Row:
+async def replace(tx: Transaction, entity: Entity, before: Row, after: Row, **event: Any) -> Row:
     """Write the row if it differs from what is stored, and tell of it. Returns the stored row."""
     if not entity.changes(before, {**before, **{name: after[name] for name in entity.written}}):
         return before
     rest = [after[name] for name in entity.written if name not in entity.key]
-    stored = await write.session.row(update_sql(entity), *(before[name] for name in entity.key), *rest)
+    stored = await tx.session.row(update_sql(entity), *(before[name] for name in entity.key), *rest)
     if stored is None:
         raise errors.NotFound(entity.name, entity.row_id(before))
-    write.changed(entity, before, stored, **event)
+    tx.changed(entity, before, stored, **event)
     return stored
 
 
-async def remove(write: Write, entity: Entity, before: Row) -> None:
+async def remove(tx: Transaction, entity: Entity, before: Row) -> None:
     """Delete a locked row, softly where the entity is deleted so, and tell of it."""
     key = [before[name] for name in entity.key]
     if entity.soft:
-        write.changed(entity, before, await write.session.row(bury_sql(entity), *key))
+        tx.changed(entity, before, await tx.session.row(bury_sql(entity), *key))
     else:
-        await write.session.row(remove_sql(entity), *key)
-        write.changed(entity, before, None)
+        await tx.session.row(remove_sql(entity), *key)
+        tx.changed(entity, before, None)
 
 
 def key_of(entity: Entity, request: Any) -> list[str]:
@@ -201,10 +201,10 @@ def expect(row: Row, request: Any, entity: Entity) -> None:
         raise errors.Moved(msg)
 
 
-async def lock(write: Write, entity: Entity, request: Any, strength: str = "FOR NO KEY UPDATE") -> Row:
+async def lock(tx: Transaction, entity: Entity, request: Any, strength: str = "FOR NO KEY UPDATE") -> Row:
     """The stored row that the request names, locked. Raises Invalid, NotFound, and Aborted as `expect`."""
     key = key_of(entity, request)
-    row = await write.session.row(lock_sql(entity, strength), *key)
+    row = await tx.session.row(lock_sql(entity, strength), *key)
     if row is None:
         raise errors.NotFound(entity.name, "/".join(key))
     expect(row, request, entity)
@@ -238,16 +238,16 @@ class Create:
         self.prepare = prepare
         self.binding = Binding(request, entity, {*CONTROL, *known}, entity.renames)
 
-    async def __call__(self, write: Write, request: Message) -> Message:
+    async def __call__(self, tx: Transaction, request: Message) -> Message:
         """Create the row. Raises Invalid, NotFound (a parent), AlreadyExists, Precondition."""
         row = self.row(request)
         if self.prepare is None:
-            await only_parents(write, self.entity, row, None)
+            await only_parents(tx, self.entity, row, None)
         else:
-            await self.prepare(write, row, None)
-        stored = await insert(write, self.entity, row)
+            await self.prepare(tx, row, None)
+        stored = await insert(tx, self.entity, row)
         response = self.response()
-        write.show(self.entity, stored, getattr(response, self.entity.field))
+        tx.show(self.entity, stored, getattr(response, self.entity.field))
         return response
 
     def row(self, request: Message) -> dict[str, Any]:
@@ -271,24 +271,24 @@ class Update:
         self.prepare = prepare
         self.binding = Binding(request, entity, {*CONTROL, *entity.key})
 
-    async def __call__(self, write: Write, request: Any) -> Message:
+    async def __call__(self, tx: Transaction, request: Any) -> Message:
         """Update the row. Raises Invalid, NotFound, AlreadyExists, Precondition, Aborted."""
         try:
-            return await self._update(write, request)
+            return await self._update(tx, request)
         except errors.CqarError as error:
             raise error.renamed(self.binding.told) from error
 
-    async def _update(self, write: Write, request: Any) -> Message:
+    async def _update(self, tx: Transaction, request: Any) -> Message:
         entity = self.entity
-        before = await lock(write, entity, request)
+        before = await lock(tx, entity, request)
         row = self.merged(before, request)
         if self.prepare is None:
-            await only_parents(write, entity, row, before)
+            await only_parents(tx, entity, row, before)
         else:
-            await self.prepare(write, row, before)
-        stored = await replace(write, entity, before, row)
+            await self.prepare(tx, row, before)
+        stored = await replace(tx, entity, before, row)
         response = self.response()
-        write.show(entity, stored, getattr(response, entity.field))
+        tx.show(entity, stored, getattr(response, entity.field))
         return response
 
     def merged(self, before: Row, request: Any) -> dict[str, Any]:
@@ -329,19 +329,19 @@ class Delete:
         self.used = used
         self.along = along
 
-    async def __call__(self, write: Write, request: Any) -> Message:
+    async def __call__(self, tx: Transaction, request: Any) -> Message:
         """Delete the row. Raises NotFound, Precondition naming what uses it, Aborted."""
         entity = self.entity
-        before = await lock(write, entity, request, "FOR UPDATE")
+        before = await lock(tx, entity, request, "FOR UPDATE")
         key = [before[name] for name in entity.key]
         if self.used is not None:
-            users = await write.session.rows(self.used, *key)
+            users = await tx.session.rows(self.used, *key)
             if users:
                 raise in_use(entity, key, users)
         for child, column in self.along:
-            for each in await write.session.rows(children_sql(child, column), *key):
-                await remove(write, child, each)
-        await remove(write, entity, before)
+            for each in await tx.session.rows(children_sql(child, column), *key):
+                await remove(tx, child, each)
+        await remove(tx, entity, before)
         response: Any = self.response()
         if "success" in response.DESCRIPTOR.fields_by_name:
             response.success = True

@@ -12,7 +12,7 @@ from cqar.model import addresses, entities, rules, venue_spelling
 from cqar.model.entity import Row
 from cqar.storage.postgres import Sql
 from cqar.writes.operations import living, lock_parents
-from cqar.writes.transaction import Write, over
+from cqar.writes.transaction import Transaction, over
 
 #: Serialises writes of relationships that must not form a cycle.
 _CYCLE_LOCK = 0x6371_6172
@@ -51,7 +51,7 @@ def _new(row: Row, before: Row | None) -> Row:
     return row if before is None else {name: value for name, value in row.items() if value != before[name]}
 
 
-async def chain(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def chain(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """Chain type in upper case, which stays while an address is spelled by it; the slug from the name where none is given."""
     row["chain_type"] = addresses.chain_type(row["chain_type"], "chain_type")
     if before is None:
@@ -59,17 +59,17 @@ async def chain(write: Write, row: dict[str, Any], before: Row | None) -> None:
     if row["max_decimals"] is not None:
         rules.max_decimals(row["max_decimals"], "max_decimals")
     if before is not None and row["chain_type"] != before["chain_type"]:
-        spelled = await write.session.row(_SPELLED, before["chain_id"])
+        spelled = await tx.session.row(_SPELLED, before["chain_id"])
         if spelled is not None:
             named = f"{spelled['kind']} {spelled['id']!r}"
             description = f"the address of {named} is spelled by chain_type {before['chain_type']}; remove or move it first"
             raise errors.Precondition("IN_USE", "chain_type", description)
-    await lock_parents(write, entities.CHAIN, _new(row, before))
+    await lock_parents(tx, entities.CHAIN, _new(row, before))
 
 
-async def deployment(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def deployment(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """The address in the chain's canonical form, which is_native agrees with; decimals within what the chain allows."""
-    found = await lock_parents(write, entities.DEPLOYMENT, row)
+    found = await lock_parents(tx, entities.DEPLOYMENT, row)
     on = found["chain_id"]
     native = _new(row, before).get("is_native")
     if not row["address"]:
@@ -87,17 +87,17 @@ async def deployment(write: Write, row: dict[str, Any], before: Row | None) -> N
     rules.interval(row["deployed_at"], row["retired_at"], ("deployed_at", "retired_at"))
 
 
-async def lock_cycles(write: Write) -> None:
+async def lock_cycles(tx: Transaction) -> None:
     """Wait for other writes that may close a cycle of relationships."""
-    await write.session.row(_LOCK, _CYCLE_LOCK)
+    await tx.session.row(_LOCK, _CYCLE_LOCK)
 
 
-async def reaches(write: Write, start: str, end: str) -> bool:
+async def reaches(tx: Transaction, start: str, end: str) -> bool:
     """Whether relationships of what assets are made of lead from one to the other."""
-    return await write.session.row(_REACHES, start, end, sorted(rules.ACYCLIC)) is not None
+    return await tx.session.row(_REACHES, start, end, sorted(rules.ACYCLIC)) is not None
 
 
-async def relationship(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def relationship(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """No self link; no cycle among the types that say what an asset is made of."""
     source, target, kind = row["from_asset_id"], row["to_asset_id"], row["relationship_type"]
     if before is not None:
@@ -105,9 +105,9 @@ async def relationship(write: Write, row: dict[str, Any], before: Row | None) ->
     rules.relationship(source, target, kind, ("source_asset_id", "target_asset_id", "relationship_type"))
     acyclic = kind in rules.ACYCLIC
     if acyclic:
-        await lock_cycles(write)
-    await lock_parents(write, entities.RELATIONSHIP, row)
-    if acyclic and await reaches(write, target, source):
+        await lock_cycles(tx)
+    await lock_parents(tx, entities.RELATIONSHIP, row)
+    if acyclic and await reaches(tx, target, source):
         raise cycle(source, target)
 
 
@@ -117,12 +117,12 @@ def cycle(source: str, target: str) -> errors.Precondition:
     return errors.Precondition("CYCLE", "target_asset_id", description)
 
 
-async def quality_flag(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def quality_flag(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """A source; a CRITICAL flag waits for the writes that rely on the asset and is seen by later ones."""
     if row["source"] is None:
         raise errors.Invalid.missing("source", "or set raised_by: say who found it")
     critical = row["severity"] == entities.CRITICAL
-    await lock_parents(write, entities.QUALITY_FLAG, _new(row, before), "FOR UPDATE" if critical else "FOR SHARE")
+    await lock_parents(tx, entities.QUALITY_FLAG, _new(row, before), "FOR UPDATE" if critical else "FOR SHARE")
 
 
 def terms_of(row: Row) -> rules.Terms:
@@ -130,88 +130,88 @@ def terms_of(row: Row) -> rules.Terms:
     return rules.Terms(**{name: row[name] for name in TERMS})
 
 
-async def symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """Complete, consistent terms, which stay once listed; a label made of them where none is given."""
     if before is not None and row["symbol_type"] != before["symbol_type"] and row["symbol_type"] not in rules.DERIVATIVES:
         row.update({name: None for name in ("settlement_asset_id", "margin_kind") if row[name] == before[name]})
-    done = rules.terms(terms_of(row), now=write.now if before is None else None)
+    done = rules.terms(terms_of(row), now=tx.now if before is None else None)
     row.update({name: getattr(done, name) for name in TERMS})
     rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size_decimal", "max_order_size_decimal"))
     changed = [] if before is None else [name for name in TERMS if row[name] != before[name]]
-    if before is not None and changed and await write.session.row(_LISTED, before["symbol_id"]) is not None:
+    if before is not None and changed and await tx.session.row(_LISTED, before["symbol_id"]) is not None:
         description = f"{changed[0]} of symbol {before['symbol_id']!r} is fixed since it is listed; create another symbol"
         raise errors.Precondition("LISTED", changed[0], description)
     if before is not None and not changed and row["symbol"] is not None:
         return
-    await lock_parents(write, entities.SYMBOL, row)
-    if before is not None and row["symbol"] == before["symbol"] == await label(write, terms_of(before)):
+    await lock_parents(tx, entities.SYMBOL, row)
+    if before is not None and row["symbol"] == before["symbol"] == await label(tx, terms_of(before)):
         row["symbol"] = None
-    row["symbol"] = row["symbol"] or await label(write, done)
+    row["symbol"] = row["symbol"] or await label(tx, done)
 
 
-async def label(write: Write, terms: rules.Terms) -> str:
+async def label(tx: Transaction, terms: rules.Terms) -> str:
     """The label that follows from the terms."""
     sides = (terms.base_asset_id, terms.quote_asset_id, terms.settlement_asset_id)
-    assets = await living(write, entities.ASSET, [each for each in sides if each is not None])
+    assets = await living(tx, entities.ASSET, [each for each in sides if each is not None])
     base, quote, settle = (None if each is None else str(assets[each]["symbol"]) for each in sides)
     return rules.label(terms, base or "", quote or "", settle)
 
 
-async def venue(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def venue(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """The slug from the name where none is given; the protocol's address by its chain's rule.
 
     What decides how the venue's texts are spelled stays while it lists any.
     """
     if before is None:
         row["venue_id"] = row["venue_id"] or text.derived_slug(row["name"], "venue_slug")
-    found = await lock_parents(write, entities.VENUE, row)
+    found = await lock_parents(tx, entities.VENUE, row)
     on = found.get("chain_id")
     if on is not None and row["protocol_address"] is not None:
         normal = addresses.normalize(on["chain_type"], row["protocol_address"], "protocol_address", caip2=on["caip2"])
         row["protocol_address"] = normal.text
-    if before is not None and await _rule(write, row) != await _rule(write, before):
-        listed = await write.session.row(_LISTS, before["venue_id"])
+    if before is not None and await _rule(tx, row) != await _rule(tx, before):
+        listed = await tx.session.row(_LISTS, before["venue_id"])
         if listed is not None:
             subject = "chain_id" if row["venue_type"] == before["venue_type"] else "venue_type"
             description = f"the text of listing {listed['listing_id']!r} is spelled by the rule of before; remove it first"
             raise errors.Precondition("LISTED", subject, description)
 
 
-async def _rule(write: Write, at: Row) -> str | None:
+async def _rule(tx: Transaction, at: Row) -> str | None:
     """The type of the chain by whose rule a venue's texts are spelled; None where they are kept as they are."""
     chain_id = venue_spelling.chain_of(at["venue_type"], at["chain_id"])
     if chain_id is None:
         return None
-    return str((await living(write, entities.CHAIN, [chain_id]))[chain_id]["chain_type"])
+    return str((await living(tx, entities.CHAIN, [chain_id]))[chain_id]["chain_type"])
 
 
-async def blocked(write: Write, assets: Collection[str]) -> list[str]:
+async def blocked(tx: Transaction, assets: Collection[str]) -> list[str]:
     """Those of the assets, which this transaction holds locked, that an active CRITICAL flag blocks."""
-    unknown = [each for each in assets if each not in write.blocked]
+    unknown = [each for each in assets if each not in tx.blocked]
     if unknown:
-        found = {row["asset_id"] for row in await write.session.rows(_BLOCKED, unknown)}
-        write.blocked |= {each: each in found for each in unknown}
-    return sorted(each for each in assets if write.blocked[each])
+        found = {row["asset_id"] for row in await tx.session.rows(_BLOCKED, unknown)}
+        tx.blocked |= {each: each in found for each in unknown}
+    return sorted(each for each in assets if tx.blocked[each])
 
 
-async def _refuse_blocked(write: Write, assets: Collection[str]) -> None:
-    found = await blocked(write, assets)
+async def _refuse_blocked(tx: Transaction, assets: Collection[str]) -> None:
+    found = await blocked(tx, assets)
     if found:
         description = f"asset {found[0]!r} has an active CRITICAL quality flag; resolve it before enabling trading"
         raise errors.Precondition("TRADING_BLOCKED", f"asset:{found[0]}", description)
 
 
-def _enabled(write: Write, row: Row, before: Row | None, *switches: str) -> bool:
+def _enabled(tx: Transaction, row: Row, before: Row | None, *switches: str) -> bool:
     """The write creates the row, opens it again, gives it to another asset or symbol, or turns one of the switches on."""
     if before is None or any(row[name] and not before[name] for name in switches):
         return True
     moved = any(row.get(name) != before.get(name) for name in ("asset_id", "symbol_id"))
-    return moved or (over(before, write.now) and not over(row, write.now))
+    return moved or (over(before, tx.now) and not over(row, tx.now))
 
 
-async def venue_asset(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def venue_asset(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """The deployment is the asset's; aliases are other codes, each once; never enabled while the asset is blocked."""
-    found = await lock_parents(write, entities.VENUE_ASSET, row)
+    found = await lock_parents(tx, entities.VENUE_ASSET, row)
     on = found.get("deployment_id")
     if on is not None and on["asset_id"] != row["asset_id"]:
         raise errors.Invalid("deployment_id", "OTHER_ASSET", f"is a deployment of asset {on['asset_id']!r}, not of this one")
@@ -219,38 +219,38 @@ async def venue_asset(write: Write, row: dict[str, Any], before: Row | None) -> 
     aliases.pop(row["venue_asset_symbol"], None)
     row["venue_asset_aliases"] = list(aliases) or None
     rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
-    if _enabled(write, row, before, "is_active", "trading_enabled"):
-        await _refuse_blocked(write, [row["asset_id"]])
+    if _enabled(tx, row, before, "is_active", "trading_enabled"):
+        await _refuse_blocked(tx, [row["asset_id"]])
 
 
-async def venue_symbol(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def venue_symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """The symbol's type; the text by the chain's rule on a DEX; never enabled while an asset of the symbol is blocked."""
-    found = await lock_parents(write, entities.VENUE_SYMBOL, row)
+    found = await lock_parents(tx, entities.VENUE_SYMBOL, row)
     named = found["symbol_id"]
     if row["symbol_type"] not in (None, named["symbol_type"]) and (before is None or row["symbol_id"] == before["symbol_id"]):
         raise errors.Invalid("symbol_type", "OTHER_TYPE", f"is not the type of symbol {row['symbol_id']!r}; leave it unset")
     row["symbol_type"] = named["symbol_type"]
-    row["venue_symbol"] = await spelling(write, found["venue_id"], row["venue_symbol"])
+    row["venue_symbol"] = await spelling(tx, found["venue_id"], row["venue_symbol"])
     rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
     sizes = ("min_order_size_decimal", "max_order_size_decimal")
     rules.order_sizes(row["min_order_size"], row["max_order_size"], sizes)
     rules.order_sizes(row["min_order_value"], row["max_order_value"], ("min_order_value_decimal", "max_order_value_decimal"))
     sides = {named[name] for name in ("base_asset_id", "quote_asset_id", "settlement_asset_id")} - {None}
-    await living(write, entities.ASSET, sides)
-    if _enabled(write, row, before, "is_active"):
-        await _refuse_blocked(write, sides)
+    await living(tx, entities.ASSET, sides)
+    if _enabled(tx, row, before, "is_active"):
+        await _refuse_blocked(tx, sides)
 
 
-async def new_listing(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def new_listing(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """`venue_symbol`, then one writer of a text after the other: two at once would each wait for the other's interval."""
-    await venue_symbol(write, row, before)
-    await write.session.row(_LOCK_TEXT, f"{row['venue_id']}/{row['venue_symbol']}")
+    await venue_symbol(tx, row, before)
+    await tx.session.row(_LOCK_TEXT, f"{row['venue_id']}/{row['venue_symbol']}")
 
 
-async def spelling(write: Write, at: Row, spelled: str) -> str:
+async def spelling(tx: Transaction, at: Row, spelled: str) -> str:
     """A venue's symbol in the form that is stored, see `venue_spelling`."""
     chain_id = venue_spelling.chain_of(at["venue_type"], at["chain_id"])
     if chain_id is None:
         return spelled
-    on = (await living(write, entities.CHAIN, [chain_id]))[chain_id]
+    on = (await living(tx, entities.CHAIN, [chain_id]))[chain_id]
     return venue_spelling.stored(spelled, on["chain_type"], on["caip2"])

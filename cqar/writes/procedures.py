@@ -5,6 +5,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from cqar import errors
+from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model import addresses, binding, rules, venue_spelling
 from cqar.model.entities import ASSET, ASSET_GROUP, ASSET_GROUP_MEMBER, QUALITY_FLAG, RELATIONSHIP, VENUE_ASSET
@@ -13,7 +14,7 @@ from cqar.storage.postgres import Session, Sql
 from cqar.writes import operations, paging, prepare
 from cqar.writes.operations import Create
 from cqar.writes.paging import Filter
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 #: Same ticker collisions that a response names at most.
 _MAX_SIMILAR = 100
@@ -51,10 +52,10 @@ _VENUE_CHAIN = Sql(
 _CREATE_ASSET = Create(ASSET, pb.CreateAssetRequest, pb.CreateAssetResponse)
 
 
-async def create_asset(write: Write, request: Message) -> Message:
+async def create_asset(tx: Transaction, request: Message) -> Message:
     """CreateAsset: the same ticker is allowed; the response names the assets that have it already."""
-    response: Any = await _CREATE_ASSET(write, request)
-    similar = await write.session.rows(_SIMILAR, response.asset.symbol, response.asset.asset_id)
+    response: Any = await _CREATE_ASSET(tx, request)
+    similar = await tx.session.rows(_SIMILAR, response.asset.symbol, response.asset.asset_id)
     response.similar_asset_ids.extend(row["asset_id"] for row in similar)
     return response  # type: ignore[no-any-return]  # a CreateAssetResponse
 
@@ -66,24 +67,24 @@ _ADD_MEMBER = Create(ASSET_GROUP_MEMBER, pb.AddAssetToGroupRequest, pb.AddAssetT
 _NEW_MEMBER = binding.Binding(ASSET_GROUP_MEMBER.message, ASSET_GROUP_MEMBER, ("member_id", "group_id", "added_at", "revision"))
 
 
-async def create_group(write: Write, request: Any) -> Message:
+async def create_group(tx: Transaction, request: Any) -> Message:
     """CreateAssetGroup: with its members or not at all."""
-    response: Any = await _CREATE_GROUP(write, request)
+    response: Any = await _CREATE_GROUP(tx, request)
     group = response.group.group_id
     for at, each in enumerate(request.members):
-        row = await _member(write, group, each, f"members[{at}]")
-        stored = await operations.insert(write, ASSET_GROUP_MEMBER, row)
-        write.show(ASSET_GROUP_MEMBER, stored, response.group.members.add())
+        row = await _member(tx, group, each, f"members[{at}]")
+        stored = await operations.insert(tx, ASSET_GROUP_MEMBER, row)
+        tx.show(ASSET_GROUP_MEMBER, stored, response.group.members.add())
     return response  # type: ignore[no-any-return]  # a CreateAssetGroupResponse
 
 
-async def _member(write: Write, group_id: str, given: Message, where: str) -> dict[str, Any]:
+async def _member(tx: Transaction, group_id: str, given: Message, where: str) -> dict[str, Any]:
     """A member of a new group, prepared; `where` it stands in the request is part of the names of its fields in errors."""
     try:
         row = {**dict.fromkeys(ASSET_GROUP_MEMBER.columns), **_NEW_MEMBER.values(given)}
         row.update(member_id=new_id(), group_id=group_id)
         operations.required(ASSET_GROUP_MEMBER, _NEW_MEMBER, row)
-        await operations.only_parents(write, ASSET_GROUP_MEMBER, row, None)
+        await operations.only_parents(tx, ASSET_GROUP_MEMBER, row, None)
     except (errors.Invalid, errors.NotFound) as error:
         raise error.renamed(lambda field: f"{where}.{field}") from None
     return row
@@ -114,33 +115,43 @@ async def fill_group(session: Session, group: Any) -> None:
         raise errors.TooLarge(msg)
 
 
-async def touch_group(write: Write, group_id: str) -> Row:
+_UPDATE_GROUP = operations.Update(ASSET_GROUP, registry_pb2.UpdateAssetGroupRequest, registry_pb2.UpdateAssetGroupResponse)
+
+
+async def update_group(tx: Transaction, request: Any) -> Message:
+    """UpdateAssetGroup: the response has the members."""
+    response: Any = await _UPDATE_GROUP(tx, request)
+    await fill_group(tx.session, response.group)
+    return response  # type: ignore[no-any-return]  # an UpdateAssetGroupResponse
+
+
+async def touch_group(tx: Transaction, group_id: str) -> Row:
     """A membership changes its group too: lock the group and tell of it."""
-    before = await write.session.row(operations.lock_sql(ASSET_GROUP), group_id)
+    before = await tx.session.row(operations.lock_sql(ASSET_GROUP), group_id)
     if before is None:
         raise errors.NotFound(ASSET_GROUP.name, group_id, "group_id")
-    after = await write.session.row(TOUCH_GROUP, group_id)
-    write.changed(ASSET_GROUP, before, after)
+    after = await tx.session.row(TOUCH_GROUP, group_id)
+    tx.changed(ASSET_GROUP, before, after)
     return before
 
 
-async def add_member(write: Write, request: Message) -> Message:
+async def add_member(tx: Transaction, request: Message) -> Message:
     """AddAssetToGroup: twice is ALREADY_EXISTS."""
     row = _ADD_MEMBER.row(request)
-    await touch_group(write, row["group_id"])
-    return await _ADD_MEMBER(write, request)
+    await touch_group(tx, row["group_id"])
+    return await _ADD_MEMBER(tx, request)
 
 
-async def remove_member(write: Write, request: Any) -> Message:
+async def remove_member(tx: Transaction, request: Any) -> Message:
     """RemoveAssetFromGroup: NOT_FOUND where the asset is no member."""
     errors.require(request, ("group_id", "asset_id"))
     ids = [binding.TEXT[name](getattr(request, name), name) for name in ("group_id", "asset_id")]
-    await touch_group(write, ids[0])
-    before = await write.session.row(_MEMBER, *ids)
+    await touch_group(tx, ids[0])
+    before = await tx.session.row(_MEMBER, *ids)
     if before is None:
         raise errors.NotFound(ASSET_GROUP_MEMBER.name, "/".join(ids))
     operations.expect(before, request, ASSET_GROUP_MEMBER)
-    await operations.remove(write, ASSET_GROUP_MEMBER, before)
+    await operations.remove(tx, ASSET_GROUP_MEMBER, before)
     return pb.RemoveAssetFromGroupResponse(success=True)
 
 
@@ -150,24 +161,24 @@ async def remove_member(write: Write, request: Any) -> Message:
 class _Raise(Create):
     """RaiseQualityFlag: who raised it is the event's actor, and the source where none is given."""
 
-    async def __call__(self, write: Write, request: Any) -> Message:
+    async def __call__(self, tx: Transaction, request: Any) -> Message:
         row = self.row(request)
         raised_by = binding.TEXT["resolved_by"](request.raised_by, "raised_by") if request.raised_by else None
         row["source"] = row["source"] or raised_by
-        await prepare.quality_flag(write, row, None)
+        await prepare.quality_flag(tx, row, None)
         event = {} if raised_by is None else {"actor_id": raised_by}
-        stored = await operations.insert(write, QUALITY_FLAG, row, **event)
+        stored = await operations.insert(tx, QUALITY_FLAG, row, **event)
         response = pb.RaiseQualityFlagResponse()
-        write.show(QUALITY_FLAG, stored, response.flag)
+        tx.show(QUALITY_FLAG, stored, response.flag)
         return response
 
 
 raise_flag = _Raise(QUALITY_FLAG, pb.RaiseQualityFlagRequest, pb.RaiseQualityFlagResponse, known=("raised_by",))
 
 
-async def resolve_flag(write: Write, request: Any) -> Message:
+async def resolve_flag(tx: Transaction, request: Any) -> Message:
     """ResolveQualityFlag: once; again is FAILED_PRECONDITION."""
-    before = await operations.lock(write, QUALITY_FLAG, request)
+    before = await operations.lock(tx, QUALITY_FLAG, request)
     flag_id = before["flag_id"]
     if before["resolved_at"] is not None:
         at = before["resolved_at"].isoformat()
@@ -176,12 +187,12 @@ async def resolve_flag(write: Write, request: Any) -> Message:
         binding.TEXT[name](getattr(request, name), name) if getattr(request, name) else None
         for name in ("resolution_notes", "resolved_by")
     )
-    after = await write.session.row(_RESOLVE, flag_id, by or write.call.principal.name, notes)
+    after = await tx.session.row(_RESOLVE, flag_id, by or tx.call.principal.name, notes)
     if after is None:
         raise errors.NotFound(QUALITY_FLAG.name, flag_id)
-    write.changed(QUALITY_FLAG, before, after)
+    tx.changed(QUALITY_FLAG, before, after)
     response = pb.ResolveQualityFlagResponse()
-    write.show(QUALITY_FLAG, after, response.flag)
+    tx.show(QUALITY_FLAG, after, response.flag)
     return response
 
 
@@ -191,17 +202,17 @@ async def resolve_flag(write: Write, request: Any) -> Message:
 class _ListAsset(Create):
     """CreateVenueAsset: a delisted one is opened again with what the request says."""
 
-    async def __call__(self, write: Write, request: Message) -> Message:
+    async def __call__(self, tx: Transaction, request: Message) -> Message:
         row = self.row(request)
-        before = await write.session.row(operations.lock_sql(VENUE_ASSET), row["venue_id"], row["asset_id"])
-        if before is None or before["delisted_at"] is None or before["delisted_at"] > write.now:
-            await prepare.venue_asset(write, row, None)
-            stored = await operations.insert(write, VENUE_ASSET, row)
+        before = await tx.session.row(operations.lock_sql(VENUE_ASSET), row["venue_id"], row["asset_id"])
+        if before is None or before["delisted_at"] is None or before["delisted_at"] > tx.now:
+            await prepare.venue_asset(tx, row, None)
+            stored = await operations.insert(tx, VENUE_ASSET, row)
         else:
-            await prepare.venue_asset(write, row, None)
-            stored = await operations.replace(write, VENUE_ASSET, before, row)
+            await prepare.venue_asset(tx, row, None)
+            stored = await operations.replace(tx, VENUE_ASSET, before, row)
         response = pb.CreateVenueAssetResponse()
-        write.show(VENUE_ASSET, stored, response.venue_asset)
+        tx.show(VENUE_ASSET, stored, response.venue_asset)
         return response
 
 

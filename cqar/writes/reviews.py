@@ -21,7 +21,7 @@ from cqar.writes import merge, operations, paging, procedures
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import read_rows
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 #: Reviews of one OpenReviews, and candidates of one review, at most.
 MAX_REVIEWS = 1_000
@@ -89,7 +89,7 @@ def _message(row: Row) -> Any:
 # ---- asking --------------------------------------------------------------------------------------------------------
 
 
-async def open_reviews(write: Write, request: Any) -> Message:
+async def open_reviews(tx: Transaction, request: Any) -> Message:
     """OpenReviews: one waits at most for a venue, kind and code. Raises Invalid naming the review by its place."""
     if len(request.reviews) > MAX_REVIEWS:
         msg = f"{len(request.reviews)} reviews are more than the {MAX_REVIEWS} that one call may open; send several"
@@ -97,14 +97,14 @@ async def open_reviews(write: Write, request: Any) -> Message:
     asked = []
     for at, given in enumerate(request.reviews):
         try:
-            asked.append(_Asked(given, write.call.principal.name))
+            asked.append(_Asked(given, tx.call.principal.name))
         except errors.Invalid as error:
             raise error.renamed(functools.partial("reviews[{}].{}".format, at)) from None
     places = {each.key[0] for each in asked}
-    missing = places - set(await operations.living(write, VENUE, places))
+    missing = places - set(await operations.living(tx, VENUE, places))
     if missing:
         raise errors.NotFound(VENUE.name, min(missing), "venue_id")
-    found, opened = await _settle(write, asked, sorted(places))
+    found, opened = await _settle(tx, asked, sorted(places))
     return pb.OpenReviewsResponse(reviews=[_message(found[each.key]) for each in asked], opened=opened)
 
 
@@ -119,11 +119,11 @@ class _Asked:
         self.key = (venue_id, given.kind, code, given.symbol.symbol_type)
 
 
-async def _settle(write: Write, asked: Sequence[_Asked], places: list[str]) -> tuple[dict[tuple[Any, ...], Row], int]:
+async def _settle(tx: Transaction, asked: Sequence[_Asked], places: list[str]) -> tuple[dict[tuple[Any, ...], Row], int]:
     """The row of each review as it is in the queue now, by its key, and how many are new."""
     found: dict[tuple[Any, ...], Row] = {}
     refused: dict[tuple[Any, ...], Row] = {}
-    for row in await write.session.rows(_KNOWN, places):
+    for row in await tx.session.rows(_KNOWN, places):
         key = (row["venue_id"], row["kind"], row["code"], row["symbol_type"])
         if row["status"] == pb.REVIEW_STATUS_OPEN:
             found[key] = row
@@ -141,10 +141,10 @@ async def _settle(write: Write, asked: Sequence[_Asked], places: list[str]) -> t
             found[each.key] = {**dict(held), "proposal": each.proposal, "source": each.source}
     if renewed:
         rows = [[found[key]["review_id"], each.proposal, each.source] for key, each in renewed.items()]
-        await write.session.rows(_RENEW, *map(list, zip(*rows, strict=True)))
+        await tx.session.rows(_RENEW, *map(list, zip(*rows, strict=True)))
     if new:
         rows = [[new_id(), *key, each.proposal, each.source] for key, each in new.items()]
-        inserted = {row["review_id"]: row for row in await write.session.rows(_OPEN, *map(list, zip(*rows, strict=True)))}
+        inserted = {row["review_id"]: row for row in await tx.session.rows(_OPEN, *map(list, zip(*rows, strict=True)))}
         found.update({key: inserted[row[0]] for key, row in zip(new, rows, strict=True)})
     return found, len(new)
 
@@ -189,28 +189,28 @@ async def list_reviews(session: Session, request: Any) -> Message:
 # ---- answering -----------------------------------------------------------------------------------------------------
 
 
-async def accept_review(write: Write, request: Any) -> Message:
+async def accept_review(tx: Transaction, request: Any) -> Message:
     """AcceptReview: the changes and the decision, in one transaction. Raises NotFound, Precondition, Invalid."""
-    review = await _locked(write, request)
+    review = await _locked(tx, request)
     answers = _ANSWERS[review.kind]
     default = pb.REVIEW_DECISION_ASSET if pb.REVIEW_DECISION_ASSET in answers else 0
     decision = request.decision or default
     if decision not in answers:
         names = " or ".join(pb.ReviewDecision.Name(each).removeprefix("REVIEW_DECISION_") for each in answers)
         raise errors.Invalid("decision", "NOT_HERE", f"does not answer this kind of review; use {names}")
-    await answers[decision](write, review, request)
-    return await _decided(write, review, pb.REVIEW_STATUS_ACCEPTED, decision, request, pb.AcceptReviewResponse())
+    await answers[decision](tx, review, request)
+    return await _decided(tx, review, pb.REVIEW_STATUS_ACCEPTED, decision, request, pb.AcceptReviewResponse())
 
 
-async def reject_review(write: Write, request: Any) -> Message:
+async def reject_review(tx: Transaction, request: Any) -> Message:
     """RejectReview: nothing changes. Raises NotFound, Precondition."""
-    review = await _locked(write, request)
-    return await _decided(write, review, pb.REVIEW_STATUS_REJECTED, None, request, pb.RejectReviewResponse())
+    review = await _locked(tx, request)
+    return await _decided(tx, review, pb.REVIEW_STATUS_REJECTED, None, request, pb.RejectReviewResponse())
 
 
-async def _locked(write: Write, request: Any) -> Any:
+async def _locked(tx: Transaction, request: Any) -> Any:
     errors.require(request, ("review_id",))
-    row = await write.session.row(_LOCK, TEXT["listing_id"](request.review_id, "review_id"))
+    row = await tx.session.row(_LOCK, TEXT["listing_id"](request.review_id, "review_id"))
     if row is None:
         raise errors.NotFound("review", request.review_id)
     review = _message(row)
@@ -220,16 +220,16 @@ async def _locked(write: Write, request: Any) -> Any:
     return review
 
 
-async def _decided(write: Write, review: Any, status: int, decision: int | None, request: Any, response: Any) -> Message:
+async def _decided(tx: Transaction, review: Any, status: int, decision: int | None, request: Any, response: Any) -> Message:
     notes = TEXT["resolution_notes"](request.notes, "notes") if request.notes else None
-    row = await write.session.row(_DECIDE, review.review_id, status, decision, notes, write.call.principal.name)
+    row = await tx.session.row(_DECIDE, review.review_id, status, decision, notes, tx.call.principal.name)
     if row is None:
         raise errors.NotFound("review", review.review_id)
     response.review.CopyFrom(_message(row))
     return response  # type: ignore[no-any-return]  # the message that came in
 
 
-async def _apply(write: Write, rows: Sequence[registry_pb2.ApplyRow]) -> list[str]:
+async def _apply(tx: Transaction, rows: Sequence[registry_pb2.ApplyRow]) -> list[str]:
     """Write the rows as Apply does, in this transaction; their ids. Raises Precondition for the first that is refused."""
     asked = read_rows(registry_pb2.ApplyRequest(rows=rows))
     refs: dict[str, str | None] = {}
@@ -237,7 +237,7 @@ async def _apply(write: Write, rows: Sequence[registry_pb2.ApplyRow]) -> list[st
         chunk = [row for row in asked if row.kind is kind]
         if not chunk:
             continue
-        await Chunk(write, refs).run(chunk)
+        await Chunk(tx, refs).run(chunk)
         for row in chunk:
             if row.rejected:
                 raise errors.Precondition("REFUSED", row.result.field or kind.field, row.result.reason)
@@ -255,9 +255,9 @@ def _chosen(review: Any, request: Any) -> str:
     return str(review.candidate_asset_ids[0])
 
 
-async def _means(write: Write, review: Any, asset_id: str, listed_at: datetime | None = None) -> None:
+async def _means(tx: Transaction, review: Any, asset_id: str, listed_at: datetime | None = None) -> None:
     """The venue's code means the asset: its venue asset is made, or takes the code as an alias."""
-    held = await write.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, asset_id)
+    held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, asset_id)
     row = venues_pb2.VenueAsset()
     row.CopyFrom(review.venue_asset)
     row.venue_id, row.asset_id, row.identity_evidence = review.venue_id, asset_id, EVIDENCE
@@ -270,59 +270,59 @@ async def _means(write: Write, review: Any, asset_id: str, listed_at: datetime |
         row.venue_asset_aliases.extend(dict.fromkeys(code for code in codes if code != row.venue_asset_symbol))
     if listed_at is not None:
         row.listed_at.CopyFrom(timestamp(listed_at))
-    await _apply(write, [registry_pb2.ApplyRow(venue_asset=row)])
+    await _apply(tx, [registry_pb2.ApplyRow(venue_asset=row)])
 
 
-async def _is_asset(write: Write, review: Any, request: Any) -> None:
-    await _means(write, review, _chosen(review, request))
+async def _is_asset(tx: Transaction, review: Any, request: Any) -> None:
+    await _means(tx, review, _chosen(review, request))
 
 
-async def _is_new_asset(write: Write, review: Any, _request: Any) -> None:
+async def _is_new_asset(tx: Transaction, review: Any, _request: Any) -> None:
     asset = assets_pb2.Asset(symbol=review.code, name=review.code, asset_type=assets_pb2.ASSET_TYPE_NATIVE)
     ident = assets_pb2.AssetIdentifier(
         source=assets_pb2.DATA_SOURCE_INTERNAL, external_id=f"{review.venue_id}:{review.code}", is_primary=True
     )
-    [asset_id] = await _apply(write, [registry_pb2.ApplyRow(asset=asset, identifiers=[ident])])
-    await _means(write, review, asset_id)
+    [asset_id] = await _apply(tx, [registry_pb2.ApplyRow(asset=asset, identifiers=[ident])])
+    await _means(tx, review, asset_id)
 
 
-async def _was_asset(write: Write, review: Any, request: Any) -> None:
+async def _was_asset(tx: Transaction, review: Any, request: Any) -> None:
     """The provisional asset is merged away."""
     asset_id = _chosen(review, request)
-    await merge.merge_assets(write, registry_pb2.MergeAssetsRequest(from_asset_id=review.asset_id, into_asset_id=asset_id))
-    await _means(write, review, asset_id)
+    await merge.merge_assets(tx, registry_pb2.MergeAssetsRequest(from_asset_id=review.asset_id, into_asset_id=asset_id))
+    await _means(tx, review, asset_id)
 
 
-async def _was_new_asset(write: Write, review: Any, _request: Any) -> None:
+async def _was_new_asset(tx: Transaction, review: Any, _request: Any) -> None:
     """The provisional asset is no longer so."""
-    before = await write.session.row(operations.lock_sql(ASSET), review.asset_id)
+    before = await tx.session.row(operations.lock_sql(ASSET), review.asset_id)
     if before is None:
         raise errors.NotFound(ASSET.name, review.asset_id)
     if before["category"] == PROVISIONAL:
-        await operations.replace(write, ASSET, before, {**dict(before), "category": None})
+        await operations.replace(tx, ASSET, before, {**dict(before), "category": None})
     notes = f"review {review.review_id}"
-    for row in await write.session.rows(_UNVERIFIED, review.asset_id):
-        await procedures.resolve_flag(write, contract.ResolveQualityFlagRequest(flag_id=row["flag_id"], resolution_notes=notes))
-    await _means(write, review, review.asset_id)
+    for row in await tx.session.rows(_UNVERIFIED, review.asset_id):
+        await procedures.resolve_flag(tx, contract.ResolveQualityFlagRequest(flag_id=row["flag_id"], resolution_notes=notes))
+    await _means(tx, review, review.asset_id)
 
 
-async def _without_code(write: Write, review: Any, ends: datetime | None) -> None:
+async def _without_code(tx: Transaction, review: Any, ends: datetime | None) -> None:
     """The old venue asset loses the code, or ends at a time."""
-    held = await write.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
+    held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
     if held is None:
         return
     if ends is not None:
-        await operations.replace(write, VENUE_ASSET, held, {**dict(held), "delisted_at": ends})
+        await operations.replace(tx, VENUE_ASSET, held, {**dict(held), "delisted_at": ends})
         return
     rest = [code for code in (held["venue_asset_symbol"], *(held["venue_asset_aliases"] or ())) if code != review.code]
     if rest:
         after = {**dict(held), "venue_asset_symbol": rest[0], "venue_asset_aliases": rest[1:] or None}
-        await operations.replace(write, VENUE_ASSET, held, after)
+        await operations.replace(tx, VENUE_ASSET, held, after)
     else:
-        await operations.remove(write, VENUE_ASSET, held)
+        await operations.remove(tx, VENUE_ASSET, held)
 
 
-def _start(write: Write, request: Any, proposed: Any, since: datetime | None) -> datetime:
+def _start(tx: Transaction, request: Any, proposed: Any, since: datetime | None) -> datetime:
     """When the new meaning began: as the request says, else the source where that is after the old one's start, else now."""
     if request.HasField("at"):
         return instant(request.at, "at")
@@ -330,29 +330,29 @@ def _start(write: Write, request: Any, proposed: Any, since: datetime | None) ->
         given = instant(proposed.listed_at, "listed_at")
         if since is None or given > since:
             return given
-    return write.now
+    return tx.now
 
 
-async def _code_reused(write: Write, review: Any, request: Any) -> None:
-    held = await write.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
-    at = _start(write, request, review.venue_asset, None if held is None else held["listed_at"])
-    await _without_code(write, review, at)
-    await _means(write, review, _chosen(review, request), at)
+async def _code_reused(tx: Transaction, review: Any, request: Any) -> None:
+    held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
+    at = _start(tx, request, review.venue_asset, None if held is None else held["listed_at"])
+    await _without_code(tx, review, at)
+    await _means(tx, review, _chosen(review, request), at)
 
 
-async def _code_corrected(write: Write, review: Any, request: Any) -> None:
-    await _without_code(write, review, None)
-    await _means(write, review, _chosen(review, request))
+async def _code_corrected(tx: Transaction, review: Any, request: Any) -> None:
+    await _without_code(tx, review, None)
+    await _means(tx, review, _chosen(review, request))
 
 
-async def _standing(write: Write, review: Any) -> Row:
-    held = await write.session.row(operations.lock_sql(VENUE_SYMBOL), review.listing_id)
+async def _standing(tx: Transaction, review: Any) -> Row:
+    held = await tx.session.row(operations.lock_sql(VENUE_SYMBOL), review.listing_id)
     if held is None:
         raise errors.NotFound(VENUE_SYMBOL.name, review.listing_id)
     return held
 
 
-async def _new_listing(write: Write, review: Any, listed_at: datetime | None) -> None:
+async def _new_listing(tx: Transaction, review: Any, listed_at: datetime | None) -> None:
     listing = venues_pb2.VenueSymbol()
     listing.CopyFrom(review.venue_symbol)
     listing.venue_id, listing.venue_symbol, listing.symbol_id = review.venue_id, review.code, "ref:symbol"
@@ -361,28 +361,28 @@ async def _new_listing(write: Write, review: Any, listed_at: datetime | None) ->
         listing.listed_at.CopyFrom(timestamp(listed_at))
     mode = registry_pb2.CREATE_ONLY
     symbol = registry_pb2.ApplyRow(ref="symbol", symbol=review.symbol, mode=mode)
-    await _apply(write, [symbol, registry_pb2.ApplyRow(venue_symbol=listing)])
+    await _apply(tx, [symbol, registry_pb2.ApplyRow(venue_symbol=listing)])
 
 
-async def _listing_reused(write: Write, review: Any, request: Any) -> None:
-    held = await _standing(write, review)
-    at = _start(write, request, review.venue_symbol, held["listed_at"])
+async def _listing_reused(tx: Transaction, review: Any, request: Any) -> None:
+    held = await _standing(tx, review)
+    at = _start(tx, request, review.venue_symbol, held["listed_at"])
     if held["listed_at"] is not None and at <= held["listed_at"]:
         raise errors.Invalid("at", "BAD_RANGE", f"is not after {held['listed_at'].isoformat()}, when the old meaning began")
     if held["delisted_at"] is None or held["delisted_at"] > at:
-        await operations.replace(write, VENUE_SYMBOL, held, {**dict(held), "delisted_at": at})
-    await _new_listing(write, review, at)
+        await operations.replace(tx, VENUE_SYMBOL, held, {**dict(held), "delisted_at": at})
+    await _new_listing(tx, review, at)
 
 
-async def _listing_corrected(write: Write, review: Any, _request: Any) -> None:
+async def _listing_corrected(tx: Transaction, review: Any, _request: Any) -> None:
     """The wrong listing goes; the right one has its time."""
-    held = await _standing(write, review)
-    await operations.remove(write, VENUE_SYMBOL, held)
-    await _new_listing(write, review, held["listed_at"])
+    held = await _standing(tx, review)
+    await operations.remove(tx, VENUE_SYMBOL, held)
+    await _new_listing(tx, review, held["listed_at"])
 
 
 #: Kind of review -> decision -> the changes that it makes.
-_ANSWERS: Mapping[int, Mapping[int, Callable[[Write, Any, Any], Any]]] = {
+_ANSWERS: Mapping[int, Mapping[int, Callable[[Transaction, Any, Any], Any]]] = {
     pb.REVIEW_KIND_CANDIDATES: {pb.REVIEW_DECISION_ASSET: _is_asset, pb.REVIEW_DECISION_NEW_ASSET: _is_new_asset},
     pb.REVIEW_KIND_PROVISIONAL: {pb.REVIEW_DECISION_ASSET: _was_asset, pb.REVIEW_DECISION_NEW_ASSET: _was_new_asset},
     pb.REVIEW_KIND_CODE_CONFLICT: {

@@ -68,7 +68,7 @@ class Batch(NamedTuple):
     call: Call
 
 
-class Write:
+class Transaction:
     """A write under way: collects the rows that change, then `finish` gives them their revisions."""
 
     def __init__(self, session: Session, call: Call) -> None:

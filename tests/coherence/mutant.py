@@ -18,7 +18,7 @@ from cqar.hotpath.feed import Feed
 from cqar.model.events import Change
 from cqar.storage.postgres import Sql
 from cqar.writes import transaction
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 
 def no_floor() -> None:
@@ -65,7 +65,7 @@ def per_row_versions() -> None:
 
 def last_seen_relay() -> None:
     """Revisions are counted before the commit, as a sequence does, and the relay sends what is beyond the last one it saw."""
-    finish_sql, finish = transaction.finish_sql, Write.finish
+    finish_sql, finish = transaction.finish_sql, Transaction.finish
 
     def counted_before(names: tuple[str, ...]) -> Sql:
         made = finish_sql(names)
@@ -77,13 +77,13 @@ def last_seen_relay() -> None:
         counter = f"h AS (SELECT s AS seq, s - ${at} AS base FROM cqar_mutant_count(${at}) s)"
         return Sql(made.name, made.text.replace(head, counter))
 
-    async def late(self: Write) -> None:
+    async def late(self: Transaction) -> None:
         await finish(self)
         await asyncio.sleep(random.random() * 0.2)  # noqa: S311 - no secret
 
     asyncio.run(_install())
     transaction.finish_sql = counted_before  # type: ignore[assignment]
-    Write.finish = late  # type: ignore[method-assign]
+    Transaction.finish = late  # type: ignore[method-assign]
 
 
 #: Counts in a session of its own, which commits at once.

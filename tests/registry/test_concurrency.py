@@ -15,7 +15,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.call import Call
 from cqar.services import asset_registry
 from cqar.storage.postgres import Pool
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 from tests.client import Client, Refused
 from tests.registry.world import USDC, World, at, waiting
 
@@ -29,7 +29,7 @@ async def under_way(settings: config.Settings, name: str, **fields: Any) -> Asyn
     await pool.open()
     try:
         async with pool.transaction() as session:
-            write = Write(session, Call(method=name))
+            write = Transaction(session, Call(method=name))
             method = asset_registry.BY_NAME[name]
             await method.serve(write, method.request(**fields))
             yield

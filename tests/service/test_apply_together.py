@@ -7,7 +7,7 @@ import pytest
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.storage.postgres import Sql
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 from tests.client import Client
 from tests.registry.world import PERPETUAL, SPOT, World
 from tests.service.desk import Books, Desk, outcomes
@@ -63,17 +63,17 @@ async def test_asset_rows_of_one_key_at_once_make_one_asset(registry: Client, de
 
 async def test_a_lost_race_is_run_again(desk: Desk, monkeypatch: pytest.MonkeyPatch, books: Books) -> None:
     """A deadlock in the middle of a chunk, told by PostgreSQL itself."""
-    finish = Write.finish
+    finish = Transaction.finish
     lost: list[int] = []
 
-    async def losing(self: Write) -> None:
+    async def losing(self: Transaction) -> None:
         await finish(self)
         if len(lost) < 2:
             lost.append(1)
             raised = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$"
             await self.session.row(Sql("raise", raised))
 
-    monkeypatch.setattr(Write, "finish", losing)
+    monkeypatch.setattr(Transaction, "finish", losing)
     assert outcomes(await desk.apply(*[asset(f"A{at}") for at in range(5)])) == ["CREATED"] * 5
     assert len(lost) == 2
     assert await books.head() == 10

@@ -11,7 +11,7 @@ from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations
 from cqar.writes.apply.kinds import BY_ENTITY
 from cqar.writes.apply.rows import Item
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 #: Serialises calls of Apply that may create assets: no constraint says that an external id is one asset's alone.
 _KEYS_LOCK = 0x6371_6173
@@ -23,20 +23,20 @@ _KEYS: tuple[tuple[Entity, tuple[str, ...]], ...] = (
 )
 
 
-async def lock(write: Write, items: Sequence[Item]) -> None:
+async def lock(tx: Transaction, items: Sequence[Item]) -> None:
     """Lock what stands between the assets and a second creation of them, and the chains that their keys name."""
     if any(item.row["asset_id"] is None for item in items):
-        await write.session.row(_LOCK, _KEYS_LOCK)
+        await tx.session.row(_LOCK, _KEYS_LOCK)
     chains = {key.row["chain_id"] for item in items for key in item.keys if key.kind.entity is DEPLOYMENT}
-    await operations.living(write, CHAIN, chains)
+    await operations.living(tx, CHAIN, chains)
 
 
-async def find(write: Write, items: Sequence[Item]) -> None:
+async def find(tx: Transaction, items: Sequence[Item]) -> None:
     """Give each item its stored asset: by asset_id, else by external ids, else by addresses, which are all of one asset.
 
     Items whose keys belong to other assets are refused.
     """
-    owners = {entity: await _owners(write, entity, columns, items) for entity, columns in _KEYS}
+    owners = {entity: await _owners(tx, entity, columns, items) for entity, columns in _KEYS}
     wanted: dict[str, list[Item]] = {}
     for item in items:
         try:
@@ -48,7 +48,7 @@ async def find(write: Write, items: Sequence[Item]) -> None:
             wanted.setdefault(asset_id, []).append(item)
     if not wanted:
         return
-    for row in await bulk.find(write.session, ASSET, ("asset_id",), (), [{"asset_id": each} for each in sorted(wanted)]):
+    for row in await bulk.find(tx.session, ASSET, ("asset_id",), (), [{"asset_id": each} for each in sorted(wanted)]):
         for item in wanted[row["asset_id"]]:
             item.before = row
     if any(item.before is None and item.row["asset_id"] is None for found in wanted.values() for item in found):
@@ -59,12 +59,12 @@ async def find(write: Write, items: Sequence[Item]) -> None:
 _Owners = dict[tuple[Any, ...], dict[str, Row]]
 
 
-async def _owners(write: Write, entity: Entity, columns: tuple[str, ...], items: Sequence[Item]) -> _Owners:
+async def _owners(tx: Transaction, entity: Entity, columns: tuple[str, ...], items: Sequence[Item]) -> _Owners:
     """The stored rows of the keys of this kind, by asset."""
     keys = [key.row for item in items for key in item.keys if key.kind.entity is entity]
     owners: _Owners = {}
     if keys:
-        for row in await bulk.find(write.session, entity, columns, (), keys):
+        for row in await bulk.find(tx.session, entity, columns, (), keys):
             owners.setdefault(tuple(row[name] for name in columns), {})[row["asset_id"]] = row
     return owners
 
@@ -89,7 +89,7 @@ def _meant(item: Item, owners: dict[Entity, _Owners]) -> str | None:
     return asset_id
 
 
-async def prepare_keys(write: Write, item: Item) -> None:
+async def prepare_keys(tx: Transaction, item: Item) -> None:
     """Complete and check the keys that the asset lacks, as the single calls would. Raises what they would."""
     if item.before is not None and item.asked.mode == pb.CREATE_ONLY:
         item.keys = []
@@ -97,27 +97,27 @@ async def prepare_keys(write: Write, item: Item) -> None:
     item.keys = [key for key in item.keys if key.before is None]
     if item.keys:
         # It is locked, or will be there before its keys are.
-        write.held[ASSET.name, asset_id] = item.row if item.before is None else item.before
+        tx.held[ASSET.name, asset_id] = item.row if item.before is None else item.before
     for key in item.keys:
         key.row["asset_id"] = asset_id
         key.row[key.kind.entity.key[0]] = new_id()
         try:
             if key.kind.prepare is None:
-                await operations.only_parents(write, key.kind.entity, key.row, None)
+                await operations.only_parents(tx, key.kind.entity, key.row, None)
             else:
-                await key.kind.prepare(write, key.row, None)
+                await key.kind.prepare(tx, key.row, None)
         except errors.CqarError as error:
             raise key.told(error) from error
 
 
-async def write_keys(write: Write, items: Sequence[Item]) -> None:
+async def write_keys(tx: Transaction, items: Sequence[Item]) -> None:
     """Create the keys that the assets lack."""
     for entity, _ in _KEYS:
         kind = BY_ENTITY[entity.name]
         keys = [key for item in items for key in item.keys if key.kind is kind]
-        stored = await bulk.insert_many(write.session, entity, [key.row for key in sorted(keys, key=_order)])
+        stored = await bulk.insert_many(tx.session, entity, [key.row for key in sorted(keys, key=_order)])
         for key in keys:
-            write.changed(entity, None, stored[entity.row_id(key.row)])
+            tx.changed(entity, None, stored[entity.row_id(key.row)])
             result = key.asked.result
             if result.outcome != pb.CREATED:
                 field = key.place.partition("[")[0]

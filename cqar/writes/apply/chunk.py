@@ -26,7 +26,7 @@ from cqar.writes import bulk, operations, prepare
 from cqar.writes.apply import assets
 from cqar.writes.apply.kinds import BINDINGS, KEPT, Kind
 from cqar.writes.apply.rows import Asked, Item, Refs, required
-from cqar.writes.transaction import Write, over
+from cqar.writes.transaction import Transaction, over
 
 _TOUCH_GROUPS = Sql(
     "touch_groups",
@@ -44,10 +44,10 @@ _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 
 
 class Chunk:
-    """Runs chunks in the transaction of a `Write`."""
+    """Runs chunks in the transaction of a `Transaction`."""
 
-    def __init__(self, write: Write, refs: Refs) -> None:
-        self._write = write
+    def __init__(self, tx: Transaction, refs: Refs) -> None:
+        self._tx = tx
         self._refs = refs
 
     async def run(self, rows: Sequence[Asked]) -> None:
@@ -65,7 +65,7 @@ class Chunk:
         kind = items[0].kind
         await self._lock_named(kind.entity, items)
         if kind.entity is ASSET:
-            await assets.lock(self._write, items)
+            await assets.lock(self._tx, items)
         rest = [item for item in items if await self._complete(item)]
         while rest:
             rest = await self._round(kind, rest)
@@ -74,33 +74,33 @@ class Chunk:
 
     async def _lock_named(self, entity: Entity, items: Sequence[Item]) -> None:
         """Lock all that the rows name, in one statement a kind, so that `prepare` finds it held."""
-        write = self._write
+        tx = self._tx
         if entity is RELATIONSHIP and any(item.row["relationship_type"] in rules.ACYCLIC for item in items):
-            await prepare.lock_cycles(write)
+            await prepare.lock_cycles(tx)
         for parent in dict.fromkeys(parent for _, parent, _ in entity.parents):
             columns = [column for column, each, _ in entity.parents if each is parent]
             named = {item.row[name] for item in items for name in columns} - {None}
             if parent is ASSET_GROUP:
                 # Groups change with their members.
-                found = await operations.living(write, parent, named, "FOR NO KEY UPDATE")
-                write.held |= {(parent.name, each): found.get(each) for each in named}
+                found = await operations.living(tx, parent, named, "FOR NO KEY UPDATE")
+                tx.held |= {(parent.name, each): found.get(each) for each in named}
             else:
-                await operations.living(write, parent, named)
+                await operations.living(tx, parent, named)
         if entity is VENUE_SYMBOL:
-            symbols = await operations.living(write, SYMBOL, {item.row["symbol_id"] for item in items})
-            venues = await operations.living(write, VENUE, {item.row["venue_id"] for item in items})
-            await operations.living(write, CHAIN, {row["chain_id"] for row in venues.values()} - {None})
+            symbols = await operations.living(tx, SYMBOL, {item.row["symbol_id"] for item in items})
+            venues = await operations.living(tx, VENUE, {item.row["venue_id"] for item in items})
+            await operations.living(tx, CHAIN, {row["chain_id"] for row in venues.values()} - {None})
             assets = {row[side] for row in symbols.values() for side in _SIDES} - {None}
-            await operations.living(write, ASSET, assets)
-            await prepare.blocked(write, assets)
+            await operations.living(tx, ASSET, assets)
+            await prepare.blocked(tx, assets)
         elif entity is VENUE_ASSET:
-            await prepare.blocked(write, {item.row["asset_id"] for item in items})
+            await prepare.blocked(tx, {item.row["asset_id"] for item in items})
 
     async def _complete(self, item: Item) -> bool:
         """Complete the natural key of the row, and the keys of an asset; False where it is refused."""
         for each in (item, *item.keys):
             try:
-                await each.kind.complete(self._write, each.row)
+                await each.kind.complete(self._tx, each.row)
             except errors.CqarError as error:
                 each.refuse(error)
                 return False
@@ -113,7 +113,7 @@ class Chunk:
         batch, later = _disjoint(items)
         for item in batch:
             item.before = None
-        await (assets.find(self._write, batch) if kind.entity is ASSET else self._find(kind, batch))
+        await (assets.find(self._tx, batch) if kind.entity is ASSET else self._find(kind, batch))
         batch, same = _apart(kind.entity, [item for item in batch if not item.asked.rejected])
         new: list[Item] = []
         changed: list[Item] = []
@@ -126,7 +126,7 @@ class Chunk:
         await self._insert(kind.entity, new)
         await self._update(kind.entity, changed)
         if kind.entity is ASSET:
-            await assets.write_keys(self._write, [item for item in batch if not item.asked.rejected])
+            await assets.write_keys(self._tx, [item for item in batch if not item.asked.rejected])
         elif kind.entity is ASSET_GROUP_MEMBER:
             await self._touch_groups([*new, *changed])
         elif kind.entity is RELATIONSHIP:
@@ -142,7 +142,7 @@ class Chunk:
         else:
             writes = await self._changed(item, item.before)
         if item.kind.entity is ASSET:
-            await assets.prepare_keys(self._write, item)
+            await assets.prepare_keys(self._tx, item)
         return writes
 
     async def _new(self, item: Item) -> None:
@@ -155,17 +155,17 @@ class Chunk:
         required(kind, row)
         if len(entity.key) == 1 and row[entity.key[0]] is None:
             row[entity.key[0]] = new_id()
-        if entity is VENUE_SYMBOL and row["listed_at"] is None and any(over(other, self._write.now) for other in item.others):
+        if entity is VENUE_SYMBOL and row["listed_at"] is None and any(over(other, self._tx.now) for other in item.others):
             # What the text meant before has ended: from now on it means this.
-            row["listed_at"] = self._write.now
+            row["listed_at"] = self._tx.now
         await self._prepare(item, row, None)
 
     async def _prepare(self, item: Item, row: dict[str, Any], before: Row | None) -> None:
         """The checks of the single calls."""
         if item.kind.prepare is None:
-            await operations.only_parents(self._write, item.kind.entity, row, before)
+            await operations.only_parents(self._tx, item.kind.entity, row, before)
         else:
-            await item.kind.prepare(self._write, row, before)
+            await item.kind.prepare(self._tx, row, before)
         if any(_overlap(row, other) for other in item.others):
             raise errors.AlreadyExists(VENUE_SYMBOL.name, "venue_symbol", TAKEN["venue_symbols__venue_symbol"])
 
@@ -181,9 +181,9 @@ class Chunk:
         if asked.mode in (pb.CREATE_ONLY, pb.FILL_UNSET):
             _tell(result.differs, entity.changes(before, {**dict(before), **left}))
             differs = {name: value for name, value in differs.items() if name not in left}
-        elif entity is VENUE_ASSET and over(before, self._write.now) and "delisted_at" not in item.given:
+        elif entity is VENUE_ASSET and over(before, self._tx.now) and "delisted_at" not in item.given:
             differs["delisted_at"] = None
-            differs.setdefault("listed_at", item.given.get("listed_at", self._write.now))
+            differs.setdefault("listed_at", item.given.get("listed_at", self._tx.now))
         fixed = entity.fixed & differs.keys()
         if fixed:
             name = min(fixed)
@@ -199,7 +199,7 @@ class Chunk:
     # ---- writing ---------------------------------------------------------------------------------------------------
 
     async def _insert(self, entity: Entity, items: Sequence[Item]) -> None:
-        inserted = await bulk.insert_many(self._write.session, entity, [item.row for item in sorted(items, key=_order)])
+        inserted = await bulk.insert_many(self._tx.session, entity, [item.row for item in sorted(items, key=_order)])
         met = set()
         for item in items:
             item.before = stored = inserted[entity.row_id(item.row)]
@@ -209,16 +209,16 @@ class Chunk:
                 pair = stored["venue_id"], stored["symbol_id"]
                 told = {"is_new_listing": False} if pair in met else {}
                 met.add(pair)
-            self._write.changed(entity, None, stored, **told)
+            self._tx.changed(entity, None, stored, **told)
             item.asked.result.outcome = pb.CREATED
             item.asked.result.id = entity.row_id(stored)
 
     async def _update(self, entity: Entity, items: Sequence[Item]) -> None:
-        updated = await bulk.update_many(self._write.session, entity, [item.row for item in sorted(items, key=_order)])
+        updated = await bulk.update_many(self._tx.session, entity, [item.row for item in sorted(items, key=_order)])
         for item in items:
             before, stored = item.before, updated[entity.row_id(item.row)]
             assert before is not None  # noqa: S101 - only found rows are updated
-            self._write.changed(entity, before, stored)
+            self._tx.changed(entity, before, stored)
             result = item.asked.result
             result.outcome = pb.UPDATED
             result.changed_fields.extend(_tell(result.changes, item.changes))
@@ -228,15 +228,15 @@ class Chunk:
         """A membership changes its group too."""
         named = sorted({item.row["group_id"] for item in members})
         if named:
-            held = await operations.living(self._write, ASSET_GROUP, named)
-            for after in await self._write.session.rows(_TOUCH_GROUPS, named):
-                self._write.changed(ASSET_GROUP, held[after["group_id"]], after)
+            held = await operations.living(self._tx, ASSET_GROUP, named)
+            for after in await self._tx.session.rows(_TOUCH_GROUPS, named):
+                self._tx.changed(ASSET_GROUP, held[after["group_id"]], after)
 
     async def _refuse_cycles(self, items: Sequence[Item]) -> None:
         """Raise Precondition where the new relationships close a cycle among themselves or with those that are there."""
         made = [item.row for item in items if item.row["relationship_type"] in rules.ACYCLIC]
         ends = [[row[name] for row in made] for name in ("from_asset_id", "to_asset_id")]
-        found = await self._write.session.row(_CYCLES, *ends, sorted(rules.ACYCLIC)) if made else None
+        found = await self._tx.session.row(_CYCLES, *ends, sorted(rules.ACYCLIC)) if made else None
         if found is not None:
             raise prepare.cycle(found["source"], found["target"])
 
@@ -258,12 +258,12 @@ class Chunk:
             return
         names = (*columns, *nullable)
         found: dict[tuple[Any, ...], list[Row]] = {}
-        for row in await bulk.find(self._write.session, kind.entity, columns, nullable, [item.row for item in items]):
+        for row in await bulk.find(self._tx.session, kind.entity, columns, nullable, [item.row for item in items]):
             found.setdefault(tuple(row[name] for name in names), []).append(row)
         for item in items:
             rows = found.get(tuple(item.row[name] for name in names), [])
             if kind.entity is VENUE_SYMBOL:
-                at = _meant_time(item.row, self._write.now)
+                at = _meant_time(item.row, self._tx.now)
                 item.before = next((row for row in rows if _holds(row, at)), None)
                 item.others = [row for row in rows if row is not item.before]
             else:

@@ -23,18 +23,18 @@ from cqar.model.entities import (
 from cqar.model.entity import Entity, Row
 from cqar.writes import prepare
 from cqar.writes.operations import Prepare, living, lock_parents
-from cqar.writes.transaction import Write
+from cqar.writes.transaction import Transaction
 
 #: Completes the natural key of a row from what it names, before the row is looked for.
-Complete = Callable[[Write, dict[str, Any]], Awaitable[None]]
+Complete = Callable[[Transaction, dict[str, Any]], Awaitable[None]]
 
 
-async def _as_given(_write: Write, _row: dict[str, Any]) -> None:
+async def _as_given(_tx: Transaction, _row: dict[str, Any]) -> None:
     """The natural key is in the row."""
 
 
-async def _deployment(write: Write, row: dict[str, Any]) -> None:
-    on = (await living(write, CHAIN, [row["chain_id"]])).get(row["chain_id"])
+async def _deployment(tx: Transaction, row: dict[str, Any]) -> None:
+    on = (await living(tx, CHAIN, [row["chain_id"]])).get(row["chain_id"])
     if on is None:
         raise errors.NotFound(CHAIN.name, row["chain_id"], "chain_id")
     if not row["address"] and not row["is_native"]:
@@ -43,35 +43,35 @@ async def _deployment(write: Write, row: dict[str, Any]) -> None:
     row["address"] = addresses.normalize(on["chain_type"], given, "address", caip2=on["caip2"]).text
 
 
-async def _symbol(_write: Write, row: dict[str, Any]) -> None:
+async def _symbol(_tx: Transaction, row: dict[str, Any]) -> None:
     done = rules.terms(prepare.terms_of(row), now=None, strike_field="strike_price_decimal")
     row.update({name: getattr(done, name) for name in prepare.TERMS})
 
 
-async def _chain(_write: Write, row: dict[str, Any]) -> None:
+async def _chain(_tx: Transaction, row: dict[str, Any]) -> None:
     if row["chain_id"] is None and (row["caip2"] is None or row["chain_name"] is not None):
         row["chain_id"] = text.derived_slug(row["chain_name"] or "", "chain_id")
 
 
-async def _venue(_write: Write, row: dict[str, Any]) -> None:
+async def _venue(_tx: Transaction, row: dict[str, Any]) -> None:
     row["venue_id"] = row["venue_id"] or text.derived_slug(row["name"] or "", "venue_id")
 
 
-async def _venue_symbol(write: Write, row: dict[str, Any]) -> None:
-    found = await lock_parents(write, VENUE_SYMBOL, row)
+async def _venue_symbol(tx: Transaction, row: dict[str, Any]) -> None:
+    found = await lock_parents(tx, VENUE_SYMBOL, row)
     named = found["symbol_id"]["symbol_type"]
     if row["symbol_type"] not in (None, named):
         raise errors.Invalid("symbol_type", "OTHER_TYPE", f"is not the type of symbol {row['symbol_id']!r}; leave it unset")
     row["symbol_type"] = named
-    row["venue_symbol"] = await prepare.spelling(write, found["venue_id"], row["venue_symbol"])
+    row["venue_symbol"] = await prepare.spelling(tx, found["venue_id"], row["venue_symbol"])
 
 
-async def _relationship(write: Write, row: dict[str, Any], before: Row | None) -> None:
+async def _relationship(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
     """`prepare.relationship` but for cycles, which are looked for over all rows at once: see `Chunk`."""
     if before is None:
         source, target, kind = (row[name] for name in ("from_asset_id", "to_asset_id", "relationship_type"))
         rules.relationship(source, target, kind, ("from_asset_id", "to_asset_id", "relationship_type"))
-        await lock_parents(write, RELATIONSHIP, row)
+        await lock_parents(tx, RELATIONSHIP, row)
 
 
 class Kind(NamedTuple):

@@ -19,7 +19,7 @@ from cqar.storage.postgres import Pool
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import REF, Asked, read_rows, repeated
-from cqar.writes.transaction import Batch, Write
+from cqar.writes.transaction import Batch, Transaction
 
 MAX_ROWS = 10_000
 #: Rows of one transaction, at most.
@@ -107,9 +107,9 @@ class _Run:
         while True:
             try:
                 async with self._pool.transaction() as session:
-                    write = Write(session, self._call)
-                    await Chunk(write, self.refs).run(rows)
-                    await write.finish()
+                    tx = Transaction(session, self._call)
+                    await Chunk(tx, self.refs).run(rows)
+                    await tx.finish()
             except errors.Unavailable:
                 raise
             except errors.CqarError as error:
@@ -123,8 +123,8 @@ class _Run:
                 rows[0].reject(error)
             else:
                 for row in rows:
-                    row.result.revision = write.revision_of(row.kind.entity, row.result.id) or row.result.revision
-                self.revision = max(self.revision, write.revision)
+                    row.result.revision = tx.revision_of(row.kind.entity, row.result.id) or row.result.revision
+                self.revision = max(self.revision, tx.revision)
             self._learn(rows)
             return
 
@@ -132,10 +132,10 @@ class _Run:
         """The same in one transaction, which is rolled back before it takes a revision."""
         try:
             async with self._pool.transaction() as session:
-                write = Write(session, self._call)
+                tx = Transaction(session, self._call)
                 for rows, following in _chunks(asked):
                     async with self._reading(following):
-                        await self._try_dry(write, rows)
+                        await self._try_dry(tx, rows)
                 raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
         except _DryRunEndsError:
             for row in asked:
@@ -143,17 +143,17 @@ class _Run:
                 if row.result.outcome == pb.CREATED:
                     row.result.id = ""
 
-    async def _try_dry(self, write: Write, rows: Sequence[Asked]) -> None:
+    async def _try_dry(self, tx: Transaction, rows: Sequence[Asked]) -> None:
         """`_try` with a savepoint in place of the transaction; it holds all locks that it took, so no race is lost twice."""
         try:
-            async with _savepoint(write):
-                await Chunk(write, self.refs).run(rows)
+            async with _savepoint(tx):
+                await Chunk(tx, self.refs).run(rows)
         except errors.Unavailable:
             raise
         except errors.CqarError as error:
             if len(rows) > 1:
-                await self._try_dry(write, rows[: len(rows) // 2])
-                await self._try_dry(write, rows[len(rows) // 2 :])
+                await self._try_dry(tx, rows[: len(rows) // 2])
+                await self._try_dry(tx, rows[len(rows) // 2 :])
                 return
             rows[0].reject(error)
         self._learn(rows)
@@ -165,12 +165,12 @@ class _Run:
 
 
 @asynccontextmanager
-async def _savepoint(write: Write) -> AsyncIterator[None]:
+async def _savepoint(tx: Transaction) -> AsyncIterator[None]:
     """What happens inside, changes collected included, is undone by an exception."""
-    kept = write.mark()
+    kept = tx.mark()
     try:
-        async with write.session.savepoint():
+        async with tx.session.savepoint():
             yield
     except BaseException:
-        write.back_to(kept)
+        tx.back_to(kept)
         raise
