@@ -167,7 +167,7 @@ class Entity:
         return ", ".join([self.select, *(f"{sql} AS told_{name}" for name, sql in self.told.items())])
 
     @cached_property
-    def living(self) -> str:
+    def not_deleted(self) -> str:
         """The SQL condition over `t` that the row is not deleted, with AND in front, or nothing."""
         return " AND t.deleted_at IS NULL" if self.soft else ""
 

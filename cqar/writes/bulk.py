@@ -23,7 +23,7 @@ def find_sql(entity: Entity, columns: tuple[str, ...], nulls: tuple[str, ...] = 
     return Sql(
         f"find_{entity.name}_by_{'_'.join(columns)}{len(nulls) or ''}",
         f"SELECT {entity.select} FROM {entity.table} t WHERE EXISTS (SELECT FROM"
-        f" json_populate_recordset(NULL::{entity.table}, $1::json) k WHERE {' AND '.join(same)}){entity.living}"
+        f" json_populate_recordset(NULL::{entity.table}, $1::json) k WHERE {' AND '.join(same)}){entity.not_deleted}"
         f" ORDER BY {order} FOR NO KEY UPDATE OF t",
     )
 

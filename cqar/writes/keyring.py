@@ -40,7 +40,7 @@ async def create_key(tx: Transaction, request: pb.CreateKeyRequest) -> pb.Create
     if row.get("expires_at") is not None and row["expires_at"] <= tx.now:
         raise errors.Invalid("expires_at", "PAST", "is over already; leave it unset for a key that does not expire")
     venues = sorted(set(row.get("venue_ids") or ()))
-    known = await operations.living(tx, VENUE, venues)
+    known = await operations.lock_live(tx, VENUE, venues)
     for each in venues:
         if each not in known:
             raise errors.NotFound(VENUE.name, each, "venue_ids")

@@ -57,7 +57,7 @@ def lock_sql(entity: Entity, strength: str = "FOR NO KEY UPDATE") -> Sql:
     """One living row by its key, locked."""
     return Sql(
         f"lock_{entity.name}[{strength}]",
-        f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.living} {strength} OF t",
+        f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.not_deleted} {strength} OF t",
     )
 
 
@@ -66,7 +66,7 @@ def parents_sql(entity: Entity, strength: str = "FOR SHARE") -> Sql:
     """The living rows of these keys, locked in the order of their keys, so that two writers do not deadlock."""
     return Sql(
         f"parents_{entity.name}[{strength}]",
-        f"SELECT {entity.select} FROM {entity.table} t WHERE t.{entity.key[0]} = ANY($1::text[]){entity.living}"
+        f"SELECT {entity.select} FROM {entity.table} t WHERE t.{entity.key[0]} = ANY($1::text[]){entity.not_deleted}"
         f" ORDER BY t.{entity.key[0]} {strength} OF t",
     )
 
@@ -74,7 +74,9 @@ def parents_sql(entity: Entity, strength: str = "FOR SHARE") -> Sql:
 @cache
 def get_sql(entity: Entity) -> Sql:
     """One living row by its key."""
-    return Sql(f"get_{entity.name}", f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.living}")
+    return Sql(
+        f"get_{entity.name}", f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.not_deleted}"
+    )
 
 
 @cache
@@ -82,13 +84,13 @@ def children_sql(child: Entity, column: str) -> Sql:
     """The living rows that name a parent in the column, locked."""
     return Sql(
         f"children_{child.name}_by_{column}",
-        f"SELECT {child.select} FROM {child.table} t WHERE t.{column} = $1{child.living}"
+        f"SELECT {child.select} FROM {child.table} t WHERE t.{column} = $1{child.not_deleted}"
         f" ORDER BY {_key_list(child)} FOR UPDATE OF t",
     )
 
 
 @cache
-def bury_sql(entity: Entity) -> Sql:
+def soft_delete_sql(entity: Entity) -> Sql:
     """Mark one row as deleted."""
     return Sql(
         f"bury_{entity.name}",
@@ -113,7 +115,7 @@ def _key_list(entity: Entity) -> str:
 # ---- steps ---------------------------------------------------------------------------------------------------------
 
 
-async def living(tx: Transaction, entity: Entity, ids: Collection[str], strength: str = "FOR SHARE") -> dict[str, Row]:
+async def lock_live(tx: Transaction, entity: Entity, ids: Collection[str], strength: str = "FOR SHARE") -> dict[str, Row]:
     """The living rows of these ids, locked; what this transaction has locked FOR SHARE is not asked for again."""
     known = tx.held if strength == "FOR SHARE" else {}
     unknown = sorted(each for each in ids if (entity.name, each) not in known)
@@ -139,7 +141,7 @@ async def lock_parents(tx: Transaction, entity: Entity, row: Row, strength: str 
         else:
             found[column] = locked
     for parent, columns in wanted.items():
-        rows = await living(tx, parent, {row[column] for column in columns}, strength)
+        rows = await lock_live(tx, parent, {row[column] for column in columns}, strength)
         for column, request_field in columns.items():
             if row[column] not in rows:
                 raise errors.NotFound(parent.name, row[column], request_field)
@@ -147,7 +149,7 @@ async def lock_parents(tx: Transaction, entity: Entity, row: Row, strength: str 
     return found
 
 
-async def only_parents(tx: Transaction, entity: Entity, row: Row, before: Row | None) -> None:
+async def check_parents(tx: Transaction, entity: Entity, row: Row, before: Row | None) -> None:
     """The prepare step of entities with no rule of their own: what the row newly names must live."""
     named = row if before is None else {k: v for k, v in row.items() if v != before[k]}
     await lock_parents(tx, entity, named)
@@ -179,7 +181,7 @@ async def remove(tx: Transaction, entity: Entity, before: Row) -> None:
     """Delete a locked row, softly where the entity is deleted so, and tell of it."""
     key = [before[name] for name in entity.key]
     if entity.soft:
-        tx.changed(entity, before, await tx.session.row(bury_sql(entity), *key))
+        tx.changed(entity, before, await tx.session.row(soft_delete_sql(entity), *key))
     else:
         await tx.session.row(remove_sql(entity), *key)
         tx.changed(entity, before, None)
@@ -242,7 +244,7 @@ class Create:
         """Create the row. Raises Invalid, NotFound (a parent), AlreadyExists, Precondition."""
         row = self.row(request)
         if self.prepare is None:
-            await only_parents(tx, self.entity, row, None)
+            await check_parents(tx, self.entity, row, None)
         else:
             await self.prepare(tx, row, None)
         stored = await insert(tx, self.entity, row)
@@ -283,7 +285,7 @@ class Update:
         before = await lock(tx, entity, request)
         row = self.merged(before, request)
         if self.prepare is None:
-            await only_parents(tx, entity, row, before)
+            await check_parents(tx, entity, row, before)
         else:
             await self.prepare(tx, row, before)
         stored = await replace(tx, entity, before, row)

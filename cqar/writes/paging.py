@@ -105,7 +105,7 @@ def list_sql(entity: Entity, conditions: tuple[str, ...], *, after: bool) -> Sql
         count += len(entity.key)
     return Sql(
         f"list_{entity.name}",
-        f"SELECT {entity.select} FROM {entity.table} t WHERE {where}{entity.living} ORDER BY {key} LIMIT ${count + 1}",
+        f"SELECT {entity.select} FROM {entity.table} t WHERE {where}{entity.not_deleted} ORDER BY {key} LIMIT ${count + 1}",
     )
 
 
@@ -113,7 +113,7 @@ def list_sql(entity: Entity, conditions: tuple[str, ...], *, after: bool) -> Sql
 def count_sql(entity: Entity, conditions: tuple[str, ...]) -> Sql:
     """How many rows pass the conditions."""
     where, _ = _where(conditions)
-    return Sql(f"count_{entity.name}", f"SELECT count(*) AS total FROM {entity.table} t WHERE {where}{entity.living}")
+    return Sql(f"count_{entity.name}", f"SELECT count(*) AS total FROM {entity.table} t WHERE {where}{entity.not_deleted}")
 
 
 def _where(conditions: tuple[str, ...]) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from cqar import errors, text
 from cqar.model import addresses, entities, rules, venue_spelling
 from cqar.model.entity import Row
 from cqar.storage.postgres import Sql
-from cqar.writes.operations import living, lock_parents
+from cqar.writes.operations import lock_live, lock_parents
 from cqar.writes.transaction import Transaction, over
 
 #: Serialises writes of relationships that must not form a cycle.
@@ -152,7 +152,7 @@ async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> No
 async def label(tx: Transaction, terms: rules.Terms) -> str:
     """The label that follows from the terms."""
     sides = (terms.base_asset_id, terms.quote_asset_id, terms.settlement_asset_id)
-    assets = await living(tx, entities.ASSET, [each for each in sides if each is not None])
+    assets = await lock_live(tx, entities.ASSET, [each for each in sides if each is not None])
     base, quote, settle = (None if each is None else str(assets[each]["symbol"]) for each in sides)
     return rules.label(terms, base or "", quote or "", settle)
 
@@ -182,7 +182,7 @@ async def _rule(tx: Transaction, at: Row) -> str | None:
     chain_id = venue_spelling.chain_of(at["venue_type"], at["chain_id"])
     if chain_id is None:
         return None
-    return str((await living(tx, entities.CHAIN, [chain_id]))[chain_id]["chain_type"])
+    return str((await lock_live(tx, entities.CHAIN, [chain_id]))[chain_id]["chain_type"])
 
 
 async def blocked(tx: Transaction, assets: Collection[str]) -> list[str]:
@@ -236,7 +236,7 @@ async def venue_symbol(tx: Transaction, row: dict[str, Any], before: Row | None)
     rules.order_sizes(row["min_order_size"], row["max_order_size"], sizes)
     rules.order_sizes(row["min_order_value"], row["max_order_value"], ("min_order_value_decimal", "max_order_value_decimal"))
     sides = {named[name] for name in ("base_asset_id", "quote_asset_id", "settlement_asset_id")} - {None}
-    await living(tx, entities.ASSET, sides)
+    await lock_live(tx, entities.ASSET, sides)
     if _enabled(tx, row, before, "is_active"):
         await _refuse_blocked(tx, sides)
 
@@ -252,5 +252,5 @@ async def spelling(tx: Transaction, at: Row, spelled: str) -> str:
     chain_id = venue_spelling.chain_of(at["venue_type"], at["chain_id"])
     if chain_id is None:
         return spelled
-    on = (await living(tx, entities.CHAIN, [chain_id]))[chain_id]
+    on = (await lock_live(tx, entities.CHAIN, [chain_id]))[chain_id]
     return venue_spelling.stored(spelled, on["chain_type"], on["caip2"])

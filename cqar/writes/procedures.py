@@ -84,7 +84,7 @@ async def _member(tx: Transaction, group_id: str, given: Message, where: str) ->
         row = {**dict.fromkeys(ASSET_GROUP_MEMBER.columns), **_NEW_MEMBER.values(given)}
         row.update(member_id=new_id(), group_id=group_id)
         operations.required(ASSET_GROUP_MEMBER, _NEW_MEMBER, row)
-        await operations.only_parents(tx, ASSET_GROUP_MEMBER, row, None)
+        await operations.check_parents(tx, ASSET_GROUP_MEMBER, row, None)
     except (errors.Invalid, errors.NotFound) as error:
         raise error.renamed(lambda field: f"{where}.{field}") from None
     return row

@@ -101,7 +101,7 @@ async def open_reviews(tx: Transaction, request: Any) -> Message:
         except errors.Invalid as error:
             raise error.renamed(functools.partial("reviews[{}].{}".format, at)) from None
     places = {each.key[0] for each in asked}
-    missing = places - set(await operations.living(tx, VENUE, places))
+    missing = places - set(await operations.lock_live(tx, VENUE, places))
     if missing:
         raise errors.NotFound(VENUE.name, min(missing), "venue_id")
     found, opened = await _settle(tx, asked, sorted(places))

@@ -80,7 +80,7 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.writes.operations.children_sql": lambda: (
         operations.children_sql(each, parent.column) for each in ALL for parent in each.parents
     ),
-    "cqar.writes.operations.bury_sql": lambda: (operations.bury_sql(each) for each in ALL if each.soft),
+    "cqar.writes.operations.soft_delete_sql": lambda: (operations.soft_delete_sql(each) for each in ALL if each.soft),
     "cqar.writes.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
     "cqar.writes.paging.list_sql": _lists,
     "cqar.writes.paging.count_sql": _lists,

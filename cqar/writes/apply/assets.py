@@ -28,7 +28,7 @@ async def lock(tx: Transaction, items: Sequence[Item]) -> None:
     if any(item.row["asset_id"] is None for item in items):
         await tx.session.row(_LOCK, _KEYS_LOCK)
     chains = {key.row["chain_id"] for item in items for key in item.keys if key.kind.entity is DEPLOYMENT}
-    await operations.living(tx, CHAIN, chains)
+    await operations.lock_live(tx, CHAIN, chains)
 
 
 async def find(tx: Transaction, items: Sequence[Item]) -> None:
@@ -103,7 +103,7 @@ async def prepare_keys(tx: Transaction, item: Item) -> None:
         key.row[key.kind.entity.key[0]] = new_id()
         try:
             if key.kind.prepare is None:
-                await operations.only_parents(tx, key.kind.entity, key.row, None)
+                await operations.check_parents(tx, key.kind.entity, key.row, None)
             else:
                 await key.kind.prepare(tx, key.row, None)
         except errors.CqarError as error:

@@ -82,16 +82,16 @@ class Chunk:
             named = {item.row[name] for item in items for name in columns} - {None}
             if parent is ASSET_GROUP:
                 # Groups change with their members.
-                found = await operations.living(tx, parent, named, "FOR NO KEY UPDATE")
+                found = await operations.lock_live(tx, parent, named, "FOR NO KEY UPDATE")
                 tx.held |= {(parent.name, each): found.get(each) for each in named}
             else:
-                await operations.living(tx, parent, named)
+                await operations.lock_live(tx, parent, named)
         if entity is VENUE_SYMBOL:
-            symbols = await operations.living(tx, SYMBOL, {item.row["symbol_id"] for item in items})
-            venues = await operations.living(tx, VENUE, {item.row["venue_id"] for item in items})
-            await operations.living(tx, CHAIN, {row["chain_id"] for row in venues.values()} - {None})
+            symbols = await operations.lock_live(tx, SYMBOL, {item.row["symbol_id"] for item in items})
+            venues = await operations.lock_live(tx, VENUE, {item.row["venue_id"] for item in items})
+            await operations.lock_live(tx, CHAIN, {row["chain_id"] for row in venues.values()} - {None})
             assets = {row[side] for row in symbols.values() for side in _SIDES} - {None}
-            await operations.living(tx, ASSET, assets)
+            await operations.lock_live(tx, ASSET, assets)
             await prepare.blocked(tx, assets)
         elif entity is VENUE_ASSET:
             await prepare.blocked(tx, {item.row["asset_id"] for item in items})
@@ -163,7 +163,7 @@ class Chunk:
     async def _prepare(self, item: Item, row: dict[str, Any], before: Row | None) -> None:
         """The checks of the single calls."""
         if item.kind.prepare is None:
-            await operations.only_parents(self._tx, item.kind.entity, row, before)
+            await operations.check_parents(self._tx, item.kind.entity, row, before)
         else:
             await item.kind.prepare(self._tx, row, before)
         if any(_overlap(row, other) for other in item.others):
@@ -228,7 +228,7 @@ class Chunk:
         """A membership changes its group too."""
         named = sorted({item.row["group_id"] for item in members})
         if named:
-            held = await operations.living(self._tx, ASSET_GROUP, named)
+            held = await operations.lock_live(self._tx, ASSET_GROUP, named)
             for after in await self._tx.session.rows(_TOUCH_GROUPS, named):
                 self._tx.changed(ASSET_GROUP, held[after["group_id"]], after)
 

@@ -22,7 +22,7 @@ from cqar.model.entities import (
 )
 from cqar.model.entity import Entity, Row
 from cqar.writes import prepare
-from cqar.writes.operations import Prepare, living, lock_parents
+from cqar.writes.operations import Prepare, lock_live, lock_parents
 from cqar.writes.transaction import Transaction
 
 #: Completes the natural key of a row from what it names, before the row is looked for.
@@ -34,7 +34,7 @@ async def _as_given(_tx: Transaction, _row: dict[str, Any]) -> None:
 
 
 async def _deployment(tx: Transaction, row: dict[str, Any]) -> None:
-    on = (await living(tx, CHAIN, [row["chain_id"]])).get(row["chain_id"])
+    on = (await lock_live(tx, CHAIN, [row["chain_id"]])).get(row["chain_id"])
     if on is None:
         raise errors.NotFound(CHAIN.name, row["chain_id"], "chain_id")
     if not row["address"] and not row["is_native"]:
