@@ -28,7 +28,7 @@ from cqar.lane.grpc import PREFIX, cached_response
 from cqar.lane.routing import never_cached
 from cqar.lane.service import CacheLookup
 from cqar.lookups import batch
-from cqar.lookups.batch import Kind
+from cqar.lookups.batch import BatchKind
 from cqar.model.cache_keys import kind_of
 from cqar.model.call import Call, Principal
 from cqar.server import limits
@@ -96,7 +96,7 @@ class _Rows(dict[bytes, bytes]):
 class _Elements(dict[bytes, Ready]):
     """The resolutions of one kind that stand ready, by their keys' bytes. What leaves is no longer valid, either."""
 
-    def __init__(self, kind: Kind, ready: Answers, cache: Cache) -> None:
+    def __init__(self, kind: BatchKind, ready: Answers, cache: Cache) -> None:
         super().__init__()
         self.kind = kind
         self._cache = cache
@@ -142,7 +142,7 @@ class Batches:
     def __init__(
         self,
         method: AnyMethod,
-        kinds: Mapping[int, Kind],
+        kinds: Mapping[int, BatchKind],
         core: Core,
         cache: Cache,
         feed: Feed,
@@ -339,7 +339,7 @@ class _OnlyDatabase(Exception):
     """Only PostgreSQL may answer."""
 
 
-def _lasts(kind: Kind, element: bytes) -> bool:
+def _lasts(kind: BatchKind, element: bytes) -> bool:
     """Whether others may ask by the same bytes: of no time of their own, with no field that nobody knows."""
     if len(element) > _LONGEST_KEPT:
         return False

@@ -191,7 +191,7 @@ def _asset_part(key: pb.AssetKey) -> str:
 # ---- elements ------------------------------------------------------------------------------------------------------
 
 
-class Kind(NamedTuple):
+class BatchKind(NamedTuple):
     """How the keys of a batch are resolved."""
 
     key: type[Message]
@@ -207,9 +207,11 @@ class Kind(NamedTuple):
     large: bool
 
 
-SLIM = Kind(pb.VenueSymbolKey, pb.VenueSymbolResolution, venue_symbol, "venue_symbol", _text_part, MOST, large=False)
-FULL = Kind(pb.VenueSymbolKey, pb.VenueSymbolResolution, full_venue_symbol, "venue_symbol", _text_part, MOST_FULL, large=True)
-ASSET = Kind(pb.AssetKey, pb.AssetResolution, asset, "asset", _asset_part, MOST, large=True)
+SLIM = BatchKind(pb.VenueSymbolKey, pb.VenueSymbolResolution, venue_symbol, "venue_symbol", _text_part, MOST, large=False)
+FULL = BatchKind(
+    pb.VenueSymbolKey, pb.VenueSymbolResolution, full_venue_symbol, "venue_symbol", _text_part, MOST_FULL, large=True
+)
+ASSET = BatchKind(pb.AssetKey, pb.AssetResolution, asset, "asset", _asset_part, MOST, large=True)
 
 
 V = TypeVar("V")
@@ -222,14 +224,14 @@ def of_view(views: Mapping[int, V], view: int) -> V:
     return views[view]
 
 
-def check_count(kind: Kind, count: int) -> None:
+def check_count(kind: BatchKind, count: int) -> None:
     """Raise TooLarge where a call has more keys than it may have."""
     if count > kind.most:
         msg = f"{count:,} keys are more than the {kind.most:,} that such a call may have; send several"
         raise errors.TooLarge(msg)
 
 
-def derived(kind: Kind, element: bytes, get: Get, now: int) -> Derived:
+def derived(kind: BatchKind, element: bytes, get: Get, now: int) -> Derived:
     """The resolution of an element. Raises Missing."""
     try:
         key = kind.key.FromString(element)
@@ -248,7 +250,7 @@ Resolve = Callable[[bytes], bytes]
 
 
 async def resolve_all(
-    kind: Kind, elements: Iterable[bytes], resolve: Resolve, bring: Callable[[Collection[str]], Awaitable[None]]
+    kind: BatchKind, elements: Iterable[bytes], resolve: Resolve, bring: Callable[[Collection[str]], Awaitable[None]]
 ) -> dict[bytes, bytes]:
     """The framed resolutions of the elements, in turns. `resolve` raises Missing, and tries again after `bring`.
 

@@ -23,9 +23,9 @@ from cqar import exact
 #: A row of a table: column name to value as asyncpg gives it (str, int, bool, Decimal, datetime, list of str, JSON text).
 Row = Mapping[str, Any]
 
-Kind = Literal["text", "texts", "integer", "flag", "number", "time", "json"]
+ColumnKind = Literal["text", "texts", "integer", "flag", "number", "time", "json"]
 
-_KINDS: Mapping[int, Kind] = {
+_KINDS: Mapping[int, ColumnKind] = {
     FieldDescriptor.TYPE_STRING: "text",
     FieldDescriptor.TYPE_INT32: "integer",
     FieldDescriptor.TYPE_INT64: "integer",
@@ -33,14 +33,14 @@ _KINDS: Mapping[int, Kind] = {
     FieldDescriptor.TYPE_BOOL: "flag",
     FieldDescriptor.TYPE_DOUBLE: "number",
 }
-_MESSAGE_KINDS: Mapping[str, Kind] = {"google.protobuf.Timestamp": "time", "google.protobuf.Struct": "json"}
+_MESSAGE_KINDS: Mapping[str, ColumnKind] = {"google.protobuf.Timestamp": "time", "google.protobuf.Struct": "json"}
 
 
 class Column(NamedTuple):
     """A column and the message fields that show it: `plain` for any kind, `decimal` for the exact twin of a number."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     plain: str | None
     decimal: str | None = None
 
@@ -191,8 +191,8 @@ class Entity:
         return found
 
     @cached_property
-    def _kept(self) -> tuple[tuple[str, Kind], ...]:
-        kinds: dict[str, Kind] = {name: column.kind for name, column in self.columns.items()}
+    def _kept(self) -> tuple[tuple[str, ColumnKind], ...]:
+        kinds: dict[str, ColumnKind] = {name: column.kind for name, column in self.columns.items()}
         if self.soft:
             kinds["deleted_at"] = "time"
         return tuple((name, kind) for name, kind in kinds.items() if name not in self.secret)
@@ -252,7 +252,7 @@ def struct(text: str) -> struct_pb2.Struct:
     return value
 
 
-_SHOW: Mapping[Kind, Callable[[Any], Any]] = {"time": timestamp, "json": struct}
+_SHOW: Mapping[ColumnKind, Callable[[Any], Any]] = {"time": timestamp, "json": struct}
 
 
 def new_id() -> str:
@@ -266,14 +266,14 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def comparable(value: Any, kind: Kind) -> Any:
+def comparable(value: Any, kind: ColumnKind) -> Any:
     """A column's value for the audit's JSON: exact numbers and times as text, JSON as what it says."""
     if value is None or kind not in _COMPARABLE:
         return value
     return _COMPARABLE[kind](value)
 
 
-_COMPARABLE: Mapping[Kind, Callable[[Any], Any]] = {
+_COMPARABLE: Mapping[ColumnKind, Callable[[Any], Any]] = {
     "number": exact.plain,
     "time": lambda value: value.astimezone(UTC).isoformat(),
     "json": orjson.loads,

@@ -18,10 +18,10 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResou
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import NonRecordingSpan, NoOpTracer, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, NoOpTracer, SpanContext, Status, StatusCode, TraceFlags
 
 from cqar import __version__
-from cqar.observability.tracing import Attributes, Context, Kind, Recorder, Span
+from cqar.observability.tracing import Attributes, Context, Recorder, Span, SpanKind
 
 #: Seconds that sending the last spans may take at the end of the process.
 _LAST: Final = 2.0
@@ -51,7 +51,7 @@ class _Recorder:
         self._provider = provider
         self._tracer = tracer
 
-    def start(self, name: str, kind: Kind, parent: Context | None, attributes: Attributes) -> Span:
+    def start(self, name: str, kind: SpanKind, parent: Context | None, attributes: Attributes) -> Span:
         over = None
         if parent is not None:
             flags = TraceFlags(parent.flags)
@@ -79,11 +79,13 @@ class _Recorder:
 
 
 class _Span:
-    def __init__(self, tracer: trace.Tracer, over: trace.Span | None, name: str, kind: Kind, attributes: Attributes) -> None:
+    def __init__(
+        self, tracer: trace.Tracer, over: trace.Span | None, name: str, kind: SpanKind, attributes: Attributes
+    ) -> None:
         self._tracer = tracer
         # An empty context, where there is no parent: nothing else in this process is to become one.
         within = Nothing() if over is None else trace.set_span_in_context(over, Nothing())
-        self._span = tracer.start_span(name, within, SpanKind[kind], attributes, record_exception=False)
+        self._span = tracer.start_span(name, within, trace.SpanKind[kind], attributes, record_exception=False)
 
     @property
     def context(self) -> Context:
@@ -94,7 +96,7 @@ class _Span:
     def open(self) -> bool:
         return self._span.is_recording()
 
-    def child(self, name: str, kind: Kind, attributes: Attributes) -> Span:
+    def child(self, name: str, kind: SpanKind, attributes: Attributes) -> Span:
         return _Span(self._tracer, self._span, name, kind, attributes)
 
     def end(self, attributes: Attributes, failure: str | None) -> None:

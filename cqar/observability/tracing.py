@@ -24,7 +24,7 @@ _SAMPLED: Final = 1
 _FLAGS: Final = 3
 
 #: What a span is to others, by OpenTelemetry's names.
-Kind = Literal["SERVER", "CLIENT", "PRODUCER", "CONSUMER", "INTERNAL"]
+SpanKind = Literal["SERVER", "CLIENT", "PRODUCER", "CONSUMER", "INTERNAL"]
 #: What a span says of itself.
 Attributes = Mapping[str, str | int]
 
@@ -76,7 +76,7 @@ class Span(Protocol):
     def open(self) -> bool:
         """Whether it has not ended."""
 
-    def child(self, name: str, kind: Kind, attributes: Attributes) -> "Span":
+    def child(self, name: str, kind: SpanKind, attributes: Attributes) -> "Span":
         """Begin a part of it."""
 
     def end(self, attributes: Attributes, failure: str | None) -> None:
@@ -86,7 +86,7 @@ class Span(Protocol):
 class Recorder(Protocol):
     """Makes spans and sends them on, beside the event loop."""
 
-    def start(self, name: str, kind: Kind, parent: Context | None, attributes: Attributes) -> Span:
+    def start(self, name: str, kind: SpanKind, parent: Context | None, attributes: Attributes) -> Span:
         """Begin a span under the parent, or of a trace of its own."""
 
     async def close(self) -> None:
@@ -110,7 +110,7 @@ def traceparent() -> str | None:
     return None if found is None else str(found)
 
 
-def inside(name: str, kind: Kind = "INTERNAL", attributes: Attributes = _NO_ATTRIBUTES) -> AbstractContextManager[None]:
+def inside(name: str, kind: SpanKind = "INTERNAL", attributes: Attributes = _NO_ATTRIBUTES) -> AbstractContextManager[None]:
     """What is done inside is a part of the call that is served, and a span of its own if that is sampled."""
     found = _here.get()
     if found is None or isinstance(found, Context) or not found.open:
@@ -119,7 +119,7 @@ def inside(name: str, kind: Kind = "INTERNAL", attributes: Attributes = _NO_ATTR
 
 
 @contextmanager
-def _inside(outer: Span, name: str, kind: Kind, attributes: Attributes) -> Iterator[None]:
+def _inside(outer: Span, name: str, kind: SpanKind, attributes: Attributes) -> Iterator[None]:
     span = outer.child(name, kind, attributes)
     token = _here.set(span)
     failure = None
@@ -149,7 +149,7 @@ class Tracer:
         _here.set(came if span is None else span)
         return span
 
-    def follow(self, name: str, kind: Kind, parent: str | None, attributes: Attributes = _NO_ATTRIBUTES) -> Span | None:
+    def follow(self, name: str, kind: SpanKind, parent: str | None, attributes: Attributes = _NO_ATTRIBUTES) -> Span | None:
         """The span of something that a call has led to, if that was sampled."""
         came = None if self._recorder is None else context(parent)
         if self._recorder is None or came is None or not came.sampled:

@@ -9,7 +9,7 @@ from cqar import clock
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.lookups import batch, single
-from cqar.lookups.batch import Kind
+from cqar.lookups.batch import BatchKind
 from cqar.lookups.derive import Derived
 from cqar.lookups.single import LOOKUPS, Lookup
 from cqar.model.parts import Held, Missing, by_kind
@@ -41,7 +41,7 @@ async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple
 
 
 async def batch_from_database(
-    session: Session, kind: Kind, elements: Iterable[bytes], least: int
+    session: Session, kind: BatchKind, elements: Iterable[bytes], least: int
 ) -> tuple[dict[bytes, bytes], int]:
     """The framed resolutions of a batch's keys, by key, and the head before they were read.
 

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.lookups import batch
-from cqar.lookups.batch import ASSET, FULL, SLIM, Kind
+from cqar.lookups.batch import ASSET, FULL, SLIM, BatchKind
 from cqar.services import lookups
 from cqar.services.method import AnyMethod, complete, read
 from cqar.storage import parts
@@ -17,13 +17,13 @@ SERVICE = lookups.RESOLVER
 #: A stream of requests of ResolveVenueSymbols.
 STREAM = f"/{SERVICE.full_name}/StreamVenueSymbols"
 #: How the keys of a batch are resolved, by the call and the view that it names.
-KINDS: Mapping[str, Mapping[int, Kind]] = {
+KINDS: Mapping[str, Mapping[int, BatchKind]] = {
     "ResolveVenueSymbols": {pb.VIEW_UNSPECIFIED: SLIM, pb.SLIM: SLIM, pb.FULL: FULL},
     "ResolveAssets": {0: ASSET},
 }
 
 
-async def _resolve(session: Session, request: Any, kind: Kind, response: type[Message]) -> Message:
+async def _resolve(session: Session, request: Any, kind: BatchKind, response: type[Message]) -> Message:
     batch.check_count(kind, len(request.keys))
     keys = [each.SerializeToString() for each in request.keys]
     found, revision = await lookups.batch_from_database(session, kind, keys, request.min_revision)

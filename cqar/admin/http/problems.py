@@ -26,7 +26,7 @@ _TYPE = "urn:cqar:problem:"
 _RETRY_AFTER = "1"
 
 
-class Kind(NamedTuple):
+class ProblemKind(NamedTuple):
     """How a kind of error is told: the HTTP status, the gRPC status's name and what it is for people."""
 
     status: HTTPStatus
@@ -35,21 +35,21 @@ class Kind(NamedTuple):
 
 
 #: Error class -> how it is told. A subclass comes before its class.
-KINDS: Mapping[type[errors.CqarError], Kind] = {
-    errors.Invalid: Kind(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "The request broke a rule"),
-    errors.NotFound: Kind(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is no such thing"),
-    errors.AlreadyExists: Kind(HTTPStatus.CONFLICT, "ALREADY_EXISTS", "Its key is taken"),
-    errors.Precondition: Kind(HTTPStatus.CONFLICT, "FAILED_PRECONDITION", "The state of something else forbids it"),
-    errors.Moved: Kind(HTTPStatus.PRECONDITION_FAILED, "ABORTED", "It has changed since it was read"),
-    errors.Aborted: Kind(HTTPStatus.CONFLICT, "ABORTED", "Another write was there first"),
-    errors.Unauthenticated: Kind(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", "The request has no valid key"),
-    errors.Forbidden: Kind(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "The key does not allow it"),
-    errors.TooLarge: Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_EXHAUSTED", "It is too large"),
-    errors.Exhausted: Kind(HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "It is too much at once"),
-    errors.Unavailable: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "Something that this needs is down"),
-    errors.DeadlineExceeded: Kind(HTTPStatus.GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "It took too long"),
+KINDS: Mapping[type[errors.CqarError], ProblemKind] = {
+    errors.Invalid: ProblemKind(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "The request broke a rule"),
+    errors.NotFound: ProblemKind(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is no such thing"),
+    errors.AlreadyExists: ProblemKind(HTTPStatus.CONFLICT, "ALREADY_EXISTS", "Its key is taken"),
+    errors.Precondition: ProblemKind(HTTPStatus.CONFLICT, "FAILED_PRECONDITION", "The state of something else forbids it"),
+    errors.Moved: ProblemKind(HTTPStatus.PRECONDITION_FAILED, "ABORTED", "It has changed since it was read"),
+    errors.Aborted: ProblemKind(HTTPStatus.CONFLICT, "ABORTED", "Another write was there first"),
+    errors.Unauthenticated: ProblemKind(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", "The request has no valid key"),
+    errors.Forbidden: ProblemKind(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "The key does not allow it"),
+    errors.TooLarge: ProblemKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_EXHAUSTED", "It is too large"),
+    errors.Exhausted: ProblemKind(HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "It is too much at once"),
+    errors.Unavailable: ProblemKind(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "Something that this needs is down"),
+    errors.DeadlineExceeded: ProblemKind(HTTPStatus.GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "It took too long"),
 }
-_BUG = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", "A fault of the server")
+_BUG = ProblemKind(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", "A fault of the server")
 
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
@@ -60,7 +60,7 @@ _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def kind_of(error: errors.CqarError) -> Kind:
+def kind_of(error: errors.CqarError) -> ProblemKind:
     """How the error is told."""
     return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
 

@@ -24,7 +24,7 @@ from cqar.model.entity import Entity, Row, comparable, new_id
 from cqar.storage.postgres import TAKEN, Sql
 from cqar.writes import bulk, operations, prepare
 from cqar.writes.apply import assets
-from cqar.writes.apply.kinds import BINDINGS, KEPT, Kind
+from cqar.writes.apply.kinds import BINDINGS, KEPT, RowKind
 from cqar.writes.apply.rows import Asked, Item, Refs, required
 from cqar.writes.transaction import Transaction, over
 
@@ -108,7 +108,7 @@ class Chunk:
 
     # ---- one round -------------------------------------------------------------------------------------------------
 
-    async def _round(self, kind: Kind, items: Sequence[Item]) -> list[Item]:
+    async def _round(self, kind: RowKind, items: Sequence[Item]) -> list[Item]:
         """Write those of the rows that do not mean the same one as an earlier one; the others."""
         batch, later = _disjoint(items)
         for item in batch:
@@ -242,7 +242,7 @@ class Chunk:
 
     # ---- finding ---------------------------------------------------------------------------------------------------
 
-    async def _find(self, kind: Kind, items: Sequence[Item]) -> None:
+    async def _find(self, kind: RowKind, items: Sequence[Item]) -> None:
         """Give each item the stored row that it means, locked."""
         if kind.entity is CHAIN:
             await self._find_by(kind, ("caip2",), (), [item for item in items if item.row["caip2"] is not None])
@@ -253,7 +253,7 @@ class Chunk:
             if None not in (other, item.row["caip2"]) and other != item.row["caip2"]:
                 item.refuse(errors.AlreadyExists(CHAIN.name, "chain_slug", f"its chain_slug is taken by the chain {other!r}"))
 
-    async def _find_by(self, kind: Kind, columns: tuple[str, ...], nullable: tuple[str, ...], items: Sequence[Item]) -> None:
+    async def _find_by(self, kind: RowKind, columns: tuple[str, ...], nullable: tuple[str, ...], items: Sequence[Item]) -> None:
         if not items:
             return
         names = (*columns, *nullable)

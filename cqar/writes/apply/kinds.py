@@ -74,7 +74,7 @@ async def _relationship(tx: Transaction, row: dict[str, Any], before: Row | None
         await lock_parents(tx, RELATIONSHIP, row)
 
 
-class Kind(NamedTuple):
+class RowKind(NamedTuple):
     """A kind of row: its field in ApplyRow, its entity, and how it is found and prepared."""
 
     field: str
@@ -90,9 +90,9 @@ class Kind(NamedTuple):
 
 #: In the order of their dependencies.
 KINDS = (
-    Kind("chain", CHAIN, ("chain_id",), complete=_chain, prepare=prepare.chain),
-    Kind("asset", ASSET, ("asset_id",)),
-    Kind(
+    RowKind("chain", CHAIN, ("chain_id",), complete=_chain, prepare=prepare.chain),
+    RowKind("asset", ASSET, ("asset_id",)),
+    RowKind(
         "asset_deployment",
         DEPLOYMENT,
         ("chain_id", "address"),
@@ -100,22 +100,22 @@ KINDS = (
         prepare=prepare.deployment,
         needs=("asset_id", "chain_id"),
     ),
-    Kind(
+    RowKind(
         "asset_identifier",
         ASSET_IDENTIFIER,
         ("asset_id", "source", "external_id"),
         needs=("asset_id", "source", "external_id"),
     ),
-    Kind(
+    RowKind(
         "asset_relationship",
         RELATIONSHIP,
         ("from_asset_id", "to_asset_id", "relationship_type"),
         prepare=_relationship,
         needs=("from_asset_id", "to_asset_id", "relationship_type"),
     ),
-    Kind("asset_group", ASSET_GROUP, ("name",), needs=("name",)),
-    Kind("asset_group_member", ASSET_GROUP_MEMBER, ("group_id", "asset_id"), needs=("group_id", "asset_id")),
-    Kind(
+    RowKind("asset_group", ASSET_GROUP, ("name",), needs=("name",)),
+    RowKind("asset_group_member", ASSET_GROUP_MEMBER, ("group_id", "asset_id"), needs=("group_id", "asset_id")),
+    RowKind(
         "symbol",
         SYMBOL,
         ("base_asset_id", "quote_asset_id", "symbol_type"),
@@ -124,15 +124,15 @@ KINDS = (
         prepare=prepare.symbol,
         needs=("symbol_type", "base_asset_id", "quote_asset_id"),
     ),
-    Kind(
+    RowKind(
         "symbol_identifier",
         SYMBOL_IDENTIFIER,
         ("symbol_id", "data_source", "external_id"),
         needs=("symbol_id", "data_source", "external_id"),
     ),
-    Kind("venue", VENUE, ("venue_id",), complete=_venue, prepare=prepare.venue),
-    Kind("venue_asset", VENUE_ASSET, ("venue_id", "asset_id"), prepare=prepare.venue_asset, needs=("venue_id", "asset_id")),
-    Kind(
+    RowKind("venue", VENUE, ("venue_id",), complete=_venue, prepare=prepare.venue),
+    RowKind("venue_asset", VENUE_ASSET, ("venue_id", "asset_id"), prepare=prepare.venue_asset, needs=("venue_id", "asset_id")),
+    RowKind(
         "venue_symbol",
         VENUE_SYMBOL,
         ("venue_id", "venue_symbol", "symbol_type"),
@@ -141,14 +141,14 @@ KINDS = (
         needs=("venue_id", "symbol_id", "venue_symbol"),
     ),
 )
-BY_FIELD: Mapping[str, Kind] = {kind.field: kind for kind in KINDS}
-BY_ENTITY: Mapping[str, Kind] = {kind.entity.name: kind for kind in KINDS}
+BY_FIELD: Mapping[str, RowKind] = {kind.field: kind for kind in KINDS}
+BY_ENTITY: Mapping[str, RowKind] = {kind.entity.name: kind for kind in KINDS}
 
 #: Ids that the registry makes: a row is found by its natural key, so what it says of them is not read.
 _MADE = frozenset({"deployment_id", "identifier_id", "relationship_id", "group_id", "member_id", "symbol_id", "listing_id"})
 
 
-def _binding(kind: Kind) -> Binding:
+def _binding(kind: RowKind) -> Binding:
     entity = kind.entity
     made = {name for name in entity.key if name in _MADE}
     shown = {"created_at", "updated_at", "added_at", "revision", "members", *entity.joined, *made}

@@ -12,7 +12,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.entities import ASSET
 from cqar.model.entity import Entity, Row
 from cqar.writes import operations
-from cqar.writes.apply.kinds import BINDINGS, BLANK, BY_ENTITY, BY_FIELD, KINDS, Kind
+from cqar.writes.apply.kinds import BINDINGS, BLANK, BY_ENTITY, BY_FIELD, KINDS, RowKind
 
 REF = "ref:"
 #: The ids that refs stand for; None: the row was rejected, or nobody can say which one is meant.
@@ -22,7 +22,7 @@ Refs = Mapping[str, str | None]
 class Part(NamedTuple):
     """A message of a row, the entity's or a key's, with ids in place of refs, and the columns that it sets, checked."""
 
-    kind: Kind
+    kind: RowKind
     message: Message
     given: dict[str, Any]
     #: where a key of an asset row stands in it; empty for the entity
@@ -34,7 +34,7 @@ class Asked:
 
     __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "ref", "result")
 
-    def __init__(self, kind: Kind | None, row: pb.ApplyRow, mode: int) -> None:
+    def __init__(self, kind: RowKind | None, row: pb.ApplyRow, mode: int) -> None:
         self.kind = kind or KINDS[0]
         self.ref = row.ref
         self.mode = mode
@@ -98,7 +98,7 @@ class Asked:
         return bool(self.result.outcome == pb.REJECTED)
 
 
-def _part(kind: Kind, message: Message, refs: Refs, place: str = "") -> Part:
+def _part(kind: RowKind, message: Message, refs: Refs, place: str = "") -> Part:
     """Read a message. Raises Invalid, also for what its natural key lacks, and Precondition for a ref to a rejected row."""
     try:
         return _checked(kind, _resolved(kind.entity, message, refs), place)
@@ -106,7 +106,7 @@ def _part(kind: Kind, message: Message, refs: Refs, place: str = "") -> Part:
         raise (error.renamed(lambda field: f"{place}.{field}") if place else error) from error
 
 
-def _checked(kind: Kind, message: Message, place: str) -> Part:
+def _checked(kind: RowKind, message: Message, place: str) -> Part:
     if getattr(message, "members", None):
         raise errors.Invalid("members", "NOT_HERE", "are rows of their own; send asset_group_member rows")
     given = BINDINGS[kind.field].values(message)
@@ -204,6 +204,6 @@ def repeated(request: pb.ApplyRequest) -> Collection[str]:
     return {ref for ref, count in counted.items() if count > 1}
 
 
-def required(kind: Kind, row: Mapping[str, Any]) -> None:
+def required(kind: RowKind, row: Mapping[str, Any]) -> None:
     """Raise Invalid naming what a new row of the kind must have and has not."""
     operations.required(kind.entity, BINDINGS[kind.field], row)
