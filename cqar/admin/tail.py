@@ -73,7 +73,7 @@ def _from_revision(data: Any) -> int | None:
     return request.from_revision if request.HasField("from_revision") else None
 
 
-def told(change: pb.TailEventsResponse) -> dict[str, Any]:
+def as_json(change: pb.TailEventsResponse) -> dict[str, Any]:
     """A change as JSON has it: with the contract's event and the row in words, where it has them."""
     shown: dict[str, Any] = message_json.shown(change)
     shown.pop("event", None)

@@ -24,7 +24,7 @@ def changes(channel: grpc.Channel, from_revision: int | None) -> Iterator[dict[s
     )
     try:
         for change in method(request):
-            yield tail.told(change)
+            yield tail.as_json(change)
     except grpc.RpcError as error:
         ended: Any = error
         message = f"{ended.code().name}: {ended.details()}"

@@ -123,7 +123,7 @@ def application(fleet: Fleet) -> web.Application:
     async def ready(_request: web.Request) -> web.Response:
         workers = fleet.workers
         await asyncio.gather(*(each.look() for each in workers))
-        return health.readily(wellbeing(workers))
+        return health.readiness_response(wellbeing(workers))
 
     async def metrics(request: web.Request) -> web.Response:
         workers = fleet.workers

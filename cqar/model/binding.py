@@ -156,7 +156,7 @@ class Binding:
         bound = self.bound.get(column)
         return column if bound is None else bound.field
 
-    def told(self, field: str) -> str:
+    def field_name(self, field: str) -> str:
         """The name that this request has for a field of the contract's requests, whose names rules and constraints tell."""
         return field if field in self.request.DESCRIPTOR.fields_by_name else self.entity.renames.get(field, field)
 

@@ -290,7 +290,7 @@ VENUE_SYMBOL = Entity(
     stamped=True,
     part_keys=_venue_symbol_keys,
     created=events_pb2.VenueSymbolListed,
-    told={
+    event_fields={
         # An array, so that the listings are found by their symbol: by their venue there are too many.
         "is_new_listing": "t.venue_id <> ALL (ARRAY(SELECT o.venue_id FROM venue_symbols o"
         " WHERE o.symbol_id = t.symbol_id AND o.listing_id <> t.listing_id))"

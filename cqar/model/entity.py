@@ -133,7 +133,7 @@ class Entity:
     #: the contract's event of its creation
     created: type[Message] | None = None
     #: field of that event -> SQL over the new row `t`, which sees the rows that were there before it
-    told: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    event_fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: the contract's event of its delisting, told when that is written, with the time at which it takes effect
     delisted: type[Message] | None = None
 
@@ -163,8 +163,8 @@ class Entity:
 
     @cached_property
     def inserted(self) -> str:
-        """What an INSERT returns: `select`, then `told_<field>` for the event of the creation."""
-        return ", ".join([self.select, *(f"{sql} AS told_{name}" for name, sql in self.told.items())])
+        """What an INSERT returns: `select`, then `event_<field>` for the event of the creation."""
+        return ", ".join([self.select, *(f"{sql} AS event_{name}" for name, sql in self.event_fields.items())])
 
     @cached_property
     def not_deleted(self) -> str:

@@ -29,12 +29,12 @@ def mount(application: web.Application, ready: Callable[[], bool], components: M
         found = await asyncio.gather(*(_checked(check) for check in components.values()))
         states = dict(zip(components, found, strict=True))
         status = "unready" if not ready() else "ready" if all(each.well for each in found) else "degraded"
-        told = {
+        report = {
             "status": status,
             "components": {name: "ok" if each.well else "down" for name, each in states.items()},
             "latencies_ms": {name: each.took for name, each in states.items()},
         }
-        return readily(told)
+        return readiness_response(report)
 
     application.router.add_get("/health/live", live)
     application.router.add_get("/health/ready", readiness)
@@ -45,9 +45,9 @@ async def live(_request: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
 
-def readily(told: Mapping[str, Any]) -> web.Response:
+def readiness_response(report: Mapping[str, Any]) -> web.Response:
     """The answer of `/health/ready`."""
-    return web.json_response(told, status=503 if told["status"] == "unready" else 200)
+    return web.json_response(report, status=503 if report["status"] == "unready" else 200)
 
 
 def exposed(metrics: Exposed) -> web.Response:

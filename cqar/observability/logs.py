@@ -119,7 +119,7 @@ class Calls:
             level = "warning"
         if not event or not self._may(level):
             return
-        self._tell(level, event, method=method, principal=principal, code=code, seconds=seconds, of=metadata, known=request_id)
+        self._write(level, event, method=method, principal=principal, code=code, seconds=seconds, of=metadata, known=request_id)
 
     def answering(self, method: str, principal: str) -> Callable[[int, float], None]:
         """The function that is told of calls of one kind that were answered well, many at once: how many, and how long it took.
@@ -136,7 +136,7 @@ class Calls:
             event = self._worth("OK", seconds)
             level = "info" if event == "call" else "warning"
             if event and self._may(level):
-                self._tell(level, event, method=method, principal=principal, code="OK", seconds=seconds, of=(), known=None)
+                self._write(level, event, method=method, principal=principal, code="OK", seconds=seconds, of=(), known=None)
 
         return answered
 
@@ -164,7 +164,7 @@ class Calls:
         self._allowed -= 1
         return True
 
-    def _tell(
+    def _write(
         self, level: str, event: str, *, method: str, principal: str, code: str, seconds: float, of: Any, known: str | None
     ) -> None:
         given = tuple(of)

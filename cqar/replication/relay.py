@@ -400,11 +400,11 @@ def _published(payload: bytes) -> events.Change | None:
 
 def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
     """What Redis learns of a change: parts of one row whole, of others that they are out of date."""
-    told: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
+    by_key: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
     for key in change.keys:
         if cache_keys.kind_of(key) in _SINGLE_ROW and change.value is not None:
-            told[key] = [Stored(change.entity, change.row_id, change.value, change.deleted)]
-    return told
+            by_key[key] = [Stored(change.entity, change.row_id, change.value, change.deleted)]
+    return by_key
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:

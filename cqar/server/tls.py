@@ -128,14 +128,14 @@ class Identity:
         """For gRPC, where each new connection gets what the files hold then."""
         import grpc  # noqa: PLC0415 - what starts the workers does without it
 
-        told, material = self._files.current()
+        served, material = self._files.current()
 
         def fetch() -> "grpc.ServerCertificateConfiguration | None":
-            nonlocal told
+            nonlocal served
             version, material = self._files.current()
-            if version == told:
+            if version == served:
                 return None
-            told = version
+            served = version
             return _configuration(material)
 
         fetcher: Any = fetch  # None says that nothing has changed

@@ -189,15 +189,15 @@ class EventBus:
                 await _close(client)
 
     async def _connect(self, client: Client, closed: asyncio.Event) -> None:
-        told = False
+        reported = False
 
         async def lost() -> None:
             if not client.is_closed:
                 _log.warning("nats_lost")
 
         async def back() -> None:
-            nonlocal told
-            told = False
+            nonlocal reported
+            reported = False
             _log.info("nats_back")
 
         async def gone() -> None:
@@ -205,9 +205,9 @@ class EventBus:
 
         async def failed(error: Exception) -> None:
             # While the server is away the client tells of each of ten tries a second: once is enough.
-            nonlocal told
-            log = _log.debug if told else _log.warning
-            told = told or not client.is_connected
+            nonlocal reported
+            log = _log.debug if reported else _log.warning
+            reported = reported or not client.is_connected
             log("nats_error", error=repr(error))
 
         await client.connect(

@@ -32,11 +32,11 @@ def find_sql(entity: Entity, columns: tuple[str, ...], nulls: tuple[str, ...] = 
 def insert_many_sql(entity: Entity) -> Sql:
     """Insert all rows; of each, what was not in it."""
     columns = ", ".join(entity.written)
-    told = "".join(f", {sql} AS told_{name}" for name, sql in entity.told.items())
+    event_fields = "".join(f", {sql} AS event_{name}" for name, sql in entity.event_fields.items())
     return Sql(
         f"insert_many_{entity.name}",
         f"INSERT INTO {entity.table} AS t ({columns}) SELECT {columns}"
-        f" FROM json_populate_recordset(NULL::{entity.table}, $1::json) RETURNING {_filled(entity)}{told}",
+        f" FROM json_populate_recordset(NULL::{entity.table}, $1::json) RETURNING {_filled(entity)}{event_fields}",
     )
 
 

@@ -278,7 +278,7 @@ class Update:
         try:
             return await self._update(tx, request)
         except errors.CqarError as error:
-            raise error.renamed(self.binding.told) from error
+            raise error.renamed(self.binding.field_name) from error
 
     async def _update(self, tx: Transaction, request: Any) -> Message:
         entity = self.entity

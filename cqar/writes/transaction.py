@@ -108,8 +108,8 @@ class Transaction:
         """The contract's event of the change, if there is one: of a new row, of a listing that is open again or ends."""
         entity = change.entity
         if entity.created is not None and before is None:
-            told = {name: after[f"told_{name}"] for name in entity.told}
-            fields = events.created_fields(entity, change.stored, {**told, **given})
+            derived = {name: after[f"event_{name}"] for name in entity.event_fields}
+            fields = events.created_fields(entity, change.stored, {**derived, **given})
             return events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
         if entity.delisted is None or before is None or before["delisted_at"] == after["delisted_at"]:
             return None

@@ -104,8 +104,8 @@ def _handler(route: Route, serving: Serve) -> problems.Handler:
                 raise _of_nulls(error, asked.clear) if route.verb == "PATCH" else error from None
             answer: Any = route.method.response.FromString(reply.body)
             if len(reply.body) > _LARGE:
-                return await asyncio.to_thread(_told, route, request, answer)
-            return _told(route, request, answer)
+                return await asyncio.to_thread(_response, route, request, answer)
+            return _response(route, request, answer)
 
     return handle
 
@@ -158,7 +158,7 @@ def _of_nulls(error: errors.Invalid, unset: Sequence[str]) -> errors.Invalid:
 # ---- the answer ----------------------------------------------------------------------------------------------------
 
 
-def _told(route: Route, request: web.Request, message: Any) -> web.Response:
+def _response(route: Route, request: web.Request, message: Any) -> web.Response:
     shown: dict[str, Any] = message_json.shown(message)
     headers, status = {**problems.HEADERS, **({} if route.verb == "GET" else _NOT_KEPT)}, HTTPStatus.OK
     if route.entity is None:

@@ -104,8 +104,8 @@ def _answer(
 ) -> web.Response:
     name = "moved" if status == HTTPStatus.PRECONDITION_FAILED else code.lower().replace("_", "-")
     body = {"type": f"{_TYPE}{name}", "title": title, "status": int(status), "detail": detail, **more}
-    told = {**_HEADERS.get(status, {}), **(headers or {}), **HEADERS, "Cache-Control": "no-store"}
-    return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=told)
+    all_headers = {**_HEADERS.get(status, {}), **(headers or {}), **HEADERS, "Cache-Control": "no-store"}
+    return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=all_headers)
 
 
 @web.middleware

@@ -198,4 +198,4 @@ def _asked(request: web.Request) -> int | None:
 
 def _event(change: access_pb2.TailEventsResponse) -> bytes:
     """A change as an event: its JSON has the contract's event and the row in words, too."""
-    return b"id: %d\ndata: %s\n\n" % (change.revision, orjson.dumps(tail.told(change)))
+    return b"id: %d\ndata: %s\n\n" % (change.revision, orjson.dumps(tail.as_json(change)))

@@ -107,7 +107,7 @@ async def prepare_keys(tx: Transaction, item: Item) -> None:
             else:
                 await key.kind.prepare(tx, key.row, None)
         except errors.CqarError as error:
-            raise key.told(error) from error
+            raise key.located(error) from error
 
 
 async def write_keys(tx: Transaction, items: Sequence[Item]) -> None:

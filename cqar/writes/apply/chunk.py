@@ -179,7 +179,7 @@ class Chunk:
         differs = _differing(item, before)
         left = {name: value for name, value in differs.items() if asked.mode == pb.CREATE_ONLY or before[name] is not None}
         if asked.mode in (pb.CREATE_ONLY, pb.FILL_UNSET):
-            _tell(result.differs, entity.changes(before, {**dict(before), **left}))
+            _add_changes(result.differs, entity.changes(before, {**dict(before), **left}))
             differs = {name: value for name, value in differs.items() if name not in left}
         elif entity is VENUE_ASSET and over(before, self._tx.now) and "delisted_at" not in item.given:
             differs["delisted_at"] = None
@@ -203,13 +203,13 @@ class Chunk:
         met = set()
         for item in items:
             item.before = stored = inserted[entity.row_id(item.row)]
-            told = {}
+            event_fields = {}
             if entity is VENUE_SYMBOL:
                 # The statement saw what was there before all of its rows.
                 pair = stored["venue_id"], stored["symbol_id"]
-                told = {"is_new_listing": False} if pair in met else {}
+                event_fields = {"is_new_listing": False} if pair in met else {}
                 met.add(pair)
-            self._tx.changed(entity, None, stored, **told)
+            self._tx.changed(entity, None, stored, **event_fields)
             item.asked.result.outcome = pb.CREATED
             item.asked.result.id = entity.row_id(stored)
 
@@ -221,7 +221,7 @@ class Chunk:
             self._tx.changed(entity, before, stored)
             result = item.asked.result
             result.outcome = pb.UPDATED
-            result.changed_fields.extend(_tell(result.changes, item.changes))
+            result.changed_fields.extend(_add_changes(result.changes, item.changes))
             item.before = stored
 
     async def _touch_groups(self, members: Sequence[Item]) -> None:
@@ -289,7 +289,7 @@ def _differing(item: Item, before: Row) -> dict[str, Any]:
     return found
 
 
-def _tell(into: Any, changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
+def _add_changes(into: Any, changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
     """Put the columns that differ into a list of FieldChange, by name; the names."""
     names = sorted(changes)
     for name in names:

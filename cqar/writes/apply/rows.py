@@ -80,7 +80,7 @@ class Asked:
 
     def reject(self, error: errors.CqarError) -> None:
         """The row is refused with the error that the single call would have had."""
-        error = error.renamed(BINDINGS[self.kind.field].told)
+        error = error.renamed(BINDINGS[self.kind.field].field_name)
         self.result.Clear()
         self.result.outcome = pb.REJECTED
         self.result.code = code_pb2.Code.Name(error.code)
@@ -155,16 +155,16 @@ class Item:
         #: the keys of an asset row
         self.keys: list[Item] = []
 
-    def told(self, error: errors.CqarError) -> errors.CqarError:
+    def located(self, error: errors.CqarError) -> errors.CqarError:
         """The error with the names that the row of the request has for its fields."""
         if not self.place:
             return error
-        told = BINDINGS[self.kind.field].told
-        return error.renamed(lambda field: f"{self.place}.{told(field)}")
+        name = BINDINGS[self.kind.field].field_name
+        return error.renamed(lambda field: f"{self.place}.{name(field)}")
 
     def refuse(self, error: errors.CqarError) -> None:
         """The row, or the one that it is a key of, is rejected."""
-        self.asked.reject(self.told(error))
+        self.asked.reject(self.located(error))
 
     def natural(self) -> tuple[Any, ...]:
         """The natural key; that of a key of an asset row is without the asset."""
