@@ -11,8 +11,8 @@ from aiohttp import web
 from cqar import config
 from cqar.admin import tail
 from cqar.admin.http import app, observed
-from cqar.admin.key_source import Callers
-from cqar.admin.metrics import Measures
+from cqar.admin.key_source import DatabaseKeySource
+from cqar.admin.metrics import AdminMetrics
 from cqar.admin.tail import Tail
 from cqar.auth import authority
 from cqar.auth.authority import Authority
@@ -61,11 +61,11 @@ class Admin:
         relayed = msgspec.structs.replace(database, pool_max=Relay.SESSIONS)
         self._relayed = Pool(relayed, statement_timeout=timeout, name="cqar-relay", queries=queries)
         self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence, settings.retention, self._tracer)
-        measures = Measures(self._relay, self._tier)
-        self.metrics.add(measures.collect, measures.refresh)
+        own_metrics = AdminMetrics(self._relay, self._tier)
+        self.metrics.add(own_metrics.collect, own_metrics.refresh)
         self.metrics.add_pools(self._pool, self._relayed)
-        self.callers = Callers(self._pool, self._bus, os.environ.get(_BOOTSTRAP))
-        self.authority = Authority(authority.pepper(settings), self.callers) if settings.auth == "keys" else None
+        self.key_source = DatabaseKeySource(self._pool, self._bus, os.environ.get(_BOOTSTRAP))
+        self.authority = Authority(authority.pepper(settings), self.key_source) if settings.auth == "keys" else None
         self._mint = functools.partial(authority.minted, settings) if settings.pepper else None
         handlers = {each.path: rpc.unary(self._served(each), self.authority, self._calls) for each in METHODS}
         self._tail = Tail(self._pool, self.authority, self._calls)
@@ -105,9 +105,9 @@ class Admin:
         await self._pool.open()
         await self._relayed.open()
         self._bus.answer(probe.SUBJECT, functools.partial(probe.answer, self._pool))
-        self._bus.listen(events.NUDGE, lambda _data: self._relay.look())
+        self._bus.listen(events.NUDGE, lambda _data: self._relay.poll())
         await self._bus.open()
-        self.callers.start(self.authority)
+        self.key_source.start(self.authority)
         self._relay.start()
         self.port = await self._server.start(settings.host, settings.port)
         self.http_port = await self._server.http.listen(settings.host, settings.http_port, self._application())
@@ -135,7 +135,7 @@ class Admin:
         self._tail.stop()
         self._stream.stop()
         await self._server.stop(GRACE)
-        await self.callers.stop()
+        await self.key_source.stop()
         if not await self._relay.flush(_FLUSH):
             _log.warning("relay_not_flushed")
         await self._relay.stop()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from cqar import errors, tasks
-from cqar.auth.authority import Authority, Look, Source
+from cqar.auth.authority import Authority, KeyRecord, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
 from cqar.observability import logs
@@ -43,7 +43,7 @@ class _Belief:
         return time.monotonic() < self._until
 
 
-class Callers(Source):
+class DatabaseKeySource(Source):
     """Looks keys up in PostgreSQL. `bootstrap`: the hash of a key that is an administrator's while there is no other."""
 
     def __init__(self, pool: Pool, bus: EventBus, bootstrap: str | None) -> None:
@@ -64,14 +64,14 @@ class Callers(Source):
         await tasks.end(self._task)
         await self.write()
 
-    async def look(self, key_id: str) -> Look:
+    async def find(self, key_id: str) -> KeyRecord:
         """The key by PostgreSQL."""
         basis = _Belief(time.monotonic() + _BELIEVED)
         async with self._pool.session() as session:
             found = await keyring.stored(session, key_id)
             if found is None and self._bootstrap and not await keyring.administered(session):
                 found = pb.ApiKey(key_id=key_id, hash=self._bootstrap, principal="bootstrap", role=pb.ADMIN)
-        return Look(found, basis)
+        return KeyRecord(found, basis)
 
     # ---- when keys were used ---------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from cqar.replication.relay import Relay
 from cqar.storage.redis import RedisCache
 
 
-class Measures:
+class AdminMetrics:
     """The numbers of one admin process."""
 
     def __init__(self, relay: Relay, tier: RedisCache) -> None:

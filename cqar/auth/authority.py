@@ -42,7 +42,7 @@ class Basis(Protocol):
         """Whether what was found is still so."""
 
 
-class Look(NamedTuple):
+class KeyRecord(NamedTuple):
     """What was found under a key id: the key as it is stored, None where there is none.
 
     Without a basis it holds for the call at hand alone.
@@ -56,7 +56,7 @@ class Source(ABC):
     """Where keys are looked up."""
 
     @abstractmethod
-    async def look(self, key_id: str) -> Look:
+    async def find(self, key_id: str) -> KeyRecord:
         """What there is under the key id. Raises Unavailable where that cannot be told."""
 
     def trusted(self) -> bool:
@@ -215,7 +215,7 @@ class Authority:
         # One that guesses key ids does not keep the database busy; keys that were good here are heard all the same.
         if key.key_id not in self._proven and self.attempts.exhausted(address):
             raise _too_many(1.0)
-        stored, basis = await self._source.look(key.key_id)
+        stored, basis = await self._source.find(key.key_id)
         if stored is None or not self._holds(key, stored):
             self.attempts.failed(address)
             raise errors.Unauthenticated(_INVALID)

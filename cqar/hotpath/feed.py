@@ -17,7 +17,7 @@ from cqar.hotpath.cache import Cache
 from cqar.model import events, part_kinds
 from cqar.observability import logs
 from cqar.replication import probe
-from cqar.replication.probe import Look
+from cqar.replication.probe import ProbeResult
 from cqar.storage import parts
 from cqar.storage.nats import EventBus
 from cqar.storage.postgres import Pool, Sql
@@ -57,7 +57,7 @@ class _Seen(NamedTuple):
     """What a look has seen, and how many changes it shows at most."""
 
     asked: _Asked
-    look: Look
+    look: ProbeResult
     most: int
 
 
@@ -79,7 +79,7 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
         #: the look into PostgreSQL that is under way, or the last one
-        self._looking: tuple[_Asked, asyncio.Task[Look]] | None = None
+        self._looking: tuple[_Asked, asyncio.Task[ProbeResult]] | None = None
         #: the start of the cache since which its rows are loaded
         self._loads = 0
         #: monotonic seconds; every commit acknowledged before it is visible here
@@ -316,7 +316,7 @@ class Feed:
             _log.info("loaded", parts=len(cache), applied=cache.applied, whole=whole)
 
 
-def _heard(looking: asyncio.Task[Look]) -> None:
+def _heard(looking: asyncio.Task[ProbeResult]) -> None:
     """Take note of what a look ended with, which nobody may be waiting for any more."""
     if not looking.cancelled():
         looking.exception()

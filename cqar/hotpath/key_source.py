@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from cqar import config, tasks
-from cqar.auth.authority import Authority, Look, Source
+from cqar.auth.authority import Authority, KeyRecord, Source
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.hotpath.engine import Core
 from cqar.hotpath.feed import Feed
@@ -44,14 +44,14 @@ class Callers(Source):
         """Whether the worker has heard of changes lately enough."""
         return time.monotonic() - self._feed.fresh_as_of <= self._detached
 
-    async def look(self, key_id: str) -> Look:
+    async def find(self, key_id: str) -> KeyRecord:
         """The key by the cache, else by PostgreSQL; by PostgreSQL alone where the worker has been cut off for long."""
         key = cache_keys.api_key_key(key_id)
         if self.trusted():
             rows, part = await self._core.part(key)
         else:
             rows, part = await self._core.part_now(key), None
-        return Look(pb.ApiKey.FromString(rows[0].value) if rows else None, part)
+        return KeyRecord(pb.ApiKey.FromString(rows[0].value) if rows else None, part)
 
     async def _keep(self) -> None:
         while True:

@@ -13,7 +13,7 @@ from cqar.observability.metrics import Exposed, Metrics
 #: Whether a dependency is well.
 Check = Callable[[], Awaitable[bool]]
 #: Seconds that a dependency may take to say that it is well.
-_PATIENCE = 1.0
+_CHECK_TIMEOUT = 1.0
 
 
 class _State(NamedTuple):
@@ -68,6 +68,6 @@ async def _checked(check: Check) -> _State:
     began = time.perf_counter()
     well = False
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_CHECK_TIMEOUT):
             well = await check()
     return _State(well, round((time.perf_counter() - began) * 1000, 3))

@@ -20,7 +20,7 @@ SUBJECT = "cqar.look"
 MOST = 100
 
 
-class Look(msgspec.Struct, frozen=True, array_like=True):
+class ProbeResult(msgspec.Struct, frozen=True, array_like=True):
     """The head, and the next changes after the revision that was asked about."""
 
     epoch: str
@@ -37,11 +37,11 @@ class _Question(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Look)
+_decoder = msgspec.msgpack.Decoder(ProbeResult)
 _questions = msgspec.msgpack.Decoder(_Question)
 
 
-async def read(pool: Pool, after: int, most: int) -> Look:
+async def read(pool: Pool, after: int, most: int) -> ProbeResult:
     """Look after a revision, at `most` so many changes far. Raises Unavailable."""
     async with pool.session() as session:
         rows = await session.rows(CHANGES, after, most)
@@ -49,7 +49,7 @@ async def read(pool: Pool, after: int, most: int) -> Look:
         raise errors.Unavailable(parts.NO_HEAD)
     first = rows[0]
     changes = [change_of(row) for row in rows if row["revision"] is not None]
-    return Look(first["epoch"], first["head"], first["history"], first["last"], changes)
+    return ProbeResult(first["epoch"], first["head"], first["history"], first["last"], changes)
 
 
 def question(epoch: str, after: int) -> bytes:
@@ -64,14 +64,14 @@ async def answer(pool: Pool, data: bytes) -> bytes:
     anew needs PostgreSQL itself. Raises msgspec.DecodeError for what is no question.
     """
     asked = _questions.decode(data)
-    look = await read(pool, asked.after, MOST)
-    if look.epoch != asked.epoch:
-        msg = f"the registry here is of epoch {look.epoch}"
+    result = await read(pool, asked.after, MOST)
+    if result.epoch != asked.epoch:
+        msg = f"the registry here is of epoch {result.epoch}"
         raise errors.Unavailable(msg)
-    return _encoder.encode(look)
+    return _encoder.encode(result)
 
 
-def decode(data: bytes) -> Look:
+def decode(data: bytes) -> ProbeResult:
     """The answer from its bytes. Raises Unavailable where they are none."""
     try:
         return _decoder.decode(data)

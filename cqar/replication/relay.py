@@ -158,22 +158,22 @@ class Relay:
 
         True at once where this process does not relay: somebody else does.
         """
-        looks = [loop.look() for loop in self._loops if loop.active]
-        if not looks:
+        polls = [loop.poll() for loop in self._loops if loop.active]
+        if not polls:
             return True
-        _, waiting = await asyncio.wait(looks, timeout=seconds)
-        for look in waiting:
-            look.cancel()
+        _, waiting = await asyncio.wait(polls, timeout=seconds)
+        for poll in waiting:
+            poll.cancel()
         return not waiting
 
     async def nudge(self) -> None:
         """Something was committed: look now, or tell the process that relays to."""
         if self.active:
-            self.look()
+            self.poll()
         else:
             await self._bus.nudge(events.NUDGE)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Look into the outbox now."""
         for loop in self._loops:
             loop.nudged.set()
@@ -229,24 +229,24 @@ class _Loop(ABC):
     def __init__(self, pool: Pool, bus: EventBus, poll_interval: float, tracer: Tracer) -> None:
         self._pool = pool
         self._bus = bus
-        self._poll = poll_interval
+        self._poll_interval = poll_interval
         self._tracer = tracer
         self.nudged = asyncio.Event()
         self.active = False
         #: what was sent, by what it is
         self.sent = Counter[str]()
-        self._looks: list[asyncio.Future[None]] = []
+        self._polls: list[asyncio.Future[None]] = []
 
-    def look(self) -> asyncio.Future[None]:
+    def poll(self) -> asyncio.Future[None]:
         """Look into the outbox now; done once all that was there is sent."""
-        looked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._looks.append(looked)
+        polled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._polls.append(polled)
         self.nudged.set()
-        return looked
+        return polled
 
-    def _looked(self, looks: Sequence[asyncio.Future[None]]) -> None:
-        for each in looks:
-            self._looks.remove(each)
+    def _polled(self, polls: Sequence[asyncio.Future[None]]) -> None:
+        for each in polls:
+            self._polls.remove(each)
             if not each.done():
                 each.set_result(None)
 
@@ -286,20 +286,20 @@ class _Loop(ABC):
                 await self._follow(session, revision)
             except Fenced:
                 _log.warning("relay_fenced", relay=self.name)
-                await asyncio.sleep(self._poll)
+                await asyncio.sleep(self._poll_interval)
 
     async def _follow(self, session: Session, revision: int) -> None:
         while True:
             self.nudged.clear()
-            looks = list(self._looks)
+            polls = list(self._polls)
             rows = [row for row in await session.rows(self.sql, revision, _BATCH) if row["revision"] is not None]
             if rows:
                 await self._send(rows)
                 revision = rows[-1]["revision"]
                 await session.row(_ADVANCE, self.name, revision)
             if len(rows) < _BATCH:
-                self._looked(looks)
-                await _either(self.nudged, self._poll)
+                self._polled(polls)
+                await _either(self.nudged, self._poll_interval)
 
     async def _resume(self, session: Session, cursor: Row) -> int:
         """The revision to go on behind."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _log = logs.logger("tls")
 
 #: Seconds between two looks at the files.
-_LOOK = 2.0
+_CHECK_EVERY = 2.0
 
 
 class TlsError(Exception):
@@ -43,8 +43,8 @@ class Files:
     def __init__(self, certificate: str, key: str, authorities: str) -> None:
         self._paths = (certificate, key, authorities)
         self._lock = threading.Lock()
-        self._looked = time.monotonic()
-        self._stamp = self._look()
+        self._checked = time.monotonic()
+        self._stamp = self._stat()
         self._material = self._read()
         #: counts the changes
         self.version = 0
@@ -53,8 +53,8 @@ class Files:
         """What the files hold, with the count of changes."""
         with self._lock:
             now = time.monotonic()
-            if now - self._looked >= _LOOK:
-                self._looked = now
+            if now - self._checked >= _CHECK_EVERY:
+                self._checked = now
                 self._renew()
             return self.version, self._material
 
@@ -64,7 +64,7 @@ class Files:
 
     def _renew(self) -> None:
         try:
-            stamp = self._look()
+            stamp = self._stat()
             if stamp == self._stamp:
                 return
             material = self._read()
@@ -75,7 +75,7 @@ class Files:
         self.version += 1
         _log.info("tls_renewed", certificate=self._paths[0])
 
-    def _look(self) -> tuple[tuple[int, int, int], ...]:
+    def _stat(self) -> tuple[tuple[int, int, int], ...]:
         try:
             found = [os.stat(path) for path in self._paths if path]  # noqa: PTH116 - a setting, not yet known to be a path
         except OSError as error:

@@ -97,7 +97,7 @@ class Pool:
         self._settings = {setting: str(round(seconds * 1000)) for setting, seconds in milliseconds.items()}
         self._settings["application_name"] = name
         self._settings["timezone"] = "UTC"
-        self._patience = statement_timeout + database.lock_timeout
+        self._command_timeout = statement_timeout + database.lock_timeout
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
@@ -108,7 +108,7 @@ class Pool:
                 min_size=0,
                 max_size=self._database.pool_max,
                 timeout=self._database.connect_timeout,
-                command_timeout=self._patience,
+                command_timeout=self._command_timeout,
                 server_settings=self._settings,
                 target_session_attrs=SessionAttribute.read_write,
             )

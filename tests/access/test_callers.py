@@ -222,7 +222,7 @@ async def test_when_a_key_was_used_is_told_to_the_minute_and_is_no_change(
         await hotpath.callers.tell()
 
         async def told() -> bool:
-            await admin.callers.write()
+            await admin.key_source.write()
             return (await listed()).HasField("last_used_at")
 
         await eventually(told)

@@ -27,15 +27,15 @@ LINES = ("application/x-ndjson", "application/jsonl")
 #: Bytes of all lines together, at most.
 MAX_LINES = 16 * 1024 * 1024
 #: Seconds that a client may take to read what is sent to it.
-_PATIENCE = 30.0
+_WRITE_TIMEOUT = 30.0
 #: Seconds between two looks whether the client is still there.
-_LOOK = 0.5
+_CHECK_EVERY = 0.5
 
 
 async def _send(response: web.StreamResponse, data: bytes) -> None:
     """Send a part of an answer. Raises ConnectionResetError where the client is gone or does not read."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_WRITE_TIMEOUT):
             await response.write(data)
     except TimeoutError:
         msg = "the client does not read"
@@ -170,7 +170,7 @@ class Events:
         coming, over = asyncio.ensure_future(anext(changes)), asyncio.ensure_future(self._over.wait())
         try:
             while not over.done() and request.transport is not None:
-                wait = min(_LOOK, self._heartbeat)
+                wait = min(_CHECK_EVERY, self._heartbeat)
                 await asyncio.wait((coming, over), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
                 if coming.done():
                     change, coming, said = coming.result(), asyncio.ensure_future(anext(changes)), time()
