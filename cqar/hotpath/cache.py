@@ -1,9 +1,10 @@
-"""The in-process cache of parts: what is admitted, what a change does to it, what is evicted.
+"""The in-process cache of parts: admission, changes and eviction.
 
-A part equals the truth at max(applied, its snap). Three facts keep it so: changes are applied in the order of their dense
-revisions; `recent` knows the last change of each key; and below `floor`, nothing is known, so nothing that old is admitted.
+A part is true at max(applied, its snap). Three rules keep it so: changes are applied in the order of their dense revisions;
+`recent` holds the last change of each key; changes at or below `floor` are unknown, so nothing that old is admitted.
 
-A worker holds millions of parts, which are in no cycle: Python's collector of cycles is not to walk them (`gc=False`).
+A worker holds millions of parts. None is part of a reference cycle, so they are kept from Python's cycle collector
+(`gc=False`).
 """
 
 import sys
@@ -18,19 +19,19 @@ from cqar.model.cache_keys import kind_of
 from cqar.model.events import Change
 from cqar.model.parts import Stored
 
-#: Bytes that a part costs beside its rows, and a row beside its value, about: measured with tracemalloc.
+#: Approximate bytes of a part beside its rows, and of a row beside its value (tracemalloc).
 _PART_COST = 300
 _ROW_COST = 160
-#: Share of the slots that absent parts may take.
+#: Share of the slots that absences may take.
 _ABSENT_SHARE = 0.1
-#: Share of the limits above which parts are evicted, gently: those in use are spared up to the limit itself.
-_GENTLE = 15 / 16
-#: Parts that one eviction looks at before it takes what comes: what bounds the time that it takes.
-_LOOKS = 32
-#: Reads that wait for their snap to be applied, at most; the oldest are forgotten, which is harmless.
-_WAITING = 256
-#: Parts that are neither here nor known to be absent, at most, before nothing is known to be absent any more.
-_HOLES = 10_000
+#: Share of the limits from which unused parts are evicted; parts in use are spared up to the limits themselves.
+_SOFT_LIMIT = 15 / 16
+#: Parts in use that one eviction spares before it removes the next regardless, which bounds its time.
+_MAX_SPARED = 32
+#: Reads that wait until their snap is applied, at most. Dropping the oldest is harmless.
+_MAX_WAITING = 256
+#: Parts that a complete cache may lack. With more of them, it no longer knows what is absent.
+_MAX_HOLES = 10_000
 #: Kinds of parts that are not evicted while a cached response about something else needs them.
 _SHARED = part_kinds.names(lambda kind: kind.shared)
 
@@ -39,40 +40,40 @@ FOREVER = float("inf")
 
 
 class Part(msgspec.Struct, eq=False, gc=False):
-    """The rows under one key. `live` ends when the part is replaced or evicted, and ends every answer made of it."""
+    """The rows under one key. `live` ends when the part is replaced or evicted, which ends all responses derived from it."""
 
     key: str
     snap: int
     live: bool = True
-    #: ready answers that are made of it
-    holders: int = 0
-    #: the bit of recency, set by whoever serves it
+    #: cached responses derived from it
+    dependents: int = 0
+    #: the recency bit, set when it is served
     used: bool = False
-    #: monotonic seconds; of absence it is a while
+    #: monotonic seconds; only absences expire
     expires: ClassVar[float] = FOREVER
     absent: ClassVar[bool] = False
 
     @property
     def rows(self) -> tuple[Stored, ...]:
-        """The rows, in no order."""
+        """The rows, in no particular order."""
         raise NotImplementedError
 
     @property
     def shared(self) -> bool:
-        """Whether answers about something else are made of it too."""
+        """Whether responses about something else need it too."""
         return kind_of(self.key) in _SHARED
 
     @property
     def cost(self) -> int:
-        """Bytes that it takes, about."""
+        """Approximate bytes in memory."""
         return _PART_COST + sum(_ROW_COST + len(row.value) for row in self.rows)
 
 
-class _Single(Part, eq=False, gc=False, kw_only=True):
-    """Of one row that is not deleted, as most are: its fields stand in the part, which saves a third of the memory."""
+class _OneRow(Part, eq=False, gc=False, kw_only=True):
+    """A part of one row that is not deleted, like most. The row's fields are the part's own, which saves a third of memory."""
 
     entity: str
-    #: None where the key has it after its kind
+    #: None if it equals the key without its kind
     row_id: str | None
     value: bytes
 
@@ -82,18 +83,18 @@ class _Single(Part, eq=False, gc=False, kw_only=True):
         return (Stored(self.entity, row_id, self.value),)
 
 
-class _Several(Part, eq=False, gc=False, kw_only=True):
-    """Of any number of rows."""
+class _ManyRows(Part, eq=False, gc=False, kw_only=True):
+    """A part of any number of rows."""
 
-    held: tuple[Stored, ...]
+    all_rows: tuple[Stored, ...]
 
     @property
     def rows(self) -> tuple[Stored, ...]:
-        return self.held
+        return self.all_rows
 
 
 class _Absent(Part, eq=False, gc=False, kw_only=True):
-    """Of no rows, as PostgreSQL said."""
+    """A part without rows, by PostgreSQL's word."""
 
     absent: ClassVar[bool] = True
     until: float
@@ -108,16 +109,16 @@ class _Absent(Part, eq=False, gc=False, kw_only=True):
 
 
 def _part(key: str, snap: int, rows: Sequence[Stored], until: float) -> Part:
-    """The part with these rows; `until`: when it expires if there are none."""
+    """A part with these rows; without any, it expires at `until`."""
     if len(rows) == 1 and not rows[0].deleted:
         row = rows[0]
         row_id = None if key.partition(":")[2] == row.row_id else row.row_id
-        return _Single(key, snap, entity=row.entity, row_id=row_id, value=row.value)
-    return _Several(key, snap, held=tuple(rows)) if rows else _Absent(key, snap, until=until)
+        return _OneRow(key, snap, entity=row.entity, row_id=row_id, value=row.value)
+    return _ManyRows(key, snap, all_rows=tuple(rows)) if rows else _Absent(key, snap, until=until)
 
 
-class Fill(NamedTuple):
-    """Parts read at one snap, which wait until the cache has applied that far."""
+class _Read(NamedTuple):
+    """Parts read at one snap, which wait until the cache has applied that snap."""
 
     snap: int
     parts: Mapping[str, Sequence[Stored]]
@@ -127,9 +128,9 @@ T = TypeVar("T")
 
 
 class Cache:
-    """Parts by key, bounded by entries and bytes. Not safe for threads: one event loop owns it."""
+    """Parts by key, bounded by entries and bytes. Belongs to one event loop."""
 
-    def __init__(self, *, entries: int, size: int, recent: int, absent_ttl: float, holes: int = _HOLES) -> None:
+    def __init__(self, *, entries: int, size: int, recent: int, absent_ttl: float, holes: int = _MAX_HOLES) -> None:
         self._entries = entries
         self._size = size
         self._recent_limit = recent
@@ -139,23 +140,23 @@ class Cache:
         self._queue: deque[Part] = deque()
         self._absent_queue: deque[Part] = deque()
         self._recent: OrderedDict[str, int] = OrderedDict()
-        self._waiting: deque[Fill] = deque(maxlen=_WAITING)
+        self._waiting: deque[_Read] = deque(maxlen=_MAX_WAITING)
         self._absent = 0
-        # Of followed kinds, every part that has rows is here or in `holes`, once all is here that was read since.
+        # Once complete, every part of a followed kind that has rows is either cached or in `holes`.
         self._followed: frozenset[str] = frozenset()
         self._complete = False
         self._holes: set[str] = set()
         self._holes_limit = holes
         self.epoch = ""
-        #: the epoch with the timeline of the database, as last seen: what was read in another one is not to be admitted
+        #: the epoch with the server's timeline, as last seen: parts read in another history must not be admitted
         self.history = ""
-        #: the last revision applied; everything at or below it is in the parts
+        #: the last revision applied; the parts contain everything up to it
         self.applied = 0
-        #: the event id of the change at `applied`: by it, two histories that count alike are told apart
-        self.last: str | None = None
-        #: changes at or below it are unknown to `recent`
+        #: the event id of the change at `applied`: it distinguishes two histories that have reached the same revision
+        self.last_event_id: str | None = None
+        #: `recent` does not know changes at or below it
         self.floor = 0
-        #: counts the ends of parts that answers are made of: an answer checked at this generation is valid
+        #: counts the ends of parts with dependents: a response checked at this generation is valid
         self.generation = 0
         #: counts the calls of `start`
         self.starts = 0
@@ -163,18 +164,18 @@ class Cache:
         self.evicted = 0
 
     def __len__(self) -> int:
-        """How many parts there are."""
+        """The number of parts."""
         return len(self._parts)
 
     @property
     def full(self) -> bool:
-        """Whether what comes in from now on drives something out."""
-        return self._over(_GENTLE)
+        """Whether the next part admitted evicts another."""
+        return self._over(_SOFT_LIMIT)
 
     # ---- reads -----------------------------------------------------------------------------------------------------
 
     def get(self, key: str, now: float) -> Part | None:
-        """The live part under the key, marked as used; None where there is none or its absence has expired."""
+        """The live part under the key, marked as used; None if it is not cached, or was an absence that has expired."""
         part = self._parts.get(key)
         if part is None:
             return None
@@ -185,12 +186,12 @@ class Cache:
         return part
 
     def absent(self, key: str) -> bool:
-        """Whether there are no rows under the key, without asking anybody: all there is of its kind is here."""
+        """Whether the key is known to have no rows, because all parts of its kind are cached."""
         return self._complete and key not in self._parts and key not in self._holes and kind_of(key) in self._followed
 
     @property
     def complete(self) -> frozenset[str]:
-        """The kinds of which everything is here, but for a few parts that are known not to be."""
+        """The kinds of which all parts are cached, except for a few known ones."""
         return self._followed if self._complete else frozenset()
 
     def peek(self, key: str) -> Part | None:
@@ -198,10 +199,10 @@ class Cache:
         return self._parts.get(key)
 
     def keys(self) -> list[str]:
-        """The keys of all parts, as they are now."""
+        """The keys of all parts, as a snapshot."""
         return list(self._parts)
 
-    # ---- coming in -------------------------------------------------------------------------------------------------
+    # ---- admission -------------------------------------------------------------------------------------------------
 
     def start(
         self,
@@ -209,11 +210,11 @@ class Cache:
         applied: int,
         recent: Iterable[tuple[int, Sequence[str]]] = (),
         floor: int | None = None,
-        last: str | None = None,
+        last_event_id: str | None = None,
     ) -> None:
-        """Begin anew at a head: nothing is cached, changes above `floor` up to `applied` are known from `recent`.
+        """Start anew at a head, empty; `recent` holds the changes above `floor` up to `applied`.
 
-        `last`: the event id of the change at `applied`, where it is known.
+        `last_event_id` is the event id of the change at `applied`, if it is known.
         """
         for part in list(self._parts.values()):
             self._drop(part)
@@ -221,15 +222,15 @@ class Cache:
         self._absent_queue.clear()
         self._waiting.clear()
         self._recent.clear()
-        self._give_up()
+        self._unfollow()
         self.starts += 1
-        self.epoch, self.applied, self.last = epoch, applied, last
+        self.epoch, self.applied, self.last_event_id = epoch, applied, last_event_id
         self.floor = applied if floor is None else floor
         for revision, keys in recent:
             self._remember(revision, keys)
 
     def apply(self, change: Change, now: float) -> bool:
-        """Apply the next change. False, and nothing done, where changes before it are missing; older ones are ignored."""
+        """Apply the next change. Returns False and does nothing if changes before it are missing; ignores older ones."""
         if change.revision <= self.applied:
             return True
         if change.revision != self.applied + 1:
@@ -239,86 +240,86 @@ class Cache:
             self._change(key, change, now, enters=True)
         for key in change.left_keys:
             self._change(key, change, now, enters=False)
-        self.applied, self.last = change.revision, change.event_id
+        self.applied, self.last_event_id = change.revision, change.event_id
         if self._waiting:
             self._admit_waiting(now)
         return True
 
     def admit(self, snap: int, parts: Mapping[str, Sequence[Stored]], now: float) -> None:
-        """Take parts read at a snap of this history, as far as no later change of them is known; those of the future wait."""
+        """Cache parts read at a snap of this history, except those that changed since; a snap not yet applied waits."""
         if snap > self.applied:
-            self._waiting.append(Fill(snap, parts))
+            self._waiting.append(_Read(snap, parts))
             return
         for key, rows in parts.items():
             if self.admissible(key, snap):
                 self._put(key, snap, rows, now)
 
     def admissible(self, key: str, snap: int) -> bool:
-        """Whether what was read under the key at the snap is worth taking: current, and no older than what is here."""
+        """Whether a part read at the snap is current, and no older than the cached one."""
         if not self.current(key, snap):
             return False
-        held = self._parts.get(key)
-        return held is None or held.snap <= snap
+        cached = self._parts.get(key)
+        return cached is None or cached.snap <= snap
 
     def current(self, key: str, snap: int) -> bool:
-        """Whether what was read under the key at the snap is known to be the truth at max(applied, snap)."""
+        """Whether a part read at the snap is known to be true at max(applied, snap)."""
         return self.floor <= snap and self._recent.get(key, 0) <= snap
 
-    def turned(self, history: str) -> None:
-        """The database goes on under another timeline: what was read before, and of which nothing is applied, is forgotten."""
+    def set_history(self, history: str) -> None:
+        """Note the history that the database is on. On a new one, reads that wait are dropped."""
         if history != self.history:
             self.history = history
             self._waiting.clear()
 
-    # ---- everything of a kind --------------------------------------------------------------------------------------
+    # ---- complete kinds --------------------------------------------------------------------------------------------
 
     def follow(self, kinds: Iterable[str]) -> None:
-        """Note from now on what is not here of these kinds: the beginning of reading all there is of them."""
-        self._give_up()
+        """Track from now on which parts of these kinds are missing, before all of them are read."""
+        self._unfollow()
         self._followed = frozenset(kinds)
 
     def completed(self, snap: int) -> bool:
-        """All that there was of the followed kinds at the snap has been admitted. Whether it is known now what is absent."""
+        """Note that all parts of the followed kinds, as of the snap, were admitted. Returns whether absences are now known."""
         self._complete = bool(self._followed) and self.floor <= snap <= self.applied
         if not self._complete:
-            self._give_up()
+            self._unfollow()
         return self._complete
 
-    def _give_up(self) -> None:
-        """Nothing is known to be absent any more."""
+    def _unfollow(self) -> None:
+        """Absences are no longer known."""
         self._followed, self._complete = frozenset(), False
         self._holes.clear()
 
     def _hole(self, key: str) -> None:
-        """There may be rows under the key that are not here."""
+        """Note that the key may have rows that are not cached."""
         if kind_of(key) in self._followed:
             self._holes.add(key)
             if len(self._holes) > self._holes_limit:
-                self._give_up()
+                self._unfollow()
 
     def _admit_waiting(self, now: float) -> None:
-        if all(fill.snap > self.applied for fill in self._waiting):
+        if all(read.snap > self.applied for read in self._waiting):
             return
         waiting = list(self._waiting)
         self._waiting.clear()
-        for fill in waiting:
-            self.admit(fill.snap, fill.parts, now)
+        for read in waiting:
+            self.admit(read.snap, read.parts, now)
 
     def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
-        held = self._parts.get(key)
-        if held is not None and held.snap >= change.revision:
+        cached = self._parts.get(key)
+        if cached is not None and cached.snap >= change.revision:
             return
-        unknown = held is None and not self.absent(key)
+        unknown = cached is None and not self.absent(key)
         if unknown or (enters and change.value is None):
-            # What was read before can no longer be admitted, even where a row has only left: others may be there.
-            if held is not None:
-                self._drop(held)
+            # Earlier reads are no longer admissible, even if a row has only left the part: it may have others.
+            if cached is not None:
+                self._drop(cached)
             self._hole(key)
             return
-        if held is None and not enters:
+        if cached is None and not enters:
             return
         ident = (change.entity, change.row_id)
-        rows = [] if held is None else [row for row in held.rows if (row.entity, row.row_id) != ident]
+        rows = [] if cached is None else [row for row in cached.rows if (row.entity, row.row_id) != ident]
         if enters and change.value is not None:
             rows.append(Stored(sys.intern(change.entity), change.row_id, change.value, change.deleted))
         self._put(key, change.revision, rows, now)
@@ -332,14 +333,14 @@ class Cache:
             _, forgotten = recent.popitem(last=False)
             self.floor = max(self.floor, forgotten)
 
-    # ---- going out -------------------------------------------------------------------------------------------------
+    # ---- eviction --------------------------------------------------------------------------------------------------
 
     def _put(self, key: str, snap: int, rows: Sequence[Stored], now: float) -> None:
         part = _part(key, snap, rows, now + self._absent_ttl)
-        held = self._parts.get(key)
-        if held is not None:
-            part.used = held.used
-            self._drop(held)
+        cached = self._parts.get(key)
+        if cached is not None:
+            part.used = cached.used
+            self._drop(cached)
         self._parts[key] = part
         self._holes.discard(key)
         self.bytes += part.cost
@@ -352,10 +353,10 @@ class Cache:
         self._evict()
 
     def _drop(self, part: Part) -> None:
-        """End a part: answers made of it are no longer valid."""
+        """Remove a part, which invalidates the responses derived from it."""
         part.live = False
         del self._parts[part.key]
-        if part.holders:
+        if part.dependents:
             self.generation += 1
         self.bytes -= part.cost
         if part.absent:
@@ -365,36 +366,36 @@ class Cache:
         return len(self._parts) > self._entries * share or self.bytes > self._size * share
 
     def _evict(self) -> None:
-        """Second chance: the oldest goes, unless it was used since it was last looked at or an answer needs it."""
-        looks = _LOOKS
-        while self._queue and self._over(_GENTLE) and (looks or self._over(1)):
+        """Second chance: remove the oldest parts, except those used since they were last considered or needed by a response."""
+        spare = _MAX_SPARED
+        while self._queue and self._over(_SOFT_LIMIT) and (spare or self._over(1)):
             part = self._queue.popleft()
             if not part.live:
                 continue
-            if looks and (part.used or (part.shared and part.holders)):
-                looks -= 1
+            if spare and (part.used or (part.shared and part.dependents)):
+                spare -= 1
                 part.used = False
                 self._queue.append(part)
                 continue
             self._drop(part)
             self._hole(part.key)
             self.evicted += 1
-        sweep(self._queue, len(self._parts) - self._absent, lambda part: part.live)
+        compact(self._queue, len(self._parts) - self._absent, lambda part: part.live)
 
     def _evict_absent(self) -> None:
-        """The oldest absence goes: a flood of unknown names drives out nothing but itself."""
+        """Remove the oldest absences: a flood of unknown names evicts only its own."""
         while self._absent > self._absent_limit:
             part = self._absent_queue.popleft()
             if part.live:
                 self._drop(part)
                 self.evicted += 1
-        sweep(self._absent_queue, self._absent, lambda part: part.live)
+        compact(self._absent_queue, self._absent, lambda part: part.live)
 
 
-def sweep(queue: deque[T], living: int, lives: Callable[[T], bool]) -> None:
-    """Where most of a queue is dead, look at a few of its oldest: the living go to its end, the dead go."""
-    if len(queue) > 2 * living + 64:
+def compact(queue: deque[T], live: int, is_live: Callable[[T], bool]) -> None:
+    """If most of a queue is dead, take a few of its oldest: the live ones move to its end, the dead ones go."""
+    if len(queue) > 2 * live + 64:
         for _ in range(4):
             each = queue.popleft()
-            if lives(each):
+            if is_live(each):
                 queue.append(each)

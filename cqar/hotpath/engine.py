@@ -1,4 +1,4 @@
-"""The lookup core: request bytes in, answer bytes out. What stands ready is `ready`'s; the rest is derived, after a fill."""
+"""The lookup engine of a worker. Serves cached responses; otherwise loads the missing parts and derives the response."""
 
 import time
 from collections import Counter
@@ -8,65 +8,61 @@ from typing import Any
 from cqar import clock, config, errors
 from cqar.hotpath.cache import Cache, Part
 from cqar.hotpath.feed import Feed
-from cqar.hotpath.fills import FROM_DATABASE, Brought, Fills, View
-from cqar.hotpath.freshness import Freshness, marked, marks
-from cqar.hotpath.response_cache import Answers
+from cqar.hotpath.freshness import Freshness, stale_marks, with_marks
+from cqar.hotpath.loader import FROM_DATABASE, LoadedParts, Loader, PartsView
+from cqar.hotpath.response_cache import ResponseCache
 from cqar.lookups import derive, single
 from cqar.lookups.single import LOOKUPS, Lookup
 from cqar.model.cache_keys import kind_of
 from cqar.model.parts import Missing, Stored
-from cqar.observability import logs
 from cqar.server.rpc import Reply
 from cqar.services import lookups
 from cqar.storage import parts
 from cqar.storage.postgres import Pool
 from cqar.storage.redis import RedisCache
 
-_log = logs.logger("lookups")
-
-#: Of the cache's bytes, one part in so many is for ready answers.
-ANSWERS_SHARE = 3
+#: One part in so many of the cache's bytes is for cached responses.
+RESPONSES_SHARE = 3
 
 
-class Core:
-    """Answers lookups from a cache that a feed keeps right. Belongs to one event loop."""
+class Engine:
+    """Answers lookups from a cache that a feed keeps up to date. Belongs to one event loop."""
 
     def __init__(self, cache: Cache, feed: Feed, pool: Pool, tier: RedisCache, settings: config.Settings) -> None:
         self._cache = cache
         self._feed = feed
         self._pool = pool
         self.freshness = Freshness(feed, settings.coherence)
-        self.fills = Fills(cache, feed, pool, tier, self.freshness, settings)
+        self.loader = Loader(cache, feed, pool, tier, self.freshness, settings)
         self._min_revision_wait = settings.coherence.min_revision_wait
-        size = settings.hotpath.cache_bytes // ANSWERS_SHARE
-        self.answers = Answers(cache, self.freshness, tuple(LOOKUPS), entries=settings.hotpath.cache_entries, size=size)
-        #: ready answers given, by method
-        self.answered = dict.fromkeys(LOOKUPS, 0)
-        #: lookups that no ready answer was there for, by method
-        self.resolved = dict.fromkeys(LOOKUPS, 0)
-        #: parts that such lookups found in memory, and found nowhere in it, by kind
-        self.found, self.missed = Counter[str](), Counter[str]()
+        entries, size = settings.hotpath.cache_entries, settings.hotpath.cache_bytes // RESPONSES_SHARE
+        self.responses = ResponseCache(cache, self.freshness, tuple(LOOKUPS), entries=entries, size=size)
+        #: lookups that a cached response answered, and lookups that none did, by method
+        self.hits = dict.fromkeys(LOOKUPS, 0)
+        self.misses = dict.fromkeys(LOOKUPS, 0)
+        #: parts that derivations found in memory, and parts that had to be loaded, by kind
+        self.parts_found, self.parts_missed = Counter[str](), Counter[str]()
 
-    def count(self, method: str, many: int) -> None:
-        """So many ready answers were given."""
-        self.answered[method] += many
+    def count_hits(self, method: str, many: int) -> None:
+        """Count lookups that cached responses answered."""
+        self.hits[method] += many
 
     @property
-    def hits(self) -> int:
-        """Ready answers given."""
-        return sum(self.answered.values())
+    def total_hits(self) -> int:
+        """Lookups of all methods that cached responses answered."""
+        return sum(self.hits.values())
 
-    # ---- after a while ---------------------------------------------------------------------------------------------
+    # ---- misses ----------------------------------------------------------------------------------------------------
 
     async def resolve(self, method: str, data: bytes, *, strict: bool = False) -> Reply:
-        """The answer by cache, Redis and PostgreSQL, by the ladder of freshness. Raises errors of `cqar.errors`.
+        """The response from cache, Redis or PostgreSQL, as freshness allows. Raises errors of `cqar.errors`.
 
-        `strict`: an answer that is not fresh is Unavailable instead.
+        With `strict`, raises Unavailable instead of returning a response that is not fresh.
         """
         lookup = LOOKUPS[method]
-        self.resolved[method] += 1
+        self.misses[method] += 1
         request = single.parse(lookup, data)
-        self.answers.drop(method, data)
+        self.responses.remove_expired(method, data)
         least = single.min_revision(request)
         if least > self._cache.applied and not await self._feed.wait_applied(least, self._min_revision_wait):
             return await self._from_database(lookup, request)
@@ -75,7 +71,7 @@ class Core:
         try:
             reply = await self._from_parts(method, lookup, request, data)
         except (errors.NotFound, errors.Ambiguous):
-            # A worker that is cut off may not have heard of it: only PostgreSQL may say that there is none, or several.
+            # A worker that is cut off may have missed the change that decides this: ask PostgreSQL.
             if self.freshness.fresh():
                 raise
             reply = None
@@ -83,60 +79,62 @@ class Core:
             return await self._from_database(lookup, request)
         if self.freshness.fresh():
             return reply
-        return await self._from_database(lookup, request) if strict else marked(reply, marks(self.freshness.age()))
+        return await self._from_database(lookup, request) if strict else with_marks(reply, stale_marks(self.freshness.age()))
 
     async def _from_parts(self, method: str, lookup: Lookup, request: Any, data: bytes) -> Reply | None:
-        """The answer by parts; None where only PostgreSQL may say so, or what is brought is of another history."""
-        brought = Brought()
-        for _ in range(derive.TRIES):
-            view = View(self._cache, brought, fresh=self.freshness.fresh())
+        """The response from parts; None if PostgreSQL must decide, or if a loaded part is of another history."""
+        loaded = LoadedParts()
+        for _ in range(derive.MAX_TRIES):
+            view = PartsView(self._cache, loaded, fresh=self.freshness.fresh())
             try:
                 derived = lookup.derive(view.get, request, clock.now())
             except Missing as missing:
-                self.missed[kind_of(missing.key)] += 1
-                filled = await self.fills.bring(missing.key)
-                if filled.history != self._cache.history:
+                self.parts_missed[kind_of(missing.key)] += 1
+                part = await self.loader.load(missing.key)
+                if part.history != self._cache.history:
                     return None
-                brought.add(filled)
+                loaded.add(part)
                 continue
-            if derived.none and not self.freshness.fresh():
+            if derived.absence and not self.freshness.fresh():
                 return None
-            self.found.update(map(kind_of, view.used))
+            self.parts_found.update(map(kind_of, view.used))
             derived.response.revision = view.revision
             body: bytes = derived.response.SerializeToString()
-            if view.whole and not derived.none:
-                self.answers.keep(method, data, request, body, tuple(view.used.values()), derived.good_until)
-            return Reply(body, brought.source)
+            if view.all_cached and not derived.absence:
+                self.responses.store(method, data, request, body, tuple(view.used.values()), derived.valid_until)
+            return Reply(body, loaded.source)
         return None
 
     async def _from_database(self, lookup: Lookup, request: Any) -> Reply:
-        """The answer by PostgreSQL's word alone, of one snapshot. Raises Unavailable where it is down."""
+        """The response from PostgreSQL alone, at one snapshot. Raises Unavailable."""
         async with self._pool.snapshot() as session:
             derived, snap = await lookups.from_database(session, lookup, request)
         derived.response.revision = snap
         return Reply(derived.response.SerializeToString(), FROM_DATABASE)
 
-    async def part(self, key: str) -> tuple[Sequence[Stored], Part | None]:
-        """The rows under a key by cache or fill, and the part of the cache that has them, if it does. Raises as `resolve`."""
-        found = self._held(key)
-        if found is not None:
-            return found.rows, found
-        filled = await self.fills.bring(key)
-        found = self._held(key)
-        return (filled.rows[key], None) if found is None else (found.rows, found)
+    # ---- parts -----------------------------------------------------------------------------------------------------
 
-    async def part_now(self, key: str) -> Sequence[Stored]:
-        """The rows under a key by PostgreSQL's word alone. Raises Unavailable."""
+    async def part(self, key: str) -> tuple[Sequence[Stored], Part | None]:
+        """The rows under a key, loaded if needed, and the cached part that holds them, if any. Raises as `Loader.load`."""
+        cached = self._cached_part(key)
+        if cached is not None:
+            return cached.rows, cached
+        loaded = await self.loader.load(key)
+        cached = self._cached_part(key)
+        return (loaded.rows[key], None) if cached is None else (cached.rows, cached)
+
+    async def part_from_database(self, key: str) -> Sequence[Stored]:
+        """The rows under a key, from PostgreSQL alone. Raises Unavailable."""
         async with self._pool.session() as session:
             _, found = await parts.read(session, key)
         return found[key]
 
-    def _held(self, key: str) -> Part | None:
-        """The cache's part, unless its emptiness is not to be believed."""
-        found = self._cache.get(key, time.monotonic())
-        return found if found is not None and (not found.absent or self.freshness.fresh()) else None
+    def _cached_part(self, key: str) -> Part | None:
+        """The cached part; None also for an absence that a worker which is cut off must not assert."""
+        part = self._cache.get(key, time.monotonic())
+        return part if part is not None and (not part.absent or self.freshness.fresh()) else None
 
     async def close(self) -> None:
-        """Let go of what is under way, and of what stands ready."""
-        await self.fills.close()
-        self.answers.clear()
+        """Cancel loads and drop cached responses."""
+        await self.loader.close()
+        self.responses.clear()

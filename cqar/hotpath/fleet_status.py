@@ -1,4 +1,4 @@
-"""What a supervisor tells of its workers: how they are, the sums of their metrics, and where each tells its own."""
+"""The status of a fleet: health of the workers, sums of their metrics, and the addresses of their own metrics."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,26 +12,26 @@ from prometheus_client.parser import text_string_to_metric_families
 from cqar.observability import health
 from cqar.observability.metrics import encoded
 
-#: Types of metrics whose samples are summed; of others, each worker's own value is told.
+#: Types of metrics that are summed over workers; other metrics are exposed per worker.
 _SUMMED: Final = frozenset({"counter", "histogram"})
 _COMPONENTS: Final = ("database", "cache", "event_bus", "feed")
 _Labels = tuple[tuple[str, str], ...]
 
 
 class Family(NamedTuple):
-    """A metric: its meaning and type, and its values by sample and labels."""
+    """A metric: its help text, its type, and its values by sample and labels."""
 
-    meaning: str
+    help: str
     kind: str
     values: Mapping[tuple[str, _Labels], float]
 
 
 class Sample(dict[str, Family]):
-    """The metrics of a worker at a time, by name."""
+    """The metrics of a worker at one time, by name."""
 
 
 def sample(text: str) -> Sample:
-    """Metrics from the text that a worker tells. Raises ValueError."""
+    """Parse the metrics that a worker exposes. Raises ValueError."""
     found = Sample()
     for family in text_string_to_metric_families(text):
         values = {(each.name, tuple(sorted(each.labels.items()))): each.value for each in family.samples}
@@ -39,15 +39,15 @@ def sample(text: str) -> Sample:
     return found
 
 
-class Past:
-    """The sums of workers that are gone: so that no sum goes back when one ends."""
+class Retired:
+    """The sums of workers that have ended, so that no counter goes back."""
 
     def __init__(self, sums: Sample | None = None) -> None:
         self.sums = Sample(sums or {})
 
-    def add(self, gone: Sample) -> None:
-        """A worker with these metrics is gone."""
-        for name, family in gone.items():
+    def add(self, metrics: Sample) -> None:
+        """Add the metrics of a worker that has ended."""
+        for name, family in metrics.items():
             if family.kind in _SUMMED:
                 self.sums[name] = _plus(self.sums.get(name), family)
 
@@ -59,10 +59,10 @@ def _plus(one: Family | None, other: Family) -> Family:
     return other._replace(values={key: one.values.get(key, 0.0) + other.values.get(key, 0.0) for key in keys})
 
 
-def merged(past: Sample, present: Mapping[int, Sample]) -> Sample:
-    """Counters and histograms summed over all workers there ever were; everything else with the label `worker`."""
-    result = Sample(past)
-    for number, each in present.items():
+def merged(retired: Sample, running: Mapping[int, Sample]) -> Sample:
+    """Counters and histograms summed over all workers, past and present; other metrics with the label `worker`."""
+    result = Sample(retired)
+    for number, each in running.items():
         for name, family in each.items():
             if family.kind in _SUMMED:
                 result[name] = _plus(result.get(name), family)
@@ -72,49 +72,49 @@ def merged(past: Sample, present: Mapping[int, Sample]) -> Sample:
     return result
 
 
-class _Told:
-    """Metrics as prometheus_client asks for them."""
+class _Collector:
+    """Metrics for prometheus_client."""
 
     def __init__(self, metrics: Sample) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
         for name, family in self._metrics.items():
-            metric = Metric(name, family.meaning, family.kind)
+            metric = Metric(name, family.help, family.kind)
             for (key, labels), value in family.values.items():
                 metric.add_sample(key, dict(labels), value)
             yield metric
 
 
-class Watched(Protocol):
-    """A worker, as far as it is told about."""
+class WorkerStatus(Protocol):
+    """The status of a worker."""
 
     number: int
     metrics: Sample
     metrics_port: int
-    told: Mapping[str, Any]
+    status: Mapping[str, Any]
 
     @property
     def ready(self) -> bool:
         """Whether it answers lookups."""
 
-    async def look(self) -> None:
-        """Ask it how it is."""
+    async def poll(self) -> None:
+        """Ask it for its status."""
 
     async def read_metrics(self) -> None:
         """Read its metrics."""
 
 
 class Fleet(Protocol):
-    """Workers that are told about as one."""
+    """Workers whose status is reported as one."""
 
     @property
-    def workers(self) -> Sequence[Watched]:
-        """The workers there are."""
+    def workers(self) -> Sequence[WorkerStatus]:
+        """The running workers."""
 
     @property
-    def past(self) -> Sample:
-        """The sums of those that are gone."""
+    def retired(self) -> Sample:
+        """The sums of workers that have ended."""
 
 
 def application(fleet: Fleet) -> web.Application:
@@ -122,14 +122,14 @@ def application(fleet: Fleet) -> web.Application:
 
     async def ready(_request: web.Request) -> web.Response:
         workers = fleet.workers
-        await asyncio.gather(*(each.look() for each in workers))
-        return health.readiness_response(wellbeing(workers))
+        await asyncio.gather(*(each.poll() for each in workers))
+        return health.readiness_response(health_of(workers))
 
     async def metrics(request: web.Request) -> web.Response:
         workers = fleet.workers
         await asyncio.gather(*(each.read_metrics() for each in workers))
         registry = CollectorRegistry()
-        registry.register(_Told(merged(fleet.past, {each.number: each.metrics for each in workers})))
+        registry.register(_Collector(merged(fleet.retired, {each.number: each.metrics for each in workers})))
         return health.exposed(encoded(registry, request.headers.get("Accept", "")))
 
     async def targets(request: web.Request) -> web.Response:
@@ -149,25 +149,25 @@ def application(fleet: Fleet) -> web.Application:
         ("/metrics", metrics),
         ("/metrics/targets", targets),
     )
-    made = web.Application()
+    result = web.Application()
     for path, handler in routes:
-        made.router.add_get(path, handler)
-    return made
+        result.router.add_get(path, handler)
+    return result
 
 
-def wellbeing(workers: Sequence[Watched]) -> dict[str, Any]:
-    """How the fleet is: unready where no worker answers, degraded where one does not or something is down for one."""
+def health_of(workers: Sequence[WorkerStatus]) -> dict[str, Any]:
+    """The health of the fleet: unready if no worker answers, degraded if one does not or a component is down for one."""
     answering = [each for each in workers if each.ready]
-    said = [each.told for each in workers if each.told]
+    known = [each.status for each in workers if each.status]
     states = {
-        name: "ok" if said and all(each["components"].get(name) == "ok" for each in said) else "down" for name in _COMPONENTS
+        name: "ok" if known and all(each["components"].get(name) == "ok" for each in known) else "down" for name in _COMPONENTS
     }
-    well = len(answering) == len(workers) and all(each == "ok" for each in states.values())
+    healthy = len(answering) == len(workers) and all(each == "ok" for each in states.values())
     return {
-        "status": "unready" if not answering else "ready" if well else "degraded",
+        "status": "unready" if not answering else "ready" if healthy else "degraded",
         "components": states,
         "latencies_ms": {
-            name: max((each["latencies_ms"].get(name, 0.0) for each in said), default=0.0) for name in _COMPONENTS
+            name: max((each["latencies_ms"].get(name, 0.0) for each in known), default=0.0) for name in _COMPONENTS
         },
-        "workers": {str(each.number): each.told.get("status", "silent") for each in workers},
+        "workers": {str(each.number): each.status.get("status", "silent") for each in workers},
     }

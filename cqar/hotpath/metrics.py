@@ -1,4 +1,4 @@
-"""What a worker's metrics say: caches, fills, and how close it follows the changes."""
+"""The metrics of a worker: caches, loads, and how closely it follows changes."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client.metrics_core import Metric
 
 from cqar.hotpath.cache import Cache
-from cqar.hotpath.engine import Core
+from cqar.hotpath.engine import Engine
 from cqar.hotpath.feed import Feed
 from cqar.lookups.single import LOOKUPS
 from cqar.observability.metrics import counter, gauge, single
@@ -22,11 +22,11 @@ _ENTITIES: Final = {
 }
 
 
-class Measures:
-    """The numbers of one worker. `lease`: seconds after which it counts as cut off."""
+class WorkerMetrics:
+    """The metrics of one worker. `lease` is the age in seconds from which it counts as detached."""
 
-    def __init__(self, core: Core, cache: Cache, feed: Feed, tier: RedisCache, lease: float) -> None:
-        self._core = core
+    def __init__(self, engine: Engine, cache: Cache, feed: Feed, tier: RedisCache, lease: float) -> None:
+        self._engine = engine
         self._cache = cache
         self._feed = feed
         self._tier = tier
@@ -34,53 +34,62 @@ class Measures:
 
     @property
     def mode(self) -> str:
-        """`warm`, `repairing` while it knows of changes that it has not applied, or `detached` from PostgreSQL."""
+        """`warm`, `repairing` while known changes are not applied, or `detached` from PostgreSQL."""
         if self._feed.age() > self._lease:
             return "detached"
         return "repairing" if self._feed.repairing else "warm"
 
     def collect(self) -> Iterator[Metric]:
-        """All families."""
+        """All metric families."""
         yield from self._caches()
         yield from self._coherence()
 
     def _caches(self) -> Iterator[Metric]:
-        core, cache = self._core, self._cache
-        answered, resolved = _by_entity(core.answered), _by_entity(core.resolved)
-        hits = _tiered({"answer": answered, "memory": core.found, "redis": core.fills.adopted})
-        misses = _tiered({"answer": resolved, "memory": core.missed, "redis": core.fills.unadopted})
-        yield counter("cqar_cache_hit", "Ready answers, and parts of answers, that a tier had", _TIERED, hits)
-        yield counter("cqar_cache_miss", "Ready answers, and parts of answers, that a tier had not", _TIERED, misses)
+        engine, cache = self._engine, self._cache
+        hits, misses = _by_entity(engine.hits), _by_entity(engine.misses)
+        loader = engine.loader
+        all_hits = _tiered({"answer": hits, "memory": engine.parts_found, "redis": loader.redis_hits})
+        all_misses = _tiered({"answer": misses, "memory": engine.parts_missed, "redis": loader.redis_misses})
+        yield counter("cqar_cache_hit", "Cached responses and parts that a tier held", _TIERED, all_hits)
+        yield counter("cqar_cache_miss", "Cached responses and parts that a tier did not hold", _TIERED, all_misses)
         yield gauge(
-            "cqar_cache_entries", "What memory holds", ("what",), {("part",): len(cache), ("answer",): core.answers.kept}
+            "cqar_cache_entries",
+            "Parts and responses in memory",
+            ("what",),
+            {("part",): len(cache), ("answer",): engine.responses.count},
         )
         yield gauge(
             "cqar_cache_bytes",
-            "Bytes that it takes, about",
+            "Approximate bytes of parts and responses in memory",
             ("what",),
-            {("part",): cache.bytes, ("answer",): core.answers.bytes},
+            {("part",): cache.bytes, ("answer",): engine.responses.bytes},
         )
-        yield counter("cqar_cache_evicted", "Parts that went for want of room", (), {(): cache.evicted})
-        yield single("cqar_fills_in_flight", "Reads of uncached parts that are under way", len(core.fills))
-        yield counter("cqar_redis_failures", "Failures of Redis", (), {(): self._tier.failures})
+        yield counter("cqar_cache_evicted", "Parts evicted", (), {(): cache.evicted})
+        yield single("cqar_fills_in_flight", "Loads of uncached parts under way", len(loader))
+        yield counter("cqar_redis_failures", "Failed calls of Redis", (), {(): self._tier.failures})
 
     def _coherence(self) -> Iterator[Metric]:
         feed, cache = self._feed, self._cache
-        yield single("cqar_coherence_applied_revision", "The last revision that is applied", cache.applied)
+        yield single("cqar_coherence_applied_revision", "The last revision applied", cache.applied)
+        yield single("cqar_coherence_lag_revisions", "Revisions known and not applied", max(0, feed.head - cache.applied))
         yield single(
-            "cqar_coherence_lag_revisions", "Revisions that are known of and not applied", max(0, feed.head - cache.applied)
+            "cqar_coherence_lease_age_seconds", "Seconds since the last probe that found everything applied", feed.age()
         )
-        yield single("cqar_coherence_lease_age_seconds", "Since the last look that found everything applied", feed.age())
-        yield single("cqar_coherence_floor_revision", "Reads older than it are not cached", cache.floor)
-        yield counter("cqar_coherence_gaps_repaired", "Messages that did not continue what was applied", (), {(): feed.gaps})
-        yield counter("cqar_coherence_resyncs", "Times that the cache began anew", (), {(): feed.resyncs})
-        yield counter("cqar_coherence_looks_through_admin", "Looks while PostgreSQL did not answer", (), {(): feed.detours})
+        yield single("cqar_coherence_floor_revision", "Reads at lower revisions are not cached", cache.floor)
+        yield counter("cqar_coherence_gaps_repaired", "Messages that did not continue the applied changes", (), {(): feed.gaps})
+        yield counter("cqar_coherence_resyncs", "Times that the cache started anew", (), {(): feed.resyncs})
+        yield counter(
+            "cqar_coherence_looks_through_admin",
+            "Probes through admin while PostgreSQL did not answer",
+            (),
+            {(): feed.probes_through_admin},
+        )
         modes = {(mode,): int(mode == self.mode) for mode in ("warm", "repairing", "detached")}
-        yield gauge("cqar_coherence_mode", "1 for the mode that the worker is in", ("mode",), modes)
+        yield gauge("cqar_coherence_mode", "1 for the current mode of the worker", ("mode",), modes)
 
 
 def _by_entity(methods: Mapping[str, int]) -> Counter[str]:
-    """What the methods count, by what they are about; batches count keys."""
+    """Counts by method as counts by entity; batches count keys."""
     found = Counter[str]()
     for name, many in methods.items():
         found[_ENTITIES[name]] += many

@@ -1,4 +1,4 @@
-"""Everything that is no lookup goes to admin as it came: bytes, metadata, streams, status. Nothing is parsed here."""
+"""Passes calls other than lookups on to admin unchanged: bytes, metadata, streams and status. Parses nothing."""
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
@@ -26,7 +26,7 @@ from cqar.server.tls import Outgoing
 
 _log = logs.logger("passthrough")
 
-#: Metadata that belongs to a connection, not to the call.
+#: Metadata that belongs to the connection and not to the call.
 _HOP = frozenset({"user-agent", "te", "content-type", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"})
 _OPTIONS = (
     ("grpc.max_receive_message_length", rpc.MAX_REQUEST),
@@ -34,8 +34,8 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
 )
-#: Seconds of a deadline, at most: what is longer is as good as none.
-_LONGEST = 86_400.0
+#: Seconds of the longest deadline that is passed on; grpc.aio takes a deadline of centuries as one that has passed.
+_MAX_DEADLINE = 86_400.0
 _NO_ADMIN = "admin is unreachable; lookups are answered, everything else must wait: retry later"
 _SLOW_ADMIN = "admin did not answer in time"
 _STOPPING = "this worker stops; go on at another one"
@@ -45,15 +45,15 @@ _METHODS = {
     for service in each.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
-#: Paths of the contract's RPCs -> what they are counted under; whatever else somebody calls is counted together.
+#: Names of the contract's RPCs in metrics, by path; all other paths share one name.
 _NAMES = {path: method.name for path, method in _METHODS.items()}
 _OTHER = "other"
-_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+_NO_ADMIN_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 _STREAMS = frozenset(path for path, method in _METHODS.items() if method.server_streaming)
 
 
 class Passthrough:
-    """The channel to admin, and handlers that pass calls through it."""
+    """The channel to admin, and handlers that pass calls on through it."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Passthrough:
         self._version = 0 if outgoing is None else outgoing.version
         self._channel = self._connect()
         self._ending = set[asyncio.Task[None]]()
-        self._patience = hotpath.passthrough_timeout
+        self._timeout = hotpath.passthrough_timeout
         self._write_wait = coherence.write_wait
         self._lease = coherence.lease
         self._feed = feed
@@ -88,67 +88,66 @@ class Passthrough:
         return grpc.aio.secure_channel(self._address, self._outgoing.credentials(), options=_OPTIONS)
 
     def _current(self) -> grpc.aio.Channel:
-        """The channel; another one where certificates have changed, and the one before ends with its calls."""
+        """The channel. After a change of certificates it is a new one, and the old one closes with its calls."""
         if self._outgoing is not None and self._outgoing.version != self._version:
             self._version = self._outgoing.version
-            ending = asyncio.create_task(self._channel.close(self._patience), name="channel-ends")
+            ending = asyncio.create_task(self._channel.close(self._timeout), name="channel-ends")
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
             self._channel = self._connect()
         return self._channel
 
     def handler(self, path: str) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """A handler of any RPC, unary or streaming: on the wire they are one. None for what is each process's own."""
+        """A handler for any RPC: on the wire, unary and streaming calls are alike. None for `grpc.*` services."""
         if path.startswith("/grpc."):
             return None
 
         async def behave(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-            given = context.invocation_metadata() or ()
-            request_id = tracing.request_id(tracing.value(given, tracing.REQUEST_ID))
+            metadata = context.invocation_metadata() or ()
+            request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
             failed = functools.partial(self._refuse, context, path)
-            async with Outcome(self._calls, _NAMES.get(path, _OTHER), given, failed, request_id=request_id) as call:
+            async with Outcome(self._calls, _NAMES.get(path, _OTHER), metadata, failed, request_id=request_id) as call:
                 call.principal = ""
-                async for response in self._passed(path, requests, context, _onward(given, request_id)):
+                async for response in self._forwarded(path, requests, context, _onward(metadata, request_id)):
                     yield response
 
         return grpc.stream_stream_rpc_method_handler(behave)
 
-    async def ask(self, path: str, data: bytes, metadata: Metadata) -> Reply:
-        """Admin's answer to a unary call. Raises AioRpcError with admin's status, Unavailable, DeadlineExceeded."""
+    async def forward(self, path: str, data: bytes, metadata: Metadata) -> Reply:
+        """Admin's response to a unary call. Raises AioRpcError with admin's status, Unavailable, DeadlineExceeded."""
         request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
         call: Any = self._current().unary_unary(path)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 made = call(data, metadata=_onward(metadata, request_id))
                 body = await made
                 return Reply(body, tuple(await made.trailing_metadata()))
         except grpc.aio.AioRpcError as error:
-            raise _told(path, error) from error
+            raise _error_for_caller(path, error) from error
         except TimeoutError:
             raise errors.DeadlineExceeded(_SLOW_ADMIN) from None
 
-    async def _passed(
+    async def _forwarded(
         self, path: str, requests: AsyncIterator[bytes], context: Any, metadata: Metadata
     ) -> AsyncIterator[bytes]:
-        """Admin's responses, one after the other. Raises AioRpcError, TimeoutError, and errors of our own."""
+        """Admin's responses, in order. Raises AioRpcError, TimeoutError and errors of `cqar.errors`."""
         if self._authority is not None:
-            # What cannot be a key is refused here; admin says what the others may do.
+            # Malformed keys are refused here; admin checks all others.
             self._authority.check_form(rpc.authorization(context), rpc.address(context))
-        # A deadline of centuries is one that has passed to grpc.aio.
         remaining = context.time_remaining()
-        seconds = None if remaining is None else min(remaining, _LONGEST)
+        seconds = None if remaining is None else min(remaining, _MAX_DEADLINE)
         call: Any = self._current().stream_stream(path)(timeout=seconds, metadata=metadata)
         uploading = asyncio.create_task(_upload(requests, call), name="upload")
         if path in _STREAMS:
             self._streams.add(call)
         try:
-            # A stream without a deadline may last, once it has begun.
-            async with asyncio.timeout(self._patience if seconds is None else None) as patience:
+            # A stream without a deadline may last indefinitely once it has begun.
+            async with asyncio.timeout(self._timeout if seconds is None else None) as timeout:
                 initial = tuple(await call.initial_metadata())
                 if initial or path in _STREAMS:
                     await rpc.begin(context, initial)
                 if path in _STREAMS:
-                    patience.reschedule(None)
+                    timeout.reschedule(None)
                 response = await call.read()
             while response is not grpc.aio.EOF:
                 yield response
@@ -166,14 +165,14 @@ class Passthrough:
         context.set_trailing_metadata(trailing)
 
     def end_streams(self) -> None:
-        """End what would last for as long as its caller likes, so that it does not hold up the end of the process."""
+        """End streams, which otherwise last as long as their callers like and keep the process from stopping."""
         streams = list(self._streams)
         self._streams.clear()
         for call in streams:
             call.cancel()
 
     async def _catch_up(self, revision: int | None) -> None:
-        """A write's answer waits until this worker has seen the write, so that its connection reads it back."""
+        """Wait until this worker has applied a write, so that the connection reads its own writes."""
         if revision is not None and self._feed.age() <= self._lease:
             await self._feed.wait_applied(revision, self._write_wait)
 
@@ -183,33 +182,33 @@ class Passthrough:
             await statuses.refuse(context, path, known, request_id)
             return
         if error.code() == grpc.StatusCode.UNAUTHENTICATED and self._authority is not None:
-            # To admin, all callers have this worker's address: failed attempts are counted here.
+            # Failed attempts are counted here, because admin sees all callers at this worker's address.
             try:
                 self._authority.attempts.failed(rpc.address(context))
             except errors.Throttled as throttled:
                 await statuses.refuse(context, path, throttled, request_id)
-        await statuses.refuse(context, path, _told(path, error), request_id)
+        await statuses.refuse(context, path, _error_for_caller(path, error), request_id)
 
 
 async def _upload(requests: AsyncIterator[bytes], call: Any) -> None:
-    """Pass the requests on, for as long as the call wants them."""
+    """Pass requests on until the call ends."""
     async for request in requests:
         if not await upload.send(call, request):
             return
     await upload.end(call)
 
 
-def _told(path: str, error: grpc.aio.AioRpcError) -> Exception:
-    """What a caller is told of an error of admin: itself, or that there is no admin."""
-    # Admin's own errors come with details; without any it is the connection to it that speaks, or an admin that stops.
-    if error.code() in _AWAY and statuses.DETAILS not in dict(error.trailing_metadata() or ()):
+def _error_for_caller(path: str, error: grpc.aio.AioRpcError) -> Exception:
+    """Admin's own error unchanged, or Unavailable if admin could not be reached."""
+    # Admin's own errors carry details. Without them, the connection has failed or admin is stopping.
+    if error.code() in _NO_ADMIN_CODES and statuses.DETAILS not in dict(error.trailing_metadata() or ()):
         _log.warning("admin_unreachable", method=path, details=error.details())
         return errors.Unavailable(_NO_ADMIN)
     return error
 
 
-def _onward(given: Metadata, request_id: str) -> Metadata:
-    """The metadata for admin: the caller's, without those of its connection, and with the request id."""
+def _onward(metadata: Metadata, request_id: str) -> Metadata:
+    """The metadata for admin: the caller's without those of its connection, with the request id."""
     own = (tracing.REQUEST_ID, rpc.FORWARDED)
-    kept = [(name, value) for name, value in given if name not in _HOP and name not in own]
+    kept = [(name, value) for name, value in metadata if name not in _HOP and name not in own]
     return (*kept, (tracing.REQUEST_ID, request_id))

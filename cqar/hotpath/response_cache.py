@@ -1,8 +1,8 @@
-"""Ready answers: rows as the lane sends them, by the request's bytes, for as long as what they are made of lives.
+"""Cached responses: framed as the lane sends them, by the bytes of their request, valid while their parts live.
 
-A request is the message with gRPC's five bytes before it. A row has the answer's message, and is its only copy in memory;
-`body` is the message in it. An answer is valid while each of its parts lives and its time has not run out; a generation
-compared first makes that one comparison for most hits.
+A request is its message with gRPC's five-byte prefix. A cached response holds the only copy of its message in memory;
+`body` returns the message. A response is valid while each part it was derived from lives and its time has not run out.
+Most hits need a single comparison for the first condition: of the generation at which the parts were last checked.
 """
 
 import sys
@@ -15,64 +15,64 @@ from google.protobuf.message import Message
 
 from cqar import clock
 from cqar.auth.authority import ADMITTED, Grant
-from cqar.hotpath.cache import Cache, Part, sweep
+from cqar.hotpath.cache import Cache, Part, compact
 from cqar.hotpath.freshness import Freshness
 from cqar.lane.grpc import PREFIX, cached_response, framed
 from cqar.lane.service import CacheLookup
 from cqar.model.call import Principal
 
-#: Longer requests are answered, but not kept: an honest one is far shorter.
-_LONGEST_KEPT = 512
-#: Bytes that a ready answer costs beside its request and its row, about, and another spelling beside its bytes: measured
-#: with tracemalloc.
+#: Responses to longer requests are not cached; real requests are far shorter.
+_MAX_REQUEST = 512
+#: Approximate bytes of a cached response beside its request and its frames, and of an alias beside its bytes (tracemalloc).
 _COST = 330
-_SPELLING_COST = 200
-#: Other spellings of a request that find its answer: clients may put the same fields into other bytes.
-_SPELLINGS = 3
-#: Answers that one eviction looks at before it takes what comes.
-_LOOKS = 32
-#: Fields of a request that hardly anybody asks with twice.
-_ONCE = ("min_revision", "as_of")
+_ALIAS_COST = 200
+#: Other encodings of a request that find its response: clients may order fields differently.
+_MAX_ALIASES = 3
+#: Recently used responses that one eviction spares before it removes the next regardless.
+_MAX_SPARED = 32
+#: Request fields whose values hardly ever repeat.
+_UNREPEATED = ("min_revision", "as_of")
 
 
-class Ready(msgspec.Struct, eq=False, gc=False):
-    """An answer that stands ready. Where it is let go of, its table has let go of it: no cycle is left for a collector."""
+class CachedResponse(msgspec.Struct, eq=False, gc=False):
+    """A cached response. When it is removed, its table no longer refers to it, so no cycle is left for a collector."""
 
     table: "Table"
-    #: the request as protobuf itself writes it
+    #: the framed request, in protobuf's own encoding
     request: bytes
+    #: the framed response, as the lane sends it
     row: bytes
-    #: the part that the answer is about: it has the answer's bit of recency; and the other parts
+    #: the part that the response is about, which holds its recency bit
     root: Part
-    parts: tuple[Part, ...]
+    other_parts: tuple[Part, ...]
     #: microseconds since 1970
-    good_until: int
-    #: the generation of the cache at which all parts lived
-    seen: int
+    valid_until: int
+    #: the generation of the cache at which all parts were last known to live
+    checked: int
     #: the venue that the request names
     venue: str | None = None
 
     @property
     def cost(self) -> int:
-        """Bytes that it takes, about."""
+        """Approximate bytes in memory."""
         return _COST + len(self.request) + len(self.row)
 
     @property
-    def kept(self) -> bool:
-        """Whether it is what its request finds."""
+    def current(self) -> bool:
+        """Whether its request still finds it."""
         return self.table.get(self.request) is self
 
 
-Table = dict[bytes, Ready]
+Table = dict[bytes, CachedResponse]
 
 
 def body(data: bytes) -> bytes:
-    """The message in a row."""
+    """The message in a framed response."""
     return data[PREFIX:-PREFIX]
 
 
-class Answers:
-    """The ready answers of a worker. `methods`: the names of those that have some."""
+class ResponseCache:
+    """The cached responses of a worker, with a table for each of `methods`."""
 
     def __init__(self, cache: Cache, freshness: Freshness, methods: Sequence[str], *, entries: int, size: int) -> None:
         self._cache = cache
@@ -80,161 +80,160 @@ class Answers:
         self._entries = entries
         self._size = size
         self._tables: Mapping[str, Table] = {name: {} for name in methods}
-        self._held: list[Table] = [*self._tables.values()]
-        self._queue: deque[Ready] = deque()
-        self._spellings: dict[Ready, list[bytes]] = {}
+        self._all_tables: list[Table] = [*self._tables.values()]
+        self._queue: deque[CachedResponse] = deque()
+        self._aliases: dict[CachedResponse, list[bytes]] = {}
         self._starts = 0
-        #: ready answers, and the bytes that they take
-        self.kept = 0
+        self.count = 0
         self.bytes = 0
 
-    # ---- finding ---------------------------------------------------------------------------------------------------
+    # ---- hits ------------------------------------------------------------------------------------------------------
 
     def lookup_for(self, method: str, principal: Principal, grant: Grant = ADMITTED) -> CacheLookup:
-        """The function that finds the principal's ready answers, as of the last look of the freshness.
+        """A function from framed request to framed response, or None, for a principal; its clock is the last tick.
 
-        It answers nobody whose grant is over, whose calls of a second are used up, or who may not see the answer's venue.
+        It returns None if the grant has ended, the rate limit is used up, or the principal may not see the venue.
         """
         find, cache, valid = self._tables[method].get, self._cache, self.valid
         lease = self._freshness.strict if principal.strict else self._freshness.clock
         basis, expires = grant.basis, grant.expires
 
         def hit(request: bytes) -> bytes | None:
-            ready = find(request)
-            if ready is None or not basis.live or (ready.seen != cache.generation and not valid(ready)):
+            cached = find(request)
+            if cached is None or not basis.live or (cached.checked != cache.generation and not valid(cached)):
                 return None
             now = lease.now
-            if ready.good_until <= now or expires <= now:
+            if cached.valid_until <= now or expires <= now:
                 return None
-            root = ready.root
-            if not root.used:  # a look costs less than to write
+            root = cached.root
+            if not root.used:  # reading costs less than writing
                 root.used = True
-            return ready.row
+            return cached.row
 
         venues, bucket = principal.venues, grant.bucket
         if not venues and bucket is None:
             return hit
 
-        def confined(request: bytes) -> bytes | None:
-            ready = find(request)
-            if ready is None or (venues and ready.venue not in venues):
+        def restricted(request: bytes) -> bytes | None:
+            cached = find(request)
+            if cached is None or (venues and cached.venue not in venues):
                 return None
             data = hit(request)
             return None if data is None or (bucket is not None and bucket.take()) else data
 
-        return confined
+        return restricted
 
-    def valid(self, ready: Ready) -> bool:
-        """Whether all parts of the answer live; else it goes."""
-        live = ready.root.live
-        for part in ready.parts:  # a loop takes half the time of `all`
+    def valid(self, cached: CachedResponse) -> bool:
+        """Whether all parts of the response live; if not, it is removed."""
+        live = cached.root.live
+        for part in cached.other_parts:  # a loop takes half the time of `all`
             live = live and part.live
         if live:
-            ready.seen = self._cache.generation
+            cached.checked = self._cache.generation
         else:
-            self.forget(ready)
+            self.remove(cached)
         return live
 
-    # ---- keeping ---------------------------------------------------------------------------------------------------
+    # ---- storing ---------------------------------------------------------------------------------------------------
 
-    def keep(self, method: str, data: bytes, request: Any, response: bytes, made_of: Sequence[Part], good_until: int) -> None:
-        """Keep the response to a request (`data`, its message) made of these parts, if it is worth it.
+    def store(self, method: str, data: bytes, request: Any, response: bytes, parts: Sequence[Part], valid_until: int) -> None:
+        """Cache the response to a request (`data` is its message) derived from these parts, if the request may repeat.
 
-        It is where others will ask the same, and where it says nothing of what is not there: that is for a fresh worker alone.
+        A response that rests on an absence is not cached, because only a fresh worker may give it.
         """
-        if len(data) > _LONGEST_KEPT or _asks_once(request) or any(part.absent for part in made_of):
+        if len(data) > _MAX_REQUEST or _unrepeated(request) or any(part.absent for part in parts):
             return
-        canonical = request.SerializeToString()
+        canonical = framed(request.SerializeToString())
         table = self._tables[method]
-        held = table.get(framed(canonical))
-        spellings = [] if held is None else self._spellings.get(held, [])
-        ready = self.hold(table, framed(canonical), cached_response(response), made_of, good_until)
+        previous = table.get(canonical)
+        aliases = [] if previous is None else self._aliases.get(previous, [])
+        cached = self.insert(table, canonical, cached_response(response), parts, valid_until)
         venue = getattr(request, "venue_id", "")
-        ready.venue = sys.intern(venue) if venue else None
-        spelled = framed(data)
-        if spelled != ready.request and spelled not in spellings and len(spellings) < _SPELLINGS:
-            spellings = [*spellings, spelled]
-        if spellings and ready.kept:
-            self._spell(ready, spellings)
+        cached.venue = sys.intern(venue) if venue else None
+        alias = framed(data)
+        if alias != cached.request and alias not in aliases and len(aliases) < _MAX_ALIASES:
+            aliases = [*aliases, alias]
+        if aliases and cached.current:
+            self._add_aliases(cached, aliases)
 
-    def table(self, table: "Table") -> None:
-        """Have answers be held in one more table."""
-        self._held.append(table)
+    def add_table(self, table: "Table") -> None:
+        """Manage the responses of one more table."""
+        self._all_tables.append(table)
 
-    def hold(self, table: "Table", request: bytes, data: bytes, made_of: Sequence[Part], good_until: int) -> Ready:
-        """Hold an answer in a table, for as long as its parts live and there is room."""
+    def insert(self, table: "Table", request: bytes, data: bytes, parts: Sequence[Part], valid_until: int) -> CachedResponse:
+        """Put a response into a table, where it stays while its parts live and there is room."""
         if self._starts != self._cache.starts:
             self.clear()
-        held = table.get(request)
-        if held is not None:
-            self.forget(held)
-        root = next((part for part in made_of if not part.shared), made_of[0])
-        others = tuple(part for part in made_of if part is not root)
-        ready = Ready(table, request, data, root, others, good_until, self._cache.generation)
-        for part in made_of:
-            part.holders += 1
-        table[request] = ready
-        self._queue.append(ready)
-        self.kept += 1
-        self.bytes += ready.cost
+        previous = table.get(request)
+        if previous is not None:
+            self.remove(previous)
+        root = next((part for part in parts if not part.shared), parts[0])
+        others = tuple(part for part in parts if part is not root)
+        cached = CachedResponse(table, request, data, root, others, valid_until, self._cache.generation)
+        for part in parts:
+            part.dependents += 1
+        table[request] = cached
+        self._queue.append(cached)
+        self.count += 1
+        self.bytes += cached.cost
         self._evict()
-        return ready
+        return cached
 
-    def _spell(self, ready: Ready, spellings: list[bytes]) -> None:
-        """Have other spellings of the request find the answer."""
-        self._spellings[ready] = spellings
-        for each in spellings:
-            ready.table[each] = ready
-            self.bytes += _SPELLING_COST + len(each)
+    def _add_aliases(self, cached: CachedResponse, aliases: list[bytes]) -> None:
+        """Let other encodings of the request find the response."""
+        self._aliases[cached] = aliases
+        for each in aliases:
+            cached.table[each] = cached
+            self.bytes += _ALIAS_COST + len(each)
 
-    def drop(self, method: str, data: bytes) -> None:
-        """Forget the answer to a request whose time has run out."""
-        ready = self._tables[method].get(framed(data))
-        if ready is not None and ready.good_until <= clock.now():
-            self.forget(ready)
+    def remove_expired(self, method: str, data: bytes) -> None:
+        """Remove the response to a request if its time has run out."""
+        cached = self._tables[method].get(framed(data))
+        if cached is not None and cached.valid_until <= clock.now():
+            self.remove(cached)
 
-    def forget(self, ready: Ready) -> None:
-        """Let go of an answer."""
-        table = ready.table
-        del table[ready.request]
-        for each in self._spellings.pop(ready, ()):
+    def remove(self, cached: CachedResponse) -> None:
+        """Remove a response."""
+        table = cached.table
+        del table[cached.request]
+        for each in self._aliases.pop(cached, ()):
             del table[each]
-            self.bytes -= _SPELLING_COST + len(each)
-        self.kept -= 1
-        self.bytes -= ready.cost
-        ready.root.holders -= 1
-        for part in ready.parts:
-            part.holders -= 1
+            self.bytes -= _ALIAS_COST + len(each)
+        self.count -= 1
+        self.bytes -= cached.cost
+        cached.root.dependents -= 1
+        for part in cached.other_parts:
+            part.dependents -= 1
 
     def clear(self) -> None:
-        """Let go of everything: the cache began anew, and no part of any answer lives; or the worker ends."""
+        """Remove everything: no part lives after the cache has started anew, nor after the worker has ended."""
         self._starts = self._cache.starts
-        for table in self._held:
+        for table in self._all_tables:
             table.clear()
         self._queue.clear()
-        self._spellings.clear()
-        self.kept = self.bytes = 0
+        self._aliases.clear()
+        self.count = self.bytes = 0
 
     def _evict(self) -> None:
         """Second chance, as for parts."""
-        looks = _LOOKS
-        while self.kept > self._entries or self.bytes > self._size:
-            ready = self._queue.popleft()
-            if not ready.kept:
+        spare = _MAX_SPARED
+        while self.count > self._entries or self.bytes > self._size:
+            cached = self._queue.popleft()
+            if not cached.current:
                 continue
-            if looks and ready.root.live and ready.root.used:
-                looks -= 1
-                ready.root.used = False
-                self._queue.append(ready)
+            if spare and cached.root.live and cached.root.used:
+                spare -= 1
+                cached.root.used = False
+                self._queue.append(cached)
                 continue
-            self.forget(ready)
-        sweep(self._queue, self.kept, lambda ready: ready.kept)
+            self.remove(cached)
+        compact(self._queue, self.count, lambda cached: cached.current)
 
 
-def _asks_once(request: Message) -> bool:
-    """Whether hardly anybody asks the same again: for a revision, for a time, or with fields that nobody knows."""
+def _unrepeated(request: Message) -> bool:
+    """Whether the request is unlikely to repeat: it names a revision or a time, or has unknown fields."""
     known = request.DESCRIPTOR.fields_by_name
-    if any(name in known and request.HasField(name) for name in _ONCE):
+    if any(name in known and request.HasField(name) for name in _UNREPEATED):
         return True
     size = request.ByteSize()
     request.DiscardUnknownFields()

@@ -1,7 +1,7 @@
-"""The audit sweep: what is cached is read again in PostgreSQL, a little at a time, and compared. The last net.
+"""The audit sweep: it rereads cached parts from PostgreSQL, a few at a time, and compares them.
 
-A part equals the truth at max(applied, its snap). So where no change of it is known since the revision at which it was read
-again, both must be the same; what is not is counted, logged and replaced.
+A cached part is true at max(applied, its snap). If no change of it is known since the revision of the rereading, both must
+be equal. A part that differs is counted, logged and replaced.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from cqar.storage.postgres import Pool
 
 _log = logs.logger("sweep")
 
-#: Parts that are read again at once: few, since every lookup waits for their rows to be made.
+#: Parts read at once: few, because lookups wait while their rows are decoded.
 _AT_ONCE = 25
 #: Seconds between two reads.
-_EVERY = 0.25
-#: Seconds that what was read waits for the changes up to it.
-_PATIENCE = 1.0
+_INTERVAL = 0.25
+#: Seconds that a read waits until its snap is applied.
+_APPLY_TIMEOUT = 1.0
 
 
 class Sweep:
-    """Goes round the cache of a worker for as long as it lives."""
+    """Compares the cache of a worker with PostgreSQL, continuously."""
 
     def __init__(self, cache: Cache, feed: Feed, pool: Pool) -> None:
         self._cache = cache
@@ -39,35 +39,35 @@ class Sweep:
         self._pool = pool
         self._due: list[str] = []
         self._task: asyncio.Task[None] | None = None
-        #: parts that were compared, and those that were not as they should have been
+        #: parts compared, and parts found wrong
         self.compared = 0
         self.mismatches = 0
 
     def start(self) -> None:
-        """Begin, in the background."""
-        self._task = asyncio.create_task(self._keep(), name="sweep")
+        """Start, in the background."""
+        self._task = asyncio.create_task(self._run(), name="sweep")
 
     async def stop(self) -> None:
-        """End."""
+        """Stop."""
         await tasks.end(self._task)
 
     def collect(self) -> Iterator[Metric]:
         """Its metrics."""
-        yield counter("cqar_cache_audit_compared", "Cached parts that were compared with PostgreSQL", (), {(): self.compared})
-        yield counter("cqar_cache_audit_mismatch", "Cached parts that were wrong", (), {(): self.mismatches})
+        yield counter("cqar_cache_audit_compared", "Cached parts compared with PostgreSQL", (), {(): self.compared})
+        yield counter("cqar_cache_audit_mismatch", "Cached parts found wrong", (), {(): self.mismatches})
 
-    async def _keep(self) -> None:
+    async def _run(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(_INTERVAL)
             try:
-                await self.some()
+                await self.compare_next()
             except errors.CqarError:
-                pass  # the feed tells of an outage
-            except Exception:  # noqa: BLE001 - whatever it is, it is tried again
+                pass  # the feed logs outages
+            except Exception:  # noqa: BLE001 - any failure is retried
                 _log.exception("sweep_failed")
 
-    async def some(self) -> None:
-        """Compare the next parts, from the beginning again after the last. Raises Unavailable."""
+    async def compare_next(self) -> None:
+        """Compare the next parts; after the last, start over. Raises Unavailable."""
         cache = self._cache
         if not self._due:
             self._due = cache.keys()
@@ -77,7 +77,7 @@ class Sweep:
         async with self._pool.session() as session:
             reads = [await parts.read_rows(session, *some) for some in by_kind(keys).values()]
         for head, found in reads:
-            if head.history != history or not await self._feed.wait_applied(head.snap, _PATIENCE):
+            if head.history != history or not await self._feed.wait_applied(head.snap, _APPLY_TIMEOUT):
                 continue
             if cache.starts != starts or cache.history != history:
                 return
@@ -98,13 +98,13 @@ class Sweep:
 
 
 def _same(part: Part, rows: Sequence[Stored]) -> bool:
-    """Whether the part holds these rows, in any order. The bytes of a map may be in any order, too."""
-    held, read = _by_row(part.rows), _by_row(rows)
-    if held.keys() != read.keys():
+    """Whether the part holds these rows, in any order. The entries of a map may be encoded in any order, too."""
+    cached, read = _by_row(part.rows), _by_row(rows)
+    if cached.keys() != read.keys():
         return False
     return all(
         each.deleted == read[ident].deleted and (each.value == read[ident].value or _parsed(each) == _parsed(read[ident]))
-        for ident, each in held.items()
+        for ident, each in cached.items()
     )
 
 

@@ -1,6 +1,6 @@
-"""Resolutions: what becomes of each key of a batch, derived from parts as answers are. Pure.
+"""Batches: the result of each key, derived from parts as responses are. Pure.
 
-A key and its resolution are elements of repeated fields: bytes, which the hot path keeps, and joins into responses.
+Keys and results are elements of repeated fields. Encoded, they are what the hot path caches and joins into responses.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -14,29 +14,29 @@ from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.lookups import derive, single, venue_symbols
-from cqar.lookups.derive import TRIES, Derived, Get
+from cqar.lookups.derive import MAX_TRIES, Derived, Get
 from cqar.model import addresses, cache_keys
 from cqar.model.parts import Missing
 from cqar.varint import varint
 
-#: Keys of one call, at most; and where each is answered in full.
-MOST: Final = 10_000
-MOST_FULL: Final = 2_000
-#: Bytes of an answer, at most.
-MAX_ANSWER: Final = 16_000_000
-#: Keys that are resolved at once: it takes a millisecond or two.
+#: Keys of one call at most, and with the FULL view.
+MAX_KEYS: Final = 10_000
+MAX_KEYS_FULL: Final = 2_000
+#: Bytes of a response at most.
+MAX_RESPONSE: Final = 16_000_000
+#: Keys that are resolved between two turns of other tasks: a millisecond or two.
 _AT_ONCE = 32
 
 # ---- venue symbols -------------------------------------------------------------------------------------------------
 
 
 def venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int) -> Derived:
-    """What the text of a venue means, as SLIM. Raises Missing."""
+    """The result of a venue's text, in the SLIM view. Raises Missing."""
     return _venue_symbol(get, key, now, full=False)
 
 
 def full_venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int) -> Derived:
-    """As FULL."""
+    """The same in the FULL view."""
     return _venue_symbol(get, key, now, full=True)
 
 
@@ -46,17 +46,17 @@ _BY_TEXT = single.LOOKUPS["GetVenueSymbol"]
 def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> Derived:
     try:
         single.check(_BY_TEXT, key)
-        listing, canonical, blocking, over, good_until = found = venue_symbols.meant(get, key, now)
+        listing, canonical, blocking, delisted, valid_until = found = venue_symbols.resolve(get, key, now)
     except errors.NotFound:
-        return Derived(pb.VenueSymbolResolution(status=pb.NOT_FOUND), _changes_at(get, key, now), none=True)
+        return Derived(pb.VenueSymbolResolution(status=pb.NOT_FOUND), _next_change(get, key, now), absence=True)
     except errors.Ambiguous as error:
         candidates = [each.field for each in error.violations]
         response = pb.VenueSymbolResolution(status=pb.AMBIGUOUS, candidate_symbol_ids=candidates)
-        return Derived(response, _changes_at(get, key, now), none=True)
+        return Derived(response, _next_change(get, key, now), absence=True)
     except errors.Invalid as error:
         return Derived(pb.VenueSymbolResolution(status=pb.INVALID, reason=error.message))
     response = pb.VenueSymbolResolution(
-        status=pb.DELISTED if over else pb.RESOLVED,
+        status=pb.DELISTED if delisted else pb.RESOLVED,
         symbol_id=listing.symbol_id,
         symbol_type=canonical.symbol_type,
         tick_size_decimal=canonical.tick_size_decimal,
@@ -64,19 +64,19 @@ def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> 
         quantity_multiplier_decimal=listing.quantity_multiplier_decimal,
         is_active=listing.is_active,
         trading_blocked=bool(blocking),
-        full=venue_symbols.shown(get, found) if full else None,
+        full=venue_symbols.response(get, found) if full else None,
     )
-    return Derived(response, good_until)
+    return Derived(response, valid_until)
 
 
-def _changes_at(get: Get, key: pb.VenueSymbolKey, now: int) -> int:
+def _next_change(get: Get, key: pb.VenueSymbolKey, now: int) -> int:
     try:
-        return venue_symbols.changes_at(get, key, now)
+        return venue_symbols.next_change(get, key, now)
     except errors.NotFound:
         return NEVER
 
 
-def _text_part(key: pb.VenueSymbolKey) -> str:
+def _listings_part(key: pb.VenueSymbolKey) -> str:
     return cache_keys.listings_key(key.venue_id, key.venue_symbol)
 
 
@@ -84,21 +84,21 @@ def _text_part(key: pb.VenueSymbolKey) -> str:
 
 
 def asset(get: Get, key: pb.AssetKey, now: int) -> Derived:
-    """The asset that a key names, one way or another. Raises Missing."""
-    way = key.WhichOneof("key")
+    """The result of any form of asset key. Raises Missing."""
+    form = key.WhichOneof("key")
     try:
-        return _WAYS[way](get, key if way is None or way == "asset_id" else getattr(key, way), now)
+        return _FORMS[form](get, key if form is None or form == "asset_id" else getattr(key, form), now)
     except errors.NotFound:
-        return Derived(pb.AssetResolution(status=pb.NOT_FOUND), none=True)
+        return Derived(pb.AssetResolution(status=pb.NOT_FOUND), absence=True)
     except errors.Ambiguous as error:
         candidates = list(dict.fromkeys(each.field for each in error.violations))
-        return Derived(pb.AssetResolution(status=pb.AMBIGUOUS, candidate_asset_ids=candidates), none=True)
+        return Derived(pb.AssetResolution(status=pb.AMBIGUOUS, candidate_asset_ids=candidates), absence=True)
     except errors.Invalid as error:
         return Derived(pb.AssetResolution(status=pb.INVALID, reason=error.message))
 
 
 def _asset(get: Get, asset_id: str, **more: Any) -> Derived:
-    """The asset of an id. A deleted one is told only as that of something that is over."""
+    """The result for an asset id. A deleted asset is found only through a listing that has ended."""
     found, deleted, flags = derive.asset(get, asset_id)
     if found is None or (deleted and more.get("status") != pb.DELISTED):
         raise errors.NotFound("asset", asset_id)
@@ -108,21 +108,21 @@ def _asset(get: Get, asset_id: str, **more: Any) -> Derived:
 
 def _on_chain(get: Get, key: pb.AssetKey.OnChain, _now: int) -> Derived:
     errors.require(key, ("chain", "address"))
-    on = _chain(get, key.chain)
-    address = addresses.normalize(on.chain_type, key.address, "address", caip2=on.caip2 or None).text
-    found = single.deployment(get, on, address)
+    chain = _chain(get, key.chain)
+    address = addresses.normalize(chain.chain_type, key.address, "address", caip2=chain.caip2 or None).text
+    found = single.deployment(get, chain, address)
     if found is None:
         raise errors.NotFound("deployment", f"{key.chain}/{key.address}")
     return _asset(get, found.asset_id, deployment=found)
 
 
 def _chain(get: Get, name: str) -> assets_pb2.Chain:
-    """The chain of a slug or a CAIP-2 id."""
+    """The chain with a slug or a CAIP-2 id."""
     if ":" not in name:
-        single.text("chain_id", name, "chain")
+        single.check_text("chain_id", name, "chain")
         found = derive.chain(get, name)
     else:
-        single.text("caip2", name, "chain")
+        single.check_text("caip2", name, "chain")
         rows = get(cache_keys.caip2_key(name))
         found = assets_pb2.Chain.FromString(rows[0].value) if rows else None
     if found is None:
@@ -132,8 +132,8 @@ def _chain(get: Get, name: str) -> assets_pb2.Chain:
 
 def _external(get: Get, key: pb.AssetKey.External, _now: int) -> Derived:
     errors.require(key, ("source", "external_id"))
-    single.sound(key, "source")
-    single.sound(key, "external_id")
+    single.check_field(key, "source")
+    single.check_field(key, "external_id")
     rows = get(cache_keys.external_asset_key(key.source, key.external_id))
     if not rows:
         raise errors.NotFound("asset_identifier", f"{key.source}/{key.external_id}")
@@ -143,28 +143,28 @@ def _external(get: Get, key: pb.AssetKey.External, _now: int) -> Derived:
 
 def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
     errors.require(key, ("venue_id", "venue_asset_symbol"))
-    single.sound(key, "venue_id")
-    single.sound(key, "venue_asset_symbol")
+    single.check_field(key, "venue_id")
+    single.check_field(key, "venue_asset_symbol")
     rows = get(cache_keys.venue_code_key(key.venue_id, key.venue_asset_symbol))
     listed = [venues_pb2.VenueAsset.FromString(row.value) for row in rows]
     boundary = derive.next_boundary(map(derive.interval, listed), now)
-    fit = derive.valid(listed, now)
-    status = pb.RESOLVED if fit else pb.DELISTED
-    ids = sorted({each.asset_id for each in fit or derive.last_begun(listed, now)})
+    valid = derive.valid(listed, now)
+    status = pb.RESOLVED if valid else pb.DELISTED
+    ids = sorted({each.asset_id for each in valid or derive.last_begun(listed, now)})
     if len(ids) > 1:
-        return Derived(pb.AssetResolution(status=pb.AMBIGUOUS, candidate_asset_ids=ids), boundary, none=True)
+        return Derived(pb.AssetResolution(status=pb.AMBIGUOUS, candidate_asset_ids=ids), boundary, absence=True)
     if not ids:
-        return Derived(pb.AssetResolution(status=pb.NOT_FOUND), boundary, none=True)
-    return _asset(get, ids[0], status=status)._replace(good_until=boundary)
+        return Derived(pb.AssetResolution(status=pb.NOT_FOUND), boundary, absence=True)
+    return _asset(get, ids[0], status=status)._replace(valid_until=boundary)
 
 
 def _by_id(get: Get, key: pb.AssetKey, _now: int) -> Derived:
     errors.require(key, ("asset_id",))
-    single.sound(key, "asset_id")
+    single.check_field(key, "asset_id")
     return _asset(get, key.asset_id)
 
 
-_WAYS: dict[str | None, Callable[[Get, Any, int], Derived]] = {
+_FORMS: dict[str | None, Callable[[Get, Any, int], Derived]] = {
     None: _by_id,
     "asset_id": _by_id,
     "on_chain": _on_chain,
@@ -174,7 +174,7 @@ _WAYS: dict[str | None, Callable[[Get, Any, int], Derived]] = {
 
 
 def _asset_part(key: pb.AssetKey) -> str:
-    """The part that brings the others along; of a chain named otherwise than by its slug, the chain."""
+    """The part to load first: the chain if it is named by CAIP-2 id, since the deployment's key needs its slug."""
     match key.WhichOneof("key"):
         case "on_chain" if ":" in key.on_chain.chain:
             return cache_keys.caip2_key(key.on_chain.chain)
@@ -199,50 +199,52 @@ class BatchKind(NamedTuple):
     derive: Callable[[Get, Any, int], Derived]
     #: what it is about, in metrics
     entity: str
-    #: the part that most likely brings all others of the answer
-    part: Callable[[Any], str]
-    #: keys of one call
-    most: int
-    #: whether so many may have more bytes than an answer
+    #: the key of the part to load first: its load most likely includes all others
+    first_part: Callable[[Any], str]
+    #: keys of one call at most
+    max_keys: int
+    #: whether the results of so many keys may exceed the size of a response
     large: bool
 
 
-SLIM = BatchKind(pb.VenueSymbolKey, pb.VenueSymbolResolution, venue_symbol, "venue_symbol", _text_part, MOST, large=False)
-FULL = BatchKind(
-    pb.VenueSymbolKey, pb.VenueSymbolResolution, full_venue_symbol, "venue_symbol", _text_part, MOST_FULL, large=True
+SLIM = BatchKind(
+    pb.VenueSymbolKey, pb.VenueSymbolResolution, venue_symbol, "venue_symbol", _listings_part, MAX_KEYS, large=False
 )
-ASSET = BatchKind(pb.AssetKey, pb.AssetResolution, asset, "asset", _asset_part, MOST, large=True)
+FULL = BatchKind(
+    pb.VenueSymbolKey, pb.VenueSymbolResolution, full_venue_symbol, "venue_symbol", _listings_part, MAX_KEYS_FULL, large=True
+)
+ASSET = BatchKind(pb.AssetKey, pb.AssetResolution, asset, "asset", _asset_part, MAX_KEYS, large=True)
 
 
 V = TypeVar("V")
 
 
-def of_view(views: Mapping[int, V], view: int) -> V:
-    """What a request asks for by the number of its view. Raises Invalid."""
+def by_view(views: Mapping[int, V], view: int) -> V:
+    """The value for the number of a request's view. Raises Invalid for an unknown view."""
     if view not in views:
         raise errors.Invalid("view", "UNKNOWN_VALUE", f"{view} is not a value that this service knows")
     return views[view]
 
 
 def check_count(kind: BatchKind, count: int) -> None:
-    """Raise TooLarge where a call has more keys than it may have."""
-    if count > kind.most:
-        msg = f"{count:,} keys are more than the {kind.most:,} that such a call may have; send several"
+    """Raise TooLarge if a call has too many keys."""
+    if count > kind.max_keys:
+        msg = f"{count:,} keys are more than the {kind.max_keys:,} that such a call may have; send several"
         raise errors.TooLarge(msg)
 
 
-def derived(kind: BatchKind, element: bytes, get: Get, now: int) -> Derived:
-    """The resolution of an element. Raises Missing."""
+def derive_result(kind: BatchKind, encoded: bytes, get: Get, now: int) -> Derived:
+    """The result of an encoded key. Raises Missing."""
     try:
-        key = kind.key.FromString(element)
+        key = kind.key.FromString(encoded)
     except DecodeError:
         return Derived(kind.resolution(status=pb.INVALID, reason="key: is not one"))
     return kind.derive(get, key, now)
 
 
-def framed(resolution: Message) -> bytes:
-    """A resolution as an element of its response, with tag and length."""
-    message = resolution.SerializeToString()
+def framed(result: Message) -> bytes:
+    """A result as an element of the response's repeated field: tag, length and message."""
+    message = result.SerializeToString()
     return b"\x0a" + varint(len(message)) + message
 
 
@@ -250,16 +252,17 @@ Resolve = Callable[[bytes], bytes]
 
 
 async def resolve_all(
-    kind: BatchKind, elements: Iterable[bytes], resolve: Resolve, bring: Callable[[Collection[str]], Awaitable[None]]
+    kind: BatchKind, keys: Iterable[bytes], resolve: Resolve, load: Callable[[Collection[str]], Awaitable[None]]
 ) -> dict[bytes, bytes]:
-    """The framed resolutions of the elements, in turns. `resolve` raises Missing, and tries again after `bring`.
+    """The framed results of encoded keys, by key; yields to other tasks.
 
-    Raises Unavailable where what is brought does not help.
+    When `resolve` raises Missing, `load` gets the keys of the missing parts and `resolve` is called again. Raises
+    Unavailable if that does not end.
     """
     found: dict[bytes, bytes] = {}
-    rest = list(dict.fromkeys(elements))
-    for at in range(TRIES):
-        wanted: dict[str, None] = {}
+    rest = list(dict.fromkeys(keys))
+    for at in range(MAX_TRIES):
+        missing_parts: dict[str, None] = {}
         left = []
         async for some in tasks.in_turns(rest, _AT_ONCE):
             for each in some:
@@ -267,19 +270,19 @@ async def resolve_all(
                     found[each] = resolve(each)
                 except Missing as missing:
                     left.append(each)
-                    wanted[missing.key if at else kind.part(kind.key.FromString(each))] = None
+                    missing_parts[missing.key if at else kind.first_part(kind.key.FromString(each))] = None
         if not left:
             return found
-        await bring(wanted)
+        await load(missing_parts)
         rest = left
     msg = "the parts of this answer change too often; retry"
     raise errors.Unavailable(msg)
 
 
-def joined(resolutions: Sequence[bytes]) -> bytes:
-    """The results of a batch. Raises TooLarge where they are more than one answer may have."""
-    size = sum(map(len, resolutions))
-    if size > MAX_ANSWER:
-        msg = f"the answer would have {size:,} bytes, of {MAX_ANSWER:,} at most; ask for fewer keys at once"
+def join(results: Sequence[bytes]) -> bytes:
+    """The framed results of a batch as one message. Raises TooLarge."""
+    size = sum(map(len, results))
+    if size > MAX_RESPONSE:
+        msg = f"the answer would have {size:,} bytes, of {MAX_RESPONSE:,} at most; ask for fewer keys at once"
         raise errors.TooLarge(msg)
-    return b"".join(resolutions)
+    return b"".join(results)

@@ -1,6 +1,6 @@
-"""What answers are derived from: parts as messages, and the times at which an answer changes by itself.
+"""What lookups derive responses from: parts as messages, and the times at which a response changes without a write.
 
-`get(key)` gives the rows of a part or raises `cqar.model.parts.Missing`; the caller loads that part and derives again.
+`get(key)` returns the rows of a part or raises `cqar.model.parts.Missing`; the caller loads that part and derives again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,27 +16,26 @@ from cqar.model.parts import Stored
 
 Get = Callable[[str], Sequence[Stored]]
 
-_EVER = -NEVER
-T = TypeVar("T")
+_ALWAYS = -NEVER
 
-#: Most times that one answer is derived: more than the longest chain of parts that name each other.
-TRIES: Final = 16
+#: Times that one response is derived at most: more than the longest chain of parts that name each other.
+MAX_TRIES: Final = 16
 
 
 class Derived(NamedTuple):
-    """An answer, and until when (microseconds) time alone does not change it."""
+    """A response, and the time (microseconds since 1970) until which it stays right unless a part changes."""
 
     response: Any
-    good_until: int = NEVER
-    #: it says that there is none, which only PostgreSQL may say while a worker is cut off
-    none: bool = False
+    valid_until: int = NEVER
+    #: it says that something does not exist or is ambiguous; while a worker is cut off, only PostgreSQL may say so
+    absence: bool = False
 
 
 # ---- parts as messages ---------------------------------------------------------------------------------------------
 
 
 def asset(get: Get, asset_id: str) -> tuple[assets_pb2.Asset | None, bool, list[assets_pb2.AssetQualityFlag]]:
-    """The asset, whether it is deleted, and its active flags by severity."""
+    """The asset, whether it is deleted, and its active flags, most severe first."""
     found, deleted, flags = None, False, []
     for row in get(cache_keys.asset_key(asset_id)):
         if row.entity == "asset":
@@ -48,7 +47,7 @@ def asset(get: Get, asset_id: str) -> tuple[assets_pb2.Asset | None, bool, list[
 
 
 def critical(flags: Iterable[assets_pb2.AssetQualityFlag]) -> list[assets_pb2.AssetQualityFlag]:
-    """Those that block trading."""
+    """The flags that block trading."""
     return [flag for flag in flags if flag.severity == entities.CRITICAL]
 
 
@@ -66,7 +65,7 @@ def symbol(get: Get, symbol_id: str) -> tuple[markets_pb2.Symbol | None, bool]:
 
 
 def chain(get: Get, chain_id: str) -> assets_pb2.Chain | None:
-    """The chain, if there is one."""
+    """The chain, or None."""
     for row in get(cache_keys.chain_key(chain_id)):
         return assets_pb2.Chain.FromString(row.value)
     return None
@@ -81,28 +80,32 @@ def venue(get: Get, venue_id: str) -> venues_pb2.Venue:
 
 # ---- time ----------------------------------------------------------------------------------------------------------
 
+#: The beginning and end of a listing, in microseconds since 1970; the end is exclusive.
+Interval = tuple[int, int]
+T = TypeVar("T")
 
-def interval(listing: Any) -> tuple[int, int]:
+
+def interval(listing: Any) -> Interval:
     """When a listing, or a venue asset, begins and ends."""
-    return clock.of(listing, "listed_at", _EVER), clock.of(listing, "delisted_at", NEVER)
+    return clock.of(listing, "listed_at", _ALWAYS), clock.of(listing, "delisted_at", NEVER)
+
+
+def next_boundary(intervals: Iterable[Interval], now: int) -> int:
+    """The first beginning or end after now; NEVER if all are past."""
+    return min((at for interval in intervals for at in interval if at > now), default=NEVER)
+
+
+def contains(span: Interval, at: int) -> bool:
+    """Whether a time is in an interval."""
+    return span[0] <= at < span[1]
 
 
 def valid(rows: Iterable[T], at: int) -> list[T]:
-    """The listings, or venue assets, whose interval contains the time (microseconds)."""
+    """The listings, or venue assets, that are valid at a time."""
     return [row for row in rows if contains(interval(row), at)]
 
 
 def last_begun(rows: Sequence[T], at: int) -> list[T]:
-    """Those that began last, at or before the time: what a name meant most recently where none is valid."""
+    """Those that began last before a time, whether or not they have ended: what a name meant most recently."""
     last = max((begins for begins, _ in map(interval, rows) if begins <= at), default=NEVER)
     return [row for row in rows if interval(row)[0] == last]
-
-
-def contains(span: tuple[int, int], at: int) -> bool:
-    """Whether the time is in an interval, which includes its beginning and not its end."""
-    return span[0] <= at < span[1]
-
-
-def next_boundary(intervals: Iterable[tuple[int, int]], now: int) -> int:
-    """The first beginning or end that is still to come."""
-    return min((at for interval in intervals for at in interval if at > now), default=NEVER)

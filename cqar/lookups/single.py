@@ -1,4 +1,4 @@
-"""Lookups: how the answer to a request follows from parts. Pure: the hot path and admin share it.
+"""Lookups: how the response to a request follows from parts. Pure, and shared by the hot path and admin.
 
 A lookup is `(get, request, now) -> response`, see `cqar.lookups.derive`. The caller fills in `revision`, `stale` and `age_ms`.
 """
@@ -45,7 +45,7 @@ def venue(get: Get, request: pb.GetVenueRequest, _now: int) -> Derived:
 
 
 def venue_asset(get: Get, request: pb.GetVenueAssetRequest, now: int) -> Derived:
-    """GetVenueAsset: trading is enabled where the switch is on and nothing blocks the asset."""
+    """GetVenueAsset: trading is enabled if the switch is on and no flag blocks the asset."""
     rows = get(cache_keys.venue_asset_key(request.venue_id, request.asset_id))
     if not rows:
         raise errors.NotFound("venue_asset", f"{request.venue_id}/{request.asset_id}")
@@ -61,13 +61,13 @@ def venue_asset(get: Get, request: pb.GetVenueAssetRequest, now: int) -> Derived
 
 
 def asset_identifier(get: Get, request: pb.GetAssetIdentifierRequest, _now: int) -> Derived:
-    """GetAssetIdentifier: the primary one of an asset and a source, or in reverse by external id."""
+    """GetAssetIdentifier: by asset and source the primary one, or in reverse by external id."""
     if request.asset_id:
         key = cache_keys.asset_identifiers_key(request.asset_id)
     else:
         key = cache_keys.external_asset_key(request.source, request.external_id)
-    held = [assets_pb2.AssetIdentifier.FromString(row.value) for row in get(key)]
-    return Derived(pb.GetAssetIdentifierResponse(identifier=_identifier("asset", "source", request, held)))
+    found = [assets_pb2.AssetIdentifier.FromString(row.value) for row in get(key)]
+    return Derived(pb.GetAssetIdentifierResponse(identifier=_identifier("asset", "source", request, found)))
 
 
 def symbol_identifier(get: Get, request: pb.GetSymbolIdentifierRequest, _now: int) -> Derived:
@@ -76,49 +76,49 @@ def symbol_identifier(get: Get, request: pb.GetSymbolIdentifierRequest, _now: in
         key = cache_keys.symbol_identifiers_key(request.symbol_id)
     else:
         key = cache_keys.external_symbol_key(request.data_source, request.external_id)
-    held = [markets_pb2.SymbolIdentifier.FromString(row.value) for row in get(key)]
-    return Derived(pb.GetSymbolIdentifierResponse(identifier=_identifier("symbol", "data_source", request, held)))
+    found = [markets_pb2.SymbolIdentifier.FromString(row.value) for row in get(key)]
+    return Derived(pb.GetSymbolIdentifierResponse(identifier=_identifier("symbol", "data_source", request, found)))
 
 
-def _identifier(kind: str, source: str, request: Any, held: Sequence[Any]) -> Any:
-    """The one of the identifiers that the request means. Raises NotFound, Ambiguous."""
-    owner, asked, external = getattr(request, f"{kind}_id"), getattr(request, source), request.external_id
-    fit = [each for each in held if getattr(each, source) == asked and external in ("", each.external_id)]
+def _identifier(kind: str, source: str, request: Any, found: Sequence[Any]) -> Any:
+    """The identifier that the request means. Raises NotFound, Ambiguous."""
+    owner, number, external = getattr(request, f"{kind}_id"), getattr(request, source), request.external_id
+    fit = [each for each in found if getattr(each, source) == number and external in ("", each.external_id)]
     if not fit:
         entity = f"{kind}_identifier"
-        raise errors.NotFound(entity, f"{asked}/{owner or external}")
+        raise errors.NotFound(entity, f"{number}/{owner or external}")
     return primary(fit, "external_id" if owner else f"{kind}_id")
 
 
 def primary(fit: Sequence[Any], name: str) -> Any:
-    """Of the identifiers that fit, the only one, or the only primary one. Raises Ambiguous; candidates by the field."""
+    """The only identifier that fits, or the only primary one. Raises Ambiguous, with the field `name` as candidates."""
     first = [each for each in fit if each.is_primary]
     if len(fit) > 1 and len(first) != 1:
         ordered = sorted(fit, key=lambda each: (not each.is_primary, each.identifier_id))
         msg = f"{len(fit)} identifiers fit and not exactly one of them is primary"
-        raise errors.Ambiguous(msg, [(getattr(each, name), "candidate") for each in ordered[:_MOST_CANDIDATES]])
+        raise errors.Ambiguous(msg, [(getattr(each, name), "candidate") for each in ordered[:_MAX_CANDIDATES]])
     return (first or fit)[0]
 
 
-_MOST_CANDIDATES = 100
+_MAX_CANDIDATES = 100
 
 
 def deployments(get: Get, request: pb.ListAssetDeploymentsRequest, _now: int) -> Derived:
-    """ListAssetDeployments by chain and address: the living deployment there, in a list, or an empty list."""
-    on = derive.chain(get, request.chain_id)
-    if on is None:
+    """ListAssetDeployments by chain and address: a list with the live deployment there, or an empty list."""
+    chain = derive.chain(get, request.chain_id)
+    if chain is None:
         raise errors.NotFound("chain", request.chain_id, "chain_id")
-    address = addresses.normalize(on.chain_type, request.address, "address", caip2=on.caip2 or None).text
-    found = deployment(get, on, address)
+    address = addresses.normalize(chain.chain_type, request.address, "address", caip2=chain.caip2 or None).text
+    found = deployment(get, chain, address)
     response = pb.ListAssetDeploymentsResponse(deployments=[] if found is None else [found])
-    return Derived(response, none=found is None)
+    return Derived(response, absence=found is None)
 
 
-def deployment(get: Get, on: assets_pb2.Chain, address: str) -> assets_pb2.AssetDeployment | None:
-    """The living deployment at an address, which is as its chain spells it."""
-    for row in get(cache_keys.deployment_key(on.chain_id, address)):
+def deployment(get: Get, chain: assets_pb2.Chain, address: str) -> assets_pb2.AssetDeployment | None:
+    """The live deployment at an address in normal form, or None."""
+    for row in get(cache_keys.deployment_key(chain.chain_id, address)):
         found = assets_pb2.AssetDeployment.FromString(row.value)
-        found.chain_name = on.chain_name
+        found.chain_name = chain.chain_name
         return found
     return None
 
@@ -127,19 +127,19 @@ def deployment(get: Get, on: assets_pb2.Chain, address: str) -> assets_pb2.Asset
 
 
 class Lookup(NamedTuple):
-    """A lookup RPC: its messages, the request fields it needs, and how its answer follows from parts."""
+    """A lookup RPC: its request, the fields it requires, and how its response follows from parts."""
 
     request: type[Message]
-    needs: Sequence[str]
+    required: Sequence[str]
     derive: Callable[[Get, Any, int], Derived]
     #: what it is about, in metrics
     entity: str
-    #: further fields that are checked where they are set
-    may: Sequence[str] = ()
-    #: fields that are needed unless another one is given
-    instead: Mapping[str, str] = MappingProxyType({})
-    #: whether a request asks for a lookup, where the RPC is a list, too, which is admin's
-    asks: Callable[[Any], bool] | None = None
+    #: further fields, which are checked if they are set
+    optional: Sequence[str] = ()
+    #: fields that are required unless another one is set
+    alternatives: Mapping[str, str] = MappingProxyType({})
+    #: for an RPC that is also a list, which admin serves: whether a request asks for the lookup
+    applies: Callable[[Any], bool] | None = None
 
 
 def _by_address(request: pb.ListAssetDeploymentsRequest) -> bool:
@@ -176,7 +176,7 @@ LOOKUPS = {
         {"symbol_id": "external_id"},
     ),
     "ListAssetDeployments": Lookup(
-        pb.ListAssetDeploymentsRequest, (), deployments, "deployment", ("chain_id",), asks=_by_address
+        pb.ListAssetDeploymentsRequest, (), deployments, "deployment", ("chain_id",), applies=_by_address
     ),
     "FindVenueSymbols": Lookup(
         resolver_pb2.FindVenueSymbolsRequest, ("symbol_id",), venue_symbols.venue_symbols, "venue_symbols", ("venue_id",)
@@ -185,7 +185,7 @@ LOOKUPS = {
 
 
 def parse(lookup: Lookup, data: bytes) -> Any:
-    """The checked request. Raises Invalid for bytes that are none, or as `check`."""
+    """The request, checked. Raises Invalid for malformed bytes, and as `check`."""
     try:
         request: Any = lookup.request.FromString(data)
     except DecodeError:
@@ -195,40 +195,40 @@ def parse(lookup: Lookup, data: bytes) -> Any:
 
 
 def check(lookup: Lookup, request: Any) -> None:
-    """Raise Invalid for missing keys, text that could not be stored, a time that is none and a value that is not known."""
-    errors.require(request, lookup.needs)
-    for name, other in lookup.instead.items():
+    """Raise Invalid for a missing field, a text that breaks its rule, an invalid time or an unknown enum value."""
+    errors.require(request, lookup.required)
+    for name, other in lookup.alternatives.items():
         if not getattr(request, name) and not getattr(request, other):
             raise errors.Invalid.missing(name, f"or set {other} to look up in reverse")
-    for name in (*lookup.needs, *lookup.may, *lookup.instead):
-        sound(request, name)
+    for name in (*lookup.required, *lookup.optional, *lookup.alternatives):
+        check_field(request, name)
 
 
-def sound(request: Any, name: str) -> None:
-    """Raise Invalid where a field that is set holds what could not be: such text, no time, an enum's unknown value."""
-    value, described = getattr(request, name), request.DESCRIPTOR.fields_by_name[name]
-    if described.enum_type is not None:
-        if value not in described.enum_type.values_by_number:
+def check_field(request: Any, name: str) -> None:
+    """Raise Invalid if a field that is set holds a text that breaks its rule, an invalid time or an unknown enum value."""
+    value, field = getattr(request, name), request.DESCRIPTOR.fields_by_name[name]
+    if field.enum_type is not None:
+        if value not in field.enum_type.values_by_number:
             raise errors.Invalid(name, "UNKNOWN_VALUE", f"{value} is not a value that this service knows")
-    elif described.message_type is not None:
+    elif field.message_type is not None:
         if request.HasField(name):
             binding.instant(value, name)
     elif value:
-        text(name, value, name)
+        check_text(name, value, name)
 
 
-def text(rule: str, value: str, field: str) -> None:
-    """Raise Invalid where the text of a field breaks the rule of texts of that name."""
+def check_text(rule: str, value: str, field: str) -> None:
+    """Raise Invalid if the text of a field breaks the rule of that name in `binding.TEXT`."""
     binding.TEXT[rule](value, field)
 
 
 def min_revision(request: Any) -> int:
-    """The revision that the answer must have at least; 0 for any."""
+    """The lowest revision that the response may have; 0 if any will do."""
     return getattr(request, "min_revision", 0)
 
 
-def reached(least: int, snap: int) -> None:
-    """Raise Precondition where a revision that an answer must have is beyond the registry's own."""
+def check_min_revision(least: int, snap: int) -> None:
+    """Raise Precondition if the required revision is beyond the registry's own."""
     if least > snap:
         description = f"revision {least} is beyond the registry's, which is {snap}"
         raise errors.Precondition("MIN_REVISION", "min_revision", description)

@@ -1,4 +1,4 @@
-"""What a venue's text means, and how a canonical symbol is called at the venues. See `cqar.lookups.derive`."""
+"""Lookups of venue symbols: what a venue's text means, and how venues call a canonical symbol. See `cqar.lookups.derive`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,59 +14,59 @@ from cqar.lookups.derive import Derived, Get
 from cqar.model import cache_keys, venue_spelling
 
 
-class Meant(NamedTuple):
-    """The listing that a text means at a time."""
+class Resolved(NamedTuple):
+    """The listing that a venue's text means at a time."""
 
-    #: active as of that time
+    #: with `is_active` as of that time
     listing: venues_pb2.VenueSymbol
-    #: the canonical symbol as it trades there
+    #: the canonical symbol with the listing's own specs
     canonical: markets_pb2.Symbol
     #: the flags that block trading now
     blocking: list[assets_pb2.AssetQualityFlag]
-    #: the time is not in its interval: it is the last that has begun
-    over: bool
-    #: until when (microseconds) time alone does not change it
-    good_until: int
+    #: the listing has ended by that time, and no other has begun since
+    delisted: bool
+    #: microseconds since 1970
+    valid_until: int
 
 
-def changes_at(get: Get, key: Any, now: int) -> int:
-    """Until when time alone does not change what the key means, where it means nothing, or too much, now."""
-    held = _held(get, key, derive.venue(get, key.venue_id))
-    return derive.next_boundary(map(derive.interval, held), now)
+def next_change(get: Get, key: Any, now: int) -> int:
+    """When time may change the result of a key that is now absent or ambiguous."""
+    listings = _listings(get, key, derive.venue(get, key.venue_id))
+    return derive.next_boundary(map(derive.interval, listings), now)
 
 
-def _held(get: Get, key: Any, at: venues_pb2.Venue) -> list[venues_pb2.VenueSymbol]:
+def _listings(get: Get, key: Any, venue: venues_pb2.Venue) -> list[venues_pb2.VenueSymbol]:
     """All listings under the key's text."""
-    spelled = _spelling(get, at, key.venue_symbol)
-    return [venues_pb2.VenueSymbol.FromString(row.value) for row in get(cache_keys.listings_key(key.venue_id, spelled))]
+    text = _stored_text(get, venue, key.venue_symbol)
+    return [venues_pb2.VenueSymbol.FromString(row.value) for row in get(cache_keys.listings_key(key.venue_id, text))]
 
 
-def meant(get: Get, key: Any, now: int) -> Meant:
-    """The listing that a request of GetVenueSymbol, or a VenueSymbolKey, asks for. Raises NotFound, Ambiguous, Invalid."""
-    at = derive.venue(get, key.venue_id)
-    held = _held(get, key, at)
-    asked = clock.of(key, "as_of", now)
-    chosen = _choose(at, held, key, asked)
-    begins, ends = derive.interval(chosen)
-    chosen.is_active = chosen.is_active and begins <= asked < ends
-    canonical, _ = derive.symbol(get, chosen.symbol_id)
+def resolve(get: Get, key: Any, now: int) -> Resolved:
+    """The listing that a GetVenueSymbolRequest or a VenueSymbolKey asks for. Raises NotFound, Ambiguous, Invalid."""
+    venue = derive.venue(get, key.venue_id)
+    listings = _listings(get, key, venue)
+    as_of = clock.of(key, "as_of", now)
+    listing = _choose(venue, listings, key, as_of)
+    begins, ends = derive.interval(listing)
+    listing.is_active = listing.is_active and begins <= as_of < ends
+    canonical, _ = derive.symbol(get, listing.symbol_id)
     if canonical is None:
-        # A foreign key forbids it; a part that a change is still on its way to can show it.
+        # A foreign key forbids it, but parts read at different snaps can show it.
         raise errors.Unavailable(_TORN)
     blocking = derive.blocking(get, canonical)
-    _specialise(canonical, chosen)
-    boundary = derive.next_boundary(map(derive.interval, held), now)
-    return Meant(chosen, canonical, blocking, not begins <= asked < ends, boundary)
+    _specialise(canonical, listing)
+    boundary = derive.next_boundary(map(derive.interval, listings), now)
+    return Resolved(listing, canonical, blocking, not begins <= as_of < ends, boundary)
 
 
-def shown(get: Get, found: Meant) -> pb.GetVenueSymbolResponse:
-    """The whole answer of GetVenueSymbol, but for what says how fresh it is."""
+def response(get: Get, found: Resolved) -> pb.GetVenueSymbolResponse:
+    """The response of GetVenueSymbol, without its revision and marks."""
     listing, canonical, flags, *_ = found
     return pb.GetVenueSymbolResponse(
         venue_symbol=listing,
         symbol=canonical,
-        base_asset=_lean(get, canonical.base_asset_id),
-        quote_asset=_lean(get, canonical.quote_asset_id),
+        base_asset=_summary(get, canonical.base_asset_id),
+        quote_asset=_summary(get, canonical.quote_asset_id),
         trading_blocked=bool(flags),
         blocking_flags=flags,
     )
@@ -74,52 +74,54 @@ def shown(get: Get, found: Meant) -> pb.GetVenueSymbolResponse:
 
 def venue_symbol(get: Get, request: pb.GetVenueSymbolRequest, now: int) -> Derived:
     """GetVenueSymbol: the listing of a venue's text at a time, with the canonical symbol as it trades there."""
-    found = meant(get, request, now)
-    return Derived(shown(get, found), found.good_until)
+    found = resolve(get, request, now)
+    return Derived(response(get, found), found.valid_until)
 
 
 def venue_symbols(get: Get, request: resolver_pb2.FindVenueSymbolsRequest, now: int) -> Derived:
-    """FindVenueSymbols: the listings of a canonical symbol, in the order of their ids; those that are over where asked for."""
+    """FindVenueSymbols: the listings of a canonical symbol by id, on request with those that have ended."""
     rows = get(cache_keys.symbol_listings_key(request.symbol_id))
     canonical, deleted = derive.symbol(get, request.symbol_id)
     if canonical is None or deleted:
         raise errors.NotFound("symbol", request.symbol_id)
-    held = [venues_pb2.VenueSymbol.FromString(row.value) for row in sorted(rows, key=lambda row: row.row_id)]
+    listings = [venues_pb2.VenueSymbol.FromString(row.value) for row in sorted(rows, key=lambda row: row.row_id)]
     if request.venue_id:
-        held = [each for each in held if each.venue_id == request.venue_id]
-    intervals = [derive.interval(each) for each in held]
+        listings = [each for each in listings if each.venue_id == request.venue_id]
+    intervals = [derive.interval(each) for each in listings]
     boundary = derive.next_boundary(intervals, now)
     found = []
-    for each, (begins, ends) in zip(held, intervals, strict=True):
+    for each, (begins, ends) in zip(listings, intervals, strict=True):
         if ends > now or request.include_delisted:
             each.is_active = each.is_active and begins <= now < ends
             found.append(each)
     blocked = bool(derive.blocking(get, canonical))
-    response = resolver_pb2.FindVenueSymbolsResponse(venue_symbols=found, trading_blocked=blocked)
-    return Derived(response, boundary, none=not found)
+    message = resolver_pb2.FindVenueSymbolsResponse(venue_symbols=found, trading_blocked=blocked)
+    return Derived(message, boundary, absence=not found)
 
 
-_TORN = "the parts of this answer are of different times; retry"
+_TORN = "the data behind this answer is changing; retry"
 
 
-def _spelling(get: Get, at: venues_pb2.Venue, spelled: str) -> str:
-    """The symbol in the form that is stored, see `venue_spelling`."""
-    chain_id = venue_spelling.chain_of(at.venue_type, at.chain_id)
-    on = None if chain_id is None else derive.chain(get, chain_id)
-    return spelled if on is None else venue_spelling.stored(spelled, on.chain_type, on.caip2 or None)
+def _stored_text(get: Get, venue: venues_pb2.Venue, text: str) -> str:
+    """The text as it is stored; see `venue_spelling`."""
+    chain_id = venue_spelling.chain_of(venue.venue_type, venue.chain_id)
+    chain = None if chain_id is None else derive.chain(get, chain_id)
+    return text if chain is None else venue_spelling.stored(text, chain.chain_type, chain.caip2 or None)
 
 
-def _choose(at: venues_pb2.Venue, listings: Sequence[venues_pb2.VenueSymbol], key: Any, asked: int) -> venues_pb2.VenueSymbol:
-    """The listing valid at the asked time; without as_of else the last that has begun. Raises NotFound, Ambiguous."""
+def _choose(
+    venue: venues_pb2.Venue, listings: Sequence[venues_pb2.VenueSymbol], key: Any, as_of: int
+) -> venues_pb2.VenueSymbol:
+    """The listing valid at a time; if the key names no time, else the last that has begun. Raises NotFound, Ambiguous."""
     if key.symbol_type:
         listings = [each for each in listings if each.symbol_type == key.symbol_type]
-    fit = derive.valid(listings, asked)
+    fit = derive.valid(listings, as_of)
     if not fit and not key.HasField("as_of"):
-        fit = derive.last_begun(listings, asked)
+        fit = derive.last_begun(listings, as_of)
     if not fit:
         raise errors.NotFound("venue_symbol", f"{key.venue_id}/{key.venue_symbol}")
     if len(fit) > 1:
-        fit = [each for each in fit if each.symbol_type == at.default_symbol_type] or fit
+        fit = [each for each in fit if each.symbol_type == venue.default_symbol_type] or fit
     if len(fit) > 1:
         names = markets_pb2.SymbolType.Name
         candidates = [(each.symbol_id, names(each.symbol_type)) for each in sorted(fit, key=lambda each: each.symbol_type)]
@@ -129,23 +131,23 @@ def _choose(at: venues_pb2.Venue, listings: Sequence[venues_pb2.VenueSymbol], ke
     return fit[0]
 
 
-#: Of the listing's own specs, those that a symbol has too.
+#: The specs that both a listing and a symbol have.
 _SPECS = ("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size")
 
 
 def _specialise(canonical: markets_pb2.Symbol, listing: venues_pb2.VenueSymbol) -> None:
-    """Put the listing's own specs over the symbol's."""
+    """Overwrite the symbol's specs with the listing's own."""
     for name in _SPECS:
-        twin = f"{name}_decimal"
-        if listing.HasField(twin):
-            exactly = getattr(listing, twin)
-            setattr(canonical, twin, exactly)
-            setattr(canonical, name, float(exactly))
+        exact_name = f"{name}_decimal"
+        if listing.HasField(exact_name):
+            exact = getattr(listing, exact_name)
+            setattr(canonical, exact_name, exact)
+            setattr(canonical, name, float(exact))
     if listing.HasField("min_notional_decimal"):
         canonical.min_notional, canonical.min_notional_decimal = listing.min_notional, listing.min_notional_decimal
 
 
-def _lean(get: Get, asset_id: str) -> assets_pb2.Asset | None:
+def _summary(get: Get, asset_id: str) -> assets_pb2.Asset | None:
     found, _, _ = derive.asset(get, asset_id)
     if found is None:
         return None

@@ -40,7 +40,7 @@ class Missing(Exception):
         self.key = key
 
 
-class Held(dict[str, Sequence[Stored]]):
+class ReadParts(dict[str, Sequence[Stored]]):
     """Parts that were read for one answer, by key. `[key]` raises Missing."""
 
     def __missing__(self, key: str) -> Sequence[Stored]:

@@ -12,7 +12,7 @@ from cqar.lookups import batch, single
 from cqar.lookups.batch import BatchKind
 from cqar.lookups.derive import Derived
 from cqar.lookups.single import LOOKUPS, Lookup
-from cqar.model.parts import Held, Missing, by_kind
+from cqar.model.parts import Missing, ReadParts, by_kind
 from cqar.services.method import AnyMethod, read
 from cqar.storage import parts
 from cqar.storage.postgres import Session
@@ -27,7 +27,7 @@ async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple
     Raises NotFound, Ambiguous and Invalid as the lookup does, and Precondition if the request's min_revision is beyond
     the head.
     """
-    rows = Held()
+    rows = ReadParts()
     snap = 0
     least = single.min_revision(request)
     while True:
@@ -36,7 +36,7 @@ async def from_database(session: Session, lookup: Lookup, request: Any) -> tuple
         except Missing as missing:
             head, found = await parts.read(session, missing.key)
             snap = max(snap, head.snap)
-            single.reached(least, snap)
+            single.check_min_revision(least, snap)
             rows.update(found)
 
 
@@ -48,11 +48,11 @@ async def batch_from_database(
     Raises Precondition if the revision `least` is beyond the head.
     """
     head = await parts.head(session)
-    single.reached(least, head.snap)
-    rows = Held()
+    single.check_min_revision(least, head.snap)
+    rows = ReadParts()
 
     def resolve(element: bytes) -> bytes:
-        return batch.framed(batch.derived(kind, element, rows.__getitem__, clock.now()).response)
+        return batch.framed(batch.derive_result(kind, element, rows.__getitem__, clock.now()).response)
 
     async def load(keys: Collection[str]) -> None:
         for some in by_kind(keys).values():

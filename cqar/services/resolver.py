@@ -27,14 +27,14 @@ async def _resolve(session: Session, request: Any, kind: BatchKind, response: ty
     batch.check_count(kind, len(request.keys))
     keys = [each.SerializeToString() for each in request.keys]
     found, revision = await lookups.batch_from_database(session, kind, keys, request.min_revision)
-    answer: Any = response.FromString(batch.joined([found[key] for key in keys]))
+    answer: Any = response.FromString(batch.join([found[key] for key in keys]))
     answer.revision = revision
     return answer  # type: ignore[no-any-return]  # a message of the declared class
 
 
 async def _venue_symbols(session: Session, request: Any) -> Message:
     """ResolveVenueSymbols."""
-    kind = batch.of_view(KINDS["ResolveVenueSymbols"], request.view)
+    kind = batch.by_view(KINDS["ResolveVenueSymbols"], request.view)
     return await _resolve(session, request, kind, pb.ResolveVenueSymbolsResponse)
 
 

@@ -219,7 +219,7 @@ async def test_when_a_key_was_used_is_told_to_the_minute_and_is_no_change(
         began = datetime.now(UTC)
         assert await seen(worker, key, venues[0]) == "OK"
         await eventually(lambda: hotpath._bus.up)
-        await hotpath.callers.tell()
+        await hotpath.key_source.report_used()
 
         async def told() -> bool:
             await admin.key_source.write()
@@ -232,6 +232,6 @@ async def test_when_a_key_was_used_is_told_to_the_minute_and_is_no_change(
         assert began - timedelta(minutes=1) <= at <= datetime.now(UTC)
         assert after.revision == before.revision
     # The worker goes on with what it has of the key, and takes nothing of it for wrong.
-    await hotpath.sweep.some()
+    await hotpath.sweep.compare_next()
     assert hotpath.cache.peek(f"api_key:{after.key_id}") is not None
     assert (hotpath.sweep.compared > 0, hotpath.sweep.mismatches) == (True, 0)

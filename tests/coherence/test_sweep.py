@@ -27,7 +27,7 @@ async def test_a_cache_that_is_right_has_no_mismatch(registry: Client, feed: Cli
     await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol="NONE")
     await found(feed, btc)
     await _settled(hotpath, await ticked(registry, btc, "0.25"))
-    await hotpath.sweep.some()
+    await hotpath.sweep.compare_next()
     assert hotpath.sweep.mismatches == 0
     kinds = {key.partition(":")[0] for key in hotpath.cache.keys()}  # noqa: SIM118 - no dict
     assert kinds >= {"asset", "symbol", "venue", "venue_asset", "listings"}
@@ -47,7 +47,7 @@ async def test_a_part_that_is_wrong_is_counted_and_made_right(
     wrong.tick_size_decimal = "7"
     cache.admit(cache.applied, {key: [Stored(row.entity, row.row_id, wrong.SerializeToString())]}, time.monotonic())
     assert (await found(feed, btc)).symbol.tick_size_decimal == "7"
-    await hotpath.sweep.some()
+    await hotpath.sweep.compare_next()
     assert hotpath.sweep.mismatches == 1
     assert (await found(feed, btc)).symbol.tick_size_decimal == right == "0.25"
 
@@ -57,6 +57,6 @@ async def test_a_part_that_should_not_be_empty_is_found(feed: Client, hotpath: H
     cache = hotpath.cache
     cache.admit(cache.applied, {f"listings:{btc.venue}:{btc.text}": []}, time.monotonic())
     await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)
-    await hotpath.sweep.some()
+    await hotpath.sweep.compare_next()
     assert hotpath.sweep.mismatches == 1
     assert (await found(feed, btc)).venue_symbol.symbol_id == btc.symbol

@@ -55,7 +55,7 @@ async def test_all_changes_come_in_order_and_then_those_that_are_made(registry: 
 
 async def test_the_hot_path_passes_the_stream_on(registry: Client, feed: Client, hotpath: Hotpath) -> None:
     btc = await listed(registry)
-    hotpath._passthrough._patience = 0.5
+    hotpath._passthrough._timeout = 0.5
     async with tailed(feed) as call:
         await call.initial_metadata()
         await asyncio.sleep(1)  # longer than a call may take that has no answer: a stream may be quiet

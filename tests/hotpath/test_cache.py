@@ -92,7 +92,7 @@ class Play:
         self.absences = 0
         self.now = 0.0
         self.cache.start(self.truth.epoch, 0)
-        self.cache.turned(self.truth.history)
+        self.cache.set_history(self.truth.history)
 
     def step(self) -> None:
         if self.random.random() < 0.015:
@@ -158,7 +158,7 @@ class Play:
     def look(self) -> None:
         part = self.cache.get(self.random.choice(KEYS), self.now)
         if part is not None:
-            part.holders += 1
+            part.dependents += 1
             self.seen.append((part, self.cache.generation))
 
     def wait(self) -> None:
@@ -170,13 +170,13 @@ class Play:
         recent = [(each.revision, [*each.keys, *each.left_keys]) for each in known]
         floor = recent[0][0] - 1 if recent else self.truth.head
         self.cache.start(self.truth.epoch, self.truth.head, recent, floor)
-        self.cache.turned(self.truth.history)
+        self.cache.set_history(self.truth.history)
         self.load = None
 
     def promote(self) -> None:
         """A standby takes over that lost commits, but none that the cache has applied; the cache sees so before it goes on."""
         self.truth.lose(self.random.randint(self.cache.applied, self.truth.head))
-        self.cache.turned(self.truth.history)
+        self.cache.set_history(self.truth.history)
 
     def restore(self) -> None:
         """The database comes back as something else: another epoch, in which revisions mean other things."""
@@ -270,7 +270,7 @@ class _ForgetsTheUncarried(Cache):
 
 
 class _KeepsWhatWaits(Cache):
-    def turned(self, history: str) -> None:
+    def set_history(self, history: str) -> None:
         self.history = history
 
 
@@ -400,11 +400,11 @@ def test_a_shared_part_stays_while_answers_are_made_of_it() -> None:
     cache.admit(0, {"asset:USDT": _row()}, 0)
     usdt = cache.get("asset:USDT", 0)
     assert usdt is not None
-    usdt.holders = 1
+    usdt.dependents = 1
     for n in range(1_000):
         cache.admit(0, {f"listings:v:{n}": _row()}, 0)
     assert usdt.live
-    usdt.holders = 0
+    usdt.dependents = 0
     for n in range(1_000):
         cache.admit(0, {f"listings:v:more{n}": _row()}, 0)
     assert not usdt.live, "nobody needs it any more"
@@ -416,7 +416,7 @@ def test_even_where_every_part_is_needed_the_limit_holds() -> None:
         cache.admit(0, {f"asset:{n}": _row()}, 0)
         part = cache.get(f"asset:{n}", 0)
         assert part is not None
-        part.holders = 1
+        part.dependents = 1
     assert len(cache) == 100
 
 

@@ -92,7 +92,7 @@ async def test_a_delisting_takes_effect_at_its_time_without_any_further_change(
     before = await found(feed, btc)
     assert before.venue_symbol.is_active
     assert (await found(feed, btc)).venue_symbol.is_active
-    hits, applied = hotpath.core.hits, hotpath.cache.applied
+    hits, applied = hotpath.engine.total_hits, hotpath.cache.applied
     assert hits > 0, "it did not stand ready, so this shows nothing"
 
     async def over() -> bool:
@@ -279,7 +279,7 @@ async def test_a_change_whose_message_is_lost_is_fetched_as_soon_as_the_next_one
     hotpath.feed._interval = 3_600.0
     await hotpath.sweep.stop()  # it asks for looks of its own
     # A look after which the feed waits for so long: from here on, only a gap makes it look.
-    assert await hotpath.feed.looked(15)
+    assert await hotpath.feed.wait_probed(15)
     for at in range(1, 11):
         await _arrived(arrived, await ticked(registry, btc, f"0.{at:03}1"))
         revision = await ticked(registry, btc, f"0.{at:03}2")

@@ -100,7 +100,7 @@ async def test_a_standby_that_had_everything_keeps_every_worker_warm(site: Site)
         await eventually(lambda: worker.cache.history != before, 30)
         assert worker.feed.resyncs == 0
         assert worker.cache.history.partition(".")[0] == before.partition(".")[0] == worker.cache.epoch
-        assert worker.core.answers.kept, "what stood ready is gone"
+        assert worker.engine.responses.count, "what stood ready is gone"
         await _applied(worker, await _ticked(registry, btc, "0.125"))
         assert (await found(feed, btc)).symbol.tick_size_decimal == "0.125"
         assert worker.feed.resyncs == 0

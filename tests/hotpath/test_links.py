@@ -55,8 +55,10 @@ async def apart(mortal: Servers, mortal_settings: config.Settings) -> AsyncItera
 @pytest.mark.parametrize("mode", ["cut", "blackhole"])
 async def test_while_admin_reaches_the_database_a_worker_that_does_not_is_as_fresh_as_ever(apart: Apart, mode: Mode) -> None:
     apart.link.set(mode)
-    before = apart.worker.feed.detours
-    await eventually(lambda: apart.worker.feed.detours > before + 8)  # at four a second: the lease would long be over
+    before = apart.worker.feed.probes_through_admin
+    await eventually(
+        lambda: apart.worker.feed.probes_through_admin > before + 8
+    )  # at four a second: the lease would long be over
     revision = await ticked(apart.registry, apart.btc, "0.125")
     answer = await found(apart.feed, apart.btc, min_revision=revision)
     assert answer.symbol.tick_size_decimal == "0.125"
@@ -76,13 +78,13 @@ async def test_while_admin_reaches_the_database_a_worker_that_does_not_is_as_fre
         await eventually(lambda head=revision: apart.worker.cache.applied >= head)  # type: ignore[misc]  # it is bound
     assert (await found(apart.feed, apart.btc)).symbol.tick_size_decimal == "0.5"
     apart.link.set("pass")
-    detours = apart.worker.feed.detours
-    await eventually(lambda: apart.worker.feed.age() < 0.5 and apart.worker.feed.detours <= detours + 1)
+    detours = apart.worker.feed.probes_through_admin
+    await eventually(lambda: apart.worker.feed.age() < 0.5 and apart.worker.feed.probes_through_admin <= detours + 1)
 
 
 async def test_without_both_it_says_how_old_its_answers_are(apart: Apart) -> None:
     apart.link.set("cut")
-    await eventually(lambda: apart.worker.feed.detours > 0)
+    await eventually(lambda: apart.worker.feed.probes_through_admin > 0)
     apart.servers.nats.kill()
 
     async def stale() -> bool:
@@ -103,8 +105,8 @@ async def test_the_admin_of_another_registry_does_not_answer(apart: Apart, setti
     shared = changed(settings, nats={"url": apart.servers.nats.url})
     async with admin_of(shared):
         apart.link.set("cut")
-        before = apart.worker.feed.detours
-        await eventually(lambda: apart.worker.feed.detours > before + 8)
+        before = apart.worker.feed.probes_through_admin
+        await eventually(lambda: apart.worker.feed.probes_through_admin > before + 8)
         assert apart.worker.feed.resyncs == 0
         assert not (await found(apart.feed, apart.btc)).HasField("stale")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.hotpath import answers_model
+from tests.hotpath import response_model
 from tests.hotpath.model import Rule, explore
 
 
@@ -19,13 +19,13 @@ def test_each_half_of_the_rule_is_needed(left_out: str) -> None:
 
 
 def test_an_answer_that_stands_ready_is_the_truth_whatever_becomes_of_its_parts_and_of_the_database() -> None:
-    states, violation = answers_model.explore(answers_model.Rule(), writes=2, copies=1)
+    states, violation = response_model.explore(response_model.Rule(), writes=2, copies=1)
     assert violation is None, violation
     assert states > 10_000
 
 
-@pytest.mark.parametrize("left_out", answers_model.Rule._fields)
+@pytest.mark.parametrize("left_out", response_model.Rule._fields)
 def test_each_condition_of_a_ready_answer_is_needed(left_out: str) -> None:
-    rule = answers_model.Rule()._replace(**{left_out: False})
-    _, violation = answers_model.explore(rule, writes=4, copies=1)
+    rule = response_model.Rule()._replace(**{left_out: False})
+    _, violation = response_model.explore(rule, writes=4, copies=1)
     assert violation is not None, f"without {left_out} nothing breaks: either it is not needed, or the model does not see"

@@ -80,10 +80,10 @@ async def test_what_becomes_of_a_symbols_listings_is_in_the_next_answer(
     assert len((await find(feed, btc.symbol, include_delisted=True)).venue_symbols) == 1
     revision = (await registry.call("UpdateSymbol", symbol_id=btc.symbol, tick_size_decimal="7")).revision
     assert (await find(feed, btc.symbol, min_revision=revision)).revision >= revision
-    assert hotpath.core.answered["FindVenueSymbols"] == 0
+    assert hotpath.engine.hits["FindVenueSymbols"] == 0
     await find(feed, btc.symbol)
     await find(feed, btc.symbol)
-    assert hotpath.core.answered["FindVenueSymbols"] == 1, "it does not stand ready"
+    assert hotpath.engine.hits["FindVenueSymbols"] == 1, "it does not stand ready"
 
 
 async def test_an_end_that_comes_takes_a_listing_out_of_the_answer(feed: Client, registry: Client, btc: Listed) -> None:
@@ -137,7 +137,7 @@ async def test_identifiers_are_found_from_both_ends_after_every_change(
     first = (await feed.call(create, **{owner: one, source: COINGECKO, "external_id": "bitcoin"})).identifier
     for asked in (forward, reverse, {**forward, "external_id": "bitcoin"}):
         assert (await same(feed, registry, method, **asked)).identifier == first
-    assert hotpath.core.answered[method] > 0
+    assert hotpath.engine.hits[method] > 0
     await feed.call(create, **{owner: one, source: COINGECKO, "external_id": "btc"})
     refused = await feed.refused(method, **forward)
     assert refused.code == "FAILED_PRECONDITION"
@@ -189,7 +189,7 @@ async def test_a_deployment_is_found_by_any_spelling_of_its_address_after_every_
         found = await same(feed, registry, "ListAssetDeployments", chain_id=chain, address=spelled)
         assert [each.deployment_id for each in found.deployments] == [made.deployment_id]
         assert found.deployments[0].chain_name == "Ethereum"
-    assert hotpath.core.answered["ListAssetDeployments"] > 0
+    assert hotpath.engine.hits["ListAssetDeployments"] > 0
     await own_call(feed, "UpdateChain", chain_id=chain, chain_name="Ethereum Mainnet")
     assert (await same(feed, registry, "ListAssetDeployments", **asked)).deployments[0].chain_name == "Ethereum Mainnet"
     await own_call(feed, "UpdateAssetDeployment", deployment_id=made.deployment_id, address=USDC)
@@ -241,7 +241,7 @@ async def _listed_by_admin(hotpath: Hotpath, feed: Client, registry: Client, btc
         refused = await feed.refused("ListAssetDeployments", **fields)
         assert refused == await registry.refused("ListAssetDeployments", **fields)
         assert refused.code == "INVALID_ARGUMENT"
-    assert hotpath.core.resolved["ListAssetDeployments"] == 0
+    assert hotpath.engine.misses["ListAssetDeployments"] == 0
 
 
 async def test_while_admin_is_away_deployments_are_still_found_by_address(settings: Any) -> None:

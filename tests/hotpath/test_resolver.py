@@ -184,7 +184,7 @@ async def test_the_same_fields_in_other_bytes_are_the_same_key(feed: Client, wor
     for _ in range(3):
         data, _ = await feed.raw(f"{PATH}ResolveVenueSymbols", elements)
         assert statuses(pb.ResolveVenueSymbolsResponse.FromString(data)) == ["RESOLVED"] * 3
-    assert worker.core.answers.kept == 0, "spellings without end could be kept"
+    assert worker.engine.responses.count == 0, "spellings without end could be kept"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.registry.world import World, at, stamp
 
 def ready(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
     """The response that stands ready, if one does."""
-    worker.core.freshness.look(time.monotonic())
+    worker.engine.freshness.tick(time.monotonic())
     row = worker._batches["ResolveVenueSymbols"].lookup_for(principal)(framed(request(*keys).SerializeToString()))
     return None if row is None else pb.ResolveVenueSymbolsResponse.FromString(body(row))
 
@@ -71,7 +71,7 @@ async def test_a_resolution_that_went_for_want_of_room_is_not_served_on(feed: Cl
     listing = (await found(feed, btc)).venue_symbol.listing_id
     await resolved(feed, asked)
     assert ready(hotpath, asked) is not None
-    hotpath.core.answers._entries = 1
+    hotpath.engine.responses._entries = 1
     await resolved(feed, other)
     assert ready(hotpath, other) is not None
     # Nothing holds its parts now, so their change ends no answer.
@@ -100,7 +100,7 @@ async def test_what_is_not_there_is_believed_for_a_while_only_and_takes_little_r
         await resolved(feed, known)
         for turn in range(30):
             await resolved(feed, *(key(btc.venue, f"{turn}-{at}") for at in range(40)))
-        assert worker.core.answers.kept <= 21
+        assert worker.engine.responses.count <= 21
         assert ready(worker, known) is not None, "unknown names have driven out a known one"
         last = key(btc.venue, "29-39")
 

@@ -52,15 +52,15 @@ async def test_while_calls_under_way_end_it_is_unready_for_whoever_asks(settings
         watching = watch(b"")
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
         held = asyncio.Event()
-        resolve = worker.core.resolve
+        resolve = worker.engine.resolve
 
         async def slowly(*values: object, **more: object) -> object:
             await held.wait()
             return await resolve(*values, **more)  # type: ignore[arg-type]  # what it was called with
 
-        worker.core.resolve = slowly  # type: ignore[method-assign,assignment]  # a fault
+        worker.engine.resolve = slowly  # type: ignore[method-assign,assignment]  # a fault
         asked = asyncio.create_task(client.refused("GetVenue", venue_id="none"))
-        await eventually(lambda: worker.core.resolve is slowly)
+        await eventually(lambda: worker.engine.resolve is slowly)
         await asyncio.sleep(0.05)
         stopping = asyncio.create_task(worker.stop())
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING

@@ -83,7 +83,7 @@ def authorities(both: Both) -> list[Authority]:
 
 def hits(both: Both) -> list[int]:
     """How many ready answers each worker has given."""
-    return [worker.core.hits for worker in both.workers.values()]
+    return [worker.engine.total_hits for worker in both.workers.values()]
 
 
 async def test_without_a_key_or_with_a_wrong_one_nobody_is_served(both: Both, held_keys: Mapping[str, str]) -> None:

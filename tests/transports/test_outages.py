@@ -125,5 +125,5 @@ async def test_a_call_that_waits_for_redis_ends_with_its_deadline_or_its_caller(
     late = await apart.both.each(lambda client: outcome(client, path, data, apart.reader, deadline=0.2))
     assert {each.code for each in late.values()} == {"DEADLINE_EXCEEDED"}
     assert await apart.both.alike(given_up) == "CANCELLED"
-    await eventually(lambda: not any(worker.core.fills._running for worker in apart.both.workers.values()))
+    await eventually(lambda: not any(worker.engine.loader._running for worker in apart.both.workers.values()))
     assert (await apart.both.call(path, data, apart.reader)).code == "NOT_FOUND"

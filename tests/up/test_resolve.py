@@ -84,5 +84,5 @@ async def test_an_answer_says_whether_it_came_from_memory_redis_or_the_database(
             await eventually(lambda worker=other: worker.feed.age() <= settings.coherence.lease)  # type: ignore[misc]  # it is bound
             await client.call("GetAsset", asset_id=asset.asset_id)
             sources.append(client.trailing.get("cqar-source", "memory"))
-            await eventually(lambda worker=other: not worker.core.fills._offers)  # type: ignore[misc]  # the same
+            await eventually(lambda worker=other: not worker.engine.loader._offers)  # type: ignore[misc]  # the same
     assert sources == ["memory", "database", "redis"]

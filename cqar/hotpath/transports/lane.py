@@ -171,7 +171,7 @@ class LaneTransport:
             methods=self._methods,
             upstream=upstream,
             authorize=self._authorize,
-            stale_marks=self._freshness.look,
+            stale_marks=self._freshness.tick,
             explain=_explain,
             observer=self._observer,
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import grpc
 
 from cqar.auth.authority import Authority, Grant
-from cqar.hotpath.freshness import Freshness, marked
+from cqar.hotpath.freshness import Freshness, with_marks
 from cqar.hotpath.passthrough import Passthrough
 from cqar.hotpath.response_cache import body
 from cqar.lane.grpc import framed
@@ -22,7 +22,7 @@ class LookupFor(Protocol):
     """Returns the cache lookup for a principal, valid as long as the grant is."""
 
     def __call__(self, principal: Principal, grant: Grant = ...) -> CacheLookup:
-        """See `response_cache.Answers.lookup_for`."""
+        """See `ResponseCache.lookup_for`."""
 
 
 class Unary(NamedTuple):
@@ -44,13 +44,13 @@ class Unary(NamedTuple):
 
 async def answer(unary: Unary, freshness: Freshness, data: bytes, call: Call) -> Reply:
     """Return the response to a call: the cached one with its stale marks, else the one of `serve`."""
-    marks = freshness.look(time.monotonic())
+    marks = freshness.tick(time.monotonic())
     cached = unary.lookup_for(call.principal)(framed(data))
     if cached is None:
         return await unary.serve(data, call)
     unary.answered(1)
     reply = Reply(body(cached))
-    return reply if marks is None else marked(reply, marks)
+    return reply if marks is None else with_marks(reply, marks)
 
 
 class Wiring(NamedTuple):

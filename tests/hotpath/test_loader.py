@@ -15,7 +15,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
 from cqar.hotpath.cache import FOREVER, Cache
-from cqar.hotpath.fills import Filled, View
+from cqar.hotpath.loader import Loaded, PartsView
 from cqar.model.parts import Missing, Stored
 from tests.client import Client, refusal
 from tests.hotpath.world import Listed, Reads, changed, eventually, found, listed, own_call, ticked, worker_of
@@ -136,7 +136,7 @@ async def test_what_redis_said_before_a_restore_is_not_taken_after_it(
     cold: Cold, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
-    await eventually(lambda: not cold.worker.core.fills._offers)
+    await eventually(lambda: not cold.worker.engine.loader._offers)
     cold.worker.cache._drop(cold.worker.cache._parts[f"symbol:{cold.btc.symbol}"])
     get, arrived, go_on = cold.worker._tier.get, asyncio.Event(), asyncio.Event()
 
@@ -162,7 +162,7 @@ async def test_a_worker_that_once_said_something_new_does_not_go_back_to_what_re
     """A worker that hears of changes only now and then reads a row that is newer than what it has applied."""
     key = f"symbol:{cold.btc.symbol}"
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
-    await eventually(lambda: not cold.worker.core.fills._offers)
+    await eventually(lambda: not cold.worker.engine.loader._offers)
     old = cold.worker.cache.get(key, 0)
     assert old is not None
     await cold.worker._bus.close()
@@ -182,11 +182,11 @@ def test_absence_that_a_worker_knows_of_counts_for_nothing_while_it_is_cut_off()
     cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
     cache.start("e", 7)
     cache.admit(7, {"chain:base": []}, time.monotonic())
-    assert View(cache, {}, fresh=True).get("chain:base") == ()
+    assert PartsView(cache, {}, fresh=True).get("chain:base") == ()
     with pytest.raises(Missing):
-        View(cache, {}, fresh=False).get("chain:base")
-    read = Filled("e", 7, {"chain:base": []}, ())
-    assert View(cache, {"chain:base": read}, fresh=False).get("chain:base") == []
+        PartsView(cache, {}, fresh=False).get("chain:base")
+    read = Loaded("e", 7, {"chain:base": []}, ())
+    assert PartsView(cache, {"chain:base": read}, fresh=False).get("chain:base") == []
 
 
 def test_an_answer_is_as_old_as_the_oldest_of_its_parts() -> None:
@@ -194,14 +194,14 @@ def test_an_answer_is_as_old_as_the_oldest_of_its_parts() -> None:
     cache.start("e", 7)
     row = [Stored("venue", "v", b"")]
     cache.admit(7, {"venue:v": row}, 0)
-    ahead = Filled("e", 9, {"symbol:S": row, "venue:v": row}, ())
-    view = View(cache, {"symbol:S": ahead}, fresh=True)
+    ahead = Loaded("e", 9, {"symbol:S": row, "venue:v": row}, ())
+    view = PartsView(cache, {"symbol:S": ahead}, fresh=True)
     view.get("symbol:S")
-    assert (view.revision, view.whole) == (9, False)
+    assert (view.revision, view.all_cached) == (9, False)
     view.get("venue:v")
     assert view.revision == 7
     # All of one read are of one time, even where the cache has some of them already.
-    view = View(cache, {"symbol:S": ahead, "venue:v": ahead}, fresh=True)
+    view = PartsView(cache, {"symbol:S": ahead, "venue:v": ahead}, fresh=True)
     view.get("symbol:S")
     view.get("venue:v")
     assert view.revision == 9
@@ -215,7 +215,7 @@ async def test_what_one_worker_has_read_another_takes_from_redis(
 ) -> None:
     await found(cold.feed, cold.btc)
     assert cold.feed.trailing["cqar-source"] == "database"
-    await eventually(lambda: not cold.worker.core.fills._offers)
+    await eventually(lambda: not cold.worker.engine.loader._offers)
     reads.made.clear()
     async with worker_of(changed(settings, hotpath={"preload": False}), admin.port) as other, Client(other.port) as feed:
         answer = await found(feed, cold.btc)
@@ -229,7 +229,7 @@ async def test_what_one_worker_has_read_another_takes_from_redis(
 async def test_what_a_change_overtook_is_not_taken_from_redis(cold: Cold, registry: Client) -> None:
     key = f"symbol:{cold.btc.symbol}"
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
-    await eventually(lambda: not cold.worker.core.fills._offers)
+    await eventually(lambda: not cold.worker.engine.loader._offers)
     held = cold.worker.cache.get(key, 0)
     assert held is not None
     await ticked(registry, cold.btc, "0.125")
@@ -265,7 +265,7 @@ async def test_of_two_values_in_redis_the_later_one_stays(cold: Cold) -> None:
 async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -> None:
     tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.history
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
-    await eventually(lambda: not cold.worker.core.fills._offers)
+    await eventually(lambda: not cold.worker.engine.loader._offers)
     value = await redis.get(f"asset:{history}:{cold.btc.base}")
     assert value is not None
     for wrong in (value, value[:20], b"", b"0" * 100, b"\xff" * 40):
@@ -294,7 +294,7 @@ async def test_the_relay_puts_what_changed_into_redis_before_it_tells(cold: Cold
 async def test_a_flag_is_seen_whatever_redis_still_says_of_the_asset(cold: Cold, registry: Client) -> None:
     """An asset and its flags are one part with several writers: Redis is told that it is out of date."""
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
-    await eventually(lambda: not cold.worker.core.fills._offers)
+    await eventually(lambda: not cold.worker.engine.loader._offers)
     raised = await registry.call(
         "RaiseQualityFlag",
         asset_id=cold.btc.base,
@@ -362,9 +362,9 @@ async def test_a_loaded_worker_answers_everything_from_memory(
         await feed.call("GetVenue", venue_id=btc.venue)
         assert reads.keys == []
         assert "cqar-source" not in feed.trailing
-        misses = worker.core.hits
+        misses = worker.engine.total_hits
         await found(feed, btc)
-        assert worker.core.hits == misses + 1
+        assert worker.engine.total_hits == misses + 1
 
 
 async def test_a_loaded_worker_knows_what_there_is_not_and_hears_of_what_is_made(

@@ -5,14 +5,14 @@ from google.protobuf import timestamp_pb2
 
 from cqar.hotpath.app import Hotpath
 from cqar.hotpath.cache import FOREVER
-from cqar.hotpath.response_cache import Answers
+from cqar.hotpath.response_cache import ResponseCache
 from tests.client import SERVICE, Client
 from tests.hotpath.world import Listed, eventually, found, ticked
 
 
 @pytest.fixture
-def ready(hotpath: Hotpath) -> Answers:
-    return hotpath.core.answers
+def ready(hotpath: Hotpath) -> ResponseCache:
+    return hotpath.engine.responses
 
 
 def _text(tag: bytes, value: str) -> bytes:
@@ -20,13 +20,13 @@ def _text(tag: bytes, value: str) -> bytes:
     return tag + bytes([len(value)]) + value.encode()
 
 
-def _spelled(ready: Answers) -> int:
+def _spelled(ready: ResponseCache) -> int:
     """How many requests find an answer."""
     return sum(len(table) for table in ready._tables.values())
 
 
 async def test_memory_stays_within_its_limits_whoever_asks_for_what(
-    hotpath: Hotpath, registry: Client, feed: Client, ready: Answers
+    hotpath: Hotpath, registry: Client, feed: Client, ready: ResponseCache
 ) -> None:
     ready._entries = 20
     ready._size = 12_000
@@ -34,19 +34,19 @@ async def test_memory_stays_within_its_limits_whoever_asks_for_what(
     assets = [each.asset.asset_id for each in created]
     for each in assets:
         await feed.call("GetAsset", asset_id=each)
-        assert ready.kept <= 20
+        assert ready.count <= 20
         assert ready.bytes <= 12_000
-    assert ready.kept > 5
+    assert ready.count > 5
     parts = [hotpath.cache.get(f"asset:{each}", 0) for each in assets]
-    assert sum(part.holders for part in parts if part is not None) == ready.kept
+    assert sum(part.dependents for part in parts if part is not None) == ready.count
     assert {part.expires for part in parts if part is not None} == {FOREVER}
     hotpath.cache.start(hotpath.cache.epoch, hotpath.cache.applied)
     await feed.call("GetAsset", asset_id=assets[0])
-    assert ready.kept == 1
+    assert ready.count == 1
 
 
 async def test_other_bytes_for_the_same_request_find_the_same_answer_up_to_a_limit(
-    hotpath: Hotpath, registry: Client, feed: Client, ready: Answers, btc: Listed
+    hotpath: Hotpath, registry: Client, feed: Client, ready: ResponseCache, btc: Listed
 ) -> None:
     path = f"{SERVICE}GetVenueSymbol"
     venue, text = _text(b"\x0a", btc.venue), _text(b"\x12", btc.text)
@@ -55,29 +55,29 @@ async def test_other_bytes_for_the_same_request_find_the_same_answer_up_to_a_lim
     for _ in range(3):
         for each in spellings:
             assert (await feed.raw(path, each))[0] == answer
-    assert (ready.kept, _spelled(ready)) == (1, 4)
-    hits = hotpath.core.hits
+    assert (ready.count, _spelled(ready)) == (1, 4)
+    hits = hotpath.engine.total_hits
     for each in spellings[:4]:
         await feed.raw(path, each)
-    assert hotpath.core.hits == hits + 4
+    assert hotpath.engine.total_hits == hits + 4
     revision = await ticked(registry, btc, "0.25")
     await eventually(lambda: hotpath.cache.applied >= revision)
     for each in reversed(spellings):
         assert b"0.25" in (await feed.raw(path, each))[0]
-    assert (ready.kept, _spelled(ready)) == (1, 4)
+    assert (ready.count, _spelled(ready)) == (1, 4)
     for kept in {each for table in ready._tables.values() for each in table.values()}:
-        ready.forget(kept)
-    assert (ready.kept, ready.bytes, _spelled(ready)) == (0, 0, 0)
+        ready.remove(kept)
+    assert (ready.count, ready.bytes, _spelled(ready)) == (0, 0, 0)
 
 
-async def test_what_hardly_anybody_asks_again_is_not_kept(feed: Client, ready: Answers, btc: Listed) -> None:
+async def test_what_hardly_anybody_asks_again_is_not_kept(feed: Client, ready: ResponseCache, btc: Listed) -> None:
     path = f"{SERVICE}GetAsset"
     known = _text(b"\x0a", btc.base)
     for more in (b"\xfa\x3f\x01x", b"\xc0\x0c\x01"):  # a field that nobody knows, and min_revision
         body, _ = await feed.raw(path, known + more)
         assert body
-        assert ready.kept == 0
+        assert ready.count == 0
     await found(feed, btc, as_of=timestamp_pb2.Timestamp(seconds=1_900_000_000))
-    assert ready.kept == 0
+    assert ready.count == 0
     await feed.raw(path, known)
-    assert ready.kept == 1
+    assert ready.count == 1

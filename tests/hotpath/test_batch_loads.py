@@ -55,8 +55,8 @@ async def test_ten_thousand_keys_of_which_one_is_bad_are_answered_by_one_stateme
     again = await resolved(cold.feed, *asked)
     assert results(again) == results(response)
     assert cold.statements() == 1
-    assert cold.worker.core.resolved["ResolveVenueSymbols"] == MANY + 1
-    assert cold.worker.core.answered["ResolveVenueSymbols"] == MANY - 1
+    assert cold.worker.engine.misses["ResolveVenueSymbols"] == MANY + 1
+    assert cold.worker.engine.hits["ResolveVenueSymbols"] == MANY - 1
 
 
 async def test_while_a_large_batch_is_brought_others_are_served(cold: Cold) -> None:
@@ -109,7 +109,7 @@ async def test_a_key_that_is_on_its_way_already_is_not_asked_for_again(cold: Col
 async def test_a_batch_is_one_of_the_fills_that_there_may_be_at_once(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     held = [asyncio.create_task(resolved(cold.feed, *cold.keys[at : at + 500])) for at in range(0, 2_000, 500)]
-    await eventually(lambda: len(cold.worker.core.fills) == 4)
+    await eventually(lambda: len(cold.worker.engine.loader) == 4)
     assert (await refused(cold.feed, "ResolveVenueSymbols", keys=cold.keys[2_000:2_010])).code == "RESOURCE_EXHAUSTED"
     reads.open.set()
     for each in held:
@@ -126,7 +126,7 @@ async def test_a_caller_that_goes_away_leaves_nothing_and_takes_nothing_from_the
     hasty.cancel()
     reads.open.set()
     assert statuses(await patient) == ["RESOLVED"] * 100
-    await eventually(lambda: not len(cold.worker.core.fills) and not cold.worker.core.fills._by_key)
+    await eventually(lambda: not len(cold.worker.engine.loader) and not cold.worker.engine.loader._by_key)
 
 
 async def test_what_turned_stale_while_it_was_brought_is_not_for_whoever_is_strict(cold: Cold, reads: Reads) -> None:
@@ -155,14 +155,14 @@ async def test_a_cache_that_is_too_small_for_a_batch_answers_it_all_the_same(
             response = await resolved(feed, *(key(*each) for each in names[:2_000]))
             assert [each.symbol_id for each in response.results] == [f"s{at % 500 + 1}" for at in range(2_000)]
         assert len(worker.cache) <= 60
-        assert worker.core.answers.kept <= 50
+        assert worker.engine.responses.count <= 50
 
 
 async def test_a_stream_whose_answers_nobody_reads_is_not_answered_on(cold: Cold) -> None:
     asked = request(*cold.keys[:2_000], view=pb.FULL)
     answers = aiter(streamed(cold.feed, [asked] * 200))
     await anext(answers)
-    count = cold.worker.core.answered
+    count = cold.worker.engine.hits
 
     async def stands() -> bool:
         before = count["ResolveVenueSymbols"]
