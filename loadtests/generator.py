@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -97,8 +98,21 @@ def build(folder: Path) -> Path:
         message = "no C compiler (cc): the generator cannot be built"
         raise GeneratorError(message)
     program = folder / "generator"
-    subprocess.run([compiler, "-O2", "-o", str(program), str(_SOURCE)], check=True)  # noqa: S603 - a compiler
+    if compiled([compiler, "-O2", "-o", str(program), str(_SOURCE)], folder):
+        message = f"{compiler} cannot compile {_SOURCE}"
+        raise GeneratorError(message)
     return program
+
+
+def compiled(command: Sequence[str], folder: Path, **variables: str) -> int:
+    """The exit code of a compiler. Its temporary files are in the folder; an exception ends it and all its processes."""
+    own = {**os.environ, "TMPDIR": str(folder), **variables}
+    with subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, start_new_session=True) as process:  # noqa: S603 - ours
+        try:
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def spent(pid: int) -> float:

@@ -52,13 +52,14 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no section {unknown[0]}; there are {', '.join(_SECTIONS)}")
     given = {name: value for name in ("seconds", "rounds", "keys", "sizes") if (value := getattr(options, name)) is not None}
-    signal.signal(signal.SIGTERM, _stop)
     report = Report()
     try:
+        _end_on_signals(report)
         with Stack() as stack:
             bench = Bench(stack, report, (_QUICK if options.quick else Options())._replace(**given))
             for name in names:
                 _SECTIONS[name](bench)
+            report.doing("")
     except (GeneratorError, ServerError, EmbeddedError) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
@@ -75,8 +76,15 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
-def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _end_on_signals(report: Report) -> None:
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM, and again at the next step if a callback swallowed it."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        report.interrupted = True
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import functools
 import os
 import shutil
 import statistics
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -165,10 +164,9 @@ class Bench:
         if go is None:
             return None
         path = os.pathsep.join(filter(None, (os.environ.get("GOPATH"), _GOPATH)))
-        variables = {**os.environ, "GO111MODULE": "off", "GOPATH": path, "GOCACHE": str(self.folder / "go-cache")}
+        variables = {"GO111MODULE": "off", "GOPATH": path, "GOCACHE": str(self.folder / "go-cache")}
         command = [go, "build", "-o", str(program), str(Path(echo.__file__).with_suffix(".go"))]
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)  # noqa: S603 - Go's own
-        return program if done.returncode == 0 else None
+        return program if generator.compiled(command, self.folder, **variables) == 0 else None
 
     @contextlib.contextmanager
     def echoed_by_go(self) -> Iterator[At]:

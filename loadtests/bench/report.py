@@ -66,10 +66,14 @@ class Report:
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
+        #: set by a signal: the bench ends at the next step, even if the KeyboardInterrupt was lost in a callback
+        self.interrupted = False
         self._bar = sys.stderr.isatty()
 
     def doing(self, what: str) -> None:
-        """Tell on a terminal what is under way; nothing: it is done."""
+        """Show on a terminal what is under way; nothing: it is done. Raises KeyboardInterrupt after a signal."""
+        if self.interrupted:
+            raise KeyboardInterrupt
         if self._bar:
             sys.stderr.write(f"\r\x1b[K{what}")
             sys.stderr.flush()

@@ -13,6 +13,7 @@ import pytest
 
 from cqar.dev.embedded import EmbeddedError, Postgres, account, binaries, programs
 from cqar.dev.embedded.account import Account
+from cqar.server import launch
 
 from . import clients, holder
 
@@ -131,8 +132,11 @@ def test_an_ordinary_user_starts_all_three_as_itself(folder: Path, nobody: Accou
     if python is None:
         pytest.skip("there is no Python that an ordinary user can run")
     folder.chmod(0o755)
-    shutil.copytree(holder.ROOT / "cqar" / "embedded", folder / "cqar" / "embedded")
-    (folder / "cqar" / "__init__.py").touch()
+    shutil.copytree(holder.ROOT / "cqar" / "dev" / "embedded", folder / "cqar" / "dev" / "embedded")
+    (folder / "cqar" / "server").mkdir()
+    shutil.copy(launch.__file__, folder / "cqar" / "server")
+    for package in (".", "dev", "server"):
+        (folder / "cqar" / package / "__init__.py").touch()
     shutil.copy(holder.__file__, folder / "holder.py")
     env = {"CQAR_POSTGRES_BIN": str(programs.readable(binaries.postgres(), nobody)), "HOME": str(folder / "theirs")}
     for variable, program in (("CQAR_VALKEY_BIN", binaries.valkey()), ("CQAR_NATS_BIN", binaries.nats())):

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 from pathlib import Path
 from urllib.parse import unquote
@@ -10,6 +11,9 @@ from urllib.parse import unquote
 import pytest
 
 from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey
+from cqar.dev.embedded.account import Account
+from cqar.dev.embedded.home import lock
+from tests.up.running import runs, until
 
 from . import clients
 
@@ -162,3 +166,19 @@ def _until(client: socket.socket, end: bytes) -> None:
         part = client.recv(4096)
         assert part
         received += part
+
+
+def test_an_interrupted_program_ends_with_all_its_processes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As initdb's do: they would go on writing into a folder that is being removed."""
+    found = folder / "child"
+
+    def interrupted(*_: object) -> None:
+        until(found.exists, "the program runs")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    program = ["/bin/sh", "-c", f"sleep 600 & echo $! > {folder}/new && mv {folder}/new {found}; wait"]
+    with lock(folder, wait=0) as held, pytest.raises(KeyboardInterrupt):
+        Nats(folder, throwaway=True)._run(program, held, Account())
+    child = int(found.read_text())
+    until(lambda: not runs(child), "nothing runs")

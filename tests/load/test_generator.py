@@ -3,6 +3,8 @@
 import asyncio
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from loadtests import generator, scripts
 from loadtests.generator import Shape
 from loadtests.scripts import Calls
+from tests.up.running import PATIENCE, ROOT, environment, runs, until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not shutil.which("cc"), reason="the generator is for Linux, and made by a C compiler"
@@ -46,3 +49,22 @@ async def test_a_run_lasts_until_its_first_answer_however_late_the_server_is(tmp
         assert found.mean > 0.01 * 1e6
     finally:
         await server.stop(None)
+
+
+def test_an_interrupt_ends_the_compiler_and_all_its_processes(tmp_path: Path) -> None:
+    compiler = tmp_path / "bin" / "cc"
+    compiler.parent.mkdir()
+    compiler.write_text('#!/bin/sh\nsleep 600 & echo $! > "$TMPDIR/pid.new" && mv "$TMPDIR/pid.new" "$TMPDIR/pid"\nwait\n')
+    compiler.chmod(0o755)
+    code = f"from pathlib import Path; from loadtests import generator; generator.build(Path({str(tmp_path)!r}))"
+    own = environment(PATH=f"{compiler.parent}:{os.environ['PATH']}")
+    made = subprocess.Popen([sys.executable, "-c", code], env=own, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        until((tmp_path / "pid").exists, "the compiler runs")
+        made.send_signal(signal.SIGINT)
+        assert made.wait(PATIENCE) != 0
+        child = int((tmp_path / "pid").read_text())
+        until(lambda: not runs(child), "nothing runs")
+    finally:
+        made.kill()
+        made.wait()

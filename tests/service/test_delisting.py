@@ -102,7 +102,7 @@ async def test_a_ticker_is_free_for_another_coin_once_delisted(feed: Client, des
     [told] = await books.since(start)
     assert told.event.is_new_listing
     asked = {"venue_id": named["venue_id"], "venue_symbol": "LITUSDT"}
-    assert (await feed.call("GetVenueSymbol", **asked)).symbol.symbol_id == lighter
+    assert (await feed.call("GetVenueSymbol", **asked, min_revision=new.revision)).symbol.symbol_id == lighter
     assert (await feed.call("GetVenueSymbol", **asked, as_of=day(-101))).symbol.symbol_id == named["symbol_id"]
     # Neither end can be moved into the other.
     for listing, time in ((ended, day(-49)), (ended, day(1))):

@@ -109,18 +109,18 @@ class Server(ABC):
     def kill(self) -> None:
         """End all its processes at once, so that nothing is finished or written, and return when they are gone."""
         process = self._started()
-        self._signal(signal.SIGSTOP, signal.SIGKILL)
+        _signal(process, signal.SIGSTOP, signal.SIGKILL)
         process.wait()
         if self.folder.exists():
             lock(self.folder, wait=_GONE_SECONDS).release()
 
     def pause(self) -> None:
         """Halt all its processes, as an overloaded machine would: connections stay open and nothing answers."""
-        self._signal(signal.SIGSTOP)
+        _signal(self._started(), signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let its processes go on after pause()."""
-        self._signal(signal.SIGCONT)
+        _signal(self._started(), signal.SIGCONT)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -151,20 +151,9 @@ class Server(ABC):
             raise EmbeddedError(message)
         return self._process
 
-    def _signal(self, first: signal.Signals, *more: signal.Signals) -> None:
-        """Send signals to all processes, parents first, so that a parent that is halted has no further child."""
-        process = self._started()
-        if process.poll() is not None:
-            return
-        process.send_signal(first)
-        for number in (first, *more):
-            for each in processes.tree(process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(each, number)
-
     def _abandon(self) -> None:
         if self._process is not None:
-            self._signal(signal.SIGSTOP, signal.SIGKILL)
+            _signal(self._process, signal.SIGSTOP, signal.SIGKILL)
             self._process.wait()
         self._tidy()
 
@@ -191,14 +180,13 @@ class Server(ABC):
 
     def _run(self, program: Sequence[str], held: Lock, account: Account, text: bytes = b"") -> None:
         """Run a program to its end on a text; raises EmbeddedError with the end of the log if it fails."""
-        process = self._spawn(program, held, account, signal.SIGKILL, subprocess.PIPE)
-        try:
-            process.communicate(text, _READY_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._fail(f"{Path(program[0]).name} took more than {_READY_SECONDS:.0f} s")
-        finally:
-            if process.poll() is None:
-                process.kill()
+        with self._spawn(program, held, account, signal.SIGKILL, subprocess.PIPE) as process:
+            try:
+                process.communicate(text, _READY_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._fail(f"{Path(program[0]).name} took more than {_READY_SECONDS:.0f} s")
+            finally:
+                _signal(process, signal.SIGSTOP, signal.SIGKILL)  # with its children, which would go on writing
                 process.wait()
         if process.returncode != 0:
             self._fail(f"{Path(program[0]).name} failed with code {process.returncode}")
@@ -225,6 +213,17 @@ class Server(ABC):
             rows = log.read().decode(errors="replace").splitlines()[-_LOG_LINES:]
         message = "\n  ".join([f"{message}; the end of {self.log}:", *rows])
         raise EmbeddedError(message)
+
+
+def _signal(process: subprocess.Popen[bytes], first: signal.Signals, *more: signal.Signals) -> None:
+    """Send signals to a process and its descendants, parents first, so that a parent that is halted has no further child."""
+    if process.poll() is not None:
+        return
+    process.send_signal(first)
+    for number in (first, *more):
+        for each in processes.tree(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, number)
 
 
 def _in_keeper(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
