@@ -114,16 +114,16 @@ def _block(language: str, *lines: str) -> Iterator[str]:
 
 INTRODUCTION = f"""## Examples
 
-The calls that clients make most, against `make up` with its sample. Run them in this order, in one shell, in the folder of
-the checkout: later ones use variables that earlier ones set.
+The calls that clients make most, against `make up` with its sample. Run the commands in this order, in one shell, in the root
+of the checkout: later commands use variables that earlier ones set.
 
 ```console
 $ {KEY}
 ```
 
-- gRPC: [grpcurl](https://github.com/fullstorydev/grpcurl) reads the messages from the server, which needs
-  `CQAR_REFLECTION`; `make up` sets it. It prints field names in lowerCamelCase, and each `double` beside its decimal.
-- HTTP: port 8180, described in [http-api.md](http-api.md). Responses come in one line.
-- The JSON below is laid out for reading. Its ids, revisions and times are different in every registry. `{ELLIPSIS}` stands for
-  what is left out.
+- gRPC: [grpcurl](https://github.com/fullstorydev/grpcurl) reads the contract from the server by reflection
+  (`CQAR_REFLECTION`, which `make up` sets). It prints field names in lowerCamelCase, and the doubles next to their decimals.
+- HTTP: port 8180, see [http-api.md](http-api.md). It returns JSON in one line.
+- Requests and responses below are formatted for reading. Ids, revisions and times differ in every registry. `{ELLIPSIS}` stands
+  for omitted values and fields.
 """

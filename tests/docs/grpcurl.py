@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 #: The exit status of grpcurl for gRPC status 0; that of another status is as much higher.
 FAILED = 64
+_FLAGS = frozenset({"-plaintext", "-H", "-d", "-max-time"})
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
@@ -28,6 +29,10 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("-max-time", dest="seconds", type=float)
     parser.add_argument("address")
     parser.add_argument("symbol")
+    # argparse takes abbreviations of options with one dash, which grpcurl does not have.
+    unknown = [each for each in arguments if each.startswith("-") and each not in _FLAGS]
+    if unknown:
+        parser.error(f"flag provided but not defined: {unknown[0]}")
     return parser.parse_args(arguments)
 
 

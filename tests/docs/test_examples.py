@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from cqar.admin.http.routes import ROUTES
@@ -13,7 +14,7 @@ from cqar.contract.examples import Example
 from cqar.dev import api_page
 from cqar.dev import examples as page
 
-from . import calling, pages
+from . import calling, grpcurl, pages
 from .calling import Caller, comparable, elided
 from .stack import Stack
 
@@ -108,3 +109,29 @@ def test_a_changed_example_makes_the_page_out_of_date(
     monkeypatch.setattr(contract, "FOLDER", tmp_path)
     assert api_page.main(["--check"]) == 1
     assert "docs/api.md is not up to date" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["-plaintext", "-d", "{}", "-insecure"],
+        ["-d", "{}"],
+        ["-plaintext"],
+        ["-plain", "-d", "{}"],
+        ["-plaintext", "-data", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_the_stand_in_for_grpcurl_accepts_only_documented_flags(flags: list[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        grpcurl.main([*flags, "127.0.0.1:1", "cqc.services.v1.AssetRegistry/GetAsset"])
+    assert refused.value.code == 2
+
+
+def test_the_stand_in_for_grpcurl_knows_services_from_reflection_only(stack: Stack, caller: Caller) -> None:
+    given = ["-plaintext", "-d", "{}", stack.address]
+    with pytest.raises(grpc.RpcError) as refused:
+        grpcurl.main([*given, "cqc.services.v1.AssetRegistry/GetAsset"])
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    with pytest.raises(KeyError, match="Nothing"):
+        grpcurl.main(["-H", f"authorization: Bearer {caller.variables['KEY']}", *given, "cqc.services.v1.Nothing/GetAsset"])

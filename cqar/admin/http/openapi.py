@@ -18,7 +18,6 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.examples import Example
 from cqar.model import entities
 
-_EXAMPLES = examples.recorded()
 _ENTITIES = {each.message.DESCRIPTOR.full_name: each for each in entities.BY_NAME.values()}
 #: Required request fields of an RPC, in addition to the required columns of a new row.
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
@@ -103,6 +102,8 @@ def document() -> Schema:
         name = route.rpc if route.rpc not in used else f"{route.rpc}.{'.'.join(route.variables) or 'all'}"
         used.add(name)
         paths.setdefault(route.path, {})[route.verb.lower()] = {"operationId": name, **_operation(route, schemas, said)}
+    for name, example in examples.recorded().items():
+        _show(paths[example.http.path][example.http.verb.lower()], name.partition("_")[2], example)
     problem = {"description": "A problem", "content": _content(problems.CONTENT_TYPE, {"$ref": "#/components/schemas/Problem"})}
     parts = {
         "schemas": {**schemas.components, "Problem": _PROBLEM},
@@ -142,11 +143,7 @@ def _operation(route: Route, schemas: Schemas, said: Mapping[str, str]) -> Schem
         operation["requestBody"] = {"description": "One row per line, as JSON", "required": True, "content": content}
     elif route.takes_body:
         operation["requestBody"] = _body(route, schemas)
-    operation["responses"] = _responses(route, schemas)
-    for name, example in _EXAMPLES.items():
-        if (example.http.verb, example.http.path) == (route.verb, route.path):
-            _show(operation, name.partition("_")[2], example)
-    return operation
+    return {**operation, "responses": _responses(route, schemas)}
 
 
 # ---- requests ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 They appear in `docs/api.md` and in the OpenAPI description. The tests run each of them over gRPC, with its grpcurl command
 and with its curl command, and compare the responses. Ids, revisions and times come from the run that
 `python -m tests.docs.record` recorded.
+
+To add one, write a file with `"response": {}`, then run `python -m tests.docs.record` and `make docs`. To shorten a response,
+replace values by `"..."` and further fields by `"...": "..."`. The number in the file's name sets the order.
 """
 
 import re
