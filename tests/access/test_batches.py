@@ -17,7 +17,7 @@ from tests.access import door
 from tests.access.door import bearer, outcome
 from tests.client import Client
 from tests.hotpath.resolving import PATH, key, statuses
-from tests.hotpath.world import changed, eventually, worker_of
+from tests.hotpath.stack import changed, eventually, worker_of
 
 
 @pytest.fixture(params=["admin", "grpcio", "lane"])

@@ -9,7 +9,7 @@ from cqar.admin.app import Admin
 from cqar.auth import authority
 from tests.access import door
 from tests.client import Client
-from tests.hotpath.world import eventually
+from tests.hotpath.stack import eventually
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from cqar.model.call import Role
 from tests.access import door
 from tests.access.door import bearer, outcome
 from tests.client import Client
-from tests.hotpath.world import eventually
+from tests.hotpath.stack import eventually
 
 REGISTRY = "/cqc.services.v1.AssetRegistry/"
 INVALID = ("UNAUTHENTICATED", "invalid API key")

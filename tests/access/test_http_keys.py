@@ -18,7 +18,7 @@ from cqar.model.call import Role
 from tests.access import door
 from tests.access.test_callers import seen
 from tests.client import Client
-from tests.hotpath.world import eventually
+from tests.hotpath.stack import eventually
 
 #: Seconds in which a revoked key is refused everywhere.
 WITHIN = 1.0

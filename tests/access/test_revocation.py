@@ -18,7 +18,7 @@ from cqar.model.call import Key, Role
 from tests.access import door
 from tests.access.door import bearer
 from tests.client import Client
-from tests.hotpath.world import eventually, worker_of
+from tests.hotpath.stack import eventually, worker_of
 
 WITHIN = 1.0
 

@@ -12,7 +12,7 @@ from tests.coherence.faults import KINDS, Scene
 from tests.coherence.history import LIMITS, History
 from tests.coherence.load import Load
 from tests.coherence.outbox import Outbox
-from tests.coherence.stage import Stage, staged
+from tests.coherence.stack import Stack, running_stack
 
 #: Seconds after a heal within which all workers agree.
 AGREED = 2.0
@@ -82,12 +82,12 @@ async def run(plan: Plan, say: object = None) -> Outcome:
     history = History()
     outcome = Outcome(plan, history)
     began = time.monotonic()
-    async with staged(workers=plan.workers, mutants=plan.mutants, tight=plan.tight, keep=plan.keep) as stage:
-        outcome.folder = str(stage.folder)
-        outbox = Outbox(stage, history)
-        load = Load(stage, history, plan.seed, writes=plan.writes)
+    async with running_stack(workers=plan.workers, mutants=plan.mutants, tight=plan.tight, keep=plan.keep) as stack:
+        outcome.folder = str(stack.folder)
+        outbox = Outbox(stack, history)
+        load = Load(stack, history, plan.seed, writes=plan.writes)
         dice = random.Random(plan.seed)  # noqa: S311 - no secret: a plan is to be repeated
-        scene = Scene(stage, load, history, outbox, dice, plan.longest, plan.burst, plan.quick)
+        scene = Scene(stack, load, history, outbox, dice, plan.longest, plan.burst, plan.quick)
         watching = asyncio.create_task(outbox.keep_watching())
         try:
             began = time.monotonic()
@@ -98,7 +98,7 @@ async def run(plan: Plan, say: object = None) -> Outcome:
             history.phase = "the end"
             await outbox.settled()
             history.settle()
-            await _sweeps(stage, history)
+            await _sweeps(stack, history)
         finally:
             await tasks.end(watching)
             with contextlib.suppress(Exception):
@@ -151,8 +151,8 @@ async def _faults(outcome: Outcome, scene: Scene, began: float, say: object) -> 
         done += 1
 
 
-async def _sweeps(stage: Stage, history: History) -> None:
-    for process in (*stage.admins, *stage.workers):
+async def _sweeps(stack: Stack, history: History) -> None:
+    for process in (*stack.admins, *stack.workers):
         for line in process.events():
             if line.get("event") in _WRONG:
                 history.breach("log", f"{process.name}: {str(line)[:600]}")

@@ -18,14 +18,14 @@ from cqar.model.events import CHANGES_STREAM
 from tests.coherence.history import History
 from tests.coherence.load import Load
 from tests.coherence.outbox import Outbox
-from tests.coherence.stage import Process, Stage, now
+from tests.coherence.stack import Process, Stack, now
 from tests.service import rows
 
 
 class Scene(NamedTuple):
     """What a fault works on."""
 
-    stage: Stage
+    stack: Stack
     load: Load
     history: History
     outbox: Outbox
@@ -36,13 +36,13 @@ class Scene(NamedTuple):
     burst: int
     quick: bool = False
 
-    def while_(self, least: float = 0.3) -> float:
+    def duration(self, least: float = 0.3) -> float:
         """For how long."""
         return self.random.uniform(least, self.longest)
 
     def worker(self) -> Process:
         """One of the workers."""
-        return self.random.choice(self.stage.workers)
+        return self.random.choice(self.stack.workers)
 
 
 Fault = Callable[[Scene], Awaitable[None]]
@@ -66,8 +66,8 @@ async def _halted(process: Process, seconds: float) -> None:
 
 
 async def _other(scene: Scene) -> Process:
-    relay = await scene.stage.relaying()
-    return next((each for each in scene.stage.admins if each is not relay), relay)
+    relay = await scene.stack.relaying()
+    return next((each for each in scene.stack.admins if each is not relay), relay)
 
 
 async def worker_killed(scene: Scene) -> None:
@@ -75,7 +75,7 @@ async def worker_killed(scene: Scene) -> None:
 
 
 async def worker_stopped(scene: Scene) -> None:
-    await _halted(scene.worker(), scene.while_())
+    await _halted(scene.worker(), scene.duration())
 
 
 async def worker_restarted(scene: Scene) -> None:
@@ -86,11 +86,11 @@ async def worker_restarted(scene: Scene) -> None:
 
 
 async def relay_killed(scene: Scene) -> None:
-    await _killed(await scene.stage.relaying())
+    await _killed(await scene.stack.relaying())
 
 
 async def relay_stopped(scene: Scene) -> None:
-    await _halted(await scene.stage.relaying(), scene.while_())
+    await _halted(await scene.stack.relaying(), scene.duration())
 
 
 async def admin_killed(scene: Scene) -> None:
@@ -98,24 +98,24 @@ async def admin_killed(scene: Scene) -> None:
 
 
 async def admin_stopped(scene: Scene) -> None:
-    await _halted(await _other(scene), scene.while_())
+    await _halted(await _other(scene), scene.duration())
 
 
 async def two_relays(scene: Scene) -> None:
     """The relay is halted and loses its lock; another relays; then the first goes on, and does not know."""
-    relay = await scene.stage.relaying()
+    relay = await scene.stack.relaying()
     relay.send(signal.SIGSTOP)
     try:
         sql = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-        await scene.stage.ask(sql)
-        await asyncio.sleep(scene.while_(1.0))
+        await scene.stack.ask(sql)
+        await asyncio.sleep(scene.duration(1.0))
     finally:
         relay.send(signal.SIGCONT)
 
 
 async def killed_before_publishing(scene: Scene) -> None:
     """Changes are committed and reach neither Redis nor NATS; then the relay is killed."""
-    relay = await scene.stage.relaying()
+    relay = await scene.stack.relaying()
     for name in ("redis", "nats"):
         relay.links[name].set("blackhole")
     await asyncio.sleep(0.5)
@@ -127,7 +127,7 @@ async def killed_before_publishing(scene: Scene) -> None:
 
 async def killed_before_acknowledgement(scene: Scene) -> None:
     """Changes are published, and the relay is killed before it hears so."""
-    relay = await scene.stage.relaying()
+    relay = await scene.stack.relaying()
     relay.links["nats"].set("deaf")
     await asyncio.sleep(0.3)
     await relay.kill()
@@ -158,70 +158,70 @@ async def _server_restarted(server: Server) -> None:
 
 
 async def nats_killed(scene: Scene) -> None:
-    await _server_killed(scene.stage.nats, scene.while_())
+    await _server_killed(scene.stack.nats, scene.duration())
 
 
 async def nats_stopped(scene: Scene) -> None:
-    await _server_stopped(scene.stage.nats, scene.while_())
+    await _server_stopped(scene.stack.nats, scene.duration())
 
 
 async def nats_restarted(scene: Scene) -> None:
-    await _server_restarted(scene.stage.nats)
+    await _server_restarted(scene.stack.nats)
 
 
 async def redis_killed(scene: Scene) -> None:
     with scene.outbox.flushing():
-        await _server_killed(scene.stage.valkey, scene.while_())
+        await _server_killed(scene.stack.valkey, scene.duration())
 
 
 async def redis_stopped(scene: Scene) -> None:
-    await _server_stopped(scene.stage.valkey, scene.while_())
+    await _server_stopped(scene.stack.valkey, scene.duration())
 
 
 async def redis_restarted(scene: Scene) -> None:
     with scene.outbox.flushing():
-        await _server_restarted(scene.stage.valkey)
+        await _server_restarted(scene.stack.valkey)
 
 
 async def redis_flushed(scene: Scene) -> None:
     for _ in range(3):
         with scene.outbox.flushing():
-            async with scene.stage.tier() as tier:
+            async with scene.stack.tier() as tier:
                 await tier.flushall()
         await asyncio.sleep(0.1)
 
 
 async def postgres_killed(scene: Scene) -> None:
-    await _server_killed(scene.stage.postgres, scene.while_(0.1))
+    await _server_killed(scene.stack.postgres, scene.duration(0.1))
 
 
 async def postgres_stopped(scene: Scene) -> None:
-    await _server_stopped(scene.stage.postgres, scene.while_())
+    await _server_stopped(scene.stack.postgres, scene.duration())
 
 
 async def postgres_restarted(scene: Scene) -> None:
-    await _server_restarted(scene.stage.postgres)
+    await _server_restarted(scene.stack.postgres)
 
 
 async def backends_terminated(scene: Scene) -> None:
     others = "pid <> pg_backend_pid() AND backend_type = 'client backend'"
     sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
     for _ in range(3):
-        await scene.stage.ask(sql)
+        await scene.stack.ask(sql)
         await asyncio.sleep(0.2)
 
 
 async def postgres_restored(scene: Scene) -> None:
     """The database becomes an older copy. At times the copy is so young that what follows soon counts further than before."""
-    stage = scene.stage
-    copy = Path(stage.folder / f"copy{now()}")
+    stack = scene.stack
+    copy = Path(stack.folder / f"copy{now()}")
     async with scene.load.paused():
-        await stage.snapshot(copy)
+        await stack.snapshot(copy)
         versions = await scene.outbox.versions()
     await asyncio.sleep(scene.random.choice((0.4, 2.0)) if not scene.quick else 0.4)
     async with scene.load.paused():
         await scene.outbox.collect()
-        await stage.restore(copy)
+        await stack.restore(copy)
         scene.history.restored(now(), versions)
         scene.outbox.restored()
 
@@ -233,7 +233,7 @@ async def _with_stream(scene: Scene, act: Callable[[Any], Awaitable[Any]]) -> No
     async with scene.load.paused():
         await asyncio.sleep(0.2)
         await scene.outbox.follow()
-    async with scene.stage.bus() as client:
+    async with scene.stack.bus() as client:
         await act(client.jetstream())
     scene.outbox.purged()
 
@@ -260,11 +260,11 @@ async def stream_recreated(scene: Scene) -> None:
 
 def _link(role: str, name: str) -> Fault:
     async def fault(scene: Scene) -> None:
-        process = scene.worker() if role == "worker" else scene.random.choice(scene.stage.admins)
+        process = scene.worker() if role == "worker" else scene.random.choice(scene.stack.admins)
         link = process.links[name]
         for mode in ("delay", "blackhole", "cut"):
             link.set(mode, scene.random.uniform(0.02, 0.3))
-            await asyncio.sleep(0.3 if scene.quick else scene.while_())
+            await asyncio.sleep(0.3 if scene.quick else scene.duration())
             link.set("pass")
         for _ in range(2 if scene.quick else 5):
             await asyncio.sleep(0.2)
@@ -277,26 +277,26 @@ async def late_news(scene: Scene) -> None:
     """A worker is cut off from PostgreSQL and hears by NATS what was so seconds ago, since the relay reads slowly."""
     worker = scene.worker()
     # The other admin is fast: what it commits is acknowledged long before the relay has read it.
-    slow = (await scene.stage.relaying()).links["postgres"]
+    slow = (await scene.stack.relaying()).links["postgres"]
     slow.set("delay", 1.2)
     # Nor can the worker look through the other admin.
     mute = (await _other(scene)).links["nats"]
     mute.set("blackhole")
     worker.links["postgres"].set("blackhole")
     worker.links["redis"].set("cut")
-    await asyncio.sleep(2.0 if scene.quick else max(7.0, scene.while_()))
+    await asyncio.sleep(2.0 if scene.quick else max(7.0, scene.duration()))
     for link in (slow, mute, *worker.links.values()):
         link.set("pass")
 
 
 async def slow_reads(scene: Scene) -> None:
     """What workers read in PostgreSQL is old by the time it comes, while messages are fast; Redis is not told of changes."""
-    for each in scene.stage.admins:
+    for each in scene.stack.admins:
         each.links["redis"].set("cut")
-    for each in scene.stage.workers:
+    for each in scene.stack.workers:
         each.links["postgres"].set("delay", 0.2)
-    await asyncio.sleep(1.0 if scene.quick else max(3.0, scene.while_()))
-    for each in (*scene.stage.admins, *scene.stage.workers):
+    await asyncio.sleep(1.0 if scene.quick else max(3.0, scene.duration()))
+    for each in (*scene.stack.admins, *scene.stack.workers):
         for link in each.links.values():
             link.set("pass")
 
@@ -306,7 +306,7 @@ async def slow_reads(scene: Scene) -> None:
 
 async def burst(scene: Scene) -> None:
     """Many changes at once, of assets that nobody asks for."""
-    client = scene.stage.client(scene.random.choice(scene.stage.admins))
+    client = scene.stack.client(scene.random.choice(scene.stack.admins))
     mark = now()
     for at in range(0, scene.burst, 1_000):
         many = [rows.asset(f"B{mark}N{number}") for number in range(at, min(at + 1_000, scene.burst))]
@@ -317,14 +317,14 @@ async def burst(scene: Scene) -> None:
 
 async def delisting(scene: Scene) -> None:
     """A listing ends at a time that was written down before: no worker tells of it afterwards."""
-    stage, name = scene.stage, f"END{now()}"
-    client = stage.client(scene.random.choice(stage.admins))
-    symbol = next(each for each in stage.targets if each.kind == "symbol")
+    stack, name = scene.stack, f"END{now()}"
+    client = stack.client(scene.random.choice(stack.admins))
+    symbol = next(each for each in stack.targets if each.kind == "symbol")
     until = datetime.now(UTC) + timedelta(seconds=1.5)
     ends = Timestamp()
     ends.FromDatetime(until)
-    await client.call("CreateVenueSymbol", venue_id=stage.venue, symbol_id=symbol.row_id, venue_symbol=name, delisted_at=ends)
-    await asyncio.gather(*(_until_over(scene, each, name, until) for each in stage.workers))
+    await client.call("CreateVenueSymbol", venue_id=stack.venue, symbol_id=symbol.row_id, venue_symbol=name, delisted_at=ends)
+    await asyncio.gather(*(_until_over(scene, each, name, until) for each in stack.workers))
 
 
 async def _until_over(scene: Scene, worker: Process, name: str, until: datetime) -> None:
@@ -333,7 +333,7 @@ async def _until_over(scene: Scene, worker: Process, name: str, until: datetime)
     while datetime.now(UTC) < until + timedelta(seconds=0.5):
         asked = datetime.now(UTC)
         try:
-            answer = await scene.stage.client(worker).call("GetVenueSymbol", venue_id=scene.stage.venue, venue_symbol=name)
+            answer = await scene.stack.client(worker).call("GetVenueSymbol", venue_id=scene.stack.venue, venue_symbol=name)
         except grpc.aio.AioRpcError as error:
             if error.code() == grpc.StatusCode.NOT_FOUND and datetime.now(UTC) < until and told:
                 scene.history.breach("vanished", f"{worker.name} ended {name} before its time")

@@ -16,7 +16,7 @@ from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.client import SERVICE
 from tests.coherence.history import History, Read
-from tests.coherence.stage import Process, Stage, Target, now
+from tests.coherence.stack import Process, Stack, Target, now
 
 _OWN = "/cqar.v1.Registry/"
 _TABLES = {"asset": ("assets", "asset_id"), "symbol": ("symbols", "symbol_id"), "listing": ("venue_symbols", "listing_id")}
@@ -34,8 +34,8 @@ class Seen(NamedTuple):
 class Load:
     """Writes and reads until it is stopped."""
 
-    def __init__(self, stage: Stage, history: History, seed: int, *, writes: float = 60.0, reads: float = 250.0) -> None:
-        self._stage = stage
+    def __init__(self, stack: Stack, history: History, seed: int, *, writes: float = 60.0, reads: float = 250.0) -> None:
+        self._stack = stack
         self._history = history
         self._random = random.Random(seed)  # noqa: S311 - no secret: a load is to be repeated
         self._tasks: list[asyncio.Task[None]] = []
@@ -46,7 +46,7 @@ class Load:
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._writing = 0
-        self._by_listing = {each.key: each.key.replace("listing", "symbol") for each in stage.targets if each.kind == "listing"}
+        self._by_listing = {each.key: each.key.replace("listing", "symbol") for each in stack.targets if each.kind == "listing"}
         #: nanoseconds from the acknowledgement of a write until a worker showed it
         self.visibility: list[int] = []
         self.written = 0
@@ -54,9 +54,9 @@ class Load:
 
     async def start(self, writers: int = 4, readers: int = 2) -> None:
         """Begin."""
-        shares = [self._stage.targets[at::writers] for at in range(writers)]
+        shares = [self._stack.targets[at::writers] for at in range(writers)]
         self._tasks = [asyncio.create_task(self._keep_writing(share, writers)) for share in shares]
-        for worker in self._stage.workers:
+        for worker in self._stack.workers:
             for at in range(readers):
                 self._tasks.append(asyncio.create_task(self._keep_reading(worker, at, readers)))
 
@@ -93,7 +93,7 @@ class Load:
 
     async def write(self, target: Target) -> bool:
         """Write the next version of a target; whether it was acknowledged."""
-        client = self._stage.client(self._random.choice(self._stage.admins))
+        client = self._stack.client(self._random.choice(self._stack.admins))
         try:
             if target.key not in self._revisions:
                 self._revisions[target.key] = await self._revision(target)
@@ -114,18 +114,18 @@ class Load:
 
     async def _revision(self, target: Target) -> int:
         table, key = _TABLES[target.kind]
-        rows = await self._stage.ask(f"SELECT revision FROM {table} WHERE {key} = $1", target.row_id)
+        rows = await self._stack.ask(f"SELECT revision FROM {table} WHERE {key} = $1", target.row_id)
         return int(rows[0]["revision"])
 
     async def watch_visibility(self, seconds: float) -> None:
         """Write, and see how long it takes until each worker shows it. For a time without faults."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            target = self._random.choice(self._stage.targets)
+            target = self._random.choice(self._stack.targets)
             if not await self.write(target):
                 continue
             acknowledged, version = now(), self._history.newest(target.key)
-            await asyncio.gather(*(self._until_seen(each, target, version, acknowledged) for each in self._stage.workers))
+            await asyncio.gather(*(self._until_seen(each, target, version, acknowledged) for each in self._stack.workers))
 
     async def _until_seen(self, worker: Process, target: Target, version: int, acknowledged: int) -> None:
         while True:
@@ -138,7 +138,7 @@ class Load:
 
     async def _keep_reading(self, worker: Process, at: int, readers: int) -> None:
         # A listing is read with its symbol: both have one reader a worker, so that their order is known.
-        mine = [each for each in self._stage.targets if int(each.key.partition(":")[2]) % readers == at]
+        mine = [each for each in self._stack.targets if int(each.key.partition(":")[2]) % readers == at]
         while True:
             target = self._random.choice(mine)
             start, life = now(), worker.life
@@ -160,8 +160,8 @@ class Load:
 
     async def look(self, worker: Process, target: Target) -> Seen:
         """Ask a worker. Raises AioRpcError."""
-        method, request = _question(target, self._stage.venue)
-        data, trailing = await self._stage.client(worker).raw(SERVICE + method, request.SerializeToString(), deadline=_READ)
+        method, request = _question(target, self._stack.venue)
+        data, trailing = await self._stack.client(worker).raw(SERVICE + method, request.SerializeToString(), deadline=_READ)
         answer = getattr(pb, f"{method}Response").FromString(data)
         if answer.stale != (trailing.get("cqar-stale") == "true"):
             self._history.breach("marks", f"{worker.name}: message and metadata disagree on whether it is stale")
@@ -177,16 +177,16 @@ class Load:
     async def converged(self, patience: float, *, besides: Callable[[Process], bool] = lambda _each: False) -> float | None:
         """Seconds until every worker shows all that is acknowledged by now and marks nothing; None: not in time."""
         start = time.monotonic()
-        wanted = {each.key: self._history.newest(each.key) for each in self._stage.targets}
+        wanted = {each.key: self._history.newest(each.key) for each in self._stack.targets}
         try:
             async with asyncio.timeout(patience):
-                await asyncio.gather(*(self._agrees(each, wanted) for each in self._stage.workers if not besides(each)))
+                await asyncio.gather(*(self._agrees(each, wanted) for each in self._stack.workers if not besides(each)))
         except TimeoutError:
             return None
         return time.monotonic() - start
 
     async def _agrees(self, worker: Process, wanted: dict[str, int]) -> None:
-        for target in self._stage.targets:
+        for target in self._stack.targets:
             while True:
                 with contextlib.suppress(grpc.aio.AioRpcError):
                     seen = await self.look(worker, target)

@@ -17,7 +17,7 @@ from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from cqar.model import events
 from cqar.model.events import CHANGES_STREAM
 from tests.coherence.history import History
-from tests.coherence.stage import Stage, Target
+from tests.coherence.stack import Stack, Target
 
 _OUTBOX = "SELECT o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.value FROM outbox o WHERE o.revision > $1"
 
@@ -25,10 +25,10 @@ _OUTBOX = "SELECT o.revision, o.event_id::text AS event_id, o.entity, o.row_id, 
 class Outbox:
     """Follows the outbox, the stream and Redis past all links."""
 
-    def __init__(self, stage: Stage, history: History) -> None:
-        self._stage = stage
+    def __init__(self, stack: Stack, history: History) -> None:
+        self._stack = stack
         self._history = history
-        self._names = {("venue_symbol" if t.kind == "listing" else t.kind, t.row_id): t.key for t in stage.targets}
+        self._names = {("venue_symbol" if t.kind == "listing" else t.kind, t.row_id): t.key for t in stack.targets}
         #: revision -> event id, of the present history
         self._rows: dict[int, str] = {}
         self._collected = 0
@@ -44,7 +44,7 @@ class Outbox:
 
     async def collect(self) -> None:
         """Read what is new, and see that no revision is missing."""
-        for row in await self._stage.ask(f"{_OUTBOX} ORDER BY o.revision", self._collected):
+        for row in await self._stack.ask(f"{_OUTBOX} ORDER BY o.revision", self._collected):
             if row["revision"] != self._collected + 1:
                 self._history.breach("gap", f"revision {row['revision']} comes after {self._collected} in the outbox")
             self._collected = row["revision"]
@@ -56,7 +56,7 @@ class Outbox:
     async def versions(self) -> dict[str, int]:
         """The version of each key as PostgreSQL has it."""
         found = {}
-        for target in self._stage.targets:
+        for target in self._stack.targets:
             found[target.key] = await self._present(target)
         return found
 
@@ -66,7 +66,7 @@ class Outbox:
             "symbol": "SELECT tick_size AS version FROM symbols WHERE symbol_id = $1",
             "listing": "SELECT min_notional AS version FROM venue_symbols WHERE listing_id = $1",
         }[target.kind]
-        rows = await self._stage.ask(sql, target.row_id)
+        rows = await self._stack.ask(sql, target.row_id)
         return int(Decimal(rows[0]["version"] or 0))
 
     def restored(self) -> None:
@@ -84,7 +84,7 @@ class Outbox:
     async def follow(self) -> None:
         """Read what is new in the stream: every revision once, in order, each the change that the outbox has."""
         await self.collect()
-        async with self._stage.bus() as client:
+        async with self._stack.bus() as client:
             for message in await self._messages(client.jetstream()):
                 self.messages += 1
                 self._follows(events.decode(message.data))
@@ -120,7 +120,7 @@ class Outbox:
             async with asyncio.timeout(patience):
                 while True:
                     await self.follow()
-                    rows = await self._stage.ask("SELECT epoch::text AS epoch, seq FROM head")
+                    rows = await self._stack.ask("SELECT epoch::text AS epoch, seq FROM head")
                     if self._streamed.get(rows[0]["epoch"]) == rows[0]["seq"]:
                         return
                     await asyncio.sleep(0.1)
@@ -142,7 +142,7 @@ class Outbox:
         """See for ever that no snap in Redis goes back."""
         while True:
             with contextlib.suppress(redis.exceptions.RedisError, OSError, TimeoutError):
-                async with self._stage.tier() as tier:
+                async with self._stack.tier() as tier:
                     for key in [key async for key in tier.scan_iter(count=500)][:500]:
                         held = self._snaps
                         before = held.get(key, b"")

@@ -11,7 +11,7 @@ from cqar.admin.app import Admin
 from cqar.cli.main import cli
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
-from tests.hotpath.world import admin_of, eventually, found, listed, ticked
+from tests.hotpath.stack import admin_of, eventually, found, listed, ticked
 
 
 async def _other_history(connection: asyncpg.Connection, revision: int) -> None:

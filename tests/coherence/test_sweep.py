@@ -8,7 +8,7 @@ from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.model.parts import Stored
 from tests.client import Client
-from tests.hotpath.world import Listed, eventually, found, listed, ticked
+from tests.hotpath.stack import Listed, eventually, found, listed, ticked
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from cqar.admin.app import Admin
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.hotpath.app import Hotpath
 from tests.client import Client, refusal
-from tests.hotpath.world import listed, ticked
+from tests.hotpath.stack import listed, ticked
 
 _PATH = "/cqar.v1.Access/TailEvents"
 

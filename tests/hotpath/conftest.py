@@ -15,7 +15,7 @@ from cqar.dev.embedded import Nats, Postgres, Valkey
 from cqar.storage import migrate, parts
 from tests.client import Client
 from tests.conftest import Servers, _execute, _of
-from tests.hotpath.world import Listed, Reads, listed
+from tests.hotpath.stack import Listed, Reads, listed
 
 
 @pytest.fixture(scope="package")

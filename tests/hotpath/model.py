@@ -1,6 +1,6 @@
-"""An exhaustive model of the rule by which caches admit what they read: every interleaving of a small world is tried.
+"""An exhaustive model of the rule by which caches admit what they read: every interleaving of a small state is tried.
 
-The world: one part of two rows, each with a writer of its own; writes to something else; two workers; a shared tier. A
+The state: one part of two rows, each with a writer of its own; writes to something else; two workers; a shared tier. A
 worker applies changes in order, reads the database, admits what it read or what the tier has, forgets the last change of
 the part, evicts it, crashes and starts again. The invariant: a cached part is the truth at what the worker has applied.
 """
@@ -35,7 +35,7 @@ class Worker(NamedTuple):
     read: Value | None = None
 
 
-class World(NamedTuple):
+class State(NamedTuple):
     """All there is: the writes so far, the workers, and the part in the shared tier."""
 
     log: tuple[int, ...] = ()
@@ -64,44 +64,44 @@ def truth(log: tuple[int, ...], revision: int) -> Rows:
 
 def explore(rule: Rule, writes: int) -> tuple[int, Violation | None]:
     """Try everything, up to so many writes: how many states there are, and the first violation."""
-    return explored(World(), lambda world: _steps(world, rule, writes), _wrong)
+    return explored(State(), lambda state: _steps(state, rule, writes), _wrong)
 
 
-def _wrong(world: World) -> tuple[Rows | None, Rows] | None:
+def _wrong(state: State) -> tuple[Rows | None, Rows] | None:
     """A part that is not the truth, with the truth."""
-    for worker in world.workers:
+    for worker in state.workers:
         if worker.part is not None:
-            right = truth(world.log, max(worker.applied, worker.part.snap))
+            right = truth(state.log, max(worker.applied, worker.part.snap))
             if worker.part.rows != right:
                 return worker.part.rows, right
     return None
 
 
-def _steps(world: World, rule: Rule, writes: int) -> Iterator[tuple[str, World]]:
-    log, workers, tier = world
+def _steps(state: State, rule: Rule, writes: int) -> Iterator[tuple[str, State]]:
+    log, workers, tier = state
     if len(log) < writes:
         for what, name in ((OTHER, "something else"), (ONE, "row one"), (TWO, "row two")):
-            yield f"write {name}", world._replace(log=(*log, what))
+            yield f"write {name}", state._replace(log=(*log, what))
     if tier is not None:
-        yield "the tier evicts", world._replace(tier=None)
+        yield "the tier evicts", state._replace(tier=None)
     last = max(truth(log, len(log)))
     if last and _wins(Value(None, last), tier):
-        yield "the relay puts a tombstone", world._replace(tier=Value(None, last))
+        yield "the relay puts a tombstone", state._replace(tier=Value(None, last))
     for at, worker in enumerate(workers):
-        yield from _worker_steps(world, rule, at, worker)
+        yield from _worker_steps(state, rule, at, worker)
 
 
 def _wins(new: Value, old: Value | None) -> bool:
     return old is None or new.snap > old.snap
 
 
-def _worker_steps(world: World, rule: Rule, at: int, worker: Worker) -> Iterator[tuple[str, World]]:
-    log, workers, tier = world
+def _worker_steps(state: State, rule: Rule, at: int, worker: Worker) -> Iterator[tuple[str, State]]:
+    log, workers, tier = state
     head = len(log)
 
-    def becomes(changed: Worker) -> World:
+    def becomes(changed: Worker) -> State:
         # Workers are alike: which of them it is makes no difference.
-        return world._replace(workers=tuple(sorted((*workers[:at], changed, *workers[at + 1 :]), key=repr)))
+        return state._replace(workers=tuple(sorted((*workers[:at], changed, *workers[at + 1 :]), key=repr)))
 
     admits = _admission(rule, worker)
     if worker.applied < head:
@@ -120,7 +120,7 @@ def _worker_steps(world: World, rule: Rule, at: int, worker: Worker) -> Iterator
             yield "a worker admits", becomes(worker._replace(part=worker.read, read=None))
         yield "a worker drops a read", becomes(worker._replace(read=None))
         if _wins(worker.read, tier):
-            yield "a worker offers", world._replace(tier=worker.read)
+            yield "a worker offers", state._replace(tier=worker.read)
     yield "a worker starts", becomes(Worker(head, head))
 
 

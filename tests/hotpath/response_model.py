@@ -1,6 +1,6 @@
 """An exhaustive model of answers that stand ready: made of two parts, ended by time, over histories that are replaced.
 
-The world: two parts, a listing and its symbol, that are written; a time at which the listing ends; a database in whose
+The state: two parts, a listing and its symbol, that are written; a time at which the listing ends; a database in whose
 place a copy comes that lacks the last commits: promoted, which the relay notices in its time, or restored by an operator,
 who changes the epoch; one worker, which applies messages, looks, reads, admits, evicts, derives an answer from both parts,
 and keeps it. What it serves between that and its next look, the lease bounds; whenever it has looked since, what it serves
@@ -52,7 +52,7 @@ class Worker(NamedTuple):
     read: Read | None = None
 
 
-class World(NamedTuple):
+class State(NamedTuple):
     """All there is. `log`: what each change was of; an event is its number among all writes there ever were."""
 
     log: tuple[Pair, ...] = ()
@@ -91,7 +91,7 @@ class Rule(NamedTuple):
 
 def explore(rule: Rule, writes: int, copies: int) -> tuple[int, Violation | None]:
     """Try everything, up to so many writes and copies: how many states there are, and the first violation."""
-    return explored(World(), lambda world: _steps(world, rule, writes, copies), lambda world: _wrong(world, rule))
+    return explored(State(), lambda state: _steps(state, rule, writes, copies), lambda state: _wrong(state, rule))
 
 
 def _truth(log: tuple[Pair, ...], revision: int) -> Pair:
@@ -100,68 +100,68 @@ def _truth(log: tuple[Pair, ...], revision: int) -> Pair:
     return listing, symbol
 
 
-def _wrong(world: World, rule: Rule) -> tuple[object, object] | None:
+def _wrong(state: State, rule: Rule) -> tuple[object, object] | None:
     """What is served and not true, with the truth."""
-    worker = world.worker
-    if not world.looked:
+    worker = state.worker
+    if not state.looked:
         return None
     for which, part in enumerate(worker.parts):
         if part is not None:
-            truth = _truth(world.log, max(worker.applied, part.snap))[which]
+            truth = _truth(state.log, max(worker.applied, part.snap))[which]
             if part.event != truth:
                 return part, truth
     answer = worker.answer
-    if answer is not None and _valid(answer, world, rule):
-        told, right = (answer.events, answer.over), (_truth(world.log, worker.applied), world.over)
+    if answer is not None and _valid(answer, state, rule):
+        told, right = (answer.events, answer.over), (_truth(state.log, worker.applied), state.over)
         return None if told == right else (told, right)
     return None
 
 
-def _valid(answer: Answer, world: World, rule: Rule) -> bool:
+def _valid(answer: Answer, state: State, rule: Rule) -> bool:
     lives = all(answer.live) if rule.both else answer.live[LISTING]
-    return lives and (answer.over == world.over or not rule.time)
+    return lives and (answer.over == state.over or not rule.time)
 
 
-def _steps(world: World, rule: Rule, writes: int, copies: int) -> Iterator[tuple[str, World]]:
-    log, worker = world.log, world.worker
-    if world.events < writes:
+def _steps(state: State, rule: Rule, writes: int, copies: int) -> Iterator[tuple[str, State]]:
+    log, worker = state.log, state.worker
+    if state.events < writes:
         for which, name in ((LISTING, "the listing"), (SYMBOL, "the symbol")):
-            event = world.events + 1
-            yield f"write {event}, of {name}", world._replace(log=(*log, (which, event)), events=event)
-    if not world.over:
-        yield "the listing ends by time", world._replace(over=True)
-    epoch, timeline = world.history
-    if world.replaced < copies:
+            event = state.events + 1
+            yield f"write {event}, of {name}", state._replace(log=(*log, (which, event)), events=event)
+    if not state.over:
+        yield "the listing ends by time", state._replace(over=True)
+    epoch, timeline = state.history
+    if state.replaced < copies:
         for kept in range(len(log)):
-            copy = world._replace(log=log[:kept], replaced=world.replaced + 1, looked=False)
+            copy = state._replace(log=log[:kept], replaced=state.replaced + 1, looked=False)
             yield f"a copy of revision {kept} is promoted", copy._replace(history=(epoch, timeline + 1), unseen=True)
             yield f"a copy of revision {kept} is restored, under a new epoch", copy._replace(history=(epoch + 1, timeline))
-    if world.unseen:
-        yield "the relay notices, and makes an epoch", world._replace(history=(epoch + 1, timeline), unseen=False)
-    if (not world.unseen or not rule.relay) and worker.history[0] == epoch and worker.applied < len(log):
-        yield "a message is applied", world._replace(worker=_applied(worker, *log[worker.applied]))
-    yield "a look", world._replace(worker=_look(world, rule), looked=True)
-    for step, after in _own_steps(world, rule):
-        yield step, world._replace(worker=after)
+    if state.unseen:
+        yield "the relay notices, and makes an epoch", state._replace(history=(epoch + 1, timeline), unseen=False)
+    if (not state.unseen or not rule.relay) and worker.history[0] == epoch and worker.applied < len(log):
+        yield "a message is applied", state._replace(worker=_applied(worker, *log[worker.applied]))
+    yield "a look", state._replace(worker=_look(state, rule), looked=True)
+    for step, after in _own_steps(state, rule):
+        yield step, state._replace(worker=after)
 
 
-def _own_steps(world: World, rule: Rule) -> Iterator[tuple[str, Worker]]:
+def _own_steps(state: State, rule: Rule) -> Iterator[tuple[str, Worker]]:
     """What the worker does by itself."""
-    worker = world.worker
+    worker = state.worker
     for which, name in ((LISTING, "listing"), (SYMBOL, "symbol")):
         if worker.parts[which] is not None:
             yield f"the {name} is evicted", _put(worker, which, None, ends=rule.eviction)
     read = worker.read
     if read is None:
-        head = len(world.log)
-        yield "both are read", worker._replace(read=Read(world.history, head, _truth(world.log, head)))
+        head = len(state.log)
+        yield "both are read", worker._replace(read=Read(state.history, head, _truth(state.log, head)))
     else:
         yield "the read comes to nothing", worker._replace(read=None)
         if read.snap <= worker.applied:
             yield "the read arrives", _admitted(worker._replace(read=None), read, rule)
     listing, symbol = worker.parts
     if listing is not None and symbol is not None:
-        yield "an answer is made", worker._replace(answer=Answer((listing.event, symbol.event), (True, True), world.over))
+        yield "an answer is made", worker._replace(answer=Answer((listing.event, symbol.event), (True, True), state.over))
 
 
 def _put(worker: Worker, which: int, part: Part | None, *, ends: bool = True) -> Worker:
@@ -193,15 +193,15 @@ def _applied(worker: Worker, which: int, event: int) -> Worker:
     return worker if held is None or held.snap >= revision else _put(worker, which, Part(event, revision))
 
 
-def _look(world: World, rule: Rule) -> Worker:
+def _look(state: State, rule: Rule) -> Worker:
     """Apply all there is; where that does not continue what is applied, begin anew at the head."""
-    log, worker = world.log, world.worker
+    log, worker = state.log, state.worker
     same = worker.applied == 0 or (worker.applied <= len(log) and log[worker.applied - 1][1] == worker.last)
-    if worker.history[0] == world.history[0] and worker.applied <= len(log) and (same or not rule.event):
-        worker = worker._replace(history=world.history)
+    if worker.history[0] == state.history[0] and worker.applied <= len(log) and (same or not rule.event):
+        worker = worker._replace(history=state.history)
         for which, event in log[worker.applied :]:
             worker = _applied(worker, which, event)
         return worker
     head = len(log)
-    anew = Worker(world.history, head, log[-1][1] if log else 0, head, read=worker.read)
+    anew = Worker(state.history, head, log[-1][1] if log else 0, head, read=worker.read)
     return anew if rule.drop else anew._replace(parts=worker.parts, answer=worker.answer)

@@ -19,7 +19,7 @@ from cqar.model.call import ANYONE, Call, Principal, Role
 from tests.client import Client
 from tests.hotpath.crowd import MANY, crowd
 from tests.hotpath.resolving import assets, key, refused, request, resolved, resolver, results, statuses, streamed
-from tests.hotpath.world import Reads, changed, eventually, worker_of
+from tests.hotpath.stack import Reads, changed, eventually, worker_of
 
 
 class Cold(NamedTuple):

@@ -18,7 +18,7 @@ from cqar.hotpath.app import Hotpath
 from cqar.model import events
 from cqar.storage.postgres import Pool
 from tests.client import Client
-from tests.hotpath.world import Listed, eventually, found, let_through, own_call, ticked
+from tests.hotpath.stack import Listed, eventually, found, let_through, own_call, ticked
 
 SPOT, PERPETUAL = markets.SYMBOL_TYPE_SPOT, markets.SYMBOL_TYPE_PERPETUAL
 

@@ -13,7 +13,7 @@ from cqar.dev.embedded import Postgres
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.conftest import Servers
-from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
+from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
 
 
 class Copies:

@@ -13,7 +13,7 @@ from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.coherence.links import Link, Mode
 from tests.conftest import Servers
-from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
+from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
 
 _IMPATIENCE = {f"{what}_timeout": 2.0 for what in ("acquire", "connect", "fill", "statement", "lock")}
 

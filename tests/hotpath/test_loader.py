@@ -18,7 +18,7 @@ from cqar.hotpath.cache import FOREVER, Cache
 from cqar.hotpath.loader import Loaded, PartsView
 from cqar.model.parts import Missing, Stored
 from tests.client import Client, refusal
-from tests.hotpath.world import Listed, Reads, changed, eventually, found, listed, own_call, ticked, worker_of
+from tests.hotpath.stack import Listed, Reads, changed, eventually, found, listed, own_call, ticked, worker_of
 
 
 class Cold(NamedTuple):

@@ -6,7 +6,7 @@ from cqar import config
 from cqar.storage import parts
 from cqar.storage.postgres import Pool
 from tests.client import Client
-from tests.hotpath.world import Listed
+from tests.hotpath.stack import Listed
 
 YEARS = (2020, 2021, 2022, 2023, 2024)
 

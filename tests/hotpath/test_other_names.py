@@ -12,7 +12,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.hotpath.app import Hotpath
 from tests.client import Client, refusal
 from tests.conftest import Servers
-from tests.hotpath.world import Listed, admin_of, changed, eventually, listed, own_call, worker_of
+from tests.hotpath.stack import Listed, admin_of, changed, eventually, listed, own_call, worker_of
 from tests.registry.world import USDC, USDT, World, at, stamp
 
 COINGECKO, MESSARI = assets.DATA_SOURCE_COINGECKO, assets.DATA_SOURCE_MESSARI

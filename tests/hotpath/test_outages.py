@@ -16,7 +16,7 @@ from cqar.hotpath.app import Hotpath
 from cqar.model import events
 from tests.client import Client
 from tests.conftest import Servers
-from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, process_of, ticked, worker_of
+from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, process_of, ticked, worker_of
 
 #: So that tests need not wait long: a worker counts as cut off after 0.4 s, and serves for 1.5 s.
 HASTE = {"probe_interval": 0.1, "lease": 0.4, "detached_serve": 1.5}

@@ -12,7 +12,7 @@ from google.rpc import status_pb2
 from cqar import config
 from cqar.hotpath.app import Hotpath
 from tests.client import Client, refusal
-from tests.hotpath.world import changed, eventually, worker_of
+from tests.hotpath.stack import changed, eventually, worker_of
 
 
 class Stub(grpc.GenericRpcHandler):

@@ -17,7 +17,7 @@ from cqar.contract.cqc.events.v1 import events_pb2
 from cqar.model import events
 from tests.client import Client
 from tests.conftest import Servers
-from tests.hotpath.world import Listed, admin_of, eventually, listed, own_call, process_of, ticked
+from tests.hotpath.stack import Listed, admin_of, eventually, listed, own_call, process_of, ticked
 
 
 class Message(NamedTuple):

@@ -25,7 +25,7 @@ from tests.hotpath.resolving import (
     statuses,
     streamed,
 )
-from tests.hotpath.world import Listed, changed, eventually, found, own_call, ticked, worker_of
+from tests.hotpath.stack import Listed, changed, eventually, found, own_call, ticked, worker_of
 from tests.registry.world import PERPETUAL, SPOT, USDC, USDT, World, at
 
 COINGECKO, MESSARI = assets_pb2.DATA_SOURCE_COINGECKO, assets_pb2.DATA_SOURCE_MESSARI

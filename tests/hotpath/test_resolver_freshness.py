@@ -17,7 +17,7 @@ from cqar.model.call import ANYONE, Call, Principal, Role
 from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.resolving import assets, key, refused, request, resolved, results, statuses, streamed
-from tests.hotpath.world import Listed, admin_of, changed, eventually, found, listed, own_call, ticked, worker_of
+from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, own_call, ticked, worker_of
 from tests.registry.world import World, at, stamp
 
 

@@ -7,7 +7,7 @@ from cqar.hotpath.app import Hotpath
 from cqar.hotpath.cache import FOREVER
 from cqar.hotpath.response_cache import ResponseCache
 from tests.client import SERVICE, Client
-from tests.hotpath.world import Listed, eventually, found, ticked
+from tests.hotpath.stack import Listed, eventually, found, ticked
 
 
 @pytest.fixture

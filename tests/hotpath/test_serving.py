@@ -20,7 +20,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.server.process import PortError
 from tests.client import Client
 from tests.conftest import Servers
-from tests.hotpath.world import admin_of, changed, eventually, found, listed, process_of, worker_of
+from tests.hotpath.stack import admin_of, changed, eventually, found, listed, process_of, worker_of
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICES = ("cqc.services.v1.AssetRegistry", "cqar.v1.Registry")

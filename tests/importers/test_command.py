@@ -15,7 +15,7 @@ import pytest
 
 from cqar.admin.app import Admin
 from tests.client import Client
-from tests.hotpath.world import eventually
+from tests.hotpath.stack import eventually
 from tests.importers.desk import COINS, coin, listed, market, revision
 
 #: A package `ccxt` that answers from a folder.

@@ -5,7 +5,7 @@ import pytest
 
 from cqar import config
 from tests.client import Client
-from tests.hotpath.world import changed
+from tests.hotpath.stack import changed
 from tests.registry.world import World
 from tests.service.desk import Books, Desk
 

@@ -10,7 +10,7 @@ import pytest
 from cqar import config
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from tests.client import Client, refusal
-from tests.hotpath.world import admin_of, changed
+from tests.hotpath.stack import admin_of, changed
 from tests.registry.world import USDC, waiting
 from tests.service import rows
 from tests.service.desk import Books, Desk, day, outcomes, told

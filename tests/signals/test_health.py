@@ -9,7 +9,7 @@ from cqar import config
 from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
-from tests.hotpath.world import changed, eventually, worker_of
+from tests.hotpath.stack import changed, eventually, worker_of
 from tests.signals.scrape import health
 
 

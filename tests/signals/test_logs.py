@@ -11,7 +11,7 @@ from cqar.auth import keys
 from cqar.observability import logs, tracing
 from cqar.observability.metrics import Durations
 from tests.client import Client
-from tests.hotpath.world import eventually, process_of
+from tests.hotpath.stack import eventually, process_of
 from tests.signals.scrape import health
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -10,7 +10,7 @@ from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
 from cqar.observability.metrics import Durations, Metrics
 from tests.client import Client
-from tests.hotpath.world import eventually, found, listed, ticked, worker_of
+from tests.hotpath.stack import eventually, found, listed, ticked, worker_of
 from tests.signals.scrape import of, scrape
 
 CALLS, TOOK = "cqar_grpc_calls_total", "cqar_grpc_call_duration_seconds_count"

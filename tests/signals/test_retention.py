@@ -8,7 +8,7 @@ from cqar import config
 from cqar.admin.app import Admin
 from cqar.replication import relay
 from tests.client import Client
-from tests.hotpath.world import admin_of, changed, listed
+from tests.hotpath.stack import admin_of, changed, listed
 
 
 async def _aged(connection: asyncpg.Connection, days: float) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from tests.client import Client
-from tests.hotpath.world import admin_of, changed, eventually, listed, process_of
+from tests.hotpath.stack import admin_of, changed, eventually, listed, process_of
 from tests.signals.policy import Load, free_port
 from tests.signals.scrape import health
 

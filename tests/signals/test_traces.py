@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from cqar import config
 from tests.client import Client
-from tests.hotpath.world import eventually, process_of
+from tests.hotpath.stack import eventually, process_of
 
 
 class Span(NamedTuple):

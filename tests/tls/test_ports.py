@@ -11,7 +11,7 @@ import pytest
 
 from cqar import config
 from tests.client import Client
-from tests.hotpath.world import found, listed
+from tests.hotpath.stack import found, listed
 from tests.tls.world import At, Authority, Secure, admin_process, fetched, variables, worker_process
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cqar import config
-from tests.hotpath.world import eventually, listed
+from tests.hotpath.stack import eventually, listed
 from tests.tls.world import Authority, Secure, admin_process, serial, variables, worker_process
 
 

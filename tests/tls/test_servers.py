@@ -19,7 +19,7 @@ from cqar.dev.embedded import Nats, Postgres, Valkey
 from cqar.dev.embedded.home import Lock
 from cqar.storage import migrate
 from tests.client import Client
-from tests.hotpath.world import Process, changed, eventually, found, listed, process_of
+from tests.hotpath.stack import Process, changed, eventually, found, listed, process_of
 from tests.tls.front import front
 from tests.tls.world import Authority, Pair, admin_process, fetched, port_of, worker_process
 

@@ -14,7 +14,7 @@ import trustme
 
 from cqar import config
 from tests.client import Client
-from tests.hotpath.world import Process, process_of
+from tests.hotpath.stack import Process, process_of
 
 
 class Pair(NamedTuple):

@@ -11,7 +11,7 @@ from cqar.admin.app import Admin
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from tests.client import Client
 from tests.conftest import Servers, database_of, settings_of
-from tests.hotpath.world import admin_of
+from tests.hotpath.stack import admin_of
 from tests.registry.world import PERPETUAL, USDC, World, at
 from tests.transports.pair import Both, both_of
 

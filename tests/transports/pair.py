@@ -15,7 +15,7 @@ from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
 from cqar.lane import upload
 from tests.client import SERVICE, Client
-from tests.hotpath.world import changed, eventually, worker_of
+from tests.hotpath.stack import changed, eventually, worker_of
 
 TRANSPORTS = ("grpcio", "lane")
 RESOLVER = "/cqar.v1.Resolver/"

@@ -18,7 +18,7 @@ from tests.access import door
 from tests.access.door import ACCESS, bearer
 from tests.client import SERVICE, Client
 from tests.hotpath.resolving import key
-from tests.hotpath.world import admin_of, eventually
+from tests.hotpath.stack import admin_of, eventually
 from tests.registry.world import stamp
 from tests.transports.pair import RESOLVER, TAIL, Both, both_of, outcome
 

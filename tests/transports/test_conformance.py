@@ -18,7 +18,7 @@ from cqar.lookups.single import LOOKUPS
 from cqar.services.method import AnyMethod
 from tests import generated
 from tests.client import SERVICE, Client
-from tests.hotpath.world import eventually
+from tests.hotpath.stack import eventually
 from tests.registry import requests
 from tests.registry.world import PERPETUAL, USDC, at
 from tests.signals.scrape import of, scrape

@@ -15,7 +15,7 @@ from tests.access import door
 from tests.access.door import bearer
 from tests.client import SERVICE, Client
 from tests.coherence.links import Link
-from tests.hotpath.world import admin_of, changed, eventually
+from tests.hotpath.stack import admin_of, changed, eventually
 from tests.transports.conftest import Held, fill
 from tests.transports.pair import RESOLVER, Both, both_of, outcome
 

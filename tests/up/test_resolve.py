@@ -10,7 +10,7 @@ from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from tests.client import Client
-from tests.hotpath.world import changed, eventually, worker_of
+from tests.hotpath.stack import changed, eventually, worker_of
 
 
 def told(answer: pb.GetVenueSymbolResponse) -> dict[str, str]:

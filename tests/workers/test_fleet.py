@@ -16,7 +16,7 @@ from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.client import SERVICE, Client
-from tests.hotpath.world import Process, eventually, process_of
+from tests.hotpath.stack import Process, eventually, process_of
 from tests.signals.policy import Load
 from tests.signals.scrape import health, of, scrape
 

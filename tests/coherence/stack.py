@@ -1,4 +1,4 @@
-"""The stage: servers, processes and the links between them, a small registry, and the truth past all links."""
+"""The stack: servers, processes and the links between them, a small registry, and the truth past all links."""
 
 import asyncio
 import contextlib
@@ -119,7 +119,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Stage:
+class Stack:
     """Everything that the checker starts. `epoch_changes`: restores so far, after which epochs may differ."""
 
     def __init__(self, folder: Path, *, workers: int, admins: int, targets: int, mutants: str, tight: bool) -> None:
@@ -283,18 +283,18 @@ def _last_time(process: Process, event: str) -> str:
 
 
 @asynccontextmanager
-async def staged(
+async def running_stack(
     *, workers: int = 2, admins: int = 2, targets: int = 8, mutants: str = "", tight: bool = False, keep: bool = False
-) -> AsyncIterator[Stage]:
-    """A running stage, with nothing left of it afterwards; `keep`: but the logs."""
+) -> AsyncIterator[Stack]:
+    """A running stack, with nothing left of it afterwards; `keep`: but the logs."""
     folder = Path(tempfile.mkdtemp(prefix="cq-"))
     folder.chmod(0o755)  # noqa: ASYNC240 - of a moment
-    stage = Stage(folder, workers=workers, admins=admins, targets=targets, mutants=mutants, tight=tight)
+    stack = Stack(folder, workers=workers, admins=admins, targets=targets, mutants=mutants, tight=tight)
     try:
-        await stage.start()
-        yield stage
+        await stack.start()
+        yield stack
     finally:
-        await stage.close()
+        await stack.close()
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
 
