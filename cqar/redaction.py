@@ -1,5 +1,6 @@
 """Make text safe to show: `***` replaces API keys and the passwords and tokens of URLs; control characters are escaped."""
 
+import json
 import re
 
 _API_KEY = re.compile(r"cqar_[a-z0-9]{1,16}_[a-z0-9]{12}_[a-z0-9]+")
@@ -24,3 +25,10 @@ def printable(text: str) -> str:
     Names come from exchanges and token lists: printed as they are, they could control a terminal or reorder a line.
     """
     return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def printable_json(text: str) -> str:
+    r"""Escape the same characters in JSON text, where they occur in strings only. Example: ESC becomes `\u001b`."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)

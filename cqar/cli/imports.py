@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from cqar.cli import options, output
-from cqar.cli.context import CommandContext
-from cqar.cli.errors import reporting
+from cqar.cli.context import CommandContext, call_failed
+from cqar.cli.errors import Interrupted
 
 #: Exit code if rows were rejected.
 REJECTED = 2
+#: Parameters that are fields of `cqar.importers.run.run.Options`.
+_RUN_OPTIONS = frozenset({"dry_run", "overwrite", "delist", "one_venue", "precision_mode"})
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -25,6 +27,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         options.as_json("Print one JSON object per run."),
         click.option("--overwrite", is_flag=True, help="Replace values that other sources wrote."),
         click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing."),
+        click.option("--quiet", is_flag=True, help="Print the totals only, and no progress."),
+        click.option("--verbose", is_flag=True, help="Print every row that is created, updated or refused."),
     ):
         command = option(command)
     return command
@@ -35,25 +39,26 @@ def importing() -> None:
     """Fill the registry from what exchanges and token lists publish.
 
     \b
-    The order, each after those whose facts it builds on:
+    The order, each step after the facts that it builds on:
       cqar import chains FILE              chains
       cqar import assets FILE              assets by CoinGecko id
       cqar import deployments FILE         contracts on chains
       cqar import coingecko FILE           which contract is which coin, by CAIP-19
-      cqar import relationships FILE       what is bridged, wrapped, staked
+      cqar import relationships FILE       what is bridged, wrapped or staked
       cqar import tokenlist URL-or-FILE    a list in the Uniswap schema
       cqar import venues FILE              exchanges
-      cqar import ccxt EXCHANGE            the markets of one, live or from a file
-      cqar import csv KIND FILE            a table of your own
+      cqar import ccxt EXCHANGE            the markets of an exchange, live or from a file
+      cqar import csv KIND FILE            your own table
 
-    Every row is told of that is created, updated, refused or not decided; the last line counts. Look first with --dry-run.
-    A second run changes nothing. What is not certain is asked: cqar review list.
-    The exit code is 2 where rows were refused.
+    An import prints a summary, the first rows that need attention, and the totals as the last line. Start with --dry-run;
+    --verbose prints every row. A second run changes nothing. Uncertain matches become questions: cqar review list.
+
+    The exit code is 2 if rows were rejected, and 130 after Ctrl-C.
     """
 
 
 def _document(name: str, about: str) -> None:
-    """Add the command that imports documents of one kind."""
+    """Add the command that imports one kind of document."""
 
     @importing.command(name, help=about, short_help=about.partition("\n")[0].partition(".")[0])
     @click.argument("place", metavar="URL-or-FILE" if name == "tokenlist" else "FILE")
@@ -70,60 +75,96 @@ def _document(name: str, about: str) -> None:
 
 _document(
     "chains",
-    "Chains. Rows of several sources may be one chain, by their CAIP-2 id; the first source wins.",
+    "Import chains. Rows of several sources with one CAIP-2 id are one chain; the first source wins.",
 )
-_document("assets", "Assets by CoinGecko id, with what each source calls them.")
-_document("deployments", "Contracts and native coins on chains. The address decides which asset it is.")
-_document("coingecko", "CoinGecko's own list of which contract is which coin: pairs of a CAIP-19 id and CoinGecko's id.")
-_document("relationships", "What tokens are to each other: bridged, wrapped, staked, synthetic, migrated.")
-_document("tokenlist", "A token list in the Uniswap schema. An older version than the last one imported is refused.")
-_document("venues", "Exchanges as ccxt declares them: names, web addresses, fees, renamed tickers.")
+_document("assets", "Import assets by CoinGecko id, with the names that each source uses.")
+_document("deployments", "Import contracts and native coins on chains. The address decides which asset it is.")
+_document("coingecko", "Import CoinGecko's list of contracts: pairs of a CAIP-19 id and a CoinGecko id.")
+_document("relationships", "Import relationships of tokens: bridged, wrapped, staked, synthetic, migrated.")
+_document("tokenlist", "Import a token list in the Uniswap schema. A version older than the last imported one is refused.")
+_document("venues", "Import exchanges as ccxt declares them: names, URLs, fees, renamed tickers.")
 
 
-@importing.command("csv")
-@click.argument("kind")
-@click.argument("place", metavar="FILE")
-@_options
-@click.pass_obj
-def table(context: CommandContext, /, kind: str, place: str, **asked: Any) -> None:
-    """A table of your own: a first line with the contract's field names, then a row a line.
+@importing.group("csv")
+def table() -> None:
+    """Import your own table: the first line holds column names, then one row per line.
+
+    An empty cell leaves the field as it is; several texts in a cell are separated by a semicolon. Ids of other rows may be
+    natural keys: coingecko:bitcoin, kraken:XXBT (a venue's code), eip155:1 (a CAIP-2 id). Text that a spreadsheet may have
+    rewritten (1E5, TRUE, 12-Mar) is refused; put an apostrophe before it: '1E5
 
     \b
-    KIND is chain, asset, asset_deployment, asset_identifier, asset_relationship, asset_group, asset_group_member,
-    symbol, symbol_identifier, venue, venue_asset or venue_symbol. An asset may be found by coingecko_id, or by chain_id
-    and address. An empty cell leaves the field as it is. Several texts in a cell are parted by ;
-      venue_id,symbol_id,venue_symbol,tick_size,maker_fee
-      kraken,0195c3b0-...,XBTUSDT,0.1,0.0016
-
-    Text that a spreadsheet may have rewritten (1E5, TRUE, 12-Mar) is refused, unless an apostrophe marks it: '1E5
+      cqar import csv venue_symbol --help     the columns of a kind, and an example
+      cqar import csv venue_symbol listings.csv --dry-run
     """
-    from cqar.importers.run import documents
-    from cqar.importers.sources import spreadsheet
 
-    if kind not in spreadsheet.KINDS:
-        msg = f"{kind!r} is none of {', '.join(spreadsheet.KINDS)}"
-        raise click.BadParameter(msg, param_hint="KIND")
-    name = Path(place).name
-    _repeated(context, f"csv {kind} {name}", asked, lambda run: spreadsheet.load(run, documents.load(place), name, kind))
+
+class _Table(click.Command):
+    """A command whose help lists the columns of its kind and shows an example."""
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write columns and example."""
+        from cqar.importers.sources import spreadsheet
+
+        kind = str(self.name)
+        with formatter.section("Columns"):
+            formatter.write_dl(spreadsheet.columns(kind))
+        with formatter.section("Example"):
+            for line in spreadsheet.EXAMPLES[kind].split("\n"):
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+        super().format_epilog(context, formatter)
+
+
+def _table_command(kind: str, about: str) -> None:
+    """Add the command that imports tables of one kind."""
+
+    @table.command(kind, cls=_Table, help=f"Import {about} from a table.", short_help=about)
+    @click.argument("place", metavar="FILE")
+    @_options
+    @click.pass_obj
+    def command(context: CommandContext, /, place: str, **asked: Any) -> None:
+        from cqar.importers.run import documents
+        from cqar.importers.sources import spreadsheet
+
+        name = Path(place).name
+        _repeated(context, f"csv {kind} {name}", asked, lambda run: spreadsheet.load(run, documents.load(place), name, kind))
+
+
+for _kind, _about in (
+    ("chain", "chains"),
+    ("asset", "assets"),
+    ("asset_deployment", "contracts and native coins on chains"),
+    ("asset_identifier", "ids of assets in other systems"),
+    ("asset_relationship", "relationships of assets"),
+    ("asset_group", "groups of assets"),
+    ("asset_group_member", "members of groups"),
+    ("venue", "venues"),
+    ("venue_asset", "codes of venues for assets"),
+    ("symbol", "symbols"),
+    ("symbol_identifier", "ids of symbols in other systems"),
+    ("venue_symbol", "listings of venues"),
+):
+    _table_command(_kind, _about)
 
 
 @importing.command("ccxt")
 @click.argument("exchange")
-@click.option("--file", "place", metavar="FILE", help="A file of ccxt's markets, instead of asking the exchange.")
-@click.option("--one-venue", is_flag=True, help="Keep together an exchange whose ids mean several types of markets.")
-@click.option("--delist", is_flag=True, help="End the listings that the source no longer has.")
+@click.option("--file", "place", metavar="FILE", help="A file with ccxt's markets; the exchange is not called.")
+@click.option("--one-venue", is_flag=True, help="Keep one venue for an exchange whose ids collide across types.")
+@click.option("--new-venue", is_flag=True, help="With --file: create a venue that is not an exchange in ccxt.")
+@click.option("--delist", is_flag=True, help="End listings that the source no longer has.")
 @click.option(
     "--precision-mode",
     type=click.Choice(["tick_size", "decimal_places", "significant_digits"]),
-    help="What the numbers of `precision` are, where the payloads do not prove it.",
+    help="The meaning of `precision`, if the payloads do not prove it.",
 )
 @_options
 @click.pass_obj
-def ccxt_markets(context: CommandContext, /, exchange: str, place: str | None, **asked: Any) -> None:
-    """The markets of an exchange, by its id in ccxt: binance, okx, kraken ...
+def ccxt_markets(context: CommandContext, /, exchange: str, place: str | None, *, new_venue: bool, **asked: Any) -> None:
+    """Import the markets of an exchange, by its id in ccxt: binance, okx, kraken ...
 
-    Without --file the exchange is asked through the package ccxt (pip install 'cqar[importers]'). An exchange whose ids
-    collide across types becomes several venues, such as binance, binanceusdm and binancecoinm.
+    Without --file the package ccxt calls the exchange (pip install 'cqar[importers]'). An exchange whose ids collide across
+    types becomes several venues, such as binance, binanceusdm and binancecoinm.
     """
 
     def work(run: Any) -> None:
@@ -131,6 +172,8 @@ def ccxt_markets(context: CommandContext, /, exchange: str, place: str | None, *
         from cqar.importers.sources import listing, live
 
         if place is not None:
+            if not new_venue:
+                live.check_known(run.registry, exchange)
             origin = listing.Origin(exchange_id=exchange)
             listing.load(run, documents.load(place), Path(place).name, origin)
             return
@@ -151,13 +194,19 @@ def _repeated(context: CommandContext, source: str, asked: Mapping[str, Any], wo
         key=context.key("writer", address),
         outgoing=context.tls(address),
         source=source,
-        options={name: value for name, value in asked.items() if name not in {"address", "every", "as_json"}},
+        options={name: value for name, value in asked.items() if name in _RUN_OPTIONS},
         as_json=asked["as_json"],
+        verbose=asked["verbose"],
+        quiet=asked["quiet"],
     )
     every = asked["every"]
     if every is not None:
         schedule.repeat(lambda: once.run(work), every, output.echo)
         return
-    with reporting(*schedule.EXPECTED):
+    try:
         rejected = once.run(work)
+    except schedule.EXPECTED as error:
+        raise call_failed(error, address, once.key) from error
+    except schedule.Stopped as stopped:
+        raise Interrupted(stopped) from stopped
     sys.exit(REJECTED if rejected else 0)

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        sys.exit(cli.main(arguments, prog_name="cqar", standalone_mode=False))
+        sys.exit(cli.main(arguments, prog_name="cqar", standalone_mode=False) or 0)
     except click.Abort:
         output.echo("cqar: interrupted", err=True)
         sys.exit(errors.INTERRUPTED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cqar.redaction import printable
+from cqar.redaction import printable, printable_json
 
 
 def lines(text: str) -> str:
@@ -20,14 +20,7 @@ def echo(text: str = "", *, err: bool = False) -> None:
 
 def json(value: Any) -> str:
     """Return the value as JSON on one line; control and format characters are escaped as in `\\u001b`."""
-    return escaped_json(jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def escaped_json(text: str) -> str:
-    """Return JSON text in which control and format characters are escaped. They occur in strings only."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() or each == "\n" else jsonlib.dumps(each)[1:-1] for each in text)
+    return printable_json(jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def echo_json(value: Any, *, err: bool = False) -> None:

@@ -1,12 +1,17 @@
 """`cqar review`."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cqar.cli import options, output
 from cqar.cli.context import CommandContext
+from cqar.cli.errors import CliError
+from cqar.redaction import printable_json
+
+if TYPE_CHECKING:
+    from cqar.importers.run.wire import Registry
 
 _notes = click.option("--notes", metavar="TEXT", help="The reason; it is stored with the review.")
 _as_json = options.as_json("Print one JSON object.")
@@ -37,8 +42,29 @@ def review_list(context: CommandContext, venue: str | None, status: str, address
     from cqar.importers.identity import deciding
 
     with context.registry(address) as registry:
+        if venue is not None:
+            _check_venue(registry, venue)
         for line in deciding.told(registry, venue, status, as_json=as_json):
-            click.echo(output.escaped_json(line) if as_json else output.lines(line))
+            click.echo(printable_json(line) if as_json else output.lines(line))
+
+
+def _check_venue(registry: "Registry", venue: str) -> None:
+    """Raise CliError if the registry has no such venue: an empty list would hide a typing error."""
+    from grpc import StatusCode
+
+    from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+    from cqar.importers.run.wire import RegistryError
+
+    if venue != venue.lower():
+        message = f"venue ids are lower case: {venue.lower()}"
+        raise CliError(message)
+    try:
+        registry.call(contract.GetVenueRequest(venue_id=venue))
+    except RegistryError as error:
+        if error.code is not StatusCode.NOT_FOUND:
+            raise
+        message = f"venue {venue} not found"
+        raise CliError(message, "NOT_FOUND") from error
 
 
 @review.command("accept")

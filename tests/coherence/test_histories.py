@@ -101,7 +101,7 @@ async def test_a_new_epoch_by_hand_makes_workers_begin_anew_and_loses_nothing(
     await eventually(lambda: hotpath.cache.applied >= 6)
     result = await asyncio.to_thread(CliRunner(env={"CQAR_DATABASE_URL": database}).invoke, cli, ["epoch", "new"])
     assert result.exit_code == 0, result.output
-    made = re.fullmatch(r"epoch (\S+), behind revision 6\n", result.output)
+    made = re.fullmatch(r"epoch (\S+), after revision 6\n", result.output)
     assert made is not None
     await eventually(lambda: hotpath.cache.epoch == made[1])
     assert (await found(feed, btc)).symbol.tick_size_decimal == "0.25"

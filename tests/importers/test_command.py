@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,70 @@ async def test_the_last_line_counts_and_the_exit_code_tells_of_refused_rows(shel
     assert code == 2
     assert out.splitlines()[-1].endswith(" rejected=1")
     assert "rejected row X (row 2): incomplete: the row has no base, quote" in out
+
+
+async def test_rows_are_shown_with_verbose_and_nothing_but_the_totals_with_quiet(shell: Shell) -> None:
+    rows = shell.write("assets.json", [*COINS, {"coingecko_id": "x\x1b[2J\u202e", "symbol": "", "name": "X"}])
+    code, out, _ = await shell.run("import", "assets", rows, "--dry-run")
+    assert code == 2
+    assert "created asset" not in out
+    assert out.splitlines()[0].endswith("assets.json: 5 rows, dry run: nothing was written")
+    assert "1 rows need attention:" in out
+    _, out, _ = await shell.run("import", "assets", rows, "--dry-run", "--verbose")
+    assert out.count("created asset") == len(COINS)
+    assert all(line.isprintable() for line in out.splitlines())
+    _, out, err = await shell.run("import", "assets", rows, "--dry-run", "--quiet")
+    assert (out, err) == ("created=4 updated=0 unchanged=0 delisted=0 review=0 conflict=0 rejected=1\n", "")
+
+
+async def test_a_document_of_another_kind_is_named_once_and_nothing_is_imported(shell: Shell) -> None:
+    rows = shell.write("assets.json", [coin(f"coin-{number}", f"C{number}", f"Coin {number}") for number in range(150)])
+    code, out, err = await shell.run("import", "chains", rows)
+    assert (code, out) == (1, "")
+    assert err == "cqar: assets.json: this does not look like a chains document: no row has `source`\n"
+    code, out, err = await shell.run("import", "coingecko", rows)
+    assert (code, out) == (1, "")
+    assert "assets.json: this does not look like a coingecko document: " in err
+    code, out, _ = await shell.run("import", "assets", rows, "--quiet")
+    assert (code, out.split()[0]) == (0, "created=150")
+
+
+async def test_a_misspelt_exchange_creates_no_venue_unless_asked_to(shell: Shell, registry: Client) -> None:
+    await shell.run("import", "assets", shell.write("assets.json", COINS))
+    rows = shell.write("markets.json", [market("BTCUSDT", "BTC", "USDT")])
+    for words in (("import", "ccxt", "binanse", "--file", rows), ("import", "ccxt", "Binance", "--file", rows)):
+        code, out, err = await shell.run(*words)
+        said = f"cqar: {words[2]} is not an exchange that ccxt knows; did you mean binance? (--new-venue creates it)\n"
+        assert (code, out, err) == (1, "", said)
+    assert not (await registry.call("ListVenues")).venues
+    code, _, err = await shell.run("import", "ccxt", "binanse", "--file", rows, "--new-venue")
+    assert (code, err) == (0, "")
+    assert [each.venue_id for each in (await registry.call("ListVenues")).venues] == ["binanse"]
+    code, _, err = await shell.run("import", "ccxt", "binanse", "--file", rows)
+    assert (code, err) == (0, ""), "a venue of the registry is known"
+    code, _, err = await shell.run("import", "ccxt", "binanse", path=RECORDED)
+    assert (code, err) == (1, "cqar: binanse is not an exchange that ccxt knows; did you mean binance?\n")
+
+
+async def test_ctrl_c_in_an_import_says_where_it_stopped_and_how_to_go_on(shell: Shell, connection: asyncpg.Connection) -> None:
+    rows = shell.write("assets.json", [coin(f"coin-{number}", f"C{number}", f"Coin {number}") for number in range(20_000)])
+    process = shell.start("import", "assets", rows)
+    await eventually(lambda: _some(connection), 60)
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.to_thread(process.communicate, timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert re.search(r"^cqar: stopped at row [\d,]+ of 20,000; run it again to continue$", err, re.MULTILINE), err
+
+
+async def test_errors_of_an_import_with_json_are_json(shell: Shell) -> None:
+    code, out, err = await shell.run("import", "chains", "nowhere.json", "--json")
+    assert (code, out) == (1, "")
+    assert json.loads(err)["error"]["message"] == "nowhere.json: No such file or directory"
+
+
+async def test_reviews_of_a_venue_that_is_not_there_are_an_error(shell: Shell) -> None:
+    assert await shell.run("review", "list", "--venue", "nosuch") == (1, "", "cqar: venue nosuch not found\n")
+    assert await shell.run("review", "list", "--venue", "Binance") == (1, "", "cqar: venue ids are lower case: binance\n")
 
 
 async def test_json_has_all_of_it_as_data(shell: Shell) -> None:

@@ -44,7 +44,7 @@ async def test_text_that_a_spreadsheet_may_have_made_is_refused_unless_it_is_mar
     quoted = f'"{cell}"'
     told = await table(importers, "asset", f"coingecko_id,symbol,name,asset_type\nx,{quoted},Name,native\n")
     assert [each.reason for each in told.of("rejected")] == ["looks_rewritten"]
-    assert f"write it as '{cell}" in told.of("rejected")[0].detail
+    assert f"put an apostrophe before it: '{cell}" in told.of("rejected")[0].detail
     marked = f'"\'{cell}"'
     told = await table(importers, "asset", f"coingecko_id,symbol,name,asset_type\nx,{marked},Name,native\n")
     assert told.line.startswith("created=1 ")
@@ -79,7 +79,7 @@ async def test_a_row_that_cannot_be_is_refused_with_its_reason(importers: Import
     ("text", "said"),
     [
         ("", "is empty"),
-        ("venue_id,nmae\nx,y\n", "no column can be called nmae; there are: venue_id, name,"),
+        ("venue_id,nmae\nx,y\n", "unknown column nmae; the columns are venue_id, name,"),
         ("venue_id,name,name\nx,y,z\n", "twice"),
         ('venue_id,name\n"x,y\n', "line"),
     ],
@@ -109,3 +109,61 @@ async def test_several_texts_stand_in_one_cell(importers: Importers, registry: C
     await table(importers, "chain", f"{header}base,Base,EVM,eip155:8453,https://one.example; https://two.example\n")
     [chain] = (await registry.call("ListChains")).chains
     assert list(chain.rpc_urls) == ["https://one.example", "https://two.example"]
+
+
+async def test_the_example_of_each_kind_is_imported(importers: Importers, registry: Client) -> None:
+    """`cqar import csv KIND --help` shows them. Each builds on those before it; a venue lists the symbol first."""
+    examples = dict(spreadsheet.EXAMPLES)
+    listing = examples.pop("venue_symbol")
+    await table(importers, "venue", "venue_id,name,venue_type\nbinance,Binance,CEX\n")
+    for kind, example in examples.items():
+        if kind == "symbol_identifier":
+            [symbol] = (await registry.call("ListSymbols")).symbols
+            for venue, text in (("binance", "BTCUSDT"), ("kraken", "XBTUSDT")):
+                row = f"venue_id,symbol_id,venue_symbol\n{venue},{symbol.symbol_id},{text}\n"
+                assert (await table(importers, "venue_symbol", row)).created == 1
+        told = await table(importers, kind, example)
+        assert (told.created, told.rejected, told.conflict) == (example.count("\n"), 0, 0), (kind, told.entries)
+    told = await table(importers, "venue_symbol", listing)
+    assert (told.rejected, told.conflict) == (0, 0), told.entries
+    found = await registry.call("GetVenueSymbol", venue_id="kraken", venue_symbol="XBTUSDT")
+    assert found.venue_symbol.maker_fee_decimal == "0.0016"
+    assert found.base_asset.symbol == "BTC"
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "reason", "said"),
+    [
+        (
+            "venue_asset",
+            "kraken,coingecko:none,N",
+            "unknown_asset",
+            "asset_id: the registry has no asset 'coingecko:none'",
+        ),
+        ("venue_asset", "kraken,kraken:NONE,N", "unknown_asset", "asset_id: no assets have the code 'kraken:NONE'"),
+        ("venue_asset", "kraken,eip155:999/0x1,N", "unknown_chain", "asset_id: the registry has no chain 'eip155:999'"),
+        ("venue_symbol", "kraken,kraken:NONE,N", "unknown_symbol", "symbol_id: the registry has no listing 'kraken:NONE'"),
+    ],
+)
+async def test_a_natural_key_that_means_nothing_is_refused_by_its_column(
+    importers: Importers, kind: str, row: str, reason: str, said: str
+) -> None:
+    await table(importers, "venue", spreadsheet.EXAMPLES["venue"])
+    header = {"venue_asset": "venue_id,asset_id,venue_asset_symbol", "venue_symbol": "venue_id,symbol_id,venue_symbol"}
+    told = await table(importers, kind, f"{header[kind]}\n{row}\n")
+    assert [(each.reason, each.detail) for each in told.of("rejected")] == [(reason, said)]
+
+
+async def test_errors_name_the_columns_of_the_table(importers: Importers) -> None:
+    await table(importers, "chain", spreadsheet.EXAMPLES["chain"])
+    header = "coingecko_id,symbol,name,asset_type,chain_id,address\n"
+    told = await table(importers, "asset", f"{header}x,X,X,ERC20,eip155:1,0x12\n")
+    [rejected] = told.of("rejected")
+    assert "address" in rejected.reason
+    assert "deployments[0]" not in rejected.reason + rejected.detail
+    pair = "base_asset_id,quote_asset_id"
+    await table(importers, "asset", spreadsheet.EXAMPLES["asset"])
+    told = await table(importers, "symbol", f"symbol_type,{pair},tick_size\nspot,coingecko:bitcoin,coingecko:tether,-1\n")
+    [rejected] = told.of("rejected")
+    assert "tick_size" in rejected.reason
+    assert "_decimal" not in rejected.reason + rejected.detail

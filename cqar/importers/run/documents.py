@@ -5,7 +5,7 @@ import io
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,8 @@ LIMIT: Final = 512 * 1024 * 1024
 TIMEOUT: Final = 30.0
 #: Maximum length of a row in a report, in characters.
 _SHOWN = 160
+#: Rows by which the kind of a document is judged.
+_SAMPLE = 100
 _GZIP = b"\x1f\x8b"
 
 
@@ -92,15 +94,55 @@ def decoder(kind: type[_T]) -> msgspec.json.Decoder[_T]:
     return msgspec.json.Decoder(kind, float_hook=Decimal)
 
 
-def rows(data: bytes, name: str) -> list[Source]:
-    """The rows of a JSON array, or the values of an object, in order. Raises FileError."""
+def rows(data: bytes, name: str, kind: str = "", form: Any = None) -> list[Source]:
+    """Return the rows of a JSON array, or of an object's values, in their order.
+
+    `kind` and `form` are the kind of document and the type of its rows: if none of the first rows has this form, the file is
+    of another kind. Raises FileError.
+    """
     try:
         found = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
     except msgspec.MsgspecError as error:
         message = f"{name}: not a JSON array of rows: {error}"
         raise FileError(message) from error
     values: Iterable[msgspec.Raw] = found.values() if isinstance(found, dict) else found
-    return [Source(line, bytes(raw)) for line, raw in enumerate(values, 1)]
+    sources = [Source(line, bytes(raw)) for line, raw in enumerate(values, 1)]
+    if form is not None:
+        _check_form(sources, name, kind, form)
+    return sources
+
+
+def _check_form(sources: Sequence[Source], name: str, kind: str, form: Any) -> None:
+    """Raise FileError if there are enough rows to judge by, and none of them has the form."""
+    first = sources[:_SAMPLE]
+    reasons = [_malformed(each, form) for each in first]
+    if len(first) < _SAMPLE or not all(reasons):
+        return
+    message = f"{name}: this does not look like a {kind} document: {_missing(first, form) or reasons[0]}"
+    raise FileError(message)
+
+
+def _malformed(source: Source, form: Any) -> str:
+    """Return why a row has another form; empty if it has the form."""
+    try:
+        msgspec.json.decode(source.raw, type=form)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        return str(error) or "malformed"
+    return ""
+
+
+def _missing(sources: Sequence[Source], form: Any) -> str:
+    """Return the required fields that no row has, as a clause; empty if each occurs somewhere, or rows have no fields."""
+    if not (isinstance(form, type) and issubclass(form, msgspec.Struct)):
+        return ""
+    there: set[str] = set()
+    for each in sources:
+        try:
+            there |= msgspec.json.decode(each.raw, type=dict[str, msgspec.Raw]).keys()
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            continue
+    fields = [each.encode_name for each in msgspec.structs.fields(form) if each.required and each.encode_name not in there]
+    return f"no row has {', '.join(f'`{each}`' for each in fields)}" if fields else ""
 
 
 def decoded(source: Source, of: msgspec.json.Decoder[_T]) -> _T:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
+from cqar.redaction import printable
+
 #: The outcomes of a row, in the order of the last line.
 CREATED: Final = "created"
 UPDATED: Final = "updated"
@@ -20,6 +22,12 @@ DIFFERS: Final = "differs"
 NOTE: Final = "note"
 
 
+#: Outcomes that someone has to look at.
+ATTENTION: Final = (REVIEW, CONFLICT, REJECTED)
+#: Rows that need attention that a report shows unless it is verbose.
+EXAMPLES: Final = 10
+
+
 class Change(NamedTuple):
     """A changed field: the old and the new value; None is unset."""
 
@@ -28,7 +36,7 @@ class Change(NamedTuple):
     after: str | None
 
     def __str__(self) -> str:
-        return f"{self.field}: {_shown(self.before)} -> {_shown(self.after)}"
+        return printable(f"{self.field}: {_shown(self.before)} -> {_shown(self.after)}")
 
 
 def _shown(value: str | None) -> str:
@@ -51,13 +59,13 @@ class Entry(NamedTuple):
     row: str = ""
 
     def text(self) -> str:
-        """The entry on one line."""
+        """Return the entry on one line, with lines for its changes and its rejected row below; everything is printable."""
         where = f" (row {self.line})" if self.line else ""
         reason = f": {self.reason}" if self.reason else ""
         detail = f": {self.detail}" if self.detail else ""
         changes = "".join(f"\n    {change}" for change in self.changes)
-        row = f"\n    {self.row}" if self.row and self.outcome == REJECTED else ""
-        return f"{self.outcome} {self.kind} {self.about}{where}{reason}{detail}{changes}{row}"
+        row = f"\n    {printable(self.row)}" if self.row and self.outcome == REJECTED else ""
+        return f"{printable(f'{self.outcome} {self.kind} {self.about}{where}{reason}{detail}')}{changes}{row}"
 
     def data(self) -> dict[str, Any]:
         """The entry as a JSON object, without empty fields."""
@@ -146,24 +154,46 @@ class Report:
 
 
 class Text:
-    """Lines for people; `write` receives each line without its newline."""
+    """Lines for people: the summary first, then rows, and the totals as the last line.
 
-    def __init__(self, write: Callable[[str], object]) -> None:
+    `verbose` prints every row that changed or was refused; otherwise only the first rows that need attention are printed.
+    `quiet` prints the totals only. `write` gets each line without its end.
+    """
+
+    def __init__(self, write: Callable[[str], object], *, verbose: bool = False, quiet: bool = False) -> None:
         self._write = write
+        self._verbose = verbose
+        self._quiet = quiet
+        self._entries: list[str] = []
 
     def entry(self, entry: Entry) -> None:
-        """Write the entry."""
-        self._write(entry.text())
+        """Keep the entry if it is to be printed."""
+        if self._quiet:
+            return
+        if self._verbose or (entry.outcome in ATTENTION and len(self._entries) < EXAMPLES):
+            self._entries.append(entry.text())
 
     def end(self, report: Report) -> None:
-        """Write the counts and, last, the totals."""
-        for line in self._lines(report.summary()):
-            self._write(line)
+        """Write the summary, the rows and the totals."""
+        if not self._quiet:
+            for line in (*self._lines(report.summary()), *self._rows(report)):
+                self._write(line)
         self._write(report.last_line)
+        self._entries.clear()
+
+    def _rows(self, report: Report) -> Iterator[str]:
+        count = sum(map(report.total, ATTENTION))
+        if not self._verbose and count:
+            yield f"{count} rows need attention" + (
+                f"; the first {EXAMPLES} (--verbose shows all):" if count > EXAMPLES else ":"
+            )
+        yield from self._entries
 
     @staticmethod
     def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
-        yield f"{summary['source']}: {summary['rows']} rows" + (", dry run: nothing was written" if summary["dry_run"] else "")
+        yield printable(f"{summary['source']}: {summary['rows']} rows") + (
+            ", dry run: nothing was written" if summary["dry_run"] else ""
+        )
         for heading in ("by_kind", "by_reason"):
             for outcome, group in summary[heading].items():
                 yield f"  {outcome}: " + ", ".join(f"{name} {count}" for name, count in group.items())

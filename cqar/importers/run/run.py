@@ -1,7 +1,5 @@
 """A run of an importer: its options, the registry it writes to, and its report."""
 
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +9,7 @@ from google.protobuf.message import Message
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.importers.run import report as told
 from cqar.importers.run.documents import Source
+from cqar.importers.run.progress import Progress
 from cqar.importers.run.report import Change, Entry, Report
 from cqar.importers.run.wire import Registry
 
@@ -50,56 +49,43 @@ class Item(NamedTuple):
     differs: bool = True
     #: references of the row, its own first; rows of a document that mean the same thing share them
     keys: tuple[str, ...] = ()
-
-
-class Progress:
-    """The progress of an import: a bar on a terminal, a plain line every few seconds elsewhere."""
-
-    #: Seconds between plain lines.
-    PAUSE: Final = 5.0
-    _WIDTH = 32
-
-    def __init__(self, what: str, total: int, write: Callable[[str], object] | None = None) -> None:
-        self._what = what
-        self._total = total
-        self._bar = write is None and sys.stderr.isatty()
-        self._write = write or _to_stderr
-        self._last = time.monotonic()
-        self._done = 0
-
-    def advance(self, count: int) -> None:
-        """Count rows as done."""
-        self._done += count
-        done = self._done >= self._total
-        if self._bar:
-            part = self._WIDTH if not self._total else min(self._WIDTH, self._WIDTH * self._done // self._total)
-            end = "\n" if done else ""
-            self._write(f"\r{self._what} [{'#' * part}{' ' * (self._WIDTH - part)}] {self._done}/{self._total}{end}")
-        elif time.monotonic() - self._last >= self.PAUSE:
-            self._last = time.monotonic()
-            self._write(f"{self._what}: {self._done} of {self._total} rows\n")
-
-
-def _to_stderr(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    #: field in the registry's errors -> its name in the document
+    names: Mapping[str, str] = {}
 
 
 class Run:
     """One run: writes rows by Apply and reports the outcome of each."""
 
-    def __init__(self, registry: Registry, report: Report, options: Options) -> None:
+    def __init__(self, registry: Registry, report: Report, options: Options, *, quiet: bool = False) -> None:
         self.registry = registry
         self.report = report
         self.options = options
         #: for facts that several sources have: the first one wins
         self.shared = pb.UPSERT if options.overwrite else pb.FILL_UNSET
+        #: how far the import is; None before its first row
+        self.reached: Progress | None = None
+        self._quiet = quiet
         self._tried: dict[str, list[pb.ApplyRow]] = {}
 
     @property
     def dry_run(self) -> bool:
         """Whether the run is a dry run."""
         return self.options.dry_run
+
+    def progress(self, name: str, total: int, *, passes: int = 1) -> Progress:
+        """Start to show the progress of a document."""
+        self.reached = Progress(name, total, passes=passes, quiet=self._quiet)
+        return self.reached
+
+    def finish(self) -> None:
+        """Show all rows as done."""
+        if self.reached is not None:
+            self.reached.finish()
+
+    def close(self) -> None:
+        """End the line of the progress."""
+        if self.reached is not None:
+            self.reached.close()
 
     def write(self, items: Sequence[Item], mode: pb.ApplyMode | None = None) -> list[pb.ApplyResult]:
         """Apply the items in one call, report each outcome, and return the results. Raises wire.RegistryError."""
@@ -131,10 +117,9 @@ class Run:
         line, row = item.source.line, item.source.excerpt
         if result.outcome == pb.REJECTED:
             taken = result.code == "ALREADY_EXISTS"
-            reason = refusal(result)
-            self.report.add(
-                Entry(told.CONFLICT if taken else told.REJECTED, kind, item.about, reason, result.reason, (), line, row)
-            )
+            outcome = told.CONFLICT if taken else told.REJECTED
+            reason, detail = (_renamed(each, item.names) for each in (refusal(result), result.reason))
+            self.report.add(Entry(outcome, kind, item.about, reason, detail, (), line, row))
             return
         changes = [_change(each, names) for each in result.changes]
         self.report.add(Entry(_OUTCOMES[result.outcome], kind, item.about, changes=changes, line=line))
@@ -156,6 +141,13 @@ class Run:
             results = self.registry.apply(rows[at : at + MOST], source="lookup", mode=pb.CREATE_ONLY, dry_run=True)
             found += [each.id if each.outcome == pb.UNCHANGED else None for each in results]
         return found
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """Replace field names in an error by those of the document."""
+    for field, name in names.items():
+        text = text.replace(field, name)
+    return text
 
 
 def refusal(result: pb.ApplyResult) -> str:

@@ -12,7 +12,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import flags
 from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import Refused, Source
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources.chain_ids import family
 
@@ -122,9 +122,9 @@ def _type(row: _Row) -> assets_pb2.AssetType | None:
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name)
+    sources = documents.rows(data, name, "assets", _Row)
     run.report.rows += len(sources)
-    progress = Progress(name, len(sources))
+    progress = run.progress(name, len(sources))
     there: dict[str, str] = {}
     for chunk in documents.chunks(sources, CHUNK):
         items = []

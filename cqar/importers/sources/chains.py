@@ -13,7 +13,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.errors import Invalid
 from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import Refused, Source
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.sources import chain_ids
 from cqar.importers.sources.chain_ids import Chains
 
@@ -242,7 +242,7 @@ def _own(row: _Own) -> Fact:
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name)
+    sources = documents.rows(data, name, "chains", _Row)
     run.report.rows += len(sources)
     slugs = _Slugs(Chains(run.registry.pages(contract.ListChainsRequest(), "chains")))
     facts: list[tuple[Source, Fact]] = []
@@ -254,7 +254,7 @@ def load(run: Run, data: bytes, name: str) -> None:
             run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
         else:
             facts.append((source, fact))
-    progress = Progress(name, len(facts))
+    progress = run.progress(name, len(sources))
     for chunk in documents.chunks(facts, CHUNK):
         run.write([_item(source, fact, slugs) for source, fact in chunk])
         progress.advance(len(chunk))

@@ -16,7 +16,7 @@ from cqar.importers.run import documents, rows
 from cqar.importers.run import report as told
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.report import Entry
-from cqar.importers.run.run import CHUNK, MOST, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, MOST, Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources.assets import retype
 from cqar.importers.sources.chain_ids import Chains
@@ -73,10 +73,10 @@ class _Found(NamedTuple):
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name)
+    sources = documents.rows(data, name, "coingecko", tuple[str, str])
     run.report.rows += len(sources)
     chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
-    progress = Progress(name, 2 * len(sources))
+    progress = run.progress(name, len(sources), passes=2)
     found: list[_Found] = []
     for chunk in documents.chunks(sources, MOST // 2):
         found += _find(run, chains, chunk)

@@ -18,7 +18,7 @@ from cqar.importers.run import documents, rows
 from cqar.importers.run import report as told
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.report import Entry
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.sources.assets import retype
 from cqar.importers.sources.chain_ids import Chains, family
 
@@ -158,10 +158,10 @@ def place(source: Source, chains: Chains) -> Placed:
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name)
+    sources = documents.rows(data, name, "deployments", _Row)
     run.report.rows += len(sources)
     chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
-    progress = Progress(name, len(sources))
+    progress = run.progress(name, len(sources))
     there: dict[str, str] = {}
     for chunk in documents.chunks(sources, CHUNK):
         placed = []

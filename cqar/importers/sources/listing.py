@@ -25,7 +25,7 @@ from cqar.importers.run import documents
 from cqar.importers.run import report as told
 from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.report import Entry
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.sources import markets, venues
 from cqar.importers.sources.markets import Code, Market
 from cqar.importers.sources.symbols import Listings
@@ -43,7 +43,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(run: Run, data: bytes, name: str, origin: Origin) -> None:
     """Import the markets. Raises documents.FileError before anything is written, wire.RegistryError."""
-    _Exchange(run, origin).load(documents.rows(data, name), name)
+    _Exchange(run, origin).load(documents.rows(data, name, "markets", markets.Row), name)
 
 
 class _Exchange:
@@ -68,7 +68,7 @@ class _Exchange:
         books = {venue_id: _Book(run, venue_id, self._exchange) for venue_id in by_venue}
         accepted = {venue_id: books[venue_id].read(each) for venue_id, each in by_venue.items()}
         directory = Directory(run, {use.ticker for book in books.values() for use in book.uses.values()})
-        progress = Progress(name, len(found))
+        progress = run.progress(name, len(sources))
         for venue_id, book in books.items():
             book.judge(Guard(run, directory, venue_id, self._exchange, remaps))
             listings = Listings(run, venue_id, book.assets)

@@ -1,11 +1,16 @@
 """The markets that an exchange publishes now, through the package ccxt. Only this module imports ccxt."""
 
-from collections.abc import Mapping
+import contextlib
+import difflib
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.importers.exchanges.declarations import EXCHANGES
+from cqar.importers.run.wire import Registry
 from cqar.importers.sources import markets
 
 #: Timeout in seconds of a request to an exchange.
@@ -14,7 +19,7 @@ _MODES: Final = {2: markets.DECIMAL_PLACES, 3: markets.SIGNIFICANT_DIGITS, 4: ma
 
 
 class LiveError(Exception):
-    """The exchange cannot be queried. `str()` is the reason and what to do."""
+    """The exchange is unknown or cannot be queried. `str()` is the reason and what to do."""
 
 
 class Fetched(NamedTuple):
@@ -27,6 +32,26 @@ class Fetched(NamedTuple):
     remaps: Mapping[str, str]
 
 
+def check_known(registry: Registry, exchange_id: str) -> None:
+    """Raise LiveError unless the exchange is in the registry, in cqar's declarations or in ccxt. Raises RegistryError too."""
+    known = set(EXCHANGES)
+    if exchange_id in known:
+        return
+    known |= {each.venue_id for each in registry.pages(contract.ListVenuesRequest(), "venues")}
+    if exchange_id in known:
+        return
+    with contextlib.suppress(ImportError):
+        known.update(import_module("ccxt").exchanges)
+    if exchange_id not in known:
+        message = f"{_unknown(exchange_id, known)} (--new-venue creates it)"
+        raise LiveError(message)
+
+
+def _unknown(exchange_id: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(exchange_id.lower(), sorted(known), n=1)
+    return f"{exchange_id} is not an exchange that ccxt knows{f'; did you mean {near[0]}?' if near else ''}"
+
+
 def fetch(exchange_id: str) -> Fetched:
     """Query the exchange. Raises LiveError."""
     try:
@@ -35,8 +60,7 @@ def fetch(exchange_id: str) -> Fetched:
         message = "querying an exchange needs the package ccxt: pip install 'cqar[importers]', or name a file with --file"
         raise LiveError(message) from None
     if exchange_id not in ccxt.exchanges:
-        message = f"{exchange_id!r} is not an exchange that ccxt knows"
-        raise LiveError(message)
+        raise LiveError(_unknown(exchange_id, ccxt.exchanges))
     # Numbers as text are exact, unlike floats.
     exchange = getattr(ccxt, exchange_id)({"timeout": round(_TIMEOUT * 1_000), "enableRateLimit": True, "number": str})
     try:

@@ -57,7 +57,7 @@ class _Precision(msgspec.Struct):
     price: Decimal | None = None
 
 
-class _Row(msgspec.Struct, rename="camel"):
+class Row(msgspec.Struct, rename="camel"):
     """The unified market of ccxt: the fields that are read."""
 
     id: str
@@ -133,10 +133,10 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     kept: Mapping[str, str]
 
 
-_ROW = documents.decoder(_Row)
+_ROW = documents.decoder(Row)
 
 
-def decode(source: Source) -> _Row:
+def decode(source: Source) -> Row:
     """Decode a row; its numbers fit the registry. Raises Refused."""
     row = documents.decoded(source, _ROW)
     _check_numbers(row, "")
@@ -155,7 +155,7 @@ def _check_numbers(part: msgspec.Struct, path: str) -> None:
             _check_numbers(value, f"{path}{field}.")
 
 
-def mode_of(rows: Sequence[_Row], exchange: Exchange) -> str | None:
+def mode_of(rows: Sequence[Row], exchange: Exchange) -> str | None:
     """The precision mode proven by comparing the steps in payloads with the numbers of ccxt. None: no mode, or several.
 
     Files of different versions of ccxt differ in mode, and a row does not state its mode.
@@ -173,7 +173,7 @@ def mode_of(rows: Sequence[_Row], exchange: Exchange) -> str | None:
     return proofs.pop() if len(proofs) == 1 else None
 
 
-def parse(source: Source, row: _Row, exchange: Exchange, mode: str) -> Market:
+def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
     """Read a row. Raises Refused."""
     symbol_type = _TYPES.get(row.type)
     if symbol_type is None:
@@ -203,7 +203,7 @@ def parse(source: Source, row: _Row, exchange: Exchange, mode: str) -> Market:
     )
 
 
-def _option_type(row: _Row) -> markets_pb2.OptionType:
+def _option_type(row: Row) -> markets_pb2.OptionType:
     if row.option_type is None or row.strike is None:
         raise Refused("incomplete", "an option needs strike and optionType")
     if row.strike <= 0:
@@ -227,7 +227,7 @@ def _written(value: Any) -> str | None:
     return _text(value) if held is None else exact.plain(held)
 
 
-def _segment(row: _Row) -> str:
+def _segment(row: Row) -> str:
     if row.type == "option":
         return OPTION
     if row.type not in _DERIVATIVES:
@@ -235,7 +235,7 @@ def _segment(row: _Row) -> str:
     return INVERSE if row.inverse else LINEAR
 
 
-def _codes(row: _Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
+def _codes(row: Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
     """Base, quote and settlement. The symbol is never split: ids have no separator, and it may hold `undefined`."""
     needed = {"base": row.base, "quote": row.quote, **({"settle": row.settle} if row.type in _DERIVATIVES else {})}
     missing = [name for name, value in needed.items() if not _given(value)]
@@ -255,7 +255,7 @@ def _code(code: str | None, ticker: str) -> Code:
     return Code(code if code is not None and _given(code) else ticker, ticker)
 
 
-def _margin_kind(row: _Row) -> str | None:
+def _margin_kind(row: Row) -> str | None:
     if row.linear and row.inverse:
         raise Refused("contradictory", "the row is both linear and inverse")
     if row.quanto:
@@ -265,7 +265,7 @@ def _margin_kind(row: _Row) -> str | None:
     return "linear" if row.linear else None
 
 
-def _expiry(row: _Row, exchange: Exchange) -> datetime | None:
+def _expiry(row: Row, exchange: Exchange) -> datetime | None:
     expiry = None if row.expiry in exchange.no_expiry else row.expiry
     if row.type in ("future", "option"):
         if not expiry:
@@ -282,7 +282,7 @@ def _instant(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _specs(row: _Row, payload: Mapping[str, Any], exchange: Exchange, mode: str) -> Specs:
+def _specs(row: Row, payload: Mapping[str, Any], exchange: Exchange, mode: str) -> Specs:
     """The numbers of the payload if a rule is declared, else those of ccxt."""
     precision, limits = row.precision or _Precision(), row.limits or _Limits()
     amount, cost, leverage = limits.amount or _Range(), limits.cost or _Range(), limits.leverage or _Range()
@@ -320,13 +320,13 @@ def _above_zero(value: Decimal | None) -> Decimal | None:
     return value if value is not None and value > 0 else None
 
 
-def _contract_size(row: _Row, payload: Mapping[str, Any], exchange: Exchange) -> Decimal | None:
+def _contract_size(row: Row, payload: Mapping[str, Any], exchange: Exchange) -> Decimal | None:
     if row.type not in _DERIVATIVES:
         return None
     return row.contract_size if exchange.contract_size is None else exchange.contract_size(payload)
 
 
-def _fee(row: _Row, unified: Decimal | None, own: Decimal | None) -> Decimal | None:
+def _fee(row: Row, unified: Decimal | None, own: Decimal | None) -> Decimal | None:
     """A fee as a fraction: of the payload, else of ccxt, which is a fraction unless the row says otherwise."""
     if own is not None:
         return own

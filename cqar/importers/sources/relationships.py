@@ -12,7 +12,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import iso4217
 from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import Refused, Source
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources.chain_ids import Chains
 from cqar.importers.sources.deployments import denom
@@ -92,7 +92,7 @@ def _end(chain: str, base: str) -> End:
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name)
+    sources = documents.rows(data, name, "relationships", _Row)
     run.report.rows += len(sources)
     facts: list[tuple[Source, Fact]] = []
     for source in sources:
@@ -101,7 +101,7 @@ def load(run: Run, data: bytes, name: str) -> None:
         except Refused as refused:
             run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
     ends = _Ends(run, [end for _, fact in facts for end in (fact.begins, fact.ends)])
-    progress = Progress(name, len(facts))
+    progress = run.progress(name, len(sources))
     for chunk in documents.chunks(facts, CHUNK):
         items = []
         for source, fact in chunk:

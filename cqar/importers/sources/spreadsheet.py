@@ -18,7 +18,8 @@ from google.protobuf.message import Message
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import FileError, Refused, Source
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
+from cqar.importers.sources import references
 
 #: The kinds of rows, by the names of Apply, and how to write each.
 _MODES: Final[Mapping[str, pb.ApplyMode | None]] = {
@@ -30,6 +31,30 @@ _MODES: Final[Mapping[str, pb.ApplyMode | None]] = {
 KINDS: Final = tuple(_MODES)
 #: Columns of an asset that identify it.
 _KEYS: Final = ("coingecko_id", "chain_id", "address", "decimals")
+#: Their fields in the row that is sent.
+_PATHS: Final[Mapping[str, str]] = {
+    "identifiers[0].external_id": "coingecko_id",
+    **{f"deployments[0].{each}": each for each in ("chain_id", "address", "decimals")},
+}
+#: Columns that the registry sets.
+_SET_BY_REGISTRY: Final = frozenset({"created_at", "updated_at", "added_at", "trading_enabled_stored"})
+#: A table of each kind. Each builds on those before it.
+EXAMPLES: Final[Mapping[str, str]] = {
+    "chain": "chain_id,chain_name,chain_type,caip2\nethereum,Ethereum,EVM,eip155:1",
+    "asset": "coingecko_id,symbol,name,asset_type\nbitcoin,BTC,Bitcoin,NATIVE\ntether,USDT,Tether,ERC20",
+    "asset_deployment": (
+        "asset_id,chain_id,address,decimals\ncoingecko:tether,eip155:1,0xdAC17F958D2ee523a2206206994597C13D831ec7,6"
+    ),
+    "asset_identifier": "asset_id,source,external_id\ncoingecko:tether,COINMARKETCAP,'825",
+    "asset_relationship": "from_asset_id,to_asset_id,relationship_type\ncoingecko:tether,coingecko:bitcoin,SYNTHETIC_OF",
+    "asset_group": "name,description\nStablecoins,Pegged to a currency",
+    "asset_group_member": "group_id,asset_id\nStablecoins,coingecko:tether",
+    "venue": "venue_id,name,venue_type\nkraken,Kraken,CEX",
+    "venue_asset": "venue_id,asset_id,venue_asset_symbol\nkraken,coingecko:bitcoin,XXBT",
+    "symbol": "symbol_type,base_asset_id,quote_asset_id,tick_size\nSPOT,kraken:XXBT,coingecko:tether,0.1",
+    "symbol_identifier": "symbol_id,data_source,external_id\nkraken:XBTUSDT,COINGECKO,bitcoin-tether",
+    "venue_symbol": "venue_id,symbol_id,venue_symbol,maker_fee\nkraken,binance:BTCUSDT,XBTUSDT,0.0016",
+}
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?%?")
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}-[A-Za-z]{3}(-\d{2,4})?|[A-Za-z]{3}-\d{2}")
@@ -37,6 +62,14 @@ _WORDS = frozenset({"true", "false", "yes", "no", "nan", "inf", "null", "none", 
 _BOOLEANS: Final = {"true": True, "false": False}
 _SPLIT = ";"
 _MARK = "'"
+
+#: What a cell that refers to another row holds.
+_NATURAL: Final[Mapping[str, str]] = {
+    references.ASSET: "an id, coingecko:bitcoin, a venue's code kraken:XXBT, or a contract eip155:1/0xdac1...",
+    references.SYMBOL: "an id, or a venue's symbol binance:BTCUSDT",
+    references.CHAIN: "an id, or a CAIP-2 id eip155:1",
+    references.GROUP: "an id or a name",
+}
 
 _Read = Callable[[str, str], Any]
 
@@ -47,7 +80,7 @@ def _text(value: str, column: str) -> str:
         return value[1:]
     if _NUMBER.fullmatch(value) or _DATE.fullmatch(value) or value.casefold() in _WORDS or value.startswith("#"):
         raise Refused(
-            "looks_rewritten", f"{column}: {value!r} looks like what a spreadsheet makes of text; write it as '{value}"
+            "looks_rewritten", f"{column}: a spreadsheet may have rewritten {value!r}; put an apostrophe before it: '{value}"
         )
     return value
 
@@ -98,7 +131,7 @@ def _named(field: Any) -> _Read:
             if each in names and names[each].number:
                 return int(names[each].number)
         known = ", ".join(each.removeprefix(f"{prefix}_") for each in names if names[each].number)
-        raise Refused("unknown_value", f"{column}: {value!r} is none of {known}")
+        raise Refused("unknown_value", f"{column}: {value!r} is not one of {known}")
 
     return read
 
@@ -135,6 +168,28 @@ def _columns(kind: str) -> dict[str, tuple[Any, _Read]]:
     return found
 
 
+def columns(kind: str) -> list[tuple[str, str]]:
+    """Return the columns of a kind of table, each with what its cells hold."""
+    found = [(name, _meaning(kind, field)) for name, (field, _) in _columns(kind).items() if not name.endswith("_decimal")]
+    found = [each for each in found if each[0] not in _SET_BY_REGISTRY]
+    if kind == "asset":
+        found += [(each, "finds the asset, or is added to a new one") for each in _KEYS]
+    return found
+
+
+def _meaning(kind: str, field: Any) -> str:
+    refers = references.target(kind, field.name)
+    if refers is not None:
+        return _NATURAL[refers]
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        prefix = f"{re.sub(r'(?<!^)(?=[A-Z])', '_', field.enum_type.name).upper()}_"
+        return ", ".join(each.name.removeprefix(prefix) for each in field.enum_type.values if each.number)
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return "texts separated by ;" if field.is_repeated else "a number" if field.name.endswith("_decimal") else "text"
+    named = {FieldDescriptor.TYPE_BOOL: "true or false", FieldDescriptor.TYPE_MESSAGE: "a time with a zone"}
+    return named.get(field.type, "a whole number")
+
+
 def _table(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The header, and the rows with their lines. Raises FileError."""
     try:
@@ -151,7 +206,7 @@ def _table(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[
         message = f"{name}: line {reader.line_num}: {error}"
         raise FileError(message) from error
     if not lines:
-        message = f"{name}: is empty; its first line has the names of its columns"
+        message = f"{name}: is empty; the first line holds the column names"
         raise FileError(message)
     return [each.strip() for each in lines[0][1]], iter(lines[1:])
 
@@ -159,8 +214,8 @@ def _table(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[
 def _checked(header: Sequence[str], allowed: Sequence[str], name: str) -> None:
     unknown = [each for each in header if each not in allowed]
     if unknown or len(set(header)) != len(header):
-        wrong = f"no column can be called {', '.join(unknown)}" if unknown else "a column stands there twice"
-        message = f"{name}: {wrong}; there are: {', '.join(allowed)}"
+        wrong = f"unknown column {', '.join(unknown)}" if unknown else "a column occurs twice"
+        message = f"{name}: {wrong}; the columns are {', '.join(allowed)}"
         raise FileError(message)
 
 
@@ -179,11 +234,34 @@ def load(run: Run, data: bytes, name: str, kind: str) -> None:
         except Refused as refused:
             run.report.reject(refused.kind, refused.detail, line=number, row=source.excerpt)
         else:
-            items.append(Item(row, about, source, keys=(f"{kind} {about}",)))
-    progress = Progress(name, len(items))
+            items.append(Item(row, about, source, keys=(f"{kind} {about}",), names=_names(header)))
+    progress = run.progress(name, run.report.rows)
+    finder = references.Finder(run)
     for chunk in documents.chunks(items, CHUNK):
-        run.write(chunk, _MODES[kind])
+        run.write(_resolved(run, finder, kind, chunk), _MODES[kind])
         progress.advance(len(chunk))
+
+
+def _resolved(run: Run, finder: references.Finder, kind: str, items: Sequence[Item]) -> list[Item]:
+    """Replace the natural keys in rows by ids; report the rows whose keys mean nothing."""
+    found = [(item, references.references(kind, item.row)) for item in items]
+    finder.find(reference for _, each in found for _, _, reference in each)
+    resolved = []
+    for item, each in found:
+        try:
+            for message, field, reference in each:
+                setattr(message, field, finder.id_of(reference, field))
+        except Refused as refused:
+            run.report.reject(refused.kind, refused.detail, line=item.source.line, row=item.source.excerpt)
+        else:
+            resolved.append(item)
+    return resolved
+
+
+def _names(header: Sequence[str]) -> Mapping[str, str]:
+    """Return the column of each field that the registry names differently in its errors."""
+    exact = {f"{each}_decimal": each for each in header if not each.endswith("_decimal")}
+    return exact | {path: column for path, column in _PATHS.items() if column in header}
 
 
 def _row(
@@ -191,7 +269,7 @@ def _row(
 ) -> tuple[pb.ApplyRow, str]:
     """The row and what it is called. An empty cell is an unset field. Raises Refused."""
     if len(cells) != len(header):
-        raise Refused("malformed", f"the line has {len(cells)} cells and the header {len(header)}")
+        raise Refused("malformed", f"the line has {len(cells)} cells, the header {len(header)}")
     given = {column: cell.strip() for column, cell in zip(header, cells, strict=True) if cell.strip()}
     if not given:
         raise Refused("incomplete", "all cells are empty")
@@ -224,7 +302,7 @@ def _find_by(row: pb.ApplyRow, keys: Mapping[str, str]) -> None:
         row.identifiers.append(rows.identifier(rows.COINGECKO, _text(keys["coingecko_id"], "coingecko_id")))
     if "address" in keys or "chain_id" in keys:
         if "chain_id" not in keys or "address" not in keys:
-            raise Refused("incomplete", "a contract is named by chain_id and address together")
+            raise Refused("incomplete", "a contract needs both chain_id and address")
         decimals = _integer(keys["decimals"], "decimals") if "decimals" in keys else None
         address = keys["address"].removeprefix(_MARK)
         row.deployments.append(rows.deployment(_text(keys["chain_id"], "chain_id"), address, decimals))

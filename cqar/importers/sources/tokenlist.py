@@ -16,7 +16,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import flags
 from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import FileError, Refused, Source
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources import chain_ids, deployments
 from cqar.importers.sources.chain_ids import Chains
@@ -116,7 +116,7 @@ def load(run: Run, data: bytes, name: str) -> None:
     sources = [Source(line, bytes(raw)) for line, raw in enumerate(tokens.tokens, 1)]
     run.report.rows += len(sources)
     chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
-    progress = Progress(name, len(sources))
+    progress = run.progress(name, len(sources))
     there: dict[str, str] = {}
     bridged: list[tuple[Source, Token]] = []
     for chunk in documents.chunks(sources, CHUNK):

@@ -16,7 +16,7 @@ from cqar.errors import Invalid
 from cqar.importers.exchanges.payload import number
 from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import Refused, Source
-from cqar.importers.run.run import CHUNK, Item, Progress, Run
+from cqar.importers.run.run import CHUNK, Item, Run
 
 #: Keys in the metadata of a venue.
 REMAPS: Final = "common_currencies"
@@ -97,9 +97,9 @@ def _public(value: Any) -> str | None:
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name)
+    sources = documents.rows(data, name, "venues", _Row)
     run.report.rows += len(sources)
-    progress = Progress(name, len(sources))
+    progress = run.progress(name, len(sources))
     for chunk in documents.chunks(sources, CHUNK):
         items = []
         for source in chunk:
