@@ -61,7 +61,7 @@ def fill_text(message: Any, given: Sequence[tuple[str, str]], without: Mapping[s
         if field.is_repeated:
             values.setdefault(name, []).append(parsed)
         elif name in values:
-            broken.append(Violation(name, "TWICE", "is given twice"))
+            broken.append(Violation(name, "TWICE", "occurs twice"))
         else:
             values[name] = parsed
     if broken:
@@ -90,13 +90,13 @@ def _named(described: Descriptor, name: str, without: Mapping[str, str], path: s
     if field is None:
         raise errors.Invalid(where, "UNKNOWN_FIELD", "is not a field of this request")
     if field.type == FieldDescriptor.TYPE_DOUBLE:
-        raise errors.Invalid(where, "UNKNOWN_FIELD", f"is not exact; send {name}_decimal, as text")
+        raise errors.Invalid(where, "UNKNOWN_FIELD", f"is not exact; send {name}_decimal as a string")
     return field
 
 
 def _put(message: Any, field: FieldDescriptor, value: Any, path: str) -> None:
     if value is None:
-        raise errors.Invalid(path, "NULL", "is null; leave it out")
+        raise errors.Invalid(path, "NULL", "is null; omit it")
     if not field.is_repeated:
         _put_one(message, field, value, path)
         return
@@ -134,7 +134,7 @@ def _put_time(into: Any, value: Any, path: str) -> None:
     except errors.Invalid:
         raise
     except (ValueError, OverflowError, AttributeError):
-        raise errors.Invalid(path, "BAD_TIME", "is not a time by RFC 3339, such as 2024-05-01T12:30:00Z") from None
+        raise errors.Invalid(path, "BAD_TIME", "is not an RFC 3339 time such as 2024-05-01T12:30:00Z") from None
 
 
 def _object(value: Any, path: str) -> Mapping[str, Any]:
@@ -155,13 +155,13 @@ def _text(_field: FieldDescriptor | None, value: Any, path: str) -> str:
     if isinstance(value, str):
         return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    raise errors.Invalid(path, "WRONG_TYPE", "is a number; send it as text, in quotes" if number else "is not text")
+    raise errors.Invalid(path, "WRONG_TYPE", "is a number; send it as a string" if number else "is not a string")
 
 
 def _flag(_field: FieldDescriptor, value: Any, path: str) -> bool:
     if isinstance(value, bool):
         return value
-    raise errors.Invalid(path, "WRONG_TYPE", "is neither true nor false")
+    raise errors.Invalid(path, "WRONG_TYPE", "must be true or false")
 
 
 def _integer(field: FieldDescriptor, value: Any, path: str) -> int:
@@ -184,7 +184,7 @@ def _enum(field: FieldDescriptor, value: Any, path: str) -> int:
     found = described.values_by_name.get(value)
     if found is None:
         names = ", ".join(each.name for each in described.values if each.number)
-        raise errors.Invalid(path, "UNKNOWN_VALUE", f"{_short(value)!r} is none of {names}")
+        raise errors.Invalid(path, "UNKNOWN_VALUE", f"{_short(value)!r} is not one of {names}")
     return int(found.number)
 
 
@@ -199,7 +199,7 @@ _READ: Mapping[int, Callable[[FieldDescriptor, Any, str], Any]] = {
 
 def _text_flag(value: str, name: str) -> bool:
     if value not in ("true", "false"):
-        raise errors.Invalid(name, "WRONG_TYPE", f"{_short(value)!r} is neither true nor false")
+        raise errors.Invalid(name, "WRONG_TYPE", f"{_short(value)!r} must be true or false")
     return value == "true"
 
 

@@ -25,8 +25,8 @@ class AdminMetrics:
         backlog = self._relay.backlog
         depth = {(name,): each.depth for name, each in backlog.items()}
         age = {(name,): each.age for name, each in backlog.items()}
-        yield counter("cqar_event_published", "What was published to NATS", ("event_type",), tallied(self._relay.published))
-        yield gauge("cqar_outbox_depth", "Rows of the outbox that wait for the relay", ("relay",), depth)
-        yield gauge("cqar_outbox_age_seconds", "Seconds that the oldest of them has waited", ("relay",), age)
-        yield single("cqar_relay_active", "1 where this process relays", int(self._relay.active))
-        yield counter("cqar_redis_failures", "Failures of Redis", (), {(): self._tier.failures})
+        yield counter("cqar_event_published", "Messages published to NATS", ("event_type",), tallied(self._relay.published))
+        yield gauge("cqar_outbox_depth", "Outbox rows not yet relayed", ("relay",), depth)
+        yield gauge("cqar_outbox_age_seconds", "Age of the oldest outbox row not yet relayed, in seconds", ("relay",), age)
+        yield single("cqar_relay_active", "1 if this process is the active relay, else 0", int(self._relay.active))
+        yield counter("cqar_redis_failures", "Failed Redis operations", (), {(): self._tier.failures})

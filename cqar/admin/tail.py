@@ -37,7 +37,7 @@ class Tail(Stoppable):
     """The handler of TailEvents in an admin process."""
 
     def __init__(self, pool: Pool, access: Authority | None, calls: Calls) -> None:
-        super().__init__("go on behind the last revision at another one")
+        super().__init__("reconnect to another instance and resume after the last revision")
         self._pool = pool
         self._authority = access
         self._calls = calls

@@ -115,7 +115,7 @@ class Attempts:
 
 
 def _too_many(seconds: float) -> errors.Throttled:
-    return errors.Throttled("too many failed attempts of this address; check the API key and retry later", seconds)
+    return errors.Throttled("too many failed attempts from this address; check the API key and retry later", seconds)
 
 
 class Grant:
@@ -261,7 +261,7 @@ class Authority:
 def _spend(bucket: Bucket) -> None:
     seconds = bucket.take()
     if seconds:
-        msg = f"the key may make {bucket.rate} calls a second here; retry later"
+        msg = f"rate limit of this key exceeded: {bucket.rate} calls per second; retry later"
         raise errors.Throttled(msg, seconds)
 
 
@@ -276,7 +276,7 @@ def _end(stored: pb.ApiKey) -> int:
 def pepper(settings: config.Settings) -> bytes:
     """The pepper of the settings. Raises ConfigError where there is none."""
     if not settings.pepper:
-        message = "CQAR_AUTH is keys, which needs a pepper: set CQAR_PEPPER to 16 random characters or more, and keep it"
+        message = "CQAR_AUTH=keys requires a pepper: set CQAR_PEPPER to at least 16 random characters and keep it"
         raise config.ConfigError(message)
     return settings.pepper.encode()
 
@@ -293,7 +293,7 @@ def minted(settings: config.Settings) -> Minted:
 def permit(principal: Principal, role: Role, rpc: str) -> None:
     """Raise Forbidden, with the role needed, where the principal's is too low."""
     if principal.role < role:
-        msg = f"{rpc} needs the role {role.name.lower()}; this key has the role {principal.role.name.lower()}"
+        msg = f"{rpc} requires the role {role.name.lower()}; this key has the role {principal.role.name.lower()}"
         raise errors.Forbidden(msg)
 
 
@@ -307,14 +307,14 @@ def confine(principal: Principal, request: Message, rpc: str) -> None:
         return
     for each in named:
         if each not in principal.venues:
-            msg = f"{rpc}: this key is confined to venues, of which {each!r} is none"
+            msg = f"{rpc}: this key is restricted to other venues than {each!r}"
             raise errors.Forbidden(msg)
 
 
 def unnamed(principal: Principal, rpc: str) -> None:
     """Raise Forbidden where the principal is confined to venues, for calls that name none."""
     if principal.venues:
-        msg = f"{rpc} is not confined to venues, and this key is"
+        msg = f"{rpc} is not limited to a venue, but this key is"
         raise errors.Forbidden(msg)
 
 

@@ -222,14 +222,14 @@ V = TypeVar("V")
 def by_view(views: Mapping[int, V], view: int) -> V:
     """The value for the number of a request's view. Raises Invalid for an unknown view."""
     if view not in views:
-        raise errors.Invalid("view", "UNKNOWN_VALUE", f"{view} is not a value that this service knows")
+        raise errors.Invalid("view", "UNKNOWN_VALUE", f"{view} is not a known value")
     return views[view]
 
 
 def check_count(kind: BatchKind, count: int) -> None:
     """Raise TooLarge if a call has too many keys."""
     if count > kind.max_keys:
-        msg = f"{count:,} keys are more than the {kind.max_keys:,} that such a call may have; send several"
+        msg = f"{count:,} keys exceed the limit of {kind.max_keys:,} per call; split the request"
         raise errors.TooLarge(msg)
 
 

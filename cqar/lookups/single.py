@@ -209,7 +209,7 @@ def check_field(request: Any, name: str) -> None:
     value, field = getattr(request, name), request.DESCRIPTOR.fields_by_name[name]
     if field.enum_type is not None:
         if value not in field.enum_type.values_by_number:
-            raise errors.Invalid(name, "UNKNOWN_VALUE", f"{value} is not a value that this service knows")
+            raise errors.Invalid(name, "UNKNOWN_VALUE", f"{value} is not a known value")
     elif field.message_type is not None:
         if request.HasField(name):
             binding.instant(value, name)
@@ -230,5 +230,5 @@ def min_revision(request: Any) -> int:
 def check_min_revision(least: int, snap: int) -> None:
     """Raise Precondition if the required revision is beyond the registry's own."""
     if least > snap:
-        description = f"revision {least} is beyond the registry's, which is {snap}"
+        description = f"revision {least} is beyond the head revision {snap}"
         raise errors.Precondition("MIN_REVISION", "min_revision", description)

@@ -188,7 +188,7 @@ class Binding:
         if kind == "texts" and rule is not None:
             texts = held[field]
             if len(texts) > MAX_TEXTS:
-                raise errors.Invalid(field, "TOO_MANY", f"{len(texts)} are given; at most {MAX_TEXTS} are allowed")
+                raise errors.Invalid(field, "TOO_MANY", f"has {len(texts)} elements; the limit is {MAX_TEXTS}")
             return [rule(each, field) for each in texts] or None
         if kind == "number":
             exactly = held.get(decimal or "")
@@ -213,7 +213,7 @@ def _single(value: Any, bound: Bound) -> Any:
             if bound.enum is None:
                 return value
             if value not in bound.enum:
-                raise errors.Invalid(bound.field, "UNKNOWN_VALUE", f"{value} is not a value that this service knows")
+                raise errors.Invalid(bound.field, "UNKNOWN_VALUE", f"{value} is not a known value")
             return value or None
 
 
@@ -224,11 +224,11 @@ def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
     the infinities.
     """
     if value.seconds not in _YEARS or not 0 <= value.nanos < _SECOND:
-        raise errors.Invalid(field, "BAD_TIME", "is not a time of the years 1 to 9999 with nanos from 0 to 999,999,999")
+        raise errors.Invalid(field, "BAD_TIME", "must be in the years 1 to 9999, with nanos from 0 to 999,999,999")
     days, seconds = divmod(value.seconds, _DAY)
     found = _EPOCH + timedelta(days=days, seconds=seconds, microseconds=value.nanos // 1_000)
     if found in _INFINITE:
-        raise errors.Invalid(field, "BAD_TIME", "is the first or the last moment there is; leave it unset for no bound")
+        raise errors.Invalid(field, "BAD_TIME", "is the first or last representable time; leave it unset for no bound")
     return found
 
 
@@ -251,7 +251,7 @@ def _held(value: struct_pb2.Value, field: str) -> object:
         case "list_value":
             return [_held(each, field) for each in value.list_value.values]
         case None:
-            raise errors.Invalid(field, "NOT_JSON", "holds a value without a kind; send null for nothing")
+            raise errors.Invalid(field, "NOT_JSON", "contains a value without a kind; send null instead")
         case kind:
             held: object = getattr(value, kind)
             return held

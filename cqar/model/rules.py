@@ -49,16 +49,14 @@ def decimals(value: int, max_decimals: int | None, field: str) -> int:
     limit = DECIMALS_DEFAULT if max_decimals is None else min(max_decimals, DECIMALS_END)
     if not 0 <= value <= limit:
         hint = f"; more need the chain's max_decimals, at most {DECIMALS_END}" if limit < value <= DECIMALS_END else ""
-        raise Invalid(field, "OUT_OF_RANGE", f"{value} is not within 0 to {limit}, the decimals of this chain{hint}")
+        raise Invalid(field, "OUT_OF_RANGE", f"{value} is outside 0 to {limit}, the decimals of this chain{hint}")
     return value
 
 
 def max_decimals(value: int, field: str) -> int:
     """The decimals that a chain declares: 0 to 255. Raises Invalid: OUT_OF_RANGE."""
     if not 0 <= value <= DECIMALS_END:
-        raise Invalid(
-            field, "OUT_OF_RANGE", f"{value} is not within 0 to {DECIMALS_END}, the decimals that a chain can declare"
-        )
+        raise Invalid(field, "OUT_OF_RANGE", f"{value} is outside 0 to {DECIMALS_END}")
     return value
 
 
@@ -81,14 +79,14 @@ def _fee(value: Decimal, least: Decimal, field: str) -> Decimal:
 def positive(value: Decimal, field: str) -> Decimal:
     """A size, tick, price step or rate. Raises Invalid: NOT_POSITIVE."""
     if not value > 0:
-        raise Invalid(field, "NOT_POSITIVE", f"{_shown(value)} is not above zero; leave the field unset if it is unknown")
+        raise Invalid(field, "NOT_POSITIVE", f"{_shown(value)} is not greater than zero; leave it unset if unknown")
     return value
 
 
 def not_negative(value: Decimal, field: str) -> Decimal:
     """An amount that may be zero, such as a withdrawal fee or a minimum. Raises Invalid: NEGATIVE."""
     if not value >= 0:
-        raise Invalid(field, "NEGATIVE", f"{_shown(value)} is less than zero")
+        raise Invalid(field, "NEGATIVE", f"{_shown(value)} is negative")
     return value
 
 
@@ -169,7 +167,7 @@ def terms(given: Terms, *, now: datetime | None, strike_field: str = "strike_pri
     """
     if given.symbol_type not in _KINDS:
         rule = "REQUIRED" if given.symbol_type == 0 else "BAD_TYPE"
-        text = f"{given.symbol_type} is no symbol type; use spot, perpetual, future, option or margin"
+        text = f"{given.symbol_type} is not a symbol type; use spot, perpetual, future, option or margin"
         raise Invalid(*Violation("symbol_type", rule, text))
     done = replace(given, option_type=None) if given.option_type == 0 else given
     broken = [*_pair(done), *_parts(done, strike_field), *_values(done, now, strike_field)]
@@ -189,7 +187,7 @@ def _pair(given: Terms) -> list[Violation]:
     broken = [required(field, "a symbol has a base and a quote") for field, asset in sides if not asset]
     if not broken and given.symbol_type not in DERIVATIVES and given.base_asset_id == given.quote_asset_id:
         kind = _KINDS[given.symbol_type]
-        broken.append(Violation("quote_asset_id", "SAME_ASSET", f"is the base; a {kind} symbol trades two assets"))
+        broken.append(Violation("quote_asset_id", "SAME_ASSET", f"is the same as the base; a {kind} symbol trades two assets"))
     return broken
 
 
@@ -204,7 +202,7 @@ def _parts(given: Terms, strike_field: str) -> list[Violation]:
         if name in needed and not held:
             broken.append(required(field, f"a symbol of type {kind} needs it"))
         elif held and name not in needed:
-            broken.append(Violation(field, "NOT_ALLOWED", f"is given; a symbol of type {kind} has none, leave it unset"))
+            broken.append(Violation(field, "NOT_ALLOWED", f"is not allowed for a symbol of type {kind}; leave it unset"))
     return broken
 
 
@@ -216,7 +214,9 @@ def _values(given: Terms, now: datetime | None, strike_field: str) -> list[Viola
     if given.strike_price is not None and not given.strike_price > 0:
         broken.append(Violation(strike_field, "NOT_POSITIVE", f"{_shown(given.strike_price)} is not greater than zero"))
     if given.expiry is not None and now is not None and not given.expiry > now:
-        broken.append(Violation("expiry", "EXPIRED", f"{given.expiry.isoformat()} is over; an option expires in the future"))
+        broken.append(
+            Violation("expiry", "EXPIRED", f"{given.expiry.isoformat()} is in the past; options expire in the future")
+        )
     if given.option_type not in (None, CALL, PUT):
         broken.append(Violation("option_type", "BAD_TYPE", f"{given.option_type} is not an option type; use call or put"))
     return broken
@@ -226,7 +226,7 @@ def _unsettled(given: Terms) -> list[Violation]:
     """Spot and margin have no settlement and no margin kind."""
     kind = _KINDS[given.symbol_type]
     held = (("settlement_asset_id", given.settlement_asset_id), ("margin_kind", given.margin_kind))
-    text = f"is given; a symbol of type {kind} has none, leave it unset"
+    text = f"is not allowed for a symbol of type {kind}; leave it unset"
     return [Violation(field, "NOT_ALLOWED", text) for field, value in held if value is not None]
 
 
@@ -244,7 +244,7 @@ def _settled(given: Terms) -> tuple[Terms, list[Violation]]:
         settlement = given.quote_asset_id
     follows = margin_kind(given.base_asset_id, given.quote_asset_id, settlement)
     if kind not in (None, follows):
-        text = f"says {kind}, but by base, quote and settlement the contract is {follows}; correct one, or leave this unset"
+        text = f"is {kind}, but base, quote and settlement make the contract {follows}; correct one, or leave this unset"
         return given, [Violation("margin_kind", "MARGIN_KIND_MISMATCH", text)]
     return replace(given, settlement_asset_id=settlement, margin_kind=follows), []
 

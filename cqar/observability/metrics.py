@@ -146,18 +146,18 @@ class Metrics:
             found = {pool.name: pool.usage() for pool in pools}
             states = {(name, state): many for name, usage in found.items() for state, many in usage.items() if state != "limit"}
             limits = {(name,): usage["limit"] for name, usage in found.items()}
-            yield gauge("cqar_db_pool_connections", "Connections of a pool to PostgreSQL", ("pool", "state"), states)
-            yield gauge("cqar_db_pool_limit", "Connections that a pool may have at most", ("pool",), limits)
+            yield gauge("cqar_db_pool_connections", "PostgreSQL connections of a pool, by state", ("pool", "state"), states)
+            yield gauge("cqar_db_pool_limit", "Maximum number of PostgreSQL connections of a pool", ("pool",), limits)
 
         self.add(collect)
 
     def collect(self) -> Iterator[Metric]:
         """All families, as prometheus_client asks for them."""
         of_calls = ("method", "status_code")
-        yield gauge("cqar_build_info", "The version that runs", ("version",), {(__version__,): 1})
-        yield self.calls.counter("cqar_grpc_calls", "Calls that have ended", of_calls)
-        yield self.calls.histogram("cqar_grpc_call_duration_seconds", "What calls took", of_calls)
-        yield self.queries.histogram("cqar_db_query_duration_seconds", "What statements took", ("query",))
+        yield gauge("cqar_build_info", "Version of the running process", ("version",), {(__version__,): 1})
+        yield self.calls.counter("cqar_grpc_calls", "Completed RPCs, by method and status", of_calls)
+        yield self.calls.histogram("cqar_grpc_call_duration_seconds", "RPC duration in seconds", of_calls)
+        yield self.queries.histogram("cqar_db_query_duration_seconds", "SQL statement duration in seconds", ("query",))
         for collect in self._collects:
             yield from collect()
 

@@ -66,7 +66,7 @@ async def answer(pool: Pool, data: bytes) -> bytes:
     asked = _questions.decode(data)
     result = await read(pool, asked.after, MOST)
     if result.epoch != asked.epoch:
-        msg = f"the registry here is of epoch {result.epoch}"
+        msg = f"this registry has the epoch {result.epoch}"
         raise errors.Unavailable(msg)
     return _encoder.encode(result)
 
@@ -76,5 +76,5 @@ def decode(data: bytes) -> ProbeResult:
     try:
         return _decoder.decode(data)
     except msgspec.DecodeError:
-        msg = "what answered a look is no admin of this version"
+        msg = "the answer to a probe is not from an admin of this version"
         raise errors.Unavailable(msg) from None

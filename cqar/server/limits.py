@@ -58,7 +58,7 @@ def request_bytes(method: MethodDescriptor) -> int:
 def check(data: bytes, most: int) -> None:
     """Raise TooLarge where the request has more bytes."""
     if len(data) > most:
-        msg = f"the request has {len(data):,} bytes; this call takes {most:,} at most"
+        msg = f"the request has {len(data):,} bytes; the limit of this call is {most:,}"
         raise errors.TooLarge(msg)
 
 

@@ -26,7 +26,7 @@ class PortError(Exception):
     """A port that the process is to listen on is taken."""
 
     def __init__(self, host: str, port: int) -> None:
-        super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop what listens there or set another port")
+        super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop the other process or set another port")
 
 
 class _Malformed(logging.Filter):
@@ -38,7 +38,7 @@ class _Malformed(logging.Filter):
         if not isinstance(error, HttpProcessingError):
             return True
         lines = str(error.message).splitlines() or [""]
-        _log.warning("bad_http_request", error=lines[0], hint="a port of HTTP does not speak gRPC")
+        _log.warning("bad_http_request", error=lines[0], hint="this is an HTTP port; it does not serve gRPC")
         return False
 
 

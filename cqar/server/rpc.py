@@ -140,7 +140,7 @@ async def _message(context: Any) -> bytes:
 
 def unreadable() -> errors.Invalid:
     """What a request is told that holds no message that can be read."""
-    return errors.Invalid("request", "MALFORMED", "has no message, or only a part of one")
+    return errors.Invalid("request", "MALFORMED", "has no message, or an incomplete one")
 
 
 def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandler[bytes, bytes]]:
@@ -159,7 +159,7 @@ def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandle
                     unnamed(principal, path)
             except errors.CqarError as error:
                 await refuse(context, path, error)
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{path} is not served")
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"unknown method {path}")
             yield b""  # never: it makes this a stream
 
         return grpc.stream_stream_rpc_method_handler(behave)
@@ -199,7 +199,7 @@ async def begin(context: Any, initial: Metadata = ()) -> None:
 def _call(method: str, metadata: Metadata, principal: Principal) -> Call:
     key = next((value for name, value in metadata if name == "idempotency-key"), None)
     if key is not None and (not isinstance(key, str) or not 0 < len(key) <= 128):  # noqa: PLR2004 - said in the message
-        raise errors.Invalid("idempotency-key", "BAD_KEY", "is not text of 1 to 128 characters")
+        raise errors.Invalid("idempotency-key", "BAD_KEY", "must be text of 1 to 128 characters")
     return Call(method=method, principal=principal, idempotency_key=key, metadata=metadata)
 
 

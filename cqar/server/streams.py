@@ -42,7 +42,7 @@ class Stoppable:
         try:
             await asyncio.wait((waiting, over), return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
-                msg = f"this process stops; {self._hint}"
+                msg = f"the server is shutting down; {self._hint}"
                 raise errors.Unavailable(msg)
             return waiting.result()
         finally:
@@ -56,7 +56,7 @@ class Streamed(Stoppable):
     """
 
     def __init__(self, served: Served, authority: Authority | None, calls: Calls) -> None:
-        super().__init__("go on at another one")
+        super().__init__("reconnect to another instance")
         self._served = served
         self._authority = authority
         self._calls = calls

@@ -107,7 +107,7 @@ def _context(paths: tuple[str, str, str], protocols: Sequence[str], *, client: b
             context.load_verify_locations(authorities)
             context.verify_mode = ssl.CERT_REQUIRED
     except ssl.SSLError as error:
-        message = f"{certificate!r}, {key!r} and {authorities!r} do not fit or are not PEM: {error.reason or 'not readable'}"
+        message = f"{certificate!r}, {key!r} and {authorities!r} do not match or are not PEM: {error.reason or 'not readable'}"
         raise TlsError(message) from None
     except OSError as error:
         raise _unreadable(error) from None
@@ -119,7 +119,7 @@ class Identity:
 
     def __init__(self, settings: config.Tls) -> None:
         if not settings.key:
-            message = "tls.certificate is set, and tls.key, its private key, is not"
+            message = "tls.certificate is set, but tls.key, its private key, is not"
             raise TlsError(message)
         self._asks = bool(settings.client_ca)
         self._files = Files(settings.certificate, settings.key, settings.client_ca)
@@ -175,12 +175,12 @@ def identity(settings: config.Tls, host: str) -> Identity | None:
     if settings.certificate:
         return Identity(settings)
     if settings.key or settings.client_ca:
-        message = "tls.key and tls.client_ca are of no use without tls.certificate"
+        message = "tls.key and tls.client_ca require tls.certificate"
         raise TlsError(message)
     if not settings.plaintext_allowed and not _is_loopback(host):
         message = (
-            f"plaintext on {host} is refused, since keys and answers would cross the network as they are: set"
-            " CQAR_TLS_CERTIFICATE and CQAR_TLS_KEY, or CQAR_TLS_PLAINTEXT_ALLOWED=true where TLS ends in front"
+            f"plaintext on {host} is refused because keys and responses would cross the network unencrypted: set"
+            " CQAR_TLS_CERTIFICATE and CQAR_TLS_KEY, or CQAR_TLS_PLAINTEXT_ALLOWED=true if a proxy terminates TLS"
         )
         raise TlsError(message)
     return None

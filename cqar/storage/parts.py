@@ -255,4 +255,4 @@ _PRELOADED = part_kinds.names(lambda kind: kind.preloaded)
 #: The statements of preloading and their tables.
 PRELOADS: Mapping[Sql, _Table] = {each.sql(): each for each in _tables()}
 
-NO_HEAD = "the row of `head` is missing: restore it from a backup or run the migrations anew"
+NO_HEAD = "the row of table head is missing: restore it from a backup or run the migrations again"

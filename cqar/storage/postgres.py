@@ -163,9 +163,9 @@ class Pool:
             raise
 
 
-_DOWN = "the database is unavailable; the call can be retried"
-_BUSY = "the database is too busy to answer in time; the call can be retried"
-_RACE = "another writer was there first; read again and retry"
+_DOWN = "the database is unavailable; retry later"
+_BUSY = "the database did not respond in time; retry later"
+_RACE = "conflict with a concurrent write; read again and retry"
 
 
 @contextmanager
@@ -207,16 +207,16 @@ _OUTAGES = (
 
 #: What is taken where it is more than the field alone.
 TAKEN = {
-    "symbols__base_asset_id": "a living one has the same base, quote, settlement, type, expiry, strike and option type",
-    "venue_symbols__venue_symbol": "its venue_symbol is taken at this venue by one of the same type for a time that overlaps",
-    "venue_assets__asset_id": "the venue lists this asset already",
-    "relationships__target_asset_id": "these two assets are related by this type already",
-    "asset_group_members__asset_id": "the asset is a member of the group already",
-    "deployments__contract_address": "the address is taken on this chain by another deployment",
-    "deployments__is_canonical": "another deployment of the asset is canonical on this chain",
-    "asset_identifiers__external_id": "the asset has this external_id of this source already",
+    "symbols__base_asset_id": "a symbol with the same base, quote, settlement, type, expiry, strike and option type exists",
+    "venue_symbols__venue_symbol": "a listing of the same type with this venue_symbol overlaps in time at this venue",
+    "venue_assets__asset_id": "the venue already lists this asset",
+    "relationships__target_asset_id": "a relationship of this type between these assets exists",
+    "asset_group_members__asset_id": "the asset is already a member of the group",
+    "deployments__contract_address": "another deployment on this chain has this address",
+    "deployments__is_canonical": "another deployment of the asset on this chain is canonical",
+    "asset_identifiers__external_id": "the asset already has this external_id for this source",
     "asset_identifiers__is_primary": "another identifier of the asset is primary for this source",
-    "symbol_identifiers__external_id": "the symbol has this external_id of this source already",
+    "symbol_identifiers__external_id": "the symbol already has this external_id for this source",
     "symbol_identifiers__is_primary": "another identifier of the symbol is primary for this source",
 }
 
@@ -230,7 +230,7 @@ def _violation(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
     if not rule:
         return error
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
-        return errors.AlreadyExists(kind, field, TAKEN.get(f"{table}__{field}", f"its {field} is taken"))
+        return errors.AlreadyExists(kind, field, TAKEN.get(f"{table}__{field}", f"its {field} is already used"))
     if isinstance(error, asyncpg.ForeignKeyViolationError):
-        return errors.Precondition("REFERENCE", kind, f"{field} does not exist, or something still refers to it")
-    return errors.Invalid(field, rule.upper(), f"breaks the rule {rule!r} of {kind}")
+        return errors.Precondition("REFERENCE", kind, f"{field} does not exist, or is still referenced")
+    return errors.Invalid(field, rule.upper(), f"violates the rule {rule!r} of {kind}")

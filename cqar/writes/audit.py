@@ -72,7 +72,7 @@ async def list_audit(session: Session, request: pb.ListAuditRequest) -> pb.ListA
 def _position(scope: str, token: str) -> int:
     [text] = paging.position(scope, token, (str,))
     if not text.isascii() or not text.isdecimal() or len(text) >= _DIGITS:
-        raise errors.Invalid("page_token", "BAD_TOKEN", "is not a token of this list; start without one")
+        raise errors.Invalid("page_token", "BAD_TOKEN", "is not a page token of this list; start again without a token")
     return int(text)
 
 
@@ -149,10 +149,10 @@ async def _behind(pool: Pool, after: int, limit: int) -> list[Row]:
         raise errors.Unavailable(parts.NO_HEAD)
     head, first = rows[0]["head"], rows[0]["revision"]
     if after > head:
-        description = f"revision {after} is beyond the registry's, which is {head}; start without one"
+        description = f"revision {after} is beyond the head revision {head}; start again without a revision"
         raise errors.Precondition("FROM_REVISION", "from_revision", description)
     if after < head and first != after + 1:
-        description = f"the changes behind revision {after} are no longer kept; read everything anew and start without one"
+        description = f"the changes after revision {after} are no longer retained; reload and start without a revision"
         raise errors.Precondition("FROM_REVISION", "from_revision", description)
     return [] if first is None else rows
 

@@ -31,14 +31,14 @@ _ADMINISTERED = Sql(
 async def create_key(tx: Transaction, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
     """CreateKey. Raises Invalid, NotFound for a venue, Precondition where the process has no pepper."""
     if tx.call.mint is None:
-        description = "no pepper is set (CQAR_PEPPER), so that no key can be made"
+        description = "CQAR_PEPPER is not set, so no key can be created"
         raise errors.Precondition("NO_PEPPER", "api_key", description)
     if tx.call.idempotency_key is not None:
-        raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is given; a key is shown once and not kept for repeats")
+        raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is not accepted: a key's secret is shown once and never stored")
     row = _BOUND.values(request)
     operations.required(API_KEY, _BOUND, row)
     if row.get("expires_at") is not None and row["expires_at"] <= tx.now:
-        raise errors.Invalid("expires_at", "PAST", "is over already; leave it unset for a key that does not expire")
+        raise errors.Invalid("expires_at", "PAST", "is in the past; leave it unset for a key that does not expire")
     venues = sorted(set(row.get("venue_ids") or ()))
     known = await operations.lock_live(tx, VENUE, venues)
     for each in venues:

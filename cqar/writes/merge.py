@@ -69,7 +69,7 @@ async def merge_assets(tx: Transaction, request: Any) -> Message:
     ids = [_named(request, name) for name in ("from_asset_id", "into_asset_id")]
     source, target = ids
     if source == target:
-        raise errors.Invalid("into_asset_id", "SAME_ASSET", "is the asset to merge; name another one")
+        raise errors.Invalid("into_asset_id", "SAME_ASSET", "is the same asset as from_asset_id")
     await prepare.lock_cycles(tx)
     locked = {row["asset_id"]: row for row in await tx.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids))}
     for name, asset_id in zip(("from_asset_id", "into_asset_id"), ids, strict=True):
@@ -135,9 +135,7 @@ async def _relationships(tx: Transaction, source: str, target: str) -> None:
         stored = await tx.session.row(_MOVE_RELATIONSHIP, row["relationship_id"], *ends)
         tx.changed(RELATIONSHIP, row, stored)
         if kind in rules.ACYCLIC and await prepare.reaches(tx, ends[1], ends[0]):
-            description = (
-                f"relationship {row['relationship_id']!r} would close a cycle once the assets are one; delete it first"
-            )
+            description = f"relationship {row['relationship_id']!r} would close a cycle after the merge; delete it first"
             raise errors.Precondition("CYCLE", f"relationship:{row['relationship_id']}", description)
 
 
@@ -198,7 +196,7 @@ def _rewritten(row: Row, source: str, target: str) -> rules.Terms:
     try:
         return rules.terms(prepare.terms_of({**dict(row), **sides, "margin_kind": None}), now=None)
     except errors.Invalid as error:
-        description = f"symbol {row['symbol_id']!r} would be none once the assets are one: {error.message}; delete it first"
+        description = f"symbol {row['symbol_id']!r} would be invalid after the merge: {error.message}; delete it first"
         raise errors.Precondition("TERMS", f"symbol:{row['symbol_id']}", description) from error
 
 

@@ -197,7 +197,7 @@ def expect(row: Row, request: Any, entity: Entity) -> None:
     """Compare the request's expected_revision with the row's. Raises Aborted."""
     if request.HasField("expected_revision") and request.expected_revision != row["revision"]:
         msg = (
-            f"{entity.name} {entity.row_id(row)!r} is at revision {row['revision']}, not at the expected"
+            f"{entity.name} {entity.row_id(row)!r} is at revision {row['revision']}, expected"
             f" {request.expected_revision}; read it again and retry"
         )
         raise errors.Moved(msg)
@@ -305,12 +305,12 @@ class Update:
             column = name.removesuffix("_decimal")
             if column not in self.binding.bound:
                 raise errors.Invalid(
-                    "clear", "UNKNOWN_FIELD", f"{name[:60]!r} is not a field of this request that can be unset"
+                    "clear", "UNKNOWN_FIELD", f"{name[:60]!r} is not a field of this request that can be cleared"
                 )
             if column in self.entity.required or column in self.entity.defaults:
-                raise errors.Invalid("clear", "REQUIRED", f"{name!r} must always have a value; set another one instead")
+                raise errors.Invalid("clear", "REQUIRED", f"{name!r} cannot be cleared; set another value instead")
             if column in given:
-                raise errors.Invalid("clear", "ALSO_SET", f"{name!r} is set and cleared in the same request")
+                raise errors.Invalid("clear", "ALSO_SET", f"{name!r} is both set and cleared")
             columns.append(column)
         return columns
 
@@ -357,7 +357,7 @@ def in_use(entity: Entity, key: Sequence[str], users: Sequence[Row]) -> errors.P
     name = "/".join(key)
     first, *more = [Violation(f"{user['kind']}:{user['id']}", "IN_USE", f"uses {entity.name} {name}") for user in users]
     named = ", ".join(f"{user['kind']} {user['id']}" for user in users[:3])
-    description = f"{entity.name} {name!r} is in use by {named}; remove or delist that first"
+    description = f"{entity.name} {name!r} is in use by {named}; remove or delist those first"
     return errors.Precondition("IN_USE", first.field, description, *more)
 
 

@@ -53,7 +53,7 @@ class Filter(NamedTuple):
             value = rule(value, self.field)
         described = request.DESCRIPTOR.fields_by_name[self.field].enum_type
         if described is not None and value not in described.values_by_number:
-            raise errors.Invalid(self.field, "UNKNOWN_VALUE", f"{value} is not a value that this service knows")
+            raise errors.Invalid(self.field, "UNKNOWN_VALUE", f"{value} is not a known value")
         if not value:
             return None
         return value if self.convert is None else self.convert(value)
@@ -63,7 +63,7 @@ def size(request: Any, field: str = "page_size") -> int:
     """The page size asked for: 0 is the default, too much is the maximum. Raises Invalid for a negative one."""
     wanted: int = getattr(request, field)
     if wanted < 0:
-        raise errors.Invalid(field, "NEGATIVE", f"{wanted} is negative; give 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}")
+        raise errors.Invalid(field, "NEGATIVE", f"{wanted} is negative; use 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}")
     return min(wanted or DEFAULT_PAGE, MAX_PAGE)
 
 
@@ -81,7 +81,7 @@ def position(scope: str, text: str, kinds: Sequence[type]) -> list[Any]:
     except (ValueError, msgspec.DecodeError):
         found = []
     if [type(each) for each in found] != list(kinds) or not all(map(_sound, found)):
-        raise errors.Invalid("page_token", "BAD_TOKEN", "is not a token of this list with these filters; start without one")
+        raise errors.Invalid("page_token", "BAD_TOKEN", "is not a page token of this list and filters; start without one")
     return found
 
 
@@ -184,7 +184,7 @@ async def _all(session: Session, entity: Entity, chosen: tuple[str, ...], values
         rows = await _rows(session, entity, chosen, values, start, _CHUNK)
         into.extend(map(entity.answer, rows))
         if answer.ByteSize() > MAX_ANSWER:
-            msg = f"this list has more than {MAX_ANSWER / 1e6} MB; set page_size and follow next_page_token"
+            msg = f"this list exceeds {MAX_ANSWER / 1e6} MB; set page_size and follow next_page_token"
             raise errors.TooLarge(msg)
         if len(rows) < _CHUNK:
             return

@@ -62,7 +62,7 @@ async def chain(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
         spelled = await tx.session.row(_SPELLED, before["chain_id"])
         if spelled is not None:
             named = f"{spelled['kind']} {spelled['id']!r}"
-            description = f"the address of {named} is spelled by chain_type {before['chain_type']}; remove or move it first"
+            description = f"the address of {named} has the form of chain_type {before['chain_type']}; remove or move it first"
             raise errors.Precondition("IN_USE", "chain_type", description)
     await lock_parents(tx, entities.CHAIN, _new(row, before))
 
@@ -80,7 +80,7 @@ async def deployment(tx: Transaction, row: dict[str, Any], before: Row | None) -
     if native and not normal.is_native:
         raise errors.Invalid("contract_address", "NOT_NATIVE", "is a contract; leave it unset for a native deployment")
     if native is False and normal.is_native:
-        raise errors.Invalid("is_native", "NATIVE", "is false, but the address stands for the chain's own coin")
+        raise errors.Invalid("is_native", "NATIVE", "is false, but the address denotes the chain's native coin")
     row["address"], row["is_native"] = normal.text, normal.is_native
     if row["decimals"] is not None and (before is None or row["decimals"] != before["decimals"]):
         rules.decimals(row["decimals"], on["max_decimals"], "decimals")
@@ -113,7 +113,7 @@ async def relationship(tx: Transaction, row: dict[str, Any], before: Row | None)
 
 def cycle(source: str, target: str) -> errors.Precondition:
     """The error of a relationship that would close a cycle."""
-    description = f"asset {target!r} already is made of {source!r}, directly or through others; this would close a cycle"
+    description = f"asset {target!r} is already derived from {source!r}, directly or transitively; this would close a cycle"
     return errors.Precondition("CYCLE", "target_asset_id", description)
 
 
@@ -139,7 +139,7 @@ async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> No
     rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size_decimal", "max_order_size_decimal"))
     changed = [] if before is None else [name for name in TERMS if row[name] != before[name]]
     if before is not None and changed and await tx.session.row(_LISTED, before["symbol_id"]) is not None:
-        description = f"{changed[0]} of symbol {before['symbol_id']!r} is fixed since it is listed; create another symbol"
+        description = f"{changed[0]} of symbol {before['symbol_id']!r} cannot change once it is listed; create another symbol"
         raise errors.Precondition("LISTED", changed[0], description)
     if before is not None and not changed and row["symbol"] is not None:
         return
@@ -173,7 +173,7 @@ async def venue(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
         listed = await tx.session.row(_LISTS, before["venue_id"])
         if listed is not None:
             subject = "chain_id" if row["venue_type"] == before["venue_type"] else "venue_type"
-            description = f"the text of listing {listed['listing_id']!r} is spelled by the rule of before; remove it first"
+            description = f"listing {listed['listing_id']!r} uses the previous spelling of symbols; remove it first"
             raise errors.Precondition("LISTED", subject, description)
 
 
@@ -214,7 +214,7 @@ async def venue_asset(tx: Transaction, row: dict[str, Any], before: Row | None) 
     found = await lock_parents(tx, entities.VENUE_ASSET, row)
     on = found.get("deployment_id")
     if on is not None and on["asset_id"] != row["asset_id"]:
-        raise errors.Invalid("deployment_id", "OTHER_ASSET", f"is a deployment of asset {on['asset_id']!r}, not of this one")
+        raise errors.Invalid("deployment_id", "OTHER_ASSET", f"is a deployment of another asset, {on['asset_id']!r}")
     aliases = dict.fromkeys(row["venue_asset_aliases"] or ())
     aliases.pop(row["venue_asset_symbol"], None)
     row["venue_asset_aliases"] = list(aliases) or None

@@ -1,4 +1,4 @@
-"""The odd RPCs: what the generic operations do not fit, written out. Each is a row of `cqar.services.asset_registry`."""
+"""RPCs that the generic operations do not cover, each a row of `cqar.services.asset_registry` or `cqar.services.registry`."""
 
 from typing import Any
 
@@ -93,7 +93,7 @@ async def _member(tx: Transaction, group_id: str, given: Message, where: str) ->
 async def get_group(session: Session, request: Any) -> Message:
     """GetAssetGroup: by id or by name, with its members in the order they were added."""
     if request.group_id and request.name:
-        raise errors.Invalid("name", "ALSO_SET", "is given beside group_id; send one of them")
+        raise errors.Invalid("name", "ALSO_SET", "cannot be combined with group_id; send one of them")
     if request.name:
         name = binding.TEXT["name"](request.name, "name")
         row = await session.row(_GROUP_BY_NAME, name)
@@ -111,7 +111,7 @@ async def fill_group(session: Session, group: Any) -> None:
     """Put its members into an AssetGroup, as they were added. Raises TooLarge where an answer cannot hold them."""
     rows = await session.rows(MEMBERS, group.group_id)
     if paging.fill(group.members, map(ASSET_GROUP_MEMBER.answer, rows)) < len(rows):
-        msg = f"this group has more than {paging.MAX_ANSWER / 1e6} MB of members; split it into several groups"
+        msg = f"the members of this group exceed {paging.MAX_ANSWER / 1e6} MB; split the group"
         raise errors.TooLarge(msg)
 
 
@@ -182,7 +182,7 @@ async def resolve_flag(tx: Transaction, request: Any) -> Message:
     flag_id = before["flag_id"]
     if before["resolved_at"] is not None:
         at = before["resolved_at"].isoformat()
-        raise errors.Precondition("RESOLVED", f"quality_flag:{flag_id}", f"flag {flag_id!r} was resolved at {at} already")
+        raise errors.Precondition("RESOLVED", f"quality_flag:{flag_id}", f"flag {flag_id!r} was already resolved at {at}")
     notes, by = (
         binding.TEXT[name](getattr(request, name), name) if getattr(request, name) else None
         for name in ("resolution_notes", "resolved_by")
@@ -284,7 +284,7 @@ async def list_relationships(session: Session, request: Any) -> Message:
     asset = Filter("asset_id", "").value(request)
     kind = _KIND.value(request)
     if request.direction not in _DIRECTIONS:
-        raise errors.Invalid("direction", "UNKNOWN_VALUE", "is neither from nor to; leave it unset for both")
+        raise errors.Invalid("direction", "UNKNOWN_VALUE", "must be from or to; leave it unset for both")
     if asset is None:
         if request.transitive or request.direction:
             raise errors.Invalid.missing("asset_id", "transitive and direction start from an asset")

@@ -92,7 +92,7 @@ def _message(row: Row) -> Any:
 async def open_reviews(tx: Transaction, request: Any) -> Message:
     """OpenReviews: one waits at most for a venue, kind and code. Raises Invalid naming the review by its place."""
     if len(request.reviews) > MAX_REVIEWS:
-        msg = f"{len(request.reviews)} reviews are more than the {MAX_REVIEWS} that one call may open; send several"
+        msg = f"{len(request.reviews)} reviews exceed the limit of {MAX_REVIEWS} per call; split the request"
         raise errors.Exhausted(msg)
     asked = []
     for at, given in enumerate(request.reviews):
@@ -155,7 +155,7 @@ def _place(given: Any) -> tuple[str, str]:
         raise errors.Invalid("kind", "UNKNOWN_VALUE", f"{given.kind} is not a kind of review")
     errors.require(given, ("venue_id", "code"))
     if len(given.candidate_asset_ids) > MAX_CANDIDATES:
-        raise errors.Invalid("candidate_asset_ids", "TOO_MANY", f"are more than {MAX_CANDIDATES}")
+        raise errors.Invalid("candidate_asset_ids", "TOO_MANY", f"exceed the limit of {MAX_CANDIDATES}")
     return TEXT["venue_id"](given.venue_id, "venue_id"), TEXT["venue_symbol"](given.code, "code")
 
 
@@ -197,7 +197,7 @@ async def accept_review(tx: Transaction, request: Any) -> Message:
     decision = request.decision or default
     if decision not in answers:
         names = " or ".join(pb.ReviewDecision.Name(each).removeprefix("REVIEW_DECISION_") for each in answers)
-        raise errors.Invalid("decision", "NOT_HERE", f"does not answer this kind of review; use {names}")
+        raise errors.Invalid("decision", "NOT_HERE", f"does not apply to this kind of review; use {names}")
     await answers[decision](tx, review, request)
     return await _decided(tx, review, pb.REVIEW_STATUS_ACCEPTED, decision, request, pb.AcceptReviewResponse())
 
@@ -216,7 +216,7 @@ async def _locked(tx: Transaction, request: Any) -> Any:
     review = _message(row)
     if review.status != pb.REVIEW_STATUS_OPEN:
         how = pb.ReviewStatus.Name(review.status).removeprefix("REVIEW_STATUS_").lower()
-        raise errors.Precondition("DECIDED", f"review:{review.review_id}", f"review {review.review_id!r} is {how} already")
+        raise errors.Precondition("DECIDED", f"review:{review.review_id}", f"review {review.review_id!r} is already {how}")
     return review
 
 
@@ -368,7 +368,7 @@ async def _listing_reused(tx: Transaction, review: Any, request: Any) -> None:
     held = await _standing(tx, review)
     at = _start(tx, request, review.venue_symbol, held["listed_at"])
     if held["listed_at"] is not None and at <= held["listed_at"]:
-        raise errors.Invalid("at", "BAD_RANGE", f"is not after {held['listed_at'].isoformat()}, when the old meaning began")
+        raise errors.Invalid("at", "BAD_RANGE", f"is not after {held['listed_at'].isoformat()}, when the old listing began")
     if held["delisted_at"] is None or held["delisted_at"] > at:
         await operations.replace(tx, VENUE_SYMBOL, held, {**dict(held), "delisted_at": at})
     await _new_listing(tx, review, at)

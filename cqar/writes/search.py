@@ -88,5 +88,5 @@ async def _search(
 def _limit(request: Any) -> int:
     """The page size, by either of its names. Raises Invalid where the two say different things."""
     if request.limit and request.page_size and request.limit != request.page_size:
-        raise errors.Invalid("page_size", "ALSO_SET", f"is {request.page_size} and limit {request.limit}; they are one thing")
+        raise errors.Invalid("page_size", "ALSO_SET", f"is {request.page_size} but limit is {request.limit}; send one of them")
     return paging.size(request, "limit" if request.limit else "page_size")

@@ -174,10 +174,10 @@ class Transaction:
             return None
         earlier = await self.session.row(_RECALL, *scope)
         if earlier is None:
-            msg = "the call with this idempotency key was undone meanwhile; retry"
+            msg = "the earlier call with this idempotency key was rolled back; retry"
             raise errors.Aborted(msg)
         if earlier["request_hash"] != digest:
-            raise errors.Invalid("idempotency-key", "REUSED", "this key came with another request before; use a new one")
+            raise errors.Invalid("idempotency-key", "REUSED", "this key was used for a different request; use a new one")
         self.revision = earlier["revision"]
         response: bytes = earlier["response"]
         return response

@@ -156,7 +156,7 @@ async def test_every_route_asks_for_the_role_of_its_call(desk: Desk, held: Mappi
         answer = await desk.ask(route.verb, path_of(route), held[role], **more)
         if role < route.role:
             assert answer.status == 403, f"{route} as {role.name}"
-            assert f"{route.rpc} needs the role {route.role.name.lower()}" in answer.problem()
+            assert f"{route.rpc} requires the role {route.role.name.lower()}" in answer.problem()
         else:
             assert answer.status not in {401, 403, 500}, f"{route} as {role.name}"
 

@@ -48,7 +48,7 @@ async def walk(client: Client, held: Mapping[Role, str]) -> int:
             if role < needed(name):
                 assert refused is not None, f"{path} as {role.name}"
                 assert refused.code == "PERMISSION_DENIED", f"{path} as {role.name}: {refused}"
-                assert f"{name} needs the role {needed(name).name.lower()}" in refused.message
+                assert f"{name} requires the role {needed(name).name.lower()}" in refused.message
             else:
                 assert refused is None or refused.code not in {"PERMISSION_DENIED", "UNAUTHENTICATED"}, f"{path}: {refused}"
             count += 1

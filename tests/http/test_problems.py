@@ -25,7 +25,7 @@ async def test_an_error_is_a_problem_by_rfc_9457(shared: Api) -> None:
     assert (answer.status, answer.headers["Content-Type"]) == (400, "application/problem+json")
     assert {name: answer.body[name] for name in ("type", "title", "status", "code")} == {
         "type": "urn:cqar:problem:invalid-argument",
-        "title": "The request broke a rule",
+        "title": "Invalid request",
         "status": 400,
         "code": "INVALID_ARGUMENT",
     }

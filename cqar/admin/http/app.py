@@ -119,7 +119,7 @@ async def _asked(route: Route, request: web.Request) -> Message:
     message_json.fill_text(message, incoming.variables(route, request), {})
     if route.takes_body:
         if incoming.parameters(request):
-            raise errors.Invalid("query", "NOT_ALLOWED", f"a {request.method} has no parameters; its fields are the JSON body")
+            raise errors.Invalid("query", "NOT_ALLOWED", f"{request.method} takes no query parameters; use the JSON body")
         given = await incoming.json_object(request, _JSON, *([_PATCH] if route.verb == "PATCH" else []))
         if route.verb == "PATCH":
             given = _cleared(message, given, route.without)
@@ -127,11 +127,11 @@ async def _asked(route: Route, request: web.Request) -> Message:
     else:
         message_json.fill_text(message, incoming.parameters(request), route.without)
         if await incoming.body(request, incoming.MAX_BODY):
-            raise errors.Invalid("body", "NOT_ALLOWED", f"a {request.method} has none; its fields are parameters")
+            raise errors.Invalid("body", "NOT_ALLOWED", f"{request.method} takes no body; use query parameters")
     expected = incoming.expected_revision(request)
     if expected is not None:
         if not route.conditional:
-            raise errors.Invalid("If-Match", "NOT_ALLOWED", "is given, and there is no revision here that it could mean")
+            raise errors.Invalid("If-Match", "NOT_ALLOWED", "is not supported here: the resource has no revision")
         message.expected_revision = expected
     return message  # type: ignore[no-any-return]  # the RPC's request
 

@@ -48,7 +48,7 @@ def admission(authority: Authority) -> Middleware:
 async def own_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuses what browsers send for pages of other sites: with keys off, they could write as whoever looks at them."""
     if request.headers.get("Sec-Fetch-Site") in _FOREIGN:
-        msg = "the page of another site may not call this API"
+        msg = "cross-site requests are not allowed"
         raise errors.Forbidden(msg)
     return await handler(request)
 
@@ -63,7 +63,7 @@ def call_of(request: web.Request, method: str) -> Call:
     """The call that the request is. Raises Invalid for an idempotency key that is none."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= _KEY_LENGTH and key.isascii() and key.isprintable()):
-        raise errors.Invalid("Idempotency-Key", "BAD_KEY", f"is not printable ASCII text of 1 to {_KEY_LENGTH} characters")
+        raise errors.Invalid("Idempotency-Key", "BAD_KEY", f"must be printable ASCII text of 1 to {_KEY_LENGTH} characters")
     return Call(method=method, principal=principal_of(request), idempotency_key=key)
 
 
@@ -78,7 +78,7 @@ def _decoded(raw: str, name: str) -> str:
         text = unquote(raw, errors="strict")
         text.encode()
     except UnicodeError:
-        raise errors.Invalid(name, "NOT_UTF8", "is not UTF-8, percent-encoded") from None
+        raise errors.Invalid(name, "NOT_UTF8", "is not percent-encoded UTF-8") from None
     return text
 
 
@@ -89,9 +89,9 @@ def parameters(request: web.Request) -> list[tuple[str, str]]:
         found = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
         "".join(part for pair in found for part in pair).encode()
     except UnicodeError:
-        raise errors.Invalid("query", "NOT_UTF8", "is not UTF-8, percent-encoded") from None
+        raise errors.Invalid("query", "NOT_UTF8", "is not percent-encoded UTF-8") from None
     except ValueError:
-        raise errors.Invalid("query", "TOO_MANY", f"has more than {MAX_PARAMETERS} parameters") from None
+        raise errors.Invalid("query", "TOO_MANY", f"has more than the {MAX_PARAMETERS} allowed parameters") from None
     return found
 
 
@@ -102,7 +102,7 @@ def expected_revision(request: web.Request) -> int | None:
         return None
     match = _TAG.fullmatch(header.strip())
     if match is None or int(match[1]) not in message_json.INT64:
-        raise errors.Invalid("If-Match", "BAD_TAG", 'is not one entity tag as ETag gives it, such as "17", with its quotes')
+        raise errors.Invalid("If-Match", "BAD_TAG", 'must be one quoted entity tag from an ETag header, such as "17"')
     return int(match[1])
 
 
@@ -118,7 +118,7 @@ async def body(request: web.Request, limit: int) -> bytes:
     async for chunk in request.content.iter_any():
         found += chunk
         if len(found) > limit:
-            msg = f"the body has more than {limit:,} bytes"
+            msg = f"the body exceeds {limit:,} bytes"
             raise errors.TooLarge(msg)
     return bytes(found)
 

@@ -36,20 +36,20 @@ class ProblemKind(NamedTuple):
 
 #: Error class -> how it is told. A subclass comes before its class.
 KINDS: Mapping[type[errors.CqarError], ProblemKind] = {
-    errors.Invalid: ProblemKind(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "The request broke a rule"),
-    errors.NotFound: ProblemKind(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is no such thing"),
-    errors.AlreadyExists: ProblemKind(HTTPStatus.CONFLICT, "ALREADY_EXISTS", "Its key is taken"),
-    errors.Precondition: ProblemKind(HTTPStatus.CONFLICT, "FAILED_PRECONDITION", "The state of something else forbids it"),
-    errors.Moved: ProblemKind(HTTPStatus.PRECONDITION_FAILED, "ABORTED", "It has changed since it was read"),
-    errors.Aborted: ProblemKind(HTTPStatus.CONFLICT, "ABORTED", "Another write was there first"),
-    errors.Unauthenticated: ProblemKind(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", "The request has no valid key"),
-    errors.Forbidden: ProblemKind(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "The key does not allow it"),
-    errors.TooLarge: ProblemKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_EXHAUSTED", "It is too large"),
-    errors.Exhausted: ProblemKind(HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "It is too much at once"),
-    errors.Unavailable: ProblemKind(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "Something that this needs is down"),
-    errors.DeadlineExceeded: ProblemKind(HTTPStatus.GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "It took too long"),
+    errors.Invalid: ProblemKind(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "Invalid request"),
+    errors.NotFound: ProblemKind(HTTPStatus.NOT_FOUND, "NOT_FOUND", "Not found"),
+    errors.AlreadyExists: ProblemKind(HTTPStatus.CONFLICT, "ALREADY_EXISTS", "Already exists"),
+    errors.Precondition: ProblemKind(HTTPStatus.CONFLICT, "FAILED_PRECONDITION", "Precondition failed"),
+    errors.Moved: ProblemKind(HTTPStatus.PRECONDITION_FAILED, "ABORTED", "Revision mismatch"),
+    errors.Aborted: ProblemKind(HTTPStatus.CONFLICT, "ABORTED", "Write conflict"),
+    errors.Unauthenticated: ProblemKind(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED", "Missing or invalid API key"),
+    errors.Forbidden: ProblemKind(HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "Permission denied"),
+    errors.TooLarge: ProblemKind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "RESOURCE_EXHAUSTED", "Too large"),
+    errors.Exhausted: ProblemKind(HTTPStatus.TOO_MANY_REQUESTS, "RESOURCE_EXHAUSTED", "Too many requests"),
+    errors.Unavailable: ProblemKind(HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE", "Dependency unavailable"),
+    errors.DeadlineExceeded: ProblemKind(HTTPStatus.GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", "Deadline exceeded"),
 }
-_BUG = ProblemKind(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", "A fault of the server")
+_BUG = ProblemKind(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL", "Internal error")
 
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
@@ -128,10 +128,12 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(error.allowed_methods))
             return plain(
-                HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not for this path; use {allowed}", {"Allow": allowed}
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{request.method} is not allowed here; use {allowed}",
+                {"Allow": allowed},
             )
         case web.HTTPNotFound():
-            return plain(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has all of them")
+            return plain(HTTPStatus.NOT_FOUND, "unknown path; see /openapi.json")
         case _:
             return plain(HTTPStatus(error.status), error.reason)
 
@@ -141,9 +143,9 @@ def _of_any(request: web.Request, error: Exception) -> web.Response:
         case errors.CqarError():
             return of(error)
         case TimeoutError():
-            return of(errors.DeadlineExceeded("the request's time is over"))
+            return of(errors.DeadlineExceeded("deadline exceeded"))
         case ConnectionResetError() | web.RequestPayloadError():
-            return plain(HTTPStatus.BAD_REQUEST, "the body ended before its time, or is not packed as its headers say")
+            return plain(HTTPStatus.BAD_REQUEST, "the body is truncated or does not match its Content-Encoding")
         case _:
             _log.error("internal_error", method=request.method, path=request.path, exc_info=error)
-            return _answer(*_BUG, "internal error; the server's log has the details", {"code": _BUG.code})
+            return _answer(*_BUG, "internal error; see the server's log", {"code": _BUG.code})

@@ -21,8 +21,8 @@ TAIL = audit.SERVICE.methods_by_name["TailEvents"]
 
 #: Fields of requests that HTTP says otherwise, and how.
 ELSEWHERE: Mapping[str, str] = {
-    "expected_revision": "is the header If-Match here",
-    "clear": "is not a field here; send null for what is to be unset",
+    "expected_revision": "is sent as the header If-Match",
+    "clear": "is not accepted here; send null to clear a field",
 }
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
@@ -77,7 +77,7 @@ class Route(NamedTuple):
     @property
     def without(self) -> Mapping[str, str]:
         """The request fields that neither parameters nor body can give, with the reason."""
-        return {**ELSEWHERE, **dict.fromkeys(self.variables, "is a part of the path")}
+        return {**ELSEWHERE, **dict.fromkeys(self.variables, "is part of the path")}
 
     @property
     def entity(self) -> FieldDescriptor | None:

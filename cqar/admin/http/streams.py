@@ -38,7 +38,7 @@ async def _send(response: web.StreamResponse, data: bytes) -> None:
         async with asyncio.timeout(_WRITE_TIMEOUT):
             await response.write(data)
     except TimeoutError:
-        msg = "the client does not read"
+        msg = "the client does not read the response"
         raise ConnectionResetError(msg) from None
 
 
@@ -84,7 +84,7 @@ class Apply:
                 if not at:
                     raise
                 rest = lines[at:]
-                known = error if isinstance(error, errors.CqarError) else errors.DeadlineExceeded("the call's time is over")
+                known = error if isinstance(error, errors.CqarError) else errors.DeadlineExceeded("deadline exceeded")
                 yield await asyncio.to_thread(_lines, [_unknown(known)] * len(rest))
                 return
             yield await asyncio.to_thread(_lines, results)
@@ -117,7 +117,7 @@ def _rows(head: pb.ApplyRequest, lines: Sequence[bytes]) -> tuple[bytes, Mapping
 
 def _unknown(error: errors.CqarError) -> pb.ApplyResult:
     """The result of a line of which it is not known whether it was written."""
-    reason = f"{error.message}; whether this row was written is not known, send it again"
+    reason = f"{error.message}; the row may or may not have been written: send it again"
     return pb.ApplyResult(code=problems.kind_of(error).code, reason=reason)
 
 

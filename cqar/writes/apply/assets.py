@@ -52,7 +52,7 @@ async def find(tx: Transaction, items: Sequence[Item]) -> None:
         for item in wanted[row["asset_id"]]:
             item.before = row
     if any(item.before is None and item.row["asset_id"] is None for found in wanted.values() for item in found):
-        msg = "an asset was deleted or merged meanwhile; retry"
+        msg = "an asset was deleted or merged concurrently; retry"
         raise errors.Aborted(msg)
 
 

@@ -148,7 +148,7 @@ class Chunk:
     async def _new(self, item: Item) -> None:
         kind, entity, row = item.kind, item.kind.entity, item.row
         if item.asked.expected is not None:
-            msg = f"{entity.name} does not exist, so it is not at the expected revision {item.asked.expected}"
+            msg = f"{entity.name} does not exist; expected revision {item.asked.expected}"
             raise errors.Aborted(msg)
         if entity is ASSET and row["asset_id"] is not None:
             raise errors.NotFound(ASSET.name, row["asset_id"], "asset_id")
@@ -174,7 +174,7 @@ class Chunk:
         entity, asked, result = item.kind.entity, item.asked, item.asked.result
         result.outcome, result.id, result.revision = pb.UNCHANGED, entity.row_id(before), before["revision"]
         if asked.expected is not None and asked.expected != before["revision"]:
-            msg = f"{entity.name} is at revision {before['revision']}, not at the expected {asked.expected}"
+            msg = f"{entity.name} is at revision {before['revision']}, expected {asked.expected}"
             raise errors.Aborted(msg)
         differs = _differing(item, before)
         left = {name: value for name, value in differs.items() if asked.mode == pb.CREATE_ONLY or before[name] is not None}
@@ -187,7 +187,7 @@ class Chunk:
         fixed = entity.fixed & differs.keys()
         if fixed:
             name = min(fixed)
-            taken = f"it is there with the {name} {before[name]!r}, which stays; delete it first where that is wrong"
+            taken = f"it exists with {name} {before[name]!r}, which cannot change; delete it first if that is wrong"
             raise errors.AlreadyExists(entity.name, item.kind.natural[-1], taken)
         if not differs:
             return False
@@ -251,7 +251,7 @@ class Chunk:
         for item in items if kind.entity is CHAIN else ():
             other = item.before["caip2"] if item.before is not None else None
             if None not in (other, item.row["caip2"]) and other != item.row["caip2"]:
-                item.refuse(errors.AlreadyExists(CHAIN.name, "chain_slug", f"its chain_slug is taken by the chain {other!r}"))
+                item.refuse(errors.AlreadyExists(CHAIN.name, "chain_slug", f"chain_slug is already used by chain {other!r}"))
 
     async def _find_by(self, kind: RowKind, columns: tuple[str, ...], nullable: tuple[str, ...], items: Sequence[Item]) -> None:
         if not items:

@@ -108,7 +108,7 @@ def _part(kind: RowKind, message: Message, refs: Refs, place: str = "") -> Part:
 
 def _checked(kind: RowKind, message: Message, place: str) -> Part:
     if getattr(message, "members", None):
-        raise errors.Invalid("members", "NOT_HERE", "are rows of their own; send asset_group_member rows")
+        raise errors.Invalid("members", "NOT_HERE", "is not accepted here; send members as asset_group_member rows")
     given = BINDINGS[kind.field].values(message)
     if place:
         given.pop("asset_id", None)
@@ -128,10 +128,10 @@ def _resolved(entity: Entity, message: Any, refs: Refs) -> Any:
     for column in named:
         ref = getattr(message, column).removeprefix(REF)
         if ref not in refs:
-            raise errors.Invalid(column, "UNKNOWN_REF", f"no row that this one could refer to is called {ref[:60]!r}")
+            raise errors.Invalid(column, "UNKNOWN_REF", f"no earlier row has the ref {ref[:60]!r}")
         resolved = refs[ref]
         if resolved is None:
-            raise errors.Precondition("REF_REJECTED", column, f"{column}: the row {ref[:60]!r} it refers to was rejected")
+            raise errors.Precondition("REF_REJECTED", column, f"{column}: the referenced row {ref[:60]!r} was rejected")
         setattr(copy, column, resolved)
     return copy
 
@@ -186,9 +186,9 @@ def read_rows(request: pb.ApplyRequest) -> list[Asked]:
         elif mode not in _MODES:
             each.reject(errors.Invalid("mode", "UNKNOWN_VALUE", f"{mode} is not a mode"))
         elif field != "asset" and (row.identifiers or row.deployments):
-            each.reject(errors.Invalid("identifiers", "NOT_HERE", "identifiers and deployments are keys of asset rows only"))
+            each.reject(errors.Invalid("identifiers", "NOT_HERE", "are accepted in asset rows only"))
         elif row.ref in names and row.ref in met:
-            each.reject(errors.Invalid("ref", "REPEATED", f"{row.ref[:60]!r} is the ref of an earlier row; each needs its own"))
+            each.reject(errors.Invalid("ref", "REPEATED", f"{row.ref[:60]!r} is the ref of an earlier row; refs are unique"))
         met.add(row.ref)
         each.final = each.rejected
         asked.append(each)

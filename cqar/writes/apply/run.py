@@ -37,11 +37,9 @@ class _DryRunEndsError(Exception):
 async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
     """Write the rows and tell what became of each. Raises Invalid, Exhausted, Unavailable; else a row's fault is its result."""
     if batch.call.idempotency_key is not None:
-        raise errors.Invalid(
-            "idempotency-key", "NOT_ALLOWED", "is of no use here: natural keys make Apply repeatable; leave it out"
-        )
+        raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is not accepted: Apply is idempotent by natural keys; omit it")
     if len(request.rows) > MAX_ROWS:
-        msg = f"{len(request.rows)} rows are more than the {MAX_ROWS} that one Apply may have; send several"
+        msg = f"{len(request.rows)} rows exceed the limit of {MAX_ROWS} per Apply; split the request"
         raise errors.Exhausted(msg)
     if request.mode not in pb.ApplyMode.values():
         raise errors.Invalid("mode", "UNKNOWN_VALUE", f"{request.mode} is not a mode; use UPSERT, CREATE_ONLY or FILL_UNSET")
