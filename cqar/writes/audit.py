@@ -1,4 +1,4 @@
-"""Who changed what, and what happens: the audit as a list, the outbox as a stream of changes in order."""
+"""The audit log as a list, and the outbox as an ordered stream of changes."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -18,18 +18,18 @@ from cqar.writes import paging
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
 
-#: Seconds between two looks into the outbox where it holds nothing new.
+#: Seconds between two polls of the outbox while it has no new rows.
 POLL = 0.25
-#: Changes read at once.
+#: Changes read per statement.
 _BATCH = 500
-#: Integers that a double, and so the JSON of protobuf, has exactly.
+#: Integers up to this are exact as a double, and so in protobuf's JSON.
 _EXACT = 2**53
-#: Digits of an audit id.
+#: Maximum digits of an audit id.
 _DIGITS = 19
 
 # ---- the audit -----------------------------------------------------------------------------------------------------
 
-#: Request field -> its condition over the audit; `before` is the id that a page starts after.
+#: Request field -> its condition on the audit log; `before` is the id after which a page starts.
 _CONDITIONS = {
     "entity": "a.entity = {}",
     "row_id": "a.row_id = {}",
@@ -50,7 +50,7 @@ _LISTS = {
 
 
 async def list_audit(session: Session, request: pb.ListAuditRequest) -> pb.ListAuditResponse:
-    """ListAudit: a page, newest first. Raises Invalid for a filter or token that is none."""
+    """ListAudit: a page, newest first. Raises Invalid for a bad filter or token."""
     given: dict[str, Any] = {}
     for name in ("entity", "row_id", "actor"):
         if getattr(request, name):
@@ -93,16 +93,16 @@ def _entry(row: Row) -> pb.AuditEntry:
 
 
 def _value(value: object) -> object:
-    """A value as the answer has it: an integer that a double would round is text."""
+    """A value as the response shows it: text for an integer that a double would round."""
     return str(value) if isinstance(value, int) and abs(value) > _EXACT else value
 
 
-#: The role that TailEvents needs, which is no row of a table.
+#: The role that TailEvents requires; a stream is not a row of a method table.
 TAIL_ROLE = Role.READER
 
 # ---- changes as they come ------------------------------------------------------------------------------------------
 
-#: The head, and with it the changes after revision $1, at most $2; one row without a change where there are none.
+#: The head, and the changes after revision $1, at most $2; one row without a change if there are none.
 _BEHIND = Sql(
     "tail_outbox",
     "SELECT h.seq AS head, c.* FROM head h LEFT JOIN LATERAL"
@@ -112,9 +112,10 @@ _BEHIND = Sql(
 
 
 async def begin(pool: Pool, from_revision: int | None = None) -> int:
-    """The revision to tail behind: the one given, else the newest.
+    """The revision after which to start: the given one, else the newest.
 
-    Raises Invalid for a negative one, Precondition where the outbox no longer reaches back to it or has not come so far.
+    Raises Invalid if it is negative, and Precondition if the outbox no longer retains the next change or it is beyond the
+    head.
     """
     if from_revision is None:
         async with pool.session() as session:
@@ -126,10 +127,10 @@ async def begin(pool: Pool, from_revision: int | None = None) -> int:
 
 
 async def tail(pool: Pool, from_revision: int | None = None, *, poll: float = POLL) -> AsyncGenerator[pb.TailEventsResponse]:
-    """Every change behind the revision, in order, then those that come, without end; by default those from now on.
+    """Yield every change after the revision, in order, then new ones indefinitely. By default, only new ones.
 
-    Looks into the outbox every `poll` seconds. Raises as `begin`, also when the outbox is pruned faster than it is read,
-    and Unavailable while PostgreSQL is.
+    Polls the outbox every `poll` seconds. Raises as `begin`, also if the outbox is pruned faster than it is read, and
+    Unavailable if PostgreSQL is down.
     """
     after = await begin(pool, from_revision)
     while True:
@@ -142,7 +143,7 @@ async def tail(pool: Pool, from_revision: int | None = None, *, poll: float = PO
 
 
 async def _behind(pool: Pool, after: int, limit: int) -> list[Row]:
-    """The next changes after a revision. Revisions are dense: where the first one is missing, it was pruned."""
+    """The next changes after a revision. Revisions are dense: if the first is missing, it was pruned."""
     async with pool.session() as session:
         rows = await session.rows(_BEHIND, after, limit)
     if not rows:

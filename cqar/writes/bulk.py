@@ -1,7 +1,6 @@
-"""Statements over many rows of an entity at once: find by natural keys, insert, update. Rows travel as one JSON value.
+"""Statements on many rows of an entity: find by natural key, insert, update. Rows are sent as one JSON value.
 
-PostgreSQL turns each JSON value into the column's type by the type's own input function, so numbers travel as text and
-stay exact.
+PostgreSQL converts each JSON value with the column type's input function, so numbers are sent as text and stay exact.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from cqar.storage.postgres import Session, Sql
 
 @cache
 def find_sql(entity: Entity, columns: tuple[str, ...], nulls: tuple[str, ...] = ()) -> Sql:
-    """The living rows that agree with any of the given ones in `columns` and have nothing in `nulls`, locked."""
+    """Select and lock the rows, except deleted ones, that match a given row in `columns` and are NULL in `nulls`."""
     same = [f"t.{name} = k.{name}" for name in columns] + [f"t.{name} IS NULL" for name in nulls]
     order = ", ".join(f"t.{name}" for name in entity.key)
     return Sql(
@@ -30,7 +29,7 @@ def find_sql(entity: Entity, columns: tuple[str, ...], nulls: tuple[str, ...] = 
 
 @cache
 def insert_many_sql(entity: Entity) -> Sql:
-    """Insert all rows; of each, what was not in it."""
+    """Insert all rows; returns the columns that the database fills in."""
     columns = ", ".join(entity.written)
     event_fields = "".join(f", {sql} AS event_{name}" for name, sql in entity.event_fields.items())
     return Sql(
@@ -42,7 +41,7 @@ def insert_many_sql(entity: Entity) -> Sql:
 
 @cache
 def update_many_sql(entity: Entity) -> Sql:
-    """Write all columns of all rows, found by their keys; of each, what was not in it."""
+    """Update all columns of all rows by key; returns the columns that the database fills in."""
     values = [f"{name} = r.{name}" for name in entity.written if name not in entity.key]
     values += ["updated_at = now()"] if entity.stamped else []
     same = " AND ".join(f"t.{name} = r.{name}" for name in entity.key)
@@ -62,9 +61,9 @@ def _filled(entity: Entity) -> str:
 async def find(
     session: Session, entity: Entity, columns: tuple[str, ...], nullable: tuple[str, ...], rows: Iterable[Row]
 ) -> list[Row]:
-    """The stored rows of these natural keys, locked. What is null in a key is null in the row.
+    """The stored rows with these natural keys, locked. NULL in a key matches NULL.
 
-    A statement for each set of nulls: no index finds what is equal or null in both.
+    One statement per set of NULL columns: no index finds rows that are equal or NULL on both sides.
     """
     names = (*columns, *nullable)
     wanted: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
@@ -80,12 +79,12 @@ async def find(
 
 
 async def insert_many(session: Session, entity: Entity, rows: Sequence[Row]) -> dict[str, Row]:
-    """Insert the rows; the stored ones by row id."""
+    """Insert the rows. Returns the stored rows by row id."""
     return await _write(session, entity, insert_many_sql(entity), rows)
 
 
 async def update_many(session: Session, entity: Entity, rows: Sequence[Row]) -> dict[str, Row]:
-    """Write the rows; the stored ones by row id."""
+    """Update the rows. Returns the stored rows by row id."""
     return await _write(session, entity, update_many_sql(entity), rows)
 
 
@@ -99,7 +98,7 @@ async def _write(session: Session, entity: Entity, sql: Sql, rows: Sequence[Row]
 
 
 def _json(entity: Entity, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """The named columns of the rows as one JSON text; what is null is left out."""
+    """The named columns of the rows as JSON text, without NULL values."""
     documents = [name for name, column in entity.columns.items() if column.kind == "json"]
     shown = [{name: value for name in names if (value := row[name]) is not None} for row in rows]
     for row in shown:

@@ -1,4 +1,4 @@
-"""DelistVenueSymbol and DelistVenueAsset: a listing ends at a time, and its row stays."""
+"""DelistVenueSymbol and DelistVenueAsset: end a listing at a time and keep its row."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ _NOW = Sql("now", "SELECT now() AS now")
 
 
 class Delist:
-    """End a listing at a time, where none is given now, unless it has ended; the event tells of it at once, with that time."""
+    """End a listing at the given time, else now; keep an end that has passed.
+
+    The event is written now and carries that time.
+    """
 
     def __init__(self, entity: Entity, response: type[Message], prepare: Prepare) -> None:
         self.entity = entity
@@ -23,9 +26,9 @@ class Delist:
         self.prepare = prepare
 
     async def __call__(self, tx: Transaction, request: Any) -> Message:
-        """Set delisted_at. Raises NotFound, Aborted, Invalid where it would end before it began.
+        """Set delisted_at. Raises NotFound, Aborted, and Invalid if the end is not after the start.
 
-        A time to come opens what has ended again, as an update would: Precondition, AlreadyExists.
+        A future time reopens a listing that has ended, as an update would. Raises Precondition, AlreadyExists.
         """
         entity = self.entity
         before = await operations.lock(tx, entity, request)
@@ -41,7 +44,7 @@ class Delist:
 
     @staticmethod
     async def _end(tx: Transaction, request: Any, before: Row) -> Any:
-        """The end that the request means; now is the database's, by whose clock answers say what is active."""
+        """The requested end. The default is the database's time, which also decides what is active."""
         if request.HasField("delisted_at"):
             return binding.instant(request.delisted_at, "delisted_at")
         if over(before, tx.now):

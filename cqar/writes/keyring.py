@@ -1,4 +1,4 @@
-"""API keys in the registry: making, listing and revoking them, and when they were last used."""
+"""API keys in the registry: create, list and revoke them, and record when they were last used."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ _ADMINISTERED = Sql(
 
 
 async def create_key(tx: Transaction, request: pb.CreateKeyRequest) -> pb.CreateKeyResponse:
-    """CreateKey. Raises Invalid, NotFound for a venue, Precondition where the process has no pepper."""
+    """CreateKey. Raises Invalid, NotFound for a venue, and Precondition if the process has no pepper."""
     if tx.call.mint is None:
         description = "CQAR_PEPPER is not set, so no key can be created"
         raise errors.Precondition("NO_PEPPER", "api_key", description)
@@ -60,7 +60,7 @@ list_keys = operations.List(
 
 
 async def revoke_key(tx: Transaction, request: pb.RevokeKeyRequest) -> pb.RevokeKeyResponse:
-    """RevokeKey: from now on, once for all. Raises NotFound, Aborted."""
+    """RevokeKey: permanently, from now on. Raises NotFound, Aborted."""
     before = await operations.lock(tx, API_KEY, request)
     row = {**dict(before), "revoked_at": before["revoked_at"] or tx.now}
     response = pb.RevokeKeyResponse()
@@ -69,7 +69,7 @@ async def revoke_key(tx: Transaction, request: pb.RevokeKeyRequest) -> pb.Revoke
 
 
 async def run(pool: Pool, operation: Any, request: Any, call: Call) -> Any:
-    """A write of keys straight on the database, for whoever has it: the response. Raises as the operation, Unavailable."""
+    """Run a write of keys directly on the database. Returns its response; raises as the operation, and Unavailable."""
     async with pool.transaction() as session:
         tx = Transaction(session, call)
         response = await operation(tx, request)
@@ -79,18 +79,18 @@ async def run(pool: Pool, operation: Any, request: Any, call: Call) -> Any:
 
 
 async def stored(session: Session, key_id: str) -> pb.ApiKey | None:
-    """The key as it is stored, with what proves it; None where there is none."""
+    """The stored key with its hash, or None if it does not exist."""
     row = await session.row(operations.get_sql(API_KEY), key_id)
     found: Any = None if row is None else API_KEY.stored(row)
     return found  # type: ignore[no-any-return]  # the entity's message
 
 
 async def administered(session: Session) -> bool:
-    """Whether there is a key that may make keys."""
+    """Whether a valid key exists that may create keys."""
     row = await session.row(_ADMINISTERED)
     return row is not None and bool(row["administered"])
 
 
 async def used(session: Session, times: Mapping[str, datetime]) -> None:
-    """Write down when keys were used, without a revision: nothing depends on it. Later times stay."""
+    """Record when keys were used, without a revision. An earlier time never replaces a later one."""
     await session.rows(_USED, list(times), list(times.values()))

@@ -1,4 +1,4 @@
-"""MergeAssets: two assets that are one become one, with all that hangs on them, in one transaction."""
+"""MergeAssets: merge one asset, with everything that refers to it, into another in one transaction."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from cqar.writes.operations import children_sql, remove, replace
 from cqar.writes.transaction import Transaction
 
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
-#: What a listing takes from its symbol where it says nothing itself.
+#: Specs that a listing inherits from its symbol unless it sets them.
 _SPECS = ("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size", "min_notional")
 _SYMBOLS = Sql(
     "symbols_of_asset",
@@ -65,7 +65,7 @@ _NATIVE_OF = children_sql(CHAIN, "native_asset_id")
 
 
 async def merge_assets(tx: Transaction, request: Any) -> Message:
-    """Move everything of `from` to `into` and soft-delete `from`. Raises NotFound, Precondition naming the rows."""
+    """Move everything from `from` to `into` and soft-delete `from`. Raises NotFound, and Precondition naming the conflict."""
     ids = [_named(request, name) for name in ("from_asset_id", "into_asset_id")]
     source, target = ids
     if source == target:
@@ -97,7 +97,7 @@ async def _moved(tx: Transaction, entity: Entity, row: Row, **columns: Any) -> R
 
 
 async def _deployments(tx: Transaction, source: str, target: str) -> None:
-    """All move; the canonical one of a chain stays that of `into`."""
+    """Move all deployments. Those of `into` stay canonical on their chains."""
     held = {row["chain_id"] for row in await _own(tx, DEPLOYMENT, "asset_id", target) if row["is_canonical"]}
     for row in await _own(tx, DEPLOYMENT, "asset_id", source):
         canonical = row["is_canonical"] and row["chain_id"] not in held
@@ -109,7 +109,7 @@ async def _identifiers(tx: Transaction, source: str, target: str) -> None:
 
 
 async def _move_identifiers(tx: Transaction, entity: Entity, owner: str, kind: str, source: str, target: str) -> None:
-    """What `into` has already is dropped; its primary one of a source stays so, else that of `from` is."""
+    """Move identifiers that `into` lacks and drop the others. A primary identifier of `into` stays primary."""
     held = {(row[kind], row["external_id"]): row for row in await _own(tx, entity, owner, target)}
     primary = {row[kind] for row in held.values() if row["is_primary"]}
     for row in await _own(tx, entity, owner, source):
@@ -124,7 +124,7 @@ async def _move_identifiers(tx: Transaction, entity: Entity, owner: str, kind: s
 
 
 async def _relationships(tx: Transaction, source: str, target: str) -> None:
-    """Duplicates and links of `into` to itself are dropped; a cycle is refused."""
+    """Move relationships; drop duplicates and links of `into` to itself. Raises Precondition for a cycle."""
     for row in await tx.session.rows(_RELATIONSHIPS, source):
         ends = [target if row[name] == source else row[name] for name in ("from_asset_id", "to_asset_id")]
         kind = row["relationship_type"]
@@ -155,7 +155,7 @@ async def _chains(tx: Transaction, source: str, target: str) -> None:
 
 
 async def _venue_assets(tx: Transaction, source: str, target: str) -> None:
-    """One row a venue: it moves, or its codes become aliases of that of `into`."""
+    """Move each venue asset; if `into` is listed at the venue too, its row takes the codes as aliases."""
     held = {row["venue_id"]: row for row in await _own(tx, VENUE_ASSET, "asset_id", target)}
     for row in await _own(tx, VENUE_ASSET, "asset_id", source):
         kept = held.get(row["venue_id"])
@@ -171,7 +171,7 @@ async def _venue_assets(tx: Transaction, source: str, target: str) -> None:
 
 
 async def _symbols(tx: Transaction, source: str, target: str) -> None:
-    """A symbol whose terms with `into` exist gives its listings and identifiers to that one; else it is rewritten."""
+    """Rewrite each symbol; if `into` already has a symbol with the same terms, that one takes its listings and identifiers."""
     for row in await tx.session.rows(_SYMBOLS, source):
         done = _rewritten(row, source, target)
         parts = (getattr(done, name) for name in (*_SIDES, "expiry", "strike_price", "option_type"))
@@ -191,7 +191,7 @@ async def _symbols(tx: Transaction, source: str, target: str) -> None:
 
 
 def _rewritten(row: Row, source: str, target: str) -> rules.Terms:
-    """The terms of a symbol with `into` in place of `from`. Raises Precondition where that is no symbol."""
+    """The terms of a symbol with `into` instead of `from`. Raises Precondition if they are invalid."""
     sides = {name: target if row[name] == source else row[name] for name in _SIDES}
     try:
         return rules.terms(prepare.terms_of({**dict(row), **sides, "margin_kind": None}), now=None)
@@ -201,5 +201,5 @@ def _rewritten(row: Row, source: str, target: str) -> rules.Terms:
 
 
 def _specs(listing: Row, old: Row, new: Row) -> dict[str, Any]:
-    """What a listing took from the symbol that it leaves and would find otherwise at the new one: its own from now on."""
+    """The specs that a listing inherited from its old symbol and that differ at the new one: they become its own."""
     return {name: old[name] for name in _SPECS if listing[name] is None and old[name] not in (None, new[name])}

@@ -1,7 +1,7 @@
-"""The generic operations: create, update, delete, get and list, each bound to an entity by a row of a service's table.
+"""The generic operations: create, update, delete, get and list, each bound to an entity in a service's method table.
 
-A write operation is called with the `Transaction` under way and the request, a read with a `Session`; both return the response.
-What an entity needs beyond its declaration is its one `prepare` step (see `cqar.writes.prepare`).
+A write is called with its `Transaction` and the request, a read with a `Session`; both return the response. What an entity
+needs beyond its declaration is its `prepare` step (see `cqar.writes.prepare`).
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -18,8 +18,8 @@ from cqar.storage.postgres import Session, Sql
 from cqar.writes import paging
 from cqar.writes.transaction import Transaction
 
-#: The step of an entity before it is written: completes `row` (may change it), checks it, locks what it depends on.
-#: `before` is the stored row of an update.
+#: The step before an entity is written: it completes `row` in place, checks it, and locks what it depends on. `before` is the
+#: stored row of an update.
 Prepare = Callable[[Transaction, dict[str, Any], Row | None], Awaitable[None]]
 
 #: Request fields that operations read themselves.
@@ -31,7 +31,7 @@ CONTROL = frozenset({"expected_revision", "clear", "page_size", "page_token"})
 
 @cache
 def insert_sql(entity: Entity) -> Sql:
-    """Insert one row: `entity.written` in that order."""
+    """Insert one row; the values are `entity.written`, in order."""
     values = ", ".join(f"${at}" for at in range(1, len(entity.written) + 1))
     columns = ", ".join(entity.written)
     return Sql(
@@ -42,7 +42,7 @@ def insert_sql(entity: Entity) -> Sql:
 
 @cache
 def update_sql(entity: Entity) -> Sql:
-    """Write all columns of one row: the key, then the rest of `entity.written`."""
+    """Update all columns of one row; the values are the key, then the rest of `entity.written`."""
     rest = [name for name in entity.written if name not in entity.key]
     values = [f"{name} = ${at}" for at, name in enumerate(rest, len(entity.key) + 1)]
     values += ["updated_at = now()"] if entity.stamped else []
@@ -54,7 +54,7 @@ def update_sql(entity: Entity) -> Sql:
 
 @cache
 def lock_sql(entity: Entity, strength: str = "FOR NO KEY UPDATE") -> Sql:
-    """One living row by its key, locked."""
+    """Select and lock one row by key, unless it is deleted."""
     return Sql(
         f"lock_{entity.name}[{strength}]",
         f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.not_deleted} {strength} OF t",
@@ -63,7 +63,7 @@ def lock_sql(entity: Entity, strength: str = "FOR NO KEY UPDATE") -> Sql:
 
 @cache
 def parents_sql(entity: Entity, strength: str = "FOR SHARE") -> Sql:
-    """The living rows of these keys, locked in the order of their keys, so that two writers do not deadlock."""
+    """Select and lock rows by key, unless deleted, in key order, so that two writers do not deadlock."""
     return Sql(
         f"parents_{entity.name}[{strength}]",
         f"SELECT {entity.select} FROM {entity.table} t WHERE t.{entity.key[0]} = ANY($1::text[]){entity.not_deleted}"
@@ -73,7 +73,7 @@ def parents_sql(entity: Entity, strength: str = "FOR SHARE") -> Sql:
 
 @cache
 def get_sql(entity: Entity) -> Sql:
-    """One living row by its key."""
+    """Select one row by key, unless it is deleted."""
     return Sql(
         f"get_{entity.name}", f"SELECT {entity.select} FROM {entity.table} t WHERE {_matched(entity)}{entity.not_deleted}"
     )
@@ -81,7 +81,7 @@ def get_sql(entity: Entity) -> Sql:
 
 @cache
 def children_sql(child: Entity, column: str) -> Sql:
-    """The living rows that name a parent in the column, locked."""
+    """Select and lock the rows, except deleted ones, that name a parent in the column."""
     return Sql(
         f"children_{child.name}_by_{column}",
         f"SELECT {child.select} FROM {child.table} t WHERE t.{column} = $1{child.not_deleted}"
@@ -100,7 +100,7 @@ def soft_delete_sql(entity: Entity) -> Sql:
 
 @cache
 def remove_sql(entity: Entity) -> Sql:
-    """Delete one row for good."""
+    """Delete one row."""
     return Sql(f"remove_{entity.name}", f"DELETE FROM {entity.table} AS t WHERE {_matched(entity)} RETURNING {entity.key[0]}")
 
 
@@ -116,7 +116,7 @@ def _key_list(entity: Entity) -> str:
 
 
 async def lock_live(tx: Transaction, entity: Entity, ids: Collection[str], strength: str = "FOR SHARE") -> dict[str, Row]:
-    """The living rows of these ids, locked; what this transaction has locked FOR SHARE is not asked for again."""
+    """The rows with these ids, except deleted ones, locked. Rows already locked FOR SHARE are not read again."""
     known = tx.held if strength == "FOR SHARE" else {}
     unknown = sorted(each for each in ids if (entity.name, each) not in known)
     if unknown:
@@ -127,7 +127,7 @@ async def lock_live(tx: Transaction, entity: Entity, ids: Collection[str], stren
 
 
 async def lock_parents(tx: Transaction, entity: Entity, row: Row, strength: str = "FOR SHARE") -> dict[str, Row]:
-    """Lock the living rows that the row names, by column. Raises NotFound with the request's field for a missing one."""
+    """Lock the rows that `row` names; returns them by column. Raises NotFound with the request's field if one is missing."""
     held = tx.held if strength == "FOR SHARE" else {}
     wanted: dict[Entity, dict[str, str]] = {}
     found: dict[str, Row] = {}
@@ -150,13 +150,13 @@ async def lock_parents(tx: Transaction, entity: Entity, row: Row, strength: str 
 
 
 async def check_parents(tx: Transaction, entity: Entity, row: Row, before: Row | None) -> None:
-    """The prepare step of entities with no rule of their own: what the row newly names must live."""
+    """The default prepare step: lock the rows that `row` newly names."""
     named = row if before is None else {k: v for k, v in row.items() if v != before[k]}
     await lock_parents(tx, entity, named)
 
 
 async def insert(tx: Transaction, entity: Entity, row: Row, **event: Any) -> Row:
-    """Insert a prepared row and tell of it."""
+    """Insert a prepared row and record the change."""
     stored = await tx.session.row(insert_sql(entity), *(row.get(name) for name in entity.written))
     if stored is None:
         msg = f"INSERT of {entity.name} returned nothing"
@@ -166,7 +166,7 @@ async def insert(tx: Transaction, entity: Entity, row: Row, **event: Any) -> Row
 
 
 async def replace(tx: Transaction, entity: Entity, before: Row, after: Row, **event: Any) -> Row:
-    """Write the row if it differs from what is stored, and tell of it. Returns the stored row."""
+    """Update the row if it differs from the stored one, and record the change. Returns the stored row."""
     if not entity.changes(before, {**before, **{name: after[name] for name in entity.written}}):
         return before
     rest = [after[name] for name in entity.written if name not in entity.key]
@@ -178,7 +178,7 @@ async def replace(tx: Transaction, entity: Entity, before: Row, after: Row, **ev
 
 
 async def remove(tx: Transaction, entity: Entity, before: Row) -> None:
-    """Delete a locked row, softly where the entity is deleted so, and tell of it."""
+    """Delete a locked row, softly if the entity is declared so, and record the change."""
     key = [before[name] for name in entity.key]
     if entity.soft:
         tx.changed(entity, before, await tx.session.row(soft_delete_sql(entity), *key))
@@ -188,7 +188,7 @@ async def remove(tx: Transaction, entity: Entity, before: Row) -> None:
 
 
 def key_of(entity: Entity, request: Any) -> list[str]:
-    """The key that a request names. Raises Invalid for what is missing or could not be one."""
+    """The key in a request. Raises Invalid if a part is missing or malformed."""
     errors.require(request, entity.key)
     return [TEXT[name](getattr(request, name), name) for name in entity.key]
 
@@ -214,7 +214,7 @@ async def lock(tx: Transaction, entity: Entity, request: Any, strength: str = "F
 
 
 def required(entity: Entity, binding: Binding, row: Row) -> None:
-    """Raise Invalid naming each column that a create must be given and was not."""
+    """Raise Invalid naming each required column that a new row lacks."""
     missing = [errors.required(binding.field_of(name)) for name in entity.required if row.get(name) is None]
     if missing:
         raise errors.Invalid.of(missing)
@@ -224,7 +224,7 @@ def required(entity: Entity, binding: Binding, row: Row) -> None:
 
 
 class Create:
-    """Insert a row from the request's fields."""
+    """Insert a row made of the request's fields."""
 
     def __init__(
         self,
@@ -253,7 +253,7 @@ class Create:
         return response
 
     def row(self, request: Message) -> dict[str, Any]:
-        """The new row as the request gives it, with its id and the defaults."""
+        """The new row: the request's values, the defaults and a new id."""
         entity = self.entity
         row = {**dict.fromkeys(entity.columns), **entity.defaults, **self.binding.values(request)}
         required(entity, self.binding, row)
@@ -294,7 +294,7 @@ class Update:
         return response
 
     def merged(self, before: Row, request: Any) -> dict[str, Any]:
-        """The row as the request wants it."""
+        """The stored row with the request's changes."""
         given = self.binding.values(request, before)
         cleared = dict.fromkeys(self._cleared(request.clear, given))
         return {**dict(before), **given, **cleared}
@@ -316,7 +316,7 @@ class Update:
 
 
 class Delete:
-    """Delete one row if nothing that lives uses it; what is its own goes along."""
+    """Delete one row unless it is in use; rows that belong to it are deleted too."""
 
     def __init__(
         self,
@@ -332,7 +332,7 @@ class Delete:
         self.along = along
 
     async def __call__(self, tx: Transaction, request: Any) -> Message:
-        """Delete the row. Raises NotFound, Precondition naming what uses it, Aborted."""
+        """Delete the row. Raises NotFound, Aborted, and Precondition naming what uses it."""
         entity = self.entity
         before = await lock(tx, entity, request, "FOR UPDATE")
         key = [before[name] for name in entity.key]
@@ -353,7 +353,7 @@ class Delete:
 
 
 def in_use(entity: Entity, key: Sequence[str], users: Sequence[Row]) -> errors.Precondition:
-    """The error that names what still uses a row; `users` have kind and id."""
+    """The error that names the users of a row; `users` have kind and id."""
     name = "/".join(key)
     first, *more = [Violation(f"{user['kind']}:{user['id']}", "IN_USE", f"uses {entity.name} {name}") for user in users]
     named = ", ".join(f"{user['kind']} {user['id']}" for user in users[:3])
@@ -362,14 +362,14 @@ def in_use(entity: Entity, key: Sequence[str], users: Sequence[Row]) -> errors.P
 
 
 class Get:
-    """Read one row by its key."""
+    """Read one row by key."""
 
     def __init__(self, entity: Entity, response: type[Message]) -> None:
         self.entity = entity
         self.response = response
 
     async def __call__(self, session: Session, request: Any) -> Message:
-        """The row. Raises Invalid, NotFound."""
+        """Return the row. Raises Invalid, NotFound."""
         key = key_of(self.entity, request)
         row = await session.row(get_sql(self.entity), *key)
         if row is None:
@@ -381,7 +381,7 @@ class Get:
 
 
 class List:
-    """Read the living rows that pass the filters, by key, a page or all."""
+    """Read the rows, except deleted ones, that pass the filters, in key order: a page or all."""
 
     def __init__(
         self,
@@ -399,7 +399,7 @@ class List:
         self.prepare = prepare
 
     async def __call__(self, session: Session, request: Any) -> Message:
-        """The rows. Raises Invalid for a bad filter or token, Exhausted where all is too much for one answer."""
+        """Return the rows. Raises Invalid for a bad filter or token, Exhausted if all rows do not fit one response."""
         errors.require(request, self.needs)
         given = {} if self.prepare is None else await self.prepare(session, request)
         return await paging.page(session, self.entity, self.filters, request, self.response, given)

@@ -1,7 +1,7 @@
-"""Lists: filters, keyset pages and their tokens.
+"""Lists: filters, keyset pages and page tokens.
 
-A token is the key of the page's last row, bound to the method and its filters by a digest: with other filters, or changed
-on the way, it is refused.
+A token is the key of the page's last row, bound by a digest to the method and its filters. A changed token, or one used with
+other filters, is rejected.
 """
 
 import base64
@@ -20,31 +20,31 @@ from cqar.model import binding
 from cqar.model.entity import Entity, Row
 from cqar.storage.postgres import Session, Sql
 
-#: Rows of a page where none is asked for, and at most.
+#: Rows of a page: the default and the maximum.
 DEFAULT_PAGE = 100
 MAX_PAGE = 1_000
-#: Bytes of an answer at most, below gRPC's usual limit of 4 MB: a page ends there, and all at once is refused.
+#: Maximum bytes of a response, below gRPC's usual limit of 4 MB: a page ends there; a list without paging is refused.
 MAX_ANSWER = 3_500_000
-#: Bytes that tag and length of a message in a list take, at most.
+#: Maximum bytes of tag and length of a message in a list.
 _FRAME = 6
-#: Rows read at once for an answer without paging.
+#: Rows read per statement for a response without paging.
 _CHUNK = 2_000
-#: More than the rank that a search gives to anything.
+#: Greater than any rank of a search.
 _MAX_RANK = 10
 
 
 class Filter(NamedTuple):
-    """A request field that narrows a list: its condition over `t` with {} for its value."""
+    """A request field that narrows a list: its SQL condition on `t`, with {} for the value."""
 
     field: str
     condition: str
-    #: the condition holds while the field is NOT set (and takes no value)
+    #: the condition applies while the field is NOT set, and takes no value
     unless: bool = False
-    #: from the field's value to the condition's
+    #: converts the field's value to the condition's
     convert: Callable[[Any], Any] | None = None
 
     def value(self, request: Any) -> Any:
-        """The value to compare with, checked; None where the request does not set it."""
+        """The checked value, or None if the request does not set the field."""
         value = getattr(request, self.field)
         if not request.DESCRIPTOR.fields_by_name[self.field].is_repeated and not request.HasField(self.field):
             return None
@@ -60,7 +60,7 @@ class Filter(NamedTuple):
 
 
 def size(request: Any, field: str = "page_size") -> int:
-    """The page size asked for: 0 is the default, too much is the maximum. Raises Invalid for a negative one."""
+    """The page size: 0 means the default, a larger value the maximum. Raises Invalid if it is negative."""
     wanted: int = getattr(request, field)
     if wanted < 0:
         raise errors.Invalid(field, "NEGATIVE", f"{wanted} is negative; use 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}")
@@ -68,13 +68,13 @@ def size(request: Any, field: str = "page_size") -> int:
 
 
 def token(scope: str, position: Sequence[Any]) -> str:
-    """The token of a position, for requests of the same scope."""
+    """The page token of a position, valid for requests with the same scope."""
     packed = msgspec.msgpack.encode(position)
     return base64.urlsafe_b64encode(_digest(scope, packed) + packed).rstrip(b"=").decode()
 
 
 def position(scope: str, text: str, kinds: Sequence[type]) -> list[Any]:
-    """The position of a token, values of these types. Raises Invalid where it is not one of this scope."""
+    """The position of a page token: values of these types. Raises Invalid if it is not a token of this scope."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         found = msgspec.msgpack.decode(raw[8:], type=list) if _digest(scope, raw[8:]) == raw[:8] else []
@@ -86,7 +86,7 @@ def position(scope: str, text: str, kinds: Sequence[type]) -> list[Any]:
 
 
 def _sound(value: object) -> bool:
-    """A value that a token of this service can have: anyone can make a digest."""
+    """Whether a position's value is plausible: anyone can compute the digest."""
     return value.isprintable() if isinstance(value, str) else isinstance(value, float) and 0 <= value <= _MAX_RANK
 
 
@@ -96,7 +96,7 @@ def _digest(scope: str, packed: bytes) -> bytes:
 
 @cache
 def list_sql(entity: Entity, conditions: tuple[str, ...], *, after: bool) -> Sql:
-    """A page: the conditions' values, then the key to start after (if `after`), then how many rows."""
+    """Select a page: the conditions' values, the key to start after (if `after`), then the number of rows."""
     where, count = _where(conditions)
     key = ", ".join(f"t.{name}" for name in entity.key)
     if after:
@@ -111,7 +111,7 @@ def list_sql(entity: Entity, conditions: tuple[str, ...], *, after: bool) -> Sql
 
 @cache
 def count_sql(entity: Entity, conditions: tuple[str, ...]) -> Sql:
-    """How many rows pass the conditions."""
+    """Count the rows that pass the conditions."""
     where, _ = _where(conditions)
     return Sql(f"count_{entity.name}", f"SELECT count(*) AS total FROM {entity.table} t WHERE {where}{entity.not_deleted}")
 
@@ -123,7 +123,7 @@ def _where(conditions: tuple[str, ...]) -> tuple[str, int]:
 
 
 def statements(entity: Entity, filters: Sequence[Filter], *, total: bool) -> Iterator[Sql]:
-    """Every statement that a list with these filters may run."""
+    """All statements that a list with these filters may run."""
     for length in range(len(filters) + 1):
         for chosen in combinations(filters, length):
             conditions = tuple(each.condition for each in chosen)
@@ -141,9 +141,9 @@ async def page(
     response: type[Message],
     given: Mapping[str, Any] = MappingProxyType({}),
 ) -> Message:
-    """The page that the request asks for; all rows where it sets no paging field and the contract had none.
+    """The requested page, or all rows if the request sets no paging field and the original contract had none.
 
-    `given` has the values of filters that the caller worked out itself; a tuple where the condition takes several.
+    `given`: values of filters that the caller computed; a tuple if the condition takes several.
     """
     chosen, values = _chosen(filters, request, given)
     fields = response.DESCRIPTOR.fields_by_name
@@ -165,7 +165,7 @@ async def page(
 
 
 def fill(into: Any, messages: Iterable[Message]) -> int:
-    """Put messages into a page until it is full; how many. The first goes in whatever its size."""
+    """Append messages until the page is full; returns how many. The first one is appended whatever its size."""
     room, count = MAX_ANSWER, 0
     for each in messages:
         room -= each.ByteSize() + _FRAME
@@ -177,7 +177,7 @@ def fill(into: Any, messages: Iterable[Message]) -> int:
 
 
 async def _all(session: Session, entity: Entity, chosen: tuple[str, ...], values: list[Any], answer: Any) -> None:
-    """Put all rows into the answer. Raises Exhausted where they are too much for one."""
+    """Append all rows to the response. Raises TooLarge if they do not fit."""
     into = getattr(answer, entity.plural)
     start: list[Any] = []
     while True:

@@ -1,7 +1,7 @@
 """What entities need before they are written, beyond their declaration: one step each, inside the transaction.
 
-A step completes the row, checks it, and locks what it depends on: the living rows it names FOR SHARE, so that a delete or
-a CRITICAL flag beside it waits or is seen.
+A step completes the row, checks it, and locks what it depends on: it locks the rows that it names FOR SHARE, so that a
+concurrent delete or CRITICAL flag waits or is seen.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from cqar.storage.postgres import Sql
 from cqar.writes.operations import lock_live, lock_parents
 from cqar.writes.transaction import Transaction, over
 
-#: Serialises writes of relationships that must not form a cycle.
+#: Serializes writes of relationships that must not form a cycle.
 _CYCLE_LOCK = 0x6371_6172
 _LOCK = Sql("lock_relationships", "SELECT pg_advisory_xact_lock($1)")
 _LOCK_TEXT = Sql("lock_venue_text", "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
@@ -39,7 +39,7 @@ _SPELLED = Sql(
     f" WHERE v.chain_id = $1 AND v.venue_type = {venue_spelling.DEX} LIMIT 1) LIMIT 1",
 )
 
-#: What a symbol is a contract on: never changes once it is listed.
+#: The terms of a symbol, which are fixed once it is listed.
 TERMS = (
     *("symbol_type", "base_asset_id", "quote_asset_id", "settlement_asset_id"),
     *("margin_kind", "strike_price", "expiry", "option_type"),
@@ -47,12 +47,12 @@ TERMS = (
 
 
 def _new(row: Row, before: Row | None) -> Row:
-    """The columns whose values are new."""
+    """The columns whose values change."""
     return row if before is None else {name: value for name, value in row.items() if value != before[name]}
 
 
 async def chain(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """Chain type in upper case, which stays while an address is spelled by it; the slug from the name where none is given."""
+    """Normalize the chain type, which is fixed while an address depends on it; derive the slug from the name by default."""
     row["chain_type"] = addresses.chain_type(row["chain_type"], "chain_type")
     if before is None:
         row["chain_id"] = row["chain_id"] or text.derived_slug(row["chain_name"], "chain_slug")
@@ -68,7 +68,7 @@ async def chain(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
 
 
 async def deployment(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """The address in the chain's canonical form, which is_native agrees with; decimals within what the chain allows."""
+    """Normalize the address by its chain and match is_native with it; check decimals against the chain's maximum."""
     found = await lock_parents(tx, entities.DEPLOYMENT, row)
     on = found["chain_id"]
     native = _new(row, before).get("is_native")
@@ -88,17 +88,17 @@ async def deployment(tx: Transaction, row: dict[str, Any], before: Row | None) -
 
 
 async def lock_cycles(tx: Transaction) -> None:
-    """Wait for other writes that may close a cycle of relationships."""
+    """Wait for concurrent writes that may close a cycle of relationships."""
     await tx.session.row(_LOCK, _CYCLE_LOCK)
 
 
 async def reaches(tx: Transaction, start: str, end: str) -> bool:
-    """Whether relationships of what assets are made of lead from one to the other."""
+    """Whether acyclic relationships lead from one asset to the other."""
     return await tx.session.row(_REACHES, start, end, sorted(rules.ACYCLIC)) is not None
 
 
 async def relationship(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """No self link; no cycle among the types that say what an asset is made of."""
+    """Reject a self link, and a cycle among the acyclic relationship types."""
     source, target, kind = row["from_asset_id"], row["to_asset_id"], row["relationship_type"]
     if before is not None:
         return
@@ -118,7 +118,7 @@ def cycle(source: str, target: str) -> errors.Precondition:
 
 
 async def quality_flag(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """A source; a CRITICAL flag waits for the writes that rely on the asset and is seen by later ones."""
+    """Require a source. A CRITICAL flag waits for concurrent writes that rely on the asset; later ones see it."""
     if row["source"] is None:
         raise errors.Invalid.missing("source", "or set raised_by: say who found it")
     critical = row["severity"] == entities.CRITICAL
@@ -126,12 +126,12 @@ async def quality_flag(tx: Transaction, row: dict[str, Any], before: Row | None)
 
 
 def terms_of(row: Row) -> rules.Terms:
-    """What the symbol of a row is a contract on."""
+    """The contract terms of a symbol's row."""
     return rules.Terms(**{name: row[name] for name in TERMS})
 
 
 async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """Complete, consistent terms, which stay once listed; a label made of them where none is given."""
+    """Complete and check the terms, which are fixed once the symbol is listed; derive the label by default."""
     if before is not None and row["symbol_type"] != before["symbol_type"] and row["symbol_type"] not in rules.DERIVATIVES:
         row.update({name: None for name in ("settlement_asset_id", "margin_kind") if row[name] == before[name]})
     done = rules.terms(terms_of(row), now=tx.now if before is None else None)
@@ -158,9 +158,9 @@ async def label(tx: Transaction, terms: rules.Terms) -> str:
 
 
 async def venue(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """The slug from the name where none is given; the protocol's address by its chain's rule.
+    """Derive the slug from the name by default; normalize the protocol's address by its chain.
 
-    What decides how the venue's texts are spelled stays while it lists any.
+    What determines the spelling of the venue's symbols is fixed while it has listings.
     """
     if before is None:
         row["venue_id"] = row["venue_id"] or text.derived_slug(row["name"], "venue_slug")
@@ -178,7 +178,7 @@ async def venue(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
 
 
 async def _rule(tx: Transaction, at: Row) -> str | None:
-    """The type of the chain by whose rule a venue's texts are spelled; None where they are kept as they are."""
+    """The type of the chain whose address form the venue's symbols have; None if they are stored as given."""
     chain_id = venue_spelling.chain_of(at["venue_type"], at["chain_id"])
     if chain_id is None:
         return None
@@ -186,7 +186,7 @@ async def _rule(tx: Transaction, at: Row) -> str | None:
 
 
 async def blocked(tx: Transaction, assets: Collection[str]) -> list[str]:
-    """Those of the assets, which this transaction holds locked, that an active CRITICAL flag blocks."""
+    """The assets, locked by this transaction, that an active CRITICAL flag blocks."""
     unknown = [each for each in assets if each not in tx.blocked]
     if unknown:
         found = {row["asset_id"] for row in await tx.session.rows(_BLOCKED, unknown)}
@@ -202,7 +202,7 @@ async def _refuse_blocked(tx: Transaction, assets: Collection[str]) -> None:
 
 
 def _enabled(tx: Transaction, row: Row, before: Row | None, *switches: str) -> bool:
-    """The write creates the row, opens it again, gives it to another asset or symbol, or turns one of the switches on."""
+    """Whether the write creates or reopens the row, changes its asset or symbol, or turns one of the switches on."""
     if before is None or any(row[name] and not before[name] for name in switches):
         return True
     moved = any(row.get(name) != before.get(name) for name in ("asset_id", "symbol_id"))
@@ -210,7 +210,7 @@ def _enabled(tx: Transaction, row: Row, before: Row | None, *switches: str) -> b
 
 
 async def venue_asset(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """The deployment is the asset's; aliases are other codes, each once; never enabled while the asset is blocked."""
+    """Check the deployment's asset, deduplicate aliases, and refuse to enable trading of a blocked asset."""
     found = await lock_parents(tx, entities.VENUE_ASSET, row)
     on = found.get("deployment_id")
     if on is not None and on["asset_id"] != row["asset_id"]:
@@ -224,7 +224,7 @@ async def venue_asset(tx: Transaction, row: dict[str, Any], before: Row | None) 
 
 
 async def venue_symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """The symbol's type; the text by the chain's rule on a DEX; never enabled while an asset of the symbol is blocked."""
+    """Check the symbol's type, normalize the venue's symbol, and refuse to enable trading of a blocked asset."""
     found = await lock_parents(tx, entities.VENUE_SYMBOL, row)
     named = found["symbol_id"]
     if row["symbol_type"] not in (None, named["symbol_type"]) and (before is None or row["symbol_id"] == before["symbol_id"]):
@@ -242,7 +242,7 @@ async def venue_symbol(tx: Transaction, row: dict[str, Any], before: Row | None)
 
 
 async def new_listing(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """`venue_symbol`, then one writer of a text after the other: two at once would each wait for the other's interval."""
+    """As `venue_symbol`, then serialize writers of the same symbol: two at once would wait for each other's interval."""
     await venue_symbol(tx, row, before)
     await tx.session.row(_LOCK_TEXT, f"{row['venue_id']}/{row['venue_symbol']}")
 

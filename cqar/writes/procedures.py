@@ -16,7 +16,7 @@ from cqar.writes.operations import Create
 from cqar.writes.paging import Filter
 from cqar.writes.transaction import Transaction
 
-#: Same ticker collisions that a response names at most.
+#: Maximum number of assets with the same ticker in a response.
 _MAX_SIMILAR = 100
 _SIMILAR = Sql(
     "similar_assets",
@@ -53,7 +53,7 @@ _CREATE_ASSET = Create(ASSET, pb.CreateAssetRequest, pb.CreateAssetResponse)
 
 
 async def create_asset(tx: Transaction, request: Message) -> Message:
-    """CreateAsset: the same ticker is allowed; the response names the assets that have it already."""
+    """CreateAsset: duplicate tickers are allowed; the response names the assets that share the ticker."""
     response: Any = await _CREATE_ASSET(tx, request)
     similar = await tx.session.rows(_SIMILAR, response.asset.symbol, response.asset.asset_id)
     response.similar_asset_ids.extend(row["asset_id"] for row in similar)
@@ -68,7 +68,7 @@ _NEW_MEMBER = binding.Binding(ASSET_GROUP_MEMBER.message, ASSET_GROUP_MEMBER, ("
 
 
 async def create_group(tx: Transaction, request: Any) -> Message:
-    """CreateAssetGroup: with its members or not at all."""
+    """CreateAssetGroup: the group and all its members, or nothing."""
     response: Any = await _CREATE_GROUP(tx, request)
     group = response.group.group_id
     for at, each in enumerate(request.members):
@@ -79,7 +79,7 @@ async def create_group(tx: Transaction, request: Any) -> Message:
 
 
 async def _member(tx: Transaction, group_id: str, given: Message, where: str) -> dict[str, Any]:
-    """A member of a new group, prepared; `where` it stands in the request is part of the names of its fields in errors."""
+    """A member of a new group, prepared. Errors name its fields with the prefix `where`."""
     try:
         row = {**dict.fromkeys(ASSET_GROUP_MEMBER.columns), **_NEW_MEMBER.values(given)}
         row.update(member_id=new_id(), group_id=group_id)
@@ -108,7 +108,7 @@ async def get_group(session: Session, request: Any) -> Message:
 
 
 async def fill_group(session: Session, group: Any) -> None:
-    """Put its members into an AssetGroup, as they were added. Raises TooLarge where an answer cannot hold them."""
+    """Add the members to an AssetGroup, in the order they were added. Raises TooLarge if they do not fit a response."""
     rows = await session.rows(MEMBERS, group.group_id)
     if paging.fill(group.members, map(ASSET_GROUP_MEMBER.answer, rows)) < len(rows):
         msg = f"the members of this group exceed {paging.MAX_ANSWER / 1e6} MB; split the group"
@@ -126,7 +126,7 @@ async def update_group(tx: Transaction, request: Any) -> Message:
 
 
 async def touch_group(tx: Transaction, group_id: str) -> Row:
-    """A membership changes its group too: lock the group and tell of it."""
+    """Lock the group of a changed membership and record its change."""
     before = await tx.session.row(operations.lock_sql(ASSET_GROUP), group_id)
     if before is None:
         raise errors.NotFound(ASSET_GROUP.name, group_id, "group_id")
@@ -136,14 +136,14 @@ async def touch_group(tx: Transaction, group_id: str) -> Row:
 
 
 async def add_member(tx: Transaction, request: Message) -> Message:
-    """AddAssetToGroup: twice is ALREADY_EXISTS."""
+    """AddAssetToGroup: a second time is ALREADY_EXISTS."""
     row = _ADD_MEMBER.row(request)
     await touch_group(tx, row["group_id"])
     return await _ADD_MEMBER(tx, request)
 
 
 async def remove_member(tx: Transaction, request: Any) -> Message:
-    """RemoveAssetFromGroup: NOT_FOUND where the asset is no member."""
+    """RemoveAssetFromGroup: NOT_FOUND if the asset is not a member."""
     errors.require(request, ("group_id", "asset_id"))
     ids = [binding.TEXT[name](getattr(request, name), name) for name in ("group_id", "asset_id")]
     await touch_group(tx, ids[0])
@@ -159,7 +159,7 @@ async def remove_member(tx: Transaction, request: Any) -> Message:
 
 
 class _Raise(Create):
-    """RaiseQualityFlag: who raised it is the event's actor, and the source where none is given."""
+    """RaiseQualityFlag: raised_by is the event's actor, and the default source."""
 
     async def __call__(self, tx: Transaction, request: Any) -> Message:
         row = self.row(request)
@@ -177,7 +177,7 @@ raise_flag = _Raise(QUALITY_FLAG, pb.RaiseQualityFlagRequest, pb.RaiseQualityFla
 
 
 async def resolve_flag(tx: Transaction, request: Any) -> Message:
-    """ResolveQualityFlag: once; again is FAILED_PRECONDITION."""
+    """ResolveQualityFlag: a second time is FAILED_PRECONDITION."""
     before = await operations.lock(tx, QUALITY_FLAG, request)
     flag_id = before["flag_id"]
     if before["resolved_at"] is not None:
@@ -200,7 +200,7 @@ async def resolve_flag(tx: Transaction, request: Any) -> Message:
 
 
 class _ListAsset(Create):
-    """CreateVenueAsset: a delisted one is opened again with what the request says."""
+    """CreateVenueAsset: reopens a delisted one with the values of the request."""
 
     async def __call__(self, tx: Transaction, request: Message) -> Message:
         row = self.row(request)
@@ -222,7 +222,7 @@ list_asset = _ListAsset(VENUE_ASSET, pb.CreateVenueAssetRequest, pb.CreateVenueA
 
 
 async def addresses_of(session: Session, request: Any) -> dict[str, Any]:
-    """ListAssetDeployments: the address in its chain's form; without a chain, in the forms of every chain type."""
+    """ListAssetDeployments: the address in its chain's form; without a chain, in the forms of all chain types."""
     if not request.address:
         return {}
     if not request.chain_id:
@@ -234,7 +234,7 @@ async def addresses_of(session: Session, request: Any) -> dict[str, Any]:
 
 
 async def spellings_of(session: Session, request: Any) -> dict[str, Any]:
-    """ListVenueSymbols: the text as the venue stores it; without a venue, as any might."""
+    """ListVenueSymbols: the symbol as the venue stores it; without a venue, in all forms."""
     if not request.venue_symbol:
         return {}
     spelled = binding.TEXT["venue_symbol"](request.venue_symbol, "venue_symbol")
@@ -279,7 +279,7 @@ _KIND = Filter("relationship_type", "t.relationship_type = {}")
 async def list_relationships(session: Session, request: Any) -> Message:
     """ListAssetRelationships: of one asset, or of all.
 
-    `transitive` follows what assets are made of: downwards (from), upwards (to), or each of both ways from the asset.
+    `transitive` follows acyclic relationships: down (from), up (to), or both ways from the asset.
     """
     asset = Filter("asset_id", "").value(request)
     kind = _KIND.value(request)

@@ -1,4 +1,4 @@
-"""The review queue: what importers ask of people, and the changes that an answer makes, in the answer's transaction."""
+"""The review queue: questions of importers to operators, and the changes that a decision makes in its own transaction."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -23,14 +23,14 @@ from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import read_rows
 from cqar.writes.transaction import Transaction
 
-#: Reviews of one OpenReviews, and candidates of one review, at most.
+#: Maximum number of reviews of one OpenReviews, and of candidates of one review.
 MAX_REVIEWS = 1_000
 MAX_CANDIDATES = 100
-#: Bytes of what is proposed, at most.
+#: Maximum bytes of a proposal.
 MAX_PROPOSAL = 65_536
-#: What a venue asset says of its identity once a person has decided it.
+#: The identity evidence of a venue asset that a person has decided.
 EVIDENCE = "review"
-#: The category of assets that stand for a venue's code until a review says what it means.
+#: The category of placeholder assets of venue codes that await a review.
 PROVISIONAL = "provisional"
 
 _COLUMNS = "review_id, kind, status, venue_id, code, proposal, source, decision, notes, decided_by, decided_at, created_at"
@@ -69,7 +69,7 @@ _UNVERIFIED = Sql(
     " AND resolved_at IS NULL AND deleted_at IS NULL ORDER BY flag_id",
 )
 
-#: Fields of a Review that are the registry's, not its source's.
+#: Fields of a Review that the registry sets, not its source.
 _OWN = ("review_id", "status", "created_at", "decided_at", "decided_by", "decision", "notes")
 
 
@@ -90,7 +90,7 @@ def _message(row: Row) -> Any:
 
 
 async def open_reviews(tx: Transaction, request: Any) -> Message:
-    """OpenReviews: one waits at most for a venue, kind and code. Raises Invalid naming the review by its place."""
+    """OpenReviews: at most one open review per venue, kind and code. Raises Invalid naming the review by its index."""
     if len(request.reviews) > MAX_REVIEWS:
         msg = f"{len(request.reviews)} reviews exceed the limit of {MAX_REVIEWS} per call; split the request"
         raise errors.Exhausted(msg)
@@ -109,18 +109,18 @@ async def open_reviews(tx: Transaction, request: Any) -> Message:
 
 
 class _Asked:
-    """A review of a request, checked: what it is about, and what its source says. Raises Invalid."""
+    """A requested review, checked: its key and its proposal. Raises Invalid."""
 
     def __init__(self, given: Any, asker: str) -> None:
         venue_id, code = _place(given)
         self.source = TEXT["source"](given.source, "source") if given.source else asker
         self.proposal = _proposal(given)
-        #: one waits at most for each
+        #: at most one open review per key
         self.key = (venue_id, given.kind, code, given.symbol.symbol_type)
 
 
 async def _settle(tx: Transaction, asked: Sequence[_Asked], places: list[str]) -> tuple[dict[tuple[Any, ...], Row], int]:
-    """The row of each review as it is in the queue now, by its key, and how many are new."""
+    """The current row of each review, by key, and how many are new."""
     found: dict[tuple[Any, ...], Row] = {}
     refused: dict[tuple[Any, ...], Row] = {}
     for row in await tx.session.rows(_KNOWN, places):
@@ -150,7 +150,7 @@ async def _settle(tx: Transaction, asked: Sequence[_Asked], places: list[str]) -
 
 
 def _place(given: Any) -> tuple[str, str]:
-    """Venue and code of a review, checked with what bounds it."""
+    """Venue and code of a review, checked together with its kind and candidates."""
     if given.kind not in _ANSWERS:
         raise errors.Invalid("kind", "UNKNOWN_VALUE", f"{given.kind} is not a kind of review")
     errors.require(given, ("venue_id", "code"))
@@ -160,7 +160,7 @@ def _place(given: Any) -> tuple[str, str]:
 
 
 def _proposal(given: Any) -> bytes:
-    """What the source says of it, as bytes that are the same for the same."""
+    """The proposal of a source, serialized deterministically."""
     said = pb.Review()
     said.CopyFrom(given)
     for name in (*_OWN, "source"):
@@ -172,7 +172,7 @@ def _proposal(given: Any) -> bytes:
 
 
 async def list_reviews(session: Session, request: Any) -> Message:
-    """ListReviews: a page in the order in which they were opened. Raises Invalid."""
+    """ListReviews: a page in the order in which reviews were opened. Raises Invalid."""
     venue, kind = (paging.Filter(name, "").value(request) for name in ("venue_id", "kind"))
     status = paging.Filter("status", "").value(request) or pb.REVIEW_STATUS_OPEN
     limit = paging.size(request)
@@ -190,7 +190,7 @@ async def list_reviews(session: Session, request: Any) -> Message:
 
 
 async def accept_review(tx: Transaction, request: Any) -> Message:
-    """AcceptReview: the changes and the decision, in one transaction. Raises NotFound, Precondition, Invalid."""
+    """AcceptReview: the changes and the decision in one transaction. Raises NotFound, Precondition, Invalid."""
     review = await _locked(tx, request)
     answers = _ANSWERS[review.kind]
     default = pb.REVIEW_DECISION_ASSET if pb.REVIEW_DECISION_ASSET in answers else 0
@@ -203,7 +203,7 @@ async def accept_review(tx: Transaction, request: Any) -> Message:
 
 
 async def reject_review(tx: Transaction, request: Any) -> Message:
-    """RejectReview: nothing changes. Raises NotFound, Precondition."""
+    """RejectReview: changes nothing else. Raises NotFound, Precondition."""
     review = await _locked(tx, request)
     return await _decided(tx, review, pb.REVIEW_STATUS_REJECTED, None, request, pb.RejectReviewResponse())
 
@@ -230,7 +230,10 @@ async def _decided(tx: Transaction, review: Any, status: int, decision: int | No
 
 
 async def _apply(tx: Transaction, rows: Sequence[registry_pb2.ApplyRow]) -> list[str]:
-    """Write the rows as Apply does, in this transaction; their ids. Raises Precondition for the first that is refused."""
+    """Write rows with the rules of Apply in this transaction.
+
+    Returns their ids; raises Precondition for the first rejection.
+    """
     asked = read_rows(registry_pb2.ApplyRequest(rows=rows))
     refs: dict[str, str | None] = {}
     for kind in KINDS:
@@ -256,7 +259,7 @@ def _chosen(review: Any, request: Any) -> str:
 
 
 async def _means(tx: Transaction, review: Any, asset_id: str, listed_at: datetime | None = None) -> None:
-    """The venue's code means the asset: its venue asset is made, or takes the code as an alias."""
+    """Map the venue's code to the asset: create its venue asset, or add the code as an alias."""
     held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, asset_id)
     row = venues_pb2.VenueAsset()
     row.CopyFrom(review.venue_asset)
@@ -287,14 +290,14 @@ async def _is_new_asset(tx: Transaction, review: Any, _request: Any) -> None:
 
 
 async def _was_asset(tx: Transaction, review: Any, request: Any) -> None:
-    """The provisional asset is merged away."""
+    """Merge the provisional asset into the chosen one."""
     asset_id = _chosen(review, request)
     await merge.merge_assets(tx, registry_pb2.MergeAssetsRequest(from_asset_id=review.asset_id, into_asset_id=asset_id))
     await _means(tx, review, asset_id)
 
 
 async def _was_new_asset(tx: Transaction, review: Any, _request: Any) -> None:
-    """The provisional asset is no longer so."""
+    """Make the provisional asset permanent."""
     before = await tx.session.row(operations.lock_sql(ASSET), review.asset_id)
     if before is None:
         raise errors.NotFound(ASSET.name, review.asset_id)
@@ -307,7 +310,7 @@ async def _was_new_asset(tx: Transaction, review: Any, _request: Any) -> None:
 
 
 async def _without_code(tx: Transaction, review: Any, ends: datetime | None) -> None:
-    """The old venue asset loses the code, or ends at a time."""
+    """Remove the code from the old venue asset, or end it at a time."""
     held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
     if held is None:
         return
@@ -323,7 +326,7 @@ async def _without_code(tx: Transaction, review: Any, ends: datetime | None) -> 
 
 
 def _start(tx: Transaction, request: Any, proposed: Any, since: datetime | None) -> datetime:
-    """When the new meaning began: as the request says, else the source where that is after the old one's start, else now."""
+    """When the new meaning starts: as requested, else as proposed if that is after the old start, else now."""
     if request.HasField("at"):
         return instant(request.at, "at")
     if proposed.HasField("listed_at"):
@@ -375,13 +378,13 @@ async def _listing_reused(tx: Transaction, review: Any, request: Any) -> None:
 
 
 async def _listing_corrected(tx: Transaction, review: Any, _request: Any) -> None:
-    """The wrong listing goes; the right one has its time."""
+    """Remove the wrong listing and create the right one with the same start."""
     held = await _standing(tx, review)
     await operations.remove(tx, VENUE_SYMBOL, held)
     await _new_listing(tx, review, held["listed_at"])
 
 
-#: Kind of review -> decision -> the changes that it makes.
+#: Kind of review -> decision -> the function that makes its changes.
 _ANSWERS: Mapping[int, Mapping[int, Callable[[Transaction, Any, Any], Any]]] = {
     pb.REVIEW_KIND_CANDIDATES: {pb.REVIEW_DECISION_ASSET: _is_asset, pb.REVIEW_DECISION_NEW_ASSET: _is_new_asset},
     pb.REVIEW_KIND_PROVISIONAL: {pb.REVIEW_DECISION_ASSET: _was_asset, pb.REVIEW_DECISION_NEW_ASSET: _was_new_asset},

@@ -1,6 +1,6 @@
-"""Search by ticker and name: candidates in an order, never an answer. Nothing else in the registry resolves a ticker.
+"""Search by ticker and name: ranked candidates, never an answer. Nothing else in the registry resolves a ticker.
 
-Exact ticker first, then what begins with the text, then what is alike by trigrams, so that typing errors are forgiven.
+Exact matches of the ticker come first, then prefix matches, then trigram matches, which forgive typing errors.
 """
 
 from typing import Any
@@ -17,9 +17,9 @@ from cqar.writes import paging
 
 
 def _statement(entity: Entity, ticker: str, alike: str, score: str, filters: str) -> Sql:
-    """$1 the text, $2 its LIKE prefix, $3 and $4 rank and key to start after, $5 rows, $6... filters.
+    """$1 the text, $2 its LIKE prefix, $3 and $4 the rank and key to start after, $5 rows, $6... filters.
 
-    PostgreSQL alone folds case, so that both sides of a comparison are folded by one table.
+    Only PostgreSQL folds case, so that both sides of a comparison use the same rules.
     """
     rank = (
         f"(CASE WHEN t.{ticker} = $1 THEN 4 WHEN lower(t.{ticker}) = lower($1) THEN 3"
@@ -86,7 +86,7 @@ async def _search(
 
 
 def _limit(request: Any) -> int:
-    """The page size, by either of its names. Raises Invalid where the two say different things."""
+    """The page size, by either of its names. Raises Invalid if both are set and differ."""
     if request.limit and request.page_size and request.limit != request.page_size:
         raise errors.Invalid("page_size", "ALSO_SET", f"is {request.page_size} but limit is {request.limit}; send one of them")
     return paging.size(request, "limit" if request.limit else "page_size")

@@ -1,7 +1,7 @@
-"""The end of every write: audit, outbox and revision, in the write's own transaction.
+"""The transaction of a write: it collects changed rows and ends with audit, outbox and revision.
 
-`head` is the last lock. When every row lock and constraint has been met, one statement counts the revisions, writes
-outbox and audit, and stamps the changed rows; then comes COMMIT.
+`head` is the last lock. When all row locks are held and all constraints checked, one statement assigns the revisions, writes
+outbox and audit, and stamps the changed rows. Then comes COMMIT.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from cqar.observability import tracing
 from cqar.storage import parts
 from cqar.storage.postgres import Pool, Session, Sql
 
-#: Larger values are not carried, as those of some entities: caches ask PostgreSQL for them.
+#: Larger values are not carried in changes: caches read them from PostgreSQL.
 MAX_VALUE = 8_192
 
 
 class _Change:
-    """A row's change in this transaction: the row before it and after it."""
+    """The change of one row in this transaction."""
 
     def __init__(self, entity: Entity, before: Row | None, after: Row | None) -> None:
         self.entity = entity
@@ -44,7 +44,7 @@ class _Change:
 
     @cached_property
     def stored(self) -> Message:
-        """The row as caches and events have it."""
+        """The row as caches and events contain it."""
         return self.entity.stored(self.row)
 
     @property
@@ -62,31 +62,34 @@ class _Change:
 
 
 class Batch(NamedTuple):
-    """What an operation gets that makes its own transactions."""
+    """What an operation that makes its own transactions is called with."""
 
     pool: Pool
     call: Call
 
 
 class Transaction:
-    """A write under way: collects the rows that change, then `finish` gives them their revisions."""
+    """One write: collects the changed rows; `finish` assigns their revisions."""
 
     def __init__(self, session: Session, call: Call) -> None:
         self.session = session
         self.call = call
         self.now = datetime.now(UTC)
-        #: the revision of the last change; of the row read where nothing changed
+        #: the revision of the last change; if nothing changed, that of the row read
         self.revision = 0
-        #: living rows that this transaction holds locked FOR SHARE, by entity and id; None: there is none
+        #: rows that this transaction holds locked FOR SHARE, by entity and id; None if the row does not exist
         self.held: dict[tuple[str, str], Row | None] = {}
-        #: whether an asset is blocked, of those that are held
+        #: whether an asset is blocked, for locked assets
         self.blocked: dict[str, bool] = {}
         self._changes: dict[tuple[str, str], _Change] = {}
         self._revisions: dict[tuple[str, str], int] = {}
         self._stamps: list[tuple[Message, tuple[str, str]]] = []
 
     def changed(self, entity: Entity, before: Row | None, after: Row | None, **event: Any) -> None:
-        """Tell of a changed row: None before a create, None after a hard delete. `event`: fields of its contract event."""
+        """Record the change of a row; `before` is None for a new row, `after` for a deleted one.
+
+        `event`: fields of its contract event.
+        """
         ident = (entity.name, entity.row_id(after if after is not None else before or {}))
         self.held.pop(ident, None)
         earlier = self._changes.get(ident)
@@ -105,7 +108,7 @@ class Transaction:
         change.event = self._event(change, before, after, event) or change.event
 
     def _event(self, change: _Change, before: Row | None, after: Row, given: Mapping[str, Any]) -> Message | None:
-        """The contract's event of the change, if there is one: of a new row, of a listing that is open again or ends."""
+        """The contract's event of the change, if any: of a new row, or of a listing that reopens or ends."""
         entity = change.entity
         if entity.created is not None and before is None:
             derived = {name: after[f"event_{name}"] for name in entity.event_fields}
@@ -122,7 +125,7 @@ class Transaction:
         return events.contract_event(entity.delisted, self.call, change.event_id, after["delisted_at"], **fields, **given)
 
     def show(self, entity: Entity, row: Row, into: Message) -> None:
-        """Put the row's answer into a response; its revision is filled in by `finish`."""
+        """Copy the row into a response; `finish` sets its revision."""
         into.CopyFrom(entity.answer(row))
         self._stamps.append((into, (entity.name, entity.row_id(row))))
         self.revision = max(self.revision, row["revision"])
@@ -132,17 +135,17 @@ class Transaction:
         return dict(self._changes)
 
     def back_to(self, mark: dict[tuple[str, str], _Change]) -> None:
-        """Forget what came after the mark: its savepoint was rolled back."""
+        """Restore the changes of `mark` after its savepoint was rolled back."""
         self._changes = mark
         self.held.clear()
         self.blocked.clear()
 
     def revision_of(self, entity: Entity, row_id: str) -> int:
-        """The revision that `finish` gave the change of a row; 0 where it did not change."""
+        """The revision that `finish` assigned to a row; 0 if it did not change."""
         return self._revisions.get((entity.name, row_id), 0)
 
     async def finish(self) -> None:
-        """Count the revisions, write outbox and audit, stamp rows and responses. Nothing may take a lock afterwards."""
+        """Assign the revisions, write outbox and audit, stamp rows and responses. No lock may be taken afterwards."""
         if not self._changes:
             return
         changes = list(self._changes.values())
@@ -164,7 +167,7 @@ class Transaction:
     # ---- repeats ---------------------------------------------------------------------------------------------------
 
     async def repeated(self, request: bytes) -> bytes | None:
-        """The response to an earlier call with this idempotency key, after waiting for one that runs; else None."""
+        """The response to an earlier call with this idempotency key, after waiting for a running one; else None."""
         key = self.call.idempotency_key
         if key is None:
             return None
@@ -183,13 +186,13 @@ class Transaction:
         return response
 
     async def remember(self, response: bytes) -> None:
-        """Keep the response for repeats of the call's idempotency key."""
+        """Store the response for repeated calls with the same idempotency key."""
         if self.call.idempotency_key is not None:
             await self.session.row(_REMEMBER, *self._who(), self.call.idempotency_key, response, self.revision)
 
 
 def over(row: Row, now: datetime) -> bool:
-    """A listing, or a venue asset, has ended."""
+    """Whether a listing or a venue asset has ended."""
     return row["delisted_at"] is not None and bool(row["delisted_at"] <= now)
 
 
@@ -228,7 +231,7 @@ _FIELDS: Mapping[str, str] = {
 
 
 def _arrays(changes: list[_Change]) -> list[list[Any]]:
-    """The changes as one array a field of `_FIELDS`. Part keys hold no control characters: newlines join them."""
+    """The changes as one array per field of `_FIELDS`. Part keys contain no control characters, so newlines separate them."""
     columns: list[list[Any]] = [[] for _ in _FIELDS]
     for each in changes:
         keys = each.entity.part_keys(each.after) if each.after is not None else ()
@@ -257,7 +260,7 @@ def _arrays(changes: list[_Change]) -> list[list[Any]]:
 
 @cache
 def finish_sql(names: tuple[str, ...]) -> Sql:
-    """The statement that ends a write which changed rows of the entities of these names."""
+    """The final statement of a write that changed rows of these entities."""
     arrays = ", ".join(f"${at}::{kind}[]" for at, kind in enumerate(_FIELDS.values(), 1))
     count = len(_FIELDS) + 1
     stamps = "".join(_stamp(entities.BY_NAME[name]) for name in names)

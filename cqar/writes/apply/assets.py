@@ -1,4 +1,4 @@
-"""Assets in an Apply: found by any of their keys, and written with those that they lack."""
+"""Assets in an Apply: found by any of their identifiers or addresses, and written with those that they lack."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,10 @@ from cqar.writes.apply.kinds import BY_ENTITY
 from cqar.writes.apply.rows import Item
 from cqar.writes.transaction import Transaction
 
-#: Serialises calls of Apply that may create assets: no constraint says that an external id is one asset's alone.
+#: Serializes calls of Apply that may create assets: no constraint makes an external id unique across assets.
 _KEYS_LOCK = 0x6371_6173
 _LOCK = Sql("lock_asset_keys", "SELECT pg_advisory_xact_lock($1)")
-#: The kinds of keys in the order in which an asset is looked for by them.
+#: The entities by which an asset is found, in order of precedence.
 _KEYS: tuple[tuple[Entity, tuple[str, ...]], ...] = (
     (ASSET_IDENTIFIER, ("source", "external_id")),
     (DEPLOYMENT, ("chain_id", "address")),
@@ -24,7 +24,7 @@ _KEYS: tuple[tuple[Entity, tuple[str, ...]], ...] = (
 
 
 async def lock(tx: Transaction, items: Sequence[Item]) -> None:
-    """Lock what stands between the assets and a second creation of them, and the chains that their keys name."""
+    """Lock out concurrent creation of the same assets, and lock the chains that their deployments name."""
     if any(item.row["asset_id"] is None for item in items):
         await tx.session.row(_LOCK, _KEYS_LOCK)
     chains = {key.row["chain_id"] for item in items for key in item.keys if key.kind.entity is DEPLOYMENT}
@@ -32,9 +32,9 @@ async def lock(tx: Transaction, items: Sequence[Item]) -> None:
 
 
 async def find(tx: Transaction, items: Sequence[Item]) -> None:
-    """Give each item its stored asset: by asset_id, else by external ids, else by addresses, which are all of one asset.
+    """Set the stored asset of each item: by asset_id, else by external ids, else by addresses.
 
-    Items whose keys belong to other assets are refused.
+    An item whose keys belong to different assets is rejected.
     """
     owners = {entity: await _owners(tx, entity, columns, items) for entity, columns in _KEYS}
     wanted: dict[str, list[Item]] = {}
@@ -60,7 +60,7 @@ _Owners = dict[tuple[Any, ...], dict[str, Row]]
 
 
 async def _owners(tx: Transaction, entity: Entity, columns: tuple[str, ...], items: Sequence[Item]) -> _Owners:
-    """The stored rows of the keys of this kind, by asset."""
+    """The stored rows of the items' keys of this entity, by natural key and asset id."""
     keys = [key.row for item in items for key in item.keys if key.kind.entity is entity]
     owners: _Owners = {}
     if keys:
@@ -70,7 +70,7 @@ async def _owners(tx: Transaction, entity: Entity, columns: tuple[str, ...], ite
 
 
 def _meant(item: Item, owners: dict[Entity, _Owners]) -> str | None:
-    """The id of the asset that the row means, None for a new one; its keys learn which of them are stored."""
+    """The id of the stored asset that a row means, or None for a new asset. Marks which of its keys are stored."""
     asset_id: str | None = item.row["asset_id"]
     held = [(key, owners[key.kind.entity].get(key.natural(), {})) for key in item.keys]
     for entity, _ in _KEYS:
@@ -90,13 +90,13 @@ def _meant(item: Item, owners: dict[Entity, _Owners]) -> str | None:
 
 
 async def prepare_keys(tx: Transaction, item: Item) -> None:
-    """Complete and check the keys that the asset lacks, as the single calls would. Raises what they would."""
+    """Complete and check the keys that the asset lacks, with the rules and errors of the single RPCs."""
     if item.before is not None and item.asked.mode == pb.CREATE_ONLY:
         item.keys = []
     asset_id = item.row["asset_id"] if item.before is None else item.before["asset_id"]
     item.keys = [key for key in item.keys if key.before is None]
     if item.keys:
-        # It is locked, or will be there before its keys are.
+        # It is locked, or is inserted before its keys.
         tx.held[ASSET.name, asset_id] = item.row if item.before is None else item.before
     for key in item.keys:
         key.row["asset_id"] = asset_id
@@ -111,7 +111,7 @@ async def prepare_keys(tx: Transaction, item: Item) -> None:
 
 
 async def write_keys(tx: Transaction, items: Sequence[Item]) -> None:
-    """Create the keys that the assets lack."""
+    """Insert the keys that the assets lack."""
     for entity, _ in _KEYS:
         kind = BY_ENTITY[entity.name]
         keys = [key for item in items for key in item.keys if key.kind is kind]

@@ -1,4 +1,4 @@
-"""One chunk of an Apply, rows of one kind, in one transaction: found, checked and written as sets."""
+"""One chunk of an Apply: rows of one kind, found, checked and written as sets in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -44,14 +44,14 @@ _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 
 
 class Chunk:
-    """Runs chunks in the transaction of a `Transaction`."""
+    """Runs chunks in one `Transaction`."""
 
     def __init__(self, tx: Transaction, refs: Refs) -> None:
         self._tx = tx
         self._refs = refs
 
     async def run(self, rows: Sequence[Asked]) -> None:
-        """Write the rows. A row's own fault goes into its result; what the database refuses is raised."""
+        """Write the rows. A fault of a row goes into its result; an error of the database is raised."""
         items = []
         for asked in rows:
             if asked.final:
@@ -73,7 +73,7 @@ class Chunk:
     # ---- what the rows name ----------------------------------------------------------------------------------------
 
     async def _lock_named(self, entity: Entity, items: Sequence[Item]) -> None:
-        """Lock all that the rows name, in one statement a kind, so that `prepare` finds it held."""
+        """Lock everything that the rows name, with one statement per entity, so that `prepare` finds it locked."""
         tx = self._tx
         if entity is RELATIONSHIP and any(item.row["relationship_type"] in rules.ACYCLIC for item in items):
             await prepare.lock_cycles(tx)
@@ -81,7 +81,7 @@ class Chunk:
             columns = [column for column, each, _ in entity.parents if each is parent]
             named = {item.row[name] for item in items for name in columns} - {None}
             if parent is ASSET_GROUP:
-                # Groups change with their members.
+                # A group changes with its members.
                 found = await operations.lock_live(tx, parent, named, "FOR NO KEY UPDATE")
                 tx.held |= {(parent.name, each): found.get(each) for each in named}
             else:
@@ -97,7 +97,7 @@ class Chunk:
             await prepare.blocked(tx, {item.row["asset_id"] for item in items})
 
     async def _complete(self, item: Item) -> bool:
-        """Complete the natural key of the row, and the keys of an asset; False where it is refused."""
+        """Complete the natural keys of the row and of an asset's keys. Returns False if the row is rejected."""
         for each in (item, *item.keys):
             try:
                 await each.kind.complete(self._tx, each.row)
@@ -109,7 +109,7 @@ class Chunk:
     # ---- one round -------------------------------------------------------------------------------------------------
 
     async def _round(self, kind: RowKind, items: Sequence[Item]) -> list[Item]:
-        """Write those of the rows that do not mean the same one as an earlier one; the others."""
+        """Write the rows, except those that mean the same stored row as an earlier one; returns the latter."""
         batch, later = _disjoint(items)
         for item in batch:
             item.before = None
@@ -135,7 +135,7 @@ class Chunk:
         return sorted([*later, *same], key=lambda item: place[id(item)])
 
     async def _prepared(self, item: Item) -> bool:
-        """Check the row as the single calls would; whether it is to be written."""
+        """Check the row with the rules of the single RPCs. Returns whether it must be written."""
         if item.before is None:
             await self._new(item)
             writes = True
@@ -156,12 +156,12 @@ class Chunk:
         if len(entity.key) == 1 and row[entity.key[0]] is None:
             row[entity.key[0]] = new_id()
         if entity is VENUE_SYMBOL and row["listed_at"] is None and any(over(other, self._tx.now) for other in item.others):
-            # What the text meant before has ended: from now on it means this.
+            # The previous listing of this symbol has ended: the new one starts now.
             row["listed_at"] = self._tx.now
         await self._prepare(item, row, None)
 
     async def _prepare(self, item: Item, row: dict[str, Any], before: Row | None) -> None:
-        """The checks of the single calls."""
+        """Run the checks of the single RPCs."""
         if item.kind.prepare is None:
             await operations.check_parents(self._tx, item.kind.entity, row, before)
         else:
@@ -170,7 +170,7 @@ class Chunk:
             raise errors.AlreadyExists(VENUE_SYMBOL.name, "venue_symbol", TAKEN["venue_symbols__venue_symbol"])
 
     async def _changed(self, item: Item, before: Row) -> bool:
-        """Whether the row is to be written; if so its `row` is what shall stand there."""
+        """Whether an existing row must be updated; if so, `item.row` becomes the row to write."""
         entity, asked, result = item.kind.entity, item.asked, item.asked.result
         result.outcome, result.id, result.revision = pb.UNCHANGED, entity.row_id(before), before["revision"]
         if asked.expected is not None and asked.expected != before["revision"]:
@@ -205,7 +205,7 @@ class Chunk:
             item.before = stored = inserted[entity.row_id(item.row)]
             event_fields = {}
             if entity is VENUE_SYMBOL:
-                # The statement saw what was there before all of its rows.
+                # The statement saw the table as it was before all of its own rows.
                 pair = stored["venue_id"], stored["symbol_id"]
                 event_fields = {"is_new_listing": False} if pair in met else {}
                 met.add(pair)
@@ -225,7 +225,7 @@ class Chunk:
             item.before = stored
 
     async def _touch_groups(self, members: Sequence[Item]) -> None:
-        """A membership changes its group too."""
+        """Mark the groups of changed members as changed."""
         named = sorted({item.row["group_id"] for item in members})
         if named:
             held = await operations.lock_live(self._tx, ASSET_GROUP, named)
@@ -233,7 +233,7 @@ class Chunk:
                 self._tx.changed(ASSET_GROUP, held[after["group_id"]], after)
 
     async def _refuse_cycles(self, items: Sequence[Item]) -> None:
-        """Raise Precondition where the new relationships close a cycle among themselves or with those that are there."""
+        """Raise Precondition if the new relationships close a cycle, among themselves or with stored ones."""
         made = [item.row for item in items if item.row["relationship_type"] in rules.ACYCLIC]
         ends = [[row[name] for row in made] for name in ("from_asset_id", "to_asset_id")]
         found = await self._tx.session.row(_CYCLES, *ends, sorted(rules.ACYCLIC)) if made else None
@@ -243,7 +243,7 @@ class Chunk:
     # ---- finding ---------------------------------------------------------------------------------------------------
 
     async def _find(self, kind: RowKind, items: Sequence[Item]) -> None:
-        """Give each item the stored row that it means, locked."""
+        """Set the stored row of each item, locked."""
         if kind.entity is CHAIN:
             await self._find_by(kind, ("caip2",), (), [item for item in items if item.row["caip2"] is not None])
             items = [item for item in items if item.before is None and item.row["chain_id"] is not None]
@@ -271,7 +271,7 @@ class Chunk:
 
 
 def _differing(item: Item, before: Row) -> dict[str, Any]:
-    """What the row says of the columns beside its key, where it is not what is stored."""
+    """The columns, apart from the key, whose given values differ from the stored row."""
     columns, key = item.kind.entity.columns, KEPT[item.kind.field]
 
     def differs(name: str, value: Any) -> bool:
@@ -283,14 +283,14 @@ def _differing(item: Item, before: Row) -> dict[str, Any]:
     found = {name: value for name, value in item.given.items() if name not in key and differs(name, value)}
     numbers = [name for name in found if columns[name].kind == "number"]
     if numbers:
-        # A double means what is stored where it is the nearest one to that.
+        # A double means the stored number if it is the nearest double to it.
         found |= BINDINGS[item.kind.field].values(item.message, before, numbers)
         found = {name: value for name, value in found.items() if differs(name, value)}
     return found
 
 
 def _add_changes(into: Any, changes: Mapping[str, tuple[Any, Any]]) -> list[str]:
-    """Put the columns that differ into a list of FieldChange, by name; the names."""
+    """Add the changed columns to a list of FieldChange, sorted by name; returns the names."""
     names = sorted(changes)
     for name in names:
         old, new = (each if isinstance(each, str | None) else orjson.dumps(each).decode() for each in changes[name])
@@ -299,7 +299,7 @@ def _add_changes(into: Any, changes: Mapping[str, tuple[Any, Any]]) -> list[str]
 
 
 def _meant_time(row: Row, now: datetime) -> datetime:
-    """The time at which a listing row says what its text means: as it begins, else now, else before it ended."""
+    """The time at which a listing row is compared with stored ones: its start, else now, else just before its end."""
     begins, ends = row["listed_at"], row["delisted_at"]
     if begins is None and ends is not None and ends <= now:
         begins = ends - timedelta(microseconds=1)
@@ -307,13 +307,13 @@ def _meant_time(row: Row, now: datetime) -> datetime:
 
 
 def _holds(row: Row, at: datetime) -> bool:
-    """The interval of a listing holds the time."""
+    """Whether the interval of a listing contains the time."""
     begins, ends = row["listed_at"], row["delisted_at"]
     return (begins is None or begins <= at) and (ends is None or at < ends)
 
 
 def _overlap(one: Row, two: Row) -> bool:
-    """The intervals of two listings have a time in common."""
+    """Whether the intervals of two listings overlap."""
 
     def before(ends: datetime | None, begins: datetime | None) -> bool:
         return ends is not None and begins is not None and ends <= begins
@@ -326,7 +326,7 @@ def _order(item: Item) -> tuple[str, ...]:
 
 
 def _disjoint(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-    """The rows of which no two have a key in common, each the first of its key, and the others."""
+    """Split the rows into those without a common key, the first of each key, and the others."""
     batch: list[Item] = []
     later: list[Item] = []
     taken: set[Any] = set()
@@ -338,7 +338,7 @@ def _disjoint(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
 
 
 def _apart(entity: Entity, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-    """The rows of which no two were found to be the same one, and the others."""
+    """Split the rows into those that mean different stored rows, the first of each, and the others."""
     batch: list[Item] = []
     same: list[Item] = []
     met: set[str] = set()
@@ -350,7 +350,7 @@ def _apart(entity: Entity, items: Sequence[Item]) -> tuple[list[Item], list[Item
 
 
 def _identity(item: Item) -> set[Any]:
-    """All keys that a row may be found by."""
+    """All keys by which a row may be found."""
     row = item.row
     if item.kind.entity is ASSET:
         own = {("asset_id", row["asset_id"])} if row["asset_id"] else set()

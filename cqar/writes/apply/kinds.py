@@ -1,4 +1,4 @@
-"""The kinds of rows of an Apply: how each is found, completed and prepared."""
+"""The kinds of rows of an Apply: how each is found, completed and checked."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
@@ -25,12 +25,12 @@ from cqar.writes import prepare
 from cqar.writes.operations import Prepare, lock_live, lock_parents
 from cqar.writes.transaction import Transaction
 
-#: Completes the natural key of a row from what it names, before the row is looked for.
+#: Completes the natural key of a row before the stored row is searched.
 Complete = Callable[[Transaction, dict[str, Any]], Awaitable[None]]
 
 
 async def _as_given(_tx: Transaction, _row: dict[str, Any]) -> None:
-    """The natural key is in the row."""
+    """Leave the row unchanged: it already contains its natural key."""
 
 
 async def _deployment(tx: Transaction, row: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ async def _venue_symbol(tx: Transaction, row: dict[str, Any]) -> None:
 
 
 async def _relationship(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """`prepare.relationship` but for cycles, which are looked for over all rows at once: see `Chunk`."""
+    """As `prepare.relationship`, but without the check for cycles: `Chunk` checks all rows at once."""
     if before is None:
         source, target, kind = (row[name] for name in ("from_asset_id", "to_asset_id", "relationship_type"))
         rules.relationship(source, target, kind, ("from_asset_id", "to_asset_id", "relationship_type"))
@@ -75,20 +75,20 @@ async def _relationship(tx: Transaction, row: dict[str, Any], before: Row | None
 
 
 class RowKind(NamedTuple):
-    """A kind of row: its field in ApplyRow, its entity, and how it is found and prepared."""
+    """A kind of row: its field in ApplyRow, its entity, and how it is found and checked."""
 
     field: str
     entity: Entity
-    #: the natural key: columns that are always there, and those that may be null in both
+    #: the natural key: columns that are always set, and columns of which NULL equals NULL
     natural: tuple[str, ...]
     nullable: tuple[str, ...] = ()
     complete: Complete = _as_given
     prepare: Prepare | None = None
-    #: what the natural key needs of a row
+    #: columns that a row must set for its natural key
     needs: tuple[str, ...] = ()
 
 
-#: In the order of their dependencies.
+#: In dependency order.
 KINDS = (
     RowKind("chain", CHAIN, ("chain_id",), complete=_chain, prepare=prepare.chain),
     RowKind("asset", ASSET, ("asset_id",)),
@@ -144,7 +144,7 @@ KINDS = (
 BY_FIELD: Mapping[str, RowKind] = {kind.field: kind for kind in KINDS}
 BY_ENTITY: Mapping[str, RowKind] = {kind.entity.name: kind for kind in KINDS}
 
-#: Ids that the registry makes: a row is found by its natural key, so what it says of them is not read.
+#: Ids that the registry generates. A row is found by its natural key, so given values are ignored.
 _MADE = frozenset({"deployment_id", "identifier_id", "relationship_id", "group_id", "member_id", "symbol_id", "listing_id"})
 
 
@@ -155,8 +155,7 @@ def _binding(kind: RowKind) -> Binding:
     return Binding(entity.message, entity, shown)
 
 
-#: By the field of the kind: how its message becomes columns, a new row of which nothing is given, and what a row keeps that
-#: is found.
+#: By field of the kind: how its message becomes columns, the defaults of a new row, and the columns that an update keeps.
 BINDINGS: Mapping[str, Binding] = {kind.field: _binding(kind) for kind in KINDS}
 BLANK: Mapping[str, Mapping[str, Any]] = {
     kind.field: {**dict.fromkeys(kind.entity.columns), **kind.entity.defaults} for kind in KINDS

@@ -1,4 +1,4 @@
-"""The rows of an Apply: as the request gives them, and under way."""
+"""The rows of an Apply, as requested and while they are processed."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,22 +15,22 @@ from cqar.writes import operations
 from cqar.writes.apply.kinds import BINDINGS, BLANK, BY_ENTITY, BY_FIELD, KINDS, RowKind
 
 REF = "ref:"
-#: The ids that refs stand for; None: the row was rejected, or nobody can say which one is meant.
+#: The ids that refs stand for; None if the row was rejected or the ref is ambiguous.
 Refs = Mapping[str, str | None]
 
 
 class Part(NamedTuple):
-    """A message of a row, the entity's or a key's, with ids in place of refs, and the columns that it sets, checked."""
+    """A message of a row (the entity or one of its keys) with refs replaced by ids, and its columns, checked."""
 
     kind: RowKind
     message: Message
     given: dict[str, Any]
-    #: where a key of an asset row stands in it; empty for the entity
+    #: the path of a key within an asset row; empty for the entity itself
     place: str
 
 
 class Asked:
-    """One row of the request, with its result."""
+    """One row of the request and its result."""
 
     __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "ref", "result")
 
@@ -41,13 +41,13 @@ class Asked:
         self.expected = row.expected_revision if row.HasField("expected_revision") else None
         self.message: Message = getattr(row, self.kind.field)
         self.result = pb.ApplyResult()
-        #: refused for its form, whatever the registry holds
+        #: rejected because of its form, whatever the registry contains
         self.final = False
         self._row = row
         self._parts: list[Part] = []
 
     def read(self, refs: Refs) -> None:
-        """Check the messages, once. What is wrong with them rejects the row for good."""
+        """Check the messages once. A fault rejects the row permanently."""
         if self.final or self._parts:
             return
         try:
@@ -68,7 +68,7 @@ class Asked:
         return parts
 
     def item(self) -> "Item":
-        """The row to be found and written, of what was read."""
+        """The row to find and write, made of the checked messages."""
         item = Item(self, self._parts[0])
         met = set()
         for part in self._parts[1:]:
@@ -79,7 +79,7 @@ class Asked:
         return item
 
     def reject(self, error: errors.CqarError) -> None:
-        """The row is refused with the error that the single call would have had."""
+        """Reject the row with the error that the single RPC would raise."""
         error = error.renamed(BINDINGS[self.kind.field].field_name)
         self.result.Clear()
         self.result.outcome = pb.REJECTED
@@ -94,12 +94,12 @@ class Asked:
 
     @property
     def rejected(self) -> bool:
-        """Whether the row is refused already."""
+        """Whether the row is rejected."""
         return bool(self.result.outcome == pb.REJECTED)
 
 
 def _part(kind: RowKind, message: Message, refs: Refs, place: str = "") -> Part:
-    """Read a message. Raises Invalid, also for what its natural key lacks, and Precondition for a ref to a rejected row."""
+    """Read a message. Raises Invalid, also for a missing part of its natural key, and Precondition if a ref was rejected."""
     try:
         return _checked(kind, _resolved(kind.entity, message, refs), place)
     except errors.CqarError as error:
@@ -119,7 +119,7 @@ def _checked(kind: RowKind, message: Message, place: str) -> Part:
 
 
 def _resolved(entity: Entity, message: Any, refs: Refs) -> Any:
-    """The message with ids in place of refs."""
+    """The message with refs replaced by ids."""
     named = [column for column, _, _ in entity.parents if getattr(message, column).startswith(REF)]
     if not named:
         return message
@@ -137,43 +137,43 @@ def _resolved(entity: Entity, message: Any, refs: Refs) -> Any:
 
 
 class Item:
-    """A row under way: the request's, or a key of an asset row, whose fault is then the asset row's."""
+    """A row being processed: a requested row, or a key of an asset row, whose fault rejects the asset row."""
 
     __slots__ = ("asked", "before", "changes", "given", "keys", "kind", "message", "others", "place", "row")
 
     def __init__(self, asked: Asked, part: Part) -> None:
         self.asked = asked
         self.kind, self.message, self.given, self.place = part
-        #: as it shall stand
+        #: as it will be stored
         self.row: dict[str, Any] = {**BLANK[self.kind.field], **self.given}
         #: as it is stored
         self.before: Row | None = None
-        #: what is to be changed of that, with both values
+        #: the columns to change, with old and new values
         self.changes: Mapping[str, tuple[Any, Any]] = {}
-        #: of a listing: those of the same key for other times
+        #: of a listing: stored rows with the same key and other intervals
         self.others: Sequence[Row] = ()
         #: the keys of an asset row
         self.keys: list[Item] = []
 
     def located(self, error: errors.CqarError) -> errors.CqarError:
-        """The error with the names that the row of the request has for its fields."""
+        """The error with its fields named as in the requested row."""
         if not self.place:
             return error
         name = BINDINGS[self.kind.field].field_name
         return error.renamed(lambda field: f"{self.place}.{name(field)}")
 
     def refuse(self, error: errors.CqarError) -> None:
-        """The row, or the one that it is a key of, is rejected."""
+        """Reject the requested row that this item belongs to."""
         self.asked.reject(self.located(error))
 
     def natural(self) -> tuple[Any, ...]:
-        """The natural key; that of a key of an asset row is without the asset."""
+        """The natural key; for a key of an asset row, without the asset."""
         kind, row = self.kind, self.row
         return tuple([row[name] for name in kind.natural + kind.nullable if not self.place or name != "asset_id"])
 
 
 def read_rows(request: pb.ApplyRequest) -> list[Asked]:
-    """The rows of the request; one without an entity is refused, as is one whose ref is another's."""
+    """The rows of the request. A row without an entity or with a repeated ref is rejected."""
     asked = []
     names = repeated(request)
     met: set[str] = set()
@@ -199,11 +199,11 @@ _MODES = frozenset(pb.ApplyMode.values())
 
 
 def repeated(request: pb.ApplyRequest) -> Collection[str]:
-    """The refs that several rows have: nobody can say which one a later row means."""
+    """The refs that several rows share, which are therefore ambiguous."""
     counted = Counter(row.ref for row in request.rows if row.ref)
     return {ref for ref, count in counted.items() if count > 1}
 
 
 def required(kind: RowKind, row: Mapping[str, Any]) -> None:
-    """Raise Invalid naming what a new row of the kind must have and has not."""
+    """Raise Invalid naming each required column that a new row lacks."""
     operations.required(kind.entity, BINDINGS[kind.field], row)

@@ -1,8 +1,8 @@
-"""Apply: many rows by their natural keys, set by set, with the rules of the single calls.
+"""Apply: many rows by their natural keys, written as sets, with the rules of the single RPCs.
 
-Rows go by kind in the order of their dependencies, in chunks of at most 1,000, a transaction each. A chunk locks what its
-rows name and what they may be, in one statement a kind, lets each row's `prepare` step run over that, and writes all
-inserts and all updates in one statement each. Where the database refuses a chunk, its halves are tried.
+Rows are processed by kind in dependency order, in chunks of at most 1,000 rows, one transaction per chunk. A chunk locks the
+rows that it names and those it may match with one statement per kind, runs the `prepare` step of each row, and writes all
+inserts and all updates with one statement each. If the database rejects a chunk, its halves are tried.
 """
 
 import asyncio
@@ -22,20 +22,23 @@ from cqar.writes.apply.rows import REF, Asked, read_rows, repeated
 from cqar.writes.transaction import Batch, Transaction
 
 MAX_ROWS = 10_000
-#: Rows of one transaction, at most.
+#: Maximum number of rows in one transaction.
 CHUNK = 1_000
-#: Rows that are read while the database works, at a time.
+#: Rows to parse at a time while the database works.
 _SLICE = 50
-#: Tries of a chunk that loses a race: against a deadlock or a lock, and against one that created the same rows.
+#: Attempts of a chunk that loses a race, by error: a deadlock or lock timeout, and a concurrent insert of the same rows.
 _TRIES = {errors.Aborted: 3, errors.AlreadyExists: 2}
 
 
 class _DryRunEndsError(Exception):
-    """Rolls the transaction of a dry run back."""
+    """Rolls back the transaction of a dry run."""
 
 
 async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
-    """Write the rows and tell what became of each. Raises Invalid, Exhausted, Unavailable; else a row's fault is its result."""
+    """Write the rows; returns a result for each.
+
+    Raises Invalid, Exhausted, Unavailable. A fault of one row is that row's result.
+    """
     if batch.call.idempotency_key is not None:
         raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is not accepted: Apply is idempotent by natural keys; omit it")
     if len(request.rows) > MAX_ROWS:
@@ -52,9 +55,9 @@ async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
 
 
 def _chunks(asked: Sequence[Asked]) -> Iterator[tuple[list[Asked], list[Asked]]]:
-    """The rows by kind, in pieces, each with the next one of its kind.
+    """The rows by kind, in chunks, each with the next chunk of its kind.
 
-    A chain that names its native asset by a ref comes after the assets.
+    A chain whose native asset is a ref comes after the assets.
     """
     turns: dict[tuple[int, bool], list[Asked]] = {}
     for row in asked:
@@ -69,12 +72,12 @@ _TURN = {kind.entity.name: at for at, kind in enumerate(KINDS)}
 
 
 class _Run:
-    """One call of Apply: the ids that its refs stand for, and the last revision it made."""
+    """One call of Apply: the ids that its refs stand for, and its last revision."""
 
     def __init__(self, pool: Pool, call: Call) -> None:
         self._pool = pool
         self._call = call
-        #: None: what has the name was rejected, or nobody can say what it is
+        #: None: the row was rejected, or the ref is ambiguous
         self.refs: dict[str, str | None] = {}
         self.revision = 0
 
@@ -85,7 +88,7 @@ class _Run:
 
     @asynccontextmanager
     async def _reading(self, rows: Sequence[Asked]) -> AsyncIterator[None]:
-        """What happens inside waits for the database; meanwhile rows of the same kind are read."""
+        """Parse rows of the same kind while the body waits for the database."""
 
         async def read() -> None:
             for at, row in enumerate(rows):
@@ -100,7 +103,7 @@ class _Run:
             await task
 
     async def _try(self, rows: Sequence[Asked]) -> None:
-        """Rows in a transaction of their own; where it is refused, each half of them in one."""
+        """Write the rows in one transaction; if it is rejected, write each half in its own."""
         attempt = 1
         while True:
             try:
@@ -127,7 +130,7 @@ class _Run:
             return
 
     async def dry(self, asked: Sequence[Asked]) -> None:
-        """The same in one transaction, which is rolled back before it takes a revision."""
+        """Do the same in one transaction, which is rolled back before it takes a revision."""
         try:
             async with self._pool.transaction() as session:
                 tx = Transaction(session, self._call)
@@ -142,7 +145,7 @@ class _Run:
                     row.result.id = ""
 
     async def _try_dry(self, tx: Transaction, rows: Sequence[Asked]) -> None:
-        """`_try` with a savepoint in place of the transaction; it holds all locks that it took, so no race is lost twice."""
+        """As `_try`, with a savepoint per attempt. The transaction keeps its locks, so no race is lost twice."""
         try:
             async with _savepoint(tx):
                 await Chunk(tx, self.refs).run(rows)
@@ -164,7 +167,7 @@ class _Run:
 
 @asynccontextmanager
 async def _savepoint(tx: Transaction) -> AsyncIterator[None]:
-    """What happens inside, changes collected included, is undone by an exception."""
+    """Undo the body, collected changes included, if it raises."""
     kept = tx.mark()
     try:
         async with tx.session.savepoint():
