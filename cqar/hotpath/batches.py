@@ -42,7 +42,7 @@ from cqar.storage.postgres import Pool
 _MAX_KEY: Final = 256
 #: Microseconds after which valid results are checked again, which also marks their parts as used.
 _RECHECK: Final = 5_000_000
-#: One in so many of the cached results may be an absence.
+#: At most one in ten cached results may be an absence.
 _ABSENT_SHARE: Final = 10
 
 

@@ -212,7 +212,7 @@ class Cache:
         floor: int | None = None,
         last_event_id: str | None = None,
     ) -> None:
-        """Start anew at a head, empty; `recent` holds the changes above `floor` up to `applied`.
+        """Start over at a head, empty; `recent` holds the changes above `floor` up to `applied`.
 
         `last_event_id` is the event id of the change at `applied`, if it is known.
         """

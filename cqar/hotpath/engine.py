@@ -21,7 +21,7 @@ from cqar.storage import parts
 from cqar.storage.postgres import Pool
 from cqar.storage.redis import RedisCache
 
-#: One part in so many of the cache's bytes is for cached responses.
+#: A third of the cache's bytes is for cached responses.
 RESPONSES_SHARE = 3
 
 

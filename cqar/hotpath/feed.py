@@ -248,13 +248,13 @@ class Feed:
         return _Probed(task_start, task.result(), _MAX_CHANGES)
 
     async def _resync(self, epoch: str, head: int) -> None:
-        """Drop a cache that cannot be brought up to date, and start anew at the head."""
+        """Drop a cache that cannot be brought up to date, and start over at the head."""
         self.resyncs += 1
         _log.warning("resync", epoch=epoch, head=head, applied=self._cache.applied, was=self._cache.epoch)
         await self._begin(1)
 
     async def _begin(self, max_changes: int) -> None:
-        """Start the cache at the head, with at most so many recent changes, as far back as none is missing.
+        """Start the cache at the head, with at most `max_changes` recent changes, as far back as none is missing.
 
         Parts read since the oldest of them can be judged. At the start of a process many are read, so that older parts in
         Redis can be adopted; a resync reads few, because it must be quick and Redis has little of the new history.
@@ -289,7 +289,7 @@ class Feed:
         """Load all rows, a few at a time, while changes are applied."""
         cache, starts = self._cache, self._cache.starts
         if self.loaded:
-            # Lookups come first now, and after a restore the cache may start anew once more.
+            # Lookups come first now, and after a restore the cache may start over once more.
             await asyncio.sleep(_RELOAD_DELAY)
         if cache.starts != starts:
             return

@@ -71,7 +71,7 @@ class PartsView:
         cache = self._cache
         part = cache.get(key, self._now)
         if part is not None and part.absent and not self._fresh:
-            part = None  # while a worker is cut off, only PostgreSQL may say that there are no rows
+            part = None  # while a worker is cut off, only PostgreSQL may say that a part has no rows
         loaded = self._loaded.get(key)
         if loaded is not None and cache.current(key, loaded.snap) and (part is None or loaded.snap > cache.applied):
             self.all_cached = False

@@ -77,7 +77,7 @@ class WorkerMetrics:
         )
         yield single("cqar_coherence_floor_revision", "Reads at lower revisions are not cached", cache.floor)
         yield counter("cqar_coherence_gaps_repaired", "Messages that did not continue the applied changes", (), {(): feed.gaps})
-        yield counter("cqar_coherence_resyncs", "Times that the cache started anew", (), {(): feed.resyncs})
+        yield counter("cqar_coherence_resyncs", "Times that the cache started over", (), {(): feed.resyncs})
         yield counter(
             "cqar_coherence_looks_through_admin",
             "Probes through admin while PostgreSQL did not answer",

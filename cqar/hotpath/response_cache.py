@@ -206,7 +206,7 @@ class ResponseCache:
             part.dependents -= 1
 
     def clear(self) -> None:
-        """Remove everything: no part lives after the cache has started anew, nor after the worker has ended."""
+        """Remove everything: no part lives after the cache has started over, nor after the worker has ended."""
         self._starts = self._cache.starts
         for table in self._all_tables:
             table.clear()

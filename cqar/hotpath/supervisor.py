@@ -131,7 +131,7 @@ class Worker:
             return await response.json()
 
     async def ended(self, seconds: float) -> None:
-        """Wait for its end; after so many seconds, kill it."""
+        """Wait for its end; after `seconds`, kill it."""
         if self._process is None:
             return
         try:

@@ -203,7 +203,7 @@ class BatchKind(NamedTuple):
     first_part: Callable[[Any], str]
     #: keys of one call at most
     max_keys: int
-    #: whether the results of so many keys may exceed the size of a response
+    #: whether the results of that many keys may exceed the size of a response
     large: bool
 
 

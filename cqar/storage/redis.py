@@ -1,8 +1,8 @@
-"""Redis between workers and PostgreSQL: an accelerator that is never trusted. redis-py lives here.
+"""Redis between workers and PostgreSQL: a shared cache that is never trusted. The only module that imports redis-py.
 
-A value is a part at its snap. The higher snap wins, by compare-and-set in the server, so it does not matter who writes
-last. Readers verify the key in the value and admit it by the same rule as a read of PostgreSQL. A tombstone says: newer
-than this is not known here. When Redis fails, it is left alone for a while; nobody waits for it twice.
+A value is a part at its snap. The higher snap wins, by compare-and-set in the server, so the order of writes does not
+matter. Readers verify the key in the value and admit the part by the same rule as a read of PostgreSQL. A tombstone says
+that the part has changed since any older value. After a failure, Redis is not used for a while, so no second call waits.
 """
 
 import time
@@ -23,15 +23,15 @@ _log = logs.logger("tier")
 
 #: Seconds that parts are kept, by kind. Other kinds are private, or of a version that this one does not know.
 _TTL: Final = {each.name: each.ttl for each in part_kinds.ALL if each.ttl is not None}
-#: Connections of one process, at most: who comes later waits for one.
-_CONNECTIONS = 32
-#: Parts that one script puts: Redis serves nobody else meanwhile.
+#: Connections of one process at most; further calls wait for one.
+_MAX_CONNECTIONS = 32
+#: Parts that one script puts: it blocks Redis while it runs.
 _PUT_AT_ONCE = 200
-#: Seconds that Redis is left alone after a failure.
-_REST = 1.0
+#: Seconds after a failure during which Redis is not used.
+_RETRY_AFTER = 1.0
 
-# The snap leads the value as 16 hexadecimal digits and a digit that is 0 for a tombstone, so that text order is the order
-# of what is known: of one snap, rows over the news that they have changed.
+# A value starts with its snap in 16 hexadecimal digits and a digit that is 0 for a tombstone, so that text order is the
+# order of snaps, and at the same snap rows win over a tombstone.
 _PUT = """
 for at = 1, #KEYS do
   local old = redis.call('GETRANGE', KEYS[at], 0, 16)
@@ -47,7 +47,7 @@ class _Value(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Adopted(NamedTuple):
-    """A part as Redis has it; None for rows: a tombstone."""
+    """A part from Redis; `rows` is None for a tombstone."""
 
     snap: int
     rows: list[Stored] | None
@@ -58,12 +58,12 @@ _decoder = msgspec.msgpack.Decoder(_Value)
 
 
 class RedisCache:
-    """The parts in Redis, by the history that they are of. Failures are counted and logged, never raised."""
+    """The parts in Redis, by history and key. Failures are counted and logged, never raised."""
 
     def __init__(self, settings: config.Redis) -> None:
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             settings.url,
-            max_connections=_CONNECTIONS,
+            max_connections=_MAX_CONNECTIONS,
             timeout=settings.timeout,
             socket_timeout=settings.timeout,
             socket_connect_timeout=settings.timeout,
@@ -72,7 +72,7 @@ class RedisCache:
         )
         self._redis = redis.asyncio.Redis.from_pool(pool)
         self._put = self._redis.register_script(_PUT)
-        self._rests_until = 0.0
+        self._retry_at = 0.0
         self.failures = 0
 
     async def close(self) -> None:
@@ -81,8 +81,8 @@ class RedisCache:
 
     @property
     def up(self) -> bool:
-        """Whether it is asked at present."""
-        return time.monotonic() >= self._rests_until
+        """Whether Redis is in use, and not avoided after a failure."""
+        return time.monotonic() >= self._retry_at
 
     async def ping(self) -> bool:
         """Whether Redis answers now."""
@@ -92,7 +92,7 @@ class RedisCache:
             return False
 
     async def get(self, history: str, key: str) -> Adopted | None:
-        """The part under the key, or None: not there, not whole, or Redis is not well."""
+        """The part under the key; None if it is missing or corrupt, or if Redis fails."""
         if not self.up or kind_of(key) not in _TTL:
             return None
         try:
@@ -109,7 +109,7 @@ class RedisCache:
         return Adopted(snap, value.rows) if value.key == key else None
 
     async def put(self, history: str, reads: Sequence[tuple[int, Mapping[str, Sequence[Stored] | None]]]) -> None:
-        """Offer parts, each with the snap they were read at; None is a tombstone. Older values give way, newer ones stay."""
+        """Offer parts with the snap at which they were read; None for rows is a tombstone. Only older values are replaced."""
         keys: list[str] = []
         values: list[bytes | int] = []
         for snap, parts in reads:
@@ -131,7 +131,7 @@ class RedisCache:
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
-        self._rests_until = time.monotonic() + _REST
+        self._retry_at = time.monotonic() + _RETRY_AFTER
         _log.warning("redis_failed", error=repr(error))
 
 

@@ -170,9 +170,9 @@ async def test_a_worker_that_once_said_something_new_does_not_go_back_to_what_re
     await asyncio.sleep(0.3)
     await ticked(registry, cold.btc, "0.125")
     cold.worker.cache._drop(old)
-    cold.worker._tier._rests_until = FOREVER
+    cold.worker._tier._retry_at = FOREVER
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
-    cold.worker._tier._rests_until = 0
+    cold.worker._tier._retry_at = 0
     await cold.worker._tier._redis.flushall()
     await cold.worker._tier.put(cold.worker.cache.history, [(old.snap, {key: old.rows})])
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
