@@ -1,4 +1,4 @@
-"""The wiring of the admin process."""
+"""The admin process: its parts and how they are connected."""
 
 import asyncio
 import dataclasses
@@ -37,9 +37,9 @@ _log = logs.logger("admin")
 
 #: Every RPC that admin serves.
 METHODS = (*asset_registry.METHODS, *resolver.METHODS, *registry.METHODS, *access.METHODS)
-#: Seconds that calls under way may take once the process stops.
+#: Seconds for running calls to finish when the process stops.
 GRACE = 30.0
-#: Seconds that the relay may then take to send what was written.
+#: Seconds for the relay to publish what was written after that.
 _FLUSH = 5.0
 _BOOTSTRAP = "CQAR_BOOTSTRAP_KEY_HASH"
 
@@ -57,7 +57,7 @@ class Admin:
         self._pool = Pool(database, statement_timeout=timeout, name="cqar-admin", queries=queries)
         self._bus = EventBus(settings.nats, name="cqar-admin")
         self._tier = RedisCache(settings.redis)
-        # Sessions of its own, which it holds for as long as it relays: writers have all of theirs.
+        # A pool of its own: the relay holds its sessions permanently, and writers keep all of theirs.
         relayed = msgspec.structs.replace(database, pool_max=Relay.SESSIONS)
         self._relayed = Pool(relayed, statement_timeout=timeout, name="cqar-relay", queries=queries)
         self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence, settings.retention, self._tracer)
@@ -100,7 +100,7 @@ class Admin:
         return reply
 
     async def start(self) -> None:
-        """Listen and relay. Raises process.PortError."""
+        """Start to listen and relay. Raises process.PortError."""
         settings = self._settings.admin
         await self._pool.open()
         await self._relayed.open()
@@ -131,7 +131,7 @@ class Admin:
         return self._bus.up
 
     async def stop(self) -> None:
-        """Drain, send what was written, stop relaying, close everything."""
+        """Finish running calls, publish what was written, stop the relay, close all connections."""
         self._tail.stop()
         self._stream.stop()
         await self._server.stop(GRACE)

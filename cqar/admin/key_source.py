@@ -1,4 +1,4 @@
-"""The callers of admin: keys by PostgreSQL's word, at most half a second old, and the book of when keys were used."""
+"""Keys for admin, read from PostgreSQL and at most half a second old; and the record of when keys were last used."""
 
 import asyncio
 import time
@@ -18,18 +18,18 @@ from cqar.writes import keyring
 
 _log = logs.logger("callers")
 
-#: Seconds that what PostgreSQL said of a key is believed, from before it was asked: a revocation is seen within a second.
+#: Seconds for which a key read from PostgreSQL is trusted, from before the read: a revocation takes effect within a second.
 _BELIEVED = 0.5
-#: Seconds between two entries into the book of uses.
+#: Seconds between two writes of recorded uses.
 _WRITE_EVERY = 15.0
-#: Keys whose uses wait to be written, at most.
+#: Maximum number of keys with a use to be written.
 _WAITING = 100_000
 _MINUTE = 60
 _decoder = msgspec.msgpack.Decoder(dict[str, int])
 
 
 class _Belief:
-    """What PostgreSQL said, for a while."""
+    """A key read from PostgreSQL, valid for a short time."""
 
     __slots__ = ("_until", "used")
 
@@ -39,12 +39,12 @@ class _Belief:
 
     @property
     def live(self) -> bool:
-        """Whether it is still believed."""
+        """Whether it is still valid."""
         return time.monotonic() < self._until
 
 
 class DatabaseKeySource(Source):
-    """Looks keys up in PostgreSQL. `bootstrap`: the hash of a key that is an administrator's while there is no other."""
+    """Reads keys from PostgreSQL. `bootstrap`: the hash of a key that is an administrator's while no other exists."""
 
     def __init__(self, pool: Pool, bus: EventBus, bootstrap: str | None) -> None:
         self._pool = pool
@@ -55,17 +55,17 @@ class DatabaseKeySource(Source):
         bus.listen(events.KEYS_USED, self._heard)
 
     def start(self, authority: Authority | None) -> None:
-        """Keep the book, in the background; also of what this process's own authority admits."""
+        """Record uses in the background, including those of this process's own authority."""
         self._authority = authority
         self._task = asyncio.create_task(self._keep(), name="keys-used")
 
     async def stop(self) -> None:
-        """Write what waits, and end."""
+        """Write recorded uses and stop."""
         await tasks.end(self._task)
         await self.write()
 
     async def find(self, key_id: str) -> KeyRecord:
-        """The key by PostgreSQL."""
+        """The stored key."""
         basis = _Belief(time.monotonic() + _BELIEVED)
         async with self._pool.session() as session:
             found = await keyring.stored(session, key_id)
@@ -76,7 +76,7 @@ class DatabaseKeySource(Source):
     # ---- when keys were used ---------------------------------------------------------------------------------------
 
     def _heard(self, data: bytes) -> None:
-        """A worker's word: key id -> seconds since 1970."""
+        """Uses reported by a worker: key id -> seconds since 1970."""
         try:
             times = _decoder.decode(data)
         except msgspec.DecodeError:
@@ -94,11 +94,11 @@ class DatabaseKeySource(Source):
             await self.write()
 
     async def write(self) -> None:
-        """Write down which keys were used since the last time."""
+        """Write which keys were used since the last write."""
         if self._authority is not None:
             self._note(dict.fromkeys(self._authority.take_used(), _now()))
         times, self._times = self._times, {}
-        # What is no time of now is not from a worker.
+        # A time in the future cannot come from a worker.
         known = {key_id: datetime.fromtimestamp(at, UTC) for key_id, at in times.items() if 0 <= at <= _now() + _MINUTE}
         if not known:
             return
@@ -111,5 +111,5 @@ class DatabaseKeySource(Source):
 
 
 def _now() -> int:
-    """The present minute, in seconds since 1970."""
+    """The current minute, in seconds since 1970."""
     return int(time.time()) // _MINUTE * _MINUTE

@@ -1,8 +1,8 @@
-"""Messages as JSON and back: the contract's field names, decimals as text, enums by name, times by RFC 3339.
+"""Messages as JSON and back: the contract's field names, decimals as text, enums by name, times as in RFC 3339.
 
-The doubles of the contract are in neither direction: what is exact has a `_decimal` twin, and that is the number. What JSON
-says is taken strictly, so that nothing is dropped or guessed: an unknown name, a null or a number of the wrong kind is an
-error with the field's path, and all errors of a request are told at once.
+Doubles of the contract are in neither direction: an exact number has a `_decimal` twin, which represents it. JSON is parsed
+strictly, so that nothing is dropped or guessed: an unknown name, a null or a number of the wrong type is an error with the
+field's path, and all errors of a request are reported at once.
 """
 
 import base64
@@ -17,9 +17,9 @@ from google.protobuf.message import Message
 from cqar import errors
 from cqar.errors import Violation
 
-#: Levels of objects and lists in metadata; protobuf takes no more than 100 of its own, three for each.
+#: Maximum nesting of metadata; protobuf accepts at most 100 levels of its own, three per level here.
 MAX_DEPTH = 28
-#: Integers that every reader of JSON has exactly.
+#: Integers up to this are exact in every JSON parser.
 EXACT = 2**53
 INT32 = range(-(2**31), 2**31)
 INT64 = range(-(2**63), 2**63)
@@ -35,20 +35,20 @@ _SHOWN = 60
 
 
 def known(described: Descriptor, without: Mapping[str, str]) -> Iterator[FieldDescriptor]:
-    """The fields that JSON may name: all but the doubles and those in `without`."""
+    """The fields that JSON may set: all except doubles and those in `without`."""
     return (each for each in described.fields if each.type != FieldDescriptor.TYPE_DOUBLE and each.name not in without)
 
 
 def fill(message: Any, given: Mapping[str, Any], without: Mapping[str, str], path: str = "") -> None:
-    """Put parsed JSON into a message. Raises Invalid with every field that does not fit.
+    """Fill a message from parsed JSON. Raises Invalid naming every invalid field.
 
-    `without` are fields that cannot be given here, with the reason; `path` is what the object is called in errors.
+    `without`: fields that cannot be set here, with the reason; `path`: the object's name in errors.
     """
     _all(lambda name: _put(message, _named(message.DESCRIPTOR, name, without, path), given[name], f"{path}{name}"), given)
 
 
 def fill_text(message: Any, given: Sequence[tuple[str, str]], without: Mapping[str, str]) -> None:
-    """Put parameters of a URL into a message: each its own text, several of one name for a repeated field. Raises Invalid."""
+    """Fill a message from URL parameters: one text each, repeated names for a repeated field. Raises Invalid."""
     values: dict[str, Any] = {}
     broken: list[Violation] = []
     for name, value in given:
@@ -70,7 +70,7 @@ def fill_text(message: Any, given: Sequence[tuple[str, str]], without: Mapping[s
 
 
 def _all(do: Callable[[Any], None], each: Iterable[Any]) -> None:
-    """Do it for each. Raises Invalid with the violations of all."""
+    """Apply the function to each element. Raises Invalid with all violations."""
     broken: list[Violation] = []
     for one in each:
         try:
@@ -82,7 +82,7 @@ def _all(do: Callable[[Any], None], each: Iterable[Any]) -> None:
 
 
 def _named(described: Descriptor, name: str, without: Mapping[str, str], path: str) -> FieldDescriptor:
-    """The field of the name. Raises Invalid where there is none, or none that JSON has."""
+    """The field with this name. Raises Invalid if it does not exist or JSON cannot set it."""
     where = f"{path}{_short(name)}"
     if name in without:
         raise errors.Invalid(where, "NOT_HERE", without[name])
@@ -213,7 +213,7 @@ def _text_enum(value: str, _name: str) -> str | int:
     return int(value) if _INTEGER.fullmatch(value) else value
 
 
-#: How a parameter's text becomes what JSON would have; text and times stay as they are.
+#: How the text of a parameter becomes the JSON value; text and times stay as they are.
 _TEXTS: Mapping[int, Callable[[str, str], Any]] = {
     FieldDescriptor.TYPE_BOOL: _text_flag,
     FieldDescriptor.TYPE_INT32: _text_integer,
@@ -230,7 +230,7 @@ def _short(text: str) -> str:
 
 
 def shown(message: Message) -> dict[str, Any]:
-    """The message as JSON shows it: fields that are set, but no doubles."""
+    """The message as JSON: the fields that are set, except doubles."""
     return {
         field.name: [_shown(field, each) for each in value] if field.is_repeated else _shown(field, value)
         for field, value in message.ListFields()

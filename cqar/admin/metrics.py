@@ -1,4 +1,4 @@
-"""What admin's metrics say beside its calls: the outbox and what of it was published."""
+"""Metrics of admin, apart from its calls: the outbox and what was published of it."""
 
 from collections.abc import Iterator
 
@@ -10,18 +10,18 @@ from cqar.storage.redis import RedisCache
 
 
 class AdminMetrics:
-    """The numbers of one admin process."""
+    """The metrics of one admin process."""
 
     def __init__(self, relay: Relay, tier: RedisCache) -> None:
         self._relay = relay
         self._tier = tier
 
     async def refresh(self) -> None:
-        """Count what waits in the outbox."""
+        """Count the rows waiting in the outbox."""
         await self._relay.count_backlog()
 
     def collect(self) -> Iterator[Metric]:
-        """All families."""
+        """All metric families."""
         backlog = self._relay.backlog
         depth = {(name,): each.depth for name, each in backlog.items()}
         age = {(name,): each.age for name, each in backlog.items()}

@@ -1,4 +1,4 @@
-"""TailEvents: the outbox as a stream of gRPC, until the caller or the process ends it."""
+"""TailEvents: the outbox as a gRPC stream, until the caller or the process ends it."""
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
@@ -43,7 +43,7 @@ class Tail(Stoppable):
         self._calls = calls
 
     def handler(self) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """The handler, for bytes as they are on the wire."""
+        """The handler, for serialized messages."""
 
         async def behave(_requests: Any, context: Any) -> AsyncIterator[bytes]:
             metadata = context.invocation_metadata() or ()
@@ -65,7 +65,7 @@ class Tail(Stoppable):
 
 
 def _from_revision(data: Any) -> int | None:
-    """The revision to start behind. Raises Invalid for bytes that are no request."""
+    """The revision after which to start. Raises Invalid for a malformed request."""
     try:
         request = pb.TailEventsRequest.FromString(b"" if data is grpc.aio.EOF else data)
     except DecodeError:
@@ -74,7 +74,7 @@ def _from_revision(data: Any) -> int | None:
 
 
 def as_json(change: pb.TailEventsResponse) -> dict[str, Any]:
-    """A change as JSON has it: with the contract's event and the row in words, where it has them."""
+    """A change as JSON, including the contract's event and the row if it has them."""
     shown: dict[str, Any] = message_json.shown(change)
     shown.pop("event", None)
     shown.pop("value", None)

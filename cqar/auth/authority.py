@@ -1,7 +1,7 @@
-"""Who calls, and what it may do: from the metadata `authorization` to a principal, and from a principal to an answer.
+"""Authentication and authorization: from the metadata `authorization` to a principal, and what that principal may do.
 
-An `Authority` knows nobody by itself: its source looks keys up, in a worker by the cache, in admin by PostgreSQL. A proof
-is made once and then remembered for as long as what it was made of lives.
+An `Authority` looks keys up in its source: in a worker the cache, in admin PostgreSQL. A verified key becomes a grant, which
+is reused while the record that it is based on is valid.
 """
 
 import time
@@ -20,11 +20,11 @@ from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import ANYONE, Key, Minted, Principal, Role
 
-#: Failed attempts of one address, at once and a second, before they are answered with RESOURCE_EXHAUSTED.
+#: Failed attempts per address, as burst and per second, before they are answered with RESOURCE_EXHAUSTED.
 FAILURES = 20
-#: Addresses whose failed attempts are remembered; the ones that failed longest ago are forgotten.
+#: Addresses whose failed attempts are remembered; the least recent failures are forgotten first.
 _ADDRESSES = 10_000
-#: Proofs that are remembered; a registry has far fewer keys.
+#: Maximum number of cached grants; a registry has far fewer keys.
 _PROOFS = 10_000
 _MISSING = "missing authorization header"
 _INVALID = "invalid API key"
@@ -32,20 +32,20 @@ _VENUE = "venue_id"
 
 
 class Basis(Protocol):
-    """What a proof rests on, such as a part of the cache: it holds while this lives."""
+    """What a grant is based on, such as a part of the cache: the grant is valid while it is live."""
 
-    #: the bit of recency
+    #: the recency bit
     used: bool
 
     @property
     def live(self) -> bool:
-        """Whether what was found is still so."""
+        """Whether the record is still current."""
 
 
 class KeyRecord(NamedTuple):
-    """What was found under a key id: the key as it is stored, None where there is none.
+    """The record of a key id: the stored key, or None if it does not exist.
 
-    Without a basis it holds for the call at hand alone.
+    Without a basis, it is valid for the current call only.
     """
 
     stored: pb.ApiKey | None
@@ -57,26 +57,26 @@ class Source(ABC):
 
     @abstractmethod
     async def find(self, key_id: str) -> KeyRecord:
-        """What there is under the key id. Raises Unavailable where that cannot be told."""
+        """The record of the key id. Raises Unavailable if it cannot be determined."""
 
     def trusted(self) -> bool:
-        """Whether the bases of earlier looks may be relied on."""
+        """Whether the bases of earlier records may be relied on."""
         return True
 
 
 class Bucket:
-    """A token bucket: so many at once, and so many a second."""
+    """A token bucket: `rate` tokens as burst and per second."""
 
     __slots__ = ("_full", "_left", "rate")
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self._left = rate
-        #: monotonic seconds at which `_left` was right
+        #: monotonic seconds at which `_left` was updated
         self._full = time.monotonic()
 
     def take(self) -> float:
-        """Take one: 0, or the seconds until there is one to take."""
+        """Take a token: returns 0, or the seconds until one is available."""
         now = time.monotonic()
         self._left = min(self.rate, self._left + (now - self._full) * self.rate)
         self._full = now
@@ -87,24 +87,24 @@ class Bucket:
 
     @property
     def empty(self) -> bool:
-        """Whether there is none to take."""
+        """Whether no token is available."""
         return self._left + (time.monotonic() - self._full) * self.rate < 1
 
 
 class Attempts:
-    """Failed attempts, by the address that made them."""
+    """Failed attempts, by address."""
 
     def __init__(self, rate: float = FAILURES) -> None:
         self._rate = rate
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def exhausted(self, address: str) -> bool:
-        """Whether the address has failed too often lately."""
+        """Whether the address has failed too often recently."""
         bucket = self._buckets.get(address)
         return bucket is not None and bucket.empty
 
     def failed(self, address: str) -> None:
-        """Count a failure. Raises Throttled where it is one too many."""
+        """Count a failure. Raises Throttled if it is one too many."""
         bucket = self._buckets.setdefault(address, Bucket(self._rate))
         self._buckets.move_to_end(address)
         if len(self._buckets) > _ADDRESSES:
@@ -119,7 +119,7 @@ def _too_many(seconds: float) -> errors.Throttled:
 
 
 class Grant:
-    """A proof that is remembered. Whoever relies on it looks at its basis, its end and its bucket at each call."""
+    """A verified key, cached. Each use must check its basis, its expiry and its bucket."""
 
     __slots__ = ("basis", "bucket", "expires", "key_id", "principal", "used")
 
@@ -130,23 +130,23 @@ class Grant:
         self.expires = expires
         self.basis = basis
         self.bucket = bucket
-        #: since the last report
+        #: whether it was used since the last report
         self.used = True
 
 
 class _Always:
-    """The basis of what holds without one."""
+    """The basis of a grant that never ends."""
 
     live = True
     used = True
 
 
-#: What whoever has been admitted already, or needs no key, has to show.
+#: The grant of callers that were admitted already or need no key.
 ADMITTED = Grant("", ANYONE, NEVER, _Always(), None)
 
 
 class Authority:
-    """Knows callers by their keys. Belongs to one event loop."""
+    """Identifies callers by their keys. Belongs to one event loop."""
 
     def __init__(self, pepper: bytes, source: Source) -> None:
         self._pepper = pepper
@@ -156,11 +156,11 @@ class Authority:
         self._proven: set[str] = set()
         self._used: set[str] = set()
         self.attempts = Attempts()
-        #: is told when there is a new proof to rely on
+        #: called when there is a new grant
         self.granted: Callable[[], None] = lambda: None
 
     def grant(self, authorization: str) -> Grant | None:
-        """The proof that stands for this header; None where that is to be looked up."""
+        """The cached grant of this header; None if the key must be looked up."""
         grant = self._grants.get(authorization)
         if grant is None or not self._source.trusted():
             return None
@@ -170,7 +170,7 @@ class Authority:
         return grant
 
     def known(self, authorization: str) -> Principal | None:
-        """Whoever has proven itself with this header and still may; None where that is to be looked up. Raises Throttled."""
+        """The principal of a cached grant for this header; None if the key must be looked up. Raises Throttled."""
         grant = self.grant(authorization)
         if grant is None:
             return None
@@ -180,13 +180,13 @@ class Authority:
         return grant.principal
 
     async def admit(self, authorization: str | None, address: str) -> Principal:
-        """Whoever calls with this header from an address. Raises Unauthenticated, Throttled, Unavailable."""
+        """The principal that calls with this header from an address. Raises Unauthenticated, Throttled, Unavailable."""
         if not authorization:
             raise errors.Unauthenticated(_MISSING)
         return self.known(authorization) or await self._prove(authorization, address)
 
     def check_form(self, authorization: str | None, address: str) -> None:
-        """Refuse what is no key without looking it up, for whoever passes calls on. Raises Unauthenticated, Throttled."""
+        """Reject a malformed key without a lookup, before a call is passed on. Raises Unauthenticated, Throttled."""
         if not authorization:
             raise errors.Unauthenticated(_MISSING)
         key = self._key(authorization, address)
@@ -194,7 +194,7 @@ class Authority:
             raise _too_many(1.0)
 
     def take_used(self) -> set[str]:
-        """The ids of the keys that were used since this was last asked."""
+        """The ids of the keys used since the last call."""
         used, self._used = self._used, set()
         for grant in self._grants.values():
             if grant.used:
@@ -212,7 +212,7 @@ class Authority:
 
     async def _prove(self, authorization: str, address: str) -> Principal:
         key = self._key(authorization, address)
-        # One that guesses key ids does not keep the database busy; keys that were good here are heard all the same.
+        # Guessing key ids must not keep the database busy; keys that were valid here before are still checked.
         if key.key_id not in self._proven and self.attempts.exhausted(address):
             raise _too_many(1.0)
         stored, basis = await self._source.find(key.key_id)
@@ -236,7 +236,7 @@ class Authority:
         return proven and not stored.HasField("revoked_at") and clock.now() < _end(stored)
 
     def _bucket(self, key_id: str, rate: int) -> Bucket | None:
-        """The key's bucket, which outlasts proofs."""
+        """The key's bucket, which outlives grants."""
         if not rate:
             self._buckets.pop(key_id, None)
             return None
@@ -266,7 +266,7 @@ def _spend(bucket: Bucket) -> None:
 
 
 def _end(stored: pb.ApiKey) -> int:
-    """When the key expires, in microseconds since 1970."""
+    """The expiry of the key, in microseconds since 1970."""
     return clock.of(stored, "expires_at", NEVER)
 
 
@@ -274,7 +274,7 @@ def _end(stored: pb.ApiKey) -> int:
 
 
 def pepper(settings: config.Settings) -> bytes:
-    """The pepper of the settings. Raises ConfigError where there is none."""
+    """The pepper in the settings. Raises ConfigError if it is not set."""
     if not settings.pepper:
         message = "CQAR_AUTH=keys requires a pepper: set CQAR_PEPPER to at least 16 random characters and keep it"
         raise config.ConfigError(message)
@@ -282,7 +282,7 @@ def pepper(settings: config.Settings) -> bytes:
 
 
 def minted(settings: config.Settings) -> Minted:
-    """A new key under the pepper of the settings. Raises ConfigError where there is none."""
+    """A new key, hashed with the pepper in the settings. Raises ConfigError if it is not set."""
     key = keys.make(settings.environment)
     return Minted(key, keys.digest(key.text, pepper(settings)))
 
@@ -291,14 +291,14 @@ def minted(settings: config.Settings) -> Minted:
 
 
 def permit(principal: Principal, role: Role, rpc: str) -> None:
-    """Raise Forbidden, with the role needed, where the principal's is too low."""
+    """Raise Forbidden, naming the required role, if the principal's role is too low."""
     if principal.role < role:
         msg = f"{rpc} requires the role {role.name.lower()}; this key has the role {principal.role.name.lower()}"
         raise errors.Forbidden(msg)
 
 
 def confine(principal: Principal, request: Message, rpc: str) -> None:
-    """Raise Forbidden where the principal is confined to venues and the request is about another, or about none."""
+    """Raise Forbidden if the principal is restricted to venues and the request is about another one, or about none."""
     if not principal.venues:
         return
     named = _venues(request)
@@ -312,14 +312,14 @@ def confine(principal: Principal, request: Message, rpc: str) -> None:
 
 
 def unnamed(principal: Principal, rpc: str) -> None:
-    """Raise Forbidden where the principal is confined to venues, for calls that name none."""
+    """Raise Forbidden if the principal is restricted to venues, for calls that name none."""
     if principal.venues:
         msg = f"{rpc} is not limited to a venue, but this key is"
         raise errors.Forbidden(msg)
 
 
 def _venues(request: Any) -> Iterable[str] | None:
-    """The venues that the request names: its own, or those of each element of a batch; None where it cannot name any."""
+    """The venues that the request names, itself or in the elements of its batch; None if it cannot name any."""
     field = _venue_field(request.DESCRIPTOR)
     if field is None:
         return None
@@ -328,7 +328,7 @@ def _venues(request: Any) -> Iterable[str] | None:
 
 @cache
 def _venue_field(described: Descriptor) -> str | None:
-    """The field that names venues: `venue_id`, or the one repeated field whose elements have a `venue_id`."""
+    """The field that names venues: `venue_id`, or the only repeated field whose elements have a `venue_id`."""
     if _VENUE in described.fields_by_name:
         return _VENUE
     repeated = [each for each in described.fields if each.is_repeated]

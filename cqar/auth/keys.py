@@ -1,8 +1,7 @@
-"""API keys: their form, their proof, and what the holder may do.
+"""API keys: format, hash and verification.
 
-A key is `cqar_<env>_<id>_<secret><checksum>`. The checksum tells a typing error and a truncated paste from a wrong key
-without asking anybody, and lets scanners find leaked keys. Stored is HMAC-SHA256 of the whole key under a pepper that is
-not in the database.
+A key is `cqar_<env>_<id>_<secret><checksum>`. The checksum detects typing errors and truncated pastes without a lookup, and
+lets scanners find leaked keys. The database stores the HMAC-SHA256 of the whole key; the pepper is not in the database.
 """
 
 import hashlib
@@ -22,14 +21,14 @@ _FORM = re.compile(rf"cqar_([a-z0-9]{{1,16}})_([a-z0-9]{{{_ID}}})_([a-z0-9]{{{_S
 
 
 def make(env: str) -> Key:
-    """A new key of an environment: 1 to 16 of a-z0-9."""
+    """A new key for an environment, whose name is 1 to 16 of a-z0-9."""
     key_id, secret = (_random(length) for length in (_ID, _SECRET))
     body = f"cqar_{env}_{key_id}_{secret}"
     return Key(key_id, body + _checksum(body))
 
 
 def parse(text: str) -> Key | None:
-    """The key that the text is, or None where it is none: another form, or a wrong checksum."""
+    """The key in the text, or None if the format or the checksum is wrong."""
     found = _FORM.fullmatch(text)
     if found is None:
         return None
@@ -38,12 +37,12 @@ def parse(text: str) -> Key | None:
 
 
 def digest(text: str, pepper: bytes) -> str:
-    """What is stored of a key: in hexadecimal."""
+    """The hash that is stored of a key, in hexadecimal."""
     return hmac.new(pepper, text.encode(), hashlib.sha256).hexdigest()
 
 
 def proves(text: str, pepper: bytes, stored: str) -> bool:
-    """Whether the key is the one whose digest is stored, in a time that does not tell how much of it fits."""
+    """Whether the key has the stored hash, compared in constant time."""
     return hmac.compare_digest(digest(text, pepper), stored)
 
 

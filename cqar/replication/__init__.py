@@ -1,1 +1,1 @@
-"""From the outbox to caches and subscribers: the relay, probes and epochs."""
+"""From the outbox to caches and subscribers: the relay, probes, changes and epochs."""

@@ -1,4 +1,4 @@
-"""Changes of the outbox: the statement that reads them behind a revision, and a row as the change that travels."""
+"""Changes in the outbox: the statement that reads them after a revision, and the change made of a row."""
 
 from cqar.model import events
 from cqar.model.entity import Row
@@ -6,8 +6,8 @@ from cqar.storage import parts
 from cqar.storage.postgres import Sql
 
 _CHANGE_COLUMNS = "o.revision, o.event_id::text AS event_id, o.entity, o.row_id, o.op, o.keys, o.left_keys, o.value, o.deleted"
-#: The head, and with it the changes after revision $1, at most $2; one row without a change where there are none. `last`: the
-#: event id of the change at revision $1, if the outbox has it.
+#: The head, and the changes after revision $1, at most $2; one row without a change if there are none. `last`: the event id
+#: of the change at revision $1, if the outbox retains it.
 CHANGES = Sql(
     "head_and_changes_after",
     f"SELECT h.epoch::text AS epoch, h.seq AS head, {parts.HISTORY},"
@@ -18,7 +18,7 @@ CHANGES = Sql(
 
 
 def change_of(row: Row) -> events.Change:
-    """A row of `CHANGES` as the change that travels."""
+    """The change made of a row of `CHANGES`."""
     value = None if row["value"] is None else events.with_revision(row["value"], row["revision"])
     return events.Change(
         revision=row["revision"],

@@ -1,7 +1,7 @@
-"""A new epoch by an operator's hand: what is counted from now on is not what was counted before.
+"""Start a new epoch by hand: revisions of the new epoch are not comparable with those of the old one.
 
-After a restore, the registry counts revisions again that others have seen already, for other changes. Workers drop what they
-hold and begin anew when they see the new epoch; Redis and the stream keep both histories apart by it.
+After a restore, the registry assigns revisions again that others have already seen for other changes. When workers see the
+new epoch, they clear their caches and start over; Redis and the stream separate the histories by epoch.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _NEW = Sql("renew_epoch", "UPDATE head SET epoch = gen_random_uuid() RETURNING e
 
 
 class Epoch(NamedTuple):
-    """The name of a history, and the revision that it begins behind."""
+    """The id of an epoch, and the revision after which it starts."""
 
     epoch: str
     revision: int
@@ -31,7 +31,7 @@ async def renew(pool: Pool) -> Epoch:
 
 
 def new(database: config.Database) -> Epoch:
-    """The same on the database of the settings. Raises Unavailable."""
+    """As `renew`, on the database of the settings. Raises Unavailable."""
 
     async def run() -> Epoch:
         pool = Pool(database, statement_timeout=database.statement_timeout, name="cqar-epoch")

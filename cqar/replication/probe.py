@@ -1,7 +1,7 @@
-"""A look: what came after a revision by PostgreSQL's word, and where its head stands.
+"""A probe reads the head and the changes after a revision from PostgreSQL.
 
-A worker looks by itself. Where it cannot reach PostgreSQL and admin can, it looks through admin, over NATS: the look begins
-after the question, so what it says is as good.
+A worker probes PostgreSQL directly. If it cannot reach PostgreSQL but admin can, it sends the probe to admin over NATS. Admin
+reads after it received the request, so the result is as recent.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from cqar.replication.changes import CHANGES, change_of
 from cqar.storage import parts
 from cqar.storage.postgres import Pool
 
-#: Subject of the questions, to all admins.
+#: The subject of probe requests, which all admins answer.
 SUBJECT = "cqar.look"
-#: Changes of one answer, at most: with values of 8 KB each they fit into a message of NATS.
+#: Maximum number of changes in one answer: with values of 8 KB each, they fit into a NATS message.
 MOST = 100
 
 
 class ProbeResult(msgspec.Struct, frozen=True, array_like=True):
-    """The head, and the next changes after the revision that was asked about."""
+    """The head, and the next changes after the requested revision."""
 
     epoch: str
     head: int
     history: str
-    #: the event id of the change at that revision, if the outbox has it
+    #: the event id of the change at the requested revision, if the outbox retains it
     last: str | None
     changes: Sequence[Change]
 
@@ -42,7 +42,7 @@ _questions = msgspec.msgpack.Decoder(_Question)
 
 
 async def read(pool: Pool, after: int, most: int) -> ProbeResult:
-    """Look after a revision, at `most` so many changes far. Raises Unavailable."""
+    """Probe: read at most `most` changes after a revision. Raises Unavailable."""
     async with pool.session() as session:
         rows = await session.rows(CHANGES, after, most)
     if not rows:
@@ -53,15 +53,15 @@ async def read(pool: Pool, after: int, most: int) -> ProbeResult:
 
 
 def question(epoch: str, after: int) -> bytes:
-    """The question after a revision of an epoch, as it travels."""
+    """The serialized request for changes after a revision of an epoch."""
     return _encoder.encode(_Question(epoch, after))
 
 
 async def answer(pool: Pool, data: bytes) -> bytes:
-    """The answer to a question, as it travels.
+    """The serialized answer to a serialized request.
 
-    Raises Unavailable also for another epoch: of several registries, each answers its own workers, and whoever has to begin
-    anew needs PostgreSQL itself. Raises msgspec.DecodeError for what is no question.
+    Raises Unavailable, also for another epoch: if several registries share NATS, each answers only its own workers, and a
+    worker that must start over needs PostgreSQL itself. Raises msgspec.DecodeError for a malformed request.
     """
     asked = _questions.decode(data)
     result = await read(pool, asked.after, MOST)
@@ -72,7 +72,7 @@ async def answer(pool: Pool, data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> ProbeResult:
-    """The answer from its bytes. Raises Unavailable where they are none."""
+    """The result in a serialized answer. Raises Unavailable if it is malformed."""
     try:
         return _decoder.decode(data)
     except msgspec.DecodeError:

@@ -1,7 +1,7 @@
-"""The relay: what writes left in the outbox goes to Redis and NATS, at least once, in order, for ever.
+"""The relay publishes the outbox to Redis and NATS: at least once, in order.
 
-Two loops with a cursor each in PostgreSQL: changes for the caches, and the contract's events for other services. One
-process relays at a time, by an advisory lock held on the loop's own session. A publication that fails is tried again.
+It has two loops, each with a cursor in PostgreSQL: changes for the caches, and the contract's events for other services. One
+process at a time is the relay; each loop holds an advisory lock on its own session. A failed publication is retried.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from cqar.storage.redis import RedisCache
 _log = logs.logger("relay")
 
 _BATCH = 500
-#: Rows of the outbox that are looked at, and forgotten, at once.
+#: Rows of the outbox read, and rows pruned, per statement.
 _PRUNED_AT_ONCE = 1_000
-#: Seconds between the times that old rows are forgotten.
+#: Seconds between two prunings.
 _PRUNE_EVERY = 60.0
-#: Seconds between tries to become the relay, and after a failure.
+#: Seconds between attempts to become the relay, and after a failure.
 _RETRY = 0.5
-#: Seconds after the start in which a failure is not logged unless the relay was connected before.
+#: Seconds after the start during which a failure is not logged unless the relay was connected before.
 _STARTUP = 5.0
-#: Of advisory locks: cqar's own number space.
+#: The namespace of cqar's advisory locks.
 _LOCK_SPACE = 0x6371
 
 _TRY_LOCK = Sql("relay_lock", "SELECT pg_try_advisory_lock($1, $2) AS held")
@@ -84,19 +84,19 @@ _BACKLOG = Sql(
     " LATERAL (SELECT count(*) AS depth, min(x.created_at) AS since FROM (SELECT o.created_at FROM outbox o"
     " WHERE o.revision > r.revision AND (r.relay <> 'events' OR o.event_type IS NOT NULL) ORDER BY o.revision LIMIT $1) x) w",
 )
-#: Rows that wait are counted up to so many.
+#: Waiting rows are counted up to this number.
 _COUNTED = 100_000
-#: Seconds between two times that they are counted.
+#: Seconds between two counts.
 _COUNT_EVERY = 1.0
 
-#: Of the spans of messages that are sent.
+#: Attributes of the spans of published messages.
 _MESSAGING = {"messaging.system": "nats", "messaging.operation.type": "send"}
 #: Kinds of parts that a change carries whole.
 _SINGLE_ROW = part_kinds.names(lambda kind: kind.single_row)
 
 
 class Relay:
-    """Both loops of one admin process. `pool` is for them alone: each holds a session of it for as long as it relays."""
+    """Both loops of one admin process. Nothing else uses `pool`: each loop holds a session while it is the relay."""
 
     #: sessions that it needs at once
     SESSIONS: ClassVar[int] = 3
@@ -117,17 +117,17 @@ class Relay:
         poll = coherence.poll_interval
         self._loops: tuple[_Loop, ...] = (_Changes(pool, bus, poll, tracer, tier), _Events(pool, bus, poll, tracer))
         self._tasks: list[asyncio.Task[None]] = []
-        #: what waits in the outbox, by loop, as last counted; nothing where it could not be counted
+        #: rows waiting in the outbox, by loop, as of the last count; empty if the count failed
         self.backlog: Mapping[str, Backlog] = {}
         self._counted = float("-inf")
 
     @property
     def published(self) -> Counter[str]:
-        """What this process has sent, by event type; changes for the caches by `changes.<entity>`."""
+        """Messages published by this process, by event type; changes for the caches as `changes.<entity>`."""
         return sum((loop.sent for loop in self._loops), Counter[str]())
 
     async def count_backlog(self) -> None:
-        """Bring `backlog` up to date, at most once a second."""
+        """Update `backlog`, at most once per second."""
         if time.monotonic() - self._counted < _COUNT_EVERY:
             return
         self._counted = time.monotonic()
@@ -141,22 +141,22 @@ class Relay:
 
     @property
     def active(self) -> bool:
-        """Whether it is this process that relays."""
+        """Whether this process is the relay."""
         return all(loop.active for loop in self._loops)
 
     def start(self) -> None:
-        """Begin to relay, in the background."""
+        """Start both loops in the background."""
         self._tasks = [asyncio.create_task(loop.keep(), name=f"relay-{loop.name}") for loop in self._loops]
         self._tasks.append(asyncio.create_task(self._keep_pruned(), name="relay-prune"))
 
     async def stop(self) -> None:
-        """Stop both loops; what is not sent stays in the outbox for the next relay."""
+        """Stop both loops. Rows not yet sent stay in the outbox for the next relay."""
         await tasks.end(*self._tasks)
 
     async def flush(self, seconds: float) -> bool:
-        """Send what is committed by now, for as long as it takes at most so many seconds; whether all was sent.
+        """Publish what is committed by now, within `seconds`. Returns whether everything was published.
 
-        True at once where this process does not relay: somebody else does.
+        Returns True immediately if this process is not the relay.
         """
         polls = [loop.poll() for loop in self._loops if loop.active]
         if not polls:
@@ -167,30 +167,33 @@ class Relay:
         return not waiting
 
     async def nudge(self) -> None:
-        """Something was committed: look now, or tell the process that relays to."""
+        """Publish newly committed rows: poll now, or notify the process that is the relay."""
         if self.active:
             self.poll()
         else:
             await self._bus.nudge(events.NUDGE)
 
     def poll(self) -> None:
-        """Look into the outbox now."""
+        """Poll the outbox now."""
         for loop in self._loops:
             loop.nudged.set()
 
     async def prune(self) -> int:
-        """Forget rows of the outbox that both loops have sent and that are old enough; how many. Raises Unavailable."""
+        """Delete old outbox rows that both loops have published; returns how many. Raises Unavailable."""
         return await self._prune(_PRUNE, self._keep_hours, _PRUNED_AT_ONCE, len(self._loops))
 
     async def prune_history(self) -> int:
-        """Forget old rows of the audit, if it is not kept for good, and old idempotency keys; how many. Raises Unavailable."""
+        """Delete old audit rows, unless they are kept indefinitely, and old idempotency keys; returns how many.
+
+        Raises Unavailable.
+        """
         pruned = await self._prune(_PRUNE_KEYS, self._retention.idempotency_hours, _PRUNED_AT_ONCE)
         if self._retention.audit_days:
             pruned += await self._prune(_PRUNE_AUDIT, self._retention.audit_days, _PRUNED_AT_ONCE)
         return pruned
 
     async def _prune(self, sql: Sql, *values: int) -> int:
-        """Run it until it finds fewer than it takes at once."""
+        """Repeat the statement until it deletes fewer rows than its limit."""
         pruned = 0
         async with self._pool.session() as session:
             while True:
@@ -212,14 +215,14 @@ class Relay:
 
 
 class Backlog(NamedTuple):
-    """What waits in the outbox for one loop: how many rows, up to a hundred thousand, and the seconds of the oldest."""
+    """The waiting rows of one loop: their number, up to 100,000, and the age of the oldest in seconds."""
 
     depth: int
     age: float
 
 
 class _Loop(ABC):
-    """One loop: rows of the outbox behind a cursor go out, and the cursor follows."""
+    """One loop: publishes outbox rows after its cursor and advances the cursor."""
 
     name: ClassVar[str]
     #: the number of its advisory lock
@@ -233,12 +236,12 @@ class _Loop(ABC):
         self._tracer = tracer
         self.nudged = asyncio.Event()
         self.active = False
-        #: what was sent, by what it is
+        #: messages published, by type
         self.sent = Counter[str]()
         self._polls: list[asyncio.Future[None]] = []
 
     def poll(self) -> asyncio.Future[None]:
-        """Look into the outbox now; done once all that was there is sent."""
+        """Poll the outbox now. The future is done when all rows found are published."""
         polled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._polls.append(polled)
         self.nudged.set()
@@ -251,20 +254,20 @@ class _Loop(ABC):
                 each.set_result(None)
 
     async def keep(self) -> None:
-        """Relay whenever nobody else does, for ever."""
+        """Be the relay whenever no other process is, indefinitely."""
         failing, connected, began = False, False, time.monotonic()
         while True:
             try:
                 await self._bus.wait_up()
                 await self._bus.ensure_streams()
-                # The session gives the lock back when it goes back to its pool, or ends.
+                # The lock is released when the session returns to its pool or ends.
                 async with self._pool.session() as session:
                     held = await session.row(_TRY_LOCK, _LOCK_SPACE, self.number)
                     failing, connected = False, True
                     if held is not None and held["held"]:
                         await self._run(session)
             except errors.CqarError as error:
-                # Servers that start at the same time as this process refuse at first: that is not worth a warning.
+                # Servers that start together with this process refuse connections at first; that is not worth a warning.
                 if not failing and (connected or time.monotonic() - began > _STARTUP):
                     _log.warning("relay_interrupted", relay=self.name, error=str(error))
                     failing = True
@@ -302,14 +305,17 @@ class _Loop(ABC):
                 await _either(self.nudged, self._poll_interval)
 
     async def _resume(self, session: Session, cursor: Row) -> int:
-        """The revision to go on behind."""
+        """The revision after which to continue."""
         del session
         revision: int = cursor["revision"]
         return revision
 
     @contextmanager
     def _traced(self, subjects: Sequence[str], rows: Sequence[Row]) -> Iterator[Sequence[str | None]]:
-        """What is sent inside is a part of what led to it, where that is sampled; the `traceparent` of each message."""
+        """Record the publication as a part of the trace that caused each row, if sampled.
+
+        Yields the `traceparent` of each message.
+        """
         spans: list[Span] = []
         parents: list[str | None] = []
         for subject, row in zip(subjects, rows, strict=True):
@@ -328,11 +334,11 @@ class _Loop(ABC):
 
     @abstractmethod
     async def _send(self, rows: Sequence[Row]) -> None:
-        """Send rows, in order. Raises Unavailable, Fenced."""
+        """Publish rows, in order. Raises Unavailable, Fenced."""
 
 
 class _Changes(_Loop):
-    """Changes for the caches: into Redis, then into a stream of our own, each of which has its one place there."""
+    """Changes for the caches: to Redis, then to cqar's own stream, in which every change has one position."""
 
     name = "changes"
     number = 1
@@ -344,19 +350,19 @@ class _Changes(_Loop):
         self._last = 0
 
     async def _resume(self, session: Session, cursor: Row) -> int:
-        """Behind what the stream ends with; behind the cursor where the stream is empty, or of a history that is not ours."""
+        """After the end of the stream; after the cursor if the stream is empty or belongs to another history."""
         self._last, payload = await self._bus.position(events.CHANGES_STREAM)
         published = None if payload is None else _published(payload)
         foreign = published is not None and published.epoch != cursor["epoch"]
         if published is None or (foreign and not cursor["revision"]):
-            # Nothing of this registry was ever published: there is nothing to take for something else.
+            # Nothing of this registry has ever been published, so nothing can be confused.
             return await super()._resume(session, cursor)
         row = await session.row(_EVENT_AT, published.revision)
-        # A quiet registry may have forgotten the row: then the epoch has the word.
+        # The outbox of a quiet registry may have pruned the row; then the epoch decides.
         ours = not foreign if row is None else row["event_id"] == published.event_id
         if ours and published.revision <= cursor["head"]:
             return published.revision
-        # The database is an older copy: what it counts from now on must not be taken for what it counted before.
+        # The database is an older copy: its next revisions must not be confused with those already published.
         changed = await session.row(_NEW_EPOCH, cursor["epoch"])
         epoch = changed and changed["epoch"]
         _log.error("head_went_back", head=cursor["head"], published=published.revision, epoch=epoch)
@@ -376,7 +382,7 @@ class _Changes(_Loop):
 
 
 class _Events(_Loop):
-    """The contract's events, into whichever stream covers them: one after the other, so that a failure keeps the order."""
+    """The contract's events, to the stream that covers each subject, one at a time, so that a failure keeps the order."""
 
     name = "events"
     number = 2
@@ -390,7 +396,7 @@ class _Events(_Loop):
 
 
 def _published(payload: bytes) -> events.Change | None:
-    """The change that a message of the stream carries; None where somebody else's message got into it."""
+    """The change in a message of the stream; None if another publisher's message got into it."""
     try:
         return events.decode(payload)
     except msgspec.DecodeError:
@@ -399,7 +405,7 @@ def _published(payload: bytes) -> events.Change | None:
 
 
 def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
-    """What Redis learns of a change: parts of one row whole, of others that they are out of date."""
+    """The parts to write to Redis for a change: single-row parts with their row, tombstones for all others."""
     by_key: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
     for key in change.keys:
         if cache_keys.kind_of(key) in _SINGLE_ROW and change.value is not None:
@@ -408,7 +414,7 @@ def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so long."""
+    """Wait for the event, at most `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

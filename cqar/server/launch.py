@@ -1,7 +1,7 @@
-"""The step between the parent and a server: a script that arranges the process and becomes the server.
+"""A script between a parent and a server: it sets up the process, then replaces itself with the server.
 
-It runs as a script of its own and not as a function between fork and exec, which may hang in a process with threads. It
-gives up root if asked, keeps one capability if asked, and on Linux asks the kernel for a signal at the parent's death.
+It is a script and not a function between fork and exec, which may hang in a process with threads. It can drop root, keep one
+capability, and on Linux asks the kernel for a signal when the parent dies.
 """
 
 import ctypes
@@ -18,28 +18,28 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def line(program: Sequence[str], *, death: int, uid: int, gid: int, capability: int) -> list[str]:
-    """The command line that starts `program` as a child of this process, and of the calling thread.
+    """The command line that starts `program` as a child of this process and of the calling thread.
 
-    death: the signal that it gets when the thread that starts it ends
-    uid, gid: whom it runs as; 0 for nobody else
-    capability: the number of the one capability to keep when root is given up; 0 for none
+    death: the signal that it gets when the starting thread ends
+    uid, gid: the user to become; 0 to keep the current one
+    capability: the number of the one capability to keep when dropping root; 0 for none
     """
     numbers = (os.getpid(), int(death), uid, gid, capability)
     return [sys.executable, "-I", "-S", __file__, *map(str, numbers), *program]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Become the program, as `line` wrote it down."""
+    """Set up the process as `line` describes and execute the program."""
     parent, death, uid, gid, capability = map(int, arguments[:5])
     program = arguments[5:]
-    # What a parent ignores or blocks goes on to the children, and Python itself ignores SIGPIPE.
+    # Children inherit ignored and blocked signals, and Python itself ignores SIGPIPE.
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if uid:
         _become(uid, gid, capability)
     if sys.platform == "linux":
-        # Only now: the kernel forgets the wish when the user changes.
+        # Only now: the kernel clears the setting when the user changes.
         _prctl(_PR_SET_PDEATHSIG, death)
     if os.getppid() != parent:
         sys.exit("the parent is gone")

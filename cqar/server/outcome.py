@@ -13,7 +13,7 @@ from cqar.observability.logs import Calls
 from cqar.observability.tracing import Span
 from cqar.server.statuses import Metadata, code_of
 
-#: Answers the caller of a call that failed: takes the error and the request id.
+#: Answers the caller of a failed call; takes the error and the request id.
 Refuse = Callable[[Exception, str], Awaitable[None]]
 
 
@@ -68,11 +68,11 @@ class Outcome:
         self.request_id = request_id
         #: the caller's name, for the log
         self.principal = ANYONE.name
-        #: the status's name; on exit without an error, OK unless it was set
+        #: the status's name; on exit without an error it defaults to OK
         self.code: str | None = None
 
     def restart(self) -> None:
-        """Measure the duration from now on: the request has arrived whole."""
+        """Measure the duration from now: the request has been received completely."""
         self._began = time.perf_counter()
 
     def answered(self) -> None:

@@ -1,4 +1,4 @@
-"""What every process of cqar does: it serves HTTP beside everything else, and runs until it is told to stop."""
+"""What all processes share: HTTP servers, and running until a signal."""
 
 import asyncio
 import logging
@@ -16,24 +16,24 @@ from cqar.server.tls import Identity
 
 _log = logs.logger("process")
 
-#: Seconds that requests of HTTP under way may take once the process stops.
+#: Seconds for running HTTP requests to finish when the process stops.
 _HTTP_GRACE = 5.0
-#: Seconds within which several signals are one: a terminal and a supervisor may both pass a Ctrl-C on.
+#: Seconds within which repeated signals count as one: a terminal and a supervisor may both forward a Ctrl-C.
 _ONE_SIGNAL = 0.5
 
 
 class PortError(Exception):
-    """A port that the process is to listen on is taken."""
+    """A port that the process should listen on is in use."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(f"cannot listen on {host}:{port}: the port is in use; stop the other process or set another port")
 
 
 class _Malformed(logging.Filter):
-    """Logs a malformed request on one line, such as a gRPC client's on a port of HTTP, instead of with a traceback."""
+    """Logs a malformed HTTP request, such as one from a gRPC client, on one line instead of with a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Pass everything else on."""
+        """Let all other records pass."""
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, HttpProcessingError):
             return True
@@ -43,7 +43,7 @@ class _Malformed(logging.Filter):
 
 
 class Http:
-    """The HTTP servers of one process, with its certificate, or plaintext without one."""
+    """The HTTP servers of one process, with its certificate, or in plaintext without one."""
 
     def __init__(self, identity: Identity | None) -> None:
         self._identity = identity
@@ -52,7 +52,7 @@ class Http:
         self._logger.addFilter(_Malformed())
 
     async def listen(self, host: str, port: int, application: web.Application, *, shared: bool = False) -> int:
-        """Listen; the port. `shared`: with other processes that ask for the same. Raises PortError where it is taken."""
+        """Listen; returns the port. `shared`: share the port with other processes. Raises PortError if it is in use."""
         runner = await self._prepared(application)
         context = None if self._identity is None else self._identity.context("http/1.1")
         try:
@@ -62,7 +62,7 @@ class Http:
         return int(runner.addresses[0][1])
 
     async def listen_at(self, path: str, application: web.Application) -> None:
-        """Listen on a socket of the file system, in plaintext."""
+        """Listen on a Unix socket, in plaintext."""
         await web.UnixSite(await self._prepared(application), path).start()
 
     async def _prepared(self, application: web.Application) -> web.AppRunner:
@@ -72,13 +72,13 @@ class Http:
         return runner
 
     async def close(self) -> None:
-        """Stop listening; requests under way are given a moment."""
+        """Stop listening and let running requests finish for a moment."""
         for runner in self._runners:
             await runner.cleanup()
 
 
 async def until_stopped(at_once: Callable[[], None] = lambda: None) -> None:
-    """Wait for SIGTERM or SIGINT. From then on a further one ends the process at once, after `at_once` and nothing else."""
+    """Wait for SIGTERM or SIGINT. A further signal calls `at_once` and ends the process immediately."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     since = 0.0

@@ -1,4 +1,4 @@
-"""The gRPC side of a process: raw bytes in and out, one place where errors become statuses, health, reflection, drain."""
+"""The gRPC server of a process: handlers of raw bytes, statuses for errors, health, reflection, graceful shutdown."""
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
@@ -29,24 +29,24 @@ from cqar.server.tls import Identity
 
 _log = logs.logger("serve")
 
-#: Bytes of a request, at most.
+#: Maximum bytes of a request.
 MAX_REQUEST = limits.MAX_MESSAGE
-#: Seconds a call may take whose client sets no deadline.
+#: Seconds that a call may take if its client sets no deadline.
 DEFAULT_DEADLINE = limits.DEADLINE
-#: Seconds that whoever watches the health of the process may take to hear that it ends.
+#: Seconds for watchers of the health service to receive the last update.
 _LAST_WORD = 0.05
-#: Seconds in which grpc ends a call itself whose message it refuses, such as one that is too large once unpacked.
+#: Seconds in which grpc itself ends a call with an invalid message, such as one that is too large after decompression.
 _AFTERTHOUGHT = 0.01
-#: Seconds that a call which nobody serves waits for its request.
+#: Seconds that a call of an unknown method waits for its request.
 _REQUEST_WAIT = 1.0
-#: Of the spans of calls.
+#: Attributes of the spans of calls.
 _RPC = {"rpc.system.name": "grpc"}
 _REVISION = "cqar-revision"
 _AUTHORIZATION = "authorization"
 
 
 def _secret_name() -> str:
-    """A metadata name that no caller can guess: what carries it was added within this process."""
+    """A metadata name that no caller can guess: it proves that the metadata was added within this process."""
     return f"cqar-peer-{secrets.token_hex(16)}"
 
 
@@ -56,28 +56,28 @@ FORWARDED: Final = _secret_name()
 
 
 class Reply(NamedTuple):
-    """The bytes of a response, and what goes into the trailing metadata."""
+    """The bytes of a response and its trailing metadata."""
 
     body: bytes
     trailing: Metadata = ()
 
 
-#: Serves one RPC: request bytes to response bytes.
+#: Serves one RPC: takes request bytes, returns response bytes.
 Serve = Callable[[bytes, Call], Awaitable[Reply]]
 
 
 def revision_metadata(revision: int) -> Metadata:
-    """Trailing metadata of a write's answer: the revision that a reader waits for to see it."""
+    """Trailing metadata of a write's response: the revision that a reader must wait for to see the write."""
     return ((_REVISION, str(revision)),)
 
 
 def revision_in(metadata: Metadata) -> int | None:
-    """The revision in trailing metadata, if it is there."""
+    """The revision in trailing metadata, or None."""
     return next((int(value) for key, value in metadata if key == _REVISION), None)
 
 
 class Served(NamedTuple):
-    """How one unary RPC is served: its name, by what, how large its requests may be, and how a call of it is logged."""
+    """One unary RPC: its name, what serves it, the maximum bytes of a request, and the level of its log lines."""
 
     name: str
     serve: Serve
@@ -86,9 +86,9 @@ class Served(NamedTuple):
 
 
 def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.RpcMethodHandler[bytes, bytes]:
-    """The handler of one unary RPC. Its bytes are parsed by what serves it, so that bytes that are no message have a status.
+    """The handler of one unary RPC. `served` parses the bytes, so that malformed bytes get a proper status.
 
-    `authority`: says who calls; None: everybody may. What the caller may do is said by what serves it.
+    `authority` identifies the caller; None admits every caller. `served` checks what the caller may do.
     """
     name, serve, request_bytes, level = served
 
@@ -111,13 +111,13 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
             context.set_trailing_metadata(reply.trailing)
         return reply.body
 
-    # On the wire it is the same. grpc's own unary handler leaves a call alone for ever whose message does not come whole.
+    # On the wire it is the same, but grpc's own unary handler waits indefinitely if the message never arrives completely.
     return grpc.stream_unary_rpc_method_handler(behave)
 
 
 @contextlib.contextmanager
 def traced(tracer: Tracer, call: Call) -> Iterator[None]:
-    """What is done inside serves the call, and is a span of its trace, if that is sampled."""
+    """Record the body as the span of the call, if its trace is sampled."""
     span = tracer.serve(call.method, tracing.value(call.metadata, tracing.TRACE_PARENT), _RPC)
     failure: BaseException | None = None
     try:
@@ -130,7 +130,7 @@ def traced(tracer: Tracer, call: Call) -> Iterator[None]:
 
 
 async def _message(context: Any) -> bytes:
-    """The one message of a request. Raises Invalid where there is none, or a part of one."""
+    """The request's only message. Raises Invalid if it is missing or incomplete."""
     data: Any = await context.read()
     if data is grpc.aio.EOF:
         await asyncio.sleep(_AFTERTHOUGHT)
@@ -139,16 +139,16 @@ async def _message(context: Any) -> bytes:
 
 
 def unreadable() -> errors.Invalid:
-    """What a request is told that holds no message that can be read."""
+    """The error of a request without a complete message."""
     return errors.Invalid("request", "MALFORMED", "has no message, or an incomplete one")
 
 
 def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandler[bytes, bytes]]:
-    """What answers RPCs that are not served: UNIMPLEMENTED to whoever may call anything, else as any other call."""
+    """The handler of unknown methods: UNIMPLEMENTED for callers who may call anything; otherwise they are refused as usual."""
 
     def handler(path: str) -> grpc.RpcMethodHandler[bytes, bytes]:
         async def behave(_requests: Any, context: Any) -> Any:
-            # Clients of grpc.aio whose call ends while they are sending tell INTERNAL instead of the status.
+            # A grpc.aio client whose call ends while it is sending reports INTERNAL instead of the status.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REQUEST_WAIT):
                     await context.read()
@@ -160,7 +160,7 @@ def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandle
             except errors.CqarError as error:
                 await refuse(context, path, error)
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"unknown method {path}")
-            yield b""  # never: it makes this a stream
+            yield b""  # unreachable: makes this a generator
 
         return grpc.stream_stream_rpc_method_handler(behave)
 
@@ -168,12 +168,12 @@ def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandle
 
 
 async def admitted(authority: Authority, context: Any) -> Principal:
-    """Whoever makes the call. Raises Unauthenticated, Throttled, Unavailable."""
+    """The caller. Raises Unauthenticated, Throttled, Unavailable."""
     return await authority.admit(authorization(context), address(context))
 
 
 def authorization(context: Any) -> str | None:
-    """The call's metadata `authorization`."""
+    """The value of the metadata `authorization`."""
     for name, value in context.invocation_metadata() or ():
         if name == _AUTHORIZATION:
             return value if isinstance(value, str) else None
@@ -181,7 +181,7 @@ def authorization(context: Any) -> str | None:
 
 
 def address(context: Any) -> str:
-    """The address that the call comes from, without the port."""
+    """The address of the caller, without the port."""
     for name, value in context.invocation_metadata() or ():
         if name == FORWARDED:
             return str(value)
@@ -190,8 +190,8 @@ def address(context: Any) -> str:
 
 
 async def begin(context: Any, initial: Metadata = ()) -> None:
-    """Have the answer begin now, whenever its first message may come: who waits for it, or passes it on, hears of that."""
-    # A client of grpc.aio does not tell initial metadata that are empty from a call that ended without any.
+    """Start the response before its first message, so that the caller, and a proxy in this process, knows that it has begun."""
+    # A grpc.aio client cannot tell empty initial metadata from a call that ended without any.
     within = any(name == FORWARDED for name, _ in context.invocation_metadata() or ())
     await context.send_initial_metadata((*initial, (FORWARDED, "")) if within else initial)
 
@@ -204,7 +204,7 @@ def _call(method: str, metadata: Metadata, principal: Principal) -> Call:
 
 
 class Handlers(grpc.GenericRpcHandler):
-    """RPC paths and their handlers; `fallback` serves every other path."""
+    """RPC handlers by path; `fallback` provides the handler of other paths."""
 
     def __init__(
         self,
@@ -221,7 +221,7 @@ class Handlers(grpc.GenericRpcHandler):
 
 
 class Server:
-    """A gRPC server and HTTP servers of one process, with its certificate, or plaintext without one."""
+    """The gRPC server and the HTTP servers of one process, with its certificate, or in plaintext without one."""
 
     def __init__(
         self,
@@ -245,11 +245,11 @@ class Server:
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._grpc)
         self._grpc.add_generic_rpc_handlers((handlers,))
         self.http = Http(identity)
-        #: whether the process is about to end
+        #: whether the process is shutting down
         self.stopping = False
 
     async def start(self, host: str, *ports: int) -> int:
-        """Listen for gRPC on each port; the first. Not ready until `ready` says so. Raises PortError where one is taken."""
+        """Listen for gRPC on each port; returns the first. Health reports NOT_SERVING until `ready`. Raises PortError."""
         await self.ready(serving=False)
         bound = [self._bind(host, port) for port in ports]
         await self._grpc.start()
@@ -264,38 +264,38 @@ class Server:
             raise PortError(host, port) from error
 
     async def start_at(self, target: str) -> None:
-        """Listen for gRPC within this machine, in plaintext. `target`: `unix:` and a path."""
+        """Listen for gRPC on a local socket, in plaintext. `target`: `unix:` and a path."""
         await self.ready(serving=False)
         self._grpc.add_insecure_port(target)
         await self._grpc.start()
 
     async def ready(self, *, serving: bool) -> None:
-        """Tell grpc.health.v1 whether calls are answered."""
+        """Report through grpc.health.v1 whether calls are answered."""
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self._services):
             await self._health.set(name, status)
 
     async def leave(self) -> None:
-        """Say that nothing is served any more."""
+        """Report that nothing is served any more."""
         self.stopping = True
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace: float) -> None:
-        """Not ready, no new calls, at most `grace` seconds for those under way; HTTP tells how it goes until the end."""
+        """Report NOT_SERVING, reject new calls, give running ones at most `grace` seconds; HTTP serves until the end."""
         await self.leave()
         await self._grpc.stop(grace)
         await self.http.close()
 
 
 class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no types
-    """grpc.health.v1, whose watchers do not hold up the end of the process."""
+    """grpc.health.v1; open watches do not delay the shutdown."""
 
     def __init__(self) -> None:
         super().__init__()
         self._over = asyncio.Event()
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the RPC's name
-        """Tell of each change, until the process ends."""
+        """Stream status changes until the process ends."""
         watching = asyncio.create_task(super().Watch(request, context))
         ending = asyncio.create_task(self._over.wait())
         try:
@@ -307,20 +307,20 @@ class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it ships no t
             await asyncio.gather(watching, ending, return_exceptions=True)
 
     async def enter_graceful_shutdown(self) -> None:
-        """Say to all that nothing is served any more, then let watchers go."""
+        """Report NOT_SERVING to all watchers, then end the watches."""
         await super().enter_graceful_shutdown()
         self._over.set()
 
 
 class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]  # it ships no types
-    """grpc.reflection, for whoever has a key."""
+    """grpc.reflection, for callers with a key."""
 
     def __init__(self, names: Sequence[str], authority: Authority | None) -> None:
         super().__init__(names)
         self._authority = authority
 
     async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802 - the RPC's name
-        """Answer what is asked for."""
+        """Answer a stream of reflection requests."""
         if self._authority is not None:
             try:
                 await admitted(self._authority, context)

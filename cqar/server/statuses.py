@@ -1,4 +1,4 @@
-"""Errors as gRPC statuses: the code, the message, and the trailing metadata that a caller gets."""
+"""Errors as gRPC statuses: code, message and trailing metadata."""
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
@@ -23,7 +23,7 @@ STATUS: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.St
 
 
 class Refusal(NamedTuple):
-    """The end of a call that fails."""
+    """How a failed call ends."""
 
     code: grpc.StatusCode
     message: str

@@ -1,6 +1,6 @@
-"""RPCs whose calls go on until the caller or the process ends them.
+"""Long-lived RPCs, which end when the caller or the process ends them.
 
-One kind is here: requests that are unary calls, each answered, in order, before the next is read.
+`Streamed` serves a stream of unary requests: each is answered, in order, before the next one is read.
 """
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
@@ -26,18 +26,18 @@ T = TypeVar("T")
 
 
 class Stoppable:
-    """An RPC whose calls end when the process stops. `hint`: what callers are told to do then."""
+    """An RPC whose calls end when the process stops. `hint`: what its callers should do then."""
 
     def __init__(self, hint: str) -> None:
         self._hint = hint
         self._over = asyncio.Event()
 
     def stop(self) -> None:
-        """End all calls as soon as they wait for something to come; the callers come again to whoever serves then."""
+        """End all calls as soon as they wait; callers reconnect to another instance."""
         self._over.set()
 
     async def unless_over(self, coming: Awaitable[T]) -> T:
-        """What comes. Raises Unavailable where the process stops first."""
+        """The result of `coming`. Raises Unavailable if the process stops first."""
         waiting, over = asyncio.ensure_future(coming), asyncio.ensure_future(self._over.wait())
         try:
             await asyncio.wait((waiting, over), return_when=asyncio.FIRST_COMPLETED)
@@ -50,9 +50,9 @@ class Stoppable:
 
 
 class Streamed(Stoppable):
-    """The handler of one such RPC. A request counts as one call of its key, and has a call's time; an error ends the stream.
+    """The handler of one RPC. Each request counts as one call and has a call's deadline; an error ends the stream.
 
-    A caller that does not read is not read from either.
+    Flow control: no request is read while the caller does not read responses.
     """
 
     def __init__(self, served: Served, authority: Authority | None, calls: Calls) -> None:
@@ -62,7 +62,7 @@ class Streamed(Stoppable):
         self._calls = calls
 
     def handler(self) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """The handler, for bytes as they are on the wire."""
+        """The handler, for serialized messages."""
 
         async def behave(_requests: Any, context: Any) -> AsyncIterator[bytes]:
             name = self._served.name

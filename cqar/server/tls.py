@@ -1,7 +1,7 @@
-"""TLS: the certificate of this process, read again as its files change, and how it calls others.
+"""TLS: the certificate of this process, reloaded when its files change, and TLS for outgoing calls.
 
-Files are looked at when a connection begins, every few seconds at most. What cannot be used, such as a new certificate
-whose key is still on its way, is logged, and what was there before stays.
+Files are checked when a connection starts, at most every few seconds. If they cannot be used, for example because a new
+certificate has been written but its key has not, that is logged and the previous ones stay in use.
 """
 
 import ipaddress
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 _log = logs.logger("tls")
 
-#: Seconds between two looks at the files.
+#: Minimum seconds between two checks of the files.
 _CHECK_EVERY = 2.0
 
 
 class TlsError(Exception):
-    """The settings of TLS cannot be used: `str()` says why."""
+    """The TLS settings cannot be used; `str()` gives the reason."""
 
 
 class Material(NamedTuple):
-    """What the files hold, PEM; None for files that are not named."""
+    """The contents of the files in PEM; None for files that are not set."""
 
     certificate: bytes | None
     key: bytes | None
@@ -38,7 +38,7 @@ class Material(NamedTuple):
 
 
 class Files:
-    """The files of a certificate, its key and of authorities. Safe for threads."""
+    """The files of a certificate, its key and certificate authorities. Thread-safe."""
 
     def __init__(self, certificate: str, key: str, authorities: str) -> None:
         self._paths = (certificate, key, authorities)
@@ -46,11 +46,11 @@ class Files:
         self._checked = time.monotonic()
         self._stamp = self._stat()
         self._material = self._read()
-        #: counts the changes
+        #: the number of reloads
         self.version = 0
 
     def current(self) -> tuple[int, Material]:
-        """What the files hold, with the count of changes."""
+        """The contents of the files and their version."""
         with self._lock:
             now = time.monotonic()
             if now - self._checked >= _CHECK_EVERY:
@@ -59,7 +59,7 @@ class Files:
             return self.version, self._material
 
     def context(self, protocols: Sequence[str], *, client: bool = False) -> ssl.SSLContext:
-        """A context of what the files hold now. Raises TlsError."""
+        """An SSL context made of the current contents. Raises TlsError."""
         return _context(self._paths, protocols, client=client)
 
     def _renew(self) -> None:
@@ -115,7 +115,7 @@ def _context(paths: tuple[str, str, str], protocols: Sequence[str], *, client: b
 
 
 class Identity:
-    """The certificate that a process shows to whoever connects, and whom it asks for one."""
+    """The server certificate of a process, and the authorities of client certificates."""
 
     def __init__(self, settings: config.Tls) -> None:
         if not settings.key:
@@ -125,7 +125,7 @@ class Identity:
         self._files = Files(settings.certificate, settings.key, settings.client_ca)
 
     def credentials(self) -> "grpc.ServerCredentials":
-        """For gRPC, where each new connection gets what the files hold then."""
+        """Credentials of a gRPC server; each new connection uses the current contents of the files."""
         import grpc  # noqa: PLC0415 - what starts the workers does without it
 
         served, material = self._files.current()
@@ -138,11 +138,11 @@ class Identity:
             served = version
             return _configuration(material)
 
-        fetcher: Any = fetch  # None says that nothing has changed
+        fetcher: Any = fetch  # None means: no change
         return grpc.dynamic_ssl_server_credentials(_configuration(material), fetcher, self._asks)
 
     def context(self, *protocols: str) -> ssl.SSLContext:
-        """For other servers: the same. `protocols`: those that are spoken, as ALPN names them."""
+        """The SSL context of other servers, reloaded likewise. `protocols`: ALPN names."""
         current: tuple[int, ssl.SSLContext] = (self._files.current()[0], self._files.context(protocols))
 
         def choose(connection: Any, _name: str | None, _context: ssl.SSLContext) -> None:
@@ -168,9 +168,9 @@ def _configuration(material: Material) -> "grpc.ServerCertificateConfiguration":
 
 
 def identity(settings: config.Tls, host: str) -> Identity | None:
-    """The certificate of a process that listens on the host; None for plaintext.
+    """The certificate of a process that listens on `host`; None for plaintext.
 
-    Raises TlsError where plaintext would leave this machine and is not allowed.
+    Raises TlsError if plaintext would leave this machine and is not allowed.
     """
     if settings.certificate:
         return Identity(settings)
@@ -196,18 +196,18 @@ def _is_loopback(host: str) -> bool:
 
 
 class Outgoing:
-    """How a process or the command line calls another: whom it trusts, and the certificate that it shows."""
+    """TLS of outgoing calls: the trusted authorities and the client certificate."""
 
     def __init__(self, settings: config.Tls) -> None:
         self._files = Files(settings.certificate, settings.key, settings.server_ca)
 
     @property
     def version(self) -> int:
-        """Counts the changes of the files: with another one, new channels are needed."""
+        """The number of reloads: after a change, new channels are needed."""
         return self._files.current()[0]
 
     def credentials(self) -> "grpc.ChannelCredentials":
-        """Of what the files hold now."""
+        """Credentials made of the current contents of the files."""
         import grpc  # noqa: PLC0415 - as above
 
         _, material = self._files.current()
@@ -215,6 +215,6 @@ class Outgoing:
 
 
 def outgoing(settings: config.Tls, address: str) -> Outgoing | None:
-    """How to call the address; None for plaintext. Raises TlsError."""
+    """TLS for calls to the address; None for plaintext. Raises TlsError."""
     wanted = settings.certificate or settings.server_ca
     return Outgoing(settings) if wanted and not address.startswith("unix:") else None

@@ -1,4 +1,4 @@
-"""The lookups as rows, and their answers from PostgreSQL alone: for admin, and for a worker whose cache cannot answer."""
+"""The lookups as method rows, and their answers from PostgreSQL: for admin, and for a worker that cannot use its cache."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any

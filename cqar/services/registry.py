@@ -1,4 +1,4 @@
-"""Every RPC of `cqar.v1.Registry`, a row each: what the contract lacks to run a registry."""
+"""Every RPC of `cqar.v1.Registry`, a row each: what the original contract lacks to run a registry."""
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.call import Role

@@ -16,7 +16,7 @@ from cqar.storage.postgres import Session
 SERVICE = lookups.RESOLVER
 #: A stream of requests of ResolveVenueSymbols.
 STREAM = f"/{SERVICE.full_name}/StreamVenueSymbols"
-#: How the keys of a batch are resolved, by the call and the view that it names.
+#: How the keys of a batch are resolved, by RPC and requested view.
 KINDS: Mapping[str, Mapping[int, BatchKind]] = {
     "ResolveVenueSymbols": {pb.VIEW_UNSPECIFIED: SLIM, pb.SLIM: SLIM, pb.FULL: FULL},
     "ResolveAssets": {0: ASSET},
@@ -44,7 +44,7 @@ async def _assets(session: Session, request: Any) -> Message:
 
 
 async def _revision(session: Session, _request: Any) -> Message:
-    """GetRevision: of PostgreSQL itself."""
+    """GetRevision: the head in PostgreSQL."""
     head = await parts.head(session)
     return pb.GetRevisionResponse(epoch=head.epoch, revision=head.snap)
 

@@ -1,7 +1,7 @@
-"""NATS: the connection, the two streams, publishing and listening. nats-py lives here.
+"""NATS: the connection, two streams, publishing and subscribing. The only module that imports nats-py.
 
-A connection that is lost comes back by itself. Whoever publishes waits for the acknowledgement; whoever listens gets
-messages in a plain callback without I/O and must not rely on getting all of them: revisions tell of gaps.
+A lost connection is restored automatically. Publishers wait for the acknowledgement. Subscribers get messages in a plain
+callback that does no I/O, and must not rely on getting all of them: gaps show in the revisions.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from cqar.observability import logs, tracing
 
 _log = logs.logger("bus")
 
-#: JetStream's limits of the stream of changes; the outbox is what keeps them, the stream carries them.
+#: JetStream's limits of the stream of changes. The stream only transports them; the outbox retains them.
 _CHANGES_BYTES = 256 * 1024 * 1024
 _CHANGES_AGE = 24 * 3600.0
 _EVENTS_BYTES = 512 * 1024 * 1024
-#: JetStream's error where the stream does not end with the sequence that a publisher expects.
+#: JetStream's error code if the stream does not end at the sequence that a publisher expects.
 _WRONG_LAST_SEQUENCE = 10071
 _ID, _STREAM, _LAST = Header.MSG_ID.value, Header.EXPECTED_STREAM.value, Header.EXPECTED_LAST_SEQUENCE.value
 
 
 class Publication(NamedTuple):
-    """A message to publish: its id makes a repeat harmless."""
+    """A message to publish; its id makes repeats harmless."""
 
     subject: str
     payload: bytes
@@ -43,18 +43,18 @@ class Publication(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a stream ends: the sequence of its last message, and the message, where it is not gone."""
+    """The end of a stream: the sequence of its last message, and the message if it is retained."""
 
     sequence: int
     payload: bytes | None = None
 
 
 class Fenced(Exception):
-    """The stream does not end where the publisher left it: read its position and go on from there."""
+    """The stream does not end where the publisher left it: read its position and continue from there."""
 
 
 class EventBus:
-    """A connection to NATS that is kept for as long as the process lives."""
+    """A connection to NATS, kept for the lifetime of the process."""
 
     def __init__(self, settings: config.Nats, *, name: str) -> None:
         self._settings = settings
@@ -66,51 +66,51 @@ class EventBus:
         self._connected = asyncio.Event()
 
     async def open(self) -> None:
-        """Begin to connect, in the background: NATS that is down does not stop the start."""
+        """Start to connect in the background: the process starts even if NATS is down."""
         self._keeper = asyncio.create_task(self._keep(), name="bus")
 
     async def close(self) -> None:
-        """Close the connection; what was published is flushed."""
+        """Flush published messages and close the connection."""
         if self._keeper is None:
             return
         while not self._keeper.done():
             self._keeper.cancel()
-            # Where a server refuses the connection at that moment, asyncio.wait_for loses the cancellation.
+            # If a server refuses the connection at that moment, asyncio.wait_for loses the cancellation.
             await asyncio.wait((self._keeper,), timeout=2 * _FLUSH if self.up else _RETRY)
         await asyncio.gather(self._keeper, return_exceptions=True)
 
     @property
     def up(self) -> bool:
-        """Whether the connection stands."""
+        """Whether it is connected."""
         return self._client is not None and self._client.is_connected
 
     async def wait_up(self) -> None:
-        """Wait until the first connection stands."""
+        """Wait for the first connection."""
         await self._connected.wait()
 
     def listen(self, subject: str, callback: Callable[[bytes], None]) -> None:
-        """Call back with every message on the subject, from the next connection on. To be called before `open`."""
+        """Call `callback` with every message on the subject, from the next connection on. Call before `open`."""
         self._listeners.append((subject, callback))
 
     def answer(self, subject: str, respond: Callable[[bytes], Awaitable[bytes]]) -> None:
-        """Answer questions on the subject: whoever asks takes the first answer of all processes. To be called before `open`.
+        """Answer requests on the subject; the requester uses the first answer of all processes. Call before `open`.
 
-        What `respond` raises is logged, and is no answer.
+        An error of `respond` is logged and sends no answer.
         """
         self._answerers.append((subject, respond))
 
     async def ask(self, subject: str, payload: bytes, seconds: float) -> bytes:
-        """The first answer. Raises Unavailable where there is none in time."""
+        """The first answer to a request. Raises Unavailable if none arrives in time."""
         async with self._asking() as client:
             return (await client.request(subject, payload, timeout=seconds)).data
 
     # ---- publishing ------------------------------------------------------------------------------------------------
 
     async def append(self, stream: str, messages: Sequence[Publication], last: int) -> int:
-        """Publish to the stream right behind its sequence `last`; the sequence of the last message.
+        """Publish to the stream directly after its sequence `last`; returns the sequence of the last message.
 
-        Each is taken only where the one before it was, so that the acknowledgement of the last one tells of all; that of the
-        first one says what is wrong where nothing is taken. Raises Fenced, Unavailable.
+        Each message is accepted only if the one before it was, so the last acknowledgement confirms all of them, and the
+        first one carries the error if none was accepted. Raises Fenced, Unavailable.
         """
         async with self._asking() as client:
             for at, each in enumerate(messages):
@@ -122,12 +122,12 @@ class EventBus:
         return last + len(messages)
 
     async def publish(self, message: Publication) -> None:
-        """Publish to whichever stream covers the subject, and wait for the acknowledgement. Raises Unavailable."""
+        """Publish to the stream that covers the subject and wait for the acknowledgement. Raises Unavailable."""
         async with self._asking() as client:
             await self._published(client, message, {})
 
     async def position(self, stream: str) -> Position:
-        """Where the stream ends. Raises Unavailable."""
+        """The end of the stream. Raises Unavailable."""
         async with self._asking() as client:
             asked = client.jetstream(timeout=self._settings.connect_timeout)
             info = await asked.stream_info(stream)
@@ -141,7 +141,7 @@ class EventBus:
         return Position(sequence, message.data or b"")
 
     async def nudge(self, subject: str, payload: bytes = b"") -> None:
-        """Tell whoever listens, without an acknowledgement; nothing where NATS is down."""
+        """Notify subscribers without an acknowledgement; does nothing while NATS is down."""
         if self._client is not None and self._client.is_connected:
             try:
                 await self._client.publish(subject, payload)
@@ -149,13 +149,13 @@ class EventBus:
                 _log.debug("nudge_failed", subject=subject)
 
     async def _published(self, client: Client, message: Publication, more: Mapping[str, str]) -> PubAck:
-        """Publish, and wait for the acknowledgement."""
+        """Publish and wait for the acknowledgement."""
         stream = client.jetstream(timeout=self._settings.connect_timeout)
         return await stream.publish(message.subject, message.payload, headers={**_headers(message), **more})
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Client]:
-        """The connected client; what goes wrong with it is Unavailable."""
+        """The connected client. Its errors become Unavailable."""
         client = self._client
         if client is None or not client.is_connected:
             raise errors.Unavailable(_DOWN)
@@ -175,7 +175,7 @@ class EventBus:
     # ---- the connection --------------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:
-        """Connect, and connect anew where the client has given up."""
+        """Connect, and reconnect when the client has given up."""
         while True:
             closed = asyncio.Event()
             client = Client()
@@ -204,7 +204,7 @@ class EventBus:
             closed.set()
 
         async def failed(error: Exception) -> None:
-            # While the server is away the client tells of each of ten tries a second: once is enough.
+            # While the server is down, the client reports each of ten attempts per second: log one.
             nonlocal reported
             log = _log.debug if reported else _log.warning
             reported = reported or not client.is_connected
@@ -230,17 +230,17 @@ class EventBus:
         self._client = client
         self._connected.set()
         url = client.connected_url
-        # Without the login, which the client keeps in it.
+        # Without the credentials, which the client keeps in it.
         _log.info("nats_connected", server="" if url is None else url.netloc.rpartition("@")[2])
 
     async def ensure_streams(self) -> None:
-        """Make the streams where they are missing; what covers events already is used as it is. Raises Unavailable."""
+        """Create missing streams; a stream that already covers the events is used as it is. Raises Unavailable."""
         async with self._asking() as client:
             stream = client.jetstream(timeout=self._settings.connect_timeout)
             try:
                 await stream.add_stream(_CHANGES)
             except nats.js.errors.BadRequestError as error:
-                # It has other limits, by an operator's hand.
+                # An operator has changed its limits.
                 _log.info("stream_kept", stream=_CHANGES.name, reason=error.description)
             bare = [subject for subject in events.EVENTS if not await _covered(stream, subject)]
             if bare:
@@ -255,16 +255,16 @@ _CHANGES = StreamConfig(
     discard=DiscardPolicy.OLD,
 )
 _DOWN = "the event bus is unavailable"
-#: Seconds between connections, where one could not be made at all.
+#: Seconds between attempts to connect.
 _RETRY = 0.5
-#: Seconds that an answer may take; nobody waits for it much longer.
+#: Seconds that an answer may take; requesters do not wait much longer.
 _ANSWER = 0.5
 #: Seconds that closing a connection may take.
 _FLUSH = 2.0
 
 
 async def _covered(stream: JetStreamContext, subject: str) -> bool:
-    """Whether a stream takes messages on the subject."""
+    """Whether a stream covers the subject."""
     try:
         await stream.find_stream_name_by_subject(subject)
     except nats.js.errors.NotFoundError:
@@ -273,7 +273,7 @@ async def _covered(stream: JetStreamContext, subject: str) -> bool:
 
 
 async def _cover(stream: JetStreamContext, subjects: list[str]) -> None:
-    """Have our stream of events take messages on these subjects too."""
+    """Add these subjects to cqar's own stream of events."""
     try:
         ours = (await stream.stream_info(events.EVENTS_STREAM)).config
     except nats.js.errors.NotFoundError:
@@ -293,7 +293,7 @@ def _headers(message: Publication) -> dict[str, str]:
 
 
 async def _appended(publishing: Awaitable[PubAck], sequence: int) -> None:
-    """Wait for the acknowledgement. Raises Fenced where the message is not where it should be."""
+    """Wait for the acknowledgement. Raises Fenced if the message does not have the expected position."""
     try:
         acknowledged = await publishing
     except nats.js.errors.APIError as error:

@@ -1,6 +1,6 @@
-"""PostgreSQL: the pool, sessions and transactions. asyncpg lives here, and its errors end here.
+"""PostgreSQL: the pool, sessions and transactions. Translates asyncpg's errors.
 
-A broken constraint tells its own error: it is named `<table>__<request field>__<rule>` (see migrations/).
+A violated constraint determines its error by its name, `<table>__<request field>__<rule>` (see migrations/).
 """
 
 import asyncio
@@ -17,32 +17,32 @@ from cqar.model.entity import Row
 from cqar.observability import tracing
 from cqar.observability.metrics import Durations, timed
 
-#: Of the spans of statements.
+#: Attributes of the spans of statements.
 _SYSTEM = {"db.system.name": "postgresql"}
 _ENTITY_OF_TABLE = {each.table: each.name for each in ALL}
 
 
 class Sql(NamedTuple):
-    """A statement: its name, for metrics and tests, and its text, which never changes."""
+    """A statement: its name, for metrics and tests, and its text, which is static."""
 
     name: str
     text: str
 
     @property
     def kind(self) -> str:
-        """The name without what tells the variants of a statement apart, of which there are many."""
+        """The name without the suffix that distinguishes variants of a statement."""
         return self.name.partition("[")[0]
 
 
 class Session:
-    """One connection of the pool, lent for a while."""
+    """A connection of the pool."""
 
     def __init__(self, connection: Any, queries: Durations) -> None:
         self._connection = connection
         self._queries = queries
 
     async def rows(self, sql: Sql, *values: object) -> list[Row]:
-        """All rows of the statement. A broken constraint is its own error at once: its caller may know a better name."""
+        """All rows of the statement. A violated constraint is translated here, so that the caller can refine the error."""
         try:
             with timed(self._queries, sql.kind), tracing.inside(sql.kind, "CLIENT", _SYSTEM):
                 rows: list[Row] = await self._connection.fetch(sql.text, *values)
@@ -60,7 +60,7 @@ class Session:
         return row
 
     async def pages(self, sql: Sql, at_once: int, *values: object) -> AsyncIterator[list[Row]]:
-        """All rows of the statement, so many at once: for more of them than memory is to hold. In a transaction only."""
+        """All rows of the statement, `at_once` at a time, for results larger than memory. In a transaction only."""
         cursor = await self._connection.cursor(sql.text, *values)
         while True:
             with timed(self._queries, sql.kind), tracing.inside(sql.kind, "CLIENT", _SYSTEM):
@@ -71,16 +71,16 @@ class Session:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """Within a transaction: what is done inside is undone by an exception, what was done before stays."""
+        """A savepoint in a transaction: an exception undoes the body and nothing before it."""
         with translated():
             async with self._connection.transaction():
                 yield
 
 
 class Pool:
-    """The registry's database. Sessions from a bounded pool; an outage is `Unavailable`.
+    """A bounded pool of sessions of the registry's database. An outage is `Unavailable`.
 
-    `queries`: where the durations of statements are observed, by their kinds.
+    `queries`: where the durations of statements are observed, by kind.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Pool:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
-        """Make the pool. Connections come with use, so a database that is down does not stop the start."""
+        """Create the pool. Connections are opened on use, so a database that is down does not prevent the start."""
         with translated():
             self._pool = await asyncpg.create_pool(
                 self._database.url,
@@ -114,7 +114,7 @@ class Pool:
             )
 
     async def close(self) -> None:
-        """Close the pool; connections that do not come back in 5 s are cut."""
+        """Close the pool. Connections not returned within 5 s are terminated."""
         if self._pool is None:
             return
         pool, self._pool = self._pool, None
@@ -125,7 +125,7 @@ class Pool:
             pool.terminate()
 
     def usage(self) -> Mapping[str, int]:
-        """Connections by state: `used`, `idle`, and `limit`, how many there may be."""
+        """Connections by state: `used`, `idle`, and their `limit`."""
         size, idle = (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
         return {"used": size - idle, "idle": idle, "limit": self._database.pool_max}
 
@@ -145,7 +145,7 @@ class Pool:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
-        """A session whose reads all see the same committed state."""
+        """A read-only session whose reads all see the same committed state."""
         with translated():
             async with self._acquired() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
                 yield Session(connection, self._queries)
@@ -158,7 +158,7 @@ class Pool:
             async with self._pool.acquire(timeout=self._database.acquire_timeout) as connection:
                 yield connection
         except asyncpg.ReadOnlySQLTransactionError:
-            # The pool still talks to the old primary after a failover.
+            # After a failover, the pool may still be connected to the old primary.
             await self._pool.expire_connections()
             raise
 
@@ -170,7 +170,7 @@ _RACE = "conflict with a concurrent write; read again and retry"
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what asyncpg raises inside into errors of `cqar.errors`."""
+    """Translate errors of asyncpg in the body to errors of `cqar.errors`."""
     try:
         yield
     except errors.CqarError:
@@ -188,7 +188,7 @@ def translated() -> Iterator[None]:
 
 
 def _is_bug(error: Exception) -> bool:
-    """An argument that does not fit its statement is an InterfaceError too: a bug, no outage."""
+    """Whether it is a bug: an argument that does not match its statement is an InterfaceError too."""
     return isinstance(error, ValueError) and not isinstance(error, asyncpg.ClientConfigurationError)
 
 
@@ -205,7 +205,7 @@ _OUTAGES = (
 )
 
 
-#: What is taken where it is more than the field alone.
+#: Descriptions of unique constraints on more than the field alone.
 TAKEN = {
     "symbols__base_asset_id": "a symbol with the same base, quote, settlement, type, expiry, strike and option type exists",
     "venue_symbols__venue_symbol": "a listing of the same type with this venue_symbol overlaps in time at this venue",
@@ -222,7 +222,7 @@ TAKEN = {
 
 
 def _violation(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
-    """The error that a constraint's name tells; the driver's own error (a bug) where it tells none."""
+    """The error that a constraint's name determines; the driver's own error, a bug, for other names."""
     details: Any = error
     table, _, rest = (details.constraint_name or "").partition("__")
     field, _, rule = rest.partition("__")

@@ -1,4 +1,4 @@
-"""The HTTP API of admin: requests become those of the RPCs, and are served by the same operations."""
+"""The HTTP API of admin: each request becomes an RPC's request and is served by the same operation."""
 
 import asyncio
 import hashlib
@@ -25,27 +25,27 @@ from cqar.server.rpc import Reply
 from cqar.services.method import AnyMethod
 from cqar.storage.postgres import Pool
 
-#: Serves an RPC: its row, the request's bytes and the call. As `cqar.admin.app.run` with a pool.
+#: Serves an RPC: takes its row, the serialized request and the call. See `cqar.services.run.run`.
 Serve = Callable[[AnyMethod, bytes, Call], Awaitable[Reply]]
 
-#: Bytes of an answer above which it is put into words beside the event loop.
+#: Bytes of a response above which its JSON is made outside the event loop.
 _LARGE = 64 * 1024
 _JSON = "application/json"
 _PATCH = "application/merge-patch+json"
 _NOT_KEPT = {"Cache-Control": "no-store"}
-#: Fields of answers that say when they were derived, not what is so.
+#: Response fields that state when the response was derived, not what is true.
 _DATED = frozenset({"revision", "stale", "age_ms"})
-#: Message -> the fields of it that are not columns of its row alone.
+#: Message -> its fields that do not depend on its row alone.
 _DERIVED = {each.message.DESCRIPTOR.full_name: frozenset(each.derived) for each in entities.BY_NAME.values()}
-#: What `/` answers: where to go on.
+#: The body of `/`: links to the API's entry points.
 _LINKS: Mapping[str, str] = {"docs": "docs", "openapi": "openapi.json", "live": "health/live", "ready": "health/ready"}
 _STATIC = Path(__file__).with_name("static")
-#: Of the page that shows the API: it loads nothing from elsewhere.
+#: Content security policy of the API page, which loads nothing from other hosts.
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def mount(application: web.Application, serving: Serve, pool: Pool, authority: Authority | None) -> None:
-    """Add the API, its description and the page that shows it; every error of the application becomes a problem."""
+    """Add the API, its description and the API page. Every error of the application becomes a problem document."""
     application.middlewares.extend((problems.middleware, incoming.own_pages))
     if authority is not None:
         application.middlewares.append(incoming.admission(authority))
@@ -68,7 +68,7 @@ def mount(application: web.Application, serving: Serve, pool: Pool, authority: A
 
 
 async def _links(_request: web.Request) -> web.Response:
-    """The answer of `/`: relative links, so that they work behind a path of a proxy."""
+    """The handler of `/`. Its links are relative, so that they work behind a proxy's path prefix."""
     return web.Response(body=orjson.dumps({"links": _LINKS}), content_type=_JSON, headers=problems.HEADERS)
 
 
@@ -82,7 +82,7 @@ def _add_file(application: web.Application, path: str, data: bytes, kind: str) -
 
 
 def _permitted(route: Route, handle: problems.Handler) -> problems.Handler:
-    """Asks for the role before anything of the request is read. Raises Forbidden."""
+    """Check the role before reading the request. Raises Forbidden."""
 
     async def permitted(request: web.Request) -> web.StreamResponse:
         permit(incoming.principal_of(request), route.role, route.rpc)
@@ -92,7 +92,7 @@ def _permitted(route: Route, handle: problems.Handler) -> problems.Handler:
 
 
 def _handler(route: Route, serving: Serve) -> problems.Handler:
-    """What answers a route with one JSON object."""
+    """The handler of a route that responds with one JSON object."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
@@ -114,7 +114,7 @@ def _handler(route: Route, serving: Serve) -> problems.Handler:
 
 
 async def _asked(route: Route, request: web.Request) -> Message:
-    """The RPC's request. Raises Invalid, TooLarge, and HTTPUnsupportedMediaType for a body that is not JSON."""
+    """The RPC's request. Raises Invalid, TooLarge, and HTTPUnsupportedMediaType if the body is not JSON."""
     message: Any = route.method.request()
     message_json.fill_text(message, incoming.variables(route, request), {})
     if route.takes_body:
@@ -137,7 +137,7 @@ async def _asked(route: Route, request: web.Request) -> Message:
 
 
 def _cleared(message: Any, given: Mapping[str, Any], without: Mapping[str, str]) -> Mapping[str, Any]:
-    """The fields that a PATCH sets; what is null, or a list without anything, goes into `clear`."""
+    """The fields that a PATCH sets. Fields that are null, and empty lists, are added to `clear`."""
     known = {each.name for each in message_json.known(message.DESCRIPTOR, without)}
     unset = [name for name, value in given.items() if name in known and (value is None or value == [])]
     message.clear.extend(unset)
@@ -145,7 +145,7 @@ def _cleared(message: Any, given: Mapping[str, Any], without: Mapping[str, str])
 
 
 def _of_nulls(error: errors.Invalid, unset: Sequence[str]) -> errors.Invalid:
-    """The error with the fields that were null in place of `clear`, which no client of HTTP has sent."""
+    """The error with the names of null fields instead of `clear`, which an HTTP client never sends."""
 
     def named(each: errors.Violation) -> errors.Violation:
         if each.field != "clear":
@@ -177,9 +177,9 @@ def _response(route: Route, request: web.Request, message: Any) -> web.Response:
 
 
 def _tag(route: Route, shown: Mapping[str, Any], entity: Mapping[str, Any]) -> str:
-    """The entity tag: the row's revision, and where the answer holds more than the row, a digest of that.
+    """The entity tag: the row's revision, and a digest of everything else in the response.
 
-    What else it holds, such as the flags of an asset or whether a listing is valid by now, changes without the row.
+    The rest, such as the flags of an asset or whether a listing is valid now, changes without the row.
     """
     derived = _DERIVED[route.shown_entity.full_name]
     more: dict[str, Any] = {name: value for name, value in entity.items() if name in derived}
@@ -192,6 +192,6 @@ def _tag(route: Route, shown: Mapping[str, Any], entity: Mapping[str, Any]) -> s
 
 
 def _next(request: web.Request, token: str) -> str:
-    """The next page: the same path and parameters, behind the token."""
+    """The URL of the next page: the same path and parameters with the page token."""
     pairs = [pair for pair in incoming.parameters(request) if pair[0] != "page_token"]
     return f"{request.rel_url.raw_path}?{urlencode([*pairs, ('page_token', token)])}"

@@ -1,4 +1,4 @@
-"""What a request of HTTP says: who makes it, its parameters and its body, within limits and exactly as it was sent."""
+"""Reads HTTP requests: the caller, the parameters and the body, strictly and within limits."""
 
 import re
 from collections.abc import Mapping
@@ -16,24 +16,24 @@ from cqar.admin.http.routes import Route
 from cqar.auth.authority import Authority
 from cqar.model.call import ANYONE, Call, Principal
 
-#: Bytes of a JSON body, at most.
+#: Maximum bytes of a JSON body.
 MAX_BODY = 64 * 1024
-#: Parameters of a URL, at most.
+#: Maximum number of URL parameters.
 MAX_PARAMETERS = 200
-#: Characters of an idempotency key, at most.
+#: Maximum characters of an idempotency key.
 _KEY_LENGTH = 128
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,19})(?:-[0-9a-f]+)?"')
 
 
-#: Paths that need no key: how the process is, and what the API looks like, which holds nothing of the registry.
+#: Paths that need no key: health, and the description of the API, which contains no registry data.
 _OPEN = re.compile(r"/|/health/\w+|/openapi\.json|/docs(/[\w.]+)?")
-#: What browsers send beside requests of other sites' pages.
+#: Headers that browsers add to cross-site requests.
 _FOREIGN = frozenset({"cross-site", "same-site"})
 _PRINCIPAL = web.RequestKey("principal", Principal)
 
 
 def admission(authority: Authority) -> Middleware:
-    """A middleware that lets nobody in whom the authority does not know."""
+    """A middleware that admits only callers whom the authority knows."""
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -46,7 +46,7 @@ def admission(authority: Authority) -> Middleware:
 
 @web.middleware
 async def own_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses what browsers send for pages of other sites: with keys off, they could write as whoever looks at them."""
+    """Refuse cross-site requests of browsers: with keys off, any web page could write as the user who visits it."""
     if request.headers.get("Sec-Fetch-Site") in _FOREIGN:
         msg = "cross-site requests are not allowed"
         raise errors.Forbidden(msg)
@@ -54,13 +54,13 @@ async def own_pages(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def principal_of(request: web.Request) -> Principal:
-    """Whoever makes the request; anybody while keys are off."""
+    """The caller; the anonymous principal while keys are off."""
     principal: Principal = request.get(_PRINCIPAL, ANYONE)
     return principal
 
 
 def call_of(request: web.Request, method: str) -> Call:
-    """The call that the request is. Raises Invalid for an idempotency key that is none."""
+    """The call that the request makes. Raises Invalid for a malformed idempotency key."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= _KEY_LENGTH and key.isascii() and key.isprintable()):
         raise errors.Invalid("Idempotency-Key", "BAD_KEY", f"must be printable ASCII text of 1 to {_KEY_LENGTH} characters")
@@ -83,7 +83,7 @@ def _decoded(raw: str, name: str) -> str:
 
 
 def parameters(request: web.Request) -> list[tuple[str, str]]:
-    """The parameters of the URL. Raises Invalid for what is not UTF-8, and for too many."""
+    """The parameters of the URL. Raises Invalid for text that is not UTF-8, and for too many parameters."""
     query = request.rel_url.raw_query_string
     try:
         found = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
@@ -96,7 +96,7 @@ def parameters(request: web.Request) -> list[tuple[str, str]]:
 
 
 def expected_revision(request: web.Request) -> int | None:
-    """The revision that If-Match asks for; None where any will do. Raises Invalid for anything but one entity tag."""
+    """The revision in If-Match; None for any. Raises Invalid unless it is one entity tag."""
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":
         return None
@@ -107,13 +107,13 @@ def expected_revision(request: web.Request) -> int | None:
 
 
 def has(request: web.Request, tag: str) -> bool:
-    """Whether the client has the answer of this entity tag already, by its If-None-Match."""
+    """Whether the client already has the response with this entity tag, according to If-None-Match."""
     header = request.headers.get("If-None-Match", "")
     return header.strip() == "*" or tag in re.findall(r'"[^"]*"', header)
 
 
 async def body(request: web.Request, limit: int) -> bytes:
-    """The body, unpacked. Raises TooLarge beyond the limit."""
+    """The body, decompressed. Raises TooLarge beyond the limit."""
     found = bytearray()
     async for chunk in request.content.iter_any():
         found += chunk
@@ -124,7 +124,7 @@ async def body(request: web.Request, limit: int) -> bytes:
 
 
 async def json_object(request: web.Request, *media_types: str) -> Mapping[str, Any]:
-    """The JSON object of the body; without a body it is empty. Raises as `body`, `check_media_type` and `parsed`."""
+    """The JSON object of the body; empty without a body. Raises as `body`, `check_media_type` and `parsed`."""
     data = await body(request, MAX_BODY)
     if not data:
         return {}
@@ -133,14 +133,14 @@ async def json_object(request: web.Request, *media_types: str) -> Mapping[str, A
 
 
 def check_media_type(request: web.Request, *allowed: str) -> None:
-    """Raise HTTPUnsupportedMediaType for another content type, or other text than UTF-8."""
+    """Raise HTTPUnsupportedMediaType for another content type or charset than UTF-8."""
     charset = (request.charset or "utf-8").lower()
     if request.content_type not in allowed or charset not in ("utf-8", "utf8", "us-ascii"):
         raise web.HTTPUnsupportedMediaType(reason=f"the content type must be {' or '.join(allowed)}, in UTF-8")
 
 
 def parsed(data: bytes) -> Mapping[str, Any]:
-    """The JSON object that the bytes are. Raises Invalid with the position of a fault."""
+    """The JSON object in the bytes. Raises Invalid with the position of the error."""
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""What becomes of requests of HTTP: measured and logged as calls are, and answered with their request id."""
+"""Observes HTTP requests: counts and logs them like RPCs, and adds the request id to responses."""
 
 from http import HTTPStatus
 
@@ -13,7 +13,7 @@ from cqar.observability.tracing import Attributes, Tracer
 from cqar.server.outcome import Outcome
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-#: Statuses of HTTP -> the name of the status of gRPC under which it is counted.
+#: HTTP status -> the name of the gRPC status under which it is counted.
 _CODES = {int(kind.status): kind.code for kind in problems.KINDS.values()} | {int(HTTPStatus.INTERNAL_SERVER_ERROR): "INTERNAL"}
 
 
@@ -27,7 +27,7 @@ def _attributes(request: web.Request, path: str) -> Attributes:
 
 
 def middleware(calls: Calls, tracer: Tracer) -> Middleware:
-    """A middleware, the outermost, for the routes of the API; health and metrics are left alone."""
+    """The outermost middleware of the API's routes; health and metrics are not observed."""
 
     @web.middleware
     async def observe(request: web.Request, handler: problems.Handler) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Errors as HTTP tells them: problem details by RFC 9457, with the fields that broke a rule."""
+"""Errors as HTTP problem details (RFC 9457), with the fields that broke a rule."""
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,25 +16,25 @@ from cqar.observability import logs
 _log = logs.logger("http")
 
 CONTENT_TYPE = "application/problem+json"
-#: Of every answer that may be kept: ask first whether it still holds.
+#: Headers of every response that may be cached: it must be revalidated.
 HEADERS: Mapping[str, str] = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-#: Set on a request whose answer is on its way, so that no other can be given.
+#: Set on a request whose response has started, so that no other response can be sent.
 STARTED = web.RequestKey("started", bool)
-#: Of problem types, which are names and lead nowhere.
+#: Prefix of problem types, which are identifiers and cannot be dereferenced.
 _TYPE = "urn:cqar:problem:"
-#: Seconds after which a client may try again what is too much or down now.
+#: Seconds after which a client may retry.
 _RETRY_AFTER = "1"
 
 
 class ProblemKind(NamedTuple):
-    """How a kind of error is told: the HTTP status, the gRPC status's name and what it is for people."""
+    """How an error class is presented: the HTTP status, the name of the gRPC status, and a title."""
 
     status: HTTPStatus
     code: str
     title: str
 
 
-#: Error class -> how it is told. A subclass comes before its class.
+#: Error class -> its presentation. A subclass comes before its base class.
 KINDS: Mapping[type[errors.CqarError], ProblemKind] = {
     errors.Invalid: ProblemKind(HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "Invalid request"),
     errors.NotFound: ProblemKind(HTTPStatus.NOT_FOUND, "NOT_FOUND", "Not found"),
@@ -61,7 +61,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def kind_of(error: errors.CqarError) -> ProblemKind:
-    """How the error is told."""
+    """The presentation of the error."""
     return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
 
 
@@ -79,7 +79,7 @@ def violations_of(error: errors.CqarError) -> Sequence[Violation]:
 
 
 def of(error: errors.CqarError) -> web.Response:
-    """The error as an answer."""
+    """The error as a response."""
     kind = kind_of(error)
     more: dict[str, Any] = {"code": kind.code}
     violations = violations_of(error)
@@ -90,7 +90,7 @@ def of(error: errors.CqarError) -> web.Response:
 
 
 def plain(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A problem that HTTP itself has a name for."""
+    """A problem that has a standard HTTP status and no error class."""
     return _answer(status, status.name, status.phrase, detail, headers=headers)
 
 
@@ -110,7 +110,7 @@ def _answer(
 
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer every error as a problem; one that is not ours is a bug and goes to the log."""
+    """Answer every error with a problem document. An unexpected error is logged as a bug."""
     try:
         return await handler(request)
     except web.HTTPException as error:

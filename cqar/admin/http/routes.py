@@ -1,7 +1,7 @@
-"""The HTTP API, a row each: verb, path and the RPC that serves it. There are no rules here but those of the RPCs.
+"""The HTTP API as a table: verb, path and the RPC that serves it. All rules are those of the RPCs.
 
-The names in braces are fields of the request. GET and DELETE take the other fields as parameters, POST and PATCH as a JSON
-object. A PATCH unsets what is null. `expected_revision` is the header If-Match, wherever the request has it.
+Names in braces are request fields. GET and DELETE take the other fields as parameters, POST and PATCH as a JSON object. A
+PATCH clears fields that are null. `expected_revision` is the header If-Match.
 """
 
 import re
@@ -15,11 +15,11 @@ from cqar.services import access, asset_registry, registry
 from cqar.services.method import AnyMethod
 from cqar.writes import audit
 
-#: The RPCs that have a path here, by name; `TailEvents` is no row of a table, since it answers with a stream.
+#: The RPCs with a route, by name. `TailEvents` is not in a method table because it is a stream.
 METHODS: Mapping[str, AnyMethod] = {each.name: each for each in (*asset_registry.METHODS, *registry.METHODS, *access.METHODS)}
 TAIL = audit.SERVICE.methods_by_name["TailEvents"]
 
-#: Fields of requests that HTTP says otherwise, and how.
+#: Request fields that HTTP expresses differently, and how.
 ELSEWHERE: Mapping[str, str] = {
     "expected_revision": "is sent as the header If-Match",
     "clear": "is not accepted here; send null to clear a field",
@@ -33,9 +33,9 @@ class Route(NamedTuple):
     verb: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     rpc: str
-    #: of what was created: its path, with fields of the answer's entity
+    #: the path of what was created, with fields of the response's entity
     location: str = ""
-    #: what the answer is: a JSON object, a stream of results, or a stream of events
+    #: the response: a JSON object, a stream of results, or a stream of events
     answer: Literal["object", "results", "events"] = "object"
 
     @property
@@ -61,27 +61,27 @@ class Route(NamedTuple):
 
     @property
     def pattern(self) -> str:
-        """The path as aiohttp takes it: a variable is any text that has no slash while it is encoded."""
+        """The path in aiohttp's syntax: a variable matches any text without a slash, before decoding."""
         return _VARIABLE.sub(r"{\1:[^/]+}", self.path)
 
     @property
     def takes_body(self) -> bool:
-        """Whether fields come as JSON."""
+        """Whether fields are sent as JSON."""
         return self.verb in ("POST", "PATCH")
 
     @property
     def conditional(self) -> bool:
-        """Whether If-Match makes the call depend on the row's revision."""
+        """Whether If-Match makes the call conditional on the row's revision."""
         return "expected_revision" in self.request.fields_by_name
 
     @property
     def without(self) -> Mapping[str, str]:
-        """The request fields that neither parameters nor body can give, with the reason."""
+        """The request fields that neither parameters nor body may set, with the reason."""
         return {**ELSEWHERE, **dict.fromkeys(self.variables, "is part of the path")}
 
     @property
     def entity(self) -> FieldDescriptor | None:
-        """The field of the answer that holds the one row it is about, if it is about one."""
+        """The response field with the row that the call is about, if it is about one."""
         first: Any = self.method.response.DESCRIPTOR.fields_by_number.get(1)
         one = first is not None and first.message_type is not None and not first.is_repeated
         return first if one and "revision" in first.message_type.fields_by_name else None
@@ -187,7 +187,7 @@ ROUTES = (
 
 
 def _check() -> None:
-    """Raise TypeError where a row does not fit its RPC, or an RPC that is served has no row."""
+    """Raise TypeError if a route does not match its RPC, or a served RPC has no route."""
     for route in ROUTES:
         shown: Any = route.shown_entity.fields_by_name if route.location else ()
         named = _VARIABLE.findall(route.location)

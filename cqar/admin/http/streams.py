@@ -1,4 +1,4 @@
-"""The streams of the HTTP API: rows to apply as lines of JSON, changes as server-sent events."""
+"""The streams of the HTTP API: rows to apply as JSON lines, changes as server-sent events."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -22,18 +22,18 @@ from cqar.storage.postgres import Pool
 from cqar.writes import audit
 from cqar.writes.apply.run import MAX_ROWS
 
-#: Content types of lines of JSON; answers have the first.
+#: Content types of JSON lines; responses use the first.
 LINES = ("application/x-ndjson", "application/jsonl")
-#: Bytes of all lines together, at most.
+#: Maximum bytes of all lines.
 MAX_LINES = 16 * 1024 * 1024
-#: Seconds that a client may take to read what is sent to it.
+#: Seconds for a client to read what is sent.
 _WRITE_TIMEOUT = 30.0
-#: Seconds between two looks whether the client is still there.
+#: Seconds between two checks whether the client is still connected.
 _CHECK_EVERY = 0.5
 
 
 async def _send(response: web.StreamResponse, data: bytes) -> None:
-    """Send a part of an answer. Raises ConnectionResetError where the client is gone or does not read."""
+    """Send a part of a response. Raises ConnectionResetError if the client disconnected or does not read."""
     try:
         async with asyncio.timeout(_WRITE_TIMEOUT):
             await response.write(data)
@@ -46,9 +46,9 @@ async def _send(response: web.StreamResponse, data: bytes) -> None:
 
 
 class Apply:
-    """POST /v1/apply: a line for a row in, a line for its result out, in the same order.
+    """POST /v1/apply: one line per row in, one line per result out, in the same order.
 
-    Nothing is written before all lines have come. They go in calls of Apply of at most `rows` lines.
+    Nothing is written before all lines have arrived. They are split into calls of Apply with at most `rows` lines.
     """
 
     def __init__(self, serving: Callable[[AnyMethod, bytes, Call], Awaitable[Reply]], *, rows: int = MAX_ROWS) -> None:
@@ -56,7 +56,7 @@ class Apply:
         self._rows = rows
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Apply the lines. Raises what Apply raises for the first call; later it is told in place of the results."""
+        """Apply the lines. Raises the errors of the first Apply; a later error is reported in the results."""
         call = incoming.call_of(request, "Apply")
         head = pb.ApplyRequest()
         message_json.fill_text(head, incoming.parameters(request), {"rows": "are the lines of the body"})
@@ -76,7 +76,7 @@ class Apply:
         return response
 
     async def _results(self, head: pb.ApplyRequest, lines: Sequence[bytes], call: Call) -> AsyncIterator[bytes]:
-        """The lines of the results, a chunk at a time, of which there is at least one."""
+        """The lines of the results, one chunk at a time; at least one chunk."""
         for at in range(0, max(len(lines), 1), self._rows):
             try:
                 results = await self._apply(head, lines[at : at + self._rows], call)
@@ -90,7 +90,7 @@ class Apply:
             yield await asyncio.to_thread(_lines, results)
 
     async def _apply(self, head: pb.ApplyRequest, lines: Sequence[bytes], call: Call) -> Sequence[pb.ApplyResult]:
-        """The result of each line; a line that is no row is refused, and the others go on."""
+        """The result of each line; a line that is not a row is rejected."""
         async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
             request, refused = await asyncio.to_thread(_rows, head, lines)
             reply = await self._serving(METHODS["Apply"], request, call)
@@ -99,7 +99,7 @@ class Apply:
 
 
 def _rows(head: pb.ApplyRequest, lines: Sequence[bytes]) -> tuple[bytes, Mapping[int, pb.ApplyResult]]:
-    """The request of those lines that are rows, and the refusals of those that are not, by their places."""
+    """The Apply request of the valid lines, and the rejections of the others by index."""
     request = pb.ApplyRequest()
     request.CopyFrom(head)
     refused: dict[int, pb.ApplyResult] = {}
@@ -116,7 +116,7 @@ def _rows(head: pb.ApplyRequest, lines: Sequence[bytes]) -> tuple[bytes, Mapping
 
 
 def _unknown(error: errors.CqarError) -> pb.ApplyResult:
-    """The result of a line of which it is not known whether it was written."""
+    """The result of a line that may or may not have been written."""
     reason = f"{error.message}; the row may or may not have been written: send it again"
     return pb.ApplyResult(code=problems.kind_of(error).code, reason=reason)
 
@@ -137,11 +137,11 @@ class Events:
         self._over = asyncio.Event()
 
     async def stop(self, _application: web.Application) -> None:
-        """End all streams; the clients come again to whoever serves then."""
+        """End all streams; clients reconnect to another instance."""
         self._over.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Stream until the client goes. Raises Invalid, Precondition, Unavailable before the first event."""
+        """Stream until the client disconnects. Raises Invalid, Precondition, Unavailable before the first event."""
         caller = incoming.call_of(request, "TailEvents").principal
         authority.unnamed(caller, "TailEvents")
         after = await audit.begin(self._pool, _asked(request))
@@ -164,7 +164,7 @@ class Events:
     async def _texts(
         self, changes: AsyncGenerator[access_pb2.TailEventsResponse], request: web.Request
     ) -> AsyncGenerator[bytes]:
-        """Events as they come, comments while none does, until the client goes or the server ends."""
+        """Yield events as they occur and comments while there are none, until the client disconnects or the server stops."""
         time = asyncio.get_running_loop().time
         said = time()
         coming, over = asyncio.ensure_future(anext(changes)), asyncio.ensure_future(self._over.wait())
@@ -183,7 +183,7 @@ class Events:
 
 
 def _asked(request: web.Request) -> int | None:
-    """The revision to start behind: that of the last event that the client has, else that of the parameter."""
+    """The revision after which to start: that of the client's last event, else the parameter's."""
     asked = access_pb2.TailEventsRequest()
     message_json.fill_text(asked, incoming.parameters(request), {})
     last = request.headers.get("Last-Event-ID")
@@ -197,5 +197,5 @@ def _asked(request: web.Request) -> int | None:
 
 
 def _event(change: access_pb2.TailEventsResponse) -> bytes:
-    """A change as an event: its JSON has the contract's event and the row in words, too."""
+    """A change as a server-sent event; its JSON includes the contract's event and the row as JSON."""
     return b"id: %d\ndata: %s\n\n" % (change.revision, orjson.dumps(tail.as_json(change)))
