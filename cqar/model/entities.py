@@ -1,6 +1,6 @@
 """The 13 entities of the registry, and API keys.
 
-THE file for a new field: a migration, a line of .proto and at most a line here.
+To add a field or a table, see `docs/how-to`.
 
 Beside each entity stand the keys of the cache parts that hold its rows, see `cqar.model.cache_keys`.
 """
