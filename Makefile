@@ -3,6 +3,8 @@
 
 PYTHON =
 ARGS =
+# A worker for each core, with servers of its own: worth its start for the whole suite, not for a few files.
+PARALLEL = $(if $(ARGS),,-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 BIN = .venv/bin
 COMPOSE = docker compose
 COMPILE = UV_CACHE_DIR=.venv/uv-cache $(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra otel --group dev --universal \
@@ -12,7 +14,7 @@ PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 # Without its cache of bytecode, Python compiles everything again in each process that a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up unit test soak bench load check check-lock fmt proto docs lock migrate-up migrate-down build run test-integration
+.PHONY: help up unit test coverage soak bench load check check-lock fmt proto docs lock migrate-up migrate-down build run test-integration
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
@@ -20,11 +22,17 @@ help: ## This list
 up: .venv/made ## Everything on this machine, with a sample; Ctrl-C stops it (ARGS=--no-sample: empty)
 	@$(BIN)/python -m cqar up $(ARGS)
 
-unit: .venv/made ## The tests that need no server, in half a minute (ARGS: what pytest takes)
+unit: .venv/made ## The tests that need no server (ARGS: what pytest takes)
 	$(BIN)/python -m pytest -q -m unit $(ARGS)
 
-test: .venv/made ## The whole suite, on real servers and free ports (ARGS: what pytest takes)
-	$(BIN)/python -m pytest -q --durations=10 $(ARGS)
+test: .venv/made ## The whole suite, side by side, on real servers and free ports (ARGS: a path or what else pytest takes)
+	$(BIN)/python -m pytest -q -rs --durations=10 $(PARALLEL) $(ARGS)
+
+coverage: .venv/made ## Lines that the tests run, by package; fails where that is less than 90 % (ARGS: what pytest takes)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q $(PARALLEL) $(ARGS)
+	@$(BIN)/coverage combine -q
+	$(BIN)/python -m tests.coverage
 
 soak: .venv/made ## The coherence checker for ten minutes, and its mutants (ARGS: see --help of tests.coherence)
 	$(BIN)/python -m tests.coherence $(ARGS)

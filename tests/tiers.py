@@ -51,6 +51,9 @@ SERVER_FILES = (
     "workers/*",
 )
 
+#: Folders of the slowest files. They run first: side by side, a slow file that starts last is what everything waits for.
+SLOW_FOLDERS = ("workers", "load", "coherence", "hotpath", "up")
+
 #: Fixtures that start a server.
 SERVER_FIXTURES = frozenset({"servers", "spare", "shared_postgres", "server", "stack"})
 
@@ -103,13 +106,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each test gets the marker `unit` or `server`, before `-m` selects."""
+    """Each test gets the marker `unit` or `server`, before `-m` selects; the slowest files run first."""
     for item in items:
         needs = SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if needs or in_server_file(item.path):
             item.add_marker("server")
         if item.get_closest_marker("server") is None:
             item.add_marker("unit")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    folder = item.path.relative_to(TESTS).parts[0]
+    return SLOW_FOLDERS.index(folder) if folder in SLOW_FOLDERS else len(SLOW_FOLDERS)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
