@@ -1,20 +1,20 @@
-"""What can go wrong, as data.
+"""The errors of cqar.
 
-Every error that a client may see is one of these; `cqar.server.statuses` turns it into a gRPC status, in one place::
+Every error that a client may see is one of these; `cqar.server.statuses` maps it to a gRPC status::
 
     CqarError
     ├── Invalid             INVALID_ARGUMENT     a field broke a rule; carries the violations
-    ├── NotFound            NOT_FOUND            PostgreSQL said that there is none
-    ├── AlreadyExists       ALREADY_EXISTS       the natural key is taken
-    ├── Precondition        FAILED_PRECONDITION  the state of something else forbids it
-    ├── Aborted             ABORTED              lost a race; read again and retry
+    ├── NotFound            NOT_FOUND            PostgreSQL has no such row
+    ├── AlreadyExists       ALREADY_EXISTS       the natural key is already used
+    ├── Precondition        FAILED_PRECONDITION  other rows forbid the change
+    ├── Aborted             ABORTED              conflict with a concurrent write; read again and retry
     ├── Unauthenticated     UNAUTHENTICATED      no key, or not a valid one
     ├── Forbidden           PERMISSION_DENIED    the key may not do this
-    ├── Exhausted           RESOURCE_EXHAUSTED   too much at once, or too large
+    ├── Exhausted           RESOURCE_EXHAUSTED   a limit of size or rate is exceeded
     ├── Unavailable         UNAVAILABLE          a dependency is down; never reported as absence
-    └── DeadlineExceeded    DEADLINE_EXCEEDED    the caller's time is over
+    └── DeadlineExceeded    DEADLINE_EXCEEDED    the deadline of the call passed
 
-An exception that is not in this tree is a bug and becomes INTERNAL. Driver text never enters a message here.
+An exception that is not in this tree is a bug and becomes INTERNAL. A message never contains the text of a driver.
 """
 
 import math
@@ -26,14 +26,15 @@ from google.rpc import error_details_pb2, status_pb2
 
 from cqar import redaction
 
-#: Bytes in UTF-8 of a message, and of the texts in its details, at most. Both travel as trailing metadata, of which 8 KB may
-#: be refused on the way; there every byte of the one takes up to three, and of the other four thirds.
+#: Maximum UTF-8 bytes of a message, and of the texts in its details. Both are sent as trailing metadata, of which proxies may
+#: refuse more than 8 KB; percent-encoding triples a byte of the message at most, base64 makes four bytes of three of the
+#: details.
 MAX_MESSAGE = 800
 MAX_DETAILS = 2_000
 
 
 class Violation(NamedTuple):
-    """One broken rule: of the field named by its request field name, as UPPER_SNAKE rule and a sentence."""
+    """One broken rule: the request field, the rule in UPPER_SNAKE and a description."""
 
     field: str
     rule: str
@@ -53,7 +54,7 @@ def require(request: Any, names: Iterable[str]) -> None:
 
 
 class CqarError(Exception):
-    """The base: `code` is the gRPC status number; `str()` is the message for the client."""
+    """The base class. `code` is the gRPC status number; `str()` is the message for the client."""
 
     code: ClassVar[int]
 
@@ -62,11 +63,11 @@ class CqarError(Exception):
         super().__init__(self.message)
 
     def details(self) -> Sequence[message.Message]:
-        """The google.rpc messages that go with the status."""
+        """The google.rpc messages that accompany the status."""
         return ()
 
     def status(self) -> status_pb2.Status:
-        """The error as google.rpc.Status, as `grpc-status-details-bin` carries it."""
+        """The error as a google.rpc.Status, for `grpc-status-details-bin`."""
         packed = []
         for detail in self.details():
             box = any_pb2.Any()
@@ -75,18 +76,18 @@ class CqarError(Exception):
         return status_pb2.Status(code=self.code, message=self.message, details=packed)
 
     def renamed(self, name: Callable[[str], str]) -> "CqarError":  # noqa: ARG002 - for those that name fields
-        """The same error of a request that calls its fields otherwise: `name` gives a field's name there."""
+        """The same error with other field names: `name` maps each field."""
         return self
 
 
 def _short(message: str) -> str:
-    """The message, cut off where it is longer than a client may get."""
+    """The message, truncated to the maximum length."""
     data = message.encode()
     return message if len(data) <= MAX_MESSAGE else data[:MAX_MESSAGE].decode(errors="ignore") + "..."
 
 
 def _shown(violations: Sequence[Violation]) -> Iterator[Violation]:
-    """The first violation, and as many more as there is room for."""
+    """The first violation, and as many others as fit."""
     room = MAX_DETAILS
     for at, each in enumerate(violations):
         room -= sum(len(part.encode()) for part in each)
@@ -106,7 +107,7 @@ class Invalid(CqarError):
 
     @classmethod
     def of(cls, violations: Sequence[Violation]) -> "Invalid":
-        """One error for all of these violations, of which there is at least one."""
+        """One error for all of these violations; there is at least one."""
         first, *more = violations
         return cls(*first, *more)
 
@@ -116,11 +117,11 @@ class Invalid(CqarError):
         return cls(*required(field, hint))
 
     def renamed(self, name: Callable[[str], str]) -> CqarError:
-        """The same error with the fields' other names."""
+        """The same error with other field names."""
         return Invalid.of([each._replace(field=name(each.field)) for each in self.violations])
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.BadRequest with a violation for each broken rule, as far as there is room."""
+        """One google.rpc.BadRequest with as many violations as fit."""
         bad = error_details_pb2.BadRequest()
         for each in _shown(self.violations):
             bad.field_violations.add(field=each.field, reason=each.rule, description=each.description)
@@ -128,7 +129,7 @@ class Invalid(CqarError):
 
 
 class NotFound(CqarError):
-    """NOT_FOUND: there is no such row, by the word of PostgreSQL."""
+    """NOT_FOUND: PostgreSQL has no such row."""
 
     code = 5
 
@@ -139,11 +140,11 @@ class NotFound(CqarError):
         super().__init__(f"{kind} {name!r} not found" if field is None else f"{field}: {kind} {name!r} not found")
 
     def renamed(self, name: Callable[[str], str]) -> CqarError:
-        """The same error with the field's other name."""
+        """The same error with another field name."""
         return self if self.field is None else NotFound(self.kind, self.name, name(self.field))
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.ResourceInfo; where a field of the request named the row, a BadRequest with that field."""
+        """One google.rpc.ResourceInfo, and a BadRequest if a request field named the row."""
         info = error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.name)
         if self.field is None:
             return (info,)
@@ -153,7 +154,7 @@ class NotFound(CqarError):
 
 
 class AlreadyExists(CqarError):
-    """ALREADY_EXISTS: the natural key is taken, with the field that names it."""
+    """ALREADY_EXISTS: the natural key is already used; `field` names it."""
 
     code = 6
 
@@ -164,18 +165,18 @@ class AlreadyExists(CqarError):
         super().__init__(f"{kind} already exists: {description}")
 
     def renamed(self, name: Callable[[str], str]) -> CqarError:
-        """The same error with the field's other name."""
+        """The same error with another field name."""
         return AlreadyExists(self.kind, name(self.field), self.description)
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.ResourceInfo, and a BadRequest with the field whose value is taken."""
+        """One google.rpc.ResourceInfo, and a BadRequest with the field whose value is used."""
         bad = error_details_pb2.BadRequest()
         bad.field_violations.add(field=self.field, reason="TAKEN", description=self.message)
         return error_details_pb2.ResourceInfo(resource_type=self.kind, resource_name=self.field, description=self.message), bad
 
 
 class Precondition(CqarError):
-    """FAILED_PRECONDITION: what else stands in the registry forbids it. A violation is (subject, type, description)."""
+    """FAILED_PRECONDITION: other rows of the registry forbid the change. A violation is (subject, type, description)."""
 
     code = 9
 
@@ -185,12 +186,12 @@ class Precondition(CqarError):
         super().__init__(description)
 
     def renamed(self, name: Callable[[str], str]) -> CqarError:
-        """The same error with the other names of the fields that are its subjects."""
+        """The same error with other names of the fields among its subjects."""
         first, *more = [each._replace(field=name(each.field)) for each in self.violations]
         return Precondition(self.kind, first.field, first.description, *more)
 
     def details(self) -> Sequence[message.Message]:
-        """One google.rpc.PreconditionFailure, with as many violations as there is room for."""
+        """One google.rpc.PreconditionFailure with as many violations as fit."""
         failure = error_details_pb2.PreconditionFailure()
         for each in _shown(self.violations):
             failure.violations.add(type=each.rule, subject=each.field, description=each.description)
@@ -198,7 +199,7 @@ class Precondition(CqarError):
 
 
 class Ambiguous(Precondition):
-    """FAILED_PRECONDITION of type AMBIGUOUS: several candidates and nothing that decides between them."""
+    """FAILED_PRECONDITION of type AMBIGUOUS: several candidates match equally."""
 
     def __init__(self, message: str, candidates: Sequence[tuple[str, str]]) -> None:
         first, *rest = [Violation(subject, "AMBIGUOUS", description) for subject, description in candidates]
@@ -207,12 +208,12 @@ class Ambiguous(Precondition):
         self.args = (self.message,)
 
     def renamed(self, name: Callable[[str], str]) -> CqarError:  # noqa: ARG002 - its subjects are ids
-        """The error itself."""
+        """The error itself: its subjects are ids."""
         return self
 
 
 class Aborted(CqarError):
-    """ABORTED: the row moved, or the transaction lost against another; reading again and retrying may succeed."""
+    """ABORTED: a conflict with a concurrent write; read again and retry."""
 
     code = 10
 
@@ -222,11 +223,11 @@ class Aborted(CqarError):
 
 
 class Moved(Aborted):
-    """ABORTED: the row is not at the revision that the caller expects; HTTP tells it from a lost race."""
+    """ABORTED: the row is not at the expected revision. HTTP uses another status for it than for other conflicts."""
 
 
 class Unauthenticated(CqarError):
-    """UNAUTHENTICATED: the call carries no valid key."""
+    """UNAUTHENTICATED: the call has no valid key."""
 
     code = 16
 
@@ -238,17 +239,17 @@ class Forbidden(CqarError):
 
 
 class Exhausted(CqarError):
-    """RESOURCE_EXHAUSTED: a limit of size or rate is reached; the message says which and what to do."""
+    """RESOURCE_EXHAUSTED: a limit of size or rate is exceeded; the message names it and what to do."""
 
     code = 8
 
 
 class TooLarge(Exhausted):
-    """RESOURCE_EXHAUSTED: a limit of size; asking again does not help."""
+    """RESOURCE_EXHAUSTED: a limit of size; a retry does not help."""
 
 
 class Throttled(Exhausted):
-    """RESOURCE_EXHAUSTED: too many calls for now; `seconds` from now one more is answered."""
+    """RESOURCE_EXHAUSTED: too many calls; retry after `seconds`."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -262,12 +263,12 @@ class Throttled(Exhausted):
 
 
 class Unavailable(CqarError):
-    """UNAVAILABLE: something this answer needs is down."""
+    """UNAVAILABLE: a dependency of the answer is down."""
 
     code = 14
 
 
 class DeadlineExceeded(CqarError):
-    """DEADLINE_EXCEEDED: the caller's deadline passed first."""
+    """DEADLINE_EXCEEDED: the deadline of the call passed."""
 
     code = 4

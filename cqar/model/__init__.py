@@ -1,1 +1,1 @@
-"""What the registry is: entities, their columns and rules, addresses, changes, events and callers."""
+"""The model of the registry: entities, their columns and rules, addresses, cache parts, changes, events and calls."""

@@ -1,4 +1,4 @@
-"""Addresses of deployments and pools: one spelling for each account, by the rule of the chain's type.
+"""Addresses of deployments and pools: one canonical form per account, by the type of its chain.
 
 | chain type | accepted | stored |
 |---|---|---|
@@ -8,12 +8,12 @@
 | MOVE | hex; `address::module::Struct` with generics | addresses padded to 32 bytes, lower case |
 | STARKNET | hex | padded to 32 bytes, lower case |
 | COSMOS | `ibc/` and 32 bytes of hex; any other denom or contract | the hash in upper case; else as given |
-| BITCOIN, OTHER | any text; `contract:SYMBOL` where a contract holds many tokens | as given |
+| BITCOIN, OTHER | any text; `contract:SYMBOL` if a contract holds many tokens | as given |
 
-The native asset has no contract, but sources write placeholders for it. These are understood on every chain, in any case:
-`native`, `slip44:<n>`, zero (`0x0`, and longer), the 0xEeee... of exchanges' routers and the 0xDeadDeAdde...0000 of
-optimistic rollups. Some chains give their native asset a contract face, which is its placeholder on that chain only, so it
-needs the chain's CAIP-2 id (`0x...1010` is POL on Polygon and anything elsewhere). A wrapped native asset, such as the mint
+The native asset has no contract, but sources write placeholders for it. These are accepted on every chain, in any case:
+`native`, `slip44:<n>`, zero (`0x0`, and longer), the 0xEeee... of exchange routers and the 0xDeadDeAdde...0000 of optimistic
+rollups. Some chains give their native asset a contract, which is a placeholder on that chain only, so it needs the chain's
+CAIP-2 id (`0x...1010` is POL on Polygon and an ordinary address elsewhere). A wrapped native asset, such as the mint
 So111...112, is a token of its own.
 """
 
@@ -29,25 +29,25 @@ from Crypto.Hash import keccak
 from cqar.errors import Invalid
 from cqar.text import clean, quoted
 
-#: The types of chains, each with its own rule of addresses.
+#: The chain types, each with its own address format.
 CHAIN_TYPES: Final = ("EVM", "SOLANA", "BITCOIN", "COSMOS", "MOVE", "TON", "STARKNET", "OTHER")
-#: Characters of an address; the longest are Move types with generics.
+#: Maximum characters of an address; the longest are Move types with generics.
 ADDRESS: Final = 512
 
 
 class Address(NamedTuple):
-    """One account on a chain, in its canonical spelling."""
+    """One account on a chain, in canonical form."""
 
-    #: The canonical spelling; `native` for the native asset.
+    #: the canonical form; `native` for the native asset
     text: str
-    #: Whether it is the chain's native asset, which has no contract.
+    #: whether it is the chain's native asset, which has no contract
     is_native: bool
 
 
 #: The chain's native asset.
 NATIVE: Final = Address("native", is_native=True)
 
-#: The native asset's contract face by CAIP-2 id, in lower case.
+#: The contract of the native asset, by CAIP-2 id, in lower case.
 FACES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "eip155:137": "0x0000000000000000000000000000000000001010",  # Polygon
@@ -98,10 +98,10 @@ def chain_type(text: str, field: str) -> str:
 
 
 def normalize(chain_type: str, address: str, field: str, *, caip2: str | None = None) -> Address:
-    """The canonical address on a chain of this type (one of CHAIN_TYPES), the same for every spelling; idempotent.
+    """The canonical form of an address on a chain of this type (one of CHAIN_TYPES). Idempotent.
 
-    `caip2` names the chain, where known, for the placeholders that hold on it alone.
-    Raises Invalid: BAD_ADDRESS, BAD_CHECKSUM, or as `cqar.text.clean`.
+    `caip2`: the chain's id if known, for placeholders that are valid on it alone. Raises Invalid: BAD_ADDRESS, BAD_CHECKSUM,
+    or as `cqar.text.clean`.
     """
     if len(address) > ADDRESS:
         raise _malformed(address, field, "an address")
@@ -112,7 +112,7 @@ def normalize(chain_type: str, address: str, field: str, *, caip2: str | None = 
 
 @lru_cache(maxsize=16384)
 def _normalized(chain_type: str, address: str, field: str) -> Address:
-    """`normalize` for what holds on every chain of the type. A checksum is costly, so repeats are remembered."""
+    """The part of `normalize` that is the same on all chains of the type. Cached, because checksums are expensive."""
     lower = address.lower()
     if lower in _PLACEHOLDERS or _PLACEHOLDER.fullmatch(lower):
         return NATIVE
@@ -120,7 +120,7 @@ def _normalized(chain_type: str, address: str, field: str) -> Address:
 
 
 def _malformed(address: str, field: str, need: str) -> Invalid:
-    """The error for an address of the wrong form; a fault in its characters is named first."""
+    """The error of an address with the wrong format; an invalid character is reported first."""
     try:
         clean(address, field, ADDRESS, trim=False)
     except Invalid as fault:
@@ -146,7 +146,7 @@ def _evm(address: str, field: str) -> Address:
 
 
 def checksum(digits: str) -> str:
-    """The 40 lower-case hex digits of an EVM address, without 0x, in the case that EIP-55 gives them."""
+    """The 40 hex digits of an EVM address, given in lower case without 0x, in the case of EIP-55."""
     digest = keccak.new(digest_bits=256, data=digits.encode()).hexdigest()
     return "".join(digit.upper() if check > "7" else digit for digit, check in zip(digits, digest, strict=False))
 
@@ -160,7 +160,7 @@ def _solana(address: str, field: str) -> Address:
     zeros = len(address) - len(address.lstrip("1"))
     if zeros + (number.bit_length() + 7) // 8 != _BYTES_32:
         raise Invalid(field, "BAD_ADDRESS", f"{quoted(address)} is not a Solana address: its base58 is not 32 bytes")
-    # The system program, all zero: it can hold no token, and bridges write it for SOL.
+    # The system program, all zero: it cannot hold a token, and bridges write it for SOL.
     return Address(address, is_native=False) if number else NATIVE
 
 
@@ -174,12 +174,12 @@ def _ton(address: str, field: str) -> Address:
         workchain, account = _ton_friendly(address, field)
     else:
         raise _malformed(address, field, "a TON address: workchain:64 hex digits, or the 48 characters of the EQ or UQ form")
-    # The zero account can be no contract; exchanges on TON write it for the native asset.
+    # The zero account cannot be a contract; exchanges on TON write it for the native asset.
     return Address(f"{workchain}:{account}", is_native=False) if account.strip("0") else NATIVE
 
 
 def _ton_friendly(address: str, field: str) -> tuple[int, str]:
-    """Workchain and account of the user-friendly form: tag, workchain, 32 bytes, CRC-16; base64 of either alphabet."""
+    """Workchain and account of the user-friendly form: tag, workchain, 32 bytes, CRC-16; base64 in either alphabet."""
     packed = binascii.a2b_base64(address.translate({ord("-"): "+", ord("_"): "/"}))
     if binascii.crc_hqx(packed[:34], 0) != int.from_bytes(packed[34:], "big"):
         raise Invalid(field, "BAD_CHECKSUM", f"{quoted(address)} does not pass its CRC-16; check the address")
@@ -213,7 +213,7 @@ def _move(address: str, field: str) -> Address:
         raise _malformed(address, field, "a Move address: 0x and up to 64 hex digits, or address::module::Struct")
     if len(text) > ADDRESS:
         raise Invalid(field, "TOO_LONG", f"{quoted(address)} has more than {ADDRESS} characters when padded")
-    # Aptos gives its native coin a second name, the address of its fungible asset.
+    # On Aptos the native coin has a second name, the address of its fungible asset.
     return Address(_APTOS_COIN if text == _APTOS_ASSET else text, is_native=False)
 
 
@@ -223,7 +223,7 @@ def _padded(account: str) -> str:
 
 
 def _move_struct(text: str, depth: int) -> str | None:
-    """The struct type with its addresses padded and without blanks; None where the text is none."""
+    """The struct type with padded addresses and without blanks; None if the text is not one."""
     match = _MOVE_STRUCT.fullmatch(text)
     if match is None:
         return None
@@ -235,7 +235,7 @@ def _move_struct(text: str, depth: int) -> str | None:
 
 
 def _move_type(text: str, depth: int) -> str | None:
-    """The type inside of generics, as `_move_struct`; at most _MOVE_DEPTH deep."""
+    """A type inside generics, as `_move_struct`; at most _MOVE_DEPTH levels deep."""
     text = text.strip(" ")
     if text in _MOVE_PRIMITIVES:
         return text
@@ -249,7 +249,7 @@ def _move_type(text: str, depth: int) -> str | None:
 
 
 def _arguments(text: str) -> list[str]:
-    """The text between < and >, split at the commas that are not inside further generics."""
+    """The text between < and >, split at the commas that are not inside nested generics."""
     found = [""]
     depth = 0
     for character in text:

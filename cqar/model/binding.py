@@ -1,7 +1,7 @@
-"""From a request to column values: which field means which column, and the rule each value meets on its way in.
+"""From a request to column values: which field sets which column, and the rule that checks each value.
 
-A binding is made when a method is declared and fails at import where a request has a field that is neither a column of
-its entity nor known to its operation.
+A binding is created when a method is declared. It fails at import if a request has a field that is neither a column of its
+entity nor known to its operation.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -16,14 +16,14 @@ from cqar import errors, exact, text
 from cqar.model import rules
 from cqar.model.entity import Column, Entity, Row, columns_of
 
-#: Ids and other keys without a length of their own.
+#: Maximum characters of ids and other keys without a limit of their own.
 KEY = 64
-#: Elements of a repeated text, such as aliases, at most.
+#: Maximum number of elements of a repeated text, such as aliases.
 MAX_TEXTS = 100
 _DAY = 86_400
 #: nanoseconds
 _SECOND = 1_000_000_000
-#: PostgreSQL and Python agree on the years 1 to 9999.
+#: The years 1 to 9999, which both PostgreSQL and Python support, in seconds since 1970.
 _YEARS = range(-62_135_596_800, 253_402_300_800)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INFINITE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
@@ -32,16 +32,16 @@ TextRule = Callable[[str, str], str]
 
 
 def key(max_length: int) -> TextRule:
-    """Exact text: outer whitespace is refused."""
+    """Exact text: leading or trailing whitespace is an error."""
     return lambda value, field: text.clean(value, field, max_length, trim=False)
 
 
 def name(max_length: int) -> TextRule:
-    """Text for people: outer whitespace is dropped."""
+    """Display text: leading and trailing whitespace is removed."""
     return lambda value, field: text.clean(value, field, max_length, trim=True)
 
 
-#: The rule of each text column. One word means one thing: a column of this name has this rule in every table.
+#: The rule of each text column, by its name, in every table.
 TEXT: Mapping[str, TextRule] = {
     **dict.fromkeys(("asset_id", "from_asset_id", "to_asset_id", "native_asset_id"), key(KEY)),
     **dict.fromkeys(("base_asset_id", "quote_asset_id", "settlement_asset_id"), key(KEY)),
@@ -74,7 +74,7 @@ _NOT_NEGATIVE = (
     *("min_order_size", "min_notional", "min_order_value"),
     *("min_deposit", "min_withdrawal", "withdrawal_fee", "deposit_fee"),
 )
-#: The rule of each number column; a name means the same in every table here too.
+#: The rule of each number column, by its name, in every table.
 NUMBERS: Mapping[str, Callable[[Any, str], Any]] = {
     **dict.fromkeys(_POSITIVE, rules.positive),
     **dict.fromkeys(_NOT_NEGATIVE, rules.not_negative),
@@ -87,25 +87,25 @@ NUMBERS: Mapping[str, Callable[[Any, str], Any]] = {
 
 
 class Bound(NamedTuple):
-    """A column and the request fields that give it."""
+    """A column and the request fields that set it."""
 
     column: str
     kind: str
     #: the plain field, and the exact twin of a number
     plain: str | None
     decimal: str | None
-    #: the name that violations use
+    #: the field named in violations
     field: str
-    #: what checks a text or a number
+    #: checks a text or a number
     rule: Callable[[Any, str], Any] | None
-    #: enum numbers that mean something
+    #: the enum's known numbers
     enum: frozenset[int] | None
 
 
 class Binding:
-    """How a request's fields become columns of an entity.
+    """How the fields of a request become columns of an entity.
 
-    `known` are fields that the operation itself reads; `renames` has the fields that go by another name than the column.
+    `known`: fields that the operation reads itself; `renames`: request field -> column, if the names differ.
     """
 
     def __init__(
@@ -152,18 +152,18 @@ class Binding:
         return frozenset(value.number for value in described.enum_type.values)
 
     def field_of(self, column: str) -> str:
-        """The request field that gives the column, for violations."""
+        """The request field that sets the column, for violations."""
         bound = self.bound.get(column)
         return column if bound is None else bound.field
 
     def field_name(self, field: str) -> str:
-        """The name that this request has for a field of the contract's requests, whose names rules and constraints tell."""
+        """The name in this request of a field that rules and constraints call as the contract's create request does."""
         return field if field in self.request.DESCRIPTOR.fields_by_name else self.entity.renames.get(field, field)
 
     def values(self, request: Message, before: Row | None = None, only: Collection[str] | None = None) -> dict[str, Any]:
-        """The columns that the request sets, checked. `before`: the stored row of an update, for doubles sent back.
+        """The columns that the request sets, checked.
 
-        `only`: some columns instead of all.
+        `before`: the stored row of an update, to recognize an unchanged double; `only`: these columns instead of all.
         """
         held = {field.name: value for field, value in request.ListFields()}
         given: dict[str, Any] = {}
@@ -183,7 +183,7 @@ class Binding:
         return given
 
     def _value(self, held: Mapping[str, Any], bound: Bound, stored: Any) -> Any:
-        """The column's value from the fields that are set."""
+        """The column's value, from the fields that are set."""
         _, kind, plain, decimal, field, rule, _ = bound
         if kind == "texts" and rule is not None:
             texts = held[field]
@@ -201,7 +201,7 @@ class Binding:
 
 
 def _single(value: Any, bound: Bound) -> Any:
-    """A value of a field that is set. Empty text and enum 0 mean: not given."""
+    """The value of a single field that is set; None for empty text and enum 0, which mean unset."""
     match bound.kind:
         case "text":
             return bound.rule(value, bound.field) if value and bound.rule else None
@@ -218,10 +218,9 @@ def _single(value: Any, bound: Bound) -> Any:
 
 
 def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
-    """The message as a UTC time; what is finer than a microsecond is cut off.
+    """The message as a UTC time, truncated to microseconds.
 
-    Raises Invalid outside the years 1 to 9999, and for the first and the last microsecond of them, which asyncpg takes for
-    the infinities.
+    Raises Invalid outside the years 1 to 9999, and for their first and last microsecond, which asyncpg maps to infinity.
     """
     if value.seconds not in _YEARS or not 0 <= value.nanos < _SECOND:
         raise errors.Invalid(field, "BAD_TIME", "must be in the years 1 to 9999, with nanos from 0 to 999,999,999")
@@ -233,7 +232,7 @@ def instant(value: timestamp_pb2.Timestamp, field: str) -> datetime:
 
 
 def json_text(value: struct_pb2.Struct, field: str) -> str:
-    """A Struct as JSON text. Raises Invalid where it breaks the rules of metadata."""
+    """A Struct as JSON text. Raises Invalid if it breaks the rules of metadata."""
     return orjson.dumps(text.metadata(_object(value, field), field)).decode()
 
 
@@ -242,7 +241,7 @@ def _object(value: struct_pb2.Struct, field: str) -> dict[str, object]:
 
 
 def _held(value: struct_pb2.Value, field: str) -> object:
-    """A value of a Struct; its nesting is bounded, since protobuf refuses to parse what is too deep."""
+    """A value of a Struct. Its nesting is limited because protobuf does not parse deeper messages."""
     match value.WhichOneof("kind"):
         case "null_value":
             return None

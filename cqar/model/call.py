@@ -1,4 +1,4 @@
-"""Who asks, and how: what accompanies a request through the layers."""
+"""The call: who makes it and the context that accompanies a request through the layers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Key(NamedTuple):
 
 
 class Role(IntEnum):
-    """What a principal may do; each role may do what the ones below it may. The numbers are those of `cqar.v1.Role`."""
+    """What a principal may do; each role includes the lower ones. The numbers are those of `cqar.v1.Role`."""
 
     READER = 1
     WRITER = 2
@@ -27,13 +27,13 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Principal:
-    """Whoever holds the key of a call; written into audit and events as the actor."""
+    """The holder of a key; recorded in audit and events as the actor."""
 
     name: str
     role: Role
-    #: the venues that the key is confined to; none: all
+    #: the venues that the key is restricted to; empty: all
     venues: frozenset[str] = frozenset()
-    #: whether an answer that is not fresh is worse than none
+    #: whether the caller prefers no answer to a stale one
     strict: bool = False
 
 
@@ -42,7 +42,7 @@ ANYONE = Principal(name="anonymous", role=Role.ADMIN)
 
 
 class Minted(NamedTuple):
-    """A new API key, and what is stored of it."""
+    """A new API key and its stored hash."""
 
     key: Key
     digest: str
@@ -50,13 +50,13 @@ class Minted(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """One call: the RPC's name, its principal, the caller's idempotency key, where its facts come from, and its metadata."""
+    """One call: the RPC's name, its principal, the idempotency key, the source of its facts, and its metadata."""
 
     method: str
     principal: Principal = ANYONE
     idempotency_key: str | None = None
     source: str = "api"
-    #: what came with it, for whoever passes it on
+    #: the call's metadata, to pass on
     metadata: Sequence[tuple[str, str | bytes]] = ()
-    #: makes an API key; None where the process has no pepper
+    #: creates an API key; None if the process has no pepper
     mint: Callable[[], Minted] | None = None

@@ -2,7 +2,7 @@
 
 To add a field or a table, see `docs/how-to`.
 
-Beside each entity stand the keys of the cache parts that hold its rows, see `cqar.model.cache_keys`.
+Each entity also declares the keys of the cache parts that hold its rows, see `cqar.model.cache_keys`.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def _blocked(asset_id: str) -> str:
     )
 
 
-#: SQL: the interval of `t` holds the present.
+#: SQL: whether the interval of `t` contains the current time.
 _VALID_NOW = "COALESCE(t.listed_at <= now(), true) AND COALESCE(t.delisted_at > now(), true)"
 
 
@@ -291,7 +291,7 @@ VENUE_SYMBOL = Entity(
     part_keys=_venue_symbol_keys,
     created=events_pb2.VenueSymbolListed,
     event_fields={
-        # An array, so that the listings are found by their symbol: by their venue there are too many.
+        # An array, so that the index on symbols is used: a venue has too many listings.
         "is_new_listing": "t.venue_id <> ALL (ARRAY(SELECT o.venue_id FROM venue_symbols o"
         " WHERE o.symbol_id = t.symbol_id AND o.listing_id <> t.listing_id))"
     },
@@ -314,7 +314,7 @@ ALL = (
     VENUE_SYMBOL,
 )
 
-#: Who may call. What proves a key stays in PostgreSQL and in the memory of the processes.
+#: API keys. Their hashes stay in PostgreSQL and in the memory of the processes.
 API_KEY = Entity(
     name="api_key",
     table="api_keys",

@@ -1,7 +1,7 @@
-"""What an entity is: a table, its key and its columns, bound to a message of the contract when it is declared.
+"""The declaration of an entity: a table, its key and its columns, bound to a message of the contract.
 
-The columns are the message's fields. A `double` and its `_decimal` twin are one NUMERIC column, named without the
-suffix. What a declaration cannot derive it states (see `Entity`), and what does not fit fails at import.
+The columns are the message's fields. A `double` and its `_decimal` twin are one NUMERIC column, named without the suffix.
+Everything that cannot be derived is declared (see `Entity`); a declaration that does not match fails at import.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ _MESSAGE_KINDS: Mapping[str, ColumnKind] = {"google.protobuf.Timestamp": "time",
 
 
 class Column(NamedTuple):
-    """A column and the message fields that show it: `plain` for any kind, `decimal` for the exact twin of a number."""
+    """A column and the message fields that show it: `plain` for any type, `decimal` for the exact twin of a number."""
 
     name: str
     kind: ColumnKind
@@ -46,7 +46,7 @@ class Column(NamedTuple):
 
 
 class Parent(NamedTuple):
-    """A column that names a row of another entity, which must live as long as this one."""
+    """A column that refers to a row of another entity, which must exist as long as this one."""
 
     column: str
     entity: "Entity"
@@ -55,7 +55,7 @@ class Parent(NamedTuple):
 
 
 def columns_of(message: type[Message], *, numbers: frozenset[str] = frozenset()) -> dict[str, Column]:
-    """The columns that a message shows, by column name. `numbers` are text fields that are NUMERIC in the table."""
+    """The columns that a message shows, by name. `numbers`: text fields that are NUMERIC in the table."""
     fields = {each.name: each for each in message.DESCRIPTOR.fields}
     columns: dict[str, Column] = {}
     for name, each in fields.items():
@@ -83,15 +83,15 @@ def _no_keys(_row: Row) -> tuple[str, ...]:
     return ()
 
 
-#: Columns that the database fills in with the time of the insert, and that no request sets.
+#: Columns that the database sets to the time of the insert; no request sets them.
 _STAMPS = frozenset({"created_at", "updated_at", "added_at", "raised_at"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entity:
-    """A table of the registry. Everything generic about reading and writing it follows from this declaration."""
+    """A table of the registry. All generic reads and writes follow from this declaration."""
 
-    #: its one name: in events, the outbox, cache keys and error messages
+    #: its name in events, the outbox, cache keys and error messages
     name: str
     #: its table
     table: str
@@ -102,21 +102,21 @@ class Entity:
     #: the field of responses that holds it, and the plural of lists
     field: str
     plural: str = ""
-    #: the rows it cannot be without
+    #: the rows that it refers to
     parents: tuple[Parent, ...] = ()
-    #: request field -> column, where a request calls a column by another name
+    #: request field -> column, if a request uses another name
     renames: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    #: message field -> SQL over the row `t`, for fields of answers that no column stands behind
+    #: message field -> SQL over the row `t`, for response fields without a column
     joined: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    #: the same for fields that answers show otherwise than the column of that name has them
+    #: the same for response fields whose value differs from the column of that name
     overridden: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: text fields that are NUMERIC columns
     numbers: frozenset[str] = frozenset()
-    #: columns that a create must be given
+    #: columns that a create must set
     required: tuple[str, ...] = ()
-    #: columns that a create fills when the request does not
+    #: column -> value of a create that does not set it
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    #: columns that never change after the create
+    #: columns that cannot change after the create
     fixed: frozenset[str] = frozenset()
     #: deletes set deleted_at; the row stays and its id is never used again
     soft: bool = False
@@ -124,17 +124,17 @@ class Entity:
     stamped: bool = False
     #: the keys of the cache parts that hold this row
     part_keys: Callable[[Row], tuple[str, ...]] = _no_keys
-    #: columns that neither answers nor the audit show
+    #: columns that neither responses nor the audit show
     secret: frozenset[str] = frozenset()
-    #: columns that are written without a revision: caches, which follow revisions, have none of them
+    #: columns written without a revision, which caches therefore do not contain
     unrevised: frozenset[str] = frozenset()
-    #: changes carry the row; where they do not, caches ask PostgreSQL for it
+    #: whether changes carry the row; if not, caches read it from PostgreSQL
     carried: bool = True
-    #: the contract's event of its creation
+    #: the contract's event of a new row
     created: type[Message] | None = None
-    #: field of that event -> SQL over the new row `t`, which sees the rows that were there before it
+    #: field of that event -> SQL over the new row `t`, evaluated on the rows that existed before
     event_fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    #: the contract's event of its delisting, told when that is written, with the time at which it takes effect
+    #: the contract's event of a delisting, written when the end is set, with the time of the end
     delisted: type[Message] | None = None
 
     @cached_property
@@ -146,37 +146,37 @@ class Entity:
 
     @cached_property
     def derived(self) -> dict[str, str]:
-        """All fields that answers take from SQL: the joined and the overridden ones."""
+        """All response fields derived by SQL: the joined and the overridden ones."""
         return {**self.joined, **self.overridden}
 
     @cached_property
     def written(self) -> tuple[str, ...]:
-        """The columns that writes set, in the table's order of this declaration."""
+        """The columns that writes set, in the order of the message."""
         return tuple(name for name in self.columns if name not in _STAMPS)
 
     @cached_property
     def select(self) -> str:
-        """The SELECT list over `t`: the stored columns, then `derived_<field>` for what answers add."""
+        """The SELECT list over `t`: the stored columns, then `derived_<field>` for derived response fields."""
         stored = [f"t.{name}" for name in self.columns]
         stored += ["t.revision", *(["t.deleted_at"] if self.soft and "deleted_at" not in self.columns else [])]
         return ", ".join([*stored, *(f"{sql} AS derived_{name}" for name, sql in self.derived.items())])
 
     @cached_property
     def inserted(self) -> str:
-        """What an INSERT returns: `select`, then `event_<field>` for the event of the creation."""
+        """The RETURNING list of an INSERT: `select`, then `event_<field>` for the event of the new row."""
         return ", ".join([self.select, *(f"{sql} AS event_{name}" for name, sql in self.event_fields.items())])
 
     @cached_property
     def not_deleted(self) -> str:
-        """The SQL condition over `t` that the row is not deleted, with AND in front, or nothing."""
+        """SQL: ` AND` and the condition over `t` that the row is not deleted; empty without soft deletes."""
         return " AND t.deleted_at IS NULL" if self.soft else ""
 
     def row_id(self, row: Row) -> str:
-        """The key as one text: its columns joined by '/', which no slug or id contains."""
+        """The key as text: its columns joined by '/', which no slug or id contains."""
         return "/".join(row[name] for name in self.key)
 
     def changes(self, before: Row, after: Row) -> dict[str, tuple[Any, Any]]:
-        """The columns whose values differ, with both, as the audit has them; a row that is not there is empty."""
+        """The columns that differ, with old and new value, as the audit stores them; a missing row is empty."""
         if not before:
             return {name: (None, comparable(after[name], kind)) for name, kind in self._kept if after[name] is not None}
         if not after:
@@ -198,7 +198,7 @@ class Entity:
         return tuple((name, kind) for name, kind in kinds.items() if name not in self.secret)
 
     def stored(self, row: Row) -> Message:
-        """The message as the table has it, without its revision: what caches and events carry."""
+        """The message as stored, without its revision: what caches and events contain."""
         return self.message(**self._fields(row, self._stored))
 
     @cached_property
@@ -206,7 +206,7 @@ class Entity:
         return tuple(column for name, column in self.columns.items() if name not in self.unrevised)
 
     def answer(self, row: Row) -> Message:
-        """The message as answers show it: derived fields filled in, with the revision. `row` is of `select`."""
+        """The message as responses show it: with derived fields and the revision. `row` is a row of `select`."""
         shown = dict(row)
         for name in self.derived:
             shown[name] = row[f"derived_{name}"]
@@ -237,7 +237,7 @@ class Entity:
 
 
 def timestamp(value: datetime) -> timestamp_pb2.Timestamp:
-    """A UTC time as the message, to the microsecond."""
+    """A UTC time as a Timestamp, in microseconds."""
     delta = value - _EPOCH
     return timestamp_pb2.Timestamp(seconds=delta.days * 86_400 + delta.seconds, nanos=delta.microseconds * 1_000)
 
@@ -246,7 +246,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def struct(text: str) -> struct_pb2.Struct:
-    """JSON text of an object as the message."""
+    """The JSON text of an object as a Struct."""
     value = struct_pb2.Struct()
     value.update(orjson.loads(text))
     return value
@@ -256,9 +256,9 @@ _SHOW: Mapping[ColumnKind, Callable[[Any], Any]] = {"time": timestamp, "json": s
 
 
 def new_id() -> str:
-    """A new id: a UUID of version 7, so that ids made one after the other lie side by side in an index, in that order.
+    """A new id: a UUID version 7, so that ids created one after the other are adjacent in an index, in that order.
 
-    Its 12 bits after the milliseconds are their fraction (RFC 9562, method 3): rows of one statement differ in them.
+    The 12 bits after the milliseconds are their fraction (RFC 9562, method 3), which orders the rows of one statement.
     """
     stamp, rest = divmod(time.time_ns(), 1_000_000)
     bits = stamp << 80 | 0x7 << 76 | (rest * 4096 // 1_000_000) << 64 | 0b10 << 62 | secrets.randbits(62)
@@ -267,7 +267,7 @@ def new_id() -> str:
 
 
 def comparable(value: Any, kind: ColumnKind) -> Any:
-    """A column's value for the audit's JSON: exact numbers and times as text, JSON as what it says."""
+    """A column's value in the audit's JSON: exact numbers and times as text, JSON as its value."""
     if value is None or kind not in _COMPARABLE:
         return value
     return _COMPARABLE[kind](value)

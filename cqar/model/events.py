@@ -1,7 +1,7 @@
-"""Changes, as caches hear of them, and the contract's events, as other services do.
+"""Changes for the caches, and the contract's events for other services.
 
-A `Change` is one changed row with its revision. It travels as MessagePack on `cqar.changes.v1.<entity>`; a contract event
-is a protobuf message on `cqc.events.v1.<event>`. Both come from the same outbox row and share its event id.
+A `Change` is one changed row with its revision. It is sent as MessagePack on `cqar.changes.v1.<entity>`. A contract event is
+a protobuf message on `cqc.events.v1.<event>`. Both come from the same outbox row and share its event id.
 """
 
 from datetime import datetime
@@ -17,15 +17,15 @@ from cqar.model.call import Call
 from cqar.model.entity import Entity, timestamp
 from cqar.varint import varint
 
-#: Subjects of changes: this and the entity's name.
+#: Prefix of the subjects of changes; the entity's name follows.
 CHANGES = "cqar.changes.v1."
-#: The stream that holds them.
+#: The stream of changes.
 CHANGES_STREAM = "CQAR_CHANGES"
-#: A writer's nudge to a relay in another process.
+#: Subject: a write was committed; notifies a relay in another process.
 NUDGE = "cqar.nudge"
-#: The workers' word on which API keys were used, and when.
+#: Subject: workers report which API keys were used, and when.
 KEYS_USED = "cqar.keys.used"
-#: The stream of contract events, made where none covers their subjects.
+#: The stream of contract events, created unless another stream covers their subjects.
 EVENTS_STREAM = "CQC_EVENTS"
 
 _SUBJECTS: dict[type[Message], str] = {
@@ -45,24 +45,24 @@ EVENTS: dict[str, type[Message]] = {subject: message for message, subject in _SU
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """One changed row: what caches need to stay right."""
+    """One changed row, as caches need it."""
 
     #: dense, in commit order
     revision: int
-    #: of the head that counted it
+    #: the epoch in which the revision was assigned
     epoch: str
     event_id: str
     entity: str
     row_id: str
     #: create, update or delete
     op: str
-    #: the parts that hold the row now
+    #: the parts that contain the row now
     keys: list[str]
-    #: the parts that held it before and no longer do
+    #: the parts that contained it before and no longer do
     left_keys: list[str]
-    #: the entity message ending with its revision; None: too large to carry
+    #: the entity message, which ends with its revision; None if it is too large to carry
     value: bytes | None
-    #: softly deleted
+    #: soft-deleted
     deleted: bool
 
 
@@ -71,27 +71,27 @@ _decoder = msgspec.msgpack.Decoder(Change)
 
 
 def encode(change: Change) -> bytes:
-    """The change as it travels."""
+    """The serialized change."""
     return _encoder.encode(change)
 
 
 def decode(data: bytes) -> Change:
-    """The change from its bytes; `msgspec.DecodeError` where they are none."""
+    """The change from its serialized form. Raises `msgspec.DecodeError` if it is malformed."""
     return _decoder.decode(data)
 
 
 def with_revision(value: bytes, revision: int) -> bytes:
-    """Message bytes ending with the field `revision` (200): protobuf fields may be appended."""
+    """Message bytes followed by the field `revision` (200): protobuf fields may be appended."""
     return value + b"\xc0\x0c" + varint(revision)
 
 
 def subject_of(event: Message) -> str:
-    """The subject that the event is published on."""
+    """The subject on which the event is published."""
     return _SUBJECTS[type(event)]
 
 
 def contract_event(kind: type[Message], call: Call, event_id: str, at: datetime, **fields: Any) -> Message:
-    """An event of the given kind about a change by `call`, with its own `fields`."""
+    """A contract event of the given type about a change by `call`, with its own `fields`."""
     names = kind.DESCRIPTOR.fields_by_name
     common: dict[str, Any] = {"event_id": event_id, "timestamp": timestamp(at), "actor_id": call.principal.name}
     if "source" in names:
@@ -102,7 +102,7 @@ def contract_event(kind: type[Message], call: Call, event_id: str, at: datetime,
 
 
 def flag_raised(flag: assets_pb2.AssetQualityFlag) -> dict[str, Any]:
-    """The fields that `quality_flag_raised` has beside the flag: a CRITICAL one suspends trading."""
+    """The fields of `quality_flag_raised` apart from the flag: a CRITICAL flag suspends trading."""
     return {
         "flag": flag,
         "asset_id": flag.asset_id,
@@ -115,7 +115,7 @@ def flag_raised(flag: assets_pb2.AssetQualityFlag) -> dict[str, Any]:
 
 
 def created_fields(entity: Entity, message: Message, more: dict[str, Any]) -> dict[str, Any]:
-    """The fields of the event that tells of a new row."""
+    """The fields of the event of a new row."""
     if entity.created is None:
         return {}
     names = entity.created.DESCRIPTOR.fields_by_name

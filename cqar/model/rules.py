@@ -1,7 +1,7 @@
-"""The rules of the registry that need nothing but the request: numbers, contract terms, labels, intervals, relationships.
+"""Rules that need only the request: numbers, contract terms, labels, intervals, relationships.
 
-Every function takes the request's field name and raises `cqar.errors.Invalid` on it; what is fine comes back, completed
-where the contract derives something. Enum numbers are those of the wire contract.
+Every function takes the name of the request field and raises `cqar.errors.Invalid` for it; it returns the valid value,
+completed where the contract derives something. Enum numbers are those of the wire contract.
 """
 
 import re
@@ -24,19 +24,19 @@ MARGIN: Final = 5
 #: cqc.markets.v1.OptionType.
 CALL: Final = 1
 PUT: Final = 2
-#: The symbol types that settle, and so have a settlement asset and a margin kind.
+#: Derivatives: the symbol types with a settlement asset and a margin kind.
 DERIVATIVES: Final = frozenset({PERPETUAL, FUTURE, OPTION})
-#: What a contract's profit is paid in: the quote, the base, or neither.
+#: What a contract's profit is paid in: the quote, the base, or another asset.
 MARGIN_KINDS: Final = ("linear", "inverse", "quanto")
 
-#: cqc.assets.v1.RelationshipType; known are 1 to 8.
+#: cqc.assets.v1.RelationshipType; 1 to 8 are known.
 RELATIONSHIPS: Final = range(1, 9)
-#: The types that may form no cycle of any length: WRAPS, BRIDGES, STAKES, SYNTHETIC_OF, REBASES_WITH.
+#: The types that must not form a cycle of any length: WRAPS, BRIDGES, STAKES, SYNTHETIC_OF, REBASES_WITH.
 ACYCLIC: Final = frozenset({1, 2, 3, 4, 8})
 
-#: Decimals of a token where its chain declares no limit.
+#: Maximum decimals of a token if its chain declares no limit.
 DECIMALS_DEFAULT: Final = 18
-#: The most decimals that any chain may declare: they are one byte in the contracts of EVM and Solana.
+#: Maximum decimals that a chain may declare: contracts of EVM and Solana store them in one byte.
 DECIMALS_END: Final = 255
 
 _KINDS = MappingProxyType({SPOT: "spot", PERPETUAL: "perpetual", FUTURE: "future", OPTION: "option", MARGIN: "margin"})
@@ -45,7 +45,7 @@ _CAIP2 = re.compile(r"[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}")
 
 
 def decimals(value: int, max_decimals: int | None, field: str) -> int:
-    """A token's decimals: 0 to the chain's `max_decimals`, 18 where that is None. Raises Invalid: OUT_OF_RANGE."""
+    """A token's decimals: 0 to the chain's `max_decimals`, or 18 if that is None. Raises Invalid: OUT_OF_RANGE."""
     limit = DECIMALS_DEFAULT if max_decimals is None else min(max_decimals, DECIMALS_END)
     if not 0 <= value <= limit:
         hint = f"; more need the chain's max_decimals, at most {DECIMALS_END}" if limit < value <= DECIMALS_END else ""
@@ -54,14 +54,14 @@ def decimals(value: int, max_decimals: int | None, field: str) -> int:
 
 
 def max_decimals(value: int, field: str) -> int:
-    """The decimals that a chain declares: 0 to 255. Raises Invalid: OUT_OF_RANGE."""
+    """The maximum decimals that a chain declares: 0 to 255. Raises Invalid: OUT_OF_RANGE."""
     if not 0 <= value <= DECIMALS_END:
         raise Invalid(field, "OUT_OF_RANGE", f"{value} is outside 0 to {DECIMALS_END}")
     return value
 
 
 def fee_maker(value: Decimal, field: str) -> Decimal:
-    """A maker fee as a fraction, -1 to 1; a negative one is a rebate. Raises Invalid: OUT_OF_RANGE."""
+    """A maker fee as a fraction, -1 to 1; a negative fee is a rebate. Raises Invalid: OUT_OF_RANGE."""
     return _fee(value, Decimal(-1), field)
 
 
@@ -103,20 +103,20 @@ def weight(value: Decimal, field: str) -> Decimal:
 
 
 def order_sizes(least: Decimal | None, most: Decimal | None, fields: tuple[str, str]) -> None:
-    """The least is below the most where both are set; `fields` names both. Raises Invalid on the second: BAD_RANGE."""
+    """The minimum is less than the maximum, if both are set; `fields` names both. Raises Invalid on the second: BAD_RANGE."""
     if least is not None and most is not None and not least < most:
         raise Invalid(fields[1], "BAD_RANGE", f"{_shown(most)} is not greater than {fields[0]}, which is {_shown(least)}")
 
 
 def interval(listed_at: datetime | None, delisted_at: datetime | None, fields: tuple[str, str]) -> None:
-    """[listed_at, delisted_at), None is unbounded, and is not empty. Raises Invalid on the second: BAD_RANGE."""
+    """[listed_at, delisted_at) is not empty; None means unbounded. Raises Invalid on the second: BAD_RANGE."""
     if listed_at is not None and delisted_at is not None and not listed_at < delisted_at:
         times = f"{delisted_at.isoformat()} is not after {fields[0]}, which is {listed_at.isoformat()}"
         raise Invalid(fields[1], "BAD_RANGE", times)
 
 
 def relationship(from_asset_id: str, to_asset_id: str, relationship_type: int, fields: tuple[str, str, str]) -> None:
-    """A known type between two assets; `fields` names the three. Raises Invalid: REQUIRED, BAD_TYPE or SELF_LINK."""
+    """A known type between two assets; `fields` names all three. Raises Invalid: REQUIRED, BAD_TYPE or SELF_LINK."""
     if relationship_type not in RELATIONSHIPS:
         if relationship_type == 0:
             raise Invalid.missing(fields[2], "say how the assets are related")
@@ -135,35 +135,35 @@ def caip2(text: str, field: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """What a canonical symbol is a contract on; with None settlement and margin kind as given, completed by `terms`."""
+    """The contract terms of a canonical symbol. `terms` completes an unset settlement asset and margin kind."""
 
-    #: Number of cqc.markets.v1.SymbolType; 0 is not given.
+    #: number of cqc.markets.v1.SymbolType; 0 if unset
     symbol_type: int
     base_asset_id: str
     quote_asset_id: str
-    #: What profit is paid in; None for spot and margin.
+    #: the asset in which profit is paid; None for spot and margin
     settlement_asset_id: str | None = None
-    #: One of MARGIN_KINDS; None for spot and margin.
+    #: one of MARGIN_KINDS; None for spot and margin
     margin_kind: str | None = None
-    #: Only of options; greater than zero, in the quote.
+    #: options only; greater than zero, in the quote
     strike_price: Decimal | None = None
-    #: Only of futures and options: the instant, aware.
+    #: futures and options only; aware
     expiry: datetime | None = None
-    #: Only of options: number of cqc.markets.v1.OptionType; 0 is not given.
+    #: options only: number of cqc.markets.v1.OptionType; 0 if unset
     option_type: int | None = None
 
     def __post_init__(self) -> None:
-        """Times are aware: ValueError otherwise."""
+        """Raise ValueError for a naive expiry."""
         if self.expiry is not None and self.expiry.tzinfo is None:
             msg = "the expiry has no time zone"
             raise ValueError(msg)
 
 
 def terms(given: Terms, *, now: datetime | None, strike_field: str = "strike_price_decimal") -> Terms:
-    """The terms completed: settlement and margin kind where they follow from the rest. Idempotent.
+    """The completed terms: settlement and margin kind are derived if they follow from the rest. Idempotent.
 
-    `now` is the time that an option's expiry must lie behind, None for no such check. `strike_field` is the request's
-    name of the strike; the other fields go by their names here. Raises one Invalid with every broken rule.
+    `now`: an option's expiry must be later; None skips this check. `strike_field`: the request's name of the strike; the
+    other fields keep their names. Raises one Invalid with all violations.
     """
     if given.symbol_type not in _KINDS:
         rule = "REQUIRED" if given.symbol_type == 0 else "BAD_TYPE"
@@ -182,7 +182,7 @@ def terms(given: Terms, *, now: datetime | None, strike_field: str = "strike_pri
 
 
 def _pair(given: Terms) -> list[Violation]:
-    """Base and quote are there; those that are exchanged for each other differ."""
+    """Base and quote are set; in spot and margin they differ."""
     sides = (("base_asset_id", given.base_asset_id), ("quote_asset_id", given.quote_asset_id))
     broken = [required(field, "a symbol has a base and a quote") for field, asset in sides if not asset]
     if not broken and given.symbol_type not in DERIVATIVES and given.base_asset_id == given.quote_asset_id:
@@ -192,7 +192,7 @@ def _pair(given: Terms) -> list[Violation]:
 
 
 def _parts(given: Terms, strike_field: str) -> list[Violation]:
-    """Strike, expiry and option type are there where the type needs them, and nowhere else."""
+    """Strike, expiry and option type are set if the type needs them, and only then."""
     kind = _KINDS[given.symbol_type]
     needed = _PARTS.get(given.symbol_type, frozenset())
     broken = []
@@ -207,7 +207,7 @@ def _parts(given: Terms, strike_field: str) -> list[Violation]:
 
 
 def _values(given: Terms, now: datetime | None, strike_field: str) -> list[Violation]:
-    """What an option's parts may be."""
+    """Valid values of an option's fields."""
     if given.symbol_type != OPTION:
         return []
     broken = []
@@ -223,7 +223,7 @@ def _values(given: Terms, now: datetime | None, strike_field: str) -> list[Viola
 
 
 def _unsettled(given: Terms) -> list[Violation]:
-    """Spot and margin have no settlement and no margin kind."""
+    """Spot and margin have neither settlement nor margin kind."""
     kind = _KINDS[given.symbol_type]
     held = (("settlement_asset_id", given.settlement_asset_id), ("margin_kind", given.margin_kind))
     text = f"is not allowed for a symbol of type {kind}; leave it unset"
@@ -231,7 +231,7 @@ def _unsettled(given: Terms) -> list[Violation]:
 
 
 def _settled(given: Terms) -> tuple[Terms, list[Violation]]:
-    """The derivative with settlement and margin kind, and where what was given contradicts itself."""
+    """The derivative with settlement and margin kind, and the violations of contradicting fields."""
     kind = given.margin_kind
     if kind is not None and kind not in MARGIN_KINDS:
         text = f"{quoted(kind)} is not a margin kind; use {', '.join(MARGIN_KINDS)} or leave it unset"
@@ -250,17 +250,17 @@ def _settled(given: Terms) -> tuple[Terms, list[Violation]]:
 
 
 def margin_kind(base_asset_id: str, quote_asset_id: str, settlement_asset_id: str) -> str:
-    """Inverse where a contract settles in its base, linear where in its quote, else quanto; base = quote is inverse."""
+    """Inverse if the contract settles in its base, linear if in its quote, else quanto; inverse if base equals quote."""
     if settlement_asset_id == base_asset_id:
         return "inverse"
     return "linear" if settlement_asset_id == quote_asset_id else "quanto"
 
 
 def label(terms: Terms, base_ticker: str, quote_ticker: str, settle_ticker: str | None) -> str:
-    """The symbol as ccxt writes it: BTC/USDT, BTC/USDT:USDT, BTC/USD:BTC-260327, BTC/USD:BTC-260327-72000-C.
+    """The label in ccxt's notation: BTC/USDT, BTC/USDT:USDT, BTC/USD:BTC-260327, BTC/USD:BTC-260327-72000-C.
 
-    Of completed terms; the date is that of the expiry in UTC. A label is shown, and never a key. ValueError where a part
-    of it is absent: no label says what is not known.
+    `terms` are completed terms; the date is that of the expiry in UTC. A label is for display and never a key. Raises
+    ValueError if a part is missing.
     """
     parts = []
     if terms.symbol_type in DERIVATIVES:
@@ -278,5 +278,5 @@ def label(terms: Terms, base_ticker: str, quote_ticker: str, settle_ticker: str 
 
 
 def _shown(value: Decimal) -> str:
-    """A number for a message."""
+    """A number as shown in a message."""
     return exact.plain(value) if value.is_finite() else str(value)

@@ -10,10 +10,10 @@ DEX: Final = venues_pb2.VENUE_TYPE_DEX
 
 
 def chain_of(venue_type: int, chain_id: str | None) -> str | None:
-    """The id of the chain whose address form the venue's symbols have; None where they are stored as given."""
+    """The id of the chain whose address format the venue's symbols have; None if they are stored as given."""
     return chain_id or None if venue_type == DEX else None
 
 
 def stored(venue_symbol: str, chain_type: str, caip2: str | None) -> str:
-    """A symbol of a DEX in the form that is stored: an address of its chain. Raises Invalid: `venue_symbol` is none."""
+    """A symbol of a DEX in the stored form: an address of its chain. Raises Invalid if it is not an address."""
     return addresses.normalize(chain_type, venue_symbol, "venue_symbol", caip2=caip2).text

@@ -1,4 +1,4 @@
-"""The routes of HTTP that tell how a process is: whether it lives, whether it answers, and its metrics."""
+"""HTTP routes for liveness, readiness and metrics."""
 
 import asyncio
 import contextlib
@@ -10,9 +10,9 @@ from aiohttp import web
 
 from cqar.observability.metrics import Exposed, Metrics
 
-#: Whether a dependency is well.
+#: Whether a dependency is healthy.
 Check = Callable[[], Awaitable[bool]]
-#: Seconds that a dependency may take to say that it is well.
+#: Seconds for a dependency to respond to a check.
 _CHECK_TIMEOUT = 1.0
 
 
@@ -23,7 +23,7 @@ class _State(NamedTuple):
 
 
 def mount(application: web.Application, ready: Callable[[], bool], components: Mapping[str, Check]) -> None:
-    """Add `/health/live` and `/health/ready`: 503 while the process cannot answer; a dependency down is degraded."""
+    """Add `/health/live` and `/health/ready`: 503 while the process cannot answer, `degraded` while a dependency is down."""
 
     async def readiness(_request: web.Request) -> web.Response:
         found = await asyncio.gather(*(_checked(check) for check in components.values()))
@@ -41,17 +41,17 @@ def mount(application: web.Application, ready: Callable[[], bool], components: M
 
 
 async def live(_request: web.Request) -> web.Response:
-    """The answer of `/health/live`."""
+    """The handler of `/health/live`."""
     return web.json_response({"status": "ok"})
 
 
 def readiness_response(report: Mapping[str, Any]) -> web.Response:
-    """The answer of `/health/ready`."""
+    """The response of `/health/ready`."""
     return web.json_response(report, status=503 if report["status"] == "unready" else 200)
 
 
 def exposed(metrics: Exposed) -> web.Response:
-    """The answer of `/metrics`."""
+    """The response of `/metrics`."""
     return web.Response(body=metrics.body, headers={"Content-Type": metrics.content_type})
 
 

@@ -1,4 +1,4 @@
-"""Logs: structlog, JSON for machines or text for a terminal, one line an event; and what becomes of calls that have ended."""
+"""Logs: structlog, JSON for machines or text for a terminal, one line per event; and the record of completed calls."""
 
 import logging
 import math
@@ -16,16 +16,16 @@ from cqar.observability import tracing
 from cqar.observability.metrics import Durations
 from cqar.observability.tracing import Span
 
-#: Statuses that say that something is wrong here, not with the request.
+#: Statuses that indicate a fault of the service, not of the request.
 FAULTS: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "DATA_LOSS"})
-#: Lines of calls a second, at most: the rest is counted and told with the next one.
+#: Maximum log lines of calls per second; further ones are counted, and the next line reports the count.
 _LINES = 50
-#: Tracebacks as data, without the values of variables: some are secrets.
+#: Tracebacks as data, without the values of variables, which may be secrets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 def configure(log: config.Log) -> None:
-    """Set up logging for this process: to stderr, at the level and in the format of the settings."""
+    """Configure logging of this process: to stderr, with the level and format of the settings."""
     as_text = log.format == "text" or (log.format == "auto" and sys.stderr.isatty())
     level = logging.getLevelNamesMapping()[log.level.upper()]
     render: Any = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer(serializer=_json)
@@ -49,7 +49,7 @@ def configure(log: config.Log) -> None:
 
 
 def logger(name: str) -> Any:
-    """A logger of a part of the service; keyword arguments are the event's data."""
+    """A logger for a part of the service; keyword arguments are the event's data."""
     return structlog.get_logger(part=name)
 
 
@@ -60,7 +60,7 @@ def end(span: Span | None, code: str) -> None:
 
 
 def _traced(_logger: Any, _name: str, event: Any) -> Any:
-    """Add the trace of the call that is served."""
+    """Add the trace id of the current call."""
     found = tracing.here()
     if found is not None:
         event.setdefault("trace_id", found.trace_id)
@@ -72,26 +72,26 @@ def _redact(_logger: Any, _name: str, line: Any) -> str:
 
 
 class _Redacting(logging.Filter):
-    """The same for what libraries log."""
+    """Redacts log records of libraries."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let it pass."""
+        """Let the record pass."""
         record.msg, record.args = redaction.redacted(record.getMessage()), ()
         return True
 
 
 class Calls:
-    """What becomes of calls that have ended: a measurement of each, and a line in the log of those that are worth one.
+    """Records completed calls: a measurement of each, and a log line for some.
 
-    Worth a line are faults of this side and slow calls; of the others, writes and reads at their levels (`quiet` is false),
-    or one in so many (`quiet`: a worker, where there are too many).
+    Faults and slow calls are always logged. Of the others, all are logged at their level (`quiet` is false), or one in N
+    (`quiet`: in a worker, which serves too many).
     """
 
     def __init__(self, log: config.Log, durations: Durations, *, quiet: bool) -> None:
         self._log = logger("calls")
         self._durations = durations
         self._slow = log.slow_call
-        #: of the calls that all is well with, one in so many is worth a line; how many are left until the next one
+        #: one in so many successful calls is logged; how many are left until the next one
         self._every: float = (log.sample or math.inf) if quiet else 0
         self._left = self._every
         self.quiet = quiet
@@ -109,7 +109,7 @@ class Calls:
         request_id: str | None = None,
         level: str = "debug",
     ) -> None:
-        """A call has ended with a status. `request_id`: where it has been made already; `level`: of a line if all is well."""
+        """Record a completed call. `request_id`: if it is known; `level`: of the log line of a successful call."""
         self._durations.observe((method, code), seconds)
         self._left -= 1
         event = self._worth(code, seconds)
@@ -122,9 +122,9 @@ class Calls:
         self._write(level, event, method=method, principal=principal, code=code, seconds=seconds, of=metadata, known=request_id)
 
     def answering(self, method: str, principal: str) -> Callable[[int, float], None]:
-        """The function that is told of calls of one kind that were answered well, many at once: how many, and how long it took.
+        """A function that records successful calls of one method and principal, many at once: their number and seconds each.
 
-        Of their metadata nothing is known.
+        Their metadata is not known.
         """
         observe, slow = self._durations.series((method, "OK")).observe, self._slow
 
@@ -141,7 +141,7 @@ class Calls:
         return answered
 
     def _worth(self, code: str, seconds: float) -> str:
-        """The event that a line would be about, or nothing."""
+        """The event to log for a call, or an empty string."""
         if code in FAULTS:
             return "call_failed"
         if seconds >= self._slow:
@@ -152,7 +152,7 @@ class Calls:
         return "call"
 
     def _may(self, level: str) -> bool:
-        """Whether there is room for a line: a flood of failures is not to become a flood of lines."""
+        """Whether the rate limit allows a line: a flood of failures must not flood the log."""
         if not self.quiet and level in {"info", "debug"}:
             return True
         now = time.monotonic()

@@ -1,6 +1,6 @@
-"""Metrics: counted as plain numbers where things happen, put into Prometheus' words when somebody asks.
+"""Metrics: counted as plain numbers where they occur, converted to Prometheus' types when scraped.
 
-Nothing is global: each process object has a `Metrics` with a registry of its own, so that several live in one interpreter.
+Nothing is global: each process object has a `Metrics` with its own registry, so that several can share an interpreter.
 """
 
 import time
@@ -16,22 +16,22 @@ from prometheus_client.metrics_core import Metric
 
 from cqar import __version__
 
-#: Upper bounds of the buckets of durations, in seconds: from a ready answer to a large batch.
+#: Upper bounds of the duration buckets in seconds: from a cached response to a large batch.
 BOUNDS: Final = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
 
-#: Numbers by the values of their labels, which are tuples of texts.
+#: Values by label values, which are tuples of texts.
 Values = Mapping[Any, float]
-#: What a metric's families are when asked for.
+#: Returns the metric families at scrape time.
 Collect = Callable[[], Iterable[Metric]]
-#: Something to be found out before the metrics are told, such as what only the database knows. It may not raise.
+#: Awaited before a scrape, to read values that only the database knows. It must not raise.
 Refresh = Callable[[], Awaitable[None]]
 
 
 class Series:
-    """The durations with one combination of labels."""
+    """The durations for one combination of label values."""
 
     __slots__ = ("buckets", "total")
 
@@ -40,30 +40,30 @@ class Series:
         self.total = 0.0
 
     def observe(self, seconds: float, times: int = 1) -> None:
-        """It took so many seconds, as often as said."""
+        """Record a duration, `times` times."""
         self.buckets[bisect_left(BOUNDS, seconds)] += times
         self.total += seconds * times
 
 
 class Durations:
-    """How long things took, by their labels. Belongs to one event loop."""
+    """Durations by label values. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, ...], Series] = {}
 
     def series(self, labels: tuple[str, ...]) -> Series:
-        """The durations with these labels."""
+        """The durations for these label values."""
         held = self._held.get(labels)
         if held is None:
             held = self._held[labels] = Series()
         return held
 
     def observe(self, labels: tuple[str, ...], seconds: float) -> None:
-        """It took so many seconds."""
+        """Record a duration."""
         self.series(labels).observe(seconds)
 
     def count(self, *labels: str) -> int:
-        """How often it was observed with these labels."""
+        """The number of durations recorded for these label values."""
         held = self._held.get(labels)
         return 0 if held is None else sum(held.buckets)
 
@@ -79,12 +79,12 @@ class Durations:
         return family
 
     def counter(self, name: str, meaning: str, labels: Sequence[str]) -> Metric:
-        """How many there were, as a counter."""
+        """The number of durations as a counter."""
         return counter(name, meaning, labels, {values: sum(held.buckets) for values, held in self._held.items()})
 
 
 def counter(name: str, meaning: str, labels: Sequence[str], values: Values) -> Metric:
-    """A counter; the values by their labels. `name` without its `_total`."""
+    """A counter with its values by label values. `name` without `_total`."""
     family = CounterMetricFamily(name, meaning, labels=labels)
     for each, value in values.items():
         family.add_metric(each, value)
@@ -92,7 +92,7 @@ def counter(name: str, meaning: str, labels: Sequence[str], values: Values) -> M
 
 
 def gauge(name: str, meaning: str, labels: Sequence[str], values: Values) -> Metric:
-    """A gauge; the values by their labels."""
+    """A gauge with its values by label values."""
     family = GaugeMetricFamily(name, meaning, labels=labels)
     for each, value in values.items():
         family.add_metric(each, value)
@@ -105,16 +105,16 @@ def single(name: str, meaning: str, value: float) -> Metric:
 
 
 class Pool(Protocol):
-    """A pool of connections that tells how it is used."""
+    """A connection pool that reports its usage."""
 
     name: str
 
     def usage(self) -> Mapping[str, int]:
-        """Connections by state: `used`, `idle`, and `limit`, how many there may be."""
+        """Connections by state: `used`, `idle`, and their `limit`."""
 
 
 class Exposed(NamedTuple):
-    """Metrics as Prometheus reads them."""
+    """Metrics in Prometheus' text format."""
 
     body: bytes
     content_type: str
@@ -134,13 +134,13 @@ class Metrics:
         self._registry.register(self)
 
     def add(self, collect: Collect, refresh: Refresh | None = None) -> None:
-        """Tell these too; `refresh` is awaited before each time."""
+        """Include these metrics; `refresh` is awaited before each scrape."""
         self._collects.append(collect)
         if refresh is not None:
             self._refreshes.append(refresh)
 
     def add_pools(self, *pools: Pool) -> None:
-        """Tell how pools are used."""
+        """Include the usage of connection pools."""
 
         def collect() -> Iterator[Metric]:
             found = {pool.name: pool.usage() for pool in pools}
@@ -152,7 +152,7 @@ class Metrics:
         self.add(collect)
 
     def collect(self) -> Iterator[Metric]:
-        """All families, as prometheus_client asks for them."""
+        """All metric families, as prometheus_client requests them."""
         of_calls = ("method", "status_code")
         yield gauge("cqar_build_info", "Version of the running process", ("version",), {(__version__,): 1})
         yield self.calls.counter("cqar_grpc_calls", "Completed RPCs, by method and status", of_calls)
@@ -162,26 +162,26 @@ class Metrics:
             yield from collect()
 
     async def exposed(self, accept: str = "") -> Exposed:
-        """All metrics as text, in the form that the header Accept asks for."""
+        """All metrics in the format that the header Accept asks for."""
         for refresh in self._refreshes:
             await refresh()
         return encoded(self._registry, accept)
 
 
 def encoded(registry: CollectorRegistry, accept: str) -> Exposed:
-    """The metrics of a registry as text, in the form that the header Accept asks for."""
+    """The metrics of a registry in the format that the header Accept asks for."""
     encode, content_type = exposition.choose_encoder(accept)
     return Exposed(encode(registry), content_type)
 
 
 def tallied(tally: Counter[str]) -> Mapping[tuple[str, ...], float]:
-    """A tally by one label."""
+    """A tally as values of one label."""
     return {(name,): many for name, many in tally.items()}
 
 
 @contextmanager
 def timed(durations: Durations, name: str) -> Iterator[None]:
-    """Observe how long what is inside takes, also where it fails."""
+    """Record the duration of the body, even if it raises."""
     began = time.perf_counter()
     try:
         yield

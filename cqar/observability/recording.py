@@ -5,7 +5,7 @@ from cqar.observability.tracing import OFF, Tracer
 
 
 def tracer(settings: config.Tracing, service: str) -> Tracer:
-    """The tracer of a process of the service. Raises ConfigError where the packages that it needs are missing."""
+    """The tracer of a process. Raises ConfigError if spans are on and their packages are not installed."""
     if not settings.spans:
         return OFF
     try:

@@ -1,7 +1,7 @@
-"""Spans by OpenTelemetry's SDK, sent by OTLP. Needs the packages of `cqar[otel]`; see `cqar.observability.tracing`.
+"""Spans by OpenTelemetry's SDK, exported over OTLP. Needs the packages of `cqar[otel]`; see `cqar.observability.tracing`.
 
-The SDK reads the variables OTEL_* itself. What it cannot send in time it drops: a queue of bounded length and a thread of
-its own stand between the event loop and the receiver.
+The SDK reads the environment variables OTEL_* itself. It exports from a bounded queue on its own thread and drops what it
+cannot export in time, so that the event loop never waits for the receiver.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from opentelemetry.trace import NonRecordingSpan, NoOpTracer, SpanContext, Statu
 from cqar import __version__
 from cqar.observability.tracing import Attributes, Context, Recorder, Span, SpanKind
 
-#: Seconds that sending the last spans may take at the end of the process.
+#: Seconds for exporting the last spans when the process stops.
 _LAST: Final = 2.0
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
 def recorder(service: str) -> Recorder | None:
-    """What makes the spans of a service and sends them; None where OTEL_SDK_DISABLED says so."""
+    """The recorder of a service's spans; None if OTEL_SDK_DISABLED is set."""
     named = OTELResourceDetector().detect().attributes.get(SERVICE_NAME, service)
     resource = Resource.create({SERVICE_NAME: named, SERVICE_VERSION: __version__})
-    # Whether there is a span at all was decided before.
+    # The sampling decision was made before.
     provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
     tracer = provider.get_tracer("cqar", __version__)
     if isinstance(tracer, NoOpTracer):
@@ -61,13 +61,13 @@ class _Recorder:
         return _Span(self._tracer, over, name, kind, attributes)
 
     async def close(self) -> None:
-        # The SDK waits for 30 seconds where nobody answers: a thread that nobody waits for does so.
+        # The SDK waits 30 seconds for an unreachable receiver, so it shuts down on a daemon thread.
         sent = asyncio.Event()
         loop = asyncio.get_running_loop()
 
         def send() -> None:
             self._provider.shutdown()
-            with contextlib.suppress(RuntimeError):  # it took too long: the loop is gone
+            with contextlib.suppress(RuntimeError):  # it took too long: the loop is closed
                 loop.call_soon_threadsafe(sent.set)
 
         threading.Thread(target=send, name="last-spans", daemon=True).start()
@@ -83,7 +83,7 @@ class _Span:
         self, tracer: trace.Tracer, over: trace.Span | None, name: str, kind: SpanKind, attributes: Attributes
     ) -> None:
         self._tracer = tracer
-        # An empty context, where there is no parent: nothing else in this process is to become one.
+        # Without a parent, an empty context: the SDK must not use another span of this process as the parent.
         within = Nothing() if over is None else trace.set_span_in_context(over, Nothing())
         self._span = tracer.start_span(name, within, trace.SpanKind[kind], attributes, record_exception=False)
 
