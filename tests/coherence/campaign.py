@@ -1,4 +1,4 @@
-"""A campaign: the load runs while fault after fault is done and healed, and everything is judged."""
+"""A campaign: the load runs through one fault after another, and everything is judged."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,16 @@ from tests.coherence.load import Load
 from tests.coherence.outbox import Outbox
 from tests.coherence.stack import Stack, running_stack
 
-#: Seconds after a heal within which all workers agree.
+#: Seconds after a fault within which all workers must agree.
 AGREED = 2.0
-#: Seconds that they are given at all.
+#: Seconds after which the check gives up.
 _PATIENCE = 15.0
-#: Milliseconds that the 99.9th percentile of the visibility without faults may take.
+#: The highest 99.9th percentile of visibility without faults, in milliseconds.
 VISIBLE = 50.0
 CALM = "no fault"
-#: Reads a second of each worker while the visibility is watched.
+#: Reads per second of each worker while visibility is measured.
 _CALM_READS = 50.0
-#: Lines of logs that tell of a bug.
+#: Log events that mean a bug.
 _WRONG = frozenset({"internal_error", "feed_failed", "relay_failed", "audit_mismatch"})
 
 
@@ -32,7 +32,7 @@ class Plan:
     """What to run."""
 
     seed: int = 1
-    #: seconds of load without faults, and of it all: faults go on until then, each at least once
+    #: seconds of load without faults, and in total; faults continue until then, each at least once
     calm: float = 10.0
     seconds: float = 60.0
     kinds: Sequence[str] = tuple(KINDS)
@@ -45,24 +45,24 @@ class Plan:
     writes: float = 60.0
     #: seconds between two faults
     between: float = 0.5
-    #: stop at the first broken invariant
+    #: whether to stop at the first broken invariant
     first: bool = False
-    #: seconds within which workers agree after a heal
+    #: seconds within which workers must agree after a fault
     agreed: float = AGREED
-    #: whether the visibility without faults is judged: it says as much of the machine
+    #: whether visibility without faults is judged, which also depends on the machine
     visible: bool = True
     keep: bool = False
-    #: links are disturbed for moments only, and what needs its seconds to bite has fewer of them
+    #: whether faults are shortened
     quick: bool = False
 
 
 @dataclass
 class Outcome:
-    """What came of it."""
+    """The outcome of a campaign."""
 
     plan: Plan
     history: History
-    #: of each kind, the seconds until all workers agreed again
+    #: by kind of fault, the seconds until all workers agreed again
     healed: dict[str, list[float | None]] = field(default_factory=dict)
     visibility: list[int] = field(default_factory=list)
     written: int = 0
@@ -78,7 +78,7 @@ class Outcome:
 
 
 async def run(plan: Plan, say: object = None) -> Outcome:
-    """Run the plan."""
+    """Run a plan."""
     history = History()
     outcome = Outcome(plan, history)
     began = time.monotonic()
@@ -86,7 +86,7 @@ async def run(plan: Plan, say: object = None) -> Outcome:
         outcome.folder = str(stack.folder)
         outbox = Outbox(stack, history)
         load = Load(stack, history, plan.seed, writes=plan.writes)
-        dice = random.Random(plan.seed)  # noqa: S311 - no secret: a plan is to be repeated
+        dice = random.Random(plan.seed)  # noqa: S311 - not a secret: a plan must be repeatable
         scene = Scene(stack, load, history, outbox, dice, plan.longest, plan.burst, plan.quick)
         watching = asyncio.create_task(outbox.keep_watching())
         try:
@@ -112,7 +112,7 @@ async def _calm(outcome: Outcome, load: Load) -> None:
     if outcome.plan.calm <= 0:
         return
     outcome.history.phase = CALM
-    # Readers and the watcher share the processors with what is watched: few reads leave it some.
+    # Readers share the processors with the processes, so few of them read here.
     usual, load.reads = load.reads, min(load.reads, _CALM_READS)
     await load.watch_visibility(outcome.plan.calm)
     load.reads = usual
@@ -159,12 +159,12 @@ async def _sweeps(stack: Stack, history: History) -> None:
 
 
 def percentile(ordered: Sequence[int], share: float) -> float:
-    """A percentile of nanoseconds, in milliseconds; 0 of none."""
+    """A percentile of nanoseconds, in milliseconds; 0 without samples."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))] / 1e6 if ordered else 0.0
 
 
 def table(outcome: Outcome) -> str:
-    """The outcome as a table in Markdown, and what is broken."""
+    """The outcome as a Markdown table, and the broken invariants."""
     lines = [
         "| phase | times | reads | marked | no answer | "
         + " | ".join(f"@{each}" for each in LIMITS)

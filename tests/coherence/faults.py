@@ -1,4 +1,4 @@
-"""The faults: what is done to which process, server or link, and undone. Each returns when it is healed."""
+"""The faults: each disturbs a process, server or link, undoes that, and returns."""
 
 import asyncio
 import contextlib
@@ -23,21 +23,21 @@ from tests.service import rows
 
 
 class Scene(NamedTuple):
-    """What a fault works on."""
+    """The context of a fault."""
 
     stack: Stack
     load: Load
     history: History
     outbox: Outbox
     random: random.Random
-    #: seconds that something is stopped or out of reach, at most
+    #: seconds that something is stopped or unreachable at most
     longest: float
     #: rows of a burst
     burst: int
     quick: bool = False
 
     def duration(self, least: float = 0.3) -> float:
-        """For how long."""
+        """A random duration in seconds."""
         return self.random.uniform(least, self.longest)
 
     def worker(self) -> Process:
@@ -102,7 +102,7 @@ async def admin_stopped(scene: Scene) -> None:
 
 
 async def two_relays(scene: Scene) -> None:
-    """The relay is halted and loses its lock; another relays; then the first goes on, and does not know."""
+    """The relay is paused and loses its lock; another takes over; then the first resumes without knowing."""
     relay = await scene.stack.relaying()
     relay.send(signal.SIGSTOP)
     try:
@@ -126,7 +126,7 @@ async def killed_before_publishing(scene: Scene) -> None:
 
 
 async def killed_before_acknowledgement(scene: Scene) -> None:
-    """Changes are published, and the relay is killed before it hears so."""
+    """Changes are published, and the relay is killed before it gets the acknowledgement."""
     relay = await scene.stack.relaying()
     relay.links["nats"].set("deaf")
     await asyncio.sleep(0.3)
@@ -212,7 +212,7 @@ async def backends_terminated(scene: Scene) -> None:
 
 
 async def postgres_restored(scene: Scene) -> None:
-    """The database becomes an older copy. At times the copy is so young that what follows soon counts further than before."""
+    """The database becomes an older copy, at times so recent that it soon reaches higher revisions than before."""
     stack = scene.stack
     copy = Path(stack.folder / f"copy{now()}")
     async with scene.load.paused():
@@ -274,12 +274,12 @@ def _link(role: str, name: str) -> Fault:
 
 
 async def late_news(scene: Scene) -> None:
-    """A worker is cut off from PostgreSQL and hears by NATS what was so seconds ago, since the relay reads slowly."""
+    """A worker is cut off from PostgreSQL and gets changes by NATS that are seconds old, because the relay reads slowly."""
     worker = scene.worker()
-    # The other admin is fast: what it commits is acknowledged long before the relay has read it.
+    # The other admin is fast: its commits are acknowledged long before the relay reads them.
     slow = (await scene.stack.relaying()).links["postgres"]
     slow.set("delay", 1.2)
-    # Nor can the worker look through the other admin.
+    # The worker cannot probe through the other admin either.
     mute = (await _other(scene)).links["nats"]
     mute.set("blackhole")
     worker.links["postgres"].set("blackhole")
@@ -290,7 +290,7 @@ async def late_news(scene: Scene) -> None:
 
 
 async def slow_reads(scene: Scene) -> None:
-    """What workers read in PostgreSQL is old by the time it comes, while messages are fast; Redis is not told of changes."""
+    """Reads of PostgreSQL arrive late while messages are fast, and Redis gets no changes."""
     for each in scene.stack.admins:
         each.links["redis"].set("cut")
     for each in scene.stack.workers:
@@ -305,7 +305,7 @@ async def slow_reads(scene: Scene) -> None:
 
 
 async def burst(scene: Scene) -> None:
-    """Many changes at once, of assets that nobody asks for."""
+    """Many changes at once, of assets that no reader requests."""
     client = scene.stack.client(scene.random.choice(scene.stack.admins))
     mark = now()
     for at in range(0, scene.burst, 1_000):
@@ -316,7 +316,7 @@ async def burst(scene: Scene) -> None:
 
 
 async def delisting(scene: Scene) -> None:
-    """A listing ends at a time that was written down before: no worker tells of it afterwards."""
+    """A listing ends at a time set in advance; no worker serves it as active afterwards."""
     stack, name = scene.stack, f"END{now()}"
     client = stack.client(scene.random.choice(stack.admins))
     symbol = next(each for each in stack.targets if each.kind == "symbol")
@@ -328,7 +328,7 @@ async def delisting(scene: Scene) -> None:
 
 
 async def _until_over(scene: Scene, worker: Process, name: str, until: datetime) -> None:
-    """Ask until the listing is over, and a moment longer."""
+    """Request the listing until a moment after its end."""
     told = 0
     while datetime.now(UTC) < until + timedelta(seconds=0.5):
         asked = datetime.now(UTC)
@@ -340,13 +340,13 @@ async def _until_over(scene: Scene, worker: Process, name: str, until: datetime)
         else:
             told += 1
             if asked >= until and answer.venue_symbol.is_active:
-                scene.history.breach("time", f"{worker.name} tells of {name} after its end")
+                scene.history.breach("time", f"{worker.name} serves {name} as active after its end")
         await asyncio.sleep(0.01)
     if not told:
-        scene.history.breach("vanished", f"{worker.name} never told of {name}")
+        scene.history.breach("vanished", f"{worker.name} never served {name}")
 
 
-#: Every kind of fault, by the name that the table has.
+#: Every kind of fault, by its name in the table.
 KINDS: Mapping[str, Fault] = {
     "worker killed": worker_killed,
     "worker stopped": worker_stopped,

@@ -1,4 +1,4 @@
-"""What was acknowledged, what was read, and whether the one fits the other. Times are monotonic nanoseconds.
+"""The history: what was acknowledged and what was read, and a judge of both. Times are monotonic nanoseconds.
 
 A version is a number that its writer counts up, key by key, and never gives twice. A read is stale by the time between the
 first acknowledgement of a greater version and the read's start.
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 MILLISECOND = 1_000_000
 #: Milliseconds of `stale@N`.
 LIMITS = (0, 10, 50, 100, 250, 500, 1000, 2000)
-#: The lease, for which a worker may take itself for fresh.
+#: The lease, during which a worker may count itself as fresh.
 LEASE = 1_000 * MILLISECOND
 _TOLD = 20
 
 
 @dataclass(frozen=True)
 class Read:
-    """One answer of a worker about one key."""
+    """One response of a worker about one key."""
 
     worker: str
     #: counts the starts of the worker's process
@@ -32,18 +32,18 @@ class Read:
 
 @dataclass
 class Tally:
-    """What was read during one phase."""
+    """The reads of one phase."""
 
     reads: int = 0
     marked: int = 0
     failed: int = 0
-    #: answers not marked that are staler than so many milliseconds
+    #: unmarked responses staler than each of the limits
     stale: Counter[int] = field(default_factory=Counter)
-    #: nanoseconds by which the worst of them is
+    #: the staleness of the worst of them, in nanoseconds
     worst: int = 0
 
     def per_million(self, limit: int) -> float:
-        """`stale@limit`, of the answers that were not marked."""
+        """`stale@limit` among the unmarked responses."""
         fresh = self.reads - self.marked
         return self.stale[limit] * 1e6 / fresh if fresh else 0.0
 
@@ -59,7 +59,7 @@ class _Key:
 
 
 class History:
-    """The history of all keys, judged as it happens."""
+    """The history of all keys, judged continuously."""
 
     def __init__(self) -> None:
         self.phase = ""
@@ -79,10 +79,10 @@ class History:
         return each.attempted
 
     def acknowledged(self, key: str, version: int, at: int) -> None:
-        """The version is committed, and its writer knows."""
+        """Note that the commit of a version was acknowledged."""
         each = self._keys[key]
         if each.versions and version < each.versions[-1]:
-            return  # the answer to a later one was faster
+            return  # the acknowledgement of a later one arrived first
         each.versions.append(version)
         each.times.append(at)
 
@@ -92,11 +92,11 @@ class History:
         return versions[-1] if versions else 0
 
     def committed(self, key: str, version: int) -> None:
-        """The version is in the outbox."""
+        """Note that the outbox holds the version."""
         self._keys[key].committed.add(version)
 
     def restored(self, now: int, versions: dict[str, int]) -> None:
-        """The database is an older copy since `now`, with these versions; those above are as if they had never been."""
+        """Note that the database is an older copy since `now`, with these versions; higher ones are lost."""
         self._ghosts_from = now + LEASE
         self._last.clear()
         for key, version in versions.items():
@@ -107,7 +107,7 @@ class History:
     # ---- reads -----------------------------------------------------------------------------------------------------
 
     def read(self, read: Read) -> int:
-        """Judge a read; nanoseconds by which it is stale, 0 if it is not."""
+        """Judge a read; its staleness in nanoseconds, or 0."""
         each, tally = self._keys[read.key], self.tallies[self.phase]
         each.seen.add(read.version)
         tally.reads += 1
@@ -133,25 +133,25 @@ class History:
         return lag
 
     def lag(self, key: str, version: int, start: int) -> int:
-        """Nanoseconds since a greater version was acknowledged, before `start`; 0 where none was."""
+        """Nanoseconds from the first acknowledgement of a higher version to `start`; 0 if there was none."""
         each = self._keys[key]
         at = bisect_right(each.versions, version)
         return max(0, start - each.times[at]) if at < len(each.times) else 0
 
     def failed(self) -> None:
-        """A read had no answer."""
+        """Note a read without a response."""
         self.tallies[self.phase].failed += 1
 
     # ---- the end ---------------------------------------------------------------------------------------------------
 
     def breach(self, kind: str, what: str) -> None:
-        """An invariant is broken."""
+        """Record a broken invariant."""
         self.breaks[kind] += 1
         if self.breaks[kind] <= _TOLD:
             self.broken.append(f"{kind}: in {self.phase}: {what}")
 
     def settle(self) -> None:
-        """All outboxes are known: what was acknowledged is there, and nothing else was ever served."""
+        """With all outboxes known, check that they hold what was acknowledged, and that nothing else was served."""
         for key, each in self._keys.items():
             for version in each.seen - each.committed - {0}:
                 self.breach("uncommitted", f"{key} was served with version {version}, which is in no outbox")

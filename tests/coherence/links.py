@@ -39,14 +39,14 @@ class Link:
             self._server = await asyncio.start_unix_server(self._accept, str(path))
 
     async def close(self) -> None:
-        """End everything."""
+        """Close everything."""
         if self._server is not None:
             self._server.close()
         self.reset()
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
     def set(self, mode: Mode, seconds: float = 0.0) -> None:
-        """Behave so from now on."""
+        """Set the mode."""
         self.mode, self._seconds = mode, seconds
         _set(self._open, on=mode != "blackhole")
         _set(self._hears, on=mode not in {"blackhole", "deaf"})
@@ -54,7 +54,7 @@ class Link:
             self.reset()
 
     def reset(self) -> None:
-        """End all connections at once."""
+        """Reset all connections."""
         for pump in self._pumps:
             pump.cancel()
 

@@ -1,4 +1,4 @@
-"""Writers that count versions up, readers on every worker, and the question whether all workers agree again."""
+"""The load: writers that increment versions, readers on every worker, and the check that all workers agree."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ _READ, _WRITE = 3.0, 4.0
 
 
 class Seen(NamedTuple):
-    """What one answer says: versions by key."""
+    """The versions in one response, by key."""
 
     versions: dict[str, int]
     marked: bool
@@ -37,17 +37,17 @@ class Load:
     def __init__(self, stack: Stack, history: History, seed: int, *, writes: float = 60.0, reads: float = 250.0) -> None:
         self._stack = stack
         self._history = history
-        self._random = random.Random(seed)  # noqa: S311 - no secret: a load is to be repeated
+        self._random = random.Random(seed)  # noqa: S311 - not a secret: a load must be repeatable
         self._tasks: list[asyncio.Task[None]] = []
         self._writes = writes
-        #: reads a second of each worker
+        #: reads per second of each worker
         self.reads = reads
         self._revisions: dict[str, int] = {}
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._writing = 0
         self._by_listing = {each.key: each.key.replace("listing", "symbol") for each in stack.targets if each.kind == "listing"}
-        #: nanoseconds from the acknowledgement of a write until a worker showed it
+        #: nanoseconds from the acknowledgement of a write to the first read that showed it
         self.visibility: list[int] = []
         self.written = 0
         self.refused = 0
@@ -61,7 +61,7 @@ class Load:
                 self._tasks.append(asyncio.create_task(self._keep_reading(worker, at, readers)))
 
     async def stop(self) -> None:
-        """Stop; raises what a task failed of."""
+        """Stop. Raises the error of a task that failed."""
         await tasks.end(*self._tasks)
         for task in self._tasks:
             if not task.cancelled():
@@ -69,7 +69,7 @@ class Load:
 
     @contextlib.asynccontextmanager
     async def paused(self) -> Any:
-        """No write is under way inside."""
+        """No write is in progress inside this context."""
         self._may_write.clear()
         while self._writing:  # noqa: ASYNC110 - counted, not signalled
             await asyncio.sleep(0.005)
@@ -92,17 +92,17 @@ class Load:
             await asyncio.sleep(self._random.expovariate(self._writes / writers))
 
     async def write(self, target: Target) -> bool:
-        """Write the next version of a target; whether it was acknowledged."""
+        """Write the next version of a target. Returns whether it was acknowledged."""
         client = self._stack.client(self._random.choice(self._stack.admins))
         try:
             if target.key not in self._revisions:
                 self._revisions[target.key] = await self._revision(target)
-            # Of two that write at once from here on, the row's revision lets one through.
+            # Of two concurrent writes, the row's revision accepts one.
             version = self._history.attempt(target.key)
             path, request = _update(target, version, self._revisions[target.key])
             _, trailing = await client.raw(path, request.SerializeToString(), deadline=_WRITE)
         except (grpc.aio.AioRpcError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            # It may have been committed or not: the row's revision tells, and keeps it from being committed later.
+            # The outcome is unknown; the row's revision shows it and prevents a later commit.
             self._revisions.pop(target.key, None)
             self.refused += 1
             await asyncio.sleep(0.02)
@@ -118,7 +118,7 @@ class Load:
         return int(rows[0]["revision"])
 
     async def watch_visibility(self, seconds: float) -> None:
-        """Write, and see how long it takes until each worker shows it. For a time without faults."""
+        """Write and measure the time until each worker shows it, without faults."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             target = self._random.choice(self._stack.targets)
@@ -129,7 +129,7 @@ class Load:
 
     async def _until_seen(self, worker: Process, target: Target, version: int, acknowledged: int) -> None:
         while True:
-            seen = await self.look(worker, target)
+            seen = await self.read(worker, target)
             if seen.versions[target.key] >= version:
                 self.visibility.append(now() - acknowledged)
                 return
@@ -137,13 +137,13 @@ class Load:
     # ---- reads -----------------------------------------------------------------------------------------------------
 
     async def _keep_reading(self, worker: Process, at: int, readers: int) -> None:
-        # A listing is read with its symbol: both have one reader a worker, so that their order is known.
+        # One reader per worker reads a listing and its symbol, so that their order is known.
         mine = [each for each in self._stack.targets if int(each.key.partition(":")[2]) % readers == at]
         while True:
             target = self._random.choice(mine)
             start, life = now(), worker.life
             try:
-                seen = await self.look(worker, target)
+                seen = await self.read(worker, target)
             except grpc.aio.AioRpcError as error:
                 self._history.failed()
                 if error.code() == grpc.StatusCode.NOT_FOUND:
@@ -158,8 +158,8 @@ class Load:
                     self._history.read(Read(worker.name, life, key, start, end, version, seen.marked))
             await asyncio.sleep(readers / self.reads)
 
-    async def look(self, worker: Process, target: Target) -> Seen:
-        """Ask a worker. Raises AioRpcError."""
+    async def read(self, worker: Process, target: Target) -> Seen:
+        """Send a request to a worker. Raises AioRpcError."""
         method, request = _question(target, self._stack.venue)
         data, trailing = await self._stack.client(worker).raw(SERVICE + method, request.SerializeToString(), deadline=_READ)
         answer = getattr(pb, f"{method}Response").FromString(data)
@@ -175,7 +175,7 @@ class Load:
     # ---- agreement -------------------------------------------------------------------------------------------------
 
     async def converged(self, patience: float, *, besides: Callable[[Process], bool] = lambda _each: False) -> float | None:
-        """Seconds until every worker shows all that is acknowledged by now and marks nothing; None: not in time."""
+        """Seconds until every worker shows everything acknowledged by now, unmarked; None if that takes too long."""
         start = time.monotonic()
         wanted = {each.key: self._history.newest(each.key) for each in self._stack.targets}
         try:
@@ -189,7 +189,7 @@ class Load:
         for target in self._stack.targets:
             while True:
                 with contextlib.suppress(grpc.aio.AioRpcError):
-                    seen = await self.look(worker, target)
+                    seen = await self.read(worker, target)
                     if not seen.marked and all(seen.versions[key] >= wanted[key] for key in seen.versions):
                         break
                 await asyncio.sleep(0.01)

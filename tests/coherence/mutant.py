@@ -1,6 +1,6 @@
 """`python -m tests.coherence.mutant NAMES admin|hotpath`: a process whose protocol is broken on purpose.
 
-Each mutant leaves out one thing that the protocol needs. They exist so that the checker can be seen to notice.
+Each mutant leaves out one thing that the protocol needs, to show that the checker notices.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from cqar.writes.transaction import Transaction
 
 
 def no_floor() -> None:
-    """What was forgotten counts as unchanged."""
+    """Forgotten keys count as unchanged."""
 
     def current(self: Cache, key: str, snap: int) -> bool:
         return self._recent.get(key, 0) <= snap
@@ -31,7 +31,7 @@ def no_floor() -> None:
 
 
 def no_recent() -> None:
-    """A fill does not ask what has changed since it was read."""
+    """A read is admitted without a check for changes since."""
 
     def current(self: Cache, key: str, snap: int) -> bool:
         del key
@@ -41,7 +41,7 @@ def no_recent() -> None:
 
 
 def lease_at_reception() -> None:
-    """A message that arrives renews the lease."""
+    """A message renews the lease."""
     received = Feed._received
 
     def renewing(self: Feed, data: bytes) -> None:
@@ -52,7 +52,7 @@ def lease_at_reception() -> None:
 
 
 def per_row_versions() -> None:
-    """A change is compared with the row that it changes, and not with the change before it."""
+    """A change is compared with its row and not with the change before it."""
     apply = Cache.apply
 
     def jumping(self: Cache, change: Change, now: float) -> bool:
@@ -64,7 +64,7 @@ def per_row_versions() -> None:
 
 
 def last_seen_relay() -> None:
-    """Revisions are counted before the commit, as a sequence does, and the relay sends what is beyond the last one it saw."""
+    """Revisions are counted before the commit, as by a sequence, and the relay sends those beyond the last it saw."""
     finish_sql, finish = transaction.finish_sql, Transaction.finish
 
     def counted_before(names: tuple[str, ...]) -> Sql:
@@ -79,14 +79,14 @@ def last_seen_relay() -> None:
 
     async def late(self: Transaction) -> None:
         await finish(self)
-        await asyncio.sleep(random.random() * 0.2)  # noqa: S311 - no secret
+        await asyncio.sleep(random.random() * 0.2)  # noqa: S311 - not a secret
 
     asyncio.run(_install())
     transaction.finish_sql = counted_before  # type: ignore[assignment]
     Transaction.finish = late  # type: ignore[method-assign]
 
 
-#: Counts in a session of its own, which commits at once.
+#: Counts in a separate session, which commits at once.
 _COUNT = """
 CREATE EXTENSION IF NOT EXISTS dblink;
 CREATE OR REPLACE FUNCTION cqar_mutant_count(n integer) RETURNS bigint LANGUAGE sql AS $$
@@ -115,7 +115,7 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
 
 
 def main() -> None:
-    """Break what is named, then be the process."""
+    """Apply the mutants, then run the process."""
     for name in sys.argv.pop(1).split(","):
         MUTANTS[name]()
     command.main()

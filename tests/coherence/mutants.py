@@ -1,4 +1,4 @@
-"""How each mutant is caught: the load and the faults under which what it leaves out is missed."""
+"""How each mutant is caught: the load and the faults that reveal it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.coherence.campaign import Outcome, Plan, run
 
 _BASE = Plan(calm=0, seconds=50, longest=4, agreed=14, visible=False, first=True)
-#: Little memory and few changes: what is wrong is not soon made right again by the next change.
+#: Little memory and few changes, so that the next change does not soon correct a wrong part.
 _TIGHT = replace(_BASE, tight=True, writes=8, kinds=("slow reads",))
 PLANS: Mapping[str, Plan] = {
     "no-floor": _TIGHT,
@@ -18,5 +18,5 @@ PLANS: Mapping[str, Plan] = {
 
 
 async def hunted(name: str, *, alive: bool = True) -> Outcome:
-    """What the checker finds of a mutant; `alive=False`: of the protocol as it is, under the same plan."""
+    """What the checker finds with a mutant, or with the unbroken protocol under the same plan (`alive=False`)."""
     return await run(replace(PLANS[name], mutants=name if alive else ""))

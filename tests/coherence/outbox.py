@@ -1,4 +1,4 @@
-"""The truth and its way: every row of the outbox in the stream, once and in order; what Redis holds only grows younger."""
+"""The checks past the links: the stream holds every row of the outbox once and in order, and snaps in Redis only rise."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ class Outbox:
         #: revision -> event id, of the present history
         self._rows: dict[int, str] = {}
         self._collected = 0
-        #: the last message of the stream that was looked at
+        #: the last message of the stream that was checked
         self._sequence = 0
         #: epoch -> the last revision in the stream
         self._streamed: dict[str, int] = {}
@@ -43,7 +43,7 @@ class Outbox:
     # ---- the outbox ------------------------------------------------------------------------------------------------
 
     async def collect(self) -> None:
-        """Read what is new, and see that no revision is missing."""
+        """Read new rows, and check that no revision is missing."""
         for row in await self._stack.ask(f"{_OUTBOX} ORDER BY o.revision", self._collected):
             if row["revision"] != self._collected + 1:
                 self._history.breach("gap", f"revision {row['revision']} comes after {self._collected} in the outbox")
@@ -54,7 +54,7 @@ class Outbox:
                 self._history.committed(key, _version(row["entity"], row["value"]))
 
     async def versions(self) -> dict[str, int]:
-        """The version of each key as PostgreSQL has it."""
+        """The version of each key in PostgreSQL."""
         found = {}
         for target in self._stack.targets:
             found[target.key] = await self._present(target)
@@ -70,19 +70,19 @@ class Outbox:
         return int(Decimal(rows[0]["version"] or 0))
 
     def restored(self) -> None:
-        """The database is an older copy: it counts again from where that ends."""
+        """Note that the database is an older copy, whose revisions continue from its own head."""
         self._rows.clear()
         self._collected = 0
 
     # ---- the stream ------------------------------------------------------------------------------------------------
 
     def purged(self) -> None:
-        """What the stream held is gone."""
+        """Note that the stream was emptied."""
         self._sequence = 0
         self._streamed.clear()
 
     async def follow(self) -> None:
-        """Read what is new in the stream: every revision once, in order, each the change that the outbox has."""
+        """Read new messages: every revision once, in order, each equal to the outbox's change."""
         await self.collect()
         async with self._stack.bus() as client:
             for message in await self._messages(client.jetstream()):
@@ -114,7 +114,7 @@ class Outbox:
         self._streamed[change.epoch] = change.revision
 
     async def settled(self, patience: float = 10.0) -> None:
-        """Wait until the stream ends with the head, and see that its end is the outbox's."""
+        """Wait until the stream ends with the head, and check that it is the outbox's change."""
         rows: list[Any] = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
@@ -130,7 +130,7 @@ class Outbox:
 
     @contextlib.contextmanager
     def flushing(self) -> Iterator[None]:
-        """What Redis holds goes inside."""
+        """Redis may lose its content inside this context."""
         self._watches = False
         try:
             yield
@@ -139,7 +139,7 @@ class Outbox:
             self._watches = True
 
     async def keep_watching(self) -> None:
-        """See for ever that no snap in Redis goes back."""
+        """Check continuously that no snap in Redis goes back."""
         while True:
             with contextlib.suppress(redis.exceptions.RedisError, OSError, TimeoutError):
                 async with self._stack.tier() as tier:

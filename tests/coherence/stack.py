@@ -1,4 +1,4 @@
-"""The stack: servers, processes and the links between them, a small registry, and the truth past all links."""
+"""The stack of the checker: servers, processes and links between them, a small registry, and access past all links."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ _READY = 60.0
 
 
 class Target(NamedTuple):
-    """A key of the history and the row that holds its version."""
+    """A key of the history, and the row that holds its version."""
 
     key: str
     kind: str
@@ -61,7 +61,7 @@ class Process:
         self._from = 0
 
     async def start(self) -> None:
-        """Start it and wait until it says that it is ready."""
+        """Start it and wait until it reports ready."""
         own = {
             "CQAR_LOG_FORMAT": "json",
             f"CQAR_{self.role.upper()}_PORT": str(self.port),
@@ -102,7 +102,7 @@ class Process:
         await asyncio.to_thread(self._child.wait)
 
     def close(self) -> None:
-        """Leave nothing of it."""
+        """Kill it and release everything."""
         if self._child is not None:
             self._child.kill()
             self._child.wait()
@@ -120,7 +120,7 @@ def _free_port() -> int:
 
 
 class Stack:
-    """Everything that the checker starts. `epoch_changes`: restores so far, after which epochs may differ."""
+    """Everything that the checker starts."""
 
     def __init__(self, folder: Path, *, workers: int, admins: int, targets: int, mutants: str, tight: bool) -> None:
         self.folder = folder
@@ -147,7 +147,7 @@ class Stack:
     # ---- begin and end ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the servers, then all processes through their links, and make the registry."""
+        """Start the servers, then all processes through their links, and populate the registry."""
         await asyncio.gather(*(asyncio.to_thread(each.start) for each in self.servers))
         await asyncio.to_thread(migrate.up, self.postgres.url, report=lambda _line: None)
         for process in (*self.admins, *self.workers):
@@ -197,7 +197,7 @@ class Stack:
             variables["CQAR_HOTPATH_ADMIN_ADDRESS"] = f"127.0.0.1:{self.admins[0].port}"
             variables["CQAR_HOTPATH_WORKERS"] = "1"
         if self._tight:
-            # Little memory, so that parts are evicted and filled all the time and changes are forgotten at once.
+            # Little memory, so that parts are evicted and loaded all the time and changes are forgotten at once.
             tight = {"CACHE_ENTRIES": self._count, "RECENT_CHANGES": 4, "PRELOAD": "false"}
             variables |= {f"CQAR_HOTPATH_{name}": str(value) for name, value in tight.items()}
         return variables
@@ -256,7 +256,7 @@ class Stack:
             await client.aclose()
 
     async def relaying(self) -> Process:
-        """The admin that relays: the one whose sessions hold the lock; by its log, the last that said so."""
+        """The admin that relays: by its log, the last one that became the relay."""
         found = {each.name: _last_time(each, "relaying") for each in self.admins}
         return max(self.admins, key=lambda each: found[each.name])
 
@@ -267,7 +267,7 @@ class Stack:
         await asyncio.to_thread(self.postgres.start)
 
     async def restore(self, copy: Path) -> None:
-        """Kill the database and start it again as the copy was."""
+        """Kill the database and start it from the copy."""
         await asyncio.to_thread(self.postgres.kill)
         await asyncio.to_thread(shutil.rmtree, self.postgres.data)
         await asyncio.to_thread(_copy, copy, self.postgres.data)
@@ -275,7 +275,7 @@ class Stack:
 
 
 def _copy(source: Path, to: Path) -> None:
-    subprocess.run(["cp", "-a", str(source), str(to)], check=True)  # noqa: S607 - owners are to stay
+    subprocess.run(["cp", "-a", str(source), str(to)], check=True)  # noqa: S607 - keeps owners
 
 
 def _last_time(process: Process, event: str) -> str:

@@ -1,4 +1,4 @@
-"""The checker, short: every kind of fault once; and the mutant that is caught fastest. `make soak` has all of it, for long."""
+"""The checker, shortened: every kind of fault once, and one mutant. `make soak` runs it in full."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.coherence.mutants import PLANS, hunted
 _SHORT = Plan(seed=7, calm=2, seconds=0, longest=0.6, burst=1_000, between=0.1, agreed=14, visible=False, quick=True)
 
 
-async def test_no_fault_makes_a_worker_lie_or_lose_a_change() -> None:
+async def test_no_fault_breaks_an_invariant() -> None:
     outcome = await run(_SHORT)
     assert not outcome.broken, table(outcome)
     assert outcome.healed.keys() == KINDS.keys()
@@ -22,7 +22,7 @@ async def test_the_checker_catches_a_relay_that_counts_before_the_commit() -> No
     assert outcome.history.breaks["stream"], table(outcome)
 
 
-@pytest.mark.soak  # on a machine that does other things too, it may take longer than the minute that each is given
+@pytest.mark.soak  # on a busy machine a mutant may take longer than its minute
 @pytest.mark.parametrize("mutant", PLANS)
 async def test_the_checker_catches_each_mistake(mutant: str) -> None:
     outcome = await hunted(mutant)

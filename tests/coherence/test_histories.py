@@ -1,4 +1,4 @@
-"""Histories that count alike and are not the same: older copies of the database, and a new epoch by hand."""
+"""Histories that share revisions and differ: older copies of the database, and a new epoch by hand."""
 
 import asyncio
 import re
@@ -15,18 +15,18 @@ from tests.hotpath.stack import admin_of, eventually, found, listed, ticked
 
 
 async def _other_history(connection: asyncpg.Connection, revision: int) -> None:
-    """From this revision on, the outbox is that of a copy that has counted as far, for other changes."""
+    """Replace the outbox from this revision on by that of a copy that has reached as far with other changes."""
     await connection.execute("UPDATE outbox SET event_id = gen_random_uuid() WHERE revision >= $1", revision)
 
 
-async def test_an_older_copy_that_has_counted_further_than_the_worker_is_not_taken_for_the_same(
+async def test_an_older_copy_beyond_the_workers_revision_is_detected(
     registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection
 ) -> None:
     btc = await listed(registry)
     revision = await ticked(registry, btc, "0.25")
     await eventually(lambda: hotpath.cache.applied >= revision)
     await found(feed, btc)
-    # What a restore leaves: the row differs, though nothing here was told, and the head is as high as before.
+    # A restore leaves a different row without a change, and the head as high as before.
     await connection.execute("UPDATE symbols SET tick_size = 0.125 WHERE symbol_id = $1", btc.symbol)
     await _other_history(connection, revision)
     hotpath.feed.probe()
@@ -35,7 +35,7 @@ async def test_an_older_copy_that_has_counted_further_than_the_worker_is_not_tak
     assert (await found(feed, btc)).symbol.tick_size_decimal == "0.125"
 
 
-async def test_a_worker_stays_warm_where_the_database_is_another_that_has_the_same_history(
+async def test_a_worker_stays_warm_on_another_database_with_the_same_history(
     registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection
 ) -> None:
     btc = await listed(registry)
@@ -51,9 +51,7 @@ async def test_a_worker_stays_warm_where_the_database_is_another_that_has_the_sa
     assert (hotpath.feed.resyncs, len(hotpath.cache)) == (0, parts)
 
 
-async def test_a_relay_gives_a_copy_that_has_counted_further_a_new_epoch(
-    settings: config.Settings, connection: asyncpg.Connection
-) -> None:
+async def test_a_relay_gives_a_copy_that_went_on_a_new_epoch(settings: config.Settings, connection: asyncpg.Connection) -> None:
     async with admin_of(settings) as admin:
         await _listed_and_relayed(admin, connection)
     before = await connection.fetchval("SELECT epoch::text FROM head")
@@ -74,7 +72,7 @@ async def test_a_relay_gives_a_copy_that_has_counted_further_a_new_epoch(
     assert kept != before
 
 
-async def test_a_copy_of_an_epoch_before_the_present_one_does_not_go_on_in_it(
+async def test_a_copy_from_an_earlier_epoch_does_not_continue_in_it(
     settings: config.Settings, connection: asyncpg.Connection
 ) -> None:
     async with admin_of(settings) as admin:
@@ -84,7 +82,7 @@ async def test_a_copy_of_an_epoch_before_the_present_one_does_not_go_on_in_it(
     async with admin_of(settings) as admin, Client(admin.port) as client:
         await client.call("CreateVenue", name="kraken", venue_type=1)
         await _relayed(connection, 6)
-    # The copy again: the change was never made, and the epoch is that of the copy.
+    # The copy again: without the change, and with the copy's epoch.
     await connection.execute("DELETE FROM outbox WHERE revision = 6")
     await connection.execute("UPDATE head SET seq = 5, epoch = $1::text::uuid", copied)
     await connection.execute("UPDATE relay_cursors SET revision = 5")
@@ -93,7 +91,7 @@ async def test_a_copy_of_an_epoch_before_the_present_one_does_not_go_on_in_it(
         assert await connection.fetchval("SELECT epoch::text FROM head") != copied
 
 
-async def test_a_new_epoch_by_hand_makes_workers_begin_anew_and_loses_nothing(
+async def test_a_new_epoch_by_hand_makes_workers_start_over_and_loses_nothing(
     registry: Client, feed: Client, hotpath: Hotpath, database: str
 ) -> None:
     btc = await listed(registry)

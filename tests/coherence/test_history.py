@@ -1,4 +1,4 @@
-"""The judge: what it calls stale, and what it calls broken."""
+"""The judge of the checker: what counts as stale, and what as broken."""
 
 from tests.coherence.history import LEASE, MILLISECOND, History, Read
 
@@ -25,7 +25,7 @@ def test_a_read_is_stale_since_the_first_newer_version_was_acknowledged() -> Non
     assert not history.broken
 
 
-def test_what_is_older_than_the_lease_must_be_marked() -> None:
+def test_a_response_older_than_the_lease_must_be_marked() -> None:
     history = written(SECOND, 2 * SECOND)
     told(history, 1, 2 * SECOND + LEASE + 1, marked=True)
     assert not history.broken
@@ -33,7 +33,7 @@ def test_what_is_older_than_the_lease_must_be_marked() -> None:
     assert history.breaks == {"stale": 1}
 
 
-def test_a_worker_does_not_go_back_until_it_is_started_anew() -> None:
+def test_a_worker_must_not_go_back_unless_it_restarts() -> None:
     history = written(SECOND, 2 * SECOND)
     told(history, 2, 3 * SECOND)
     told(history, 1, 3 * SECOND, marked=True, life=2)
@@ -42,7 +42,7 @@ def test_a_worker_does_not_go_back_until_it_is_started_anew() -> None:
     assert history.breaks == {"went back": 1}
 
 
-def test_what_was_never_written_or_never_committed_is_not_to_be_served() -> None:
+def test_unwritten_or_uncommitted_versions_must_not_be_served() -> None:
     history = written(SECOND)
     told(history, 2, SECOND)
     assert history.breaks == {"uncommitted": 1}
@@ -54,13 +54,13 @@ def test_what_was_never_written_or_never_committed_is_not_to_be_served() -> None
     assert history.breaks == {"uncommitted": 1}
 
 
-def test_an_acknowledged_version_is_in_the_outbox() -> None:
+def test_an_acknowledged_version_must_be_in_the_outbox() -> None:
     history = written(SECOND)
     history.settle()
     assert history.breaks == {"lost": 1}
 
 
-def test_after_a_restore_the_lost_history_is_served_no_longer_than_the_lease() -> None:
+def test_after_a_restore_lost_versions_are_served_for_the_lease_at_most() -> None:
     history = written(SECOND, 2 * SECOND)
     history.restored(3 * SECOND, {"k": 1})
     told(history, 2, 3 * SECOND + LEASE)

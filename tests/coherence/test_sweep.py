@@ -1,4 +1,4 @@
-"""The audit sweep: it finds what is wrong in a cache, and nothing where nothing is."""
+"""The audit sweep finds wrong parts, and nothing in a cache without any."""
 
 import time
 
@@ -20,7 +20,7 @@ async def _settled(hotpath: Hotpath, revision: int) -> None:
     await eventually(lambda: hotpath.cache.applied >= revision)
 
 
-async def test_a_cache_that_is_right_has_no_mismatch(registry: Client, feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+async def test_a_correct_cache_has_no_mismatch(registry: Client, feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     await registry.call("CreateVenueAsset", venue_id=btc.venue, asset_id=btc.base, venue_asset_symbol="XBT")
     await registry.call("RaiseQualityFlag", asset_id=btc.base, flag_type=1, severity=3, description="halted", source="desk")
     await feed.call("GetVenueAsset", venue_id=btc.venue, asset_id=btc.base)
@@ -29,14 +29,12 @@ async def test_a_cache_that_is_right_has_no_mismatch(registry: Client, feed: Cli
     await _settled(hotpath, await ticked(registry, btc, "0.25"))
     await hotpath.sweep.compare_next()
     assert hotpath.sweep.mismatches == 0
-    kinds = {key.partition(":")[0] for key in hotpath.cache.keys()}  # noqa: SIM118 - no dict
+    kinds = {key.partition(":")[0] for key in hotpath.cache.keys()}  # noqa: SIM118 - not a dict
     assert kinds >= {"asset", "symbol", "venue", "venue_asset", "listings"}
     assert hotpath.sweep.compared >= len(kinds)
 
 
-async def test_a_part_that_is_wrong_is_counted_and_made_right(
-    registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
-) -> None:
+async def test_a_wrong_part_is_counted_and_replaced(registry: Client, feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     await _settled(hotpath, await ticked(registry, btc, "0.25"))
     right = (await found(feed, btc)).symbol.tick_size_decimal
     cache, key = hotpath.cache, f"symbol:{btc.symbol}"
@@ -52,7 +50,7 @@ async def test_a_part_that_is_wrong_is_counted_and_made_right(
     assert (await found(feed, btc)).symbol.tick_size_decimal == right == "0.25"
 
 
-async def test_a_part_that_should_not_be_empty_is_found(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+async def test_a_wrong_absence_is_found(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     await found(feed, btc)
     cache = hotpath.cache
     cache.admit(cache.applied, {f"listings:{btc.venue}:{btc.text}": []}, time.monotonic())

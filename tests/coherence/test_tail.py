@@ -37,7 +37,7 @@ async def _read(call: Any, many: int) -> list[Any]:
         return [await call.read() for _ in range(many)]
 
 
-async def test_all_changes_come_in_order_and_then_those_that_are_made(registry: Client) -> None:
+async def test_the_stream_sends_past_changes_in_order_and_then_new_ones(registry: Client) -> None:
     btc = await listed(registry)
     async with tailed(registry, from_revision=0) as call:
         seen = await _read(call, 5)
@@ -58,13 +58,13 @@ async def test_the_hot_path_passes_the_stream_on(registry: Client, feed: Client,
     hotpath._passthrough._timeout = 0.5
     async with tailed(feed) as call:
         await call.initial_metadata()
-        await asyncio.sleep(1)  # longer than a call may take that has no answer: a stream may be quiet
+        await asyncio.sleep(1)  # longer than the timeout of a call: a stream may be quiet
         revision = await ticked(registry, btc, "0.25")
         [change] = await _read(call, 1)
         assert change.revision == revision
 
 
-async def test_a_revision_that_is_not_to_be_had_is_refused(registry: Client) -> None:
+async def test_an_unavailable_revision_is_rejected(registry: Client) -> None:
     async with tailed(registry, from_revision=10**6) as call:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await _read(call, 1)
@@ -72,7 +72,7 @@ async def test_a_revision_that_is_not_to_be_had_is_refused(registry: Client) -> 
     assert (refused.code, refused.preconditions[0][0]) == ("FAILED_PRECONDITION", "FROM_REVISION")
 
 
-async def test_a_stream_does_not_hold_up_the_end_of_admin(registry: Client, admin: Admin) -> None:
+async def test_a_stream_does_not_delay_the_stop_of_admin(registry: Client, admin: Admin) -> None:
     async with tailed(registry) as call:
         await call.initial_metadata()
         stopping = asyncio.create_task(admin.stop())

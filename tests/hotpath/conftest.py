@@ -1,4 +1,4 @@
-"""Servers that tests may stop, halt and kill: running again for each test."""
+"""Servers that tests may stop, pause and kill. They run again for each test."""
 
 import asyncio
 import shutil
@@ -20,7 +20,7 @@ from tests.hotpath.stack import Listed, Reads, listed
 
 @pytest.fixture(scope="package")
 def spare() -> Iterator[Servers]:
-    """Servers of these tests alone; PostgreSQL keeps what it has acknowledged, whatever happens to it."""
+    """Servers for these tests alone. PostgreSQL is durable: it keeps acknowledged commits when killed."""
     folder = Path(tempfile.mkdtemp(prefix="cqar-"))
     folder.chmod(0o755)
     made = Servers(
@@ -42,7 +42,7 @@ def spare() -> Iterator[Servers]:
 
 @pytest.fixture
 async def mortal(spare: Servers) -> AsyncIterator[Servers]:
-    """The servers that a test may do everything to."""
+    """Servers that a test may stop, pause and kill."""
     yield spare
     for server in spare:
         server.resume()
@@ -52,7 +52,7 @@ async def mortal(spare: Servers) -> AsyncIterator[Servers]:
 
 @pytest.fixture
 async def mortal_settings(mortal: Servers, bare: config.Settings) -> config.Settings:
-    """Settings for processes on those servers, with a database of the test's own. Redis is asked with the usual patience."""
+    """Settings for processes on those servers, with a database of the test's own and the default timeout for Redis."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     await _execute(mortal.postgres.url, f"CREATE DATABASE {name} TEMPLATE template_cqar")
     url = _of(mortal.postgres.url, name)
@@ -89,7 +89,7 @@ async def btc(registry: Client) -> Listed:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    """What is read of parts from here on."""
+    """Records the reads of parts from now on."""
     seen = Reads()
     monkeypatch.setattr(parts, "read", seen.of(parts.read))
     return seen

@@ -1,8 +1,8 @@
-"""Ten thousand listings, put straight into the tables, for a worker that starts afterwards."""
+"""Ten thousand listings, inserted into the tables directly, for a worker that starts afterwards."""
 
 import asyncpg
 
-#: Listings, which are at two venues in turn.
+#: Listings, at two venues alternately.
 MANY = 10_000
 _ROWS = f"""
 INSERT INTO assets (asset_id, symbol, name, asset_type)
@@ -17,7 +17,7 @@ UPDATE head SET seq = 1;
 
 
 async def crowd(connection: asyncpg.Connection) -> list[tuple[str, str]]:
-    """Make them; the venue and the text of each."""
+    """Insert them; the venue and the text of each."""
     await connection.execute(_ROWS)
     await connection.execute("ANALYZE")
     return [(f"v{at % 2}", f"T{at}USDT") for at in range(MANY)]

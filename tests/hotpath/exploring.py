@@ -1,4 +1,4 @@
-"""Small worlds of which every interleaving is tried."""
+"""Explores every interleaving of a small model."""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
@@ -8,7 +8,7 @@ W = TypeVar("W", bound=Hashable)
 
 
 class Violation(NamedTuple):
-    """Something that is served and not true, and the steps that lead there."""
+    """A wrong value that is served, and the steps that lead to it."""
 
     steps: tuple[str, ...]
     served: object
@@ -18,28 +18,28 @@ class Violation(NamedTuple):
 def explored(
     start: W, steps: Callable[[W], Iterable[tuple[str, W]]], wrong: Callable[[W], tuple[object, object] | None]
 ) -> tuple[int, Violation | None]:
-    """Try everything: how many states there are, and the first violation.
+    """Explore all states; the number of states and the first violation, if any.
 
-    `wrong`: what a world serves that is not true, with the truth.
+    `wrong` returns a wrong value that a state serves, with the right one, or None.
     """
     came_from: dict[W, tuple[W, str] | None] = {start: None}
     queue = deque([start])
     while queue:
-        world = queue.popleft()
-        for step, after in steps(world):
+        state = queue.popleft()
+        for step, after in steps(state):
             if after in came_from:
                 continue
-            came_from[after] = (world, step)
+            came_from[after] = (state, step)
             found = wrong(after)
             if found is not None:
-                return len(came_from), Violation(_way(came_from, after), *found)
+                return len(came_from), Violation(_path(came_from, after), *found)
             queue.append(after)
     return len(came_from), None
 
 
-def _way(came_from: dict[W, tuple[W, str] | None], world: W) -> tuple[str, ...]:
+def _path(came_from: dict[W, tuple[W, str] | None], state: W) -> tuple[str, ...]:
     steps = []
-    at = came_from[world]
+    at = came_from[state]
     while at is not None:
         steps.append(at[1])
         at = came_from[at[0]]

@@ -1,8 +1,8 @@
-"""An exhaustive model of the rule by which caches admit what they read: every interleaving of a small state is tried.
+"""An exhaustive model of the admission rule of caches: it explores every interleaving of a small system.
 
-The state: one part of two rows, each with a writer of its own; writes to something else; two workers; a shared tier. A
-worker applies changes in order, reads the database, admits what it read or what the tier has, forgets the last change of
-the part, evicts it, crashes and starts again. The invariant: a cached part is the truth at what the worker has applied.
+The system: one part of two rows with a writer each; writes to other rows; two workers; a shared tier. A worker applies
+changes in order, reads the database, admits a read or the tier's value, forgets the last change of the part, evicts it,
+crashes and restarts. The invariant: a cached part is true at the revision that the worker has applied.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,33 +10,33 @@ from typing import NamedTuple
 
 from tests.hotpath.exploring import Violation, explored
 
-#: What a write changes: something else, or a row of the part.
+#: What a write changes: other rows, or a row of the part.
 OTHER, ONE, TWO = 0, 1, 2
 
-#: Of each row of the part, the revision of its last write.
+#: The revision of the last write of each row of the part.
 Rows = tuple[int, int]
 
 
 class Value(NamedTuple):
-    """The part as it was at a snap; no rows: a tombstone."""
+    """The part at a snap; without rows, a tombstone."""
 
     rows: Rows | None
     snap: int
 
 
 class Worker(NamedTuple):
-    """A worker: what it has applied, what it knows of changes, its part, and a read that is on its way."""
+    """A worker: the revision applied, the changes it knows, its part, and a read in flight."""
 
     applied: int
     floor: int = 0
-    #: the last change of the part that it remembers; 0 for none
+    #: the last change of the part that it remembers; 0 if none
     recent: int = 0
     part: Value | None = None
     read: Value | None = None
 
 
 class State(NamedTuple):
-    """All there is: the writes so far, the workers, and the part in the shared tier."""
+    """The writes so far, the workers, and the part in the shared tier."""
 
     log: tuple[int, ...] = ()
     workers: tuple[Worker, ...] = (Worker(0), Worker(0))
@@ -44,7 +44,7 @@ class State(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """The rule, and what may be left out of it: each of them is needed."""
+    """The conditions of the rule. Each may be left out, and each is needed."""
 
     #: nothing older than the floor is admitted
     floor: bool = True
@@ -63,12 +63,12 @@ def truth(log: tuple[int, ...], revision: int) -> Rows:
 
 
 def explore(rule: Rule, writes: int) -> tuple[int, Violation | None]:
-    """Try everything, up to so many writes: how many states there are, and the first violation."""
+    """Explore up to a number of writes; the number of states and the first violation."""
     return explored(State(), lambda state: _steps(state, rule, writes), _wrong)
 
 
 def _wrong(state: State) -> tuple[Rows | None, Rows] | None:
-    """A part that is not the truth, with the truth."""
+    """A cached part that is wrong, with the right one."""
     for worker in state.workers:
         if worker.part is not None:
             right = truth(state.log, max(worker.applied, worker.part.snap))
@@ -100,7 +100,7 @@ def _worker_steps(state: State, rule: Rule, at: int, worker: Worker) -> Iterator
     head = len(log)
 
     def becomes(changed: Worker) -> State:
-        # Workers are alike: which of them it is makes no difference.
+        # Workers are interchangeable, so only their states count.
         return state._replace(workers=tuple(sorted((*workers[:at], changed, *workers[at + 1 :]), key=repr)))
 
     admits = _admission(rule, worker)

@@ -1,4 +1,4 @@
-"""What the tests of batches share: calls of cqar.v1.Resolver, and keys."""
+"""Helpers for tests of batches: calls of cqar.v1.Resolver, and keys."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ async def resolver(client: Client, method: str, request: Any = None, **fields: A
 
 
 async def refused(client: Client, method: str, request: Any = None, **fields: Any) -> Refused:
-    """The refusal of a call that must not succeed."""
+    """The error of a call that must not succeed."""
     try:
         response = await resolver(client, method, request, **fields)
     except grpc.aio.AioRpcError as error:
@@ -30,31 +30,31 @@ async def refused(client: Client, method: str, request: Any = None, **fields: An
 
 
 def key(venue: str, text: str, **fields: Any) -> pb.VenueSymbolKey:
-    """A key of a venue's text."""
+    """A key for a venue's text."""
     return pb.VenueSymbolKey(venue_id=venue, venue_symbol=text, **fields)
 
 
 async def resolved(client: Client, *keys: pb.VenueSymbolKey, **fields: Any) -> pb.ResolveVenueSymbolsResponse:
-    """The resolutions of venue symbols, one a key."""
+    """The results of venue symbols, one per key."""
     response: pb.ResolveVenueSymbolsResponse = await resolver(client, "ResolveVenueSymbols", keys=keys, **fields)
     assert len(response.results) == len(keys)
     return response
 
 
 def statuses(response: Any) -> list[str]:
-    """What became of each key."""
+    """The status of each key."""
     return [pb.ResolutionStatus.Name(each.status) for each in response.results]
 
 
 async def assets(client: Client, *keys: pb.AssetKey, **fields: Any) -> pb.ResolveAssetsResponse:
-    """The resolutions of assets, one a key."""
+    """The results of assets, one per key."""
     response: pb.ResolveAssetsResponse = await resolver(client, "ResolveAssets", keys=keys, **fields)
     assert len(response.results) == len(keys)
     return response
 
 
 def streamed(client: Client, requests: AsyncIterator[Any] | Iterable[Any]) -> Any:
-    """A call of StreamVenueSymbols with messages of requests."""
+    """A call of StreamVenueSymbols that sends these requests."""
     method: Any = client.channel.stream_stream(
         f"{PATH}StreamVenueSymbols",
         request_serializer=pb.ResolveVenueSymbolsRequest.SerializeToString,
@@ -69,5 +69,5 @@ def request(*keys: pb.VenueSymbolKey, **fields: Any) -> pb.ResolveVenueSymbolsRe
 
 
 def results(response: Any) -> Sequence[Any]:
-    """Its resolutions without the state that they are of."""
+    """The results of a response, without its revision and marks."""
     return list(response.results)

@@ -1,10 +1,10 @@
-"""An exhaustive model of answers that stand ready: made of two parts, ended by time, over histories that are replaced.
+"""An exhaustive model of cached responses: derived from two parts, ended by time, across replaced histories.
 
-The state: two parts, a listing and its symbol, that are written; a time at which the listing ends; a database in whose
-place a copy comes that lacks the last commits: promoted, which the relay notices in its time, or restored by an operator,
-who changes the epoch; one worker, which applies messages, looks, reads, admits, evicts, derives an answer from both parts,
-and keeps it. What it serves between that and its next look, the lease bounds; whenever it has looked since, what it serves
-is the truth at what it has applied.
+The system: two parts, a listing and its symbol, that are written; a time at which the listing ends; a database that may be
+replaced by a copy without the last commits, either promoted, which the relay notices later, or restored by an operator, who
+changes the epoch; one worker, which applies messages, probes, reads, admits, evicts, and derives and caches a response from
+both parts. The lease bounds what it serves between a replacement and its next probe. After a probe, what it serves must be
+true at the revision that it has applied.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ Pair = tuple[int, int]
 
 
 class Part(NamedTuple):
-    """A part: the event of its last write, and the snap."""
+    """A part: the event of its last write, and its snap."""
 
     event: int
     snap: int
 
 
-class Answer(NamedTuple):
-    """A ready answer: what it says, whether each of its parts still lives, and whether the listing had ended."""
+class Response(NamedTuple):
+    """A cached response: its events, whether each of its parts lives, and whether the listing had ended."""
 
     events: Pair
     live: tuple[bool, bool]
@@ -32,7 +32,7 @@ class Answer(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Both parts, read and on their way."""
+    """A read of both parts, in flight."""
 
     history: Pair
     snap: int
@@ -40,7 +40,7 @@ class Read(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """A worker: what it has applied, of which history and with which event; what it knows of changes; what it holds."""
+    """A worker: the revision applied, with its history and event; the changes it knows; its parts and response."""
 
     history: Pair = (0, 0)
     applied: int = 0
@@ -48,78 +48,78 @@ class Worker(NamedTuple):
     floor: int = 0
     recent: Pair = (0, 0)
     parts: tuple[Part | None, Part | None] = (None, None)
-    answer: Answer | None = None
+    response: Response | None = None
     read: Read | None = None
 
 
 class State(NamedTuple):
-    """All there is. `log`: what each change was of; an event is its number among all writes there ever were."""
+    """The whole system. `log` has the part and the event of each change; events number all writes across histories."""
 
     log: tuple[Pair, ...] = ()
     events: int = 0
     #: the epoch and the timeline
     history: Pair = (0, 0)
-    #: how often the database was replaced
+    #: how many times the database was replaced
     replaced: int = 0
     #: the relay has not noticed that the database was replaced
     unseen: bool = False
-    #: the worker has looked since
-    looked: bool = True
+    #: the worker has probed since
+    probed: bool = True
     over: bool = False
     worker: Worker = Worker()
 
 
 class Rule(NamedTuple):
-    """The rule, and what may be left out of it: each of them is needed."""
+    """The conditions of the rule. Each may be left out, and each is needed."""
 
-    #: an answer is valid while both its parts live, not only the one that it is about
+    #: a response is valid while both its parts live, not only its root
     both: bool = True
-    #: what is evicted no longer lives
+    #: an evicted part no longer lives
     eviction: bool = True
-    #: an answer is valid until the next time at which its listing begins or ends
+    #: a response is valid until its listing next begins or ends
     time: bool = True
-    #: what was read in another epoch, or under another timeline, is not admitted
+    #: parts read in another epoch or timeline are not admitted
     epoch: bool = True
     timeline: bool = True
-    #: a look compares the event at the applied revision
+    #: a probe compares the event at the applied revision
     event: bool = True
-    #: a cache that begins anew drops what it holds
+    #: a cache that starts over drops its parts
     drop: bool = True
-    #: the relay makes a new epoch before it publishes anything of a history that was replaced
+    #: the relay sets a new epoch before it publishes anything of a replaced history
     relay: bool = True
 
 
 def explore(rule: Rule, writes: int, copies: int) -> tuple[int, Violation | None]:
-    """Try everything, up to so many writes and copies: how many states there are, and the first violation."""
+    """Explore up to a number of writes and copies; the number of states and the first violation."""
     return explored(State(), lambda state: _steps(state, rule, writes, copies), lambda state: _wrong(state, rule))
 
 
 def _truth(log: tuple[Pair, ...], revision: int) -> Pair:
-    """Of each part, the event of its last write up to a revision."""
+    """The event of the last write of each part up to a revision."""
     listing, symbol = (next((event for of, event in reversed(log[:revision]) if of == which), 0) for which in (LISTING, SYMBOL))
     return listing, symbol
 
 
 def _wrong(state: State, rule: Rule) -> tuple[object, object] | None:
-    """What is served and not true, with the truth."""
+    """A wrong value that is served, with the right one."""
     worker = state.worker
-    if not state.looked:
+    if not state.probed:
         return None
     for which, part in enumerate(worker.parts):
         if part is not None:
             truth = _truth(state.log, max(worker.applied, part.snap))[which]
             if part.event != truth:
                 return part, truth
-    answer = worker.answer
-    if answer is not None and _valid(answer, state, rule):
-        told, right = (answer.events, answer.over), (_truth(state.log, worker.applied), state.over)
-        return None if told == right else (told, right)
+    response = worker.response
+    if response is not None and _valid(response, state, rule):
+        served, right = (response.events, response.over), (_truth(state.log, worker.applied), state.over)
+        return None if served == right else (served, right)
     return None
 
 
-def _valid(answer: Answer, state: State, rule: Rule) -> bool:
-    lives = all(answer.live) if rule.both else answer.live[LISTING]
-    return lives and (answer.over == state.over or not rule.time)
+def _valid(response: Response, state: State, rule: Rule) -> bool:
+    lives = all(response.live) if rule.both else response.live[LISTING]
+    return lives and (response.over == state.over or not rule.time)
 
 
 def _steps(state: State, rule: Rule, writes: int, copies: int) -> Iterator[tuple[str, State]]:
@@ -133,20 +133,20 @@ def _steps(state: State, rule: Rule, writes: int, copies: int) -> Iterator[tuple
     epoch, timeline = state.history
     if state.replaced < copies:
         for kept in range(len(log)):
-            copy = state._replace(log=log[:kept], replaced=state.replaced + 1, looked=False)
+            copy = state._replace(log=log[:kept], replaced=state.replaced + 1, probed=False)
             yield f"a copy of revision {kept} is promoted", copy._replace(history=(epoch, timeline + 1), unseen=True)
             yield f"a copy of revision {kept} is restored, under a new epoch", copy._replace(history=(epoch + 1, timeline))
     if state.unseen:
         yield "the relay notices, and makes an epoch", state._replace(history=(epoch + 1, timeline), unseen=False)
     if (not state.unseen or not rule.relay) and worker.history[0] == epoch and worker.applied < len(log):
         yield "a message is applied", state._replace(worker=_applied(worker, *log[worker.applied]))
-    yield "a look", state._replace(worker=_look(state, rule), looked=True)
+    yield "a probe", state._replace(worker=_probe(state, rule), probed=True)
     for step, after in _own_steps(state, rule):
         yield step, state._replace(worker=after)
 
 
 def _own_steps(state: State, rule: Rule) -> Iterator[tuple[str, Worker]]:
-    """What the worker does by itself."""
+    """The steps of the worker."""
     worker = state.worker
     for which, name in ((LISTING, "listing"), (SYMBOL, "symbol")):
         if worker.parts[which] is not None:
@@ -161,17 +161,18 @@ def _own_steps(state: State, rule: Rule) -> Iterator[tuple[str, Worker]]:
             yield "the read arrives", _admitted(worker._replace(read=None), read, rule)
     listing, symbol = worker.parts
     if listing is not None and symbol is not None:
-        yield "an answer is made", worker._replace(answer=Answer((listing.event, symbol.event), (True, True), state.over))
+        response = Response((listing.event, symbol.event), (True, True), state.over)
+        yield "a response is derived", worker._replace(response=response)
 
 
 def _put(worker: Worker, which: int, part: Part | None, *, ends: bool = True) -> Worker:
-    """Put a part where there was another, which no longer lives."""
-    parts, answer = worker.parts, worker.answer
+    """Replace a part, whose predecessor no longer lives."""
+    parts, response = worker.parts, worker.response
     parts = (part, parts[SYMBOL]) if which == LISTING else (parts[LISTING], part)
-    if answer is not None and ends:
-        live = (False, answer.live[SYMBOL]) if which == LISTING else (answer.live[LISTING], False)
-        answer = answer._replace(live=live)
-    return worker._replace(parts=parts, answer=answer)
+    if response is not None and ends:
+        live = (False, response.live[SYMBOL]) if which == LISTING else (response.live[LISTING], False)
+        response = response._replace(live=live)
+    return worker._replace(parts=parts, response=response)
 
 
 def _admitted(worker: Worker, read: Read, rule: Rule) -> Worker:
@@ -193,8 +194,8 @@ def _applied(worker: Worker, which: int, event: int) -> Worker:
     return worker if held is None or held.snap >= revision else _put(worker, which, Part(event, revision))
 
 
-def _look(state: State, rule: Rule) -> Worker:
-    """Apply all there is; where that does not continue what is applied, begin anew at the head."""
+def _probe(state: State, rule: Rule) -> Worker:
+    """Apply all changes, or start over at the head if they do not continue the applied ones."""
     log, worker = state.log, state.worker
     same = worker.applied == 0 or (worker.applied <= len(log) and log[worker.applied - 1][1] == worker.last)
     if worker.history[0] == state.history[0] and worker.applied <= len(log) and (same or not rule.event):
@@ -203,5 +204,5 @@ def _look(state: State, rule: Rule) -> Worker:
             worker = _applied(worker, which, event)
         return worker
     head = len(log)
-    anew = Worker(state.history, head, log[-1][1] if log else 0, head, read=worker.read)
-    return anew if rule.drop else anew._replace(parts=worker.parts, answer=worker.answer)
+    restarted = Worker(state.history, head, log[-1][1] if log else 0, head, read=worker.read)
+    return restarted if rule.drop else restarted._replace(parts=worker.parts, response=worker.response)

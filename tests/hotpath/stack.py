@@ -1,4 +1,4 @@
-"""What the tests here share: a small registry, processes that start and stop, and waiting for something to become true."""
+"""Helpers for tests with processes: a small registry, admins and workers, and waiting for a condition."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.client import Client
 
 
 class Listed(NamedTuple):
-    """The ids of a listing and of what it is made of."""
+    """The ids of a listing and of its entities."""
 
     base: str
     quote: str
@@ -34,7 +34,7 @@ class Listed(NamedTuple):
 
 
 async def listed(registry: Client, name: str = "BTC", venue: str = "binance") -> Listed:
-    """A new asset, traded against a new USDT as a spot symbol, and listed at a new venue."""
+    """Register an asset, a USDT, their spot symbol, a venue and a listing."""
     base = await registry.call("CreateAsset", symbol=name, name=f"{name} coin", asset_type=assets.ASSET_TYPE_NATIVE)
     quote = await registry.call("CreateAsset", symbol="USDT", name="Tether", asset_type=assets.ASSET_TYPE_ERC20)
     symbol = await registry.call(
@@ -69,7 +69,7 @@ async def own_call(client: Client, method: str, **fields: Any) -> Any:
 
 
 async def eventually(check: Callable[[], bool | Awaitable[bool]], seconds: float = 15) -> None:
-    """Wait until the check is true. The time is for machines that stall: it says nothing about how fast something is."""
+    """Wait until the check is true. The timeout is generous, for busy machines."""
     async with asyncio.timeout(seconds):
         while True:
             result = check()
@@ -97,7 +97,7 @@ async def admin_of(settings: config.Settings) -> AsyncIterator[Admin]:
 
 @asynccontextmanager
 async def worker_of(settings: config.Settings, admin_port: int = 1, *, loaded: bool = True) -> AsyncIterator[Hotpath]:
-    """A running worker, loaded unless that is not waited for."""
+    """A running worker, loaded unless `loaded` is false."""
     process = Hotpath(changed(settings, hotpath={"admin_address": f"127.0.0.1:{admin_port}"}))
     try:
         await process.start()
@@ -109,7 +109,7 @@ async def worker_of(settings: config.Settings, admin_port: int = 1, *, loaded: b
 
 
 def let_through(process: Hotpath, passes: Callable[[], bool]) -> list[bytes]:
-    """Let a worker hear of changes by message only while `passes` says so. What arrives, heard or not, is in the list."""
+    """Deliver messages of changes to a worker only while `passes` returns true. The list has all messages, delivered or not."""
     arrived: list[bytes] = []
     client = process._bus._client
     assert client is not None
@@ -126,14 +126,14 @@ def let_through(process: Hotpath, passes: Callable[[], bool]) -> list[bytes]:
 
 
 class Reads:
-    """Reads of parts from PostgreSQL: of which keys, and a gate that holds their results back."""
+    """Records reads of parts from PostgreSQL, with a gate that delays their results."""
 
     def __init__(self) -> None:
-        #: the keys of each
+        #: the keys of each read
         self.made: list[tuple[str, ...]] = []
         self.open = asyncio.Event()
         self.open.set()
-        #: one has come as far as the gate
+        #: set when a read has reached the gate
         self.arrived = asyncio.Event()
 
     @property
@@ -142,7 +142,7 @@ class Reads:
         return [key for each in self.made for key in each]
 
     def of(self, read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """The read, watched."""
+        """A read that is recorded."""
 
         async def reading(session: Any, *keys: str) -> Any:
             self.made.append(keys)
@@ -155,7 +155,7 @@ class Reads:
 
 
 class Process:
-    """`cqar admin` or `cqar hotpath` as a process of its own, which can be killed."""
+    """`cqar admin` or `cqar hotpath` as a child process, which can be killed."""
 
     def __init__(self, name: str, settings: config.Settings, **variables: str) -> None:
         own = {
@@ -180,11 +180,11 @@ class Process:
             self.log.append(json.loads(line) if line.startswith("{") else {"event": line})
 
     def said(self, event: str) -> dict[str, Any] | None:
-        """The first line of its log of an event."""
+        """The first log line of an event, or None."""
         return next((line for line in list(self.log) if line["event"] == event), None)
 
     async def says(self, event: str) -> dict[str, Any]:
-        """Wait for the event."""
+        """Wait until it has logged the event."""
         await eventually(lambda: self.said(event) is not None or self._process.poll() is not None, 60)
         line = self.said(event)
         assert line is not None, self.log
@@ -201,7 +201,7 @@ class Process:
         return int(self._process.returncode)
 
     def close(self) -> None:
-        """Leave nothing of it."""
+        """Kill it and release everything."""
         self._process.kill()
         self._process.wait()
         self._reader.join()

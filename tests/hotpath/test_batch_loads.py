@@ -1,4 +1,4 @@
-"""Batches that a worker does not have in memory: one statement, whatever the number of keys, and everybody else's turn."""
+"""Batches that a worker must load: one statement for any number of keys, without blocking other calls."""
 
 import asyncio
 import functools
@@ -23,14 +23,14 @@ from tests.hotpath.stack import Reads, changed, eventually, worker_of
 
 
 class Cold(NamedTuple):
-    """A worker that has loaded nothing, a client of it, and the keys of all listings."""
+    """A worker with an empty cache, a client of it, and the keys of all listings."""
 
     worker: Hotpath
     feed: Client
     keys: list[pb.VenueSymbolKey]
 
     def statements(self) -> int:
-        """Fills that it has made."""
+        """The number of loads that it has made."""
         return sum(self.worker.metrics.queries.count(f"fill_{kind}") for kind in part_kinds.BY_NAME)
 
 
@@ -43,7 +43,7 @@ async def cold(settings: config.Settings, admin: Admin, connection: asyncpg.Conn
         yield Cold(worker, feed, [key(*each) for each in names])
 
 
-async def test_ten_thousand_keys_of_which_one_is_bad_are_answered_by_one_statement(cold: Cold) -> None:
+async def test_one_statement_answers_ten_thousand_keys_one_of_them_malformed(cold: Cold) -> None:
     asked = [*cold.keys[: MANY // 2], key("v0", ""), *cold.keys[MANY // 2 : MANY - 1]]
     response = await resolved(cold.feed, *asked)
     assert len(response.results) == MANY
@@ -59,7 +59,7 @@ async def test_ten_thousand_keys_of_which_one_is_bad_are_answered_by_one_stateme
     assert cold.worker.engine.hits["ResolveVenueSymbols"] == MANY - 1
 
 
-async def test_while_a_large_batch_is_brought_others_are_served(cold: Cold) -> None:
+async def test_other_calls_are_served_while_a_large_batch_loads(cold: Cold) -> None:
     await resolved(cold.feed, cold.keys[0])
     large = asyncio.create_task(resolved(cold.feed, *cold.keys))
     turns = 0
@@ -67,12 +67,12 @@ async def test_while_a_large_batch_is_brought_others_are_served(cold: Cold) -> N
     while not large.done():
         await asyncio.sleep(0)
         turns += 1
-    # Some hundred turns at least, of milliseconds each: not a few that take as long as all of it.
+    # At least some hundred turns of milliseconds each, not a few long ones.
     assert turns > 200, f"{turns} turns in {time.perf_counter() - began:.2f} s"
     assert len((await large).results) == MANY
 
 
-async def test_assets_take_a_statement_for_each_way_to_name_them(cold: Cold, connection: asyncpg.Connection) -> None:
+async def test_assets_take_one_statement_per_form_of_key(cold: Cold, connection: asyncpg.Connection) -> None:
     await connection.execute(
         "INSERT INTO asset_identifiers (identifier_id, asset_id, source, external_id)"
         " SELECT 'i' || g, 'a' || g, 1, 'x' || g FROM generate_series(1, 500) g;"
@@ -87,7 +87,7 @@ async def test_assets_take_a_statement_for_each_way_to_name_them(cold: Cold, con
     assert cold.statements() == 3
 
 
-async def test_a_key_that_is_on_its_way_already_is_not_asked_for_again(cold: Cold, reads: Reads) -> None:
+async def test_a_key_that_is_being_loaded_is_not_loaded_again(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     single = asyncio.create_task(cold.feed.call("GetVenueSymbol", venue_id="v0", venue_symbol="T0USDT"))
     await eventually(lambda: len(reads.made) == 1)
@@ -100,13 +100,13 @@ async def test_a_key_that_is_on_its_way_already_is_not_asked_for_again(cold: Col
     assert results(await first) == results(await second)
     assert (await single).symbol.symbol_id == "s1"
     assert (await other).symbol.symbol_id == "s2"
-    # The venues, which single lookups ask for first, and the hundred texts.
+    # The venues, which single lookups need first, and the hundred texts.
     asked = reads.keys
     assert len(asked) == len(set(asked))
     assert sorted(map(len, reads.made)) in ([1, 1, 100], [1, 1, 1, 100])
 
 
-async def test_a_batch_is_one_of_the_fills_that_there_may_be_at_once(cold: Cold, reads: Reads) -> None:
+async def test_a_batch_counts_as_one_of_the_concurrent_loads(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     held = [asyncio.create_task(resolved(cold.feed, *cold.keys[at : at + 500])) for at in range(0, 2_000, 500)]
     await eventually(lambda: len(cold.worker.engine.loader) == 4)
@@ -117,7 +117,7 @@ async def test_a_batch_is_one_of_the_fills_that_there_may_be_at_once(cold: Cold,
     assert statuses(await resolved(cold.feed, *cold.keys[2_000:2_010])) == ["RESOLVED"] * 10
 
 
-async def test_a_caller_that_goes_away_leaves_nothing_and_takes_nothing_from_the_others(cold: Cold, reads: Reads) -> None:
+async def test_a_cancelled_caller_leaves_nothing_and_the_others_get_their_response(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     hasty = asyncio.create_task(resolved(cold.feed, *cold.keys[:100]))
     await eventually(lambda: len(reads.made) == 1)
@@ -129,7 +129,7 @@ async def test_a_caller_that_goes_away_leaves_nothing_and_takes_nothing_from_the
     await eventually(lambda: not len(cold.worker.engine.loader) and not cold.worker.engine.loader._by_key)
 
 
-async def test_what_turned_stale_while_it_was_brought_is_not_for_whoever_is_strict(cold: Cold, reads: Reads) -> None:
+async def test_a_strict_caller_gets_nothing_that_turned_stale_while_it_loaded(cold: Cold, reads: Reads) -> None:
     strict = Principal(name="gateway", role=Role.READER, strict=True)
     reads.open.clear()
     serve = cold.worker._batches["ResolveVenueSymbols"].serve
@@ -145,7 +145,7 @@ async def test_what_turned_stale_while_it_was_brought_is_not_for_whoever_is_stri
     assert not confirmed.stale
 
 
-async def test_a_cache_that_is_too_small_for_a_batch_answers_it_all_the_same(
+async def test_a_cache_too_small_for_a_batch_still_answers_it(
     settings: config.Settings, admin: Admin, connection: asyncpg.Connection
 ) -> None:
     names = await crowd(connection)
@@ -158,7 +158,7 @@ async def test_a_cache_that_is_too_small_for_a_batch_answers_it_all_the_same(
         assert worker.engine.responses.count <= 50
 
 
-async def test_a_stream_whose_answers_nobody_reads_is_not_answered_on(cold: Cold) -> None:
+async def test_a_stream_whose_responses_are_not_read_is_paused(cold: Cold) -> None:
     asked = request(*cold.keys[:2_000], view=pb.FULL)
     answers = aiter(streamed(cold.feed, [asked] * 200))
     await anext(answers)
@@ -170,11 +170,11 @@ async def test_a_stream_whose_answers_nobody_reads_is_not_answered_on(cold: Cold
         return count["ResolveVenueSymbols"] == before
 
     await eventually(stands)
-    assert count["ResolveVenueSymbols"] < 150 * 2_000, "all is answered, into memory"
+    assert count["ResolveVenueSymbols"] < 150 * 2_000, "all requests are answered, into memory"
     assert [len(each.results) async for each in answers] == [2_000] * 199
 
 
-async def test_a_stream_ends_with_its_worker_and_says_so(settings: config.Settings, admin: Admin) -> None:
+async def test_a_stream_ends_with_its_worker_and_the_status_says_so(settings: config.Settings, admin: Admin) -> None:
     for transport in ("grpcio", "lane"):
         async with (
             worker_of(changed(settings, hotpath={"transport": transport}), admin.port) as worker,
@@ -201,14 +201,14 @@ async def test_a_stream_ends_with_its_worker_and_says_so(settings: config.Settin
 _TEXTS = ("BTCUSDT", "ETHUSDT", "X", "Y", " ", "")
 
 
-async def test_whatever_the_registry_holds_a_batch_says_what_single_lookups_say(
+async def test_a_batch_gives_the_results_of_single_lookups_for_any_registry(
     settings: config.Settings, admin: Admin, connection: asyncpg.Connection
 ) -> None:
     drawn = random.Random(7)  # noqa: S311 - the same in each run
     seen = set[str]()
     async with worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
         for turn in range(6):
-            await _world(connection, drawn)
+            await _populate(connection, drawn)
             await connection.execute("UPDATE head SET epoch = gen_random_uuid(), seq = seq + 1")
             await eventually(functools.partial(_follows, worker, turn + 1))
             keys = [_key(drawn) for _ in range(60)]
@@ -227,7 +227,7 @@ async def _compare(feed: Client, asked: pb.VenueSymbolKey, short: Any, whole: An
     fields = {field.name: value for field, value in asked.ListFields()}
     try:
         single = await feed.call("GetVenueSymbol", **fields)
-    except Exception as error:  # noqa: BLE001 - told by its code
+    except Exception as error:  # noqa: BLE001 - compared by its code
         code = error.code().name  # type: ignore[attr-defined]  # an AioRpcError
         expected = {"NOT_FOUND": pb.NOT_FOUND, "FAILED_PRECONDITION": pb.AMBIGUOUS, "INVALID_ARGUMENT": pb.INVALID}[code]
         assert short.status == whole.status == expected, asked
@@ -243,8 +243,8 @@ async def _compare(feed: Client, asked: pb.VenueSymbolKey, short: Any, whole: An
     assert short.status in (pb.RESOLVED, pb.DELISTED)
 
 
-async def _world(connection: asyncpg.Connection, drawn: random.Random) -> None:
-    """Some listings of all kinds of intervals, types and switches, straight in the tables."""
+async def _populate(connection: asyncpg.Connection, drawn: random.Random) -> None:
+    """Insert listings with all kinds of intervals, types and switches into the tables."""
     await connection.execute("TRUNCATE venue_symbols, quality_flags, symbols, venues, assets CASCADE")
     await connection.executemany(
         "INSERT INTO assets (asset_id, symbol, name, asset_type) VALUES ($1, $1, $1, 1)", [["a"], ["b"], ["c"]]
@@ -292,7 +292,7 @@ def _key(drawn: random.Random) -> pb.VenueSymbolKey:
     return asked
 
 
-async def test_a_worker_that_has_not_begun_says_so(settings: config.Settings) -> None:
+async def test_a_worker_that_has_not_started_to_follow_is_unavailable(settings: config.Settings) -> None:
     away = changed(settings, database={"url": "postgresql://cqar@127.0.0.1:1/none"})
     async with worker_of(away, loaded=False) as worker, Client(worker.port) as feed:
         assert (await refused(feed, "GetRevision")).code == "UNAVAILABLE"

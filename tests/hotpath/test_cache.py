@@ -1,4 +1,4 @@
-"""The cache of parts against a log of the truth, in random order, and its limits."""
+"""The cache of parts, compared with the true history after random steps, and its limits."""
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +11,14 @@ from cqar.model.parts import Stored
 
 KEYS = ("asset:A", "asset:B", "symbol:S", "listings:v:T", "listings:v:U", "venue_asset:v:A")
 ROWS = ("r1", "r2", "r3", "r4", "r5", "r6")
-#: The kind of a row's entity does not matter to the cache.
+#: The cache does not depend on the entity of a row.
 ENTITY = "venue_symbol"
 
 Content = dict[str, bytes]
 
 
 class Truth:
-    """A registry in which rows move between keys: what is under each key at each revision, and the changes to there."""
+    """A registry in which rows move between keys: the rows under each key at each revision, and the changes."""
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
@@ -35,7 +35,7 @@ class Truth:
         return self._states[revision][key]
 
     def lose(self, beyond: int) -> None:
-        """What was committed beyond a revision is lost, and the next timeline begins."""
+        """Lose the commits beyond a revision, and begin the next timeline."""
         self.history += "1"
         while self.head > beyond:
             self.changes.pop()
@@ -50,7 +50,7 @@ class Truth:
         return {key: [Stored(ENTITY, row, value) for row, value in self._states[-1][key].items()] for key in keys}
 
     def write(self, row: str, keys: frozenset[str], *, carried: bool) -> None:
-        """Put the row under the keys; nowhere where there are none."""
+        """Put the row under the keys, and nowhere else."""
         before, _ = self._rows.get(row, (frozenset(), b""))
         value = b"%s@%d of %s" % (row.encode(), self.head + 1, self.history.encode())
         self._rows[row] = (keys, value)
@@ -77,7 +77,7 @@ class Truth:
 
 
 class Play:
-    """A cache, the truth, and reads that are on their way; each step does one thing that can happen."""
+    """A cache, the true registry, and reads in flight; each step is one event."""
 
     def __init__(self, seed: int, kind: type[Cache]) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a repeatable one
@@ -87,7 +87,7 @@ class Play:
         self.truth = Truth("first")
         self.reads: list[tuple[str, int, Mapping[str, Sequence[Stored]]]] = []
         self.seen: list[tuple[Part, int]] = []
-        #: a load of everything that is under way: its epoch and snap, and what of it has not been admitted yet
+        #: a preload in progress: its epoch and snap, and the parts not admitted yet
         self.load: tuple[str, int, dict[str, list[Stored]]] | None = None
         self.absences = 0
         self.now = 0.0
@@ -103,7 +103,7 @@ class Play:
                 self.apply,
                 self.read,
                 self.arrive,
-                self.look,
+                self.probe,
                 self.wait,
                 self.restart,
                 self.restore,
@@ -134,7 +134,7 @@ class Play:
                 self.cache.admit(snap, found, self.now)
 
     def loads(self) -> None:
-        """Begin to load everything, or read it, or admit some of it, or all is admitted."""
+        """The next step of a preload: follow, read, admit some parts, or complete."""
         if self.load is None:
             if self.random.random() < 0.3:
                 self.cache.follow({"asset", "symbol", "listings", "venue_asset"})
@@ -155,7 +155,7 @@ class Play:
             self.load = None
             self.cache.completed(snap)
 
-    def look(self) -> None:
+    def probe(self) -> None:
         part = self.cache.get(self.random.choice(KEYS), self.now)
         if part is not None:
             part.dependents += 1
@@ -165,7 +165,7 @@ class Play:
         self.now += self.random.choice((1, 20))
 
     def restart(self) -> None:
-        """The cache is behind and begins anew, with some of the recent changes or none."""
+        """The cache is behind and starts over, with some of the recent changes or none."""
         known = self.truth.changes[-self.random.choice((1, 3, 50)) :] if self.truth.changes else []
         recent = [(each.revision, [*each.keys, *each.left_keys]) for each in known]
         floor = recent[0][0] - 1 if recent else self.truth.head
@@ -174,12 +174,12 @@ class Play:
         self.load = None
 
     def promote(self) -> None:
-        """A standby takes over that lost commits, but none that the cache has applied; the cache sees so before it goes on."""
+        """Fail over to a standby that lost only commits that the cache has not applied; it learns the new history first."""
         self.truth.lose(self.random.randint(self.cache.applied, self.truth.head))
         self.cache.set_history(self.truth.history)
 
     def restore(self) -> None:
-        """The database comes back as something else: another epoch, in which revisions mean other things."""
+        """Restore another database: a new epoch, in which revisions mean other changes."""
         self.truth = Truth(f"{self.truth.epoch}'")
         for _ in range(self.random.choice((0, 5, 50))):
             self.write()
@@ -189,23 +189,23 @@ class Play:
         cache = self.cache
         for key, part in cache._parts.items():
             held = {row.row_id: row.value for row in part.rows}
-            assert held == self.truth.at(max(cache.applied, part.snap), key), f"{key} is not the truth"
+            assert held == self.truth.at(max(cache.applied, part.snap), key), f"{key} is wrong"
             assert part.key == key
             assert part.live
         for key in KEYS:
             if cache.absent(key):
                 self.absences += 1
-                assert not self.truth.at(cache.applied, key), f"{key} is not the truth: it is there"
+                assert not self.truth.at(cache.applied, key), f"{key} is wrong: it exists"
         assert len(cache) <= self.limits["entries"]
         assert cache.bytes <= self.limits["size"]
         assert cache.bytes == sum(part.cost for part in cache._parts.values())
         for part, generation in self.seen:
-            assert part.live == (cache._parts.get(part.key) is part), "an answer made of a replaced part lives on"
-            assert part.live or generation < cache.generation, "an answer made of a replaced part is taken for valid"
+            assert part.live == (cache._parts.get(part.key) is part), "a response that depends on a replaced part lives on"
+            assert part.live or generation < cache.generation, "a response that depends on a replaced part counts as valid"
 
 
 def _check(seeds: Iterable[int], kind: type[Cache]) -> tuple[int, int]:
-    """Play with each seed and check after every step; how many parts and known absences were looked at."""
+    """Play each seed and check after every step; the number of parts and known absences checked."""
     parts = absences = 0
     for seed in seeds:
         play = Play(seed, kind)
@@ -218,10 +218,10 @@ def _check(seeds: Iterable[int], kind: type[Cache]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("part_of_seeds", range(4))
-def test_a_part_is_the_truth_whatever_happens_in_which_order(part_of_seeds: int) -> None:
+def test_a_part_is_true_after_any_order_of_events(part_of_seeds: int) -> None:
     parts, absences = _check(range(part_of_seeds, 240, 4), Cache)
     assert parts > 10_000, "hardly anything was cached: this proves nothing"
-    assert absences > 500, "hardly anything was known to be absent: this proves nothing"
+    assert absences > 500, "hardly any absence was known: this proves nothing"
 
 
 class _NoFloor(Cache):
@@ -288,8 +288,8 @@ class _CompleteBelowTheFloor(Cache):
         _KeepsWhatWaits,
     ],
 )
-def test_a_cache_that_breaks_a_rule_is_caught(broken: type[Cache]) -> None:
-    with pytest.raises(AssertionError, match="is not the truth"):
+def test_a_cache_that_breaks_a_rule_is_detected(broken: type[Cache]) -> None:
+    with pytest.raises(AssertionError, match="is wrong"):
         _check(range(200), broken)
 
 
@@ -321,16 +321,16 @@ def _row(value: bytes = b"v") -> list[Stored]:
     return [Stored(ENTITY, "r", value)]
 
 
-def test_a_change_whose_forerunner_is_missing_is_not_applied() -> None:
+def test_a_change_is_not_applied_before_the_one_it_follows() -> None:
     cache = _cache()
     assert not cache.apply(_change(2, "symbol:S"), 0)
     assert cache.applied == 0
     assert cache.apply(_change(1, "symbol:S"), 0)
-    assert cache.apply(_change(1, "symbol:S"), 0), "an old one is no gap"
+    assert cache.apply(_change(1, "symbol:S"), 0), "an old change counts as a gap"
     assert cache.applied == 1
 
 
-def test_what_was_read_ahead_of_the_changes_is_served_once_they_are_applied() -> None:
+def test_a_read_ahead_of_the_changes_is_served_once_they_are_applied() -> None:
     cache = _cache()
     cache.admit(2, {"symbol:S": _row(b"at 2")}, 0)
     assert cache.get("symbol:S", 0) is None
@@ -342,18 +342,18 @@ def test_what_was_read_ahead_of_the_changes_is_served_once_they_are_applied() ->
     assert (part.snap, part.rows[0].value) == (2, b"at 2")
 
 
-def test_a_change_that_does_not_carry_its_value_leaves_the_part_unknown() -> None:
+def test_a_change_without_its_value_removes_the_part() -> None:
     cache = _cache()
     cache.admit(0, {"asset:A": _row()}, 0)
     cache.apply(_change(1, "asset:A", value=None), 0)
     assert cache.get("asset:A", 0) is None
     cache.admit(0, {"asset:A": _row()}, 0)
-    assert cache.get("asset:A", 0) is None, "what was read before the change is not taken"
+    assert cache.get("asset:A", 0) is None, "a read from before the change was admitted"
     cache.admit(1, {"asset:A": _row(b"large")}, 0)
     assert cache.get("asset:A", 0) is not None
 
 
-def test_absence_is_known_for_a_while_and_ends_when_something_is_made() -> None:
+def test_an_absence_expires_and_ends_when_a_row_is_created() -> None:
     cache = _cache(absent_ttl=30)
     cache.admit(0, {"listings:v:T": [], "listings:v:U": []}, 100)
     absent = cache.get("listings:v:T", 129)
@@ -367,7 +367,7 @@ def test_absence_is_known_for_a_while_and_ends_when_something_is_made() -> None:
     assert not absent.live
 
 
-def test_a_flood_of_unknown_names_drives_out_nothing_but_itself() -> None:
+def test_a_flood_of_unknown_names_evicts_only_its_own_absences() -> None:
     cache = _cache(entries=100)
     cache.admit(0, {f"listings:v:{n}": _row() for n in range(80)}, 0)
     for n in range(10_000):
@@ -386,7 +386,7 @@ def test_the_limits_of_entries_and_bytes_hold() -> None:
     assert 40_000 < by_bytes.bytes <= 50_000
 
 
-def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
+def test_used_parts_stay_and_unused_parts_are_evicted() -> None:
     cache = _cache(entries=100)
     for n in range(2_000):
         cache.admit(0, {f"listings:v:{n}": _row()}, 0)
@@ -395,7 +395,7 @@ def test_what_is_asked_for_stays_and_what_is_not_goes() -> None:
     assert all(cache.get(f"listings:v:{hot}", 0) for hot in range(10))
 
 
-def test_a_shared_part_stays_while_answers_are_made_of_it() -> None:
+def test_a_shared_part_stays_while_responses_depend_on_it() -> None:
     cache = _cache(entries=100)
     cache.admit(0, {"asset:USDT": _row()}, 0)
     usdt = cache.get("asset:USDT", 0)
@@ -407,10 +407,10 @@ def test_a_shared_part_stays_while_answers_are_made_of_it() -> None:
     usdt.dependents = 0
     for n in range(1_000):
         cache.admit(0, {f"listings:v:more{n}": _row()}, 0)
-    assert not usdt.live, "nobody needs it any more"
+    assert not usdt.live, "no response needs it any more"
 
 
-def test_even_where_every_part_is_needed_the_limit_holds() -> None:
+def test_the_limit_holds_even_if_every_part_is_needed() -> None:
     cache = _cache(entries=100)
     for n in range(1_000):
         cache.admit(0, {f"asset:{n}": _row()}, 0)
@@ -420,7 +420,7 @@ def test_even_where_every_part_is_needed_the_limit_holds() -> None:
     assert len(cache) == 100
 
 
-def test_changes_that_are_forgotten_raise_the_floor_and_changes_of_one_key_cost_one_entry() -> None:
+def test_forgotten_changes_raise_the_floor_and_changes_of_one_key_take_one_entry() -> None:
     cache = _cache(recent=3)
     for revision in range(1, 1_001):
         cache.apply(_change(revision, "asset:hot"), 0)
@@ -430,12 +430,12 @@ def test_changes_that_are_forgotten_raise_the_floor_and_changes_of_one_key_cost_
         cache.apply(_change(revision, f"asset:{name}"), 0)
     assert cache.floor == 1_000
     cache.admit(999, {"asset:Z": _row()}, 0)
-    assert cache.get("asset:Z", 0) is None, "it may have changed since, and nobody here would know"
+    assert cache.get("asset:Z", 0) is None, "it may have changed since, unnoticed"
     cache.admit(1_000, {"asset:Z": _row()}, 0)
     assert cache.get("asset:Z", 0) is not None
 
 
-def test_dead_parts_do_not_pile_up() -> None:
+def test_dead_parts_do_not_accumulate() -> None:
     cache = _cache(entries=1_000)
     for revision in range(1, 20_001):
         cache.apply(_change(revision, "asset:A"), 0)
@@ -453,7 +453,7 @@ def test_dead_parts_do_not_pile_up() -> None:
         [],
     ],
 )
-def test_a_part_has_its_rows_as_they_were_read(rows: list[Stored]) -> None:
+def test_a_part_returns_its_rows_as_they_were_read(rows: list[Stored]) -> None:
     cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
     cache.start("e", 7)
     cache.admit(7, {"symbol:S": rows}, 0)

@@ -1,4 +1,4 @@
-"""A change in the registry, and what the next lookups of the hot path say."""
+"""Changes in the registry, and the next lookups of the hot path."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,9 +23,7 @@ from tests.hotpath.stack import Listed, eventually, found, let_through, own_call
 SPOT, PERPETUAL = markets.SYMBOL_TYPE_SPOT, markets.SYMBOL_TYPE_PERPETUAL
 
 
-async def test_a_new_tick_size_is_in_the_next_answer_to_whoever_waits_for_its_revision(
-    registry: Client, feed: Client, btc: Listed
-) -> None:
+async def test_a_new_tick_size_is_in_a_response_with_its_min_revision(registry: Client, feed: Client, btc: Listed) -> None:
     assert (await found(feed, btc)).symbol.tick_size_decimal == "0.5"
     for tick in ("0.25", "0.01", "3"):
         revision = await ticked(registry, btc, tick)
@@ -36,7 +34,7 @@ async def test_a_new_tick_size_is_in_the_next_answer_to_whoever_waits_for_its_re
         assert (await found(feed, btc)).symbol.tick_size_decimal == tick
 
 
-async def test_a_change_reaches_the_hot_path_by_itself_well_within_a_second(
+async def test_a_change_reaches_the_hot_path_within_a_second(
     registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -48,12 +46,12 @@ async def test_a_change_reaches_the_hot_path_by_itself_well_within_a_second(
         while (await found(feed, btc)).symbol.tick_size_decimal != tick:
             pass
         delays.append(loop.time() - acknowledged)
-    # The median: a machine that stalls for a moment says nothing about the way of changes.
+    # The median, because a stall of the machine says nothing about the delivery of changes.
     assert sorted(delays)[len(delays) // 2] < 1
     assert hotpath.feed.resyncs == 0
 
 
-async def test_a_write_through_the_hot_path_is_in_the_next_answer_on_the_same_connection(feed: Client, btc: Listed) -> None:
+async def test_a_connection_reads_its_own_writes(feed: Client, btc: Listed) -> None:
     await found(feed, btc)
     for tick in ("0.2", "0.3", "0.4", "0.6"):
         revision = await ticked(feed, btc, tick)
@@ -61,7 +59,7 @@ async def test_a_write_through_the_hot_path_is_in_the_next_answer_on_the_same_co
         assert (await found(feed, btc)).symbol.tick_size_decimal == tick
 
 
-async def test_a_critical_flag_blocks_trading_at_once_and_no_longer_than_it_stands(feed: Client, btc: Listed) -> None:
+async def test_a_critical_flag_blocks_trading_until_it_is_resolved(feed: Client, btc: Listed) -> None:
     assert not (await found(feed, btc)).trading_blocked
     raised = await feed.call(
         "RaiseQualityFlag",
@@ -82,9 +80,7 @@ async def test_a_critical_flag_blocks_trading_at_once_and_no_longer_than_it_stan
     assert not (await feed.call("GetAsset", asset_id=btc.quote)).trading_blocked
 
 
-async def test_a_delisting_takes_effect_at_its_time_without_any_further_change(
-    feed: Client, hotpath: Hotpath, btc: Listed
-) -> None:
+async def test_a_delisting_takes_effect_at_its_time_without_another_change(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     at = timestamp_pb2.Timestamp()
     at.FromDatetime(datetime.now(UTC) + timedelta(seconds=0.5))
     listing = (await found(feed, btc)).venue_symbol.listing_id
@@ -93,7 +89,7 @@ async def test_a_delisting_takes_effect_at_its_time_without_any_further_change(
     assert before.venue_symbol.is_active
     assert (await found(feed, btc)).venue_symbol.is_active
     hits, applied = hotpath.engine.total_hits, hotpath.cache.applied
-    assert hits > 0, "it did not stand ready, so this shows nothing"
+    assert hits > 0, "it was not cached, so this proves nothing"
 
     async def over() -> bool:
         return not (await found(feed, btc)).venue_symbol.is_active
@@ -103,16 +99,16 @@ async def test_a_delisting_takes_effect_at_its_time_without_any_further_change(
     assert hotpath.cache.applied == applied
 
 
-async def test_what_is_deleted_is_not_found_at_once(feed: Client, btc: Listed) -> None:
+async def test_a_deleted_entity_is_not_found_at_once(feed: Client, btc: Listed) -> None:
     doge = (await feed.call("CreateAsset", symbol="DOGE", name="Dogecoin", asset_type=assets.ASSET_TYPE_NATIVE)).asset
     assert (await feed.call("GetAsset", asset_id=doge.asset_id)).asset.symbol == "DOGE"
     await feed.call("DeleteAsset", asset_id=doge.asset_id)
     assert (await feed.refused("GetAsset", asset_id=doge.asset_id)).code == "NOT_FOUND"
-    # Its name in another listing's answer stays what it was.
+    # Its name in responses about other listings stays the same.
     assert (await found(feed, btc)).base_asset.symbol == "BTC"
 
 
-async def test_what_was_not_found_is_found_once_it_is_made(feed: Client, btc: Listed) -> None:
+async def test_an_absent_entity_is_found_once_it_is_created(feed: Client, btc: Listed) -> None:
     refused = await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol="XBTUSDT")
     assert refused.code == "NOT_FOUND"
     await feed.call("CreateVenueSymbol", venue_id=btc.venue, symbol_id=btc.symbol, venue_symbol="XBTUSDT")
@@ -120,8 +116,8 @@ async def test_what_was_not_found_is_found_once_it_is_made(feed: Client, btc: Li
     assert answer.symbol.symbol_id == btc.symbol
 
 
-async def test_a_text_that_two_types_share_is_answered_by_the_type_that_is_asked_for(feed: Client, btc: Listed) -> None:
-    """Two writers put a row each into one part: the worker has both."""
+async def test_a_text_of_two_types_is_resolved_by_the_requested_type(feed: Client, btc: Listed) -> None:
+    """Two writers put a row each into one part; the worker has both."""
     perpetual = await feed.call(
         "CreateSymbol", symbol_type=PERPETUAL, base_asset_id=btc.base, quote_asset_id=btc.quote, settlement_asset_id=btc.quote
     )
@@ -132,7 +128,7 @@ async def test_a_text_that_two_types_share_is_answered_by_the_type_that_is_asked
     assert (await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)).code == "FAILED_PRECONDITION"
 
 
-async def test_a_value_too_large_to_travel_is_read_from_the_database(feed: Client, btc: Listed) -> None:
+async def test_a_value_too_large_for_a_message_is_read_from_the_database(feed: Client, btc: Listed) -> None:
     large = pb.UpdateAssetRequest(asset_id=btc.base, description="x" * 4_000, metadata={"text": "y" * 8_000})
     await feed.call("UpdateAsset", large)
     answer = await feed.call("GetAsset", asset_id=btc.base)
@@ -144,7 +140,7 @@ async def test_a_value_too_large_to_travel_is_read_from_the_database(feed: Clien
 # ---- revisions -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_revision_that_the_registry_never_had_is_refused(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+async def test_a_min_revision_beyond_the_registry_is_rejected(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     beyond = hotpath.cache.applied + 1_000
     for name, request in (
         ("GetVenueSymbol", {"venue_id": btc.venue, "venue_symbol": btc.text}),
@@ -156,11 +152,11 @@ async def test_a_revision_that_the_registry_never_had_is_refused(feed: Client, h
         assert refused.preconditions[0][:2] == ("MIN_REVISION", "min_revision")
 
 
-async def test_a_reader_ahead_of_the_worker_is_answered_from_the_database(
+async def test_a_min_revision_ahead_of_the_worker_is_answered_from_the_database(
     registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
     await found(feed, btc)
-    # A worker that hears nothing: neither messages nor looks.
+    # A worker without messages and probes.
     await hotpath.feed.stop()
     await hotpath._bus.close()
     revision = await ticked(registry, btc, "0.125")
@@ -170,7 +166,7 @@ async def test_a_reader_ahead_of_the_worker_is_answered_from_the_database(
     assert feed.trailing["cqar-source"] == "database"
 
 
-async def test_an_answer_says_the_revision_up_to_which_it_is_right(registry: Client, feed: Client, btc: Listed) -> None:
+async def test_a_response_carries_the_revision_that_it_reflects(registry: Client, feed: Client, btc: Listed) -> None:
     revision = await ticked(registry, btc, "0.75")
     answer = await found(feed, btc, min_revision=revision)
     assert answer.revision >= revision
@@ -178,14 +174,14 @@ async def test_an_answer_says_the_revision_up_to_which_it_is_right(registry: Cli
     assert again.revision >= answer.revision or again.symbol == answer.symbol
 
 
-# ---- beginning anew ------------------------------------------------------------------------------------------------
+# ---- starting over -------------------------------------------------------------------------------------------------
 
 
-async def test_after_a_restore_with_a_new_epoch_the_worker_begins_anew(
+async def test_after_a_restore_with_a_new_epoch_the_worker_starts_over(
     registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, btc: Listed
 ) -> None:
     await found(feed, btc)
-    # What a restore does that no change tells of.
+    # A restore changes this without a change in the outbox.
     async with connection.transaction():
         await connection.execute("UPDATE symbols SET tick_size = 7")
         await connection.execute("UPDATE head SET epoch = gen_random_uuid()")
@@ -197,36 +193,36 @@ async def test_after_a_restore_with_a_new_epoch_the_worker_begins_anew(
     assert (await found(feed, btc, min_revision=revision)).symbol.tick_size_decimal == "8"
 
 
-async def test_a_worker_that_slept_longer_than_changes_are_kept_begins_anew(
+async def test_a_worker_paused_for_longer_than_changes_are_kept_starts_over(
     feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, btc: Listed
 ) -> None:
     await found(feed, btc)
     await eventually(lambda: hotpath.cache.applied == 5)
-    # It is told of nothing while the changes come and go.
+    # It learns of nothing while the changes are made and pruned.
     async with connection.transaction():
         await connection.execute("UPDATE symbols SET tick_size = 9")
         await connection.execute("UPDATE head SET seq = seq + 3")
     await eventually(lambda: hotpath.cache.applied == 8)
     assert hotpath.feed.resyncs == 1
-    assert hotpath.cache.floor == 8, "what Redis has from before those changes could be taken for right"
+    assert hotpath.cache.floor == 8, "parts in Redis from before those changes could be admitted"
     assert (await found(feed, btc)).symbol.tick_size_decimal == "9"
 
 
-async def test_changes_that_arrive_while_a_look_is_under_way_are_not_mistaken_for_a_restore(
+async def test_changes_that_arrive_during_a_probe_are_not_mistaken_for_a_restore(
     registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
-    """What the look brings is older by then than what is applied."""
+    """The result of the probe is older by then than the applied changes."""
     await eventually(lambda: hotpath.cache.applied == 5)
-    looks = Looks(hotpath.feed._pool)
-    hotpath.feed._pool = looks  # type: ignore[assignment]
+    gated = GatedPool(hotpath.feed._pool)
+    hotpath.feed._pool = gated  # type: ignore[assignment]
     for tick in ("0.25", "0.125"):
-        looks.held.clear()
-        looks.open.clear()
-        await looks.held.wait()
+        gated.held.clear()
+        gated.open.clear()
+        await gated.held.wait()
         revision = await ticked(registry, btc, tick)
         await _applied(hotpath, revision)
-        looks.open.set()
-        await _looked(hotpath)
+        gated.open.set()
+        await _probed(hotpath)
     assert hotpath.feed.resyncs == 0
     assert (await found(feed, btc)).symbol.tick_size_decimal == "0.125"
 
@@ -236,7 +232,7 @@ async def _grown(messages: list[bytes], count: int) -> None:
 
 
 async def _arrived(messages: list[bytes], revision: int) -> bytes:
-    """The message of a change, once it has arrived: the relay may send a message twice."""
+    """Wait for the message of a change, which the relay may send twice."""
     await eventually(lambda: any(events.decode(data).revision == revision for data in messages))
     return next(data for data in messages if events.decode(data).revision == revision)
 
@@ -245,13 +241,13 @@ async def _applied(worker: Hotpath, revision: int) -> None:
     await eventually(lambda: worker.cache.applied == revision)
 
 
-async def _looked(worker: Hotpath) -> None:
+async def _probed(worker: Hotpath) -> None:
     fresh = worker.feed.fresh_as_of
     await eventually(lambda: worker.feed.fresh_as_of > fresh)
 
 
-class Looks:
-    """The feed's pool, whose results a gate holds back."""
+class GatedPool:
+    """The feed's pool, with a gate that delays results."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -271,14 +267,14 @@ class Looks:
         return result
 
 
-async def test_a_change_whose_message_is_lost_is_fetched_as_soon_as_the_next_one_shows_the_gap(
+async def test_a_lost_change_is_fetched_as_soon_as_the_next_message_shows_the_gap(
     registry: Client, feed: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
     await eventually(lambda: hotpath.cache.applied == 5)
     arrived = let_through(hotpath, lambda: False)
     hotpath.feed._interval = 3_600.0
-    await hotpath.sweep.stop()  # it asks for looks of its own
-    # A look after which the feed waits for so long: from here on, only a gap makes it look.
+    await hotpath.sweep.stop()  # it requests probes of its own
+    # After this probe the feed waits for an hour: from here on, only a gap makes it probe.
     assert await hotpath.feed.wait_probed(15)
     for at in range(1, 11):
         await _arrived(arrived, await ticked(registry, btc, f"0.{at:03}1"))
@@ -292,7 +288,7 @@ async def test_a_change_whose_message_is_lost_is_fetched_as_soon_as_the_next_one
     assert (await found(feed, btc, min_revision=revision)).symbol.tick_size_decimal == "0.0102"
 
 
-async def test_garbage_on_the_bus_changes_nothing(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+async def test_malformed_messages_change_nothing(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     client = hotpath._bus._client
     assert client is not None
     for data in (b"", b"\xff" * 100, b"{}"):
@@ -301,7 +297,7 @@ async def test_garbage_on_the_bus_changes_nothing(feed: Client, hotpath: Hotpath
     assert (await found(feed, btc)).symbol.tick_size_decimal == "0.5"
 
 
-async def test_a_client_that_gives_up_leaves_the_answer_to_others(feed: Client, btc: Listed) -> None:
+async def test_a_cancelled_call_does_not_cancel_the_load_for_others(feed: Client, btc: Listed) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await feed.call("GetVenueSymbol", venue_id=btc.venue, venue_symbol="SLOW", deadline=0.000_001)
     assert refused.value.code().name == "DEADLINE_EXCEEDED"

@@ -1,4 +1,4 @@
-"""PostgreSQL is replaced by a copy that was promoted: with all that was committed, or without the last of it."""
+"""PostgreSQL is replaced by a promoted copy, with all commits or without the last ones."""
 
 import asyncio
 import shutil
@@ -17,20 +17,20 @@ from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, li
 
 
 class Copies:
-    """A server whose files are copied and exchanged."""
+    """A server whose files can be copied and replaced."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
     async def copy(self, to: Path) -> Path:
-        """The files as they are now."""
+        """Copy the files as they are now."""
         await asyncio.to_thread(self._postgres.stop)
         await asyncio.to_thread(_copy, self._postgres.data, to)
         await asyncio.to_thread(self._postgres.start)
         return to
 
     async def promote(self, copy: Path | None = None) -> None:
-        """Kill the server; what takes its place, the copy or all it had, is promoted as a standby is: with a new timeline."""
+        """Kill the server and promote the copy, or the server's own files, as a standby: with a new timeline."""
         await asyncio.to_thread(self._postgres.kill)
         data = self._postgres.data
         if copy is not None:
@@ -46,7 +46,7 @@ class Copies:
 
 
 def _copy(source: Path, to: Path) -> None:
-    subprocess.run(["cp", "-a", str(source), str(to)], check=True)  # noqa: S607 - owners are to stay
+    subprocess.run(["cp", "-a", str(source), str(to)], check=True)  # noqa: S607 - keeps owners
 
 
 def _owned_alike(model: Path, path: Path) -> None:
@@ -54,7 +54,7 @@ def _owned_alike(model: Path, path: Path) -> None:
 
 
 class Site(NamedTuple):
-    """A server that can be replaced, the settings of processes, and where copies go."""
+    """A server that can be replaced, the settings of processes, and the folder of copies."""
 
     copies: Copies
     settings: config.Settings
@@ -71,13 +71,13 @@ async def _applied(worker: Hotpath, revision: int) -> None:
 
 
 async def _ticked(registry: Client, btc: Listed, tick: str) -> int:
-    """Set a tick size as soon as the database takes it."""
+    """Set a tick size, retrying until the database accepts it."""
     done: list[int] = []
 
     async def written() -> bool:
         try:
             done.append(await ticked(registry, btc, tick))
-        except Exception:  # noqa: BLE001 - it is tried again
+        except Exception:  # noqa: BLE001 - retried
             return False
         return True
 
@@ -85,7 +85,7 @@ async def _ticked(registry: Client, btc: Listed, tick: str) -> int:
     return done[0]
 
 
-async def test_a_standby_that_had_everything_keeps_every_worker_warm(site: Site) -> None:
+async def test_a_standby_with_all_commits_keeps_every_worker_warm(site: Site) -> None:
     async with (
         admin_of(site.settings) as admin,
         worker_of(site.settings, admin.port) as worker,
@@ -100,14 +100,14 @@ async def test_a_standby_that_had_everything_keeps_every_worker_warm(site: Site)
         await eventually(lambda: worker.cache.history != before, 30)
         assert worker.feed.resyncs == 0
         assert worker.cache.history.partition(".")[0] == before.partition(".")[0] == worker.cache.epoch
-        assert worker.engine.responses.count, "what stood ready is gone"
+        assert worker.engine.responses.count, "the cached responses are gone"
         await _applied(worker, await _ticked(registry, btc, "0.125"))
         assert (await found(feed, btc)).symbol.tick_size_decimal == "0.125"
         assert worker.feed.resyncs == 0
 
 
-async def test_what_a_standby_has_lost_is_served_by_nobody_not_even_by_redis(site: Site) -> None:
-    """The commits that were lost are in Redis. A worker that starts before the relay has seen what happened takes no notice."""
+async def test_commits_that_a_standby_lost_are_not_served_not_even_from_redis(site: Site) -> None:
+    """Redis holds the lost commits. A worker that starts before the relay has noticed must not use them."""
     async with admin_of(site.settings) as admin, Client(admin.port) as registry:
         btc = await listed(registry)
         await ticked(registry, btc, "0.25")
@@ -128,11 +128,11 @@ async def test_what_a_standby_has_lost_is_served_by_nobody_not_even_by_redis(sit
             return held is not None and held.snap == lost
 
         await eventually(offered)
-        await admin._relay.stop()  # nobody sees that the stream is ahead, and makes a new epoch
+        await admin._relay.stop()  # so that no relay sees that the stream is ahead and sets a new epoch
         await site.copies.promote(copy)
         await eventually(lambda: warm.feed.resyncs == 1, 30)
         assert (await found(feed, btc)).symbol.tick_size_decimal == "0.25"
-        # The new history counts as far as the old one did, with another change.
+        # The new history reaches the old one's revision, with another change.
         async with (
             worker_of(changed(site.settings, hotpath={"preload": False}), admin.port) as cold,
             Client(cold.port) as reader,

@@ -1,4 +1,4 @@
-"""Links that are cut, silent or slow while the servers behind them are well."""
+"""Links that are cut, silent or slow while the servers behind them work."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ _IMPATIENCE = {f"{what}_timeout": 2.0 for what in ("acquire", "connect", "fill",
 
 
 class Apart(NamedTuple):
-    """A worker with a link of its own to PostgreSQL, an admin without, clients of both, and a listing."""
+    """A worker with its own link to PostgreSQL, an admin without one, clients of both, and a listing."""
 
     servers: Servers
     link: Link
@@ -53,20 +53,20 @@ async def apart(mortal: Servers, mortal_settings: config.Settings) -> AsyncItera
 
 
 @pytest.mark.parametrize("mode", ["cut", "blackhole"])
-async def test_while_admin_reaches_the_database_a_worker_that_does_not_is_as_fresh_as_ever(apart: Apart, mode: Mode) -> None:
+async def test_a_worker_without_the_database_stays_fresh_through_admin(apart: Apart, mode: Mode) -> None:
     apart.link.set(mode)
     before = apart.worker.feed.probes_through_admin
     await eventually(
         lambda: apart.worker.feed.probes_through_admin > before + 8
-    )  # at four a second: the lease would long be over
+    )  # at four a second: the lease would have ended long ago
     revision = await ticked(apart.registry, apart.btc, "0.125")
     answer = await found(apart.feed, apart.btc, min_revision=revision)
     assert answer.symbol.tick_size_decimal == "0.125"
     assert not (await found(apart.feed, apart.btc)).HasField("stale")
-    # It has all there is, so it knows what there is not, and that is confirmed by a look through admin.
+    # Its cache is complete, so it knows absences, which a probe through admin confirms.
     assert (await apart.feed.refused("GetVenueSymbol", venue_id=apart.btc.venue, venue_symbol="NOPE")).code == "NOT_FOUND"
     assert apart.worker.feed.resyncs == 0
-    # Changes that no message brings come through admin as well.
+    # Changes without messages arrive through admin, too.
     apart.worker._bus._listeners.clear()
     client = apart.worker._bus._client
     assert client is not None
@@ -82,7 +82,7 @@ async def test_while_admin_reaches_the_database_a_worker_that_does_not_is_as_fre
     await eventually(lambda: apart.worker.feed.age() < 0.5 and apart.worker.feed.probes_through_admin <= detours + 1)
 
 
-async def test_without_both_it_says_how_old_its_answers_are(apart: Apart) -> None:
+async def test_without_database_and_admin_responses_carry_their_age(apart: Apart) -> None:
     apart.link.set("cut")
     await eventually(lambda: apart.worker.feed.probes_through_admin > 0)
     apart.servers.nats.kill()
@@ -101,7 +101,7 @@ async def test_without_both_it_says_how_old_its_answers_are(apart: Apart) -> Non
 
 
 async def test_the_admin_of_another_registry_does_not_answer(apart: Apart, settings: config.Settings) -> None:
-    """Several registries may share NATS: a worker that took the word of another would begin anew in a history not its own."""
+    """Several registries may share NATS: a worker that used another's answer would start over in a foreign history."""
     shared = changed(settings, nats={"url": apart.servers.nats.url})
     async with admin_of(shared):
         apart.link.set("cut")
@@ -111,9 +111,7 @@ async def test_the_admin_of_another_registry_does_not_answer(apart: Apart, setti
         assert not (await found(apart.feed, apart.btc)).HasField("stale")
 
 
-async def test_a_redis_that_is_slow_is_waited_for_once_and_then_left_alone(
-    mortal: Servers, mortal_settings: config.Settings
-) -> None:
+async def test_a_slow_redis_delays_one_call_and_is_then_avoided(mortal: Servers, mortal_settings: config.Settings) -> None:
     url = urlsplit(mortal.valkey.url)
     link = Link(lambda: asyncio.open_unix_connection(url.path))
     await link.listen()

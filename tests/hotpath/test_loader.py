@@ -1,4 +1,4 @@
-"""What a worker does not have: brought once, from Redis if that can be trusted, else from PostgreSQL."""
+"""Loading parts: once for all callers, from Redis if its value is provably right, else from PostgreSQL."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ from tests.hotpath.stack import Listed, Reads, changed, eventually, found, liste
 
 
 class Cold(NamedTuple):
-    """A worker that has loaded nothing, with a client of it, and a listing that it does not know."""
+    """A worker with an empty cache, a client of it, and a listing that it has not loaded."""
 
     worker: Hotpath
     feed: Client
@@ -39,10 +39,10 @@ async def cold(settings: config.Settings, admin: Admin, registry: Client) -> Asy
         yield Cold(worker, feed, btc)
 
 
-# ---- herds ---------------------------------------------------------------------------------------------------------
+# ---- concurrency ---------------------------------------------------------------------------------------------------
 
 
-async def test_however_many_ask_for_one_unknown_key_the_database_is_asked_once(cold: Cold, reads: Reads) -> None:
+async def test_concurrent_requests_for_an_unknown_key_share_one_query(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     asked = [asyncio.create_task(cold.feed.call("GetAsset", asset_id=cold.btc.base)) for _ in range(200)]
     await reads.arrived.wait()
@@ -53,7 +53,7 @@ async def test_however_many_ask_for_one_unknown_key_the_database_is_asked_once(c
     assert reads.keys == [f"asset:{cold.btc.base}"]
 
 
-async def test_beyond_the_cap_on_queries_clients_are_told_to_come_back(cold: Cold, reads: Reads) -> None:
+async def test_beyond_the_limit_of_loads_clients_get_resource_exhausted(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     asked = [asyncio.create_task(_code(cold.feed, f"nobody{at}")) for at in range(40)]
     await eventually(lambda: sum(each.done() for each in asked) == 32)
@@ -68,10 +68,10 @@ async def _code(feed: Client, asset_id: str) -> str:
     return (await feed.refused("GetAsset", asset_id=asset_id)).code
 
 
-async def test_a_flood_of_unknown_names_does_not_stop_the_worker_from_following(
+async def test_a_flood_of_unknown_names_does_not_stop_the_feed(
     settings: config.Settings, admin: Admin, registry: Client, reads: Reads
 ) -> None:
-    """Queries take every session that lookups have: the feed has its own."""
+    """Queries use every session that lookups have; the feed has its own."""
     btc = await listed(registry)
     narrow = changed(settings, database={"pool_max": 2}, hotpath={"preload": False})
     async with worker_of(narrow, admin.port) as worker, Client(worker.port) as feed:
@@ -85,7 +85,7 @@ async def test_a_flood_of_unknown_names_does_not_stop_the_worker_from_following(
         await asyncio.gather(*asked)
 
 
-async def test_whoever_waits_in_vain_does_not_take_the_answer_from_the_others(cold: Cold, reads: Reads) -> None:
+async def test_a_caller_that_times_out_does_not_cancel_the_load_for_others(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
     hasty = asyncio.create_task(cold.feed.call("GetAsset", asset_id=cold.btc.base))
     patient = asyncio.create_task(cold.feed.call("GetAsset", asset_id=cold.btc.base))
@@ -101,10 +101,10 @@ async def test_whoever_waits_in_vain_does_not_take_the_answer_from_the_others(co
 # ---- races ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_read_that_a_change_overtakes_is_not_served_to_whoever_knows_of_the_change(
+async def test_a_read_overtaken_by_a_change_is_not_served_to_a_caller_that_knows_the_change(
     cold: Cold, registry: Client, reads: Reads
 ) -> None:
-    """Who asks after the change joins a query that was read before it: the query is not enough for him."""
+    """A caller that comes after the change joins a read from before it, which does not satisfy that caller."""
     reads.open.clear()
     first = asyncio.create_task(cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol))
     await reads.arrived.wait()
@@ -132,7 +132,7 @@ async def test_a_read_from_before_a_restore_is_not_served_after_it(
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "7"
 
 
-async def test_what_redis_said_before_a_restore_is_not_taken_after_it(
+async def test_a_value_read_from_redis_before_a_restore_is_not_used_after_it(
     cold: Cold, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
@@ -158,8 +158,8 @@ async def test_what_redis_said_before_a_restore_is_not_taken_after_it(
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "7"
 
 
-async def test_a_worker_that_once_said_something_new_does_not_go_back_to_what_redis_says(cold: Cold, registry: Client) -> None:
-    """A worker that hears of changes only now and then reads a row that is newer than what it has applied."""
+async def test_a_worker_does_not_go_back_to_an_older_value_in_redis(cold: Cold, registry: Client) -> None:
+    """A worker that receives changes only at times reads a row that is newer than its applied revision."""
     key = f"symbol:{cold.btc.symbol}"
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     await eventually(lambda: not cold.worker.engine.loader._offers)
@@ -178,7 +178,7 @@ async def test_a_worker_that_once_said_something_new_does_not_go_back_to_what_re
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
 
 
-def test_absence_that_a_worker_knows_of_counts_for_nothing_while_it_is_cut_off() -> None:
+def test_a_cached_absence_does_not_count_while_the_worker_is_cut_off() -> None:
     cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
     cache.start("e", 7)
     cache.admit(7, {"chain:base": []}, time.monotonic())
@@ -189,7 +189,7 @@ def test_absence_that_a_worker_knows_of_counts_for_nothing_while_it_is_cut_off()
     assert PartsView(cache, {"chain:base": read}, fresh=False).get("chain:base") == []
 
 
-def test_an_answer_is_as_old_as_the_oldest_of_its_parts() -> None:
+def test_the_revision_of_a_response_is_that_of_its_oldest_part() -> None:
     cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
     cache.start("e", 7)
     row = [Stored("venue", "v", b"")]
@@ -200,7 +200,7 @@ def test_an_answer_is_as_old_as_the_oldest_of_its_parts() -> None:
     assert (view.revision, view.all_cached) == (9, False)
     view.get("venue:v")
     assert view.revision == 7
-    # All of one read are of one time, even where the cache has some of them already.
+    # All parts of one read are of one snap, even if some of them are cached already.
     view = PartsView(cache, {"symbol:S": ahead, "venue:v": ahead}, fresh=True)
     view.get("symbol:S")
     view.get("venue:v")
@@ -210,7 +210,7 @@ def test_an_answer_is_as_old_as_the_oldest_of_its_parts() -> None:
 # ---- Redis ---------------------------------------------------------------------------------------------------------
 
 
-async def test_what_one_worker_has_read_another_takes_from_redis(
+async def test_a_part_that_one_worker_read_reaches_another_through_redis(
     cold: Cold, settings: config.Settings, admin: Admin, reads: Reads
 ) -> None:
     await found(cold.feed, cold.btc)
@@ -226,7 +226,7 @@ async def test_what_one_worker_has_read_another_takes_from_redis(
         assert "cqar-source" not in feed.trailing
 
 
-async def test_what_a_change_overtook_is_not_taken_from_redis(cold: Cold, registry: Client) -> None:
+async def test_a_value_in_redis_older_than_a_change_is_not_used(cold: Cold, registry: Client) -> None:
     key = f"symbol:{cold.btc.symbol}"
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     await eventually(lambda: not cold.worker.engine.loader._offers)
@@ -234,7 +234,7 @@ async def test_what_a_change_overtook_is_not_taken_from_redis(cold: Cold, regist
     assert held is not None
     await ticked(registry, cold.btc, "0.125")
     await eventually(lambda: cold.worker.cache.applied == 6)
-    # Somebody brings the old value back, as a replica that lags would.
+    # The old value comes back, as from a replica that lags.
     await cold.worker._tier._redis.flushall()
     await cold.worker._tier.put(cold.worker.cache.history, [(held.snap, {key: held.rows})])
     cold.worker.cache._drop(cold.worker.cache._parts[key])
@@ -243,7 +243,7 @@ async def test_what_a_change_overtook_is_not_taken_from_redis(cold: Cold, regist
     assert cold.feed.trailing["cqar-source"] == "database"
 
 
-async def test_of_two_values_in_redis_the_later_one_stays(cold: Cold) -> None:
+async def test_redis_keeps_the_later_of_two_values(cold: Cold) -> None:
     tier = cold.worker._tier
     for snap in (5, 9, 7, 9, 300, 20):
         await tier.put("e", [(snap, {"symbol:S": [Stored("symbol", "S", b"at %d" % snap)]})])
@@ -262,7 +262,7 @@ async def test_of_two_values_in_redis_the_later_one_stays(cold: Cold) -> None:
     assert absent.rows == []
 
 
-async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -> None:
+async def test_a_value_under_a_wrong_key_or_a_corrupt_one_is_rejected(cold: Cold) -> None:
     tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.history
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
     await eventually(lambda: not cold.worker.engine.loader._offers)
@@ -276,7 +276,7 @@ async def test_a_value_under_another_key_or_none_at_all_is_refused(cold: Cold) -
     assert tier.failures == 0
 
 
-async def test_the_relay_puts_what_changed_into_redis_before_it_tells(cold: Cold, registry: Client) -> None:
+async def test_the_relay_updates_redis_before_it_publishes(cold: Cold, registry: Client) -> None:
     revision = await ticked(registry, cold.btc, "0.125")
     await eventually(lambda: cold.worker.cache.applied == revision)
     held = await cold.worker._tier.get(cold.worker.cache.history, f"symbol:{cold.btc.symbol}")
@@ -291,8 +291,8 @@ async def test_the_relay_puts_what_changed_into_redis_before_it_tells(cold: Cold
     assert cold.feed.trailing["cqar-source"] == "redis"
 
 
-async def test_a_flag_is_seen_whatever_redis_still_says_of_the_asset(cold: Cold, registry: Client) -> None:
-    """An asset and its flags are one part with several writers: Redis is told that it is out of date."""
+async def test_a_flag_is_seen_even_if_redis_still_has_the_old_asset(cold: Cold, registry: Client) -> None:
+    """An asset and its flags are one part with several writers, so Redis gets a tombstone."""
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
     await eventually(lambda: not cold.worker.engine.loader._offers)
     raised = await registry.call(
@@ -323,10 +323,10 @@ async def _block(registry: Client, at: Listed) -> None:
         )
 
 
-async def test_a_worker_with_little_room_answers_as_one_with_much(
+async def test_a_small_cache_gives_the_same_responses_as_a_large_one(
     settings: config.Settings, admin: Admin, registry: Client
 ) -> None:
-    """What does not fit is left out as a whole: no asset without its flags, no text without one of its listings."""
+    """Parts that do not fit are left out as a whole: no asset lacks its flags, and no text one of its listings."""
     btc = await listed(registry)
     perpetual = await registry.call(
         "CreateSymbol",
@@ -367,10 +367,10 @@ async def test_a_loaded_worker_answers_everything_from_memory(
         assert worker.engine.total_hits == misses + 1
 
 
-async def test_a_loaded_worker_knows_what_there_is_not_and_hears_of_what_is_made(
+async def test_a_loaded_worker_knows_absences_and_sees_what_is_created(
     settings: config.Settings, admin: Admin, registry: Client, reads: Reads
 ) -> None:
-    """A feed that sends a thousand names which nobody registered reaches no database; each is found as soon as it is made."""
+    """A thousand unregistered names cause no queries of parts; each is found as soon as it is registered."""
     btc = await listed(registry)
     async with worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
         assert worker.cache.complete >= {"listings", "asset", "symbol", "venue"}
@@ -385,7 +385,7 @@ async def test_a_loaded_worker_knows_what_there_is_not_and_hears_of_what_is_made
         assert reads.keys == []
 
 
-async def test_a_worker_that_has_not_room_for_everything_asks_the_database_for_what_it_does_not_know(
+async def test_a_worker_without_room_for_everything_queries_unknown_names(
     settings: config.Settings, admin: Admin, registry: Client, reads: Reads
 ) -> None:
     btc = await listed(registry)
@@ -397,7 +397,7 @@ async def test_a_worker_that_has_not_room_for_everything_asks_the_database_for_w
         assert f"listings:{btc.venue}:NEW" in reads.keys
 
 
-async def test_a_refusal_says_the_same_however_it_came_about(cold: Cold) -> None:
+async def test_an_error_is_the_same_from_cache_and_database(cold: Cold) -> None:
     first = await cold.feed.refused("GetVenueSymbol", venue_id=cold.btc.venue, venue_symbol="NOPE")
     second = await cold.feed.refused("GetVenueSymbol", venue_id=cold.btc.venue, venue_symbol="NOPE")
     assert first == second

@@ -1,4 +1,4 @@
-"""What a worker loads at its start: whole parts, however few rows are read at once and wherever the limit falls."""
+"""Preloading: parts are whole for any page size and any limit."""
 
 import pytest
 
@@ -15,7 +15,7 @@ Rows = dict[str, set[tuple[str, str, bytes]]]
 
 
 async def loaded(settings: config.Settings, limit: int, at_once: int) -> tuple[Rows, bool]:
-    """The rows of each part, in no order, and whether nothing was cut off."""
+    """The rows of each part, as a set, and whether nothing was cut off."""
     pool = Pool(settings.database, statement_timeout=10, name="test")
     await pool.open()
     try:
@@ -32,7 +32,7 @@ async def loaded(settings: config.Settings, limit: int, at_once: int) -> tuple[R
 
 @pytest.fixture
 async def relisted(registry: Client, btc: Listed) -> Listed:
-    """A text that was listed year after year, before and between others."""
+    """A text with many successive listings, before and between others."""
     for text in ("AAA", "ZZZ"):
         await registry.call("CreateVenueSymbol", venue_id=btc.venue, symbol_id=btc.symbol, venue_symbol=text)
     for year in YEARS:
@@ -42,7 +42,7 @@ async def relisted(registry: Client, btc: Listed) -> Listed:
 
 
 @pytest.mark.usefixtures("relisted")
-async def test_pages_of_any_size_make_the_same_parts(settings: config.Settings) -> None:
+async def test_pages_of_any_size_give_the_same_parts(settings: config.Settings) -> None:
     everything, whole = await loaded(settings, 1_000, 1_000)
     assert whole
     assert max(map(len, everything.values())) >= len(YEARS)
@@ -51,7 +51,7 @@ async def test_pages_of_any_size_make_the_same_parts(settings: config.Settings) 
 
 
 @pytest.mark.usefixtures("relisted")
-async def test_of_no_part_is_anything_cut_off(settings: config.Settings) -> None:
+async def test_no_part_is_cut_off(settings: config.Settings) -> None:
     everything, _ = await loaded(settings, 1_000, 1_000)
     rows = len(set().union(*everything.values()))
     for limit in range(rows + 2):

@@ -1,4 +1,4 @@
-"""Lookups by other names: a symbol's listings, identifiers, deployments by address. As admin answers, after every change."""
+"""Lookups by other names: a symbol's listings, identifiers, deployments by address. They equal admin's after every change."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ async def find(client: Client, symbol_id: str, **fields: Any) -> resolver_pb2.Fi
 
 
 async def same(feed: Client, registry: Client, method: str, **fields: Any) -> Any:
-    """The answer of the worker, twice: derived, then ready; admin gives the same, but for the state that it is of."""
+    """The worker's response, derived and then cached. Admin's is the same, apart from revision and marks."""
     derived = await feed.call(method, **fields)
     ready = await feed.call(method, **fields)
     assert ready == derived
@@ -40,7 +40,7 @@ async def same(feed: Client, registry: Client, method: str, **fields: Any) -> An
 # ---- listings of a symbol ------------------------------------------------------------------------------------------
 
 
-async def test_a_symbol_is_found_at_all_its_venues_as_admin_lists_it(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_a_symbol_has_the_same_listings_as_in_admin(feed: Client, registry: Client, btc: Listed) -> None:
     world = World(feed)
     for venue, text, fields in (
         ("okx", "BTC-USDT", {"tick_size_decimal": "0.1"}),
@@ -60,7 +60,7 @@ async def test_a_symbol_is_found_at_all_its_venues_as_admin_lists_it(feed: Clien
     assert active == {"binance": True, "okx": True, "kraken": False, "bybit": False}
 
 
-async def test_what_becomes_of_a_symbols_listings_is_in_the_next_answer(
+async def test_every_change_of_a_symbols_listings_is_in_the_next_response(
     feed: Client, registry: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
     world = World(feed)
@@ -83,10 +83,10 @@ async def test_what_becomes_of_a_symbols_listings_is_in_the_next_answer(
     assert hotpath.engine.hits["FindVenueSymbols"] == 0
     await find(feed, btc.symbol)
     await find(feed, btc.symbol)
-    assert hotpath.engine.hits["FindVenueSymbols"] == 1, "it does not stand ready"
+    assert hotpath.engine.hits["FindVenueSymbols"] == 1, "it is not cached"
 
 
-async def test_an_end_that_comes_takes_a_listing_out_of_the_answer(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_a_listing_leaves_the_response_when_it_ends(feed: Client, registry: Client, btc: Listed) -> None:
     listing = (await find(feed, btc.symbol)).venue_symbols[0]
     await own_call(
         feed, "DelistVenueSymbol", listing_id=listing.listing_id, delisted_at=stamp(datetime.now(UTC) + timedelta(seconds=0.5))
@@ -108,7 +108,9 @@ async def test_an_end_that_comes_takes_a_listing_out_of_the_answer(feed: Client,
         ({"symbol_id": "a\n"}, "INVALID_ARGUMENT"),
     ],
 )
-async def test_a_symbol_that_is_none_is_refused_by_both(feed: Client, registry: Client, fields: Any, code: str) -> None:
+async def test_both_processes_reject_a_missing_unknown_or_malformed_symbol(
+    feed: Client, registry: Client, fields: Any, code: str
+) -> None:
     refused = []
     for client in (feed, registry):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -122,7 +124,7 @@ async def test_a_symbol_that_is_none_is_refused_by_both(feed: Client, registry: 
 
 
 @pytest.mark.parametrize("kind", ["Asset", "Symbol"])
-async def test_identifiers_are_found_from_both_ends_after_every_change(
+async def test_identifiers_are_found_in_both_directions_after_every_change(
     feed: Client, registry: Client, hotpath: Hotpath, btc: Listed, kind: str
 ) -> None:
     owner, source = f"{kind.lower()}_id", "source" if kind == "Asset" else "data_source"
@@ -152,7 +154,7 @@ async def test_identifiers_are_found_from_both_ends_after_every_change(
         assert (await feed.refused(method, **fields)).code == "INVALID_ARGUMENT"
 
 
-async def test_identifiers_go_with_their_asset(feed: Client, registry: Client) -> None:
+async def test_identifiers_are_deleted_with_their_asset(feed: Client, registry: Client) -> None:
     doge = await World(feed).asset("DOGE")
     await feed.call("CreateAssetIdentifier", asset_id=doge, source=COINGECKO, external_id="dogecoin")
     names: list[dict[str, Any]] = [{"asset_id": doge, "source": COINGECKO}, {"source": COINGECKO, "external_id": "dogecoin"}]
@@ -163,7 +165,7 @@ async def test_identifiers_go_with_their_asset(feed: Client, registry: Client) -
         assert (await feed.refused("GetAssetIdentifier", **asked)).code == "NOT_FOUND"
 
 
-async def test_an_identifier_leads_to_the_asset_that_its_own_was_merged_into(feed: Client, registry: Client) -> None:
+async def test_an_identifier_of_a_merged_asset_leads_to_the_surviving_one(feed: Client, registry: Client) -> None:
     world = World(feed)
     one, other = await world.asset("MATIC"), await world.asset("POL")
     await feed.call("CreateAssetIdentifier", asset_id=one, source=MESSARI, external_id="matic")
@@ -177,7 +179,7 @@ async def test_an_identifier_leads_to_the_asset_that_its_own_was_merged_into(fee
 # ---- deployments ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_deployment_is_found_by_any_spelling_of_its_address_after_every_change(
+async def test_a_deployment_is_found_by_any_form_of_its_address_after_every_change(
     feed: Client, registry: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
     world = World(feed)
@@ -209,7 +211,9 @@ async def test_a_deployment_is_found_by_any_spelling_of_its_address_after_every_
 
 
 @pytest.mark.parametrize("transport", ["grpcio", "lane"])
-async def test_any_other_list_of_deployments_is_admins(settings: Any, admin: Admin, registry: Client, transport: str) -> None:
+async def test_admin_serves_all_other_lists_of_deployments(
+    settings: Any, admin: Admin, registry: Client, transport: str
+) -> None:
     btc = await listed(registry)
     async with (
         worker_of(changed(settings, hotpath={"transport": transport}), admin.port) as hotpath,
@@ -244,7 +248,7 @@ async def _listed_by_admin(hotpath: Hotpath, feed: Client, registry: Client, btc
     assert hotpath.engine.misses["ListAssetDeployments"] == 0
 
 
-async def test_while_admin_is_away_deployments_are_still_found_by_address(settings: Any) -> None:
+async def test_deployments_are_found_by_address_while_admin_is_down(settings: Any) -> None:
     async with admin_of(settings) as admin, worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
         btc = await listed(feed)
         chain = await World(feed).chain()
@@ -257,9 +261,7 @@ async def test_while_admin_is_away_deployments_are_still_found_by_address(settin
 # ---- cut off -------------------------------------------------------------------------------------------------------
 
 
-async def test_cut_off_from_the_database_what_is_known_is_told_as_stale_and_nothing_as_absent(
-    mortal: Servers, mortal_settings: Any
-) -> None:
+async def test_without_the_database_known_names_are_stale_and_none_is_absent(mortal: Servers, mortal_settings: Any) -> None:
     async with (
         admin_of(mortal_settings) as admin,
         worker_of(mortal_settings, admin.port) as worker,

@@ -1,4 +1,4 @@
-"""Servers that die, halt and come back: what lookups and writes go on to say."""
+"""Servers that die, pause and return: the results of lookups and writes meanwhile."""
 
 import asyncio
 import signal
@@ -18,15 +18,15 @@ from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, process_of, ticked, worker_of
 
-#: So that tests need not wait long: a worker counts as cut off after 0.4 s, and serves for 1.5 s.
+#: Short, so that tests need not wait: a worker counts as cut off after 0.4 s and serves stale responses for 1.5 s.
 HASTE = {"probe_interval": 0.1, "lease": 0.4, "detached_serve": 1.5}
 
-#: Of a database that does not answer.
+#: Settings for a database that does not answer.
 IMPATIENCE = {f"{what}_timeout": 0.5 for what in ("acquire", "connect", "fill", "statement", "lock")}
 
 
 class Place(NamedTuple):
-    """Both processes on servers that may die, with clients of each, and a listing that the worker has served."""
+    """Admin and worker on servers that may die, clients of each, and a listing that the worker has served."""
 
     servers: Servers
     settings: config.Settings
@@ -63,9 +63,7 @@ async def _shows(place: Place, tick: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
-async def test_without_nats_writes_succeed_and_reach_the_hot_path_and_afterwards_events_have_lost_none(
-    place: Place, fault: str
-) -> None:
+async def test_without_nats_writes_succeed_and_no_event_is_lost(place: Place, fault: str) -> None:
     getattr(place.servers.nats, fault)()
     for tick in ("0.25", "0.125"):
         await ticked(place.registry, place.btc, tick)
@@ -84,13 +82,13 @@ async def test_without_nats_writes_succeed_and_reach_the_hot_path_and_afterwards
 
     await eventually(lambda: place.admin._bus.up and place.worker._bus.up)
     await eventually(published)
-    place.worker.feed._interval = 60.0  # from now on only messages bring changes in time
+    place.worker.feed._interval = 60.0  # from now on only messages deliver changes in time
     await asyncio.sleep(0.2)
     await ticked(place.registry, place.btc, "0.75")
     await _shows(place, "0.75")
 
 
-async def test_a_process_that_starts_without_nats_works_and_uses_it_once_it_is_there(
+async def test_a_process_that_starts_without_nats_works_and_connects_later(
     mortal: Servers, mortal_settings: config.Settings
 ) -> None:
     mortal.nats.kill()
@@ -114,14 +112,14 @@ async def test_a_process_that_starts_without_nats_works_and_uses_it_once_it_is_t
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
-async def test_without_redis_lookups_and_writes_go_on(place: Place, fault: str) -> None:
+async def test_lookups_and_writes_work_without_redis(place: Place, fault: str) -> None:
     getattr(place.servers.valkey, fault)()
     assert (await found(place.feed, place.btc)).venue_symbol.is_active
     doge = await place.feed.call("CreateAsset", symbol="DOGE", name="Dogecoin", asset_type=assets.ASSET_TYPE_NATIVE)
     assert (await place.feed.call("GetAsset", asset_id=doge.asset.asset_id)).asset.symbol == "DOGE"
     await ticked(place.feed, place.btc, "0.125")
     assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.125"
-    place.worker.cache.follow(())  # it looks into Redis for what it does not know to be absent
+    place.worker.cache.follow(())  # so that it asks Redis for unknown names
     await place.feed.refused("GetAsset", asset_id="nobody")
     assert place.worker._tier.failures >= 1
     assert not place.worker._tier.up
@@ -151,7 +149,7 @@ async def test_a_flush_of_redis_is_harmless(place: Place) -> None:
 # ---- admin ---------------------------------------------------------------------------------------------------------
 
 
-async def test_without_admin_lookups_go_on_and_the_rest_says_what_is_wrong(place: Place) -> None:
+async def test_without_admin_lookups_work_and_other_calls_are_unavailable(place: Place) -> None:
     async with admin_of(place.settings) as other, worker_of(place.settings, other.port) as worker, Client(worker.port) as feed:
         await found(feed, place.btc)
         await other.stop()
@@ -160,7 +158,7 @@ async def test_without_admin_lookups_go_on_and_the_rest_says_what_is_wrong(place
             refused = await feed.refused(name, **request)
             assert refused.code == "UNAVAILABLE"
             assert "admin is unreachable; lookups are answered" in refused.message
-        # What another admin writes is seen all the same.
+        # Writes of another admin still arrive.
         await ticked(place.registry, place.btc, "0.125")
 
         async def shown() -> bool:
@@ -173,12 +171,10 @@ async def test_without_admin_lookups_go_on_and_the_rest_says_what_is_wrong(place
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
-async def test_without_the_database_the_ladder_goes_from_fresh_to_stale_to_unavailable_and_back(
-    place: Place, fault: str
-) -> None:
+async def test_without_the_database_responses_go_from_fresh_to_stale_to_unavailable_and_back(place: Place, fault: str) -> None:
     postgres = place.servers.postgres
     getattr(postgres, fault)()
-    # Fresh for a moment: what is ready is served without a mark.
+    # Still fresh: cached responses are served without marks.
     assert not (await found(place.feed, place.btc)).HasField("stale")
     await eventually(lambda: place.worker.feed.age() > HASTE["lease"])
     answer = await found(place.feed, place.btc)
@@ -187,7 +183,7 @@ async def test_without_the_database_the_ladder_goes_from_fresh_to_stale_to_unava
     assert answer.age_ms >= 400
     assert place.feed.trailing["cqar-stale"] == "true"
     assert int(place.feed.trailing["cqar-age-ms"]) == answer.age_ms
-    # Nobody can say that there is none.
+    # No process may say that it does not exist.
     for name, request in (
         ("GetVenueSymbol", {"venue_id": place.btc.venue, "venue_symbol": "NOPE"}),
         ("GetAsset", {"asset_id": "nobody"}),
@@ -207,7 +203,7 @@ async def test_without_the_database_the_ladder_goes_from_fresh_to_stale_to_unava
     async def healed() -> bool:
         try:
             return not (await found(place.feed, place.btc)).HasField("stale")
-        except Exception:  # noqa: BLE001 - it is asked again
+        except Exception:  # noqa: BLE001 - retried
             return False
 
     await eventually(healed)
@@ -216,7 +212,7 @@ async def test_without_the_database_the_ladder_goes_from_fresh_to_stale_to_unava
     async def written() -> bool:
         try:
             await ticked(place.feed, place.btc, "0.125")
-        except Exception:  # noqa: BLE001 - it is asked again
+        except Exception:  # noqa: BLE001 - retried
             return False
         return True
 
@@ -225,8 +221,8 @@ async def test_without_the_database_the_ladder_goes_from_fresh_to_stale_to_unava
     assert place.worker.feed.resyncs == 0
 
 
-async def test_what_a_worker_knows_not_to_be_there_may_be_there_once_it_is_cut_off(place: Place) -> None:
-    """Never listed, deleted, or not the only one: while cut off it takes the database to say so."""
+async def test_a_worker_that_is_cut_off_asserts_no_absence(place: Place) -> None:
+    """Never listed, deleted or ambiguous: while the worker is cut off, only the database may say so."""
     doge = await place.feed.call("CreateAsset", symbol="DOGE", name="Dogecoin", asset_type=assets.ASSET_TYPE_NATIVE)
     await place.feed.call("DeleteAsset", asset_id=doge.asset.asset_id)
     perpetual = await place.feed.call(
@@ -252,7 +248,7 @@ async def test_what_a_worker_knows_not_to_be_there_may_be_there_once_it_is_cut_o
         assert (await place.feed.refused(name, **request)).code == "UNAVAILABLE"
 
 
-async def test_a_worker_that_starts_without_the_database_is_ready_once_it_is_there(
+async def test_a_worker_that_starts_without_the_database_becomes_ready_with_it(
     mortal: Servers, mortal_settings: config.Settings
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -266,7 +262,7 @@ async def test_a_worker_that_starts_without_the_database_is_ready_once_it_is_the
         assert (await found(feed, btc)).symbol.symbol_id == btc.symbol
 
 
-async def test_a_restart_of_the_database_is_no_more_than_a_pause_for_writers(place: Place) -> None:
+async def test_a_restart_of_the_database_only_pauses_writers(place: Place) -> None:
     def again() -> None:
         place.servers.postgres.stop()
         place.servers.postgres.start()
@@ -291,7 +287,7 @@ async def test_a_restart_of_the_database_is_no_more_than_a_pause_for_writers(pla
     assert place.worker.feed.resyncs == 0
 
 
-async def test_sessions_that_the_database_ends_are_replaced(place: Place) -> None:
+async def test_terminated_database_sessions_are_replaced(place: Place) -> None:
     operator = await asyncpg.connect(place.settings.database.url)
     try:
         for tick in ("0.25", "0.125", "0.0625"):
@@ -316,19 +312,19 @@ async def test_sessions_that_the_database_ends_are_replaced(place: Place) -> Non
 
 
 async def _ends_with(admin: Admin, epoch: str, revision: int) -> bool:
-    """Whether the stream of changes ends with the change of this revision."""
+    """Whether the stream of changes ends with this revision."""
     payload = (await admin._bus.position("CQAR_CHANGES")).payload
     last = None if payload is None else events.decode(payload)
     return last is not None and (last.epoch, last.revision) == (epoch, revision)
 
 
-# ---- a worker that was stopped -------------------------------------------------------------------------------------
+# ---- a paused worker -----------------------------------------------------------------------------------------------
 
 
-async def test_a_worker_that_was_stopped_and_goes_on_does_not_take_the_past_for_the_present(
+async def test_a_resumed_worker_does_not_serve_old_data_as_fresh(
     mortal_settings: config.Settings,
 ) -> None:
-    """As a debugger, a virtual machine that moves or a laptop's lid does it: what it holds has become wrong meanwhile."""
+    """As after a debugger, a live migration or a closed laptop: its cache is out of date."""
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
         btc = await listed(registry)
         address = f"127.0.0.1:{admin.port}"

@@ -1,4 +1,4 @@
-"""What the hot path does not answer itself goes to admin as it came, and comes back as it was answered."""
+"""Calls other than lookups pass to admin unchanged, and their responses pass back unchanged."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from tests.hotpath.stack import changed, eventually, worker_of
 
 
 class Stub(grpc.GenericRpcHandler):
-    """An admin that does what the RPC's name says, and keeps what it was called with."""
+    """An admin that does what the RPC's name says, and records its calls."""
 
     def __init__(self) -> None:
         self.metadata: dict[str, Any] = {}
@@ -95,7 +95,7 @@ class Passing(NamedTuple):
     server: grpc.aio.Server
     worker: Hotpath
     client: Client
-    #: the client's, for calls of every kind
+    #: the client's channel, for calls of every kind
     channel: Any
 
 
@@ -117,7 +117,7 @@ def _stream(passing: Passing, name: str, *requests: bytes, **options: Any) -> An
     return passing.channel.stream_stream(f"/some.Service/{name}")(iter(requests), **options)
 
 
-async def test_a_unary_call_and_its_metadata_arrive_unchanged_both_ways(passing: Passing) -> None:
+async def test_a_unary_call_and_its_metadata_pass_unchanged_both_ways(passing: Passing) -> None:
     sent = (("idempotency-key", "k1"), ("authorization", "Bearer x"), ("trace-bin", b"\x00\x01\xff"), ("twice", "a"))
     call = passing.channel.unary_unary("/some.Service/Echo")(b"\xff\x00 anything", metadata=sent, timeout=5)
     assert await call == b"\xff\x00 anything"
@@ -129,7 +129,7 @@ async def test_a_unary_call_and_its_metadata_arrive_unchanged_both_ways(passing:
     assert 0 < passing.admin.remaining < 6
 
 
-async def test_streams_of_every_kind_arrive_message_by_message(passing: Passing) -> None:
+async def test_streams_of_every_kind_pass_message_by_message(passing: Passing) -> None:
     assert [each async for each in _stream(passing, "Count", b"3", b"2")] == [b"0", b"1", b"2", b"0", b"1"]
     assert [each async for each in _stream(passing, "Last", b"1", b"2", b"3")] == [b"3"]
     call = passing.channel.stream_stream("/some.Service/Echo")(timeout=5)
@@ -141,7 +141,7 @@ async def test_streams_of_every_kind_arrive_message_by_message(passing: Passing)
     assert dict(await call.trailing_metadata())["spent"] == "7"
 
 
-async def test_a_client_that_waits_for_admins_first_metadata_gets_them_before_any_message(passing: Passing) -> None:
+async def test_initial_metadata_arrives_before_any_message(passing: Passing) -> None:
     call = passing.channel.stream_stream("/some.Service/Echo")(timeout=5)
     assert dict(await call.initial_metadata())["from-admin"] == "yes"
     await call.write(b"now")
@@ -149,7 +149,7 @@ async def test_a_client_that_waits_for_admins_first_metadata_gets_them_before_an
     call.cancel()
 
 
-async def test_every_status_arrives_with_its_message_its_details_and_its_metadata(passing: Passing) -> None:
+async def test_every_status_arrives_with_message_details_and_metadata(passing: Passing) -> None:
     for number in range(1, 17):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await passing.client.raw("/some.Service/Refuse", b"%d" % number)
@@ -160,7 +160,7 @@ async def test_every_status_arrives_with_its_message_its_details_and_its_metadat
         assert trailing["hint"] == "later"
 
 
-async def test_a_call_that_ends_before_its_requests_have_gone_ends_as_admin_said(passing: Passing) -> None:
+async def test_a_call_that_ends_before_its_requests_are_sent_has_admins_status(passing: Passing) -> None:
     def ask(_at: int) -> tuple[grpc.StatusCode, str]:
         with grpc.insecure_channel(f"127.0.0.1:{passing.worker.port}") as channel:
             method: Any = channel.stream_stream("/some.Service/Deaf")
@@ -172,7 +172,7 @@ async def test_a_call_that_ends_before_its_requests_have_gone_ends_as_admin_said
         assert set(ends) == {(grpc.StatusCode.FAILED_PRECONDITION, "whatever you say")}
 
 
-async def test_a_stream_that_breaks_in_the_middle_breaks_in_the_middle(passing: Passing) -> None:
+async def test_a_stream_that_fails_midway_delivers_what_came_before(passing: Passing) -> None:
     call = _stream(passing, "Break", b"first", timeout=5)
     assert await call.read() == b"first"
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -187,14 +187,14 @@ async def test_a_cancelled_call_is_cancelled_at_admin(passing: Passing) -> None:
     await asyncio.wait_for(passing.admin.cancelled.wait(), 10)
 
 
-async def test_the_callers_deadline_holds_at_admin(passing: Passing) -> None:
+async def test_the_callers_deadline_applies_at_admin(passing: Passing) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await passing.client.raw("/some.Service/Hang", b"", deadline=0.3)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     await asyncio.wait_for(passing.admin.cancelled.wait(), 10)
 
 
-async def test_without_a_deadline_admin_may_take_so_long_for_the_first_response_and_as_long_as_it_likes_for_more(
+async def test_without_a_deadline_only_the_first_response_has_a_timeout(
     passing: Passing,
 ) -> None:
     call = passing.channel.unary_unary("/some.Service/Hang")(b"")
@@ -205,7 +205,7 @@ async def test_without_a_deadline_admin_may_take_so_long_for_the_first_response_
     assert [each async for each in _stream(passing, "Trickle", b"")] == [b"0", b"1", b"2", b"3", b"4"]
 
 
-async def test_a_message_of_many_megabytes_passes_and_one_beyond_the_limit_is_refused(passing: Passing) -> None:
+async def test_a_large_message_passes_and_one_beyond_the_limit_is_rejected(passing: Passing) -> None:
     options = (("grpc.max_receive_message_length", -1),)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{passing.worker.port}", options=options) as channel:
         echo: Any = channel.unary_unary("/some.Service/Echo")
@@ -216,7 +216,7 @@ async def test_a_message_of_many_megabytes_passes_and_one_beyond_the_limit_is_re
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_while_admin_is_away_every_call_says_so_and_afterwards_calls_pass_again(passing: Passing) -> None:
+async def test_calls_are_unavailable_while_admin_is_down_and_pass_again_afterwards(passing: Passing) -> None:
     await passing.server.stop(0)
     for name in ("Echo", "Count"):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -227,7 +227,7 @@ async def test_while_admin_is_away_every_call_says_so_and_afterwards_calls_pass_
         assert dict(caught.value.trailing_metadata() or ())["grpc-status-details-bin"]
     again = grpc.aio.server()
     again.add_generic_rpc_handlers((passing.admin,))
-    # Where it listens is where it listened.
+    # It listens on the same port as before.
     assert again.add_insecure_port(f"127.0.0.1:{_port(passing)}")
     await again.start()
 
@@ -245,7 +245,7 @@ def _port(passing: Passing) -> int:
     return int(passing.worker._settings.hotpath.admin_address.rpartition(":")[2])
 
 
-async def test_nothing_stays_of_calls_that_were_passed(passing: Passing) -> None:
+async def test_passed_calls_leave_nothing_behind(passing: Passing) -> None:
     await passing.client.raw("/some.Service/Echo", b"x")
     before = len(asyncio.all_tasks())
     for _ in range(20):

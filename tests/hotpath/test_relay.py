@@ -1,4 +1,4 @@
-"""From the outbox to the streams: nothing is lost, doubled or out of order, whoever dies."""
+"""From the outbox to the streams: nothing is lost, duplicated or out of order, whichever process dies."""
 
 import asyncio
 import signal
@@ -29,7 +29,7 @@ class Message(NamedTuple):
 
 
 class Streams:
-    """What is in the streams, as any client of NATS sees it."""
+    """The content of the streams, as any NATS client sees it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -50,7 +50,7 @@ class Streams:
         return messages
 
     async def changes(self, epoch: str) -> list[int]:
-        """The revisions of an epoch that are in the stream of changes."""
+        """The revisions of an epoch in the stream of changes."""
         found = [each.message_id.rpartition(":") for each in await self.all("cqar.changes.v1.>")]
         return [int(number) for of, _, number in found if of == epoch]
 
@@ -105,7 +105,7 @@ async def test_every_change_is_in_the_stream_once_and_in_order(
         assert message.subject == f"cqar.changes.v1.{change.entity}"
 
 
-async def test_an_admin_that_is_killed_hands_over_to_another_and_no_change_or_event_is_lost(
+async def test_another_admin_takes_over_from_a_killed_one_and_loses_nothing(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     with process_of("admin", mortal_settings) as first:
@@ -128,7 +128,7 @@ async def test_an_admin_that_is_killed_hands_over_to_another_and_no_change_or_ev
     assert await streams.changes(await _epoch(outbox)) == list(range(1, 106))
 
 
-async def test_a_relay_that_died_between_publishing_and_noting_it_repeats_nothing(
+async def test_a_relay_killed_between_publication_and_acknowledgement_repeats_nothing(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -151,7 +151,7 @@ async def _grown(streams: Streams, beyond: int) -> bool:
 
 
 @pytest.mark.parametrize("loss", ["purged", "deleted", "recreated"])
-async def test_a_stream_that_somebody_empties_goes_on_where_it_was(
+async def test_a_purged_stream_continues_where_it_was(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection, loss: str
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -172,7 +172,7 @@ async def _noted(outbox: asyncpg.Connection, revision: int) -> bool:
     return bool(await outbox.fetchval("SELECT count(*) = 2 AND bool_and(revision >= $1) FROM relay_cursors", revision))
 
 
-async def test_somebody_elses_message_in_the_stream_delays_changes_and_does_not_stop_them(
+async def test_a_foreign_message_in_the_stream_delays_changes_and_does_not_stop_them(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -185,7 +185,7 @@ async def test_somebody_elses_message_in_the_stream_delays_changes_and_does_not_
     assert await streams.changes(await _epoch(outbox)) == [1, 2, 3, 4, 5, 6]
 
 
-async def test_a_message_that_is_lost_in_the_middle_of_a_batch_takes_those_behind_it_with_it(
+async def test_messages_behind_a_lost_one_are_published_again(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -198,11 +198,11 @@ async def test_a_message_that_is_lost_in_the_middle_of_a_batch_takes_those_behin
         message_id = (headers or {}).get("Nats-Msg-Id", "")
         seen.append(message_id)
         if message_id.endswith(":7") and seen.count(message_id) == 1:
-            return  # it is lost on its way
+            return  # lost in transit
         await publish(client, subject, payload, reply, headers)
 
     monkeypatch.setattr(NatsClient, "publish", losing)
-    # One transaction, so that one batch has them all.
+    # In one transaction, so that all are in one batch.
     await outbox.execute(
         "WITH o AS (INSERT INTO outbox (revision, event_id, entity, row_id, op, keys, left_keys, actor)"
         " SELECT n, gen_random_uuid(), 'symbol', 's', 'update', '{}', '{}', 'test' FROM generate_series(6, 9) n)"
@@ -214,7 +214,7 @@ async def test_a_message_that_is_lost_in_the_middle_of_a_batch_takes_those_behin
     assert await streams.changes(await _epoch(outbox)) == list(range(1, 10))
 
 
-async def test_a_database_restored_from_an_older_copy_counts_under_a_new_epoch(
+async def test_a_database_restored_from_an_older_copy_gets_a_new_epoch(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -235,7 +235,7 @@ async def test_a_database_restored_from_an_older_copy_counts_under_a_new_epoch(
     assert await streams.changes(old) == [1, 2, 3, 4, 5, 6, 7]
 
 
-async def test_what_is_delivered_and_old_is_forgotten_and_nothing_else(
+async def test_only_delivered_and_old_rows_of_the_outbox_are_pruned(
     mortal_settings: config.Settings, mortal: Servers, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -257,7 +257,7 @@ async def test_what_is_delivered_and_old_is_forgotten_and_nothing_else(
 # ---- the contract's events -----------------------------------------------------------------------------------------
 
 
-async def test_other_services_hear_what_was_created_raised_and_delisted(
+async def test_other_services_receive_contract_events(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
@@ -292,7 +292,7 @@ async def test_other_services_hear_what_was_created_raised_and_delisted(
     assert all(events.EVENTS[each.subject].FromString(each.data).event_id == each.message_id for each in messages)  # type: ignore[attr-defined]
 
 
-async def test_events_go_to_a_stream_that_covers_them_already_and_those_that_none_covers_to_one_of_our_own(
+async def test_events_use_an_existing_stream_that_covers_them_or_our_own(
     mortal_settings: config.Settings, streams: Streams, outbox: asyncpg.Connection
 ) -> None:
     stream = streams._client.jetstream()
@@ -308,7 +308,7 @@ async def test_events_go_to_a_stream_that_covers_them_already_and_those_that_non
         assert [each.subject for each in await streams.all("cqar.events.v1.>")] == ["cqar.events.v1.chain_registered"]
     finally:
         await stream.delete_stream("PLATFORM")
-    # Nobody else covers them any more: ours takes them too.
+    # No other stream covers them any more, so ours takes them.
     async with admin_of(mortal_settings) as admin, Client(admin.port) as registry:
         await listed(registry, "SOL", "deribit")
         await eventually(lambda: _noted(outbox, 16))

@@ -1,4 +1,4 @@
-"""Batches of lookups: one resolution a key, in order, as single lookups answer. On both transports, and on admin."""
+"""Batches of lookups: one result per key, in order, as from single lookups; on both transports and on admin."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -44,7 +44,7 @@ async def feed(worker: Hotpath) -> AsyncIterator[Client]:
 
 
 async def same(feed: Client, registry: Client, method: str, **fields: Any) -> Any:
-    """The worker's response, derived, then ready; admin resolves the same."""
+    """The worker's response, derived and then cached. Admin's is the same."""
     derived = await resolver(feed, method, **fields)
     ready = await resolver(feed, method, **fields)
     told = await resolver(registry, method, **fields)
@@ -55,9 +55,7 @@ async def same(feed: Client, registry: Client, method: str, **fields: Any) -> An
 # ---- venue symbols -------------------------------------------------------------------------------------------------
 
 
-async def test_each_key_is_resolved_in_its_place_whatever_the_others_are(
-    feed: Client, registry: Client, worker: Hotpath, btc: Listed
-) -> None:
+async def test_each_key_has_its_own_result_in_order(feed: Client, registry: Client, worker: Hotpath, btc: Listed) -> None:
     world = World(feed)
     await world.listing(
         await world.venue("okx"), btc.symbol, "BTC-USDT", tick_size_decimal="0.1", quantity_multiplier_decimal="1000"
@@ -92,7 +90,7 @@ async def test_each_key_is_resolved_in_its_place_whatever_the_others_are(
     assert max(len(each.SerializeToString()) for each in (okx, binance)) <= 200
 
 
-async def test_no_key_is_an_answer_too(feed: Client, registry: Client, worker: Hotpath, btc: Listed) -> None:
+async def test_an_empty_batch_has_an_empty_response(feed: Client, registry: Client, worker: Hotpath, btc: Listed) -> None:
     await found(feed, btc)
     for client in (feed, registry):
         assert await resolved(client) == pb.ResolveVenueSymbolsResponse(revision=5)
@@ -100,9 +98,7 @@ async def test_no_key_is_an_answer_too(feed: Client, registry: Client, worker: H
     assert worker.cache.applied == 5
 
 
-async def test_a_listing_that_is_over_is_told_as_delisted_and_one_that_is_off_is_not(
-    feed: Client, registry: Client, btc: Listed
-) -> None:
+async def test_an_ended_listing_is_delisted_and_an_inactive_one_is_not(feed: Client, registry: Client, btc: Listed) -> None:
     world = World(feed)
     venue = await world.venue("okx")
     await world.listing(venue, btc.symbol, "OVER", listed_at=at(-9), delisted_at=at(-1))
@@ -123,7 +119,7 @@ async def test_a_listing_that_is_over_is_told_as_delisted_and_one_that_is_off_is
     assert (over.symbol_id, over.symbol_type, over.tick_size_decimal) == (btc.symbol, SPOT, "0.5")
 
 
-async def test_a_text_of_several_types_is_ambiguous_unless_the_key_or_the_venue_decides(
+async def test_a_text_of_several_types_is_ambiguous_unless_key_or_venue_decides(
     feed: Client, registry: Client, btc: Listed
 ) -> None:
     world = World(feed)
@@ -141,7 +137,7 @@ async def test_a_text_of_several_types_is_ambiguous_unless_the_key_or_the_venue_
     assert (await resolved(feed, keys[0])).results[0].symbol_id == btc.symbol
 
 
-async def test_in_full_a_key_has_the_whole_answer_of_the_single_lookup(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_the_full_view_has_the_response_of_the_single_lookup(feed: Client, registry: Client, btc: Listed) -> None:
     world = World(feed)
     flag = await world.flag(btc.quote)
     keys = [key(btc.venue, btc.text), key(btc.venue, "NOPE"), key(btc.venue, btc.text, symbol_type=SPOT)]
@@ -158,7 +154,7 @@ async def test_in_full_a_key_has_the_whole_answer_of_the_single_lookup(feed: Cli
     assert slim.results[0].trading_blocked
 
 
-async def test_on_a_dex_an_address_is_resolved_in_any_spelling(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_on_a_dex_any_form_of_an_address_is_resolved(feed: Client, registry: Client, btc: Listed) -> None:
     world = World(feed)
     chain = await world.chain()
     dex = await world.venue("uniswap", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
@@ -168,14 +164,14 @@ async def test_on_a_dex_an_address_is_resolved_in_any_spelling(feed: Client, reg
     assert statuses(response) == ["RESOLVED", "RESOLVED", "RESOLVED", "INVALID", "NOT_FOUND"]
 
 
-async def test_a_key_that_is_no_message_is_invalid_by_itself(feed: Client, btc: Listed) -> None:
+async def test_a_malformed_key_is_invalid_and_affects_no_other(feed: Client, btc: Listed) -> None:
     good = request(key(btc.venue, btc.text)).SerializeToString()
     for bad in (b"\x0a\x02\xff\xff", b"\x0a\x03\x0a\x01\xff", b"\x0a\x02\x0a\x05"):
         data, _ = await feed.raw(f"{PATH}ResolveVenueSymbols", good + bad + good)
         assert statuses(pb.ResolveVenueSymbolsResponse.FromString(data)) == ["RESOLVED", "INVALID", "RESOLVED"]
 
 
-async def test_the_same_fields_in_other_bytes_are_the_same_key(feed: Client, worker: Hotpath, btc: Listed) -> None:
+async def test_other_encodings_of_a_key_have_the_same_result(feed: Client, worker: Hotpath, btc: Listed) -> None:
     name, text = btc.venue.encode(), btc.text.encode()
     backwards = b"\x12%c%s\x0a%c%s" % (len(text), text, len(name), name)
     twice = b"\x0a\x01x\x0a%c%s\x12%c%s" % (len(name), name, len(text), text)
@@ -184,7 +180,7 @@ async def test_the_same_fields_in_other_bytes_are_the_same_key(feed: Client, wor
     for _ in range(3):
         data, _ = await feed.raw(f"{PATH}ResolveVenueSymbols", elements)
         assert statuses(pb.ResolveVenueSymbolsResponse.FromString(data)) == ["RESOLVED"] * 3
-    assert worker.engine.responses.count == 0, "spellings without end could be kept"
+    assert worker.engine.responses.count == 0, "any number of encodings could be cached"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +194,7 @@ async def test_the_same_fields_in_other_bytes_are_the_same_key(feed: Client, wor
         ({"keys": [key("v", "x")], "min_revision": 999}, "FAILED_PRECONDITION"),
     ],
 )
-async def test_what_is_too_much_or_no_batch_is_refused_as_a_whole(
+async def test_a_malformed_or_too_large_batch_is_rejected_as_a_whole(
     feed: Client, registry: Client, fields: Any, code: str
 ) -> None:
     for client in (feed, registry):
@@ -208,7 +204,7 @@ async def test_what_is_too_much_or_no_batch_is_refused_as_a_whole(
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_a_batch_sees_what_its_caller_has_written(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_a_batch_sees_its_callers_writes(feed: Client, registry: Client, btc: Listed) -> None:
     for tick in ("0.25", "0.01", "3"):
         revision = await ticked(registry, btc, tick)
         response = await resolved(feed, key(btc.venue, btc.text), min_revision=revision)
@@ -233,7 +229,7 @@ def code(venue: str, name: str) -> pb.AssetKey:
     return pb.AssetKey(venue_code=pb.AssetKey.VenueCode(venue_id=venue, venue_asset_symbol=name))
 
 
-async def test_an_asset_is_found_by_each_way_to_name_it(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_an_asset_is_found_by_every_form_of_key(feed: Client, registry: Client, btc: Listed) -> None:
     world = World(feed)
     chain = await world.chain(caip2="eip155:1")
     deployed = await feed.call("CreateAssetDeployment", asset_id=btc.quote, chain_id=chain, contract_address=USDT)
@@ -265,7 +261,7 @@ async def test_an_asset_is_found_by_each_way_to_name_it(feed: Client, registry: 
     assert not (await assets(feed, keys[1])).results[0].trading_blocked
 
 
-async def test_an_asset_that_no_key_leads_to_is_told_as_such(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_an_unknown_asset_key_is_not_found(feed: Client, registry: Client, btc: Listed) -> None:
     chain = await World(feed).chain(caip2="eip155:1")
     keys = [
         pb.AssetKey(asset_id="nobody"),
@@ -290,7 +286,7 @@ async def test_an_asset_that_no_key_leads_to_is_told_as_such(feed: Client, regis
     assert all(each.reason for each in response.results[7:])
 
 
-async def test_where_several_assets_fit_the_primary_one_is_meant_else_all_are_named(
+async def test_the_primary_of_several_assets_is_chosen_else_all_are_candidates(
     feed: Client, registry: Client, btc: Listed
 ) -> None:
     await feed.call("CreateAssetIdentifier", asset_id=btc.base, source=MESSARI, external_id="same")
@@ -308,7 +304,7 @@ async def test_where_several_assets_fit_the_primary_one_is_meant_else_all_are_na
     assert (await assets(feed, keys[0])).results[0].asset.asset_id == primary
 
 
-async def test_a_venues_code_goes_to_whom_it_belongs_now(feed: Client, registry: Client, btc: Listed) -> None:
+async def test_a_venues_code_means_the_asset_that_has_it_now(feed: Client, registry: Client, btc: Listed) -> None:
     asked = code(btc.venue, "LUNA")
     await feed.call("CreateVenueAsset", venue_id=btc.venue, asset_id=btc.base, venue_asset_symbol="LUNA")
     assert (await assets(feed, asked)).results[0].asset.asset_id == btc.base
@@ -326,7 +322,7 @@ async def test_a_venues_code_goes_to_whom_it_belongs_now(feed: Client, registry:
     ]
 
 
-async def test_what_becomes_of_an_asset_is_in_the_next_batch(feed: Client, registry: Client) -> None:
+async def test_every_change_of_an_asset_is_in_the_next_batch(feed: Client, registry: Client) -> None:
     world = World(feed)
     chain = await world.chain(caip2="eip155:1")
     doge = await world.asset("DOGE")
@@ -343,9 +339,7 @@ async def test_what_becomes_of_an_asset_is_in_the_next_batch(feed: Client, regis
     assert statuses(await same(feed, registry, "ResolveAssets", keys=keys)) == ["NOT_FOUND"] * 3
 
 
-async def test_an_answer_may_be_larger_than_clients_take_unless_told_and_has_an_end(
-    feed: Client, registry: Client, worker: Hotpath
-) -> None:
+async def test_a_response_may_exceed_grpcs_default_size_up_to_a_limit(feed: Client, registry: Client, worker: Hotpath) -> None:
     large = await World(registry).asset("LARGE", description="x" * 4_000, metadata={str(at): "y" * 1_000 for at in range(15)})
     await eventually(lambda: worker.cache.applied == 1)
     options = (("grpc.max_receive_message_length", 16 * 1024 * 1024),)
@@ -365,7 +359,7 @@ async def test_an_answer_may_be_larger_than_clients_take_unless_told_and_has_an_
 # ---- revision, streams ---------------------------------------------------------------------------------------------
 
 
-async def test_a_worker_tells_how_far_it_is(feed: Client, registry: Client, worker: Hotpath, btc: Listed) -> None:
+async def test_a_worker_reports_its_revision(feed: Client, registry: Client, worker: Hotpath, btc: Listed) -> None:
     revision = await ticked(feed, btc, "0.25")
     mine, theirs = await resolver(feed, "GetRevision"), await resolver(registry, "GetRevision")
     assert (mine.epoch, mine.revision) == (theirs.epoch, theirs.revision) == (worker.cache.epoch, revision)

@@ -1,4 +1,4 @@
-"""Batches and time: what changes shows in the next one, and what a worker that is cut off says, and does not say."""
+"""Batches and freshness: changes show in the next batch, and a worker that is cut off serves only what it may."""
 
 import asyncio
 import time
@@ -21,24 +21,22 @@ from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, li
 from tests.registry.world import World, at, stamp
 
 
-def ready(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
-    """The response that stands ready, if one does."""
+def cached(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
+    """The cached response, or None."""
     worker.engine.freshness.tick(time.monotonic())
     row = worker._batches["ResolveVenueSymbols"].lookup_for(principal)(framed(request(*keys).SerializeToString()))
     return None if row is None else pb.ResolveVenueSymbolsResponse.FromString(body(row))
 
 
-async def test_every_change_of_what_a_resolution_is_made_of_is_in_the_next_batch(
-    feed: Client, hotpath: Hotpath, btc: Listed
-) -> None:
+async def test_every_change_of_a_part_is_in_the_next_batch(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     world = World(feed)
     asked = key(btc.venue, btc.text)
     listing = (await found(feed, btc)).venue_symbol.listing_id
 
     async def now() -> pb.VenueSymbolResolution:
-        """The resolution, which then stands ready: a change has to end that."""
+        """The result, which is then cached: a change must end that."""
         one = (await resolved(feed, asked)).results[0]
-        assert ready(hotpath, asked) is not None
+        assert cached(hotpath, asked) is not None
         return one
 
     assert not (await now()).trading_blocked
@@ -65,25 +63,25 @@ async def test_every_change_of_what_a_resolution_is_made_of_is_in_the_next_batch
     assert statuses(await resolved(feed, key(btc.venue, "BTC-USDT"), asked)) == ["NOT_FOUND", "RESOLVED"]
 
 
-async def test_a_resolution_that_went_for_want_of_room_is_not_served_on(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+async def test_an_evicted_result_is_not_served(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     asked, other = key(btc.venue, btc.text), key(btc.venue, "OTHER")
     await World(feed).listing(btc.venue, btc.symbol, "OTHER")
     listing = (await found(feed, btc)).venue_symbol.listing_id
     await resolved(feed, asked)
-    assert ready(hotpath, asked) is not None
+    assert cached(hotpath, asked) is not None
     hotpath.engine.responses._entries = 1
     await resolved(feed, other)
-    assert ready(hotpath, other) is not None
-    # Nothing holds its parts now, so their change ends no answer.
+    assert cached(hotpath, other) is not None
+    # No response depends on its parts now, so a change of them ends none.
     await own_call(feed, "UpdateVenueSymbol", listing_id=listing, tick_size_decimal="0.125")
     assert (await resolved(feed, asked)).results[0].tick_size_decimal == "0.125"
 
 
-async def test_what_the_registry_did_not_hold_is_resolved_once_it_does(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+async def test_an_absent_key_is_resolved_once_it_exists(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     new = [key(btc.venue, "NEW"), key("okx", "NEW")]
     for _ in range(2):
         assert statuses(await resolved(feed, *new)) == ["NOT_FOUND"] * 2
-    assert ready(hotpath, *new) is not None, "each batch would look into the database"
+    assert cached(hotpath, *new) is not None, "each batch would query the database"
     world = World(feed)
     await world.listing(btc.venue, btc.symbol, "NEW")
     assert statuses(await resolved(feed, *new)) == ["RESOLVED", "NOT_FOUND"]
@@ -91,9 +89,7 @@ async def test_what_the_registry_did_not_hold_is_resolved_once_it_does(feed: Cli
     assert statuses(await resolved(feed, *new)) == ["RESOLVED"] * 2
 
 
-async def test_what_is_not_there_is_believed_for_a_while_only_and_takes_little_room(
-    settings: config.Settings, btc: Listed
-) -> None:
+async def test_absences_expire_and_are_limited_in_number(settings: config.Settings, btc: Listed) -> None:
     small = changed(settings, hotpath={"cache_entries": 200}, coherence={"absent_ttl": 0.4})
     async with worker_of(small) as worker, Client(worker.port) as feed:
         known = key(btc.venue, btc.text)
@@ -101,18 +97,18 @@ async def test_what_is_not_there_is_believed_for_a_while_only_and_takes_little_r
         for turn in range(30):
             await resolved(feed, *(key(btc.venue, f"{turn}-{at}") for at in range(40)))
         assert worker.engine.responses.count <= 21
-        assert ready(worker, known) is not None, "unknown names have driven out a known one"
+        assert cached(worker, known) is not None, "unknown names evicted a known one"
         last = key(btc.venue, "29-39")
 
         async def stands() -> bool:
             await resolved(feed, last)
-            return ready(worker, last) is not None
+            return cached(worker, last) is not None
 
         await eventually(stands)
-        await eventually(lambda: ready(worker, last) is None)
+        await eventually(lambda: cached(worker, last) is None)
 
 
-async def test_a_listing_begins_and_ends_by_the_clock_while_it_stands_ready(
+async def test_a_cached_result_follows_the_beginning_and_end_of_its_listing(
     feed: Client, hotpath: Hotpath, registry: Client, btc: Listed
 ) -> None:
     world = World(registry)
@@ -125,7 +121,7 @@ async def test_a_listing_begins_and_ends_by_the_clock_while_it_stands_ready(
     async with asyncio.timeout(15):
         while "DELISTED" not in seen:
             before = datetime.now(UTC)
-            stood = ready(hotpath, *asked)
+            stood = cached(hotpath, *asked)
             hits += stood is not None
             status = statuses(stood or await resolved(feed, *asked))[1]
             seen.setdefault(status, before)
@@ -135,7 +131,7 @@ async def test_a_listing_begins_and_ends_by_the_clock_while_it_stands_ready(
                 assert before < ends
             await asyncio.sleep(0.005)
     assert list(seen) == ["NOT_FOUND", "RESOLVED", "DELISTED"]
-    assert hits > 20, "it did not stand ready, so this shows little"
+    assert hits > 20, "it was not cached, so this proves little"
     assert hotpath.cache.applied == 6
 
 
@@ -143,7 +139,7 @@ async def test_a_listing_begins_and_ends_by_the_clock_while_it_stands_ready(
 
 
 class Apart(NamedTuple):
-    """Servers that may be killed, with a worker and a listing."""
+    """Servers that may be killed, a worker, and a listing."""
 
     servers: Servers
     worker: Hotpath
@@ -158,7 +154,7 @@ async def apart(mortal: Servers, mortal_settings: config.Settings, request: pyte
         yield Apart(mortal, worker, feed, await listed(feed))
 
 
-async def test_cut_off_a_batch_of_known_names_is_told_as_stale_and_one_with_an_unknown_name_is_not_answered(
+async def test_without_the_database_known_names_are_stale_and_unknown_ones_unavailable(
     apart: Apart,
 ) -> None:
     servers, worker, feed, btc = apart
@@ -188,16 +184,16 @@ async def test_cut_off_a_batch_of_known_names_is_told_as_stale_and_one_with_an_u
     assert results(await resolved(feed, known, unknown)) == results(fresh)
 
 
-async def test_whoever_is_strict_gets_no_stale_batch(apart: Apart) -> None:
+async def test_a_strict_caller_gets_no_stale_batch(apart: Apart) -> None:
     servers, worker, feed, btc = apart
     known = key(btc.venue, btc.text)
     await resolved(feed, known)
     strict = Principal(name="gateway", role=Role.READER, strict=True)
-    assert ready(worker, known, principal=strict) is not None
+    assert cached(worker, known, principal=strict) is not None
     servers.postgres.kill()
     await eventually(lambda: worker.feed.age() > 1)
-    assert ready(worker, known) is not None
-    assert ready(worker, known, principal=strict) is None
+    assert cached(worker, known) is not None
+    assert cached(worker, known, principal=strict) is None
     serve = worker._batches["ResolveVenueSymbols"].serve
     data = request(known).SerializeToString()
     assert pb.ResolveVenueSymbolsResponse.FromString((await serve(data, Call(method="x"))).body).stale

@@ -1,4 +1,4 @@
-"""Starting, being ready, and stopping: what load balancers, operators and clients see of it."""
+"""Starting, readiness and stopping, as load balancers, operators and clients see it."""
 
 import asyncio
 import json
@@ -52,7 +52,7 @@ async def _reflected(port: int) -> set[str]:
     return set()
 
 
-async def test_both_processes_name_all_services_to_whoever_asks(settings: config.Settings) -> None:
+async def test_both_processes_list_all_services_by_reflection(settings: config.Settings) -> None:
     open_settings = msgspec.structs.replace(settings, reflection=True)
     async with admin_of(open_settings) as admin, worker_of(open_settings, admin.port) as worker:
         for port in (admin.port, worker.port):
@@ -65,7 +65,7 @@ async def test_both_processes_name_all_services_to_whoever_asks(settings: config
             assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 
 
-async def test_reflection_is_off_unless_it_is_asked_for_whatever_admin_does(settings: config.Settings) -> None:
+async def test_reflection_is_off_by_default_even_if_admin_has_it(settings: config.Settings) -> None:
     open_settings = msgspec.structs.replace(settings, reflection=True)
     async with admin_of(open_settings) as admin, worker_of(settings, admin.port) as worker:
         assert await _reflected(admin.port)
@@ -74,9 +74,7 @@ async def test_reflection_is_off_unless_it_is_asked_for_whatever_admin_does(sett
         assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_worker_is_not_serving_until_it_has_loaded_and_no_longer_once_it_stops(
-    mortal: Servers, mortal_settings: config.Settings
-) -> None:
+async def test_a_worker_serves_from_loading_until_it_stops(mortal: Servers, mortal_settings: config.Settings) -> None:
     mortal.postgres.kill()
     async with worker_of(mortal_settings, loaded=False) as worker:
         assert await _health(worker.port) == NOT_SERVING
@@ -96,11 +94,13 @@ async def test_a_worker_is_not_serving_until_it_has_loaded_and_no_longer_once_it
             await worker.stop()
             assert (await watch.read()).status == NOT_SERVING
             assert await watch.read() is grpc.aio.EOF
-            # Whoever watches does not hold up the end, for which calls under way have half a minute.
+            # A health watch does not delay the stop, for which calls in progress have half a minute.
             assert asyncio.get_running_loop().time() - began < 15
 
 
-async def test_a_dependency_that_is_down_is_degraded_and_not_unready(mortal: Servers, mortal_settings: config.Settings) -> None:
+async def test_a_dependency_that_is_down_means_degraded_and_not_unready(
+    mortal: Servers, mortal_settings: config.Settings
+) -> None:
     async with admin_of(mortal_settings) as admin, worker_of(mortal_settings, admin.port) as worker:
         ports = (admin.http_port, worker.http_port)
 
@@ -123,7 +123,7 @@ async def test_a_dependency_that_is_down_is_degraded_and_not_unready(mortal: Ser
 # ---- stopping ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_process_that_stops_leaves_no_task_and_no_connection(
+async def test_a_stopped_process_leaves_no_task_and_no_connection(
     settings: config.Settings, connection: asyncpg.Connection
 ) -> None:
     before = asyncio.all_tasks()
@@ -142,7 +142,7 @@ async def test_a_process_that_stops_leaves_no_task_and_no_connection(
 
 
 @pytest.mark.parametrize("down", ["nats", "valkey", "postgres"])
-async def test_a_process_stops_in_order_while_a_server_is_away(
+async def test_a_process_stops_cleanly_while_a_server_is_down(
     mortal: Servers, mortal_settings: config.Settings, down: str
 ) -> None:
     before = asyncio.all_tasks()
@@ -150,11 +150,11 @@ async def test_a_process_stops_in_order_while_a_server_is_away(
         getattr(mortal, down).kill()
         await asyncio.sleep(0.3)
     async with admin_of(mortal_settings) as admin, worker_of(mortal_settings, admin.port, loaded=False):
-        pass  # from the start without it to the end
+        pass  # the process runs without it all the time
     await eventually(lambda: asyncio.all_tasks() <= before)
 
 
-async def test_a_call_under_way_is_answered_while_the_process_stops(
+async def test_a_call_in_progress_is_answered_while_the_process_stops(
     settings: config.Settings, connection: asyncpg.Connection
 ) -> None:
     async with admin_of(settings) as admin, Client(admin.port) as registry:
@@ -175,7 +175,7 @@ async def test_a_call_under_way_is_answered_while_the_process_stops(
         assert (await registry.refused("GetAsset", asset_id=btc.base)).code == "UNAVAILABLE"
 
 
-async def test_both_processes_end_well_by_signal(settings: config.Settings, connection: asyncpg.Connection) -> None:
+async def test_both_processes_stop_cleanly_by_signal(settings: config.Settings, connection: asyncpg.Connection) -> None:
     with process_of("admin", settings) as admin, process_of("hotpath", settings) as worker:
         port = (await worker.says("hotpath_listening"))["grpc"].rpartition(":")[2]
         await admin.says("admin_ready")
@@ -191,7 +191,7 @@ async def test_both_processes_end_well_by_signal(settings: config.Settings, conn
     assert await connection.fetchval(rest) == 0
 
 
-async def test_a_port_that_is_taken_ends_the_start_with_a_word_about_it(settings: config.Settings) -> None:
+async def test_a_taken_port_ends_the_start_with_a_message(settings: config.Settings) -> None:
     async with worker_of(settings) as worker:
         for taken in ({"port": worker.port}, {"http_port": worker.http_port}):
             (port,) = taken.values()
@@ -205,7 +205,7 @@ async def test_a_port_that_is_taken_ends_the_start_with_a_word_about_it(settings
 # ---- errors --------------------------------------------------------------------------------------------------------
 
 
-async def test_an_error_with_more_to_say_than_metadata_can_carry_arrives_all_the_same(
+async def test_an_error_with_details_too_large_for_metadata_still_arrives(
     registry: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for text in ("x", "ö", "日"):
@@ -221,7 +221,7 @@ async def test_an_error_with_more_to_say_than_metadata_can_carry_arrives_all_the
         assert refused.fields[0] == ("field_0", "WRONG")
 
 
-async def test_a_bug_is_told_as_an_internal_error_without_its_text(registry: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_is_an_internal_error_without_its_text(registry: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: Any) -> Any:
         msg = "secret detail"
         raise RuntimeError(msg)

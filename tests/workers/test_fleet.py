@@ -1,4 +1,4 @@
-"""Several workers on one port: one address for clients, one page for operators, whatever becomes of a worker."""
+"""Several workers on one port: one address for clients and one status for operators, even while workers fail."""
 
 import asyncio
 import os
@@ -21,19 +21,19 @@ from tests.signals.policy import Load
 from tests.signals.scrape import health, of, scrape
 
 _WORKERS = 3
-#: Its own connection for each channel: what else is a channel's is shared by a process.
+#: A connection per channel; by default a process shares connections between channels.
 _ALONE = (("grpc.use_local_subchannel_pool", 1),)
 
 
 class Fleet(NamedTuple):
-    """A supervisor with its workers, and where it listens."""
+    """A supervisor with its workers, and its ports."""
 
     process: Process
     port: int
     http_port: int
 
     def pids(self) -> dict[int, int]:
-        """The process of each worker, as last started."""
+        """The process id of each worker, as last started."""
         found: dict[int, int] = {}
         for line in list(self.process.log):
             if line["event"] in {"worker_started", "worker_rolled"}:
@@ -45,11 +45,11 @@ class Fleet(NamedTuple):
         return bool((await health(self.http_port))[1]["status"] == "ready")
 
     async def state(self) -> Any:
-        """What the supervisor says of them."""
+        """The status that the supervisor reports."""
         return (await health(self.http_port))[1]
 
     def said(self, event: str) -> list[dict[str, Any]]:
-        """All lines of an event."""
+        """All log lines of an event."""
         return [line for line in list(self.process.log) if line["event"] == event]
 
 
@@ -75,7 +75,7 @@ async def fleet(settings: config.Settings, admin: Admin, registry: Client) -> As
 
 
 async def _asked(port: int, connections: int, times: int) -> None:
-    """Ask for a venue over so many connections, so many times each."""
+    """Request a venue a number of times over each of several connections."""
     request = pb.GetVenueRequest(venue_id="binance").SerializeToString()
     for _ in range(connections):
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_ALONE) as channel:
@@ -92,23 +92,23 @@ def _lives(pid: int) -> bool:
     return True
 
 
-async def test_connections_are_spread_and_the_sums_are_what_was_called(fleet: Fleet) -> None:
+async def test_connections_are_spread_and_counters_add_up(fleet: Fleet) -> None:
     await _asked(fleet.port, connections=16, times=5)
     _, targets = await health(fleet.http_port, "/metrics/targets")
     assert [each["labels"]["worker"] for each in targets] == ["0", "1", "2"]
     own = [await scrape(int(each["targets"][0].rpartition(":")[2])) for each in targets]
     calls = [of(each, "cqar_grpc_calls_total", method="GetVenue", status_code="OK") for each in own]
     assert sum(calls) == 80
-    assert sum(map(bool, calls)) > 1, "one worker has had all connections"
+    assert sum(map(bool, calls)) > 1, "one worker got all connections"
     sums = await scrape(fleet.http_port)
     assert of(sums, "cqar_grpc_calls_total", method="GetVenue", status_code="OK") == 80
     assert of(sums, "cqar_grpc_call_duration_seconds_count", method="GetVenue", status_code="OK") == 80
-    # What cannot be added is each worker's own.
+    # Metrics that cannot be summed are reported per worker.
     for number in range(_WORKERS):
         assert of(sums, "cqar_coherence_mode", worker=str(number), mode="warm") == 1
 
 
-async def test_the_health_of_all_has_the_shape_of_one(fleet: Fleet) -> None:
+async def test_the_health_of_a_fleet_has_the_shape_of_a_workers(fleet: Fleet) -> None:
     status, told = await health(fleet.http_port)
     assert status == 200
     assert told["components"] == dict.fromkeys(("database", "cache", "event_bus", "feed"), "ok")
@@ -117,7 +117,7 @@ async def test_the_health_of_all_has_the_shape_of_one(fleet: Fleet) -> None:
     assert await health(fleet.http_port, "/health/live") == (200, {"status": "ok"})
 
 
-async def test_a_worker_that_is_killed_comes_back_and_clients_with_the_documented_policy_notice_nothing(fleet: Fleet) -> None:
+async def test_a_killed_worker_is_restarted_and_clients_with_the_documented_policy_see_no_error(fleet: Fleet) -> None:
     await _asked(fleet.port, connections=6, times=5)
     before = of(await scrape(fleet.http_port), "cqar_grpc_calls_total", method="GetVenue")
     load = Load(f"127.0.0.1:{fleet.port}")
@@ -132,11 +132,11 @@ async def test_a_worker_that_is_killed_comes_back_and_clients_with_the_documente
     load.stop()
     await running
     assert load.failed == []
-    assert fleet.pids()[0] == pids[0], "the others are left alone"
+    assert fleet.pids()[0] == pids[0], "another worker was restarted"
     assert of(await scrape(fleet.http_port), "cqar_grpc_calls_total", method="GetVenue") >= before, "a counter went back"
 
 
-async def test_a_worker_that_dies_again_and_again_is_given_longer_and_longer(fleet: Fleet) -> None:
+async def test_restarts_of_a_failing_worker_back_off(fleet: Fleet) -> None:
     for times in (1, 2, 3):
         pid = fleet.pids()[0]
         os.kill(pid, signal.SIGKILL)
@@ -147,7 +147,7 @@ async def test_a_worker_that_dies_again_and_again_is_given_longer_and_longer(fle
     await eventually(fleet.whole, 60)
 
 
-async def test_while_a_worker_is_away_the_others_are_told_of_and_a_roll_brings_it_back(fleet: Fleet) -> None:
+async def test_while_a_worker_is_down_the_others_are_reported_and_a_roll_replaces_it(fleet: Fleet) -> None:
     for many in range(1, 6):
         pid = fleet.pids()[0]
         os.kill(pid, signal.SIGKILL)
@@ -163,7 +163,7 @@ async def test_while_a_worker_is_away_the_others_are_told_of_and_a_roll_brings_i
     await eventually(fleet.whole, 60)
 
 
-async def test_told_to_stop_in_the_middle_of_a_roll_nobody_is_left(fleet: Fleet) -> None:
+async def test_a_stop_during_a_roll_leaves_no_process(fleet: Fleet) -> None:
     before = set(fleet.pids().values())
     children = _children(fleet.process)
     fleet.process.send(signal.SIGHUP)
@@ -176,12 +176,12 @@ async def test_told_to_stop_in_the_middle_of_a_roll_nobody_is_left(fleet: Fleet)
 
 
 def _children(process: Process) -> set[int]:
-    """The processes that it has started."""
+    """Its child processes."""
     tasks = Path(f"/proc/{process._process.pid}/task")
     return {int(pid) for each in tasks.glob("*/children") for pid in each.read_text().split()}
 
 
-async def test_a_worker_that_says_nothing_is_told_of_and_then_replaced(fleet: Fleet) -> None:
+async def test_a_silent_worker_is_reported_and_then_replaced(fleet: Fleet) -> None:
     pids = fleet.pids()
     os.kill(pids[2], signal.SIGSTOP)
     try:
@@ -218,11 +218,11 @@ async def test_a_roll_replaces_every_worker_and_no_call_fails(
         await running
         assert load.failed == []
         assert not fleet.said("worker_died")
-        # What a worker said last is kept once it is gone.
+        # The last counters of an ended worker are kept.
         assert of(await scrape(fleet.http_port), "cqar_grpc_calls_total", method="GetVenue", status_code="OK") > done / 2
 
 
-async def test_told_to_stop_all_end_well(fleet: Fleet) -> None:
+async def test_all_workers_stop_cleanly(fleet: Fleet) -> None:
     pids = fleet.pids()
     fleet.process.send(signal.SIGTERM)
     assert await fleet.process.ended() == 0
@@ -232,10 +232,10 @@ async def test_told_to_stop_all_end_well(fleet: Fleet) -> None:
     assert {line["worker"] for line in fleet.said("hotpath_stopped")} == {0, 1, 2}
 
 
-async def test_told_twice_all_end_at_once(fleet: Fleet) -> None:
+async def test_a_second_signal_kills_all_workers(fleet: Fleet) -> None:
     pids = fleet.pids()
     for pid in pids.values():
-        os.kill(pid, signal.SIGSTOP)  # none of them will stop in order
+        os.kill(pid, signal.SIGSTOP)  # none of them stops cleanly
     fleet.process.send(signal.SIGINT)
     await fleet.process.says("stopping")
     await asyncio.sleep(0.6)
@@ -262,9 +262,9 @@ async def test_each_worker_may_have_a_port_of_its_own(settings: config.Settings,
 
 
 async def _two_free_ports() -> int:
-    """The first of two ports in a row, from where no client is given one: it could have the second before the worker has."""
+    """The first of two consecutive ports outside the ephemeral range, so that no client takes the second before the worker."""
     while True:
-        first = random.randrange(15_000, 30_000)  # noqa: S311 - no secret
+        first = random.randrange(15_000, 30_000)  # noqa: S311 - not a secret
         try:
             for port in (first, first + 1):
                 server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port)
@@ -274,7 +274,7 @@ async def _two_free_ports() -> int:
         return first
 
 
-async def test_what_keeps_every_worker_from_serving_ends_the_supervisor_with_a_word(settings: config.Settings) -> None:
+async def test_a_failure_of_all_workers_to_start_ends_the_supervisor_with_a_message(settings: config.Settings) -> None:
     first = await _two_free_ports()
     taken = [await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", first + at) for at in range(2)]
     own = {"CQAR_HOTPATH_WORKERS": "2", "CQAR_HOTPATH_OWN_PORTS": str(first)}
@@ -283,11 +283,11 @@ async def test_what_keeps_every_worker_from_serving_ends_the_supervisor_with_a_w
     for each in taken:
         each.close()
     said = [line["event"] for line in process.log]
-    assert any("the port is in use" in line for line in said), "the worker's own word"
+    assert any("the port is in use" in line for line in said), "the message of the worker is missing"
     assert any("ended with 1 before it served" in line for line in said)
 
 
-async def test_a_port_that_somebody_has_is_not_shared(settings: config.Settings, admin: Admin) -> None:
+async def test_a_port_in_use_by_another_process_is_not_shared(settings: config.Settings, admin: Admin) -> None:
     async with fleet_of(settings, admin, 2) as fleet:
         own = {"CQAR_HOTPATH_WORKERS": "2", "CQAR_HOTPATH_PORT": str(fleet.port)}
         with process_of("hotpath", settings, **own) as second:
