@@ -275,7 +275,7 @@ async def resolve_all(
             return found
         await load(missing_parts)
         rest = left
-    msg = "the parts of this answer change too often; retry"
+    msg = "the data behind this response changes too often; retry"
     raise errors.Unavailable(msg)
 
 
@@ -283,6 +283,6 @@ def join(results: Sequence[bytes]) -> bytes:
     """The framed results of a batch as one message. Raises TooLarge."""
     size = sum(map(len, results))
     if size > MAX_RESPONSE:
-        msg = f"the answer would have {size:,} bytes, of {MAX_RESPONSE:,} at most; ask for fewer keys at once"
+        msg = f"the response would have {size:,} bytes, of {MAX_RESPONSE:,} at most; request fewer keys at once"
         raise errors.TooLarge(msg)
     return b"".join(results)

@@ -99,7 +99,7 @@ def venue_symbols(get: Get, request: resolver_pb2.FindVenueSymbolsRequest, now: 
     return Derived(message, boundary, absence=not found)
 
 
-_TORN = "the data behind this answer is changing; retry"
+_TORN = "the data behind this response is changing; retry"
 
 
 def _stored_text(get: Get, venue: venues_pb2.Venue, text: str) -> str:
