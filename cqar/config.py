@@ -1,9 +1,9 @@
-"""The settings: one frozen tree, read once and passed down.
+"""The settings: one immutable tree, read once and passed down.
 
 A setting is declared once, as a field of the structs below: its name, its default, its range and its meaning. From this
 follow its place in the YAML file (`hotpath.port`), its environment variable (`CQAR_HOTPATH_PORT`), the list in `--help`
-(`describe`) and the commented defaults in `config.yaml` (`template`). The defaults hold unless the file says otherwise, and
-the environment has the last word.
+(`describe`) and the commented defaults in `config.yaml` (`template`). The file overrides the defaults, and
+the environment overrides both.
 """
 
 import difflib
@@ -21,12 +21,12 @@ from msgspec import Meta, Struct, inspect
 
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
-        "CQAR_CONFIG": "The YAML file with the settings, where no other is named",
+        "CQAR_CONFIG": "The YAML file with the settings, unless --config names one",
         "CQAR_API_KEY": "The key that the command line and the client send",
         "CQAR_BOOTSTRAP_KEY_HASH": "The hash of a first administrator's key",
-        "CQAR_POSTGRES_BIN": "The folder with another initdb and postgres for `cqar up`",
-        "CQAR_VALKEY_BIN": "Another valkey-server or redis-server for `cqar up`",
-        "CQAR_NATS_BIN": "Another nats-server for `cqar up`",
+        "CQAR_POSTGRES_BIN": "The folder of the initdb and postgres that `cqar up` uses",
+        "CQAR_VALKEY_BIN": "The valkey-server or redis-server that `cqar up` uses",
+        "CQAR_NATS_BIN": "The nats-server that `cqar up` uses",
     }
 )
 """The CQAR_ environment variables that are not settings, with their meaning."""
@@ -42,7 +42,7 @@ DEFAULT = "default"
 
 
 class ConfigError(Exception):
-    """A setting is wrong: `str()` is one line that names it as the user wrote it, the bad value and what is allowed."""
+    """A setting is invalid: `str()` is one line with its name as the user wrote it, the value, and the allowed values."""
 
     def __init__(self, message: str) -> None:
         super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in message))
@@ -51,31 +51,33 @@ class ConfigError(Exception):
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The log on standard error."""
 
-    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least level that is logged")] = "info"
-    format: Annotated[Literal["auto", "json", "text"], Meta(description="auto is text on a terminal, else json")] = "auto"
-    slow_call: Annotated[Seconds, Meta(description="Seconds from which on a call is logged as slow")] = 0.5
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Minimum level of log events")] = "info"
+    format: Annotated[Literal["auto", "json", "text"], Meta(description="auto is text on a terminal and json otherwise")] = (
+        "auto"
+    )
+    slow_call: Annotated[Seconds, Meta(description="Calls that take at least this many seconds are logged as slow")] = 0.5
     sample: Annotated[
-        int, Meta(ge=0, le=2**40, description="A worker logs one in so many calls that went well and fast; 0 logs none")
+        int, Meta(ge=0, le=2**40, description="A worker logs one in N calls that are neither failed nor slow; 0 logs none")
     ] = 10_000
 
 
 class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """PostgreSQL, the truth."""
+    """PostgreSQL, the source of truth."""
 
     url: Annotated[
         str,
         Meta(
             pattern=r"^postgres(ql)?://\S*\Z",
             title="postgresql://user:password@host:port/database",
-            description="The primary, or several hosts of which one is; ?host=/folder for a socket",
+            description="The primary, or several hosts of which one is the primary; ?host=/folder for a socket",
         ),
     ] = "postgresql://127.0.0.1:5432/cqar"
-    pool_max: Annotated[int, Meta(ge=1, le=10_000, description="Connections that a process opens at most")] = 10
+    pool_max: Annotated[int, Meta(ge=1, le=10_000, description="Maximum number of connections per process")] = 10
     acquire_timeout: Annotated[Seconds, Meta(description="Seconds to wait for a free connection of the pool")] = 2.0
-    statement_timeout: Annotated[Seconds, Meta(description="Seconds that a statement of admin may take")] = 10.0
-    fill_timeout: Annotated[Seconds, Meta(description="Seconds that a statement of a hotpath worker may take")] = 2.0
-    lock_timeout: Annotated[Seconds, Meta(description="Seconds that a statement waits for a lock of another")] = 2.0
-    idle_timeout: Annotated[Seconds, Meta(description="Seconds that a transaction may idle between two statements")] = 5.0
+    statement_timeout: Annotated[Seconds, Meta(description="Timeout of a statement of admin in seconds")] = 10.0
+    fill_timeout: Annotated[Seconds, Meta(description="Timeout of a statement of a hotpath worker in seconds")] = 2.0
+    lock_timeout: Annotated[Seconds, Meta(description="Seconds that a statement waits for a lock")] = 2.0
+    idle_timeout: Annotated[Seconds, Meta(description="Seconds that a transaction may be idle between two statements")] = 5.0
     connect_timeout: Annotated[Seconds, Meta(description="Seconds to open a connection")] = 5.0
 
 
@@ -87,21 +89,21 @@ class Redis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             pattern=r"^(redis|rediss|unix)://\S+\Z",
             title="redis://user:password@host:port/number, rediss:// for TLS, or unix:///path",
-            description="The server, shared by all processes",
+            description="The server, the same for all processes",
         ),
     ] = "redis://127.0.0.1:6379/0"
-    timeout: Annotated[Seconds, Meta(description="Seconds that connecting or one command may take")] = 0.05
+    timeout: Annotated[Seconds, Meta(description="Timeout of connecting and of each command in seconds")] = 0.05
 
 
 class Nats(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """NATS with JetStream, which carries the changes."""
+    """NATS with JetStream, which transports the changes."""
 
     url: Annotated[
         str,
         Meta(
             pattern=r"^(nats|tls|ws|wss)://\S+\Z",
             title="nats://user:password@host:port, or tls://, ws://, wss://",
-            description="The server, or several with commas between",
+            description="The server, or several separated by commas",
         ),
     ] = "nats://127.0.0.1:4222"
     connect_timeout: Annotated[Seconds, Meta(description="Seconds to open a connection")] = 2.0
@@ -110,113 +112,121 @@ class Nats(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Hotpath(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A hotpath worker, which answers lookups."""
 
-    host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 is every interface")] = "127.0.0.1"
-    port: Annotated[Port, Meta(description="TCP port of gRPC; 0 takes a free one")] = 9090
+    host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 means every interface")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="TCP port of gRPC; 0 for a free port")] = 9090
     transport: Annotated[
-        Literal["grpcio", "lane"], Meta(description="What serves gRPC: the library grpcio, or the lane, which is far quicker")
+        Literal["grpcio", "lane"], Meta(description="The gRPC server: the library grpcio, or lane, which is much faster")
     ] = "lane"
-    http_port: Annotated[Port, Meta(description="TCP port of HTTP (health, sums of metrics); 0 takes a free one")] = 8080
-    workers: Annotated[int, Meta(ge=0, le=256, description="Processes that share the port; 0: one for each core")] = 0
+    http_port: Annotated[Port, Meta(description="TCP port of HTTP (health, sums of metrics); 0 for a free port")] = 8080
+    workers: Annotated[
+        int, Meta(ge=0, le=256, description="Number of worker processes that share the port; 0 for one per core")
+    ] = 0
     own_ports: Annotated[
-        Port, Meta(description="The first of the ports that workers have for themselves beside the shared one; 0: none")
+        Port, Meta(description="First of the workers' own ports, in addition to the shared port; 0 for none")
     ] = 0
     connection_age: Annotated[
-        Seconds, Meta(description="Seconds after which a connection is asked to move on, so that load spreads over workers")
+        Seconds, Meta(description="Seconds after which a connection is asked to reconnect, which balances the load")
     ] = 600.0
-    silence: Annotated[Seconds, Meta(description="Seconds without a sign of life after which a worker is replaced")] = 30.0
+    silence: Annotated[Seconds, Meta(description="Seconds without a health report after which a worker is replaced")] = 30.0
     admin_address: Annotated[
         str,
         Meta(
             pattern=r"^(unix:\S+|\S+:\d{1,5})\Z",
             title="host:port or unix:/path",
-            description="The gRPC address of admin, which answers everything that is not a lookup",
+            description="The gRPC address of admin, which serves all calls other than lookups",
         ),
     ] = "127.0.0.1:9190"
-    cache_entries: Annotated[Count, Meta(description="Cached parts and answers at most")] = 200_000
-    cache_bytes: Annotated[Count, Meta(description="Bytes of cached parts and answers at most")] = 256 * 1024 * 1024
-    max_fills: Annotated[Count, Meta(description="Queries for uncached keys that run at once; more are shed")] = 64
-    recent_changes: Annotated[Count, Meta(description="Keys whose last change is remembered")] = 100_000
-    preload: Annotated[bool, Meta(description="Load the cache before the worker says that it is ready")] = True
+    cache_entries: Annotated[Count, Meta(description="Maximum number of cached parts and responses")] = 200_000
+    cache_bytes: Annotated[Count, Meta(description="Maximum bytes of cached parts and responses")] = 256 * 1024 * 1024
+    max_fills: Annotated[
+        Count, Meta(description="Maximum number of concurrent queries for uncached keys; more are refused")
+    ] = 64
+    recent_changes: Annotated[Count, Meta(description="Number of keys whose last change is remembered")] = 100_000
+    preload: Annotated[bool, Meta(description="Load the cache before the worker reports that it is ready")] = True
     passthrough_timeout: Annotated[
-        Seconds, Meta(description="Seconds that admin may take for a call passed to it without a deadline")
+        Seconds, Meta(description="Timeout of a call that is passed on to admin without a deadline, in seconds")
     ] = 30.0
 
 
 class Admin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The admin process, which owns every write."""
 
-    host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 is every interface")] = "127.0.0.1"
-    port: Annotated[Port, Meta(description="TCP port of gRPC; 0 takes a free one")] = 9190
-    http_port: Annotated[Port, Meta(description="TCP port of HTTP (API, health); 0 takes a free one")] = 8180
+    host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 means every interface")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="TCP port of gRPC; 0 for a free port")] = 9190
+    http_port: Annotated[Port, Meta(description="TCP port of HTTP (API, health); 0 for a free port")] = 8180
 
 
 class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Metrics for Prometheus."""
 
-    port: Annotated[Port, Meta(description="TCP port of /metrics; 0 takes a free one")] = 9091
+    port: Annotated[Port, Meta(description="TCP port of /metrics; 0 for a free port")] = 9091
 
 
 class Tls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """TLS of the ports of both processes, of workers towards admin, and of the command line."""
+    """TLS of the ports of both processes, of workers calling admin, and of the command line."""
 
     certificate: Annotated[
         str,
         Meta(
             title="a path, or nothing for plaintext",
-            description="The certificate and its chain, PEM; read again as it changes",
+            description="The certificate and its chain in PEM; reloaded when it changes",
         ),
     ] = ""
-    key: Annotated[str, Meta(title="a path, or nothing", description="The private key of the certificate, PEM")] = ""
+    key: Annotated[str, Meta(title="a path, or nothing", description="The private key of the certificate in PEM")] = ""
     client_ca: Annotated[
-        str, Meta(title="a path, or nothing", description="The authorities of clients, PEM: clients then need a certificate")
+        str,
+        Meta(
+            title="a path, or nothing",
+            description="The certificate authorities of clients in PEM; if set, clients need a certificate",
+        ),
     ] = ""
     server_ca: Annotated[
         str,
         Meta(
             title="a path, or nothing for those of the system",
-            description="Authorities, PEM, that clients trust; set, they speak TLS",
+            description="The certificate authorities that clients trust, in PEM; if set, clients use TLS",
         ),
     ] = ""
-    plaintext_allowed: Annotated[bool, Meta(description="Let ports without TLS listen beyond this machine")] = False
+    plaintext_allowed: Annotated[bool, Meta(description="Allow ports without TLS on interfaces other than loopback")] = False
 
 
 class Coherence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How changes reach the workers, and what a worker serves that is cut off from them."""
+    """How changes reach the workers, and what a disconnected worker serves."""
 
-    probe_interval: Annotated[Seconds, Meta(description="Seconds between a worker's looks for changes in PostgreSQL")] = 0.25
-    lease: Annotated[Seconds, Meta(description="Seconds after its last look that a worker counts as fresh")] = 1.0
+    probe_interval: Annotated[Seconds, Meta(description="Seconds between a worker's probes for changes in PostgreSQL")] = 0.25
+    lease: Annotated[Seconds, Meta(description="Seconds after its last probe that a worker's answers count as fresh")] = 1.0
     detached_serve: Annotated[
-        Seconds, Meta(description="Seconds that a worker serves, marked stale, without a look; then UNAVAILABLE")
+        Seconds, Meta(description="Seconds that a worker serves answers marked stale without a probe; then UNAVAILABLE")
     ] = 600.0
     absent_ttl: Annotated[Seconds, Meta(description="Seconds that a confirmed absence is cached")] = 30.0
     poll_interval: Annotated[
-        Seconds, Meta(description="Seconds between the relay's looks into the outbox where nothing nudges it")
+        Seconds, Meta(description="Seconds between the relay's polls of the outbox without a notification")
     ] = 0.05
     min_revision_wait: Annotated[
-        Seconds, Meta(description="Seconds that a read with min_revision waits before it goes to PostgreSQL")
+        Seconds, Meta(description="Seconds that a read with min_revision waits before it reads from PostgreSQL")
     ] = 0.05
     write_wait: Annotated[
-        Seconds, Meta(description="Seconds that a worker holds the answer to a write back until it has seen it itself")
+        Seconds, Meta(description="Seconds that a worker delays the response to a write until it has applied the change")
     ] = 0.25
-    outbox_keep_hours: Annotated[int, Meta(ge=1, le=8760, description="Hours that delivered changes stay in the outbox")] = 24
+    outbox_keep_hours: Annotated[int, Meta(ge=1, le=8760, description="Hours that published changes stay in the outbox")] = 24
 
 
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the process that relays forgets, a few rows at a time; of the outbox, see coherence."""
+    """What the relay prunes; for the outbox, see coherence."""
 
-    audit_days: Annotated[int, Meta(ge=0, le=36_500, description="Days that the audit goes back; 0 keeps it for good")] = 0
+    audit_days: Annotated[int, Meta(ge=0, le=36_500, description="Days that the audit is kept; 0 keeps it indefinitely")] = 0
     idempotency_hours: Annotated[
-        int, Meta(ge=24, le=8760, description="Hours that answers are kept under idempotency keys, which hold for 24")
+        int, Meta(ge=24, le=8760, description="Hours that responses to idempotency keys are kept; the keys are valid for 24")
     ] = 24
 
 
 class Tracing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Spans of calls, by OpenTelemetry. Where they go is said by its own variables, OTEL_EXPORTER_OTLP_ENDPOINT and others."""
+    """Spans of calls. OpenTelemetry's own variables configure the export, such as OTEL_EXPORTER_OTLP_ENDPOINT."""
 
-    spans: Annotated[bool, Meta(description="Record sampled calls and send them by OTLP; needs cqar[otel]")] = False
-    ratio: Annotated[
-        float, Meta(ge=0, le=1, description="The share that is sampled of calls whose caller does not say whether they are")
-    ] = 0.01
+    spans: Annotated[bool, Meta(description="Record spans of sampled calls and export them over OTLP; needs cqar[otel]")] = (
+        False
+    )
+    ratio: Annotated[float, Meta(ge=0, le=1, description="Share of calls to sample if the caller does not decide")] = 0.01
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -225,13 +235,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     home: Annotated[
         str, Meta(min_length=1, title="a path", description="The folder of `cqar up`: data and sockets of its servers")
     ] = ".cqar"
-    auth: Annotated[Literal["off", "keys"], Meta(description="Who may call: off is everybody, keys is who has a key")] = "off"
+    auth: Annotated[
+        Literal["off", "keys"], Meta(description="Who may call: off admits every caller, keys requires an API key")
+    ] = "off"
     pepper: Annotated[
         str,
         Meta(
             pattern=r"^(\S{16,256})?\Z",
             title="16 to 256 characters without spaces, or nothing",
-            description="The secret under which keys are hashed, the same everywhere",
+            description="The secret with which API keys are hashed, the same for all processes",
             extra={"secret": True},
         ),
     ] = ""
@@ -240,10 +252,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             pattern=r"^[a-z0-9]{1,16}\Z",
             title="1 to 16 of a-z and 0-9",
-            description="The word in new keys that tells where they are of use",
+            description="The environment's name in new API keys",
         ),
     ] = "dev"
-    reflection: Annotated[bool, Meta(description="Let gRPC clients ask for the services and messages")] = False
+    reflection: Annotated[bool, Meta(description="Serve gRPC reflection")] = False
     log: Log = Log()
     database: Database = Database()
     redis: Redis = Redis()
@@ -337,12 +349,12 @@ def given(path: Path | None = None, env: Mapping[str, str] = os.environ) -> froz
 
 
 def declared() -> Iterator[Setting]:
-    """Every setting, in the order of the declarations."""
+    """All settings, in the order of their declarations."""
     yield from _fields(Settings, "")
 
 
 def describe() -> str:
-    """All settings and the other CQAR_ variables as text: `VARIABLE=default`, below it the meaning and what is allowed."""
+    """All settings and other CQAR_ variables as text: `VARIABLE=default`, then the meaning and the allowed values."""
     lines = []
     for each in declared():
         lines += [f"{each.variable}={plain(each.default)}", f"    {each.meaning} ({each.allowed})."]
@@ -352,8 +364,8 @@ def describe() -> str:
 
 
 def template() -> str:
-    """A YAML file with every setting at its default and a comment on each: what `config.yaml` holds."""
-    lines = ["# Every setting at its default. The environment has the last word: CQAR_HOTPATH_PORT is hotpath.port.", ""]
+    """A YAML file with every setting at its default and a comment on each: the contents of `config.yaml`."""
+    lines = ["# Every setting at its default. Environment variables override the file: CQAR_HOTPATH_PORT is hotpath.port.", ""]
     section = ""
     for each in declared():
         head, dot, field = each.name.rpartition(".")
@@ -366,7 +378,7 @@ def template() -> str:
 
 
 def masked(text: str) -> str:
-    """A URL, or what was meant as one, without its passwords and tokens."""
+    """A URL, possibly malformed, without its passwords and tokens."""
     text = re.sub(r"(?i)((?:password|token)=)[^&\s]*", r"\1***", text)
     head, at, tail = text.rpartition("@")
     scheme = "".join(re.findall(r"^[a-z]+://", head))
@@ -400,7 +412,7 @@ def _fields(structure: type[Struct], prefix: str) -> Iterator[Setting]:
 
 
 def _ports(urls: str) -> Iterator[str]:
-    """What stands in the places of ports: NATS takes several URLs, PostgreSQL several hosts in one."""
+    """The ports in URLs: NATS accepts several URLs, PostgreSQL several hosts in one."""
     for url in re.split(r",(?=\w+://)", urls):
         for host in urlsplit(url).netloc.rpartition("@")[2].split(","):
             _, colon, port = host.rpartition("]")[2].rpartition(":")

@@ -305,7 +305,7 @@ def test_config_prod_yaml_asks_for_keys_and_logs_json_and_hides_the_services() -
 
 def test_the_list_of_settings_has_each_with_default_range_and_meaning() -> None:
     text = config.describe()
-    assert "\nCQAR_HOTPATH_PORT=9090\n    TCP port of gRPC; 0 takes a free one (a whole number from 0 to 65535).\n" in text
+    assert "\nCQAR_HOTPATH_PORT=9090\n    TCP port of gRPC; 0 for a free port (a whole number from 0 to 65535).\n" in text
     listed = re.findall(r"^(CQAR_\w+)", text, flags=re.MULTILINE)
     assert listed == [each.variable for each in config.declared()] + list(config.VARIABLES)
     assert max(map(len, text.splitlines())) <= 128
