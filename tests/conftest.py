@@ -166,7 +166,7 @@ async def hotpath(settings: config.Settings, admin: Admin) -> AsyncIterator[Hotp
     at = msgspec.structs.replace(settings.hotpath, admin_address=f"127.0.0.1:{admin.port}")
     process = Hotpath(msgspec.structs.replace(settings, hotpath=at))
     await process.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not process.feed.loaded:  # noqa: ASYNC110 - the feed has no event for it
             await asyncio.sleep(0.005)
     yield process

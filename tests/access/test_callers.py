@@ -43,12 +43,12 @@ async def venues(admin: Admin, held: Mapping[Role, str]) -> tuple[str, str]:
 
 
 async def seen(client: Client, key: str, venue: str = "binance") -> str:
-    """How GetVenue ends: OK or the status."""
+    """How GetVenue ends: OK, STALE or the status."""
     try:
-        await client.call("GetVenue", venue_id=venue, headers=bearer(key))
+        answer = await client.call("GetVenue", venue_id=venue, headers=bearer(key))
     except grpc.aio.AioRpcError as error:
         return error.code().name
-    return "OK"
+    return "STALE" if answer.stale else "OK"
 
 
 # ---- which keys are good -------------------------------------------------------------------------------------------
@@ -192,7 +192,9 @@ async def test_a_key_with_a_limit_is_throttled_and_told_when_to_come_again(
 async def test_an_address_that_fails_too_often_is_slowed_down_and_good_keys_from_there_are_not(
     client: Client, held: Mapping[Role, str], venues: tuple[str, str]
 ) -> None:
+    # A key is good where it was valid before: here, and at admin, to which a worker passes ListVenues on.
     assert await seen(client, held[Role.READER], venues[0]) == "OK"
+    assert await outcome(client, f"{REGISTRY}ListVenues", held[Role.READER]) is None
     for path in (f"{REGISTRY}GetVenue", f"{REGISTRY}ListVenues"):
         found = await asyncio.gather(*(outcome(client, path, keys.make("dev").text) for _ in range(100)))
         codes = {refused.code for refused in found if refused is not None}

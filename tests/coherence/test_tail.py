@@ -33,7 +33,7 @@ async def tailed(client: Client, **asked: Any) -> AsyncIterator[Any]:
 
 
 async def _read(call: Any, many: int) -> list[Any]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         return [await call.read() for _ in range(many)]
 
 
@@ -79,7 +79,7 @@ async def test_a_stream_does_not_delay_the_stop_of_admin(registry: Client, admin
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await _read(call, 1)
         assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             await stopping
 
 

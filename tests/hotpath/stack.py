@@ -22,6 +22,9 @@ from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
 
+#: Seconds between probes that do not come.
+_NEVER = 3_600.0
+
 
 class Listed(NamedTuple):
     """The ids of a listing and of its entities."""
@@ -68,7 +71,7 @@ async def own_call(client: Client, method: str, **fields: Any) -> Any:
     return getattr(registry_pb2, f"{method}Response").FromString(data)
 
 
-async def eventually(check: Callable[[], bool | Awaitable[bool]], seconds: float = 15) -> None:
+async def eventually(check: Callable[[], bool | Awaitable[bool]], seconds: float = 60) -> None:
     """Wait until the check is true. The timeout is generous, for busy machines."""
     async with asyncio.timeout(seconds):
         while True:
@@ -106,6 +109,28 @@ async def worker_of(settings: config.Settings, admin_port: int = 1, *, loaded: b
         yield process
     finally:
         await process.stop()
+
+
+async def without_periodic_probes(worker: Hotpath) -> None:
+    """Return after the last periodic probe of a worker, whether it succeeds or not: from then on it probes only on demand."""
+    feed, probe_and_apply = worker.feed, worker.feed._probe_and_apply
+    if feed._interval == _NEVER:
+        return
+    feed._interval = _NEVER
+    await worker.sweep.stop()  # it demands probes
+    ended = asyncio.Event()
+
+    async def last() -> None:
+        try:
+            await probe_and_apply()
+        finally:
+            ended.set()
+
+    # The probe under way may be followed by one more, of which this is the end.
+    feed._probe_and_apply = last  # type: ignore[method-assign]
+    feed.probe()
+    await ended.wait()
+    feed._probe_and_apply = probe_and_apply  # type: ignore[method-assign]
 
 
 def let_through(process: Hotpath, passes: Callable[[], bool]) -> list[bytes]:

@@ -18,7 +18,7 @@ from cqar.hotpath.app import Hotpath
 from cqar.model import events
 from cqar.storage.postgres import Pool
 from tests.client import Client
-from tests.hotpath.stack import Listed, eventually, found, let_through, own_call, ticked
+from tests.hotpath.stack import Listed, eventually, found, let_through, own_call, ticked, without_periodic_probes
 
 SPOT, PERPETUAL = markets.SYMBOL_TYPE_SPOT, markets.SYMBOL_TYPE_PERPETUAL
 
@@ -272,10 +272,7 @@ async def test_a_lost_change_is_fetched_as_soon_as_the_next_message_shows_the_ga
 ) -> None:
     await eventually(lambda: hotpath.cache.applied == 5)
     arrived = let_through(hotpath, lambda: False)
-    hotpath.feed._interval = 3_600.0
-    await hotpath.sweep.stop()  # it requests probes of its own
-    # After this probe the feed waits for an hour: from here on, only a gap makes it probe.
-    assert await hotpath.feed.wait_probed(15)
+    await without_periodic_probes(hotpath)
     for at in range(1, 11):
         await _arrived(arrived, await ticked(registry, btc, f"0.{at:03}1"))
         revision = await ticked(registry, btc, f"0.{at:03}2")

@@ -18,7 +18,18 @@ from cqar.hotpath.cache import FOREVER, Cache
 from cqar.hotpath.loader import Loaded, PartsView
 from cqar.model.parts import Missing, Stored
 from tests.client import Client, refusal
-from tests.hotpath.stack import Listed, Reads, changed, eventually, found, listed, own_call, ticked, worker_of
+from tests.hotpath.stack import (
+    Listed,
+    Reads,
+    changed,
+    eventually,
+    found,
+    listed,
+    own_call,
+    ticked,
+    without_periodic_probes,
+    worker_of,
+)
 
 
 class Cold(NamedTuple):
@@ -80,7 +91,7 @@ async def test_a_flood_of_unknown_names_does_not_stop_the_feed(
         await eventually(lambda: len(reads.keys) == 2)
         await ticked(registry, btc, "0.125")
         before = worker.feed.fresh_as_of
-        await eventually(lambda: worker.feed.fresh_as_of > before and worker.cache.applied == 6, 1.5)
+        await eventually(lambda: worker.feed.fresh_as_of > before and worker.cache.applied == 6, 5)
         reads.open.set()
         await asyncio.gather(*asked)
 
@@ -166,8 +177,7 @@ async def test_a_worker_does_not_go_back_to_an_older_value_in_redis(cold: Cold, 
     old = cold.worker.cache.get(key, 0)
     assert old is not None
     await cold.worker._bus.close()
-    cold.worker.feed._interval = 0.5
-    await asyncio.sleep(0.3)
+    await without_periodic_probes(cold.worker)
     await ticked(registry, cold.btc, "0.125")
     cold.worker.cache._drop(old)
     cold.worker._tier._retry_at = FOREVER

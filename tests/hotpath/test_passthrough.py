@@ -85,7 +85,7 @@ class Stub(grpc.GenericRpcHandler):
     async def Trickle(self, _requests: AsyncIterator[bytes], _context: Any) -> AsyncIterator[bytes]:  # noqa: N802
         for at in range(5):
             yield b"%d" % at
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.6)
 
 
 class Passing(NamedTuple):
@@ -107,7 +107,7 @@ async def passing(settings: config.Settings, request: pytest.FixtureRequest) -> 
     server.add_generic_rpc_handlers((stub,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    quick = changed(settings, hotpath={"passthrough_timeout": 0.5, "transport": request.param})
+    quick = changed(settings, hotpath={"passthrough_timeout": 2.0, "transport": request.param})
     async with worker_of(quick, port) as worker, Client(worker.port) as client:
         yield Passing(stub, server, worker, client, client.channel)
     await server.stop(0)

@@ -140,7 +140,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(shared: Api, monkeypa
     for target, kind in ((b"/v1/assets", b"application/json"), (b"/v1/apply", b"application/x-ndjson")):
         reader, writer = await asyncio.open_connection("127.0.0.1", shared.port)
         writer.write(head % (target, kind))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 504 ")
         writer.close()

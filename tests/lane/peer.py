@@ -141,7 +141,7 @@ class Peer:
 
     async def answer(self, number: int) -> Answer:
         """The answer on a stream, once it has ended or was reset."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not ((answer := self.answers.get(number)) and (answer.ended or answer.reset is not None)):
                 assert await self.step(), f"the connection ended: {self.goaways}"
         return answer
@@ -150,13 +150,13 @@ class Peer:
         """Wait until the lane has taken all that was sent."""
         mark = b"sync%04d" % len(self.pongs)
         await self.send(PingFrame(0, mark))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while mark not in self.pongs:
                 assert await self.step(), f"the connection ended: {self.goaways}"
 
     async def ending(self) -> int | None:
         """The error code that the connection ends with; None where it ends without."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await self.step():
                 pass
         return self.goaways[-1].error_code if self.goaways else None

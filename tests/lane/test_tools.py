@@ -37,7 +37,7 @@ class H2Client:
         return number
 
     async def until_all_ended(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.ended != set(self.data):
                 self._writer.write(self.machine.data_to_send())
                 for event in self.machine.receive_data(await self._reader.read(50_000)):

@@ -183,7 +183,7 @@ async def test_a_large_request_gets_room_on_its_stream(peer: Peer) -> None:
         part = message[sent : sent + 16_384]
         sent += len(part)
         await peer.send(peer.data(1, part, end=sent == len(message)))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while 1 not in peer.answers or not peer.answers[1].headers:
             assert await peer.step()
     await peer.send(WindowUpdateFrame(0, 1 << 22), WindowUpdateFrame(1, 1 << 22))

@@ -198,7 +198,7 @@ async def test_a_call_that_the_client_gives_up_leaves_nothing_behind(
         await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
         refused = await registry.refused("CreateAssetIdentifier", asset_id=asset, source=1, external_id="x", deadline=0.2)
         assert refused.code == "DEADLINE_EXCEEDED"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await connection.fetchval(_BUSY):
                 await connection.execute("SELECT pg_stat_clear_snapshot()")
                 await asyncio.sleep(0.01)

@@ -95,7 +95,7 @@ class World:
 
 async def waiting(connection: asyncpg.Connection, count: int = 1) -> None:
     """Return once so many sessions of the database wait for a lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             # In a transaction PostgreSQL would go on showing what it showed first.
             await connection.execute("SELECT pg_stat_clear_snapshot()")

@@ -9,7 +9,7 @@ from cqar import config
 from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
-from tests.hotpath.stack import changed, eventually, worker_of
+from tests.hotpath.stack import changed, worker_of
 from tests.signals.scrape import health
 
 
@@ -51,17 +51,17 @@ async def test_while_calls_under_way_end_it_is_unready_for_whoever_asks(settings
         )
         watching = watch(b"")
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
-        held = asyncio.Event()
+        held, entered = asyncio.Event(), asyncio.Event()
         resolve = worker.engine.resolve
 
         async def slowly(*values: object, **more: object) -> object:
+            entered.set()
             await held.wait()
             return await resolve(*values, **more)  # type: ignore[arg-type]  # what it was called with
 
         worker.engine.resolve = slowly  # type: ignore[method-assign,assignment]  # a fault
         asked = asyncio.create_task(client.refused("GetVenue", venue_id="none"))
-        await eventually(lambda: worker.engine.resolve is slowly)
-        await asyncio.sleep(0.05)
+        await entered.wait()
         stopping = asyncio.create_task(worker.stop())
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert (await health(worker.http_port))[0] == 503

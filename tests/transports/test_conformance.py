@@ -211,7 +211,7 @@ async def test_the_events_of_the_registry_pass_through(both: Both) -> None:
         method: Any = client.channel.unary_stream(TAIL)
         call = method(access_pb2.TailEventsRequest(from_revision=0).SerializeToString())
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(20):
                 await call.initial_metadata()
                 return [await call.read() for _ in range(8)]
         finally:
@@ -269,7 +269,7 @@ async def test_health_is_told_and_watched(both: Both) -> None:
         method: Any = client.channel.unary_stream(f"{HEALTH}Watch")
         call = method(b"")
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(20):
                 return bytes(await call.read())
         finally:
             call.cancel()
@@ -302,7 +302,7 @@ async def test_one_who_cancels_leaves_nothing_behind(both: Both, held: Held) -> 
     async def cancelled(client: Client) -> str:
         method: Any = client.channel.unary_stream(TAIL)
         call = method(b"")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             await call.initial_metadata()
         call.cancel()
         return str((await call.code()).name)

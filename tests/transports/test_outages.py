@@ -15,7 +15,7 @@ from tests.access import door
 from tests.access.door import bearer
 from tests.client import SERVICE, Client
 from tests.coherence.links import Link
-from tests.hotpath.stack import admin_of, changed, eventually
+from tests.hotpath.stack import admin_of, changed, eventually, without_periodic_probes
 from tests.transports.conftest import Held, fill
 from tests.transports.pair import RESOLVER, Both, both_of, outcome
 
@@ -34,9 +34,7 @@ class Apart(NamedTuple):
     async def age(self, seconds: float) -> None:
         """Have both last been sure that they were up to date so long ago."""
         for worker in self.both.workers.values():
-            worker.feed._interval = 3_600.0
-        # A look under way ends, and is the last.
-        await asyncio.sleep(0.3)
+            await without_periodic_probes(worker)
         now = asyncio.get_running_loop().time()
         for worker in self.both.workers.values():
             worker.feed.fresh_as_of = now - seconds
