@@ -69,7 +69,7 @@ class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             pattern=r"^postgres(ql)?://\S*\Z",
             title="postgresql://user:password@host:port/database",
-            description="The primary, or several hosts of which one is the primary; ?host=/folder for a socket",
+            description="The primary, or several hosts that include it; ?host=/folder for a socket",
         ),
     ] = "postgresql://127.0.0.1:5432/cqar"
     pool_max: Annotated[int, Meta(ge=1, le=10_000, description="Maximum number of connections per process")] = 10
@@ -177,14 +177,14 @@ class Tls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(
             title="a path, or nothing",
-            description="The certificate authorities of clients in PEM; if set, clients need a certificate",
+            description="The authorities of clients, in PEM; if set, clients need a certificate",
         ),
     ] = ""
     server_ca: Annotated[
         str,
         Meta(
             title="a path, or nothing for those of the system",
-            description="The certificate authorities that clients trust, in PEM; if set, clients use TLS",
+            description="The authorities that clients trust, in PEM; if set, clients use TLS",
         ),
     ] = ""
     plaintext_allowed: Annotated[bool, Meta(description="Allow ports without TLS on interfaces other than loopback")] = False
