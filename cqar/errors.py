@@ -128,6 +128,18 @@ class Invalid(CqarError):
         return (bad,)
 
 
+class CannotClear(Invalid):
+    """INVALID_ARGUMENT: `clear` names a field that this request cannot clear; `name` is that field."""
+
+    def __init__(self, name: str, rule: str, description: str) -> None:
+        super().__init__("clear", rule, f"{name[:60]!r} {description}")
+        self.name = name
+
+    def renamed(self, name: Callable[[str], str]) -> CqarError:  # noqa: ARG002 - `clear` has the same name everywhere
+        """The error itself."""
+        return self
+
+
 class NotFound(CqarError):
     """NOT_FOUND: PostgreSQL has no such row."""
 

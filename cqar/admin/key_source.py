@@ -13,7 +13,7 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
 from cqar.observability import logs
 from cqar.storage.nats import EventBus
-from cqar.storage.postgres import Pool
+from cqar.storage.postgres import Pool, Session
 from cqar.writes import keyring
 
 _log = logs.logger("callers")
@@ -48,7 +48,7 @@ class DatabaseKeySource(Source):
 
     def __init__(self, pool: Pool, bus: EventBus, bootstrap: str | None) -> None:
         self._pool = pool
-        self._bootstrap = bootstrap
+        self._bootstrap = bootstrap or None
         self._times: dict[str, int] = {}
         self._authority: Authority | None = None
         self._task: asyncio.Task[None] | None = None
@@ -69,8 +69,8 @@ class DatabaseKeySource(Source):
         basis = _Belief(time.monotonic() + _BELIEVED)
         async with self._pool.session() as session:
             found = await keyring.stored(session, key_id)
-            if found is None and self._bootstrap and not await keyring.administered(session):
-                found = pb.ApiKey(key_id=key_id, hash=self._bootstrap, principal="bootstrap", role=pb.ADMIN)
+            if found is None and self._bootstrap is not None:
+                found = await _bootstrap_key(session, key_id, self._bootstrap)
         return KeyRecord(found, basis)
 
     # ---- when keys were used ---------------------------------------------------------------------------------------
@@ -108,6 +108,13 @@ class DatabaseKeySource(Source):
         except errors.CqarError as error:
             _log.warning("uses_not_written", error=str(error))
             self._note(times)
+
+
+async def _bootstrap_key(session: Session, key_id: str, key_hash: str) -> pb.ApiKey | None:
+    """An administrator's key with this hash, while the registry has no other administrator's key."""
+    if await keyring.administered(session):
+        return None
+    return pb.ApiKey(key_id=key_id, hash=key_hash, principal="bootstrap", role=pb.ADMIN)
 
 
 def _now() -> int:

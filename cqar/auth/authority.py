@@ -183,7 +183,8 @@ class Authority:
         """The principal that calls with this header from an address. Raises Unauthenticated, Throttled, Unavailable."""
         if not authorization:
             raise errors.Unauthenticated(_MISSING)
-        return self.known(authorization) or await self._prove(authorization, address)
+        principal = self.known(authorization)
+        return await self._prove(authorization, address) if principal is None else principal
 
     def check_form(self, authorization: str | None, address: str) -> None:
         """Reject a malformed key without a lookup, before a call is passed on. Raises Unauthenticated, Throttled."""

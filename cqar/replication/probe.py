@@ -63,9 +63,9 @@ async def answer(pool: Pool, data: bytes) -> bytes:
     Raises Unavailable, also for another epoch: if several registries share NATS, each answers only its own workers, and a
     worker that must start over needs PostgreSQL itself. Raises msgspec.DecodeError for a malformed request.
     """
-    asked = _questions.decode(data)
-    result = await read(pool, asked.after, MOST)
-    if result.epoch != asked.epoch:
+    wanted = _questions.decode(data)
+    result = await read(pool, wanted.after, MOST)
+    if result.epoch != wanted.epoch:
         msg = f"this registry has the epoch {result.epoch}"
         raise errors.Unavailable(msg)
     return _encoder.encode(result)

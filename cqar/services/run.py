@@ -53,11 +53,11 @@ async def run(pool: Pool, method: AnyMethod, data: bytes, call: Call) -> Reply:
         return Reply(response.SerializeToString(), rpc.revision_metadata(response.revision))
     async with pool.transaction() as session:
         tx = Transaction(session, call)
-        body = await tx.repeated(data)
+        body = await tx.earlier_response(data)
         if body is None:
             response = await method.serve(tx, request)
             await tx.finish()
             response.revision = tx.revision
             body = response.SerializeToString()
-            await tx.remember(body)
+            await tx.store_response(body)
     return Reply(body, rpc.revision_metadata(tx.revision))

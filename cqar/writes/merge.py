@@ -98,9 +98,9 @@ async def _moved(tx: Transaction, entity: Entity, row: Row, **columns: Any) -> R
 
 async def _deployments(tx: Transaction, source: str, target: str) -> None:
     """Move all deployments. Those of `into` stay canonical on their chains."""
-    held = {row["chain_id"] for row in await _own(tx, DEPLOYMENT, "asset_id", target) if row["is_canonical"]}
+    existing = {row["chain_id"] for row in await _own(tx, DEPLOYMENT, "asset_id", target) if row["is_canonical"]}
     for row in await _own(tx, DEPLOYMENT, "asset_id", source):
-        canonical = row["is_canonical"] and row["chain_id"] not in held
+        canonical = row["is_canonical"] and row["chain_id"] not in existing
         await _moved(tx, DEPLOYMENT, row, asset_id=target, is_canonical=canonical)
 
 
@@ -110,10 +110,10 @@ async def _identifiers(tx: Transaction, source: str, target: str) -> None:
 
 async def _move_identifiers(tx: Transaction, entity: Entity, owner: str, kind: str, source: str, target: str) -> None:
     """Move identifiers that `into` lacks and drop the others. A primary identifier of `into` stays primary."""
-    held = {(row[kind], row["external_id"]): row for row in await _own(tx, entity, owner, target)}
-    primary = {row[kind] for row in held.values() if row["is_primary"]}
+    existing = {(row[kind], row["external_id"]): row for row in await _own(tx, entity, owner, target)}
+    primary = {row[kind] for row in existing.values() if row["is_primary"]}
     for row in await _own(tx, entity, owner, source):
-        same = held.get((row[kind], row["external_id"]))
+        same = existing.get((row[kind], row["external_id"]))
         first = row["is_primary"] and row[kind] not in primary
         if same is None:
             await _moved(tx, entity, row, **{owner: target, "is_primary": first})
@@ -134,16 +134,22 @@ async def _relationships(tx: Transaction, source: str, target: str) -> None:
             continue
         stored = await tx.session.row(_MOVE_RELATIONSHIP, row["relationship_id"], *ends)
         tx.changed(RELATIONSHIP, row, stored)
-        if kind in rules.ACYCLIC and await prepare.reaches(tx, ends[1], ends[0]):
-            description = f"relationship {row['relationship_id']!r} would close a cycle after the merge; delete it first"
-            raise errors.Precondition("CYCLE", f"relationship:{row['relationship_id']}", description)
+        if kind in rules.ACYCLIC:
+            await _refuse_cycle(tx, row["relationship_id"], *ends)
+
+
+async def _refuse_cycle(tx: Transaction, relationship_id: str, source: str, target: str) -> None:
+    """Raise Precondition if the moved relationship closes a cycle."""
+    if await prepare.reaches(tx, target, source):
+        description = f"relationship {relationship_id!r} would close a cycle after the merge; delete it first"
+        raise errors.Precondition("CYCLE", f"relationship:{relationship_id}", description)
 
 
 async def _memberships(tx: Transaction, source: str, target: str) -> None:
-    held = {row["group_id"] for row in await _own(tx, ASSET_GROUP_MEMBER, "asset_id", target)}
+    existing = {row["group_id"] for row in await _own(tx, ASSET_GROUP_MEMBER, "asset_id", target)}
     for row in await _own(tx, ASSET_GROUP_MEMBER, "asset_id", source):
         await procedures.touch_group(tx, row["group_id"])
-        if row["group_id"] in held:
+        if row["group_id"] in existing:
             await remove(tx, ASSET_GROUP_MEMBER, row)
         else:
             await _moved(tx, ASSET_GROUP_MEMBER, row, asset_id=target)
@@ -156,9 +162,9 @@ async def _chains(tx: Transaction, source: str, target: str) -> None:
 
 async def _venue_assets(tx: Transaction, source: str, target: str) -> None:
     """Move each venue asset; if `into` is listed at the venue too, its row takes the codes as aliases."""
-    held = {row["venue_id"]: row for row in await _own(tx, VENUE_ASSET, "asset_id", target)}
+    existing = {row["venue_id"]: row for row in await _own(tx, VENUE_ASSET, "asset_id", target)}
     for row in await _own(tx, VENUE_ASSET, "asset_id", source):
-        kept = held.get(row["venue_id"])
+        kept = existing.get(row["venue_id"])
         if kept is None:
             moved = await tx.session.row(_MOVE_VENUE_ASSET, row["venue_id"], source, target)
             tx.changed(VENUE_ASSET, row, None)

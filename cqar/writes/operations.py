@@ -117,7 +117,7 @@ def _key_list(entity: Entity) -> str:
 
 async def lock_live(tx: Transaction, entity: Entity, ids: Collection[str], strength: str = "FOR SHARE") -> dict[str, Row]:
     """The rows with these ids, except deleted ones, locked. Rows already locked FOR SHARE are not read again."""
-    known = tx.held if strength == "FOR SHARE" else {}
+    known = tx.locked if strength == "FOR SHARE" else {}
     unknown = sorted(each for each in ids if (entity.name, each) not in known)
     if unknown:
         found = {row[entity.key[0]]: row for row in await tx.session.rows(parents_sql(entity, strength), unknown)}
@@ -128,14 +128,14 @@ async def lock_live(tx: Transaction, entity: Entity, ids: Collection[str], stren
 
 async def lock_parents(tx: Transaction, entity: Entity, row: Row, strength: str = "FOR SHARE") -> dict[str, Row]:
     """Lock the rows that `row` names; returns them by column. Raises NotFound with the request's field if one is missing."""
-    held = tx.held if strength == "FOR SHARE" else {}
+    known = tx.locked if strength == "FOR SHARE" else {}
     wanted: dict[Entity, dict[str, str]] = {}
     found: dict[str, Row] = {}
     for column, parent, request_field in entity.parents:
         named = row.get(column)
         if named is None:
             continue
-        locked = held.get((parent.name, named))
+        locked = known.get((parent.name, named))
         if locked is None:
             wanted.setdefault(parent, {})[column] = request_field
         else:
@@ -304,13 +304,11 @@ class Update:
         for name in names:
             column = name.removesuffix("_decimal")
             if column not in self.binding.bound:
-                raise errors.Invalid(
-                    "clear", "UNKNOWN_FIELD", f"{name[:60]!r} is not a field of this request that can be cleared"
-                )
+                raise errors.CannotClear(name, "UNKNOWN_FIELD", "is not a field of this request that can be cleared")
             if column in self.entity.required or column in self.entity.defaults:
-                raise errors.Invalid("clear", "REQUIRED", f"{name!r} cannot be cleared; set another value instead")
+                raise errors.CannotClear(name, "REQUIRED", "cannot be cleared; set another value instead")
             if column in given:
-                raise errors.Invalid("clear", "ALSO_SET", f"{name!r} is both set and cleared")
+                raise errors.CannotClear(name, "ALSO_SET", "is both set and cleared")
             columns.append(column)
         return columns
 

@@ -45,18 +45,22 @@ class Filter(NamedTuple):
 
     def value(self, request: Any) -> Any:
         """The checked value, or None if the request does not set the field."""
-        value = getattr(request, self.field)
-        if not request.DESCRIPTOR.fields_by_name[self.field].is_repeated and not request.HasField(self.field):
-            return None
-        if isinstance(value, str) and value:
-            rule = binding.TEXT.get(self.field, binding.key(binding.KEY))
-            value = rule(value, self.field)
-        described = request.DESCRIPTOR.fields_by_name[self.field].enum_type
-        if described is not None and value not in described.values_by_number:
-            raise errors.Invalid(self.field, "UNKNOWN_VALUE", f"{value} is not a known value")
-        if not value:
-            return None
-        return value if self.convert is None else self.convert(value)
+        value = checked(request, self.field)
+        return value if value is None or self.convert is None else self.convert(value)
+
+
+def checked(request: Any, field: str) -> Any:
+    """The value of a request field that narrows a list, or None if it is unset. Raises Invalid."""
+    described = request.DESCRIPTOR.fields_by_name[field]
+    if not described.is_repeated and not request.HasField(field):
+        return None
+    value = getattr(request, field)
+    if isinstance(value, str) and value:
+        rule = binding.TEXT.get(field, binding.key(binding.KEY))
+        value = rule(value, field)
+    if described.enum_type is not None and value not in described.enum_type.values_by_number:
+        raise errors.Invalid(field, "UNKNOWN_VALUE", f"{value} is not a known value")
+    return value or None
 
 
 def size(request: Any, field: str = "page_size") -> int:

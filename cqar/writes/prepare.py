@@ -103,11 +103,12 @@ async def relationship(tx: Transaction, row: dict[str, Any], before: Row | None)
     if before is not None:
         return
     rules.relationship(source, target, kind, ("source_asset_id", "target_asset_id", "relationship_type"))
-    acyclic = kind in rules.ACYCLIC
-    if acyclic:
-        await lock_cycles(tx)
+    if kind not in rules.ACYCLIC:
+        await lock_parents(tx, entities.RELATIONSHIP, row)
+        return
+    await lock_cycles(tx)
     await lock_parents(tx, entities.RELATIONSHIP, row)
-    if acyclic and await reaches(tx, target, source):
+    if await reaches(tx, target, source):
         raise cycle(source, target)
 
 
@@ -138,15 +139,27 @@ async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> No
     row.update({name: getattr(done, name) for name in TERMS})
     rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size_decimal", "max_order_size_decimal"))
     changed = [] if before is None else [name for name in TERMS if row[name] != before[name]]
-    if before is not None and changed and await tx.session.row(_LISTED, before["symbol_id"]) is not None:
-        description = f"{changed[0]} of symbol {before['symbol_id']!r} cannot change once it is listed; create another symbol"
-        raise errors.Precondition("LISTED", changed[0], description)
+    if before is not None and changed:
+        await _refuse_listed(tx, before["symbol_id"], changed[0])
     if before is not None and not changed and row["symbol"] is not None:
         return
     await lock_parents(tx, entities.SYMBOL, row)
-    if before is not None and row["symbol"] == before["symbol"] == await label(tx, terms_of(before)):
-        row["symbol"] = None
-    row["symbol"] = row["symbol"] or await label(tx, done)
+    if row["symbol"] is None or await _keeps_derived_label(tx, row, before):
+        row["symbol"] = await label(tx, done)
+
+
+async def _refuse_listed(tx: Transaction, symbol_id: str, column: str) -> None:
+    """Raise Precondition if the symbol is listed, so that the term in `column` is fixed."""
+    if await tx.session.row(_LISTED, symbol_id) is not None:
+        description = f"{column} of symbol {symbol_id!r} cannot change once it is listed; create another symbol"
+        raise errors.Precondition("LISTED", column, description)
+
+
+async def _keeps_derived_label(tx: Transaction, row: Row, before: Row | None) -> bool:
+    """Whether the label was derived from the old terms and the request leaves it: then it follows the new terms."""
+    if before is None or row["symbol"] != before["symbol"]:
+        return False
+    return bool(row["symbol"] == await label(tx, terms_of(before)))
 
 
 async def label(tx: Transaction, terms: rules.Terms) -> str:
@@ -169,7 +182,10 @@ async def venue(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
     if on is not None and row["protocol_address"] is not None:
         normal = addresses.normalize(on["chain_type"], row["protocol_address"], "protocol_address", caip2=on["caip2"])
         row["protocol_address"] = normal.text
-    if before is not None and await _rule(tx, row) != await _rule(tx, before):
+    if before is None:
+        return
+    old, new = await _rule(tx, before), await _rule(tx, row)
+    if old != new:
         listed = await tx.session.row(_LISTS, before["venue_id"])
         if listed is not None:
             subject = "chain_id" if row["venue_type"] == before["venue_type"] else "venue_type"

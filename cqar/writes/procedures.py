@@ -14,7 +14,7 @@ from cqar.storage.postgres import Session, Sql
 from cqar.writes import operations, paging, prepare
 from cqar.writes.operations import Create
 from cqar.writes.paging import Filter
-from cqar.writes.transaction import Transaction
+from cqar.writes.transaction import Transaction, over
 
 #: Maximum number of assets with the same ticker in a response.
 _MAX_SIMILAR = 100
@@ -205,12 +205,11 @@ class _ListAsset(Create):
     async def __call__(self, tx: Transaction, request: Message) -> Message:
         row = self.row(request)
         before = await tx.session.row(operations.lock_sql(VENUE_ASSET), row["venue_id"], row["asset_id"])
-        if before is None or before["delisted_at"] is None or before["delisted_at"] > tx.now:
-            await prepare.venue_asset(tx, row, None)
-            stored = await operations.insert(tx, VENUE_ASSET, row)
-        else:
-            await prepare.venue_asset(tx, row, None)
+        await prepare.venue_asset(tx, row, None)
+        if before is not None and over(before, tx.now):
             stored = await operations.replace(tx, VENUE_ASSET, before, row)
+        else:
+            stored = await operations.insert(tx, VENUE_ASSET, row)
         response = pb.CreateVenueAssetResponse()
         tx.show(VENUE_ASSET, stored, response.venue_asset)
         return response
@@ -281,7 +280,7 @@ async def list_relationships(session: Session, request: Any) -> Message:
 
     `transitive` follows acyclic relationships: down (from), up (to), or both ways from the asset.
     """
-    asset = Filter("asset_id", "").value(request)
+    asset = paging.checked(request, "asset_id")
     kind = _KIND.value(request)
     if request.direction not in _DIRECTIONS:
         raise errors.Invalid("direction", "UNKNOWN_VALUE", "must be from or to; leave it unset for both")

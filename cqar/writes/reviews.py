@@ -94,21 +94,21 @@ async def open_reviews(tx: Transaction, request: Any) -> Message:
     if len(request.reviews) > MAX_REVIEWS:
         msg = f"{len(request.reviews)} reviews exceed the limit of {MAX_REVIEWS} per call; split the request"
         raise errors.Exhausted(msg)
-    asked = []
+    proposals = []
     for at, given in enumerate(request.reviews):
         try:
-            asked.append(_Asked(given, tx.call.principal.name))
+            proposals.append(_Proposed(given, tx.call.principal.name))
         except errors.Invalid as error:
             raise error.renamed(functools.partial("reviews[{}].{}".format, at)) from None
-    places = {each.key[0] for each in asked}
+    places = {each.key[0] for each in proposals}
     missing = places - set(await operations.lock_live(tx, VENUE, places))
     if missing:
         raise errors.NotFound(VENUE.name, min(missing), "venue_id")
-    found, opened = await _settle(tx, asked, sorted(places))
-    return pb.OpenReviewsResponse(reviews=[_message(found[each.key]) for each in asked], opened=opened)
+    found, opened = await _settle(tx, proposals, sorted(places))
+    return pb.OpenReviewsResponse(reviews=[_message(found[each.key]) for each in proposals], opened=opened)
 
 
-class _Asked:
+class _Proposed:
     """A requested review, checked: its key and its proposal. Raises Invalid."""
 
     def __init__(self, given: Any, asker: str) -> None:
@@ -119,7 +119,7 @@ class _Asked:
         self.key = (venue_id, given.kind, code, given.symbol.symbol_type)
 
 
-async def _settle(tx: Transaction, asked: Sequence[_Asked], places: list[str]) -> tuple[dict[tuple[Any, ...], Row], int]:
+async def _settle(tx: Transaction, proposals: Sequence[_Proposed], places: list[str]) -> tuple[dict[tuple[Any, ...], Row], int]:
     """The current row of each review, by key, and how many are new."""
     found: dict[tuple[Any, ...], Row] = {}
     refused: dict[tuple[Any, ...], Row] = {}
@@ -129,16 +129,16 @@ async def _settle(tx: Transaction, asked: Sequence[_Asked], places: list[str]) -
             found[key] = row
         else:
             refused[(*key, row["proposal"])] = row
-    new: dict[tuple[Any, ...], _Asked] = {}
-    renewed: dict[tuple[Any, ...], _Asked] = {}
-    for each in asked:
-        held = found.get(each.key) or refused.get((*each.key, each.proposal))
-        if held is None:
+    new: dict[tuple[Any, ...], _Proposed] = {}
+    renewed: dict[tuple[Any, ...], _Proposed] = {}
+    for each in proposals:
+        stored = found.get(each.key) or refused.get((*each.key, each.proposal))
+        if stored is None:
             new[each.key] = each
-        elif held["proposal"] != each.proposal:
+        elif stored["proposal"] != each.proposal:
             renewed[each.key] = each
-        if held is not None:
-            found[each.key] = {**dict(held), "proposal": each.proposal, "source": each.source}
+        if stored is not None:
+            found[each.key] = {**dict(stored), "proposal": each.proposal, "source": each.source}
     if renewed:
         rows = [[found[key]["review_id"], each.proposal, each.source] for key, each in renewed.items()]
         await tx.session.rows(_RENEW, *map(list, zip(*rows, strict=True)))
@@ -173,8 +173,8 @@ def _proposal(given: Any) -> bytes:
 
 async def list_reviews(session: Session, request: Any) -> Message:
     """ListReviews: a page in the order in which reviews were opened. Raises Invalid."""
-    venue, kind = (paging.Filter(name, "").value(request) for name in ("venue_id", "kind"))
-    status = paging.Filter("status", "").value(request) or pb.REVIEW_STATUS_OPEN
+    venue, kind = (paging.checked(request, name) for name in ("venue_id", "kind"))
+    status = paging.checked(request, "status") or pb.REVIEW_STATUS_OPEN
     limit = paging.size(request)
     scope = f"ListReviewsResponse {venue} {kind} {status}"
     start = paging.position(scope, request.page_token, [str])[0] if request.page_token else None
@@ -234,10 +234,10 @@ async def _apply(tx: Transaction, rows: Sequence[registry_pb2.ApplyRow]) -> list
 
     Returns their ids; raises Precondition for the first rejection.
     """
-    asked = read_rows(registry_pb2.ApplyRequest(rows=rows))
+    proposals = read_rows(registry_pb2.ApplyRequest(rows=rows))
     refs: dict[str, str | None] = {}
     for kind in KINDS:
-        chunk = [row for row in asked if row.kind is kind]
+        chunk = [row for row in proposals if row.kind is kind]
         if not chunk:
             continue
         await Chunk(tx, refs).run(chunk)
@@ -245,7 +245,7 @@ async def _apply(tx: Transaction, rows: Sequence[registry_pb2.ApplyRow]) -> list
             if row.rejected:
                 raise errors.Precondition("REFUSED", row.result.field or kind.field, row.result.reason)
             refs[row.ref] = row.result.id
-    return [row.result.id for row in asked]
+    return [row.result.id for row in proposals]
 
 
 def _chosen(review: Any, request: Any) -> str:
@@ -260,15 +260,15 @@ def _chosen(review: Any, request: Any) -> str:
 
 async def _means(tx: Transaction, review: Any, asset_id: str, listed_at: datetime | None = None) -> None:
     """Map the venue's code to the asset: create its venue asset, or add the code as an alias."""
-    held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, asset_id)
+    stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, asset_id)
     row = venues_pb2.VenueAsset()
     row.CopyFrom(review.venue_asset)
     row.venue_id, row.asset_id, row.identity_evidence = review.venue_id, asset_id, EVIDENCE
     if not row.venue_asset_symbol:
         row.venue_asset_symbol = review.code
-    if held is not None:
-        codes = [*(held["venue_asset_aliases"] or ()), row.venue_asset_symbol, *row.venue_asset_aliases]
-        row.venue_asset_symbol = held["venue_asset_symbol"]
+    if stored is not None:
+        codes = [*(stored["venue_asset_aliases"] or ()), row.venue_asset_symbol, *row.venue_asset_aliases]
+        row.venue_asset_symbol = stored["venue_asset_symbol"]
         del row.venue_asset_aliases[:]
         row.venue_asset_aliases.extend(dict.fromkeys(code for code in codes if code != row.venue_asset_symbol))
     if listed_at is not None:
@@ -311,18 +311,18 @@ async def _was_new_asset(tx: Transaction, review: Any, _request: Any) -> None:
 
 async def _without_code(tx: Transaction, review: Any, ends: datetime | None) -> None:
     """Remove the code from the old venue asset, or end it at a time."""
-    held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
-    if held is None:
+    stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
+    if stored is None:
         return
     if ends is not None:
-        await operations.replace(tx, VENUE_ASSET, held, {**dict(held), "delisted_at": ends})
+        await operations.replace(tx, VENUE_ASSET, stored, {**dict(stored), "delisted_at": ends})
         return
-    rest = [code for code in (held["venue_asset_symbol"], *(held["venue_asset_aliases"] or ())) if code != review.code]
+    rest = [code for code in (stored["venue_asset_symbol"], *(stored["venue_asset_aliases"] or ())) if code != review.code]
     if rest:
-        after = {**dict(held), "venue_asset_symbol": rest[0], "venue_asset_aliases": rest[1:] or None}
-        await operations.replace(tx, VENUE_ASSET, held, after)
+        after = {**dict(stored), "venue_asset_symbol": rest[0], "venue_asset_aliases": rest[1:] or None}
+        await operations.replace(tx, VENUE_ASSET, stored, after)
     else:
-        await operations.remove(tx, VENUE_ASSET, held)
+        await operations.remove(tx, VENUE_ASSET, stored)
 
 
 def _start(tx: Transaction, request: Any, proposed: Any, since: datetime | None) -> datetime:
@@ -337,8 +337,8 @@ def _start(tx: Transaction, request: Any, proposed: Any, since: datetime | None)
 
 
 async def _code_reused(tx: Transaction, review: Any, request: Any) -> None:
-    held = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
-    at = _start(tx, request, review.venue_asset, None if held is None else held["listed_at"])
+    stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
+    at = _start(tx, request, review.venue_asset, None if stored is None else stored["listed_at"])
     await _without_code(tx, review, at)
     await _means(tx, review, _chosen(review, request), at)
 
@@ -349,10 +349,10 @@ async def _code_corrected(tx: Transaction, review: Any, request: Any) -> None:
 
 
 async def _standing(tx: Transaction, review: Any) -> Row:
-    held = await tx.session.row(operations.lock_sql(VENUE_SYMBOL), review.listing_id)
-    if held is None:
+    stored = await tx.session.row(operations.lock_sql(VENUE_SYMBOL), review.listing_id)
+    if stored is None:
         raise errors.NotFound(VENUE_SYMBOL.name, review.listing_id)
-    return held
+    return stored
 
 
 async def _new_listing(tx: Transaction, review: Any, listed_at: datetime | None) -> None:
@@ -368,20 +368,20 @@ async def _new_listing(tx: Transaction, review: Any, listed_at: datetime | None)
 
 
 async def _listing_reused(tx: Transaction, review: Any, request: Any) -> None:
-    held = await _standing(tx, review)
-    at = _start(tx, request, review.venue_symbol, held["listed_at"])
-    if held["listed_at"] is not None and at <= held["listed_at"]:
-        raise errors.Invalid("at", "BAD_RANGE", f"is not after {held['listed_at'].isoformat()}, when the old listing began")
-    if held["delisted_at"] is None or held["delisted_at"] > at:
-        await operations.replace(tx, VENUE_SYMBOL, held, {**dict(held), "delisted_at": at})
+    stored = await _standing(tx, review)
+    at = _start(tx, request, review.venue_symbol, stored["listed_at"])
+    if stored["listed_at"] is not None and at <= stored["listed_at"]:
+        raise errors.Invalid("at", "BAD_RANGE", f"is not after {stored['listed_at'].isoformat()}, when the old listing began")
+    if stored["delisted_at"] is None or stored["delisted_at"] > at:
+        await operations.replace(tx, VENUE_SYMBOL, stored, {**dict(stored), "delisted_at": at})
     await _new_listing(tx, review, at)
 
 
 async def _listing_corrected(tx: Transaction, review: Any, _request: Any) -> None:
     """Remove the wrong listing and create the right one with the same start."""
-    held = await _standing(tx, review)
-    await operations.remove(tx, VENUE_SYMBOL, held)
-    await _new_listing(tx, review, held["listed_at"])
+    stored = await _standing(tx, review)
+    await operations.remove(tx, VENUE_SYMBOL, stored)
+    await _new_listing(tx, review, stored["listed_at"])
 
 
 #: Kind of review -> decision -> the function that makes its changes.

@@ -73,7 +73,7 @@ async def _search(
         raise errors.Invalid.missing("query", "send a ticker or a part of a name")
     query = binding.name(256)(request.query, "query")
     prefix = query.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    values = [paging.Filter(name, "").value(request) for name in fields]
+    values = [paging.checked(request, name) for name in fields]
     limit = _limit(request)
     scope = f"{response.DESCRIPTOR.name} {query} {values}"
     rank, key = paging.position(scope, request.page_token, (float, str)) if request.page_token else (None, None)

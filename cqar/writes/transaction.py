@@ -78,7 +78,7 @@ class Transaction:
         #: the revision of the last change; if nothing changed, that of the row read
         self.revision = 0
         #: rows that this transaction holds locked FOR SHARE, by entity and id; None if the row does not exist
-        self.held: dict[tuple[str, str], Row | None] = {}
+        self.locked: dict[tuple[str, str], Row | None] = {}
         #: whether an asset is blocked, for locked assets
         self.blocked: dict[str, bool] = {}
         self._changes: dict[tuple[str, str], _Change] = {}
@@ -91,7 +91,7 @@ class Transaction:
         `event`: fields of its contract event.
         """
         ident = (entity.name, entity.row_id(after if after is not None else before or {}))
-        self.held.pop(ident, None)
+        self.locked.pop(ident, None)
         earlier = self._changes.get(ident)
         change = _Change(entity, before if earlier is None else earlier.before, after)
         if change.before is None and change.after is None:
@@ -130,14 +130,14 @@ class Transaction:
         self._stamps.append((into, (entity.name, entity.row_id(row))))
         self.revision = max(self.revision, row["revision"])
 
-    def mark(self) -> dict[tuple[str, str], _Change]:
-        """The changes collected so far, for `back_to`."""
+    def checkpoint(self) -> dict[tuple[str, str], _Change]:
+        """The changes collected so far, for `roll_back_to`."""
         return dict(self._changes)
 
-    def back_to(self, mark: dict[tuple[str, str], _Change]) -> None:
-        """Restore the changes of `mark` after its savepoint was rolled back."""
+    def roll_back_to(self, mark: dict[tuple[str, str], _Change]) -> None:
+        """Restore the changes of `checkpoint` after its savepoint was rolled back."""
         self._changes = mark
-        self.held.clear()
+        self.locked.clear()
         self.blocked.clear()
 
     def revision_of(self, entity: Entity, row_id: str) -> int:
@@ -166,7 +166,7 @@ class Transaction:
 
     # ---- repeats ---------------------------------------------------------------------------------------------------
 
-    async def repeated(self, request: bytes) -> bytes | None:
+    async def earlier_response(self, request: bytes) -> bytes | None:
         """The response to an earlier call with this idempotency key, after waiting for a running one; else None."""
         key = self.call.idempotency_key
         if key is None:
@@ -185,7 +185,7 @@ class Transaction:
         response: bytes = earlier["response"]
         return response
 
-    async def remember(self, response: bytes) -> None:
+    async def store_response(self, response: bytes) -> None:
         """Store the response for repeated calls with the same idempotency key."""
         if self.call.idempotency_key is not None:
             await self.session.row(_REMEMBER, *self._who(), self.call.idempotency_key, response, self.revision)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,16 @@ def _handler(route: Route, serving: Serve) -> problems.Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
             call = incoming.call_of(request, route.rpc)
-            asked: Any = await _asked(route, request)
+            message: Any = await _request(route, request)
             try:
-                reply = await serving(route.method, asked.SerializeToString(deterministic=True), call)
-            except errors.Invalid as error:
-                raise _of_nulls(error, asked.clear) if route.verb == "PATCH" else error from None
-            answer: Any = route.method.response.FromString(reply.body)
+                reply = await serving(route.method, message.SerializeToString(deterministic=True), call)
+            except errors.CannotClear as error:
+                # A client of HTTP sends null and never `clear`.
+                raise errors.Invalid(error.name, error.violations[0].rule, error.violations[0].description) from None
+            response: Any = route.method.response.FromString(reply.body)
             if len(reply.body) > _LARGE:
-                return await asyncio.to_thread(_response, route, request, answer)
-            return _response(route, request, answer)
+                return await asyncio.to_thread(_response, route, request, response)
+            return _response(route, request, response)
 
     return handle
 
@@ -113,7 +114,7 @@ def _handler(route: Route, serving: Serve) -> problems.Handler:
 # ---- the request ---------------------------------------------------------------------------------------------------
 
 
-async def _asked(route: Route, request: web.Request) -> Message:
+async def _request(route: Route, request: web.Request) -> Message:
     """The RPC's request. Raises Invalid, TooLarge, and HTTPUnsupportedMediaType if the body is not JSON."""
     message: Any = route.method.request()
     message_json.fill_text(message, incoming.variables(route, request), {})
@@ -142,17 +143,6 @@ def _cleared(message: Any, given: Mapping[str, Any], without: Mapping[str, str])
     unset = [name for name, value in given.items() if name in known and (value is None or value == [])]
     message.clear.extend(unset)
     return {name: value for name, value in given.items() if name not in unset}
-
-
-def _of_nulls(error: errors.Invalid, unset: Sequence[str]) -> errors.Invalid:
-    """The error with the names of null fields instead of `clear`, which an HTTP client never sends."""
-
-    def named(each: errors.Violation) -> errors.Violation:
-        if each.field != "clear":
-            return each
-        return each._replace(field=next((name for name in unset if repr(name) in each.description), each.field))
-
-    return errors.Invalid.of([named(each) for each in error.violations])
 
 
 # ---- the answer ----------------------------------------------------------------------------------------------------

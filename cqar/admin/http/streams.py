@@ -144,7 +144,7 @@ class Events:
         """Stream until the client disconnects. Raises Invalid, Precondition, Unavailable before the first event."""
         caller = incoming.call_of(request, "TailEvents").principal
         authority.unnamed(caller, "TailEvents")
-        after = await audit.begin(self._pool, _asked(request))
+        after = await audit.begin(self._pool, _start_revision(request))
         request[problems.STARTED] = True
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers=headers)
@@ -182,18 +182,18 @@ class Events:
             await tasks.end(coming, over)
 
 
-def _asked(request: web.Request) -> int | None:
+def _start_revision(request: web.Request) -> int | None:
     """The revision after which to start: that of the client's last event, else the parameter's."""
-    asked = access_pb2.TailEventsRequest()
-    message_json.fill_text(asked, incoming.parameters(request), {})
+    message = access_pb2.TailEventsRequest()
+    message_json.fill_text(message, incoming.parameters(request), {})
     last = request.headers.get("Last-Event-ID")
     if last:
         try:
-            asked.ClearField("from_revision")
-            message_json.fill_text(asked, [("from_revision", last)], {})
+            message.ClearField("from_revision")
+            message_json.fill_text(message, [("from_revision", last)], {})
         except errors.Invalid as error:
             raise errors.Invalid("Last-Event-ID", "BAD_ID", error.violations[0].description) from None
-    return asked.from_revision if asked.HasField("from_revision") else None
+    return message.from_revision if message.HasField("from_revision") else None
 
 
 def _event(change: access_pb2.TailEventsResponse) -> bytes:

@@ -91,13 +91,13 @@ def _meant(item: Item, owners: dict[Entity, _Owners]) -> str | None:
 
 async def prepare_keys(tx: Transaction, item: Item) -> None:
     """Complete and check the keys that the asset lacks, with the rules and errors of the single RPCs."""
-    if item.before is not None and item.asked.mode == pb.CREATE_ONLY:
+    if item.before is not None and item.requested.mode == pb.CREATE_ONLY:
         item.keys = []
     asset_id = item.row["asset_id"] if item.before is None else item.before["asset_id"]
     item.keys = [key for key in item.keys if key.before is None]
     if item.keys:
         # It is locked, or is inserted before its keys.
-        tx.held[ASSET.name, asset_id] = item.row if item.before is None else item.before
+        tx.locked[ASSET.name, asset_id] = item.row if item.before is None else item.before
     for key in item.keys:
         key.row["asset_id"] = asset_id
         key.row[key.kind.entity.key[0]] = new_id()
@@ -118,7 +118,7 @@ async def write_keys(tx: Transaction, items: Sequence[Item]) -> None:
         stored = await bulk.insert_many(tx.session, entity, [key.row for key in sorted(keys, key=_order)])
         for key in keys:
             tx.changed(entity, None, stored[entity.row_id(key.row)])
-            result = key.asked.result
+            result = key.requested.result
             if result.outcome != pb.CREATED:
                 field = key.place.partition("[")[0]
                 result.outcome = pb.UPDATED

@@ -25,7 +25,7 @@ from cqar.storage.postgres import TAKEN, Sql
 from cqar.writes import bulk, operations, prepare
 from cqar.writes.apply import assets
 from cqar.writes.apply.kinds import BINDINGS, KEPT, RowKind
-from cqar.writes.apply.rows import Asked, Item, Refs, required
+from cqar.writes.apply.rows import Item, Refs, RequestRow, required
 from cqar.writes.transaction import Transaction, over
 
 _TOUCH_GROUPS = Sql(
@@ -50,16 +50,16 @@ class Chunk:
         self._tx = tx
         self._refs = refs
 
-    async def run(self, rows: Sequence[Asked]) -> None:
+    async def run(self, rows: Sequence[RequestRow]) -> None:
         """Write the rows. A fault of a row goes into its result; an error of the database is raised."""
         items = []
-        for asked in rows:
-            if asked.final:
+        for requested in rows:
+            if requested.final:
                 continue
-            asked.read(self._refs)
-            if not asked.final:
-                asked.result.Clear()
-                items.append(asked.item())
+            requested.read(self._refs)
+            if not requested.final:
+                requested.result.Clear()
+                items.append(requested.item())
         if not items:
             return
         kind = items[0].kind
@@ -83,7 +83,7 @@ class Chunk:
             if parent is ASSET_GROUP:
                 # A group changes with its members.
                 found = await operations.lock_live(tx, parent, named, "FOR NO KEY UPDATE")
-                tx.held |= {(parent.name, each): found.get(each) for each in named}
+                tx.locked |= {(parent.name, each): found.get(each) for each in named}
             else:
                 await operations.lock_live(tx, parent, named)
         if entity is VENUE_SYMBOL:
@@ -114,7 +114,7 @@ class Chunk:
         for item in batch:
             item.before = None
         await (assets.find(self._tx, batch) if kind.entity is ASSET else self._find(kind, batch))
-        batch, same = _apart(kind.entity, [item for item in batch if not item.asked.rejected])
+        batch, same = _apart(kind.entity, [item for item in batch if not item.requested.rejected])
         new: list[Item] = []
         changed: list[Item] = []
         for item in batch:
@@ -126,7 +126,7 @@ class Chunk:
         await self._insert(kind.entity, new)
         await self._update(kind.entity, changed)
         if kind.entity is ASSET:
-            await assets.write_keys(self._tx, [item for item in batch if not item.asked.rejected])
+            await assets.write_keys(self._tx, [item for item in batch if not item.requested.rejected])
         elif kind.entity is ASSET_GROUP_MEMBER:
             await self._touch_groups([*new, *changed])
         elif kind.entity is RELATIONSHIP:
@@ -147,8 +147,8 @@ class Chunk:
 
     async def _new(self, item: Item) -> None:
         kind, entity, row = item.kind, item.kind.entity, item.row
-        if item.asked.expected is not None:
-            msg = f"{entity.name} does not exist; expected revision {item.asked.expected}"
+        if item.requested.expected is not None:
+            msg = f"{entity.name} does not exist; expected revision {item.requested.expected}"
             raise errors.Aborted(msg)
         if entity is ASSET and row["asset_id"] is not None:
             raise errors.NotFound(ASSET.name, row["asset_id"], "asset_id")
@@ -171,14 +171,14 @@ class Chunk:
 
     async def _changed(self, item: Item, before: Row) -> bool:
         """Whether an existing row must be updated; if so, `item.row` becomes the row to write."""
-        entity, asked, result = item.kind.entity, item.asked, item.asked.result
+        entity, requested, result = item.kind.entity, item.requested, item.requested.result
         result.outcome, result.id, result.revision = pb.UNCHANGED, entity.row_id(before), before["revision"]
-        if asked.expected is not None and asked.expected != before["revision"]:
-            msg = f"{entity.name} is at revision {before['revision']}, expected {asked.expected}"
+        if requested.expected is not None and requested.expected != before["revision"]:
+            msg = f"{entity.name} is at revision {before['revision']}, expected {requested.expected}"
             raise errors.Aborted(msg)
         differs = _differing(item, before)
-        left = {name: value for name, value in differs.items() if asked.mode == pb.CREATE_ONLY or before[name] is not None}
-        if asked.mode in (pb.CREATE_ONLY, pb.FILL_UNSET):
+        left = {name: value for name, value in differs.items() if requested.mode == pb.CREATE_ONLY or before[name] is not None}
+        if requested.mode in (pb.CREATE_ONLY, pb.FILL_UNSET):
             _add_changes(result.differs, entity.changes(before, {**dict(before), **left}))
             differs = {name: value for name, value in differs.items() if name not in left}
         elif entity is VENUE_ASSET and over(before, self._tx.now) and "delisted_at" not in item.given:
@@ -210,8 +210,8 @@ class Chunk:
                 event_fields = {"is_new_listing": False} if pair in met else {}
                 met.add(pair)
             self._tx.changed(entity, None, stored, **event_fields)
-            item.asked.result.outcome = pb.CREATED
-            item.asked.result.id = entity.row_id(stored)
+            item.requested.result.outcome = pb.CREATED
+            item.requested.result.id = entity.row_id(stored)
 
     async def _update(self, entity: Entity, items: Sequence[Item]) -> None:
         updated = await bulk.update_many(self._tx.session, entity, [item.row for item in sorted(items, key=_order)])
@@ -219,7 +219,7 @@ class Chunk:
             before, stored = item.before, updated[entity.row_id(item.row)]
             assert before is not None  # noqa: S101 - only found rows are updated
             self._tx.changed(entity, before, stored)
-            result = item.asked.result
+            result = item.requested.result
             result.outcome = pb.UPDATED
             result.changed_fields.extend(_add_changes(result.changes, item.changes))
             item.before = stored

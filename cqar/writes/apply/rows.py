@@ -29,7 +29,7 @@ class Part(NamedTuple):
     place: str
 
 
-class Asked:
+class RequestRow:
     """One row of the request and its result."""
 
     __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "ref", "result")
@@ -139,10 +139,10 @@ def _resolved(entity: Entity, message: Any, refs: Refs) -> Any:
 class Item:
     """A row being processed: a requested row, or a key of an asset row, whose fault rejects the asset row."""
 
-    __slots__ = ("asked", "before", "changes", "given", "keys", "kind", "message", "others", "place", "row")
+    __slots__ = ("before", "changes", "given", "keys", "kind", "message", "others", "place", "requested", "row")
 
-    def __init__(self, asked: Asked, part: Part) -> None:
-        self.asked = asked
+    def __init__(self, requested: RequestRow, part: Part) -> None:
+        self.requested = requested
         self.kind, self.message, self.given, self.place = part
         #: as it will be stored
         self.row: dict[str, Any] = {**BLANK[self.kind.field], **self.given}
@@ -164,7 +164,7 @@ class Item:
 
     def refuse(self, error: errors.CqarError) -> None:
         """Reject the requested row that this item belongs to."""
-        self.asked.reject(self.located(error))
+        self.requested.reject(self.located(error))
 
     def natural(self) -> tuple[Any, ...]:
         """The natural key; for a key of an asset row, without the asset."""
@@ -172,15 +172,15 @@ class Item:
         return tuple([row[name] for name in kind.natural + kind.nullable if not self.place or name != "asset_id"])
 
 
-def read_rows(request: pb.ApplyRequest) -> list[Asked]:
+def read_rows(request: pb.ApplyRequest) -> list[RequestRow]:
     """The rows of the request. A row without an entity or with a repeated ref is rejected."""
-    asked = []
+    requested = []
     names = repeated(request)
     met: set[str] = set()
     for row in request.rows:
         field = row.WhichOneof("entity")
         mode = row.mode if row.HasField("mode") and row.mode else request.mode
-        each = Asked(BY_FIELD[field] if field else None, row, mode or pb.UPSERT)
+        each = RequestRow(BY_FIELD[field] if field else None, row, mode or pb.UPSERT)
         if field is None:
             each.reject(errors.Invalid.missing("entity", "each row has exactly one"))
         elif mode not in _MODES:
@@ -191,8 +191,8 @@ def read_rows(request: pb.ApplyRequest) -> list[Asked]:
             each.reject(errors.Invalid("ref", "REPEATED", f"{row.ref[:60]!r} is the ref of an earlier row; refs are unique"))
         met.add(row.ref)
         each.final = each.rejected
-        asked.append(each)
-    return asked
+        requested.append(each)
+    return requested
 
 
 _MODES = frozenset(pb.ApplyMode.values())

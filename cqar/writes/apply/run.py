@@ -18,7 +18,7 @@ from cqar.model.entities import ASSET, CHAIN
 from cqar.storage.postgres import Pool
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
-from cqar.writes.apply.rows import REF, Asked, read_rows, repeated
+from cqar.writes.apply.rows import REF, RequestRow, read_rows, repeated
 from cqar.writes.transaction import Batch, Transaction
 
 MAX_ROWS = 10_000
@@ -47,20 +47,20 @@ async def apply(batch: Batch, request: pb.ApplyRequest) -> pb.ApplyResponse:
     if request.mode not in pb.ApplyMode.values():
         raise errors.Invalid("mode", "UNKNOWN_VALUE", f"{request.mode} is not a mode; use UPSERT, CREATE_ONLY or FILL_UNSET")
     source = TEXT["source"](request.source, "source") if request.source else "apply"
-    asked = read_rows(request)
+    requested = read_rows(request)
     run = _Run(batch.pool, replace(batch.call, source=source))
     run.refs.update(dict.fromkeys(repeated(request)))
-    await (run.dry(asked) if request.dry_run else run.write(asked))
-    return pb.ApplyResponse(results=[row.result for row in asked], revision=run.revision)
+    await (run.dry(requested) if request.dry_run else run.write(requested))
+    return pb.ApplyResponse(results=[row.result for row in requested], revision=run.revision)
 
 
-def _chunks(asked: Sequence[Asked]) -> Iterator[tuple[list[Asked], list[Asked]]]:
+def _chunks(requested: Sequence[RequestRow]) -> Iterator[tuple[list[RequestRow], list[RequestRow]]]:
     """The rows by kind, in chunks, each with the next chunk of its kind.
 
     A chain whose native asset is a ref comes after the assets.
     """
-    turns: dict[tuple[int, bool], list[Asked]] = {}
-    for row in asked:
+    turns: dict[tuple[int, bool], list[RequestRow]] = {}
+    for row in requested:
         late = row.kind.entity is CHAIN and row.message.native_asset_id.startswith(REF)  # type: ignore[attr-defined]  # a Chain
         turns.setdefault((_TURN[ASSET.name if late else row.kind.entity.name], late), []).append(row)
     for _, rows in sorted(turns.items()):
@@ -81,13 +81,13 @@ class _Run:
         self.refs: dict[str, str | None] = {}
         self.revision = 0
 
-    async def write(self, asked: Sequence[Asked]) -> None:
-        for rows, following in _chunks(asked):
+    async def write(self, requested: Sequence[RequestRow]) -> None:
+        for rows, following in _chunks(requested):
             async with self._reading(following):
                 await self._try(rows)
 
     @asynccontextmanager
-    async def _reading(self, rows: Sequence[Asked]) -> AsyncIterator[None]:
+    async def _reading(self, rows: Sequence[RequestRow]) -> AsyncIterator[None]:
         """Parse rows of the same kind while the body waits for the database."""
 
         async def read() -> None:
@@ -102,7 +102,7 @@ class _Run:
         finally:
             await task
 
-    async def _try(self, rows: Sequence[Asked]) -> None:
+    async def _try(self, rows: Sequence[RequestRow]) -> None:
         """Write the rows in one transaction; if it is rejected, write each half in its own."""
         attempt = 1
         while True:
@@ -129,22 +129,22 @@ class _Run:
             self._learn(rows)
             return
 
-    async def dry(self, asked: Sequence[Asked]) -> None:
+    async def dry(self, requested: Sequence[RequestRow]) -> None:
         """Do the same in one transaction, which is rolled back before it takes a revision."""
         try:
             async with self._pool.transaction() as session:
                 tx = Transaction(session, self._call)
-                for rows, following in _chunks(asked):
+                for rows, following in _chunks(requested):
                     async with self._reading(following):
                         await self._try_dry(tx, rows)
                 raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
         except _DryRunEndsError:
-            for row in asked:
+            for row in requested:
                 row.result.revision = 0
                 if row.result.outcome == pb.CREATED:
                     row.result.id = ""
 
-    async def _try_dry(self, tx: Transaction, rows: Sequence[Asked]) -> None:
+    async def _try_dry(self, tx: Transaction, rows: Sequence[RequestRow]) -> None:
         """As `_try`, with a savepoint per attempt. The transaction keeps its locks, so no race is lost twice."""
         try:
             async with _savepoint(tx):
@@ -159,7 +159,7 @@ class _Run:
             rows[0].reject(error)
         self._learn(rows)
 
-    def _learn(self, rows: Sequence[Asked]) -> None:
+    def _learn(self, rows: Sequence[RequestRow]) -> None:
         for row in rows:
             if row.ref:
                 self.refs.setdefault(row.ref, None if row.rejected else row.result.id)
@@ -168,10 +168,10 @@ class _Run:
 @asynccontextmanager
 async def _savepoint(tx: Transaction) -> AsyncIterator[None]:
     """Undo the body, collected changes included, if it raises."""
-    kept = tx.mark()
+    kept = tx.checkpoint()
     try:
         async with tx.session.savepoint():
             yield
     except BaseException:
-        tx.back_to(kept)
+        tx.roll_back_to(kept)
         raise
