@@ -6,16 +6,16 @@ import pytest
 
 from cqar import config
 from cqar.model.call import Role
-from tests.access import door
+from tests.access import credentials
 
 
 @pytest.fixture
 def settings(settings: config.Settings) -> config.Settings:
     """The settings of the processes of these tests: keys are on."""
-    return door.locked(settings)
+    return credentials.locked(settings)
 
 
 @pytest.fixture
 async def held(settings: config.Settings) -> Mapping[Role, str]:
     """A key of each role."""
-    return {role: await door.make(settings, role) for role in Role}
+    return {role: await credentials.make(settings, role) for role in Role}

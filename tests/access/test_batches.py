@@ -13,8 +13,8 @@ from cqar.auth.keys import parse
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.call import Role
-from tests.access import door
-from tests.access.door import bearer, outcome
+from tests.access import credentials
+from tests.access.credentials import bearer, outcome
 from tests.client import Client
 from tests.hotpath.resolving import PATH, key, statuses
 from tests.hotpath.stack import changed, eventually, worker_of
@@ -71,7 +71,7 @@ async def test_one_key_of_another_venue_refuses_the_whole_batch(
     client: Client, settings: config.Settings, venues: Sequence[str], held: Mapping[Role, str]
 ) -> None:
     ours, theirs = venues
-    token = await door.make(settings, Role.READER, venue_ids=[ours])
+    token = await credentials.make(settings, Role.READER, venue_ids=[ours])
     method = f"{PATH}ResolveVenueSymbols"
     for _ in range(2):  # the second time, all stands ready
         assert await outcome(client, method, held[Role.READER], batch(ours, theirs)) is None
@@ -98,7 +98,7 @@ async def test_one_key_of_another_venue_refuses_the_whole_batch(
 async def test_a_batch_is_one_call_of_a_key_with_a_limit_and_so_is_each_request_of_a_stream(
     client: Client, settings: config.Settings, venues: Sequence[str]
 ) -> None:
-    token = await door.make(settings, Role.READER, rate_limit=3)
+    token = await credentials.make(settings, Role.READER, rate_limit=3)
     large = batch(*[*venues] * 200)
     for _ in range(2):
         assert await outcome(client, f"{PATH}ResolveVenueSymbols", token, large) is None
@@ -113,14 +113,14 @@ async def test_a_batch_is_one_call_of_a_key_with_a_limit_and_so_is_each_request_
 async def test_a_key_that_is_revoked_ends_a_stream_that_is_open(
     client: Client, settings: config.Settings, venues: Sequence[str]
 ) -> None:
-    token = await door.make(settings, Role.READER)
+    token = await credentials.make(settings, Role.READER)
     method: Any = client.channel.stream_stream(f"{PATH}StreamVenueSymbols")
     call = method(metadata=bearer(token), timeout=20)
     await call.write(batch(*venues))
     assert statuses(pb.ResolveVenueSymbolsResponse.FromString(await call.read())) == ["NOT_FOUND"] * 2
     revoked = parse(token)
     assert revoked is not None
-    await door.revoke(settings, revoked)
+    await credentials.revoke(settings, revoked)
 
     async def refused() -> bool:
         try:

@@ -7,7 +7,7 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.auth import authority
-from tests.access import door
+from tests.access import credentials
 from tests.client import Client
 from tests.hotpath.stack import eventually
 
@@ -25,26 +25,26 @@ async def bootstrap(settings: config.Settings, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_the_bootstrap_key_makes_the_first_admin_key_and_is_none_from_then_on(bootstrap: tuple[Admin, str]) -> None:
     admin, first = bootstrap
-    lists = f"{door.ACCESS}ListKeys"
+    lists = f"{credentials.ACCESS}ListKeys"
     async with Client(admin.port) as client:
-        assert await door.outcome(client, lists, first) is None
-        made = await door.own(client, first, "CreateKey", principal="ops", role="ADMIN")
-        audit = await door.own(client, made.secret, "ListAudit", entity="api_key")
+        assert await credentials.outcome(client, lists, first) is None
+        made = await credentials.own(client, first, "CreateKey", principal="ops", role="ADMIN")
+        audit = await credentials.own(client, made.secret, "ListAudit", entity="api_key")
         assert [each.actor for each in audit.entries] == ["bootstrap"]
 
         async def over() -> bool:
-            refused = await door.outcome(client, lists, first)
+            refused = await credentials.outcome(client, lists, first)
             return refused is not None and refused[:2] == ("UNAUTHENTICATED", "invalid API key")
 
         await eventually(over)
-        assert await door.outcome(client, lists, made.secret) is None
+        assert await credentials.outcome(client, lists, made.secret) is None
 
 
 async def test_another_key_than_the_bootstrap_key_is_none(bootstrap: tuple[Admin, str], settings: config.Settings) -> None:
     admin, _ = bootstrap
     other, _ = authority.minted(settings)
     async with Client(admin.port) as client:
-        refused = await door.outcome(client, f"{door.ACCESS}ListKeys", other.text)
+        refused = await credentials.outcome(client, f"{credentials.ACCESS}ListKeys", other.text)
         assert refused is not None
         assert refused[:2] == ("UNAUTHENTICATED", "invalid API key")
 
@@ -52,5 +52,5 @@ async def test_another_key_than_the_bootstrap_key_is_none(bootstrap: tuple[Admin
 async def test_a_reader_key_does_not_end_the_bootstrap_key(bootstrap: tuple[Admin, str]) -> None:
     admin, first = bootstrap
     async with Client(admin.port) as client:
-        await door.own(client, first, "CreateKey", principal="feed", role="READER")
-        assert await door.outcome(client, f"{door.ACCESS}ListKeys", first) is None
+        await credentials.own(client, first, "CreateKey", principal="feed", role="READER")
+        assert await credentials.outcome(client, f"{credentials.ACCESS}ListKeys", first) is None

@@ -17,8 +17,8 @@ from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.model.call import Role
-from tests.access import door
-from tests.access.door import bearer, outcome
+from tests.access import credentials
+from tests.access.credentials import bearer, outcome
 from tests.client import Client
 from tests.hotpath.stack import eventually
 
@@ -88,7 +88,7 @@ async def test_a_good_key_in_another_dress_is_none(client: Client, held: Mapping
 async def test_an_expired_key_is_none_also_where_it_was_good_a_moment_ago(
     client: Client, settings: config.Settings, venues: tuple[str, str]
 ) -> None:
-    key = await door.make(settings, Role.READER, expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    key = await credentials.make(settings, Role.READER, expires_at=datetime.now(UTC) + timedelta(seconds=2))
     assert await seen(client, key, venues[0]) == "OK"
 
     async def refused() -> bool:
@@ -100,7 +100,7 @@ async def test_an_expired_key_is_none_also_where_it_was_good_a_moment_ago(
 async def test_a_key_that_is_over_before_it_was_used_is_none(
     client: Client, settings: config.Settings, connection: asyncpg.Connection
 ) -> None:
-    key = await door.make(settings, Role.READER)
+    key = await credentials.make(settings, Role.READER)
     await connection.execute("UPDATE api_keys SET expires_at = now()")
     assert await seen(client, key) == "UNAUTHENTICATED"
 
@@ -108,11 +108,11 @@ async def test_a_key_that_is_over_before_it_was_used_is_none(
 async def test_a_principal_may_have_several_keys_and_losing_one_leaves_the_others(
     client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
 ) -> None:
-    one, two = [await door.make(settings, Role.READER, principal="feed") for _ in range(2)]
+    one, two = [await credentials.make(settings, Role.READER, principal="feed") for _ in range(2)]
     assert [await seen(client, key, venues[0]) for key in (one, two)] == ["OK", "OK"]
     found = keys.parse(one)
     assert found is not None
-    await door.own(client, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
+    await credentials.own(client, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
 
     async def refused() -> bool:
         return await seen(client, one) == "UNAUTHENTICATED"
@@ -124,9 +124,9 @@ async def test_a_principal_may_have_several_keys_and_losing_one_leaves_the_other
 async def test_the_audit_names_the_principal_who_wrote(
     client: Client, settings: config.Settings, held: Mapping[Role, str]
 ) -> None:
-    key = await door.make(settings, Role.WRITER, principal="lister of Binance")
+    key = await credentials.make(settings, Role.WRITER, principal="lister of Binance")
     await client.call("CreateVenue", name="binance", venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(key))
-    listed = await door.own(client, held[Role.ADMIN], "ListAudit", entity="venue")
+    listed = await credentials.own(client, held[Role.ADMIN], "ListAudit", entity="venue")
     assert [each.actor for each in listed.entries] == ["lister of Binance"]
 
 
@@ -137,7 +137,7 @@ async def test_a_key_of_a_venue_may_call_what_names_that_venue_alone(
     client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
 ) -> None:
     ours, theirs = venues
-    key = await door.make(settings, Role.WRITER, venue_ids=[ours])
+    key = await credentials.make(settings, Role.WRITER, venue_ids=[ours])
     for venue in venues:
         assert await seen(client, held[Role.READER], venue) == "OK"  # the answers stand ready now
     for _ in range(2):
@@ -159,10 +159,10 @@ async def test_one_row_of_another_venue_refuses_the_whole_batch(
     client: Client, settings: config.Settings, venues: tuple[str, str]
 ) -> None:
     ours, theirs = venues
-    key = await door.make(settings, Role.WRITER, venue_ids=[ours])
+    key = await credentials.make(settings, Role.WRITER, venue_ids=[ours])
     for named, denied in (((ours, ours), False), ((ours, theirs), True), ((theirs,), True)):
         request = reviews_pb2.OpenReviewsRequest(reviews=[reviews_pb2.Review(venue_id=each) for each in named])
-        refused = await outcome(client, f"{door.ACCESS}OpenReviews", key, request.SerializeToString())
+        refused = await outcome(client, f"{credentials.ACCESS}OpenReviews", key, request.SerializeToString())
         assert (refused is not None and refused.code == "PERMISSION_DENIED") is denied, named
     rows = await outcome(client, "/cqar.v1.Registry/Apply", key)
     assert rows is not None
@@ -175,7 +175,7 @@ async def test_one_row_of_another_venue_refuses_the_whole_batch(
 async def test_a_key_with_a_limit_is_throttled_and_told_when_to_come_again(
     client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
 ) -> None:
-    key = await door.make(settings, Role.READER, rate_limit=1)
+    key = await credentials.make(settings, Role.READER, rate_limit=1)
     ended: list[Any] = []
     for _ in range(4):
         try:
@@ -209,11 +209,11 @@ async def test_an_address_that_fails_too_often_is_slowed_down_and_good_keys_from
 async def test_when_a_key_was_used_is_told_to_the_minute_and_is_no_change(
     admin: Admin, hotpath: Hotpath, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
 ) -> None:
-    key = await door.make(settings, Role.READER, principal="feed")
+    key = await credentials.make(settings, Role.READER, principal="feed")
     async with Client(hotpath.port) as worker, Client(admin.port) as desk:
 
         async def listed() -> pb.ApiKey:
-            found: pb.ListKeysResponse = await door.own(desk, held[Role.ADMIN], "ListKeys", principal="feed")
+            found: pb.ListKeysResponse = await credentials.own(desk, held[Role.ADMIN], "ListKeys", principal="feed")
             return found.keys[0]
 
         before = await listed()

@@ -8,7 +8,7 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.model.call import Role
-from tests.access import door
+from tests.access import credentials
 
 
 async def status(admin: Admin, path: str, key: str | None = None, verb: str = "GET", **more: object) -> int:
@@ -31,7 +31,7 @@ async def test_health_and_the_description_of_the_api_need_no_key(admin: Admin, p
 )
 async def test_everything_else_needs_one(admin: Admin, path: str) -> None:
     assert await status(admin, path) == 401
-    assert await status(admin, path, door.WRONG) == 401
+    assert await status(admin, path, credentials.WRONG) == 401
 
 
 async def test_roles_are_those_of_the_calls(admin: Admin, held: Mapping[Role, str]) -> None:
@@ -48,7 +48,7 @@ async def test_a_key_of_one_venue_sees_no_other_and_no_events(
 ) -> None:
     for name in ("Binance", "Kraken"):
         await status(admin, "/v1/venues", held[Role.WRITER], "POST", json={"name": name, "venue_type": "VENUE_TYPE_CEX"})
-    key = await door.make(settings, Role.READER, venue_ids=["binance"])
+    key = await credentials.make(settings, Role.READER, venue_ids=["binance"])
     assert await status(admin, "/v1/venues/binance", key) == 200
     assert await status(admin, "/v1/venues/kraken", key) == 403
     assert await status(admin, "/v1/events", key) == 403

@@ -15,7 +15,7 @@ from cqar.admin.app import Admin
 from cqar.admin.http.routes import ROUTES, Route
 from cqar.hotpath.app import Hotpath
 from cqar.model.call import Role
-from tests.access import door
+from tests.access import credentials
 from tests.access.test_callers import seen
 from tests.client import Client
 from tests.hotpath.stack import eventually
@@ -39,7 +39,7 @@ class Answer:
         return str(self.body["detail"])
 
 
-class Desk:
+class HttpClient:
     """A client of admin's HTTP API."""
 
     def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
@@ -54,26 +54,26 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(admin: Admin) -> AsyncIterator[Desk]:
+async def http(admin: Admin) -> AsyncIterator[HttpClient]:
     """A client that gives up after ten seconds."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-        yield Desk(session, admin.http_port)
+        yield HttpClient(session, admin.http_port)
 
 
 # ---- keys are made, listed and revoked -----------------------------------------------------------------------------
 
 
-async def test_a_key_is_shown_once_when_it_is_made(desk: Desk, held: Mapping[Role, str]) -> None:
-    made = await desk.ask("POST", "/v1/keys", held[Role.ADMIN], json={"principal": "feed", "role": "READER"})
+async def test_a_key_is_shown_once_when_it_is_made(http: HttpClient, held: Mapping[Role, str]) -> None:
+    made = await http.ask("POST", "/v1/keys", held[Role.ADMIN], json={"principal": "feed", "role": "READER"})
     assert made.status == 201
     secret, key_id = made.body["secret"], made.body["key"]["key_id"]
     assert made.headers["Location"] == f"/v1/keys/{key_id}"
     assert made.headers["Cache-Control"] == "no-store"
-    assert (await desk.ask("GET", "/v1/venues", secret)).status == 200
+    assert (await http.ask("GET", "/v1/venues", secret)).status == 200
 
-    listed = await desk.ask("GET", "/v1/keys?principal=feed", held[Role.ADMIN])
+    listed = await http.ask("GET", "/v1/keys?principal=feed", held[Role.ADMIN])
     assert [each["key_id"] for each in listed.body["keys"]] == [key_id]
-    audit = await desk.ask("GET", "/v1/audit?entity=api_key", held[Role.ADMIN])
+    audit = await http.ask("GET", "/v1/audit?entity=api_key", held[Role.ADMIN])
     assert any(each["row_id"] == key_id for each in audit.body["entries"])
     for told in (listed, audit):
         assert secret not in str(told.body)
@@ -82,36 +82,36 @@ async def test_a_key_is_shown_once_when_it_is_made(desk: Desk, held: Mapping[Rol
 
 
 async def test_a_key_that_is_revoked_over_http_is_refused_there_and_by_workers_within_a_second(
-    desk: Desk, hotpath: Hotpath, held: Mapping[Role, str]
+    http: HttpClient, hotpath: Hotpath, held: Mapping[Role, str]
 ) -> None:
     venue = {"name": "binance", "venue_type": "VENUE_TYPE_CEX"}
-    assert (await desk.ask("POST", "/v1/venues", held[Role.WRITER], json=venue)).status == 201
-    made = await desk.ask("POST", "/v1/keys", held[Role.ADMIN], json={"principal": "feed", "role": "READER"})
+    assert (await http.ask("POST", "/v1/venues", held[Role.WRITER], json=venue)).status == 201
+    made = await http.ask("POST", "/v1/keys", held[Role.ADMIN], json={"principal": "feed", "role": "READER"})
     secret, path = made.body["secret"], f"/v1/keys/{made.body['key']['key_id']}"
     async with Client(hotpath.port) as worker:
 
         async def ends(*, well: bool) -> bool:
-            by_worker, by_http = await seen(worker, secret), await desk.ask("GET", "/v1/venues/binance", secret)
+            by_worker, by_http = await seen(worker, secret), await http.ask("GET", "/v1/venues/binance", secret)
             return (by_worker == "OK") is well and (by_http.status == 200) is well
 
         await eventually(functools.partial(ends, well=True))
-        revoked = await desk.ask("DELETE", path, held[Role.ADMIN])
+        revoked = await http.ask("DELETE", path, held[Role.ADMIN])
         acknowledged = time.monotonic()
         assert revoked.status == 200
         assert revoked.body["key"]["revoked_at"]
         # Whoever asks later than that is refused, by both.
         await asyncio.sleep(WITHIN - (time.monotonic() - acknowledged))
         assert await seen(worker, secret) in {"UNAUTHENTICATED", "STALE"}  # stale: the worker could not confirm it
-        refused = await desk.ask("GET", "/v1/venues/binance", secret)
+        refused = await http.ask("GET", "/v1/venues/binance", secret)
         assert (refused.status, refused.problem()) == (401, "invalid API key")
-    assert (await desk.ask("GET", "/v1/keys?principal=feed", held[Role.ADMIN])).body.get("keys", []) == []
-    ended = await desk.ask("GET", "/v1/keys?principal=feed&include_revoked=true", held[Role.ADMIN])
+    assert (await http.ask("GET", "/v1/keys?principal=feed", held[Role.ADMIN])).body.get("keys", []) == []
+    ended = await http.ask("GET", "/v1/keys?principal=feed&include_revoked=true", held[Role.ADMIN])
     assert [f"/v1/keys/{each['key_id']}" for each in ended.body["keys"]] == [path]
 
 
-async def test_a_keys_limit_is_429_with_the_time_to_come_again(desk: Desk, settings: config.Settings) -> None:
-    key = await door.make(settings, Role.READER, rate_limit=1)
-    answers = [await desk.ask("GET", "/v1/venues", key) for _ in range(4)]
+async def test_a_keys_limit_is_429_with_the_time_to_come_again(http: HttpClient, settings: config.Settings) -> None:
+    key = await credentials.make(settings, Role.READER, rate_limit=1)
+    answers = [await http.ask("GET", "/v1/venues", key) for _ in range(4)]
     assert answers[0].status == 200
     throttled = [each for each in answers if each.status == 429]
     assert throttled
@@ -128,32 +128,32 @@ def path_of(route: Route) -> str:
     return re.sub(r"\{\w+\}", "none", route.path)
 
 
-async def refused(desk: Desk, route: Route, key: str | None = None) -> Answer:
+async def refused(http: HttpClient, route: Route, key: str | None = None) -> Answer:
     """The refusal; whoever fails too often is told to wait, and comes again."""
     while True:
-        answer = await desk.ask(route.verb, path_of(route), key)
+        answer = await http.ask(route.verb, path_of(route), key)
         if answer.status != 429:
             return answer
         await asyncio.sleep(0.2)
 
 
-async def test_the_role_is_asked_for_before_the_request_is_read(desk: Desk, held: Mapping[Role, str]) -> None:
+async def test_the_role_is_asked_for_before_the_request_is_read(http: HttpClient, held: Mapping[Role, str]) -> None:
     for path in ("/v1/venues", "/v1/apply"):
-        answer = await desk.ask("POST", path, held[Role.READER], data=b"no JSON at all")
+        answer = await http.ask("POST", path, held[Role.READER], data=b"no JSON at all")
         assert answer.status == 403, path
 
 
-async def test_the_routes_of_the_application_are_the_table(desk: Desk) -> None:
-    described = await desk.ask("GET", "/openapi.json")
+async def test_the_routes_of_the_application_are_the_table(http: HttpClient) -> None:
+    described = await http.ask("GET", "/openapi.json")
     told = {(verb.upper(), path) for path, verbs in described.body["paths"].items() for verb in verbs if verb != "parameters"}
     assert {each for each in told if each[1].startswith("/v1/")} == {(route.verb, route.path) for route in ROUTES}
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_every_route_asks_for_the_role_of_its_call(desk: Desk, held: Mapping[Role, str], role: Role) -> None:
+async def test_every_route_asks_for_the_role_of_its_call(http: HttpClient, held: Mapping[Role, str], role: Role) -> None:
     for route in ROUTES:
         more: dict[str, Any] = {"json": {}} if route.takes_body else {}
-        answer = await desk.ask(route.verb, path_of(route), held[role], **more)
+        answer = await http.ask(route.verb, path_of(route), held[role], **more)
         if role < route.role:
             assert answer.status == 403, f"{route} as {role.name}"
             assert f"{route.rpc} requires the role {route.role.name.lower()}" in answer.problem()
@@ -161,15 +161,15 @@ async def test_every_route_asks_for_the_role_of_its_call(desk: Desk, held: Mappi
             assert answer.status not in {401, 403, 500}, f"{route} as {role.name}"
 
 
-@pytest.mark.parametrize(("key", "detail"), [(None, "missing authorization header"), (door.WRONG, "invalid API key")])
-async def test_no_route_answers_without_a_key_that_is_good(desk: Desk, key: str | None, detail: str) -> None:
+@pytest.mark.parametrize(("key", "detail"), [(None, "missing authorization header"), (credentials.WRONG, "invalid API key")])
+async def test_no_route_answers_without_a_key_that_is_good(http: HttpClient, key: str | None, detail: str) -> None:
     for route in ROUTES:
-        answer = await refused(desk, route, key)
+        answer = await refused(http, route, key)
         assert (answer.status, answer.problem()) == (401, detail), route
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_health_asks_for_none(desk: Desk) -> None:
+async def test_health_asks_for_none(http: HttpClient) -> None:
     for path in ("/health/live", "/health/ready"):
-        assert (await desk.ask("GET", path)).status == 200
-        assert (await desk.ask("GET", path, door.WRONG)).status == 200
+        assert (await http.ask("GET", path)).status == 200
+        assert (await http.ask("GET", path, credentials.WRONG)).status == 200

@@ -15,8 +15,8 @@ from cqar.auth import keys
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.model.call import Key, Role
-from tests.access import door
-from tests.access.door import bearer
+from tests.access import credentials
+from tests.access.credentials import bearer
 from tests.client import Client
 from tests.hotpath.stack import eventually, worker_of
 
@@ -44,12 +44,12 @@ async def test_every_worker_refuses_a_revoked_key_within_a_second_of_the_acknowl
     async with (
         worker_of(settings, admin.port) as one,
         worker_of(settings, admin.port) as two,
-        Client(admin.port) as desk,
+        Client(admin.port) as admin_client,
         Client(one.port) as first,
         Client(two.port) as second,
     ):
-        clients = [first, second, desk]
-        await venue(desk, held[Role.WRITER])
+        clients = [first, second, admin_client]
+        await venue(admin_client, held[Role.WRITER])
         for client in clients:
             await eventually(functools.partial(_answered, client, key))
         acknowledged = float("inf")
@@ -73,7 +73,7 @@ async def test_every_worker_refuses_a_revoked_key_within_a_second_of_the_acknowl
                 group.create_task(read(number, client))
             await asyncio.sleep(0.1)
             assert not refused
-            await door.own(desk, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
+            await credentials.own(admin_client, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
             acknowledged = time.monotonic()
         assert refused == {0, 1, 2}
         assert not late
@@ -86,12 +86,12 @@ async def _answered(client: Client, key: str) -> bool:
 async def test_a_new_key_works_at_once_even_where_its_id_was_guessed_before(
     settings: config.Settings, hotpath: Hotpath, admin: Admin, held: Mapping[Role, str]
 ) -> None:
-    async with Client(hotpath.port) as worker, Client(admin.port) as desk:
-        await venue(desk, held[Role.WRITER])
+    async with Client(hotpath.port) as worker, Client(admin.port) as admin_client:
+        await venue(admin_client, held[Role.WRITER])
         assert await ask(worker, keys.make("dev").text) == "UNAUTHENTICATED"
-        made = await door.own(worker, held[Role.ADMIN], "CreateKey", principal="feed", role="READER")
+        made = await credentials.own(worker, held[Role.ADMIN], "CreateKey", principal="feed", role="READER")
         assert (await ask(worker, made.secret)).venue.venue_id == "binance"
-        await door.revoke(settings, Key(made.key.key_id, made.secret))
+        await credentials.revoke(settings, Key(made.key.key_id, made.secret))
         await eventually(lambda: _is(worker, made.secret, "UNAUTHENTICATED"))
 
 
@@ -108,15 +108,15 @@ async def cut_off(worker: Hotpath, lease: float) -> None:
 async def test_a_worker_that_is_cut_off_serves_known_readers_stale_and_refuses_strict_ones(
     settings: config.Settings, hotpath: Hotpath, admin: Admin, held: Mapping[Role, str]
 ) -> None:
-    strict = await door.make(settings, Role.READER, strict=True)
-    async with Client(hotpath.port) as worker, Client(admin.port) as desk:
-        await venue(desk, held[Role.WRITER])
+    strict = await credentials.make(settings, Role.READER, strict=True)
+    async with Client(hotpath.port) as worker, Client(admin.port) as admin_client:
+        await venue(admin_client, held[Role.WRITER])
         for key in (held[Role.READER], strict):
             await eventually(functools.partial(_answered, worker, key))
         await cut_off(hotpath, settings.coherence.lease)
         assert (await ask(worker, held[Role.READER])).stale
         assert not (await ask(worker, strict)).stale  # PostgreSQL itself still answers
-        unheard = await door.make(settings, Role.READER)
+        unheard = await credentials.make(settings, Role.READER)
         await hotpath._pool.close()
         assert (await ask(worker, held[Role.READER])).stale
         assert await ask(worker, strict) == "UNAVAILABLE"
@@ -138,15 +138,15 @@ async def test_a_worker_that_was_cut_off_for_too_long_asks_postgresql_who_calls(
     async with (
         worker_of(msgspec.structs.replace(settings, coherence=short), admin.port) as worker,
         Client(worker.port) as client,
-        Client(admin.port) as desk,
+        Client(admin.port) as admin_client,
     ):
-        await venue(desk, held[Role.WRITER])
+        await venue(admin_client, held[Role.WRITER])
         await eventually(lambda: _answered(client, held[Role.READER]))
         await cut_off(worker, 1.5)
         found = keys.parse(held[Role.READER])
         assert found is not None
         assert not isinstance(await ask(client, held[Role.READER]), str)
-        await door.revoke(settings, found)
+        await credentials.revoke(settings, found)
         assert await ask(client, held[Role.READER]) == "UNAUTHENTICATED"
 
 
@@ -158,10 +158,10 @@ async def test_a_worker_cut_off_leaves_writers_to_admin(
         await venue(worker, held[Role.WRITER])
         found = keys.parse(held[Role.WRITER])
         assert found is not None
-        await door.revoke(settings, found)
+        await credentials.revoke(settings, found)
 
         async def refused() -> bool:
-            ended = await door.outcome(worker, "/cqc.services.v1.AssetRegistry/CreateVenue", held[Role.WRITER])
+            ended = await credentials.outcome(worker, "/cqc.services.v1.AssetRegistry/CreateVenue", held[Role.WRITER])
             return ended is not None and ended.code == "UNAUTHENTICATED"
 
         await eventually(refused)

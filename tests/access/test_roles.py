@@ -10,8 +10,8 @@ from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.model.call import Role
-from tests.access import door
-from tests.access.door import outcome
+from tests.access import credentials
+from tests.access.credentials import outcome
 from tests.client import Client
 
 #: What only an administrator does, and reads that are a writer's business.
@@ -95,7 +95,7 @@ async def test_health_needs_no_key_and_reflection_any(
         listing = b":\x00"  # list_services
         ask: Any = client.channel.stream_stream(reflection)
         for key in held.values():
-            stream: Any = ask(iter([listing]), metadata=door.bearer(key), timeout=10)
+            stream: Any = ask(iter([listing]), metadata=credentials.bearer(key), timeout=10)
             assert b"AssetRegistry" in await stream.read()
             stream.cancel()
         stream = ask(iter([listing]), timeout=10)

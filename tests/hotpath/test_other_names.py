@@ -13,7 +13,7 @@ from cqar.hotpath.app import Hotpath
 from tests.client import Client, refusal
 from tests.conftest import Servers
 from tests.hotpath.stack import Listed, admin_of, changed, eventually, listed, own_call, worker_of
-from tests.registry.world import USDC, USDT, World, at, stamp
+from tests.registry.factory import USDC, USDT, Factory, at, stamp
 
 COINGECKO, MESSARI = assets.DATA_SOURCE_COINGECKO, assets.DATA_SOURCE_MESSARI
 
@@ -41,14 +41,14 @@ async def same(feed: Client, registry: Client, method: str, **fields: Any) -> An
 
 
 async def test_a_symbol_has_the_same_listings_as_in_admin(feed: Client, registry: Client, btc: Listed) -> None:
-    world = World(feed)
+    factory = Factory(feed)
     for venue, text, fields in (
         ("okx", "BTC-USDT", {"tick_size_decimal": "0.1"}),
         ("kraken", "XBTUSDT", {"is_active": False}),
         ("bybit", "BTCUSDT", {"listed_at": at(1)}),
         ("ftx", "BTC/USDT", {"listed_at": at(-9), "delisted_at": at(-1)}),
     ):
-        await world.listing(await world.venue(venue), btc.symbol, text, **fields)
+        await factory.listing(await factory.venue(venue), btc.symbol, text, **fields)
     for fields in ({}, {"include_delisted": True}, {"venue_id": "okx"}, {"venue_id": "ftx"}, {"venue_id": "nowhere"}):
         for _ in range(2):
             found = await find(feed, btc.symbol, **fields)
@@ -63,13 +63,13 @@ async def test_a_symbol_has_the_same_listings_as_in_admin(feed: Client, registry
 async def test_every_change_of_a_symbols_listings_is_in_the_next_response(
     feed: Client, registry: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
-    world = World(feed)
+    factory = Factory(feed)
     assert [each.venue_id for each in (await find(feed, btc.symbol)).venue_symbols] == ["binance"]
-    listing = await world.listing(await world.venue("okx"), btc.symbol, "BTC-USDT")
+    listing = await factory.listing(await factory.venue("okx"), btc.symbol, "BTC-USDT")
     assert [each.venue_id for each in (await find(feed, btc.symbol)).venue_symbols] == ["binance", "okx"]
     await own_call(feed, "UpdateVenueSymbol", listing_id=listing.listing_id, venue_symbol="BTC-USDT-SPOT")
     assert [each.venue_symbol for each in (await find(feed, btc.symbol, venue_id="okx")).venue_symbols] == ["BTC-USDT-SPOT"]
-    flag = await world.flag(btc.base)
+    flag = await factory.flag(btc.base)
     assert (await find(feed, btc.symbol)).trading_blocked
     await feed.call("ResolveQualityFlag", flag_id=flag, resolved_by="test", resolution_notes="")
     assert not (await find(feed, btc.symbol)).trading_blocked
@@ -155,7 +155,7 @@ async def test_identifiers_are_found_in_both_directions_after_every_change(
 
 
 async def test_identifiers_are_deleted_with_their_asset(feed: Client, registry: Client) -> None:
-    doge = await World(feed).asset("DOGE")
+    doge = await Factory(feed).asset("DOGE")
     await feed.call("CreateAssetIdentifier", asset_id=doge, source=COINGECKO, external_id="dogecoin")
     names: list[dict[str, Any]] = [{"asset_id": doge, "source": COINGECKO}, {"source": COINGECKO, "external_id": "dogecoin"}]
     for asked in names:
@@ -166,8 +166,8 @@ async def test_identifiers_are_deleted_with_their_asset(feed: Client, registry: 
 
 
 async def test_an_identifier_of_a_merged_asset_leads_to_the_surviving_one(feed: Client, registry: Client) -> None:
-    world = World(feed)
-    one, other = await world.asset("MATIC"), await world.asset("POL")
+    factory = Factory(feed)
+    one, other = await factory.asset("MATIC"), await factory.asset("POL")
     await feed.call("CreateAssetIdentifier", asset_id=one, source=MESSARI, external_id="matic")
     asked = {"source": MESSARI, "external_id": "matic"}
     assert (await same(feed, registry, "GetAssetIdentifier", **asked)).identifier.asset_id == one
@@ -182,8 +182,8 @@ async def test_an_identifier_of_a_merged_asset_leads_to_the_surviving_one(feed: 
 async def test_a_deployment_is_found_by_any_form_of_its_address_after_every_change(
     feed: Client, registry: Client, hotpath: Hotpath, btc: Listed
 ) -> None:
-    world = World(feed)
-    chain = await world.chain()
+    factory = Factory(feed)
+    chain = await factory.chain()
     asked: dict[str, Any] = {"chain_id": chain, "address": USDT.lower()}
     assert not (await same(feed, registry, "ListAssetDeployments", **asked)).deployments
     made = (await feed.call("CreateAssetDeployment", asset_id=btc.quote, chain_id=chain, contract_address=USDT)).deployment
@@ -223,8 +223,8 @@ async def test_admin_serves_all_other_lists_of_deployments(
 
 
 async def _listed_by_admin(hotpath: Hotpath, feed: Client, registry: Client, btc: Listed) -> None:
-    world = World(feed)
-    chain = await world.chain()
+    factory = Factory(feed)
+    chain = await factory.chain()
     for asset, address in ((btc.quote, USDT), (btc.base, USDC)):
         await feed.call("CreateAssetDeployment", asset_id=asset, chain_id=chain, contract_address=address)
     for fields in (
@@ -251,7 +251,7 @@ async def _listed_by_admin(hotpath: Hotpath, feed: Client, registry: Client, btc
 async def test_deployments_are_found_by_address_while_admin_is_down(settings: Any) -> None:
     async with admin_of(settings) as admin, worker_of(settings, admin.port) as worker, Client(worker.port) as feed:
         btc = await listed(feed)
-        chain = await World(feed).chain()
+        chain = await Factory(feed).chain()
         await feed.call("CreateAssetDeployment", asset_id=btc.quote, chain_id=chain, contract_address=USDT)
         await admin.stop()
         assert (await feed.call("ListAssetDeployments", chain_id=chain, address=USDT)).deployments
@@ -268,8 +268,8 @@ async def test_without_the_database_known_names_are_stale_and_none_is_absent(mor
         Client(worker.port) as feed,
     ):
         btc = await listed(feed)
-        world = World(feed)
-        chain = await world.chain()
+        factory = Factory(feed)
+        chain = await factory.chain()
         await feed.call("CreateAssetDeployment", asset_id=btc.quote, chain_id=chain, contract_address=USDT)
         await feed.call("CreateAssetIdentifier", asset_id=btc.base, source=COINGECKO, external_id="bitcoin")
         identifier = {"source": COINGECKO, "external_id": "bitcoin"}

@@ -26,7 +26,7 @@ from tests.hotpath.resolving import (
     streamed,
 )
 from tests.hotpath.stack import Listed, changed, eventually, found, own_call, ticked, worker_of
-from tests.registry.world import PERPETUAL, SPOT, USDC, USDT, World, at
+from tests.registry.factory import PERPETUAL, SPOT, USDC, USDT, Factory, at
 
 COINGECKO, MESSARI = assets_pb2.DATA_SOURCE_COINGECKO, assets_pb2.DATA_SOURCE_MESSARI
 
@@ -56,9 +56,9 @@ async def same(feed: Client, registry: Client, method: str, **fields: Any) -> An
 
 
 async def test_each_key_has_its_own_result_in_order(feed: Client, registry: Client, worker: Hotpath, btc: Listed) -> None:
-    world = World(feed)
-    await world.listing(
-        await world.venue("okx"), btc.symbol, "BTC-USDT", tick_size_decimal="0.1", quantity_multiplier_decimal="1000"
+    factory = Factory(feed)
+    await factory.listing(
+        await factory.venue("okx"), btc.symbol, "BTC-USDT", tick_size_decimal="0.1", quantity_multiplier_decimal="1000"
     )
     keys = [
         key("okx", "BTC-USDT"),
@@ -99,11 +99,11 @@ async def test_an_empty_batch_has_an_empty_response(feed: Client, registry: Clie
 
 
 async def test_an_ended_listing_is_delisted_and_an_inactive_one_is_not(feed: Client, registry: Client, btc: Listed) -> None:
-    world = World(feed)
-    venue = await world.venue("okx")
-    await world.listing(venue, btc.symbol, "OVER", listed_at=at(-9), delisted_at=at(-1))
-    await world.listing(venue, btc.symbol, "OFF", is_active=False)
-    await world.listing(venue, btc.symbol, "SOON", listed_at=at(1))
+    factory = Factory(feed)
+    venue = await factory.venue("okx")
+    await factory.listing(venue, btc.symbol, "OVER", listed_at=at(-9), delisted_at=at(-1))
+    await factory.listing(venue, btc.symbol, "OFF", is_active=False)
+    await factory.listing(venue, btc.symbol, "SOON", listed_at=at(1))
     keys = [
         key(venue, "OVER"),
         key(venue, "OFF"),
@@ -122,12 +122,12 @@ async def test_an_ended_listing_is_delisted_and_an_inactive_one_is_not(feed: Cli
 async def test_a_text_of_several_types_is_ambiguous_unless_key_or_venue_decides(
     feed: Client, registry: Client, btc: Listed
 ) -> None:
-    world = World(feed)
-    perpetual = await world.symbol(btc.base, btc.quote, PERPETUAL)
-    plain, decided = await world.venue("plain"), await world.venue("decided", default_symbol_type=PERPETUAL)
+    factory = Factory(feed)
+    perpetual = await factory.symbol(btc.base, btc.quote, PERPETUAL)
+    plain, decided = await factory.venue("plain"), await factory.venue("decided", default_symbol_type=PERPETUAL)
     for venue in (plain, decided):
         for symbol in (btc.symbol, perpetual):
-            await world.listing(venue, symbol, "BTCUSDT")
+            await factory.listing(venue, symbol, "BTCUSDT")
     keys = [key(plain, "BTCUSDT"), key(decided, "BTCUSDT"), key(plain, "BTCUSDT", symbol_type=SPOT), key(plain, "BTCUSDT")]
     response = await same(feed, registry, "ResolveVenueSymbols", keys=keys)
     assert statuses(response) == ["AMBIGUOUS", "RESOLVED", "RESOLVED", "AMBIGUOUS"]
@@ -138,8 +138,8 @@ async def test_a_text_of_several_types_is_ambiguous_unless_key_or_venue_decides(
 
 
 async def test_the_full_view_has_the_response_of_the_single_lookup(feed: Client, registry: Client, btc: Listed) -> None:
-    world = World(feed)
-    flag = await world.flag(btc.quote)
+    factory = Factory(feed)
+    flag = await factory.flag(btc.quote)
     keys = [key(btc.venue, btc.text), key(btc.venue, "NOPE"), key(btc.venue, btc.text, symbol_type=SPOT)]
     response = await same(feed, registry, "ResolveVenueSymbols", keys=keys, view=pb.FULL)
     slim = await same(feed, registry, "ResolveVenueSymbols", keys=keys, view=pb.SLIM)
@@ -155,10 +155,10 @@ async def test_the_full_view_has_the_response_of_the_single_lookup(feed: Client,
 
 
 async def test_on_a_dex_any_form_of_an_address_is_resolved(feed: Client, registry: Client, btc: Listed) -> None:
-    world = World(feed)
-    chain = await world.chain()
-    dex = await world.venue("uniswap", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
-    await world.listing(dex, btc.symbol, USDC)
+    factory = Factory(feed)
+    chain = await factory.chain()
+    dex = await factory.venue("uniswap", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
+    await factory.listing(dex, btc.symbol, USDC)
     keys = [key(dex, USDC), key(dex, USDC.lower()), key(dex, "0x" + USDC[2:].upper()), key(dex, "0x12"), key(dex, USDT)]
     response = await same(feed, registry, "ResolveVenueSymbols", keys=keys)
     assert statuses(response) == ["RESOLVED", "RESOLVED", "RESOLVED", "INVALID", "NOT_FOUND"]
@@ -230,14 +230,14 @@ def code(venue: str, name: str) -> pb.AssetKey:
 
 
 async def test_an_asset_is_found_by_every_form_of_key(feed: Client, registry: Client, btc: Listed) -> None:
-    world = World(feed)
-    chain = await world.chain(caip2="eip155:1")
+    factory = Factory(feed)
+    chain = await factory.chain(caip2="eip155:1")
     deployed = await feed.call("CreateAssetDeployment", asset_id=btc.quote, chain_id=chain, contract_address=USDT)
     await feed.call("CreateAssetDeployment", asset_id=btc.base, chain_id=chain, is_native=True)
     await feed.call("CreateAssetIdentifier", asset_id=btc.base, source=COINGECKO, external_id="bitcoin")
     coded = {"venue_asset_symbol": "XBT", "venue_asset_aliases": ["BTC", "XXBT"]}
     await feed.call("CreateVenueAsset", venue_id=btc.venue, asset_id=btc.base, **coded)
-    flag = await world.flag(btc.quote)
+    flag = await factory.flag(btc.quote)
     base, quote = [(await feed.call("GetAsset", asset_id=each)).asset for each in (btc.base, btc.quote)]
     keys = [
         pb.AssetKey(asset_id=btc.base),
@@ -262,7 +262,7 @@ async def test_an_asset_is_found_by_every_form_of_key(feed: Client, registry: Cl
 
 
 async def test_an_unknown_asset_key_is_not_found(feed: Client, registry: Client, btc: Listed) -> None:
-    chain = await World(feed).chain(caip2="eip155:1")
+    chain = await Factory(feed).chain(caip2="eip155:1")
     keys = [
         pb.AssetKey(asset_id="nobody"),
         on_chain(chain, USDT),
@@ -299,7 +299,7 @@ async def test_the_primary_of_several_assets_is_chosen_else_all_are_candidates(
     assert statuses(response) == ["AMBIGUOUS", "AMBIGUOUS", "RESOLVED"]
     for each in response.results[:2]:
         assert sorted(each.candidate_asset_ids) == sorted([btc.base, btc.quote])
-    primary = await World(feed).asset("PRIMARY")
+    primary = await Factory(feed).asset("PRIMARY")
     await feed.call("CreateAssetIdentifier", asset_id=primary, source=MESSARI, external_id="same", is_primary=True)
     assert (await assets(feed, keys[0])).results[0].asset.asset_id == primary
 
@@ -323,9 +323,9 @@ async def test_a_venues_code_means_the_asset_that_has_it_now(feed: Client, regis
 
 
 async def test_every_change_of_an_asset_is_in_the_next_batch(feed: Client, registry: Client) -> None:
-    world = World(feed)
-    chain = await world.chain(caip2="eip155:1")
-    doge = await world.asset("DOGE")
+    factory = Factory(feed)
+    chain = await factory.chain(caip2="eip155:1")
+    doge = await factory.asset("DOGE")
     made = await feed.call("CreateAssetDeployment", asset_id=doge, chain_id=chain, contract_address=USDT)
     keys = [pb.AssetKey(asset_id=doge), on_chain("eip155:1", USDT), on_chain("ethereum", USDT)]
     assert statuses(await assets(feed, *keys)) == ["RESOLVED"] * 3
@@ -340,7 +340,7 @@ async def test_every_change_of_an_asset_is_in_the_next_batch(feed: Client, regis
 
 
 async def test_a_response_may_exceed_grpcs_default_size_up_to_a_limit(feed: Client, registry: Client, worker: Hotpath) -> None:
-    large = await World(registry).asset("LARGE", description="x" * 4_000, metadata={str(at): "y" * 1_000 for at in range(15)})
+    large = await Factory(registry).asset("LARGE", description="x" * 4_000, metadata={str(at): "y" * 1_000 for at in range(15)})
     await eventually(lambda: worker.cache.applied == 1)
     options = (("grpc.max_receive_message_length", 16 * 1024 * 1024),)
     request = pb.ResolveAssetsRequest(keys=[pb.AssetKey(asset_id=large)] * 800)

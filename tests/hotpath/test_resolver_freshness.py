@@ -18,7 +18,7 @@ from tests.client import Client
 from tests.conftest import Servers
 from tests.hotpath.resolving import assets, key, refused, request, resolved, results, statuses, streamed
 from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, own_call, ticked, worker_of
-from tests.registry.world import World, at, stamp
+from tests.registry.factory import Factory, at, stamp
 
 
 def cached(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANYONE) -> pb.ResolveVenueSymbolsResponse | None:
@@ -29,7 +29,7 @@ def cached(worker: Hotpath, *keys: pb.VenueSymbolKey, principal: Principal = ANY
 
 
 async def test_every_change_of_a_part_is_in_the_next_batch(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
-    world = World(feed)
+    factory = Factory(feed)
     asked = key(btc.venue, btc.text)
     listing = (await found(feed, btc)).venue_symbol.listing_id
 
@@ -40,7 +40,7 @@ async def test_every_change_of_a_part_is_in_the_next_batch(feed: Client, hotpath
         return one
 
     assert not (await now()).trading_blocked
-    flag = await world.flag(btc.quote)
+    flag = await factory.flag(btc.quote)
     assert (await now()).trading_blocked
     await feed.call("ResolveQualityFlag", flag_id=flag, resolved_by="test", resolution_notes="")
     assert not (await now()).trading_blocked
@@ -50,8 +50,8 @@ async def test_every_change_of_a_part_is_in_the_next_batch(feed: Client, hotpath
     assert (await now()).tick_size_decimal == "0.125"
     await own_call(feed, "UpdateVenueSymbol", listing_id=listing, is_active=False)
     assert not (await now()).is_active
-    perpetual = await world.symbol(btc.base, btc.quote, 2)
-    await world.listing(btc.venue, perpetual, btc.text)
+    perpetual = await factory.symbol(btc.base, btc.quote, 2)
+    await factory.listing(btc.venue, perpetual, btc.text)
     assert (await now()).status == pb.AMBIGUOUS
     await own_call(feed, "UpdateVenue", venue_id=btc.venue, default_symbol_type=2)
     assert (await now()).symbol_id == perpetual
@@ -65,7 +65,7 @@ async def test_every_change_of_a_part_is_in_the_next_batch(feed: Client, hotpath
 
 async def test_an_evicted_result_is_not_served(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     asked, other = key(btc.venue, btc.text), key(btc.venue, "OTHER")
-    await World(feed).listing(btc.venue, btc.symbol, "OTHER")
+    await Factory(feed).listing(btc.venue, btc.symbol, "OTHER")
     listing = (await found(feed, btc)).venue_symbol.listing_id
     await resolved(feed, asked)
     assert cached(hotpath, asked) is not None
@@ -82,10 +82,10 @@ async def test_an_absent_key_is_resolved_once_it_exists(feed: Client, hotpath: H
     for _ in range(2):
         assert statuses(await resolved(feed, *new)) == ["NOT_FOUND"] * 2
     assert cached(hotpath, *new) is not None, "each batch would query the database"
-    world = World(feed)
-    await world.listing(btc.venue, btc.symbol, "NEW")
+    factory = Factory(feed)
+    await factory.listing(btc.venue, btc.symbol, "NEW")
     assert statuses(await resolved(feed, *new)) == ["RESOLVED", "NOT_FOUND"]
-    await world.listing(await world.venue("okx"), btc.symbol, "NEW")
+    await factory.listing(await factory.venue("okx"), btc.symbol, "NEW")
     assert statuses(await resolved(feed, *new)) == ["RESOLVED"] * 2
 
 
@@ -111,9 +111,9 @@ async def test_absences_expire_and_are_limited_in_number(settings: config.Settin
 async def test_a_cached_result_follows_the_beginning_and_end_of_its_listing(
     feed: Client, hotpath: Hotpath, registry: Client, btc: Listed
 ) -> None:
-    world = World(registry)
+    factory = Factory(registry)
     begins, ends = datetime.now(UTC) + timedelta(seconds=0.6), datetime.now(UTC) + timedelta(seconds=1.4)
-    await world.listing(btc.venue, btc.symbol, "SHORT", listed_at=stamp(begins), delisted_at=stamp(ends))
+    await factory.listing(btc.venue, btc.symbol, "SHORT", listed_at=stamp(begins), delisted_at=stamp(ends))
     asked = [key(btc.venue, btc.text), key(btc.venue, "SHORT")]
     await eventually(lambda: hotpath.cache.applied == 6)
     seen: dict[str, datetime] = {}
@@ -159,7 +159,7 @@ async def test_without_the_database_known_names_are_stale_and_unknown_ones_unava
 ) -> None:
     servers, worker, feed, btc = apart
     known, unknown, never_asked = key(btc.venue, btc.text), key(btc.venue, "NOPE"), key(btc.venue, btc.text, symbol_type=1)
-    await World(feed).listing(btc.venue, btc.symbol, "SOON", listed_at=at(1))
+    await Factory(feed).listing(btc.venue, btc.symbol, "SOON", listed_at=at(1))
     soon = key(btc.venue, "SOON")
     fresh = await resolved(feed, known, unknown)
     assert statuses(await resolved(feed, soon)) == ["NOT_FOUND"]

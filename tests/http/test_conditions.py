@@ -9,7 +9,7 @@ import pytest
 
 from cqar import config
 from tests.http.client import Api
-from tests.registry.world import waiting
+from tests.registry.factory import waiting
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 from cqar.admin.http.routes import ROUTES
 from tests.http.client import Answer, Api, path
-from tests.registry.world import USDC
+from tests.registry.factory import USDC
 
 
 class Walk:

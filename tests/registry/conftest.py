@@ -8,7 +8,7 @@ import pytest
 
 from tests.client import Client
 from tests.conftest import Servers
-from tests.registry.world import World
+from tests.registry.factory import Factory
 
 # Emptying a database takes a tenth of the time of a new one. A new head is a new epoch.
 _EMPTY = """
@@ -54,6 +54,6 @@ async def database(emptied: str) -> str:
 
 
 @pytest.fixture
-def world(registry: Client) -> World:
+def factory(registry: Client) -> Factory:
     """Makes things by way of admin."""
-    return World(registry)
+    return Factory(registry)

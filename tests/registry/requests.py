@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cqar.services.asset_registry import METHODS
 from cqar.services.method import AnyMethod
-from tests.registry.world import USDC, USDT
+from tests.registry.factory import USDC, USDT
 
 _CHARACTERS = st.characters(exclude_categories=["Cs"])
 _ODD_TEXTS = (

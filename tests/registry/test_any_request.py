@@ -13,8 +13,8 @@ from cqar.services.method import AnyMethod
 from tests import generated
 from tests.client import SERVICE, Client, refusal
 from tests.registry import requests
+from tests.registry.factory import USDC, Factory
 from tests.registry.requests import FRACTIONS, METADATA, POSITIVE, TIMES, UNSIGNED, URLS, good_texts
-from tests.registry.world import USDC, World
 
 _KNOWN = {
     *("OK", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION", "ABORTED", "RESOURCE_EXHAUSTED"),
@@ -25,26 +25,26 @@ _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database(
 examples = generated.examples(200)
 
 
-async def _filled(world: World, connection: asyncpg.Connection) -> None:
+async def _filled(factory: Factory, connection: asyncpg.Connection) -> None:
     """Something for requests to name, with ids that are known beforehand."""
     if await connection.fetchval("SELECT count(*) FROM assets"):
         return
     for at in (1, 2, 3):
-        await world.asset(f"A{at}")
+        await factory.asset(f"A{at}")
     await connection.execute("UPDATE assets SET asset_id = 'asset' || right(symbol, 1)")
-    client = world.client
-    await world.chain(caip2="eip155:137")
-    await world.chain("Solana", "SOLANA")
-    await world.venue()
-    await world.venue("Uniswap", venue_type=2, chain_id="ethereum")
-    await world.symbol("asset1", "asset2")
+    client = factory.client
+    await factory.chain(caip2="eip155:137")
+    await factory.chain("Solana", "SOLANA")
+    await factory.venue()
+    await factory.venue("Uniswap", venue_type=2, chain_id="ethereum")
+    await factory.symbol("asset1", "asset2")
     await client.call("CreateAssetGroup", name="G")
-    await world.flag("asset3", 1)
+    await factory.flag("asset3", 1)
     await client.call("CreateAssetDeployment", asset_id="asset1", chain_id="ethereum", contract_address=USDC)
     keys = {"symbols": "symbol", "asset_groups": "group", "quality_flags": "flag", "deployments": "deployment"}
     for table, name in keys.items():
         await connection.execute(f"UPDATE {table} SET {name}_id = $1", name)
-    await world.symbol("asset2", "asset3", 2)
+    await factory.symbol("asset2", "asset3", 2)
     await connection.execute("UPDATE symbols SET symbol_id = 'symbol2' WHERE symbol_id <> 'symbol'")
 
 
@@ -63,9 +63,9 @@ async def _code(client: Client, method: AnyMethod, data: bytes) -> str:
 @examples
 @given(call=requests.anything())
 async def test_any_values_in_any_request_have_an_answer_of_the_contract(
-    registry: Client, world: World, connection: asyncpg.Connection, call: tuple[AnyMethod, Message]
+    registry: Client, factory: Factory, connection: asyncpg.Connection, call: tuple[AnyMethod, Message]
 ) -> None:
-    await _filled(world, connection)
+    await _filled(factory, connection)
     method, request = call
     code = await _code(registry, method, request.SerializeToString())
     assert code in _KNOWN, f"{method.name}: {code}\n{request}"
@@ -75,9 +75,9 @@ async def test_any_values_in_any_request_have_an_answer_of_the_contract(
 @examples
 @given(call=requests.bent())
 async def test_any_bytes_have_an_answer_of_the_contract(
-    registry: Client, world: World, connection: asyncpg.Connection, call: tuple[AnyMethod, bytes]
+    registry: Client, factory: Factory, connection: asyncpg.Connection, call: tuple[AnyMethod, bytes]
 ) -> None:
-    await _filled(world, connection)
+    await _filled(factory, connection)
     method, data = call
     code = await _code(registry, method, data)
     assert code in _KNOWN, f"{method.name}: {code}\n{data!r}"
@@ -89,7 +89,7 @@ async def test_any_bytes_have_an_answer_of_the_contract(
 async def test_any_lookup_has_the_same_answer_at_the_hot_path_and_at_admin(
     registry: Client, feed: Client, hotpath: Hotpath, connection: asyncpg.Connection, call: tuple[AnyMethod, Any]
 ) -> None:
-    await _filled(World(feed), connection)
+    await _filled(Factory(feed), connection)
     hotpath.cache.follow(())  # rows were written of which no change tells: it does not know what there is not
     method, request = call
     data = request.SerializeToString()
@@ -173,8 +173,8 @@ async def test_any_chain_reads_back_as_it_was_registered(registry: Client, field
 async def test_any_listing_reads_back_as_it_was_made_from_row_and_from_cache(
     registry: Client, feed: Client, fields: dict[str, Any]
 ) -> None:
-    world = World(feed)
-    symbol, venue = await world.pair(), await world.venue(venue_slug=f"v{await _count(registry)}")
+    factory = Factory(feed)
+    symbol, venue = await factory.pair(), await factory.venue(venue_slug=f"v{await _count(registry)}")
     made = (await feed.call("CreateVenueSymbol", venue_id=venue, symbol_id=symbol, **fields)).venue_symbol
     stored = {name: value for name, value in fields.items() if name != "is_active"}
     _check(stored, made, {})
@@ -192,8 +192,8 @@ async def test_any_listing_reads_back_as_it_was_made_from_row_and_from_cache(
 async def test_any_venue_asset_reads_back_as_it_was_made_from_row_and_from_cache(
     registry: Client, feed: Client, fields: dict[str, Any]
 ) -> None:
-    world = World(feed)
-    asset, venue = await world.asset(), await world.venue(venue_slug=f"v{await _count(registry)}")
+    factory = Factory(feed)
+    asset, venue = await factory.asset(), await factory.venue(venue_slug=f"v{await _count(registry)}")
     made = (await feed.call("CreateVenueAsset", venue_id=venue, asset_id=asset, **fields)).venue_asset
     _check(fields, made, {})
     for client in (registry, feed):

@@ -5,7 +5,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from tests.client import Client
-from tests.registry.world import World, at
+from tests.registry.factory import Factory, at
 
 
 async def test_an_asset_reads_back_as_it_was_registered(registry: Client) -> None:
@@ -30,8 +30,8 @@ async def test_an_asset_reads_back_as_it_was_registered(registry: Client) -> Non
     assert found.created_at.seconds > 0
 
 
-async def test_what_is_not_said_stays_unset(registry: Client, world: World) -> None:
-    asset = (await registry.call("GetAsset", asset_id=await world.asset())).asset
+async def test_what_is_not_said_stays_unset(registry: Client, factory: Factory) -> None:
+    asset = (await registry.call("GetAsset", asset_id=await factory.asset())).asset
     for name in ("category", "description", "logo_url", "website_url", "metadata"):
         assert not asset.HasField(name), name
 
@@ -47,9 +47,9 @@ async def test_a_type_of_another_contract_is_refused(registry: Client) -> None:
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("asset_type", "UNKNOWN_VALUE")])
 
 
-async def test_the_same_ticker_is_allowed_and_the_answer_tells_who_has_it(registry: Client, world: World) -> None:
-    first = await world.asset("PEPE")
-    other_case = await world.asset("pepe")
+async def test_the_same_ticker_is_allowed_and_the_answer_tells_who_has_it(registry: Client, factory: Factory) -> None:
+    first = await factory.asset("PEPE")
+    other_case = await factory.asset("pepe")
     second = await registry.call("CreateAsset", symbol="PEPE", name="Another", asset_type=assets.ASSET_TYPE_ERC20)
     assert list(second.similar_asset_ids) == [first]
     await registry.call("DeleteAsset", asset_id=first)
@@ -58,8 +58,10 @@ async def test_the_same_ticker_is_allowed_and_the_answer_tells_who_has_it(regist
     assert other_case not in third.similar_asset_ids
 
 
-async def test_an_update_changes_what_is_set_unsets_what_is_cleared_and_leaves_the_rest(registry: Client, world: World) -> None:
-    asset = await world.asset(description="old", category="coin", website_url="https://example.com")
+async def test_an_update_changes_what_is_set_unsets_what_is_cleared_and_leaves_the_rest(
+    registry: Client, factory: Factory
+) -> None:
+    asset = await factory.asset(description="old", category="coin", website_url="https://example.com")
     changed = (
         await registry.call("UpdateAsset", asset_id=asset, name="New name", description="new", clear=["website_url"])
     ).asset
@@ -69,8 +71,8 @@ async def test_an_update_changes_what_is_set_unsets_what_is_cleared_and_leaves_t
     assert (await registry.call("GetAsset", asset_id=asset)).asset == changed
 
 
-async def test_an_update_cannot_clear_what_must_have_a_value_or_is_set_beside(registry: Client, world: World) -> None:
-    asset = await world.asset(description="old")
+async def test_an_update_cannot_clear_what_must_have_a_value_or_is_set_beside(registry: Client, factory: Factory) -> None:
+    asset = await factory.asset(description="old")
     for clear, fields, rule in (
         ("name", {}, "REQUIRED"),
         ("asset_type", {}, "REQUIRED"),
@@ -83,10 +85,10 @@ async def test_an_update_cannot_clear_what_must_have_a_value_or_is_set_beside(re
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("clear", rule)]), clear
 
 
-async def test_an_update_that_says_nothing_new_changes_nothing(registry: Client, world: World) -> None:
+async def test_an_update_that_says_nothing_new_changes_nothing(registry: Client, factory: Factory) -> None:
     metadata = Struct()
     metadata.update({"b": 1, "a": {"z": [1], "y": None}})
-    asset = await world.asset(metadata=metadata)
+    asset = await factory.asset(metadata=metadata)
     before = (await registry.call("GetAsset", asset_id=asset)).asset
     after = await registry.call("UpdateAsset", asset_id=asset, name=before.name, metadata=metadata)
     assert after.asset == before
@@ -94,9 +96,9 @@ async def test_an_update_that_says_nothing_new_changes_nothing(registry: Client,
 
 
 async def test_a_deleted_asset_is_not_found_by_anything_and_its_id_stays_taken(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset, other = await world.asset("GONE"), await world.asset("STAYS")
+    asset, other = await factory.asset("GONE"), await factory.asset("STAYS")
     assert (await registry.call("DeleteAsset", asset_id=asset)).success
     for method, fields in (
         ("GetAsset", {}),
@@ -114,11 +116,11 @@ async def test_a_deleted_asset_is_not_found_by_anything_and_its_id_stays_taken(
     assert await connection.fetchval("SELECT deleted_at IS NOT NULL FROM assets WHERE asset_id = $1", asset)
 
 
-async def test_own_deployments_identifiers_and_flags_go_along_with_a_deleted_asset(registry: Client, world: World) -> None:
-    asset, chain = await world.asset(), await world.chain()
+async def test_own_deployments_identifiers_and_flags_go_along_with_a_deleted_asset(registry: Client, factory: Factory) -> None:
+    asset, chain = await factory.asset(), await factory.chain()
     deployment = (await registry.call("CreateAssetDeployment", asset_id=asset, chain_id=chain, is_native=True)).deployment
     await registry.call("CreateAssetIdentifier", asset_id=asset, source=assets.DATA_SOURCE_COINGECKO, external_id="bitcoin")
-    flag = await world.flag(asset)
+    flag = await factory.flag(asset)
     await registry.call("DeleteAsset", asset_id=asset)
     refused = await registry.refused("GetAssetDeployment", deployment_id=deployment.deployment_id)
     assert refused.code == "NOT_FOUND"
@@ -126,23 +128,23 @@ async def test_own_deployments_identifiers_and_flags_go_along_with_a_deleted_ass
     assert refused.code == "NOT_FOUND"
     assert (await registry.refused("ResolveQualityFlag", flag_id=flag)).code == "NOT_FOUND"
     # The address and the external id are free again.
-    heir = await world.asset()
+    heir = await factory.asset()
     await registry.call("CreateAssetDeployment", asset_id=heir, chain_id=chain, is_native=True)
 
 
-async def test_an_asset_in_use_is_not_deleted_and_the_users_are_named(registry: Client, world: World) -> None:
-    used = await world.asset("USED")
-    other, quote, venue = await world.asset("OTHER"), await world.asset("USD"), await world.venue()
+async def test_an_asset_in_use_is_not_deleted_and_the_users_are_named(registry: Client, factory: Factory) -> None:
+    used = await factory.asset("USED")
+    other, quote, venue = await factory.asset("OTHER"), await factory.asset("USD"), await factory.venue()
 
     async def refused_for(kind: str, ident: str) -> None:
         refused = await registry.refused("DeleteAsset", asset_id=used)
         assert refused.code == "FAILED_PRECONDITION"
         assert [(each[0], each[1]) for each in refused.preconditions] == [("IN_USE", f"{kind}:{ident}")]
 
-    symbol = await world.symbol(used, quote)
+    symbol = await factory.symbol(used, quote)
     await refused_for("symbol", symbol)
     await registry.call("DeleteSymbol", symbol_id=symbol)
-    settled = await world.symbol(other, quote, symbol_type=2, settlement_asset_id=used)
+    settled = await factory.symbol(other, quote, symbol_type=2, settlement_asset_id=used)
     await refused_for("symbol", settled)
     await registry.call("DeleteSymbol", symbol_id=settled)
 
@@ -154,9 +156,9 @@ async def test_an_asset_in_use_is_not_deleted_and_the_users_are_named(registry: 
     await refused_for("venue_asset", f"{venue}/{used}")
 
 
-async def test_an_asset_that_a_chain_or_a_relationship_names_is_in_use(registry: Client, world: World) -> None:
-    native, source, target = await world.asset("ETH"), await world.asset("WETH"), await world.asset("X")
-    chain = await world.chain(native_asset_id=native)
+async def test_an_asset_that_a_chain_or_a_relationship_names_is_in_use(registry: Client, factory: Factory) -> None:
+    native, source, target = await factory.asset("ETH"), await factory.asset("WETH"), await factory.asset("X")
+    chain = await factory.chain(native_asset_id=native)
     refused = await registry.refused("DeleteAsset", asset_id=native)
     assert [each[1] for each in refused.preconditions] == [f"chain:{chain}"]
     made = await registry.call(
@@ -170,18 +172,18 @@ async def test_an_asset_that_a_chain_or_a_relationship_names_is_in_use(registry:
         assert [each[1] for each in refused.preconditions] == [f"relationship:{made.relationship.relationship_id}"]
 
 
-async def test_an_ended_venue_asset_does_not_hold_its_asset(registry: Client, world: World) -> None:
-    asset, venue = await world.asset(), await world.venue()
+async def test_an_ended_venue_asset_does_not_hold_its_asset(registry: Client, factory: Factory) -> None:
+    asset, venue = await factory.asset(), await factory.venue()
     await registry.call("CreateVenueAsset", venue_id=venue, asset_id=asset, venue_asset_symbol="BTC", delisted_at=at(-1))
     await registry.call("DeleteAsset", asset_id=asset)
     found = await registry.call("GetVenueAsset", venue_id=venue, asset_id=asset)
     assert not found.venue_asset.is_active
 
 
-async def test_assets_are_listed_by_type_and_category_with_how_many_there_are(registry: Client, world: World) -> None:
-    coin = await world.asset("A", category="coin")
-    token = await world.asset("B", asset_type=assets.ASSET_TYPE_ERC20, category="coin")
-    await world.asset("C", asset_type=assets.ASSET_TYPE_ERC20)
+async def test_assets_are_listed_by_type_and_category_with_how_many_there_are(registry: Client, factory: Factory) -> None:
+    coin = await factory.asset("A", category="coin")
+    token = await factory.asset("B", asset_type=assets.ASSET_TYPE_ERC20, category="coin")
+    await factory.asset("C", asset_type=assets.ASSET_TYPE_ERC20)
 
     async def ids(**filters: object) -> list[str]:
         answer = await registry.call("ListAssets", **filters)
@@ -196,14 +198,14 @@ async def test_assets_are_listed_by_type_and_category_with_how_many_there_are(re
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("asset_type", "UNKNOWN_VALUE")])
 
 
-async def test_fiat_and_indices_are_assets_by_category(registry: Client, world: World) -> None:
-    usd = await world.asset("USD", category="fiat")
-    defi = await world.asset("DEFI", asset_type=assets.ASSET_TYPE_SYNTHETIC, category="index")
-    symbol = await world.symbol(defi, usd, symbol_type=2)
+async def test_fiat_and_indices_are_assets_by_category(registry: Client, factory: Factory) -> None:
+    usd = await factory.asset("USD", category="fiat")
+    defi = await factory.asset("DEFI", asset_type=assets.ASSET_TYPE_SYNTHETIC, category="index")
+    symbol = await factory.symbol(defi, usd, symbol_type=2)
     assert (await registry.call("GetSymbol", symbol_id=symbol)).symbol.symbol == "DEFI/USD:USD"
 
 
-async def test_text_that_could_deceive_or_break_is_refused_and_names_are_trimmed(registry: Client, world: World) -> None:
+async def test_text_that_could_deceive_or_break_is_refused_and_names_are_trimmed(registry: Client, factory: Factory) -> None:
     for symbol, rule in (
         ("BT\u200bC", "BAD_CHARACTER"),
         ("\u202eCTB", "BAD_CHARACTER"),
@@ -217,19 +219,19 @@ async def test_text_that_could_deceive_or_break_is_refused_and_names_are_trimmed
     ):
         refused = await registry.refused("CreateAsset", symbol=symbol, name="X", asset_type=1)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("symbol", rule)]), repr(symbol)
-    asset = await world.asset("B" * 64, name="  Bitcoin \t")
+    asset = await factory.asset("B" * 64, name="  Bitcoin \t")
     assert (await registry.call("GetAsset", asset_id=asset)).asset.name == "Bitcoin"
 
 
-async def test_the_longest_texts_are_taken_and_one_more_character_is_not(registry: Client, world: World) -> None:
+async def test_the_longest_texts_are_taken_and_one_more_character_is_not(registry: Client, factory: Factory) -> None:
     for field, most in (("name", 256), ("category", 64), ("description", 4_000)):
-        await world.asset("A", **{field: "ü" * most})
+        await factory.asset("A", **{field: "ü" * most})
         refused = await registry.refused(
             "CreateAsset", **{"symbol": "A", "name": "A", "asset_type": 1, field: "ü" * (most + 1)}
         )
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(field, "TOO_LONG")])
     url = "https://example.com/"
-    await world.asset("A", website_url=url + "x" * (2_000 - len(url)))
+    await factory.asset("A", website_url=url + "x" * (2_000 - len(url)))
     refused = await registry.refused("CreateAsset", symbol="A", name="A", asset_type=1, logo_url=url + "x" * 1_981)
     assert refused.fields == [("logo_url", "TOO_LONG")]
     refused = await registry.refused("CreateAsset", symbol="A", name="A", asset_type=1, logo_url="javascript:alert(1)")
@@ -254,10 +256,10 @@ async def test_metadata_follows_the_text_rule_and_its_size(registry: Client) -> 
     assert refused.fields == [("metadata", "NOT_JSON")]
 
 
-async def test_metadata_keeps_every_number_that_a_double_can_hold(registry: Client, world: World) -> None:
+async def test_metadata_keeps_every_number_that_a_double_can_hold(registry: Client, factory: Factory) -> None:
     metadata = Struct()
     metadata.update({"big": 1e300, "small": 5e-324, "exact": 0.1, "whole": 2.0**63, "negative": -1e22, "empty": {}, "none": []})
-    asset = await world.asset(metadata=metadata)
+    asset = await factory.asset(metadata=metadata)
     assert (await registry.call("GetAsset", asset_id=asset)).asset.metadata == metadata
 
 

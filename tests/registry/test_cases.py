@@ -5,36 +5,36 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from tests.client import Client
-from tests.registry.world import FUTURE, OPTION, PERPETUAL, SPOT, World, at
+from tests.registry.factory import FUTURE, OPTION, PERPETUAL, SPOT, Factory, at
 
 
-async def test_one_id_of_a_venue_is_a_spot_and_a_swap_market(registry: Client, feed: Client, world: World) -> None:
-    btc, usdt = await world.asset("BTC"), await world.asset("USDT")
-    spot, swap = await world.symbol(btc, usdt), await world.symbol(btc, usdt, PERPETUAL)
-    binance = await world.venue()
-    first = await world.listing(binance, spot, "BTCUSDT")
-    second = await World(feed).listing(binance, swap, "BTCUSDT")
+async def test_one_id_of_a_venue_is_a_spot_and_a_swap_market(registry: Client, feed: Client, factory: Factory) -> None:
+    btc, usdt = await factory.asset("BTC"), await factory.asset("USDT")
+    spot, swap = await factory.symbol(btc, usdt), await factory.symbol(btc, usdt, PERPETUAL)
+    binance = await factory.venue()
+    first = await factory.listing(binance, spot, "BTCUSDT")
+    second = await Factory(feed).listing(binance, swap, "BTCUSDT")
     assert first.listing_id != second.listing_id
     for client in (registry, feed):
         refused = await client.refused("GetVenueSymbol", venue_id=binance, venue_symbol="BTCUSDT")
         assert {(each[0], each[1]) for each in refused.preconditions} == {("AMBIGUOUS", spot), ("AMBIGUOUS", swap)}
-        assert (await World(client).resolved(binance, "BTCUSDT", symbol_type=PERPETUAL)).symbol.symbol_id == swap
+        assert (await Factory(client).resolved(binance, "BTCUSDT", symbol_type=PERPETUAL)).symbol.symbol_id == swap
 
 
-async def test_a_ticker_is_reused_for_another_coin(registry: Client, feed: Client, world: World) -> None:
-    litentry, lighter = await world.pair("LIT", symbol_type=PERPETUAL), await world.pair("LIT", symbol_type=PERPETUAL)
-    binance = await world.venue()
-    await world.listing(binance, litentry, "LITUSDT", delisted_at=at(-300))
-    await World(feed).listing(binance, lighter, "LITUSDT", listed_at=at(-10))
+async def test_a_ticker_is_reused_for_another_coin(registry: Client, feed: Client, factory: Factory) -> None:
+    litentry, lighter = await factory.pair("LIT", symbol_type=PERPETUAL), await factory.pair("LIT", symbol_type=PERPETUAL)
+    binance = await factory.venue()
+    await factory.listing(binance, litentry, "LITUSDT", delisted_at=at(-300))
+    await Factory(feed).listing(binance, lighter, "LITUSDT", listed_at=at(-10))
     for client in (registry, feed):
-        assert (await World(client).resolved(binance, "LITUSDT")).symbol.symbol_id == lighter
-        assert (await World(client).resolved(binance, "LITUSDT", as_of=at(-400))).symbol.symbol_id == litentry
+        assert (await Factory(client).resolved(binance, "LITUSDT")).symbol.symbol_id == lighter
+        assert (await Factory(client).resolved(binance, "LITUSDT", as_of=at(-400))).symbol.symbol_id == litentry
         refused = await client.refused("GetVenueSymbol", venue_id=binance, venue_symbol="LITUSDT", as_of=at(-100))
         assert refused.code == "NOT_FOUND"
 
 
-async def test_a_rename_keeps_the_asset_and_a_new_contract_is_a_new_deployment(registry: Client, world: World) -> None:
-    matic, ethereum, polygon = await world.asset("MATIC"), await world.chain(), await world.chain("Polygon")
+async def test_a_rename_keeps_the_asset_and_a_new_contract_is_a_new_deployment(registry: Client, factory: Factory) -> None:
+    matic, ethereum, polygon = await factory.asset("MATIC"), await factory.chain(), await factory.chain("Polygon")
     await registry.call("CreateAssetDeployment", asset_id=matic, chain_id=polygon, is_native=True)
     old = (
         await registry.call(
@@ -45,7 +45,7 @@ async def test_a_rename_keeps_the_asset_and_a_new_contract_is_a_new_deployment(r
     renamed = (await registry.call("UpdateAsset", asset_id=matic, symbol="POL", name="Polygon")).asset
     assert (renamed.asset_id, renamed.symbol) == (matic, "POL")
     # On the other a new contract replaced the old one, at a rate and from a day on.
-    new = await world.asset("POL")
+    new = await factory.asset("POL")
     await registry.call("CreateAssetDeployment", asset_id=new, chain_id=ethereum, contract_address="0x" + "34" * 20)
     await registry.call(
         "CreateAssetRelationship",
@@ -58,29 +58,29 @@ async def test_a_rename_keeps_the_asset_and_a_new_contract_is_a_new_deployment(r
     assert (kept.address, kept.retired_at) == (old.address, at(-1))
 
 
-async def test_two_assets_collapse_into_one_label(world: World) -> None:
-    eth, kraken = await world.asset("ETH"), await world.venue("Kraken")
-    first, second = await world.symbol(await world.asset("REP"), eth), await world.symbol(await world.asset("REP"), eth)
-    await world.listing(kraken, first, "XREPXETH")
-    await world.listing(kraken, second, "REPV2ETH")
-    labels = {(await world.resolved(kraken, text)).symbol.symbol for text in ("XREPXETH", "REPV2ETH")}
+async def test_two_assets_collapse_into_one_label(factory: Factory) -> None:
+    eth, kraken = await factory.asset("ETH"), await factory.venue("Kraken")
+    first, second = await factory.symbol(await factory.asset("REP"), eth), await factory.symbol(await factory.asset("REP"), eth)
+    await factory.listing(kraken, first, "XREPXETH")
+    await factory.listing(kraken, second, "REPV2ETH")
+    labels = {(await factory.resolved(kraken, text)).symbol.symbol for text in ("XREPXETH", "REPV2ETH")}
     assert labels == {"REP/ETH"}
-    assert (await world.resolved(kraken, "REPV2ETH")).symbol.symbol_id == second
+    assert (await factory.resolved(kraken, "REPV2ETH")).symbol.symbol_id == second
 
 
-async def test_xbt_is_bitcoin_at_one_venue_and_another_coin_at_the_next(registry: Client, world: World) -> None:
-    bitcoin, other = await world.asset("BTC"), await world.asset("XBT")
-    for venue, asset in ((await world.venue("Kraken"), bitcoin), (await world.venue("MEXC"), other)):
+async def test_xbt_is_bitcoin_at_one_venue_and_another_coin_at_the_next(registry: Client, factory: Factory) -> None:
+    bitcoin, other = await factory.asset("BTC"), await factory.asset("XBT")
+    for venue, asset in ((await factory.venue("Kraken"), bitcoin), (await factory.venue("MEXC"), other)):
         await registry.call("CreateVenueAsset", venue_id=venue, asset_id=asset, venue_asset_symbol="XBT")
         [found] = (await registry.call("ListVenueAssets", venue_id=venue, venue_asset_symbol="XBT")).venue_assets
         assert found.asset_id == asset
 
 
-async def test_one_ticker_is_two_coins_on_one_chain(registry: Client, world: World) -> None:
-    chain = await world.chain()
+async def test_one_ticker_is_two_coins_on_one_chain(registry: Client, factory: Factory) -> None:
+    chain = await factory.chain()
     coins = {}
     for address in ("0x" + "69" * 20, "0x" + "be" * 20):
-        coins[address] = await world.asset("PEPE", asset_type=assets.ASSET_TYPE_ERC20)
+        coins[address] = await factory.asset("PEPE", asset_type=assets.ASSET_TYPE_ERC20)
         await registry.call("CreateAssetDeployment", asset_id=coins[address], chain_id=chain, contract_address=address)
     candidates = (await registry.call("SearchAssets", query="PEPE")).assets
     assert {each.asset_id for each in candidates} == set(coins.values())
@@ -90,9 +90,9 @@ async def test_one_ticker_is_two_coins_on_one_chain(registry: Client, world: Wor
 
 
 async def test_quantity_multipliers_are_data_of_the_listing_whatever_the_text(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
-    symbol = await world.pair("SHIB", symbol_type=PERPETUAL)
+    symbol = await factory.pair("SHIB", symbol_type=PERPETUAL)
     for venue, text, multiplier in (
         ("Binance", "1000SHIBUSDT", "1000"),
         ("Bybit", "SHIB1000USDT", "1000"),
@@ -100,42 +100,42 @@ async def test_quantity_multipliers_are_data_of_the_listing_whatever_the_text(
         ("Gate", "MBABYDOGE_USDT", "1000000"),
         ("BitMEX", "SHIBUSD", "-100000000"),
     ):
-        at_venue = await world.venue(venue)
-        await World(feed).listing(at_venue, symbol, text, quantity_multiplier_decimal=multiplier)
+        at_venue = await factory.venue(venue)
+        await Factory(feed).listing(at_venue, symbol, text, quantity_multiplier_decimal=multiplier)
         for client in (registry, feed):
-            found = await World(client).resolved(at_venue, text)
+            found = await Factory(client).resolved(at_venue, text)
             assert found.venue_symbol.quantity_multiplier_decimal == multiplier
             assert (found.base_asset.symbol, found.symbol.symbol_id) == ("SHIB", symbol)
-    plain = await world.venue("OKX")
-    assert not (await world.listing(plain, symbol, "SHIB-USDT-SWAP")).HasField("quantity_multiplier_decimal")
+    plain = await factory.venue("OKX")
+    assert not (await factory.listing(plain, symbol, "SHIB-USDT-SWAP")).HasField("quantity_multiplier_decimal")
 
 
-async def test_tickers_of_any_script_go_through_byte_by_byte(registry: Client, feed: Client, world: World) -> None:
-    venue = await world.venue()
+async def test_tickers_of_any_script_go_through_byte_by_byte(registry: Client, feed: Client, factory: Factory) -> None:
+    venue = await factory.venue()
     for text in ("币安人生USDT", "我踏马来了USDT", "龙虾USDT", "人生K线_USDT", "币安人生3L_USDT", "币安人生U"):
-        symbol = await World(feed).pair(text)
-        await World(feed).listing(venue, symbol, text)
+        symbol = await Factory(feed).pair(text)
+        await Factory(feed).listing(venue, symbol, text)
         for client in (registry, feed):
-            found = await World(client).resolved(venue, text)
+            found = await Factory(client).resolved(venue, text)
             assert (found.venue_symbol.venue_symbol, found.base_asset.symbol) == (text, text)
             assert found.symbol.symbol == f"{text}/USDT"
 
 
-async def test_case_carries_meaning(registry: Client, feed: Client, world: World) -> None:
-    venue = await world.venue()
+async def test_case_carries_meaning(registry: Client, feed: Client, factory: Factory) -> None:
+    venue = await factory.venue()
     texts = ("rTSLA", "RTSLA", "sBTCUSDT", "SBTCUSDT", "kPEPE", "KPEPE", "pi_xbtusd", "FI_XBTUSD_260327", "AAPLxUSD")
     symbols = {}
     for text in texts:
-        symbols[text] = await World(feed).pair(text)
-        await World(feed).listing(venue, symbols[text], text)
+        symbols[text] = await Factory(feed).pair(text)
+        await Factory(feed).listing(venue, symbols[text], text)
     for client in (registry, feed):
         for text, symbol in symbols.items():
-            assert (await World(client).resolved(venue, text)).symbol.symbol_id == symbol
+            assert (await Factory(client).resolved(venue, text)).symbol.symbol_id == symbol
         assert (await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="Rtsla")).code == "NOT_FOUND"
 
 
-async def test_punctuation_breaks_no_key_and_no_subject(registry: Client, feed: Client, world: World) -> None:
-    venue = await world.venue()
+async def test_punctuation_breaks_no_key_and_no_subject(registry: Client, feed: Client, factory: Factory) -> None:
+    venue = await factory.venue()
     texts = (
         *(
             "LBA/BTC",
@@ -160,50 +160,50 @@ async def test_punctuation_breaks_no_key_and_no_subject(registry: Client, feed: 
         *("%41", "a\\b", "'", '"', "{x}", "$1", "A::B", "A:B:C", ":", "/"),
     )
     for text in texts:
-        await World(feed).listing(venue, await World(feed).pair(), text)
+        await Factory(feed).listing(venue, await Factory(feed).pair(), text)
     for client in (registry, feed):
         for text in texts:
-            assert (await World(client).resolved(venue, text)).venue_symbol.venue_symbol == text
+            assert (await Factory(client).resolved(venue, text)).venue_symbol.venue_symbol == text
 
 
-async def test_a_venue_renumbers_its_ids_and_the_listing_stays(registry: Client, feed: Client, world: World) -> None:
-    symbol, venue = await world.pair("PURR", "USDC"), await world.venue("Hyperliquid")
-    listing = await world.listing(venue, symbol, "10000")
-    assert (await World(feed).resolved(venue, "10000")).venue_symbol.listing_id == listing.listing_id
+async def test_a_venue_renumbers_its_ids_and_the_listing_stays(registry: Client, feed: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair("PURR", "USDC"), await factory.venue("Hyperliquid")
+    listing = await factory.listing(venue, symbol, "10000")
+    assert (await Factory(feed).resolved(venue, "10000")).venue_symbol.listing_id == listing.listing_id
     request = registry_pb2.UpdateVenueSymbolRequest(listing_id=listing.listing_id, venue_symbol="PURR/USDC")
     await feed.raw("/cqar.v1.Registry/UpdateVenueSymbol", request.SerializeToString())
     for client in (registry, feed):
-        found = await World(client).resolved(venue, "PURR/USDC")
+        found = await Factory(client).resolved(venue, "PURR/USDC")
         assert (found.venue_symbol.listing_id, found.symbol.symbol_id) == (listing.listing_id, symbol)
         assert (await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="10000")).code == "NOT_FOUND"
 
 
-async def test_inverse_and_quanto_contracts_settle_where_they_say(world: World) -> None:
-    btc, eth, usd = await world.asset("BTC"), await world.asset("ETH"), await world.asset("USD")
-    bitmex = await world.venue("BitMEX")
-    inverse = await world.symbol(btc, usd, PERPETUAL, settlement_asset_id=btc, margin_kind="inverse")
-    quanto = await world.symbol(eth, usd, PERPETUAL, settlement_asset_id=btc, margin_kind="quanto")
-    await world.listing(bitmex, inverse, "XBTUSD", quantity_multiplier_decimal="-100000000", contract_size_decimal="1")
-    await world.listing(bitmex, quanto, "ETHUSD")
-    found = await world.resolved(bitmex, "XBTUSD")
+async def test_inverse_and_quanto_contracts_settle_where_they_say(factory: Factory) -> None:
+    btc, eth, usd = await factory.asset("BTC"), await factory.asset("ETH"), await factory.asset("USD")
+    bitmex = await factory.venue("BitMEX")
+    inverse = await factory.symbol(btc, usd, PERPETUAL, settlement_asset_id=btc, margin_kind="inverse")
+    quanto = await factory.symbol(eth, usd, PERPETUAL, settlement_asset_id=btc, margin_kind="quanto")
+    await factory.listing(bitmex, inverse, "XBTUSD", quantity_multiplier_decimal="-100000000", contract_size_decimal="1")
+    await factory.listing(bitmex, quanto, "ETHUSD")
+    found = await factory.resolved(bitmex, "XBTUSD")
     assert (found.symbol.margin_kind, found.symbol.settlement_asset_id) == ("inverse", btc)
     assert (found.venue_symbol.quantity_multiplier_decimal, found.symbol.contract_size_decimal) == ("-100000000", "1")
-    found = await world.resolved(bitmex, "ETHUSD")
+    found = await factory.resolved(bitmex, "ETHUSD")
     assert (found.symbol.margin_kind, found.symbol.settlement_asset_id, found.symbol.symbol) == ("quanto", btc, "ETH/USD:BTC")
 
 
-async def test_a_weekly_and_a_quarterly_of_one_expiry_are_one_contract(registry: Client, world: World) -> None:
-    btc, usd, okx = await world.asset("BTC"), await world.asset("USD"), await world.venue("OKX")
+async def test_a_weekly_and_a_quarterly_of_one_expiry_are_one_contract(registry: Client, factory: Factory) -> None:
+    btc, usd, okx = await factory.asset("BTC"), await factory.asset("USD"), await factory.venue("OKX")
     terms = {"symbol_type": FUTURE, "base_asset_id": btc, "quote_asset_id": usd, "settlement_asset_id": btc, "expiry": at(30)}
     contract = (await registry.call("CreateSymbol", **terms)).symbol
     assert (await registry.refused("CreateSymbol", **terms, symbol="BTC this week")).code == "ALREADY_EXISTS"
     for text in ("BTC-USD-220624", "BTC-USD-QUARTER"):
-        await world.listing(okx, contract.symbol_id, text)
-        assert (await world.resolved(okx, text)).symbol.symbol_id == contract.symbol_id
+        await factory.listing(okx, contract.symbol_id, text)
+        assert (await factory.resolved(okx, text)).symbol.symbol_id == contract.symbol_id
 
 
-async def test_a_contract_that_lacks_a_part_is_refused_and_never_labelled(registry: Client, world: World) -> None:
-    btc = await world.asset("BTC")
+async def test_a_contract_that_lacks_a_part_is_refused_and_never_labelled(registry: Client, factory: Factory) -> None:
+    btc = await factory.asset("BTC")
     refused = await registry.refused(
         "CreateSymbol", symbol_type=OPTION, base_asset_id=btc, strike_price_decimal="40000", option_type=2, expiry=at(1)
     )
@@ -211,8 +211,8 @@ async def test_a_contract_that_lacks_a_part_is_refused_and_never_labelled(regist
     assert not (await registry.call("ListSymbols")).symbols
 
 
-async def test_many_options_share_an_expiry_and_an_expiry_is_an_instant(registry: Client, world: World) -> None:
-    btc, usd, usdt = await world.asset("BTC"), await world.asset("USD"), await world.asset("USDT")
+async def test_many_options_share_an_expiry_and_an_expiry_is_an_instant(registry: Client, factory: Factory) -> None:
+    btc, usd, usdt = await factory.asset("BTC"), await factory.asset("USD"), await factory.asset("USDT")
     noon, morning = at(30), at(30 - 4 / 24)
     ids = set()
     for expiry in (noon, morning):
@@ -225,26 +225,26 @@ async def test_many_options_share_an_expiry_and_an_expiry_is_an_instant(registry
                         "option_type": kind,
                         "settlement_asset_id": settle,
                     }
-                    ids.add(await world.symbol(btc, usd, OPTION, **terms))
+                    ids.add(await factory.symbol(btc, usd, OPTION, **terms))
     assert len(ids) == 24
     found = (await registry.call("ListSymbols", symbol_type=OPTION, page_size=100)).symbols
     assert {each.strike_price_decimal for each in found} == {"0.24", "1.52", "48000"}
 
 
-async def test_a_base_may_be_an_index_a_stock_or_a_commodity(registry: Client, world: World) -> None:
-    usdt = await world.asset("USDT")
+async def test_a_base_may_be_an_index_a_stock_or_a_commodity(registry: Client, factory: Factory) -> None:
+    usdt = await factory.asset("USDT")
     for ticker, category in (("DEFI", "index"), ("NVDA", "stock"), ("GOLD", "commodity")):
-        base = await world.asset(ticker, asset_type=assets.ASSET_TYPE_SYNTHETIC, category=category)
-        symbol = await world.symbol(base, usdt, PERPETUAL)
+        base = await factory.asset(ticker, asset_type=assets.ASSET_TYPE_SYNTHETIC, category=category)
+        symbol = await factory.symbol(base, usdt, PERPETUAL)
         [found] = (await registry.call("ListAssets", category=category)).assets
         assert found.asset_id == (await registry.call("GetSymbol", symbol_id=symbol)).symbol.base_asset_id
 
 
-async def test_the_tiniest_ticks_stay_and_a_tick_of_zero_is_refused(registry: Client, world: World) -> None:
-    symbol, venue = await world.pair("SOONS"), await world.venue("MEXC")
+async def test_the_tiniest_ticks_stay_and_a_tick_of_zero_is_refused(registry: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair("SOONS"), await factory.venue("MEXC")
     for text, tick in (("SOONSUSDT", "1e-19"), ("CLIPPYETHUSDT", "1e-16"), ("HTX", "1e-12")):
-        await world.listing(venue, symbol, text, tick_size_decimal=tick)
-        found = (await world.resolved(venue, text)).symbol
+        await factory.listing(venue, symbol, text, tick_size_decimal=tick)
+        found = (await factory.resolved(venue, text)).symbol
         assert (found.tick_size_decimal, found.tick_size) == (f"{float(tick):.19f}".rstrip("0"), float(tick))
     refused = await registry.refused(
         "CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol="X", tick_size_decimal="0"
@@ -252,15 +252,15 @@ async def test_the_tiniest_ticks_stay_and_a_tick_of_zero_is_refused(registry: Cl
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("tick_size_decimal", "NOT_POSITIVE")])
 
 
-async def test_rebates_are_legal(world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+async def test_rebates_are_legal(factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
     for text, fee in (("XBTUSD", "-0.00025"), ("KNC_USDT", "-0.000152")):
-        assert (await world.listing(venue, symbol, text, maker_fee_decimal=fee)).maker_fee_decimal == fee
+        assert (await factory.listing(venue, symbol, text, maker_fee_decimal=fee)).maker_fee_decimal == fee
 
 
-async def test_decimals_go_as_far_as_the_chain_says(registry: Client, world: World) -> None:
-    asset = await world.asset()
-    evm, strict = await world.chain("Ethereum", max_decimals=255), await world.chain("Strict")
+async def test_decimals_go_as_far_as_the_chain_says(registry: Client, factory: Factory) -> None:
+    asset = await factory.asset()
+    evm, strict = await factory.chain("Ethereum", max_decimals=255), await factory.chain("Strict")
     for decimals in (24, 69, 100, 0):
         address = f"0x{decimals + 1:040x}"
         made = (
@@ -276,28 +276,28 @@ async def test_decimals_go_as_far_as_the_chain_says(registry: Client, world: Wor
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("decimals", "OUT_OF_RANGE")])
 
 
-async def test_a_bridged_coin_is_an_asset_of_its_own_that_stands_for_the_other(registry: Client, world: World) -> None:
-    usdc, bridged = await world.asset("USDC"), await world.asset("USDC.e")
+async def test_a_bridged_coin_is_an_asset_of_its_own_that_stands_for_the_other(registry: Client, factory: Factory) -> None:
+    usdc, bridged = await factory.asset("USDC"), await factory.asset("USDC.e")
     await registry.call(
         "CreateAssetRelationship",
         source_asset_id=bridged,
         target_asset_id=usdc,
         relationship_type=assets.RELATIONSHIP_TYPE_BRIDGES,
     )
-    chain = await world.chain("Optimism")
+    chain = await factory.chain("Optimism")
     address = "0x" + "7f" * 20
     await registry.call("CreateAssetDeployment", asset_id=bridged, chain_id=chain, contract_address=address)
     refused = await registry.refused("CreateAssetDeployment", asset_id=usdc, chain_id=chain, contract_address=address)
     assert refused.code == "ALREADY_EXISTS"
 
 
-async def test_a_pair_has_as_many_pools_as_it_likes(registry: Client, world: World) -> None:
-    chain = await world.chain("Solana", "SOLANA")
-    raydium = await world.venue("Raydium", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
-    symbol = await world.pair("SOL", "USDC")
+async def test_a_pair_has_as_many_pools_as_it_likes(registry: Client, factory: Factory) -> None:
+    chain = await factory.chain("Solana", "SOLANA")
+    raydium = await factory.venue("Raydium", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
+    symbol = await factory.pair("SOL", "USDC")
     pools = ("58oQChx4yWmvKdwLLZzBi4ChoCc2fqCUWBkwMihLYQo2", "3ucNos4NbumPLZNWztqGHNFFgkHeRMBQAVemeeomsUxv")
     for pool in pools:
-        await world.listing(raydium, symbol, pool)
+        await factory.listing(raydium, symbol, pool)
     found = (await registry.call("ListVenueSymbols", venue_id=raydium, symbol_id=symbol)).venue_symbols
     assert {each.venue_symbol for each in found} == set(pools)
     # In base58 the case is part of the digits.
@@ -305,9 +305,9 @@ async def test_a_pair_has_as_many_pools_as_it_likes(registry: Client, world: Wor
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("venue_symbol", "BAD_ADDRESS")])
 
 
-async def test_look_alikes_are_kept_apart_and_invisible_characters_kept_out(registry: Client, world: World) -> None:
-    real = await world.asset("USDT")
-    fakes = {text: await world.asset(text) for text in ("ՍSDT", "USDТ", "UЅⅮТ", "ꓔеther", "սՏⅮ")}  # noqa: RUF001 - the point
+async def test_look_alikes_are_kept_apart_and_invisible_characters_kept_out(registry: Client, factory: Factory) -> None:
+    real = await factory.asset("USDT")
+    fakes = {text: await factory.asset(text) for text in ("ՍSDT", "USDТ", "UЅⅮТ", "ꓔеther", "սՏⅮ")}  # noqa: RUF001 - the point
     found = (await registry.call("SearchAssets", query="USDT", limit=1)).assets
     assert [each.asset_id for each in found] == [real]
     for text, fake in fakes.items():
@@ -318,11 +318,11 @@ async def test_look_alikes_are_kept_apart_and_invisible_characters_kept_out(regi
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("symbol", "BAD_CHARACTER")])
 
 
-async def test_the_code_of_a_venue_and_the_canonical_ticker_are_both_kept(registry: Client, world: World) -> None:
-    yoyow, venue = await world.asset("YOYOW"), await world.venue()
+async def test_the_code_of_a_venue_and_the_canonical_ticker_are_both_kept(registry: Client, factory: Factory) -> None:
+    yoyow, venue = await factory.asset("YOYOW"), await factory.venue()
     await registry.call("CreateVenueAsset", venue_id=venue, asset_id=yoyow, venue_asset_symbol="YOYO")
-    await world.listing(venue, await world.symbol(yoyow, await world.asset("BTC")), "YOYOBTC")
-    found = await world.resolved(venue, "YOYOBTC")
+    await factory.listing(venue, await factory.symbol(yoyow, await factory.asset("BTC")), "YOYOBTC")
+    found = await factory.resolved(venue, "YOYOBTC")
     assert (found.base_asset.symbol, found.symbol.symbol) == ("YOYOW", "YOYOW/BTC")
     [code] = (await registry.call("ListVenueAssets", venue_id=venue, asset_id=yoyow)).venue_assets
     assert code.venue_asset_symbol == "YOYO"

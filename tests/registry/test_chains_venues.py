@@ -6,11 +6,11 @@ from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from cqar.model import addresses
 from tests.client import Client
-from tests.registry.world import USDC, World
+from tests.registry.factory import USDC, Factory
 
 
-async def test_a_chain_reads_back_as_it_was_registered(registry: Client, world: World) -> None:
-    native = await world.asset("ETH")
+async def test_a_chain_reads_back_as_it_was_registered(registry: Client, factory: Factory) -> None:
+    native = await factory.asset("ETH")
     made = (
         await registry.call(
             "CreateChain",
@@ -58,19 +58,19 @@ async def test_a_slug_is_given_or_made_from_the_name_and_is_taken_once(registry:
         assert await made("币安", **{slug_field: "bi-an-2"}) == "bi-an-2"
 
 
-async def test_network_ids_repeat_and_caip2_ids_do_not(registry: Client, world: World) -> None:
-    await world.chain("One", chain_id=1, caip2="eip155:1")
-    await world.chain("Two", chain_id=1)
-    await world.chain("Three", chain_id=-(2**63))
+async def test_network_ids_repeat_and_caip2_ids_do_not(registry: Client, factory: Factory) -> None:
+    await factory.chain("One", chain_id=1, caip2="eip155:1")
+    await factory.chain("Two", chain_id=1)
+    await factory.chain("Three", chain_id=-(2**63))
     refused = await registry.refused("CreateChain", name="Four", chain_type="EVM", caip2="eip155:1")
     assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [("caip2", "TAKEN")])
     refused = await registry.refused("CreateChain", name="Four", chain_type="EVM", caip2="eip155")
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("caip2", "BAD_CAIP2")])
 
 
-async def test_a_chain_type_is_one_of_those_whose_addresses_are_known(registry: Client, world: World) -> None:
+async def test_a_chain_type_is_one_of_those_whose_addresses_are_known(registry: Client, factory: Factory) -> None:
     for at, each in enumerate(addresses.CHAIN_TYPES):
-        chain = await world.chain(f"Chain {at}", each.lower())
+        chain = await factory.chain(f"Chain {at}", each.lower())
         assert [one.chain_id for one in (await registry.call("ListChains", chain_type=each.title())).chains] == [chain]
     refused = await registry.refused("CreateChain", name="X", chain_type="ETHEREUM")
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("chain_type", "BAD_CHAIN_TYPE")])
@@ -97,8 +97,8 @@ async def test_what_a_chain_says_has_limits(registry: Client) -> None:
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("chain_id", "BAD_SLUG")])
 
 
-async def test_a_dex_carries_chain_and_address(registry: Client, feed: Client, world: World) -> None:
-    chain = await world.chain()
+async def test_a_dex_carries_chain_and_address(registry: Client, feed: Client, factory: Factory) -> None:
+    chain = await factory.chain()
     made = (
         await feed.call(
             "CreateVenue",
@@ -124,10 +124,10 @@ async def test_a_dex_carries_chain_and_address(registry: Client, feed: Client, w
         assert (refused.code, refused.fields) == (code, [violation])
 
 
-async def test_venues_are_listed_by_type_and_chain(registry: Client, world: World) -> None:
-    chain = await world.chain()
-    dex = await world.venue("Dex", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
-    cex = await world.venue("Cex")
+async def test_venues_are_listed_by_type_and_chain(registry: Client, factory: Factory) -> None:
+    chain = await factory.chain()
+    dex = await factory.venue("Dex", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
+    cex = await factory.venue("Cex")
 
     async def ids(**filters: object) -> list[str]:
         return [each.venue_id for each in (await registry.call("ListVenues", **filters)).venues]

@@ -17,7 +17,7 @@ from cqar.services import asset_registry
 from cqar.storage.postgres import Pool
 from cqar.writes.transaction import Transaction
 from tests.client import Client, Refused
-from tests.registry.world import USDC, World, at, waiting
+from tests.registry.factory import USDC, Factory, at, waiting
 
 _LOST = {"ALREADY_EXISTS", "ABORTED"}
 
@@ -51,9 +51,14 @@ async def tried(call: Awaitable[Any]) -> str:
 # ---- natural keys --------------------------------------------------------------------------------------------------
 
 
-async def test_of_two_writers_of_one_natural_key_one_wins(registry: Client, world: World) -> None:
-    btc, usdt, venue, chain = await world.asset("BTC"), await world.asset("USDT"), await world.venue(), await world.chain()
-    symbol, group = await world.symbol(btc, usdt), (await registry.call("CreateAssetGroup", name="G")).group.group_id
+async def test_of_two_writers_of_one_natural_key_one_wins(registry: Client, factory: Factory) -> None:
+    btc, usdt, venue, chain = (
+        await factory.asset("BTC"),
+        await factory.asset("USDT"),
+        await factory.venue(),
+        await factory.chain(),
+    )
+    symbol, group = await factory.symbol(btc, usdt), (await registry.call("CreateAssetGroup", name="G")).group.group_id
     for method, fields in (
         ("CreateChain", {"name": "Base", "chain_type": "EVM"}),
         ("CreateVenue", {"name": "Kraken", "venue_type": 1}),
@@ -72,19 +77,19 @@ async def test_of_two_writers_of_one_natural_key_one_wins(registry: Client, worl
         assert set(codes) <= {"OK", *_LOST}, (method, codes)
 
 
-async def test_of_two_writers_that_expect_one_revision_one_wins(registry: Client, world: World) -> None:
-    asset = await world.asset()
+async def test_of_two_writers_that_expect_one_revision_one_wins(registry: Client, factory: Factory) -> None:
+    asset = await factory.asset()
     calls = [registry.refused("UpdateAsset", asset_id=asset, name=f"N{at}", expected_revision=1) for at in range(8)]
     codes = Counter(await asyncio.gather(*map(tried, calls)))
     assert codes == {"OK": 1, "ABORTED": 7}
 
 
 async def test_fifty_listings_of_one_text_at_once_never_overlap(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    venue, base, quote = await world.venue(), await world.asset("BTC"), await world.asset("USDT")
-    symbols = [await world.symbol(await world.asset("X"), quote) for _ in range(5)]
-    symbols.append(await world.symbol(base, quote))
+    venue, base, quote = await factory.venue(), await factory.asset("BTC"), await factory.asset("USDT")
+    symbols = [await factory.symbol(await factory.asset("X"), quote) for _ in range(5)]
+    symbols.append(await factory.symbol(base, quote))
     calls = [
         registry.refused(
             "CreateVenueSymbol",
@@ -109,9 +114,9 @@ async def test_fifty_listings_of_one_text_at_once_never_overlap(
 
 
 async def test_fifty_relationships_at_once_never_close_a_circle(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    ids = [await world.asset(f"A{number}") for number in range(6)]
+    ids = [await factory.asset(f"A{number}") for number in range(6)]
     calls = []
     for number in range(50):
         source, target = ids[number % 6], ids[(number + 1 + number // 6 % 5) % 6]
@@ -134,9 +139,9 @@ async def test_fifty_relationships_at_once_never_close_a_circle(
 
 
 async def test_nothing_is_made_of_an_asset_whose_delete_is_under_way(
-    settings: config.Settings, registry: Client, world: World, connection: asyncpg.Connection
+    settings: config.Settings, registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset, other, venue, chain = await world.asset(), await world.asset(), await world.venue(), await world.chain()
+    asset, other, venue, chain = await factory.asset(), await factory.asset(), await factory.venue(), await factory.chain()
     group = (await registry.call("CreateAssetGroup", name="G")).group.group_id
     children = (
         ("CreateSymbol", {"symbol_type": 1, "base_asset_id": asset, "quote_asset_id": other}),
@@ -161,9 +166,9 @@ async def test_nothing_is_made_of_an_asset_whose_delete_is_under_way(
 
 
 async def test_an_asset_is_not_deleted_beside_a_child_that_is_under_way(
-    settings: config.Settings, registry: Client, world: World, connection: asyncpg.Connection
+    settings: config.Settings, registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset, other = await world.asset(), await world.asset()
+    asset, other = await factory.asset(), await factory.asset()
     async with under_way(settings, "CreateSymbol", symbol_type=1, base_asset_id=asset, quote_asset_id=other):
         delete = asyncio.create_task(registry.refused("DeleteAsset", asset_id=asset))
         await waiting(connection)
@@ -172,9 +177,9 @@ async def test_an_asset_is_not_deleted_beside_a_child_that_is_under_way(
 
 
 async def test_nothing_is_listed_on_a_symbol_whose_delete_is_under_way(
-    settings: config.Settings, registry: Client, world: World, connection: asyncpg.Connection
+    settings: config.Settings, registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+    symbol, venue = await factory.pair(), await factory.venue()
     async with under_way(settings, "DeleteSymbol", symbol_id=symbol):
         calls = [
             asyncio.create_task(registry.refused("CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol="X")),
@@ -182,7 +187,7 @@ async def test_nothing_is_listed_on_a_symbol_whose_delete_is_under_way(
         ]
         await waiting(connection, 2)
     assert [(await call).code for call in calls] == ["NOT_FOUND", "NOT_FOUND"]
-    symbol = await world.pair()
+    symbol = await factory.pair()
     async with under_way(settings, "CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol="Y"):
         delete = asyncio.create_task(registry.refused("DeleteSymbol", symbol_id=symbol))
         await waiting(connection)
@@ -191,11 +196,11 @@ async def test_nothing_is_listed_on_a_symbol_whose_delete_is_under_way(
 
 @pytest.mark.parametrize("side", ["base", "quote", "settlement"])
 async def test_nothing_is_listed_of_an_asset_whose_critical_flag_is_under_way(
-    settings: config.Settings, registry: Client, world: World, connection: asyncpg.Connection, side: str
+    settings: config.Settings, registry: Client, factory: Factory, connection: asyncpg.Connection, side: str
 ) -> None:
-    sides = {each: await world.asset(each) for each in ("base", "quote", "settlement")}
-    symbol = await world.symbol(sides["base"], sides["quote"], 2, settlement_asset_id=sides["settlement"])
-    venue = await world.venue()
+    sides = {each: await factory.asset(each) for each in ("base", "quote", "settlement")}
+    symbol = await factory.symbol(sides["base"], sides["quote"], 2, settlement_asset_id=sides["settlement"])
+    venue = await factory.venue()
     flag = {"flag_type": 1, "severity": assets.FLAG_SEVERITY_CRITICAL, "description": "!", "raised_by": "x"}
     async with under_way(settings, "RaiseQualityFlag", asset_id=sides[side], **flag):
         calls = [
@@ -212,27 +217,27 @@ async def test_nothing_is_listed_of_an_asset_whose_critical_flag_is_under_way(
 
 
 async def test_a_critical_flag_waits_for_a_listing_that_is_under_way_and_blocks_it_then(
-    settings: config.Settings, registry: Client, world: World, connection: asyncpg.Connection
+    settings: config.Settings, registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+    symbol, venue = await factory.pair(), await factory.venue()
     asset = (await registry.call("GetSymbol", symbol_id=symbol)).symbol.base_asset_id
     async with under_way(settings, "CreateVenueSymbol", venue_id=venue, symbol_id=symbol, venue_symbol="X"):
-        flag = asyncio.create_task(world.flag(asset))
+        flag = asyncio.create_task(factory.flag(asset))
         await waiting(connection)
     await flag
-    assert (await world.resolved(venue, "X")).trading_blocked
+    assert (await factory.resolved(venue, "X")).trading_blocked
 
 
-async def test_a_flag_is_resolved_by_one_of_two(registry: Client, world: World) -> None:
-    flag = await world.flag(await world.asset())
+async def test_a_flag_is_resolved_by_one_of_two(registry: Client, factory: Factory) -> None:
+    flag = await factory.flag(await factory.asset())
     codes = Counter(await asyncio.gather(*(tried(registry.refused("ResolveQualityFlag", flag_id=flag)) for _ in range(5))))
     assert codes == {"OK": 1, "FAILED_PRECONDITION": 4}
 
 
 async def test_many_writers_leave_no_gap_in_the_revisions(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset = await world.asset()
+    asset = await factory.asset()
     calls = [registry.call("CreateAsset", symbol=f"A{at}", name="A", asset_type=1) for at in range(40)]
     calls += [registry.call("UpdateAsset", asset_id=asset, name=f"N{at}") for at in range(20)]
     answers = await asyncio.gather(*calls)

@@ -7,7 +7,7 @@ import asyncpg
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model.events import EVENTS
 from tests.client import Client
-from tests.registry.world import USDC, World, at
+from tests.registry.factory import USDC, Factory, at
 
 
 async def _events(connection: asyncpg.Connection, name: str) -> list[Any]:
@@ -25,15 +25,15 @@ async def _events(connection: asyncpg.Connection, name: str) -> list[Any]:
     return found
 
 
-async def test_a_new_market_is_told_of_step_by_step(registry: Client, world: World, connection: asyncpg.Connection) -> None:
-    base, quote, chain = await world.asset("WBTC"), await world.asset("USDT"), await world.chain()
+async def test_a_new_market_is_told_of_step_by_step(registry: Client, factory: Factory, connection: asyncpg.Connection) -> None:
+    base, quote, chain = await factory.asset("WBTC"), await factory.asset("USDT"), await factory.chain()
     await registry.call("CreateAssetDeployment", asset_id=base, chain_id=chain, contract_address=USDC)
     await registry.call(
         "CreateAssetRelationship", source_asset_id=base, target_asset_id=quote, relationship_type=1, protocol="BitGo"
     )
-    symbol, venue = await world.symbol(base, quote), await world.venue()
+    symbol, venue = await factory.symbol(base, quote), await factory.venue()
     await registry.call("CreateVenueAsset", venue_id=venue, asset_id=base, venue_asset_symbol="WBTC")
-    listing = await world.listing(venue, symbol)
+    listing = await factory.listing(venue, symbol)
     rows = await connection.fetch("SELECT event_type FROM outbox WHERE event IS NOT NULL ORDER BY revision")
     assert [row["event_type"].rpartition(".")[2] for row in rows] == [
         *("asset_created", "asset_created", "chain_registered", "asset_deployment_created", "relationship_established"),
@@ -57,26 +57,26 @@ async def test_a_new_market_is_told_of_step_by_step(registry: Client, world: Wor
 
 
 async def test_a_listing_is_new_unless_the_venue_had_the_symbol_before(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    symbol, other = await world.pair(), await world.pair()
-    one, two = await world.venue("One"), await world.venue("Two")
-    await world.listing(one, symbol, "X", listed_at=at(-9), delisted_at=at(-5))
-    await world.listing(one, symbol, "X", listed_at=at(-1))
-    await world.listing(one, symbol, "Y")
-    await world.listing(one, other, "Z")
-    await world.listing(two, symbol, "X")
+    symbol, other = await factory.pair(), await factory.pair()
+    one, two = await factory.venue("One"), await factory.venue("Two")
+    await factory.listing(one, symbol, "X", listed_at=at(-9), delisted_at=at(-5))
+    await factory.listing(one, symbol, "X", listed_at=at(-1))
+    await factory.listing(one, symbol, "Y")
+    await factory.listing(one, other, "Z")
+    await factory.listing(two, symbol, "X")
     assert [each.is_new_listing for each in await _events(connection, "VenueSymbolListed")] == [True, False, False, True, True]
-    asset = await world.asset()
+    asset = await factory.asset()
     for fields in ({"delisted_at": at(-1)}, {}):
         await registry.call("CreateVenueAsset", venue_id=one, asset_id=asset, venue_asset_symbol="X", **fields)
     assert [each.is_new_listing for each in await _events(connection, "VenueAssetListed")] == [True, False]
 
 
 async def test_a_flag_tells_who_raised_it_and_whether_trading_stops(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset = await world.asset()
+    asset = await factory.asset()
     for severity, suspended in ((assets.FLAG_SEVERITY_HIGH, False), (assets.FLAG_SEVERITY_CRITICAL, True)):
         await registry.call(
             "RaiseQualityFlag",
@@ -96,9 +96,9 @@ async def test_a_flag_tells_who_raised_it_and_whether_trading_stops(
 
 
 async def test_what_is_refused_or_changes_nothing_is_not_told(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset = await world.asset()
+    asset = await factory.asset()
     await registry.refused("CreateAssetIdentifier", asset_id="nobody", source=1, external_id="x")
     await registry.call("UpdateAsset", asset_id=asset)
     assert await connection.fetchval("SELECT count(*) FROM outbox") == 1

@@ -3,13 +3,13 @@
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from tests.client import Client
-from tests.registry.world import World
+from tests.registry.factory import Factory
 
 CRITICAL, HIGH, INFO = assets.FLAG_SEVERITY_CRITICAL, assets.FLAG_SEVERITY_HIGH, assets.FLAG_SEVERITY_INFO
 
 
-async def test_a_flag_says_what_is_wrong_how_bad_and_who_found_it(registry: Client, world: World) -> None:
-    asset = await world.asset()
+async def test_a_flag_says_what_is_wrong_how_bad_and_who_found_it(registry: Client, factory: Factory) -> None:
+    asset = await factory.asset()
     given = {
         "asset_id": asset,
         "flag_type": assets.FLAG_TYPE_EXPLOITED,
@@ -28,11 +28,11 @@ async def test_a_flag_says_what_is_wrong_how_bad_and_who_found_it(registry: Clie
     assert without_source.source == "alice"
 
 
-async def test_what_a_flag_needs_is_named(registry: Client, world: World) -> None:
+async def test_what_a_flag_needs_is_named(registry: Client, factory: Factory) -> None:
     refused = await registry.refused("RaiseQualityFlag")
     needed = {(name, "REQUIRED") for name in ("asset_id", "flag_type", "severity", "description")}
     assert (refused.code, set(refused.fields)) == ("INVALID_ARGUMENT", needed)
-    asset = await world.asset()
+    asset = await factory.asset()
     given = {"asset_id": asset, "flag_type": 1, "severity": 1, "description": "?"}
     refused = await registry.refused("RaiseQualityFlag", **given)
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("source", "REQUIRED")])
@@ -41,9 +41,9 @@ async def test_what_a_flag_needs_is_named(registry: Client, world: World) -> Non
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(field, "UNKNOWN_VALUE")])
 
 
-async def test_a_flag_is_resolved_once_and_stays_on_record(registry: Client, world: World) -> None:
-    asset = await world.asset()
-    flag = await world.flag(asset, INFO)
+async def test_a_flag_is_resolved_once_and_stays_on_record(registry: Client, factory: Factory) -> None:
+    asset = await factory.asset()
+    flag = await factory.flag(asset, INFO)
     resolved = (await registry.call("ResolveQualityFlag", flag_id=flag, resolved_by="bob", resolution_notes="no issue")).flag
     assert (resolved.resolved_by, resolved.resolution_notes) == ("bob", "no issue")
     assert resolved.resolved_at.seconds > 0
@@ -54,17 +54,17 @@ async def test_a_flag_is_resolved_once_and_stays_on_record(registry: Client, wor
     assert not (await registry.call("ListQualityFlags", asset_id=asset)).flags
     assert list((await registry.call("ListQualityFlags", asset_id=asset, include_resolved=True)).flags) == [resolved]
     assert not (await registry.call("GetAsset", asset_id=asset)).active_flags
-    other = await world.flag(asset, INFO)
+    other = await factory.flag(asset, INFO)
     unnamed = (await registry.call("ResolveQualityFlag", flag_id=other)).flag
     assert unnamed.resolved_by == "anonymous"
     assert not unnamed.HasField("resolution_notes")
 
 
-async def test_flags_are_listed_by_asset_type_and_least_severity(registry: Client, world: World) -> None:
-    one, two = await world.asset("A"), await world.asset("B")
-    info = await world.flag(one, INFO, flag_type=assets.FLAG_TYPE_PAUSED)
-    high = await world.flag(one, HIGH)
-    critical = await world.flag(two, CRITICAL)
+async def test_flags_are_listed_by_asset_type_and_least_severity(registry: Client, factory: Factory) -> None:
+    one, two = await factory.asset("A"), await factory.asset("B")
+    info = await factory.flag(one, INFO, flag_type=assets.FLAG_TYPE_PAUSED)
+    high = await factory.flag(one, HIGH)
+    critical = await factory.flag(two, CRITICAL)
 
     async def ids(**filters: object) -> set[str]:
         return {each.flag_id for each in (await registry.call("ListQualityFlags", **filters)).flags}
@@ -79,10 +79,10 @@ async def test_flags_are_listed_by_asset_type_and_least_severity(registry: Clien
 
 
 async def test_a_critical_flag_blocks_the_asset_until_it_is_resolved_and_a_high_one_never_does(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
-    asset = await world.asset()
-    await world.flag(asset, HIGH)
+    asset = await factory.asset()
+    await factory.flag(asset, HIGH)
     assert not (await registry.call("GetAsset", asset_id=asset)).trading_blocked
     flag = (
         await feed.call("RaiseQualityFlag", asset_id=asset, flag_type=1, severity=CRITICAL, description="!", raised_by="x")
@@ -97,14 +97,14 @@ async def test_a_critical_flag_blocks_the_asset_until_it_is_resolved_and_a_high_
 
 
 async def test_base_quote_and_settlement_block_every_answer_about_a_symbol(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
-    base, quote, settle = await world.asset("ETH"), await world.asset("USD"), await world.asset("BTC")
-    symbol = await world.symbol(base, quote, markets.SYMBOL_TYPE_PERPETUAL, settlement_asset_id=settle, margin_kind="quanto")
-    venue = await world.venue()
-    await world.listing(venue, symbol, "ETHUSD")
+    base, quote, settle = await factory.asset("ETH"), await factory.asset("USD"), await factory.asset("BTC")
+    symbol = await factory.symbol(base, quote, markets.SYMBOL_TYPE_PERPETUAL, settlement_asset_id=settle, margin_kind="quanto")
+    venue = await factory.venue()
+    await factory.listing(venue, symbol, "ETHUSD")
     for asset in (base, quote, settle):
-        flag = await world.flag(asset)
+        flag = await factory.flag(asset)
         await feed.call("ListChains")
         listing = await feed.call("GetVenueSymbol", venue_id=venue, venue_symbol="ETHUSD", min_revision=0)
         for client in (registry, feed):
@@ -125,14 +125,14 @@ async def _head(registry: Client) -> int:
 
 
 async def test_a_gateway_that_knows_no_flags_sees_a_blocked_asset_as_not_tradable(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
-    asset, venue = await world.asset(), await world.venue()
+    asset, venue = await factory.asset(), await factory.venue()
     listed = (
         await registry.call("CreateVenueAsset", venue_id=venue, asset_id=asset, venue_asset_symbol="BTC", trading_enabled=True)
     ).venue_asset
     assert (listed.trading_enabled, listed.trading_enabled_stored) == (True, True)
-    flag = await world.flag(asset)
+    flag = await factory.flag(asset)
     head = await _head(registry)
     for client in (registry, feed):
         found = await client.call("GetVenueAsset", venue_id=venue, asset_id=asset, min_revision=head)
@@ -144,10 +144,10 @@ async def test_a_gateway_that_knows_no_flags_sees_a_blocked_asset_as_not_tradabl
     assert (await registry.call("GetVenueAsset", venue_id=venue, asset_id=asset)).venue_asset.trading_enabled
 
 
-async def test_nothing_of_a_blocked_asset_is_newly_listed(registry: Client, world: World) -> None:
-    base, quote, venue = await world.asset("BTC"), await world.asset("USDT"), await world.venue()
-    symbol = await world.symbol(base, quote)
-    flag = await world.flag(quote)
+async def test_nothing_of_a_blocked_asset_is_newly_listed(registry: Client, factory: Factory) -> None:
+    base, quote, venue = await factory.asset("BTC"), await factory.asset("USDT"), await factory.venue()
+    symbol = await factory.symbol(base, quote)
+    flag = await factory.flag(quote)
     for method, fields in (
         ("CreateVenueSymbol", {"symbol_id": symbol, "venue_symbol": "BTCUSDT", "is_active": False}),
         ("CreateVenueAsset", {"asset_id": quote, "venue_asset_symbol": "USDT"}),
@@ -157,4 +157,4 @@ async def test_nothing_of_a_blocked_asset_is_newly_listed(registry: Client, worl
         assert [(each[0], each[1]) for each in refused.preconditions] == [("TRADING_BLOCKED", f"asset:{quote}")]
     await registry.call("CreateVenueAsset", venue_id=venue, asset_id=base, venue_asset_symbol="BTC")
     await registry.call("ResolveQualityFlag", flag_id=flag)
-    await world.listing(venue, symbol, "BTCUSDT")
+    await factory.listing(venue, symbol, "BTCUSDT")

@@ -6,11 +6,11 @@ import pytest
 
 from cqar.contract.cqar.v1 import registry_pb2
 from tests.client import Client, refusal
-from tests.registry.world import World
+from tests.registry.factory import Factory
 
 
-async def test_a_group_is_made_with_its_members_and_read_by_id_and_by_name(registry: Client, world: World) -> None:
-    eth, steth = await world.asset("ETH"), await world.asset("stETH")
+async def test_a_group_is_made_with_its_members_and_read_by_id_and_by_name(registry: Client, factory: Factory) -> None:
+    eth, steth = await factory.asset("ETH"), await factory.asset("stETH")
     made = (
         await registry.call(
             "CreateAssetGroup",
@@ -37,8 +37,8 @@ async def test_a_group_is_asked_for_by_one_of_its_names(registry: Client) -> Non
         assert (await registry.refused("GetAssetGroup", **key)).code == "NOT_FOUND"
 
 
-async def test_a_group_with_a_member_that_does_not_exist_is_not_made_at_all(registry: Client, world: World) -> None:
-    eth = await world.asset("ETH")
+async def test_a_group_with_a_member_that_does_not_exist_is_not_made_at_all(registry: Client, factory: Factory) -> None:
+    eth = await factory.asset("ETH")
     refused = await registry.refused("CreateAssetGroup", name="G", members=[{"asset_id": eth}, {"asset_id": "nobody"}])
     assert (refused.code, refused.fields) == ("NOT_FOUND", [("members[1].asset_id", "NOT_FOUND")])
     assert (await registry.refused("GetAssetGroup", name="G")).code == "NOT_FOUND"
@@ -61,8 +61,8 @@ async def test_a_name_is_needed_and_taken_once(registry: Client) -> None:
     await registry.call("CreateAssetGroup", name="g")
 
 
-async def test_an_asset_joins_once_and_leaves_once(registry: Client, world: World) -> None:
-    eth, group = await world.asset("ETH"), (await registry.call("CreateAssetGroup", name="G")).group
+async def test_an_asset_joins_once_and_leaves_once(registry: Client, factory: Factory) -> None:
+    eth, group = await factory.asset("ETH"), (await registry.call("CreateAssetGroup", name="G")).group
     member = (await registry.call("AddAssetToGroup", group_id=group.group_id, asset_id=eth, weight_decimal="1e-18")).member
     assert (member.asset_id, member.weight_decimal, member.weight) == (eth, "0.000000000000000001", 1e-18)
     refused = await registry.refused("AddAssetToGroup", group_id=group.group_id, asset_id=eth)
@@ -77,8 +77,8 @@ async def test_an_asset_joins_once_and_leaves_once(registry: Client, world: Worl
     await registry.call("AddAssetToGroup", group_id=group.group_id, asset_id=eth)
 
 
-async def test_group_and_asset_must_exist(registry: Client, world: World) -> None:
-    eth, group = await world.asset("ETH"), (await registry.call("CreateAssetGroup", name="G")).group.group_id
+async def test_group_and_asset_must_exist(registry: Client, factory: Factory) -> None:
+    eth, group = await factory.asset("ETH"), (await registry.call("CreateAssetGroup", name="G")).group.group_id
     for fields, field in (
         ({"group_id": "nobody", "asset_id": eth}, "group_id"),
         ({"group_id": group, "asset_id": "x"}, "asset_id"),
@@ -88,8 +88,8 @@ async def test_group_and_asset_must_exist(registry: Client, world: World) -> Non
     assert not (await registry.call("GetAssetGroup", group_id=group)).group.members
 
 
-async def test_an_asset_for_a_group_that_does_not_exist_leaves_nothing_behind(registry: Client, world: World) -> None:
-    refused = await registry.refused("AddAssetToGroup", group_id="nobody", asset_id=await world.asset("ETH"))
+async def test_an_asset_for_a_group_that_does_not_exist_leaves_nothing_behind(registry: Client, factory: Factory) -> None:
+    refused = await registry.refused("AddAssetToGroup", group_id="nobody", asset_id=await factory.asset("ETH"))
     assert refused.code == "NOT_FOUND"
     last = await registry.call("CreateAssetGroup", name="after")
     # One revision for the asset, one for the group: what was refused took none.

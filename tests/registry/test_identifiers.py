@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.client import Client
-from tests.registry.world import World
+from tests.registry.factory import Factory
 
 #: Owner, its id's field, the source's field, how to make an owner.
-_KINDS: dict[str, tuple[str, str, Callable[[World], Awaitable[str]]]] = {
-    "Asset": ("asset_id", "source", lambda world: world.asset()),
-    "Symbol": ("symbol_id", "data_source", lambda world: world.pair()),
+_KINDS: dict[str, tuple[str, str, Callable[[Factory], Awaitable[str]]]] = {
+    "Asset": ("asset_id", "source", lambda factory: factory.asset()),
+    "Symbol": ("symbol_id", "data_source", lambda factory: factory.pair()),
 }
 COINGECKO, MESSARI = 1, 4
 
@@ -20,9 +20,9 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def test_an_identifier_leads_to_its_owner_and_back(registry: Client, world: World, kind: str) -> None:
+async def test_an_identifier_leads_to_its_owner_and_back(registry: Client, factory: Factory, kind: str) -> None:
     owner, source, make = _KINDS[kind]
-    one = await make(world)
+    one = await make(factory)
     made = (
         await registry.call(
             f"Create{kind}Identifier", **{owner: one, source: COINGECKO, "external_id": "Bit-Coin", "is_primary": True}
@@ -39,9 +39,9 @@ async def test_an_identifier_leads_to_its_owner_and_back(registry: Client, world
         assert (await registry.refused(f"Get{kind}Identifier", **asked)).code == "NOT_FOUND"
 
 
-async def test_an_owner_has_several_of_a_source_of_which_one_is_primary(registry: Client, world: World, kind: str) -> None:
+async def test_an_owner_has_several_of_a_source_of_which_one_is_primary(registry: Client, factory: Factory, kind: str) -> None:
     owner, source, make = _KINDS[kind]
-    one = await make(world)
+    one = await make(factory)
     create = f"Create{kind}Identifier"
     await registry.call(create, **{owner: one, source: COINGECKO, "external_id": "old"})
     await registry.call(create, **{owner: one, source: COINGECKO, "external_id": "older"})
@@ -65,10 +65,10 @@ async def test_an_owner_has_several_of_a_source_of_which_one_is_primary(registry
 
 
 async def test_one_external_id_of_two_owners_is_ambiguous_until_one_is_primary(
-    registry: Client, world: World, kind: str
+    registry: Client, factory: Factory, kind: str
 ) -> None:
     owner, source, make = _KINDS[kind]
-    one, two, three = await make(world), await make(world), await make(world)
+    one, two, three = await make(factory), await make(factory), await make(factory)
     create = f"Create{kind}Identifier"
     for each in (one, two):
         await registry.call(create, **{owner: each, source: COINGECKO, "external_id": "same"})
@@ -80,8 +80,8 @@ async def test_one_external_id_of_two_owners_is_ambiguous_until_one_is_primary(
     assert getattr(found, owner) == three
 
 
-async def test_however_many_candidates_there_are_the_refusal_arrives(registry: Client, world: World) -> None:
-    owner = await world.asset()
+async def test_however_many_candidates_there_are_the_refusal_arrives(registry: Client, factory: Factory) -> None:
+    owner = await factory.asset()
     for at in range(60):
         await registry.call("CreateAssetIdentifier", asset_id=owner, source=COINGECKO, external_id=f"币{at}" + "安" * 200)
     refused = await registry.refused("GetAssetIdentifier", asset_id=owner, source=COINGECKO)
@@ -90,7 +90,7 @@ async def test_however_many_candidates_there_are_the_refusal_arrives(registry: C
     assert "60" in refused.message
 
 
-async def test_source_and_external_id_are_needed_and_the_owner_exists(registry: Client, world: World, kind: str) -> None:
+async def test_source_and_external_id_are_needed_and_the_owner_exists(registry: Client, factory: Factory, kind: str) -> None:
     owner, source, make = _KINDS[kind]
     refused = await registry.refused(f"Create{kind}Identifier")
     assert (refused.code, set(refused.fields)) == (
@@ -99,7 +99,7 @@ async def test_source_and_external_id_are_needed_and_the_owner_exists(registry: 
     )
     refused = await registry.refused(f"Create{kind}Identifier", **{owner: "nobody", source: 1, "external_id": "x"})
     assert (refused.code, refused.fields) == ("NOT_FOUND", [(owner, "NOT_FOUND")])
-    refused = await registry.refused(f"Create{kind}Identifier", **{owner: await make(world), source: 6, "external_id": "x"})
+    refused = await registry.refused(f"Create{kind}Identifier", **{owner: await make(factory), source: 6, "external_id": "x"})
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(source, "UNKNOWN_VALUE")])
     refused = await registry.refused(f"Get{kind}Identifier", **{source: 1})
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(owner, "REQUIRED")])

@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from cqar.writes import paging
 from tests.client import Client
-from tests.registry.world import World
+from tests.registry.factory import Factory
 
 _LISTS = {
     "ListAssets": "assets",
@@ -28,26 +28,30 @@ _LISTS = {
 _ROWS = 5
 
 
-async def _five_of_all(registry: Client, world: World) -> dict[str, dict[str, str]]:
+async def _five_of_all(registry: Client, factory: Factory) -> dict[str, dict[str, str]]:
     """Five rows for every list; the filters that lists need."""
-    assets = [await world.asset(f"A{at}") for at in range(_ROWS + 1)]
+    assets = [await factory.asset(f"A{at}") for at in range(_ROWS + 1)]
     for at, (one, two) in enumerate(pairwise(assets)):
-        chain, venue, symbol = await world.chain(f"Chain {at}"), await world.venue(f"Venue {at}"), await world.symbol(one, two)
+        chain, venue, symbol = (
+            await factory.chain(f"Chain {at}"),
+            await factory.venue(f"Venue {at}"),
+            await factory.symbol(one, two),
+        )
         await registry.call("CreateAssetDeployment", asset_id=one, chain_id=chain, is_native=True)
         await registry.call("CreateAssetIdentifier", asset_id=assets[0], source=1, external_id=f"x{at}")
         await registry.call("CreateAssetRelationship", source_asset_id=one, target_asset_id=two, relationship_type=1)
-        await world.flag(one, 1)
+        await factory.flag(one, 1)
         await registry.call("CreateVenueAsset", venue_id=venue, asset_id=one, venue_asset_symbol="X")
-        await world.listing(venue, symbol, "X")
+        await factory.listing(venue, symbol, "X")
     first = (await registry.call("ListSymbols", page_size=1)).symbols[0].symbol_id
     for at in range(_ROWS):
         await registry.call("CreateSymbolIdentifier", symbol_id=first, data_source=1, external_id=f"x{at}")
-    await registry.call("DeleteAsset", asset_id=await world.asset("gone"))
+    await registry.call("DeleteAsset", asset_id=await factory.asset("gone"))
     return {"ListAssetIdentifiers": {"asset_id": assets[0]}, "ListSymbolIdentifiers": {"symbol_id": first}}
 
 
-async def test_every_list_comes_in_pages_and_whole_and_both_are_the_same(registry: Client, world: World) -> None:
-    needed = await _five_of_all(registry, world)
+async def test_every_list_comes_in_pages_and_whole_and_both_are_the_same(registry: Client, factory: Factory) -> None:
+    needed = await _five_of_all(registry, factory)
     for method, plural in _LISTS.items():
         fields = needed.get(method, {})
         whole = list(getattr(await registry.call(method, **fields), plural))
@@ -68,9 +72,9 @@ async def test_every_list_comes_in_pages_and_whole_and_both_are_the_same(registr
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("page_size", "NEGATIVE")])
 
 
-async def test_a_token_belongs_to_its_list_and_its_filters(registry: Client, world: World) -> None:
+async def test_a_token_belongs_to_its_list_and_its_filters(registry: Client, factory: Factory) -> None:
     for at in range(3):
-        await world.asset(f"A{at}", category="coin")
+        await factory.asset(f"A{at}", category="coin")
     token = (await registry.call("ListAssets", page_size=1)).next_page_token
     for method, fields in (("ListAssets", {"category": "coin"}), ("ListAssets", {"asset_type": 1}), ("ListSymbols", {})):
         refused = await registry.refused(method, page_size=1, page_token=token, **fields)
@@ -79,8 +83,8 @@ async def test_a_token_belongs_to_its_list_and_its_filters(registry: Client, wor
     assert len((await registry.call("ListAssets", page_size=9, page_token=token)).assets) == 2
 
 
-async def test_a_forged_token_is_refused_whatever_is_in_it(registry: Client, world: World) -> None:
-    await world.asset()
+async def test_a_forged_token_is_refused_whatever_is_in_it(registry: Client, factory: Factory) -> None:
+    await factory.asset()
 
     def forged(position: Any) -> str:
         packed = msgspec.msgpack.encode(position)
@@ -105,11 +109,11 @@ async def test_a_page_has_a_hundred_entries_where_nothing_is_said_and_a_thousand
     assert len((await registry.call("ListAssets")).assets) == 100
 
 
-async def test_what_is_inserted_or_deleted_meanwhile_moves_no_page(registry: Client, world: World) -> None:
-    ids = [await world.asset(f"A{at}") for at in range(4)]
+async def test_what_is_inserted_or_deleted_meanwhile_moves_no_page(registry: Client, factory: Factory) -> None:
+    ids = [await factory.asset(f"A{at}") for at in range(4)]
     first = await registry.call("ListAssets", page_size=2)
     await registry.call("DeleteAsset", asset_id=ids[0])
-    last = await world.asset("A4")
+    last = await factory.asset("A4")
     second = await registry.call("ListAssets", page_size=9, page_token=first.next_page_token)
     assert [each.asset_id for each in second.assets] == [*ids[2:], last]
 
@@ -143,10 +147,10 @@ async def test_a_long_list_comes_whole(registry: Client, connection: asyncpg.Con
     assert [each.venue_id for each in found] == [f"v{at}" for at in range(10_000, 15_001)]
 
 
-async def test_metadata_of_many_shapes_fits_no_page_twice(registry: Client, world: World) -> None:
+async def test_metadata_of_many_shapes_fits_no_page_twice(registry: Client, factory: Factory) -> None:
     metadata = Struct()
     metadata.update({"k": "v"})
-    ids = [await world.asset("A", metadata=metadata) for _ in range(3)]
+    ids = [await factory.asset("A", metadata=metadata) for _ in range(3)]
     seen, token = [], ""
     while True:
         page = await registry.call("ListAssets", page_size=1, page_token=token)

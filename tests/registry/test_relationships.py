@@ -5,7 +5,7 @@ from typing import Any
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.model import rules
 from tests.client import Client
-from tests.registry.world import World
+from tests.registry.factory import Factory
 
 WRAPS, BRIDGES, STAKES = assets.RELATIONSHIP_TYPE_WRAPS, assets.RELATIONSHIP_TYPE_BRIDGES, assets.RELATIONSHIP_TYPE_STAKES
 FORKS, MIGRATES = assets.RELATIONSHIP_TYPE_FORKS_FROM, assets.RELATIONSHIP_TYPE_MIGRATES_TO
@@ -23,8 +23,8 @@ async def listed(client: Client, **fields: Any) -> set[tuple[str, str, int]]:
     return {(each.from_asset_id, each.to_asset_id, each.relationship_type) for each in found}
 
 
-async def test_a_relationship_keeps_its_exact_rate(registry: Client, world: World) -> None:
-    steth, eth = await world.asset("wstETH"), await world.asset("ETH")
+async def test_a_relationship_keeps_its_exact_rate(registry: Client, factory: Factory) -> None:
+    steth, eth = await factory.asset("wstETH"), await factory.asset("ETH")
     await relate(
         registry, steth, eth, STAKES, conversion_rate="1.2345678901234567890123456789", protocol="Lido", description="x"
     )
@@ -33,8 +33,8 @@ async def test_a_relationship_keeps_its_exact_rate(registry: Client, world: Worl
     assert (found.conversion_rate, found.protocol, found.description) == ("1.2345678901234567890123456789", "Lido", "x")
 
 
-async def test_a_rate_is_a_positive_number(registry: Client, world: World) -> None:
-    one, two = await world.asset("A"), await world.asset("B")
+async def test_a_rate_is_a_positive_number(registry: Client, factory: Factory) -> None:
+    one, two = await factory.asset("A"), await factory.asset("B")
     for rate, rule in (("0", "NOT_POSITIVE"), ("-1", "NOT_POSITIVE"), ("one", "NOT_A_NUMBER"), ("1e99", "TOO_MANY_DIGITS")):
         refused = await registry.refused(
             "CreateAssetRelationship", source_asset_id=one, target_asset_id=two, relationship_type=WRAPS, conversion_rate=rate
@@ -42,8 +42,8 @@ async def test_a_rate_is_a_positive_number(registry: Client, world: World) -> No
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("conversion_rate", rule)])
 
 
-async def test_type_and_both_ends_are_needed_and_exist(registry: Client, world: World) -> None:
-    one = await world.asset("A")
+async def test_type_and_both_ends_are_needed_and_exist(registry: Client, factory: Factory) -> None:
+    one = await factory.asset("A")
     refused = await registry.refused("CreateAssetRelationship")
     needed = {("source_asset_id", "REQUIRED"), ("target_asset_id", "REQUIRED"), ("relationship_type", "REQUIRED")}
     assert (refused.code, set(refused.fields)) == ("INVALID_ARGUMENT", needed)
@@ -55,8 +55,8 @@ async def test_type_and_both_ends_are_needed_and_exist(registry: Client, world: 
         assert (refused.code, refused.fields) == ("NOT_FOUND", [(field, "NOT_FOUND")])
 
 
-async def test_an_asset_does_not_relate_to_itself(registry: Client, world: World) -> None:
-    one = await world.asset("A")
+async def test_an_asset_does_not_relate_to_itself(registry: Client, factory: Factory) -> None:
+    one = await factory.asset("A")
     for kind in assets.RelationshipType.values()[1:]:
         refused = await registry.refused(
             "CreateAssetRelationship", source_asset_id=one, target_asset_id=one, relationship_type=kind
@@ -64,8 +64,8 @@ async def test_an_asset_does_not_relate_to_itself(registry: Client, world: World
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("target_asset_id", "SELF_LINK")])
 
 
-async def test_the_same_relationship_exists_once_and_another_type_beside_it(registry: Client, world: World) -> None:
-    one, two = await world.asset("A"), await world.asset("B")
+async def test_the_same_relationship_exists_once_and_another_type_beside_it(registry: Client, factory: Factory) -> None:
+    one, two = await factory.asset("A"), await factory.asset("B")
     await relate(registry, one, two, WRAPS)
     refused = await registry.refused(
         "CreateAssetRelationship", source_asset_id=one, target_asset_id=two, relationship_type=WRAPS
@@ -74,8 +74,8 @@ async def test_the_same_relationship_exists_once_and_another_type_beside_it(regi
     await relate(registry, one, two, FORKS)
 
 
-async def test_no_circle_closes_over_any_types_that_say_what_an_asset_is_made_of(registry: Client, world: World) -> None:
-    ids = [await world.asset(f"A{at}") for at in range(len(rules.ACYCLIC) + 1)]
+async def test_no_circle_closes_over_any_types_that_say_what_an_asset_is_made_of(registry: Client, factory: Factory) -> None:
+    ids = [await factory.asset(f"A{at}") for at in range(len(rules.ACYCLIC) + 1)]
     kinds = sorted(rules.ACYCLIC)
     for source, target, kind in zip(ids, ids[1:], kinds, strict=False):
         await relate(registry, source, target, kind)
@@ -92,11 +92,11 @@ async def test_no_circle_closes_over_any_types_that_say_what_an_asset_is_made_of
     await relate(registry, ids[0], ids[-1], WRAPS)
 
 
-async def test_all_variants_of_eth_come_in_one_call(registry: Client, world: World) -> None:
+async def test_all_variants_of_eth_come_in_one_call(registry: Client, factory: Factory) -> None:
     eth, weth, steth, wsteth, bridged, fork = [
-        await world.asset(each) for each in ("ETH", "WETH", "stETH", "wstETH", "WETH.e", "ETHW")
+        await factory.asset(each) for each in ("ETH", "WETH", "stETH", "wstETH", "WETH.e", "ETHW")
     ]
-    other = await world.asset("BTC")
+    other = await factory.asset("BTC")
     await relate(registry, weth, eth, WRAPS)
     await relate(registry, steth, eth, STAKES)
     await relate(registry, wsteth, steth, WRAPS)
@@ -117,11 +117,11 @@ async def test_all_variants_of_eth_come_in_one_call(registry: Client, world: Wor
     assert await listed(registry, relationship_type=FORKS) == {(fork, eth, FORKS), (fork, other, FORKS)}
 
 
-async def test_a_transitive_list_has_pages_and_its_token_belongs_to_it(registry: Client, world: World) -> None:
-    base = await world.asset("ETH")
+async def test_a_transitive_list_has_pages_and_its_token_belongs_to_it(registry: Client, factory: Factory) -> None:
+    base = await factory.asset("ETH")
     last = base
     for at in range(5):
-        following = await world.asset(f"E{at}")
+        following = await factory.asset(f"E{at}")
         await relate(registry, following, last)
         last = following
     found, token = set(), ""
@@ -137,8 +137,8 @@ async def test_a_transitive_list_has_pages_and_its_token_belongs_to_it(registry:
     assert len(found) == 5
 
 
-async def test_a_direction_is_from_or_to_and_starts_at_an_asset(registry: Client, world: World) -> None:
-    one = await world.asset("A")
+async def test_a_direction_is_from_or_to_and_starts_at_an_asset(registry: Client, factory: Factory) -> None:
+    one = await factory.asset("A")
     refused = await registry.refused("ListAssetRelationships", asset_id=one, direction="sideways")
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("direction", "UNKNOWN_VALUE")])
     for fields in ({"transitive": True}, {"direction": "to"}):

@@ -4,27 +4,27 @@ from typing import Any
 
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from tests.client import Client
-from tests.registry.world import PERPETUAL, World
+from tests.registry.factory import PERPETUAL, Factory
 
 
 async def _found(registry: Client, query: str, **fields: Any) -> list[str]:
     return [each.asset_id for each in (await registry.call("SearchAssets", query=query, **fields)).assets]
 
 
-async def test_the_exact_ticker_comes_first_then_other_case_then_what_begins_so(registry: Client, world: World) -> None:
-    longer = await world.asset("BTCB", name="Bitcoin BEP2")
-    lower = await world.asset("btc", name="lower case")
-    exact = await world.asset("BTC", name="Bitcoin")
-    named = await world.asset("XYZ", name="BTC tracker")
-    await world.asset("DOGE", name="Dogecoin")
+async def test_the_exact_ticker_comes_first_then_other_case_then_what_begins_so(registry: Client, factory: Factory) -> None:
+    longer = await factory.asset("BTCB", name="Bitcoin BEP2")
+    lower = await factory.asset("btc", name="lower case")
+    exact = await factory.asset("BTC", name="Bitcoin")
+    named = await factory.asset("XYZ", name="BTC tracker")
+    await factory.asset("DOGE", name="Dogecoin")
     found = await _found(registry, "BTC")
     assert found[:3] == [exact, lower, longer]
     assert set(found) == {exact, lower, longer, named}
     assert (await _found(registry, "btc"))[:2] == [lower, exact]
 
 
-async def test_typing_errors_are_forgiven(registry: Client, world: World) -> None:
-    bitcoin, ethereum = await world.asset("BTC", name="Bitcoin"), await world.asset("ETH", name="Ethereum")
+async def test_typing_errors_are_forgiven(registry: Client, factory: Factory) -> None:
+    bitcoin, ethereum = await factory.asset("BTC", name="Bitcoin"), await factory.asset("ETH", name="Ethereum")
     for query in ("bitcon", "Bitcoin", "BITCOIN", "bit coin", "itcoin"):
         assert (await _found(registry, query))[0] == bitcoin, query
     for query in ("etherium", "Ethereun", "ether"):
@@ -32,8 +32,8 @@ async def test_typing_errors_are_forgiven(registry: Client, world: World) -> Non
     assert await _found(registry, "zzzzzz") == []
 
 
-async def test_any_script_and_any_punctuation_can_be_searched(registry: Client, world: World) -> None:
-    life, odd = await world.asset("币安人生", name="Binance Life"), await world.asset("100%_\\", name="Odd")
+async def test_any_script_and_any_punctuation_can_be_searched(registry: Client, factory: Factory) -> None:
+    life, odd = await factory.asset("币安人生", name="Binance Life"), await factory.asset("100%_\\", name="Odd")
     assert await _found(registry, "币安人生") == [life]
     assert await _found(registry, "币安") == [life]
     assert await _found(registry, "100%_\\") == [odd]
@@ -41,16 +41,16 @@ async def test_any_script_and_any_punctuation_can_be_searched(registry: Client, 
     assert await _found(registry, "_") == []
 
 
-async def test_one_ticker_of_several_assets_gives_all_of_them(registry: Client, world: World) -> None:
-    ids = {await world.asset("PEPE", name=f"Pepe {at}") for at in range(3)}
+async def test_one_ticker_of_several_assets_gives_all_of_them(registry: Client, factory: Factory) -> None:
+    ids = {await factory.asset("PEPE", name=f"Pepe {at}") for at in range(3)}
     assert set(await _found(registry, "PEPE")) == ids
 
 
-async def test_a_search_is_narrowed_by_type_category_and_severity(registry: Client, world: World) -> None:
-    coin = await world.asset("PEPE", category="meme")
-    token = await world.asset("PEPE", asset_type=assets.ASSET_TYPE_ERC20)
-    await world.flag(token, assets.FLAG_SEVERITY_HIGH)
-    gone = await world.flag(coin, assets.FLAG_SEVERITY_CRITICAL)
+async def test_a_search_is_narrowed_by_type_category_and_severity(registry: Client, factory: Factory) -> None:
+    coin = await factory.asset("PEPE", category="meme")
+    token = await factory.asset("PEPE", asset_type=assets.ASSET_TYPE_ERC20)
+    await factory.flag(token, assets.FLAG_SEVERITY_HIGH)
+    gone = await factory.flag(coin, assets.FLAG_SEVERITY_CRITICAL)
     await registry.call("ResolveQualityFlag", flag_id=gone)
     assert await _found(registry, "PEPE", category="meme") == [coin]
     assert await _found(registry, "PEPE", asset_type=assets.ASSET_TYPE_ERC20) == [token]
@@ -60,9 +60,9 @@ async def test_a_search_is_narrowed_by_type_category_and_severity(registry: Clie
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("min_flag_severity", "UNKNOWN_VALUE")])
 
 
-async def test_pages_of_a_search_hold_each_candidate_once_in_one_order(registry: Client, world: World) -> None:
+async def test_pages_of_a_search_hold_each_candidate_once_in_one_order(registry: Client, factory: Factory) -> None:
     for at in range(25):
-        await world.asset(f"COIN{at % 5}", name=f"The coin number {at}")
+        await factory.asset(f"COIN{at % 5}", name=f"The coin number {at}")
     whole = await _found(registry, "COIN", limit=100)
     assert len(whole) == 25
     pages, token = [], ""
@@ -78,9 +78,9 @@ async def test_pages_of_a_search_hold_each_candidate_once_in_one_order(registry:
     assert pages == whole
 
 
-async def test_limit_and_page_size_are_one_thing(registry: Client, world: World) -> None:
+async def test_limit_and_page_size_are_one_thing(registry: Client, factory: Factory) -> None:
     for _ in range(3):
-        await world.asset("COIN")
+        await factory.asset("COIN")
     assert len(await _found(registry, "COIN", limit=2)) == 2
     assert len(await _found(registry, "COIN", page_size=2)) == 2
     assert len(await _found(registry, "COIN", limit=2, page_size=2)) == 2
@@ -100,9 +100,13 @@ async def test_a_search_needs_a_text_that_could_be_a_name(registry: Client) -> N
             assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("query", rule)])
 
 
-async def test_symbols_are_found_by_label_and_narrowed_by_type_and_assets(registry: Client, world: World) -> None:
-    btc, eth, usdt = await world.asset("BTC"), await world.asset("ETH"), await world.asset("USDT")
-    spot, swap, other = await world.symbol(btc, usdt), await world.symbol(btc, usdt, PERPETUAL), await world.symbol(eth, btc)
+async def test_symbols_are_found_by_label_and_narrowed_by_type_and_assets(registry: Client, factory: Factory) -> None:
+    btc, eth, usdt = await factory.asset("BTC"), await factory.asset("ETH"), await factory.asset("USDT")
+    spot, swap, other = (
+        await factory.symbol(btc, usdt),
+        await factory.symbol(btc, usdt, PERPETUAL),
+        await factory.symbol(eth, btc),
+    )
 
     async def ids(query: str, **fields: Any) -> list[str]:
         return [each.symbol_id for each in (await registry.call("SearchSymbols", query=query, **fields)).symbols]

@@ -5,7 +5,7 @@ from typing import Any
 
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from tests.client import Client
-from tests.registry.world import FUTURE, MARGIN, OPTION, PERPETUAL, SPOT, World, at, stamp
+from tests.registry.factory import FUTURE, MARGIN, OPTION, PERPETUAL, SPOT, Factory, at, stamp
 
 CALL, PUT = markets.OPTION_TYPE_CALL, markets.OPTION_TYPE_PUT
 
@@ -15,8 +15,8 @@ async def _made(registry: Client, **fields: Any) -> markets.Symbol:
     return made
 
 
-async def test_a_symbol_reads_back_as_it_was_registered(registry: Client, feed: Client, world: World) -> None:
-    base, quote = await world.asset("BTC"), await world.asset("USDC")
+async def test_a_symbol_reads_back_as_it_was_registered(registry: Client, feed: Client, factory: Factory) -> None:
+    base, quote = await factory.asset("BTC"), await factory.asset("USDC")
     made = (
         await feed.call(
             "CreateSymbol",
@@ -44,8 +44,8 @@ async def test_a_symbol_reads_back_as_it_was_registered(registry: Client, feed: 
     assert (made.min_notional_decimal, made.contract_size_decimal) == ("5", "0.01")
 
 
-async def test_the_label_is_made_as_ccxt_writes_it_and_a_given_one_stays(registry: Client, world: World) -> None:
-    btc, usd = await world.asset("BTC"), await world.asset("USD")
+async def test_the_label_is_made_as_ccxt_writes_it_and_a_given_one_stays(registry: Client, factory: Factory) -> None:
+    btc, usd = await factory.asset("BTC"), await factory.asset("USD")
     day = stamp(datetime(2099, 3, 27, 8, tzinfo=UTC))
     for fields, label in (
         ({"symbol_type": SPOT}, "BTC/USD"),
@@ -63,8 +63,8 @@ async def test_the_label_is_made_as_ccxt_writes_it_and_a_given_one_stays(registr
         assert made.symbol == label
 
 
-async def test_base_and_quote_are_needed_and_exist(registry: Client, world: World) -> None:
-    one = await world.asset()
+async def test_base_and_quote_are_needed_and_exist(registry: Client, factory: Factory) -> None:
+    one = await factory.asset()
     refused = await registry.refused("CreateSymbol")
     needed = [(name, "REQUIRED") for name in ("symbol_type", "base_asset_id", "quote_asset_id")]
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", needed)
@@ -75,13 +75,13 @@ async def test_base_and_quote_are_needed_and_exist(registry: Client, world: Worl
         refused = await registry.refused("CreateSymbol", symbol_type=SPOT, **fields)
         assert (refused.code, refused.fields) == ("NOT_FOUND", [(field, "NOT_FOUND")])
     refused = await registry.refused(
-        "CreateSymbol", symbol_type=PERPETUAL, base_asset_id=one, quote_asset_id=await world.asset(), settlement_asset_id="x"
+        "CreateSymbol", symbol_type=PERPETUAL, base_asset_id=one, quote_asset_id=await factory.asset(), settlement_asset_id="x"
     )
     assert (refused.code, refused.fields) == ("NOT_FOUND", [("settlement_asset_id", "NOT_FOUND")])
 
 
-async def test_sizes_and_steps_are_what_can_be_traded(registry: Client, world: World) -> None:
-    given = {"symbol_type": SPOT, "base_asset_id": await world.asset(), "quote_asset_id": await world.asset()}
+async def test_sizes_and_steps_are_what_can_be_traded(registry: Client, factory: Factory) -> None:
+    given = {"symbol_type": SPOT, "base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
     for fields, violation in (
         ({"tick_size": 0.0}, ("tick_size", "NOT_POSITIVE")),
         ({"tick_size": -1.0}, ("tick_size", "NOT_POSITIVE")),
@@ -101,8 +101,8 @@ async def test_sizes_and_steps_are_what_can_be_traded(registry: Client, world: W
     assert not made.HasField("tick_size")
 
 
-async def test_options_futures_and_perpetuals_have_what_they_need_and_nothing_else(registry: Client, world: World) -> None:
-    given = {"base_asset_id": await world.asset(), "quote_asset_id": await world.asset()}
+async def test_options_futures_and_perpetuals_have_what_they_need_and_nothing_else(registry: Client, factory: Factory) -> None:
+    given = {"base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
     option = {"symbol_type": OPTION, "expiry": at(1), "strike_price_decimal": "10", "option_type": CALL}
     for fields, violations in (
         ({**option, "expiry": None}, [("expiry", "REQUIRED")]),
@@ -127,8 +127,10 @@ async def test_options_futures_and_perpetuals_have_what_they_need_and_nothing_el
     await _made(registry, **given, **option)
 
 
-async def test_settlement_and_margin_kind_follow_from_each_other_and_never_contradict(registry: Client, world: World) -> None:
-    btc, usd, eth = await world.asset("BTC"), await world.asset("USD"), await world.asset("ETH")
+async def test_settlement_and_margin_kind_follow_from_each_other_and_never_contradict(
+    registry: Client, factory: Factory
+) -> None:
+    btc, usd, eth = await factory.asset("BTC"), await factory.asset("USD"), await factory.asset("ETH")
 
     async def kinds(base: str, quote: str, **fields: Any) -> tuple[str, str]:
         made = await _made(registry, symbol_type=PERPETUAL, base_asset_id=base, quote_asset_id=quote, **fields)
@@ -151,8 +153,8 @@ async def test_settlement_and_margin_kind_follow_from_each_other_and_never_contr
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [violation])
 
 
-async def test_a_symbol_is_unique_by_its_terms_alone_among_the_living(registry: Client, world: World) -> None:
-    btc, usd = await world.asset("BTC"), await world.asset("USD")
+async def test_a_symbol_is_unique_by_its_terms_alone_among_the_living(registry: Client, factory: Factory) -> None:
+    btc, usd = await factory.asset("BTC"), await factory.asset("USD")
     given = {"base_asset_id": btc, "quote_asset_id": usd}
     spot = await _made(registry, **given, symbol_type=SPOT)
     refused = await registry.refused("CreateSymbol", **given, symbol_type=SPOT, symbol="another label", tick_size=3.0)
@@ -170,16 +172,16 @@ async def test_a_symbol_is_unique_by_its_terms_alone_among_the_living(registry: 
     assert again.symbol_id != spot.symbol_id
 
 
-async def test_two_assets_of_one_ticker_have_symbols_of_one_label(registry: Client, world: World) -> None:
-    eth = await world.asset("ETH")
-    ids = {await world.symbol(await world.asset("REP"), eth) for _ in range(2)}
+async def test_two_assets_of_one_ticker_have_symbols_of_one_label(registry: Client, factory: Factory) -> None:
+    eth = await factory.asset("ETH")
+    ids = {await factory.symbol(await factory.asset("REP"), eth) for _ in range(2)}
     found = (await registry.call("SearchSymbols", query="REP/ETH")).symbols
     assert {each.symbol_id for each in found} == ids
     assert {each.symbol for each in found} == {"REP/ETH"}
 
 
-async def test_specs_of_a_symbol_are_corrected_and_unset(registry: Client, world: World) -> None:
-    symbol = await world.pair(tick_size=0.5, lot_size=1.0, min_order_size_decimal="1", max_order_size_decimal="9")
+async def test_specs_of_a_symbol_are_corrected_and_unset(registry: Client, factory: Factory) -> None:
+    symbol = await factory.pair(tick_size=0.5, lot_size=1.0, min_order_size_decimal="1", max_order_size_decimal="9")
     changed = (
         await registry.call(
             "UpdateSymbol",
@@ -198,14 +200,14 @@ async def test_specs_of_a_symbol_are_corrected_and_unset(registry: Client, world
     assert refused.code == "NOT_FOUND"
 
 
-async def test_a_label_that_is_cleared_is_made_anew(registry: Client, world: World) -> None:
-    symbol = await world.pair(symbol="anything")
+async def test_a_label_that_is_cleared_is_made_anew(registry: Client, factory: Factory) -> None:
+    symbol = await factory.pair(symbol="anything")
     changed = (await registry.call("UpdateSymbol", symbol_id=symbol, clear=["symbol"])).symbol
     assert changed.symbol == "BTC/USDT"
 
 
-async def test_what_a_symbol_is_may_be_corrected_until_something_is_listed_on_it(registry: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+async def test_what_a_symbol_is_may_be_corrected_until_something_is_listed_on_it(registry: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
     changed = (await registry.call("UpdateSymbol", symbol_id=symbol, symbol_type=PERPETUAL)).symbol
     assert (changed.symbol_type, changed.margin_kind, changed.settlement_asset_id) == (
         PERPETUAL,
@@ -217,7 +219,7 @@ async def test_what_a_symbol_is_may_be_corrected_until_something_is_listed_on_it
     assert (back.symbol, back.HasField("margin_kind"), back.HasField("settlement_asset_id")) == ("BTC/USDT", False, False)
     refused = await registry.refused("UpdateSymbol", symbol_id=symbol, symbol_type=FUTURE)
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("expiry", "REQUIRED")])
-    await world.listing(venue, symbol, delisted_at=at(-1))
+    await factory.listing(venue, symbol, delisted_at=at(-1))
     for kind in (MARGIN, PERPETUAL):
         refused = await registry.refused("UpdateSymbol", symbol_id=symbol, symbol_type=kind)
         assert refused.code == "FAILED_PRECONDITION"
@@ -225,22 +227,24 @@ async def test_what_a_symbol_is_may_be_corrected_until_something_is_listed_on_it
     await registry.call("UpdateSymbol", symbol_id=symbol, symbol_type=SPOT, tick_size=1.0)
 
 
-async def test_a_correction_does_not_make_two_symbols_the_same(registry: Client, world: World) -> None:
-    btc, usd = await world.asset("BTC"), await world.asset("USD")
-    await world.symbol(btc, usd, SPOT)
-    margin = await world.symbol(btc, usd, MARGIN)
+async def test_a_correction_does_not_make_two_symbols_the_same(registry: Client, factory: Factory) -> None:
+    btc, usd = await factory.asset("BTC"), await factory.asset("USD")
+    await factory.symbol(btc, usd, SPOT)
+    margin = await factory.symbol(btc, usd, MARGIN)
     refused = await registry.refused("UpdateSymbol", symbol_id=margin, symbol_type=SPOT)
     assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [("base_asset_id", "TAKEN")])
 
 
-async def test_a_listed_symbol_is_deleted_once_its_listings_have_ended(registry: Client, feed: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
-    listing = await world.listing(venue, symbol, "NEW", listed_at=at(1))
+async def test_a_listed_symbol_is_deleted_once_its_listings_have_ended(
+    registry: Client, feed: Client, factory: Factory
+) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
+    listing = await factory.listing(venue, symbol, "NEW", listed_at=at(1))
     refused = await registry.refused("DeleteSymbol", symbol_id=symbol)
     assert refused.code == "FAILED_PRECONDITION"
     assert [(each[0], each[1]) for each in refused.preconditions] == [("IN_USE", f"venue_symbol:{listing.listing_id}")]
-    ended = await world.pair("ETH")
-    await world.listing(venue, ended, "ETHUSDT", listed_at=at(-9), delisted_at=at(-1))
+    ended = await factory.pair("ETH")
+    await factory.listing(venue, ended, "ETHUSDT", listed_at=at(-9), delisted_at=at(-1))
     await registry.call("CreateSymbolIdentifier", symbol_id=ended, data_source=1, external_id="eth-usdt")
     assert (await feed.call("DeleteSymbol", symbol_id=ended)).success
     for client in (registry, feed):
@@ -255,9 +259,13 @@ async def test_a_listed_symbol_is_deleted_once_its_listings_have_ended(registry:
     assert (await registry.refused("CreateVenueSymbol", venue_id=venue, symbol_id=ended, venue_symbol="E")).code == "NOT_FOUND"
 
 
-async def test_symbols_are_listed_by_type_base_and_quote(registry: Client, world: World) -> None:
-    btc, eth, usd = await world.asset("BTC"), await world.asset("ETH"), await world.asset("USD")
-    spot, perpetual, other = await world.symbol(btc, usd), await world.symbol(btc, usd, PERPETUAL), await world.symbol(eth, btc)
+async def test_symbols_are_listed_by_type_base_and_quote(registry: Client, factory: Factory) -> None:
+    btc, eth, usd = await factory.asset("BTC"), await factory.asset("ETH"), await factory.asset("USD")
+    spot, perpetual, other = (
+        await factory.symbol(btc, usd),
+        await factory.symbol(btc, usd, PERPETUAL),
+        await factory.symbol(eth, btc),
+    )
 
     async def ids(**filters: Any) -> list[str]:
         answer = await registry.call("ListSymbols", **filters)
@@ -272,8 +280,8 @@ async def test_symbols_are_listed_by_type_base_and_quote(registry: Client, world
 
 
 async def test_a_client_that_cannot_say_strike_and_expiry_cannot_make_options_and_futures(
-    registry: Client, world: World
+    registry: Client, factory: Factory
 ) -> None:
-    given = {"base_asset_id": await world.asset(), "quote_asset_id": await world.asset()}
+    given = {"base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
     for kind in (OPTION, FUTURE):
         assert (await registry.refused("CreateSymbol", **given, symbol_type=kind)).code == "INVALID_ARGUMENT"

@@ -4,7 +4,7 @@ from typing import Any
 
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from tests.client import Client
-from tests.registry.world import USDC, USDT, World, at
+from tests.registry.factory import USDC, USDT, Factory, at
 
 
 async def _listed(registry: Client, venue: str, asset: str, code: str = "BTC", **fields: Any) -> venues.VenueAsset:
@@ -13,8 +13,8 @@ async def _listed(registry: Client, venue: str, asset: str, code: str = "BTC", *
     return found
 
 
-async def test_a_venue_asset_reads_back_as_it_was_listed(registry: Client, feed: Client, world: World) -> None:
-    asset, venue, chain = await world.asset("USDC"), await world.venue(), await world.chain()
+async def test_a_venue_asset_reads_back_as_it_was_listed(registry: Client, feed: Client, factory: Factory) -> None:
+    asset, venue, chain = await factory.asset("USDC"), await factory.venue(), await factory.chain()
     deployment = (
         await registry.call("CreateAssetDeployment", asset_id=asset, chain_id=chain, contract_address=USDC)
     ).deployment.deployment_id
@@ -46,26 +46,26 @@ async def test_a_venue_asset_reads_back_as_it_was_listed(registry: Client, feed:
     assert (made.is_active, made.deployment_id, made.listed_at) == (True, deployment, at(-9))
 
 
-async def test_what_a_venue_does_not_say_is_unset(registry: Client, feed: Client, world: World) -> None:
-    asset, venue = await world.asset(), await world.venue()
+async def test_what_a_venue_does_not_say_is_unset(registry: Client, feed: Client, factory: Factory) -> None:
+    asset, venue = await factory.asset(), await factory.venue()
     await _listed(feed, venue, asset)
-    await world.flag(asset)
+    await factory.flag(asset)
     [listed] = (await registry.call("ListVenueAssets", venue_id=venue)).venue_assets
     for found in (listed, (await registry.call("GetVenueAsset", venue_id=venue, asset_id=asset)).venue_asset):
         for name in ("deposit_enabled", "withdraw_enabled", "trading_enabled", "min_deposit", "listed_at", "deployment_id"):
             assert not found.HasField(name), name
 
 
-async def test_a_venue_lists_an_asset_once(registry: Client, world: World) -> None:
-    asset, venue = await world.asset(), await world.venue()
+async def test_a_venue_lists_an_asset_once(registry: Client, factory: Factory) -> None:
+    asset, venue = await factory.asset(), await factory.venue()
     await _listed(registry, venue, asset)
     refused = await registry.refused("CreateVenueAsset", venue_id=venue, asset_id=asset, venue_asset_symbol="XBT")
     assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [("asset_id", "TAKEN")])
-    await _listed(registry, await world.venue("Kraken"), asset, "XBT")
+    await _listed(registry, await factory.venue("Kraken"), asset, "XBT")
 
 
-async def test_listing_a_delisted_asset_opens_it_again(registry: Client, feed: Client, world: World) -> None:
-    asset, venue = await world.asset(), await world.venue()
+async def test_listing_a_delisted_asset_opens_it_again(registry: Client, feed: Client, factory: Factory) -> None:
+    asset, venue = await factory.asset(), await factory.venue()
     await _listed(feed, venue, asset, "OLD", venue_asset_aliases=["OLDER"], listed_at=at(-9), delisted_at=at(-1))
     found = (await feed.call("GetVenueAsset", venue_id=venue, asset_id=asset)).venue_asset
     assert not found.is_active
@@ -75,14 +75,14 @@ async def test_listing_a_delisted_asset_opens_it_again(registry: Client, feed: C
     for client in (registry, feed):
         assert (await client.call("GetVenueAsset", venue_id=venue, asset_id=asset)).venue_asset == again
     # One that is to end later is listed still.
-    other = await world.asset()
+    other = await factory.asset()
     await _listed(registry, venue, other, "X", delisted_at=at(1))
     refused = await registry.refused("CreateVenueAsset", venue_id=venue, asset_id=other, venue_asset_symbol="X")
     assert refused.code == "ALREADY_EXISTS"
 
 
-async def test_both_ends_and_the_deployment_exist_and_belong_together(registry: Client, world: World) -> None:
-    asset, other, venue, chain = await world.asset(), await world.asset(), await world.venue(), await world.chain()
+async def test_both_ends_and_the_deployment_exist_and_belong_together(registry: Client, factory: Factory) -> None:
+    asset, other, venue, chain = await factory.asset(), await factory.asset(), await factory.venue(), await factory.chain()
     foreign = (
         await registry.call("CreateAssetDeployment", asset_id=other, chain_id=chain, contract_address=USDT)
     ).deployment.deployment_id
@@ -104,9 +104,9 @@ async def test_both_ends_and_the_deployment_exist_and_belong_together(registry: 
         assert (refused.code, refused.fields) == (code, [violation]), fields
 
 
-async def test_a_code_of_a_venue_leads_to_its_assets_also_by_alias_and_exactly(registry: Client, world: World) -> None:
-    btc, other, third = await world.asset("BTC"), await world.asset("XBT"), await world.asset("C")
-    kraken, mexc = await world.venue("Kraken"), await world.venue("MEXC")
+async def test_a_code_of_a_venue_leads_to_its_assets_also_by_alias_and_exactly(registry: Client, factory: Factory) -> None:
+    btc, other, third = await factory.asset("BTC"), await factory.asset("XBT"), await factory.asset("C")
+    kraken, mexc = await factory.venue("Kraken"), await factory.venue("MEXC")
     await _listed(registry, kraken, btc, "XXBT", venue_asset_aliases=["XBT"])
     await _listed(registry, mexc, other, "XBT")
     await _listed(registry, mexc, third, "xbt", venue_asset_aliases=["XBT"])
@@ -124,8 +124,8 @@ async def test_a_code_of_a_venue_leads_to_its_assets_also_by_alias_and_exactly(r
     assert await ids() == {btc, other, third}
 
 
-async def test_a_venue_asset_that_is_to_come_or_is_over_is_not_active(registry: Client, feed: Client, world: World) -> None:
-    venue = await world.venue()
+async def test_a_venue_asset_that_is_to_come_or_is_over_is_not_active(registry: Client, feed: Client, factory: Factory) -> None:
+    venue = await factory.venue()
     for fields, active in (
         ({"listed_at": at(1)}, False),
         ({"delisted_at": at(1)}, True),
@@ -133,7 +133,7 @@ async def test_a_venue_asset_that_is_to_come_or_is_over_is_not_active(registry: 
         ({"is_active": False}, False),
         ({"listed_at": at(-2), "delisted_at": at(2)}, True),
     ):
-        asset = await world.asset()
+        asset = await factory.asset()
         made = await _listed(feed, venue, asset, asset, **fields)
         assert made.is_active is active
         for client in (registry, feed):
@@ -142,8 +142,8 @@ async def test_a_venue_asset_that_is_to_come_or_is_over_is_not_active(registry: 
     assert sum(each.is_active for each in listed) == 2
 
 
-async def test_what_a_venue_does_not_list_is_not_found(registry: Client, feed: Client, world: World) -> None:
-    asset, venue = await world.asset(), await world.venue()
+async def test_what_a_venue_does_not_list_is_not_found(registry: Client, feed: Client, factory: Factory) -> None:
+    asset, venue = await factory.asset(), await factory.venue()
     for client in (registry, feed):
         for fields in ({"venue_id": venue, "asset_id": asset}, {"venue_id": "nowhere", "asset_id": asset}):
             assert (await client.refused("GetVenueAsset", **fields)).code == "NOT_FOUND"

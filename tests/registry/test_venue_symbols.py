@@ -6,11 +6,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from tests.client import Client
-from tests.registry.world import FUTURE, PERPETUAL, SPOT, USDC, World, at
+from tests.registry.factory import FUTURE, PERPETUAL, SPOT, USDC, Factory, at
 
 
-async def test_a_listing_reads_back_as_it_was_made(registry: Client, feed: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+async def test_a_listing_reads_back_as_it_was_made(registry: Client, feed: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
     given = {
         "maker_fee_decimal": "-0.00025",
         "taker_fee": 0.001,
@@ -28,48 +28,48 @@ async def test_a_listing_reads_back_as_it_was_made(registry: Client, feed: Clien
         "delisted_at": at(100),
         "symbol_type": SPOT,
     }
-    made = await World(feed).listing(venue, symbol, "BTCUSDT", **given)
+    made = await Factory(feed).listing(venue, symbol, "BTCUSDT", **given)
     assert made.listing_id
     assert (made.maker_fee, made.maker_fee_decimal, made.taker_fee_decimal) == (-0.00025, "-0.00025", "0.001")
     assert (made.tick_size_decimal, made.lot_size_decimal, made.max_order_size_decimal) == ("0.00000001", "0.00001", "9000")
     assert (made.quantity_multiplier_decimal, made.max_order_value, made.max_leverage) == ("-100000000", 1e6, 125)
     assert (made.min_notional_decimal, made.min_order_value_decimal) == ("10", "5")
     for client in (registry, feed):
-        assert (await World(client).resolved(venue, "BTCUSDT")).venue_symbol == made
+        assert (await Factory(client).resolved(venue, "BTCUSDT")).venue_symbol == made
     [listed] = (await registry.call("ListVenueSymbols", venue_id=venue)).venue_symbols
     assert listed == made
 
 
-async def test_the_listings_own_specs_stand_over_the_symbols(registry: Client, feed: Client, world: World) -> None:
-    symbol = await world.pair(
+async def test_the_listings_own_specs_stand_over_the_symbols(registry: Client, feed: Client, factory: Factory) -> None:
+    symbol = await factory.pair(
         tick_size=0.5, lot_size=1.0, min_order_size_decimal="2", max_order_size_decimal="8", min_notional_decimal="3"
     )
-    one, two = await world.venue("One"), await world.venue("Two")
-    await world.listing(one, symbol, tick_size_decimal="0.01", max_order_size_decimal="80", min_notional_decimal="7")
-    await World(feed).listing(two, symbol)
+    one, two = await factory.venue("One"), await factory.venue("Two")
+    await factory.listing(one, symbol, tick_size_decimal="0.01", max_order_size_decimal="80", min_notional_decimal="7")
+    await Factory(feed).listing(two, symbol)
     for client in (registry, feed):
-        own = (await World(client).resolved(one, "BTCUSDT")).symbol
+        own = (await Factory(client).resolved(one, "BTCUSDT")).symbol
         assert (own.symbol_id, own.tick_size, own.tick_size_decimal, own.lot_size_decimal) == (symbol, 0.01, "0.01", "1")
         assert (own.min_order_size_decimal, own.max_order_size, own.max_order_size_decimal) == ("2", 80.0, "80")
         assert (own.min_notional, own.min_notional_decimal) == (7.0, "7")
-        default = (await World(client).resolved(two, "BTCUSDT")).symbol
+        default = (await Factory(client).resolved(two, "BTCUSDT")).symbol
         assert (default.tick_size_decimal, default.max_order_size_decimal, default.min_notional_decimal) == ("0.5", "8", "3")
         assert (await client.call("GetSymbol", symbol_id=symbol)).symbol == default
 
 
-async def test_an_answer_carries_symbol_base_and_quote(registry: Client, feed: Client, world: World) -> None:
-    symbol, venue = await world.pair("BTC", "USDT"), await world.venue()
-    await World(feed).listing(venue, symbol)
+async def test_an_answer_carries_symbol_base_and_quote(registry: Client, feed: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair("BTC", "USDT"), await factory.venue()
+    await Factory(feed).listing(venue, symbol)
     for client in (registry, feed):
-        found = await World(client).resolved(venue, "BTCUSDT")
+        found = await Factory(client).resolved(venue, "BTCUSDT")
         assert (found.base_asset.symbol, found.base_asset.name, found.quote_asset.symbol) == ("BTC", "BTC coin", "USDT")
         assert found.base_asset.asset_id == found.symbol.base_asset_id
         assert not found.base_asset.HasField("created_at")
         assert (found.symbol.symbol, found.trading_blocked, len(found.blocking_flags)) == ("BTC/USDT", False, 0)
 
 
-async def test_venue_and_symbol_exist_and_the_type_is_the_symbols(registry: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+async def test_venue_and_symbol_exist_and_the_type_is_the_symbols(registry: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
     given = {"venue_id": venue, "symbol_id": symbol, "venue_symbol": "X"}
     for fields, code, violation in (
         ({"venue_id": "nowhere"}, "NOT_FOUND", ("venue_id", "NOT_FOUND")),
@@ -93,8 +93,8 @@ async def test_venue_and_symbol_exist_and_the_type_is_the_symbols(registry: Clie
         assert (refused.code, refused.fields) == (code, [violation]), fields
 
 
-async def test_fees_are_fractions_and_rebates_are_legal(registry: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+async def test_fees_are_fractions_and_rebates_are_legal(registry: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
     given = {"venue_id": venue, "symbol_id": symbol, "venue_symbol": "X"}
     for fields, field in (
         ({"maker_fee": 1.5}, "maker_fee"),
@@ -104,17 +104,17 @@ async def test_fees_are_fractions_and_rebates_are_legal(registry: Client, world:
     ):
         refused = await registry.refused("CreateVenueSymbol", **given, **fields)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(field, "OUT_OF_RANGE")])
-    made = await world.listing(venue, symbol, "X", maker_fee=-0.000152, taker_fee=0.0)
+    made = await factory.listing(venue, symbol, "X", maker_fee=-0.000152, taker_fee=0.0)
     assert (made.maker_fee_decimal, made.taker_fee_decimal) == ("-0.000152", "0")
 
 
 async def test_a_listing_without_type_needs_the_venues_default_where_two_types_fit(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
-    base, quote = await world.asset("BTC"), await world.asset("USDT")
-    spot, swap = await world.symbol(base, quote), await world.symbol(base, quote, PERPETUAL)
+    base, quote = await factory.asset("BTC"), await factory.asset("USDT")
+    spot, swap = await factory.symbol(base, quote), await factory.symbol(base, quote, PERPETUAL)
     bare, wanting, strange = [
-        await world.venue(name, **fields)
+        await factory.venue(name, **fields)
         for name, fields in (
             ("Bare", {}),
             ("Wanting", {"default_symbol_type": PERPETUAL}),
@@ -122,8 +122,8 @@ async def test_a_listing_without_type_needs_the_venues_default_where_two_types_f
         )
     ]
     for venue in (bare, wanting, strange):
-        await world.listing(venue, spot)
-        await World(feed).listing(venue, swap)
+        await factory.listing(venue, spot)
+        await Factory(feed).listing(venue, swap)
     for client in (registry, feed):
         for venue in (bare, strange):
             for fields in ({}, {"symbol_type": 0}):
@@ -134,18 +134,18 @@ async def test_a_listing_without_type_needs_the_venues_default_where_two_types_f
                     ("AMBIGUOUS", swap, "SYMBOL_TYPE_PERPETUAL"),
                 ]
             for kind, symbol in ((SPOT, spot), (PERPETUAL, swap)):
-                assert (await World(client).resolved(venue, "BTCUSDT", symbol_type=kind)).symbol.symbol_id == symbol
+                assert (await Factory(client).resolved(venue, "BTCUSDT", symbol_type=kind)).symbol.symbol_id == symbol
             assert (
                 await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="BTCUSDT", symbol_type=FUTURE)
             ).code == "NOT_FOUND"
-        assert (await World(client).resolved(wanting, "BTCUSDT")).symbol.symbol_id == swap
+        assert (await Factory(client).resolved(wanting, "BTCUSDT")).symbol.symbol_id == swap
         refused = await client.refused("GetVenueSymbol", venue_id=bare, venue_symbol="BTCUSDT", symbol_type=9)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("symbol_type", "UNKNOWN_VALUE")])
 
 
-async def test_a_text_means_one_symbol_of_a_type_at_a_time(registry: Client, world: World) -> None:
-    one, two, venue = await world.pair("LIT"), await world.pair("LIT"), await world.venue()
-    await world.listing(venue, one, "LITUSDT", listed_at=at(-20), delisted_at=at(-10))
+async def test_a_text_means_one_symbol_of_a_type_at_a_time(registry: Client, factory: Factory) -> None:
+    one, two, venue = await factory.pair("LIT"), await factory.pair("LIT"), await factory.venue()
+    await factory.listing(venue, one, "LITUSDT", listed_at=at(-20), delisted_at=at(-10))
     for fields in (
         {},
         {"listed_at": at(-15)},
@@ -156,69 +156,69 @@ async def test_a_text_means_one_symbol_of_a_type_at_a_time(registry: Client, wor
         refused = await registry.refused("CreateVenueSymbol", venue_id=venue, symbol_id=two, venue_symbol="LITUSDT", **fields)
         assert (refused.code, refused.fields) == ("ALREADY_EXISTS", [("venue_symbol", "TAKEN")]), fields
     # The end of one is the beginning of the next.
-    await world.listing(venue, two, "LITUSDT", listed_at=at(-10), delisted_at=at(-5))
-    await world.listing(venue, one, "LITUSDT", delisted_at=at(-20))
-    await world.listing(venue, two, "litusdt")
-    await world.listing(await world.venue("Other"), one, "LITUSDT")
+    await factory.listing(venue, two, "LITUSDT", listed_at=at(-10), delisted_at=at(-5))
+    await factory.listing(venue, one, "LITUSDT", delisted_at=at(-20))
+    await factory.listing(venue, two, "litusdt")
+    await factory.listing(await factory.venue("Other"), one, "LITUSDT")
 
 
-async def test_a_reused_ticker_means_what_it_meant_at_the_time(registry: Client, feed: Client, world: World) -> None:
-    old, new, venue = await world.pair("LIT"), await world.pair("LIT"), await world.venue()
-    await world.listing(venue, old, "LITUSDT", listed_at=at(-300), delisted_at=at(-200))
-    await World(feed).listing(venue, new, "LITUSDT", listed_at=at(-100))
+async def test_a_reused_ticker_means_what_it_meant_at_the_time(registry: Client, feed: Client, factory: Factory) -> None:
+    old, new, venue = await factory.pair("LIT"), await factory.pair("LIT"), await factory.venue()
+    await factory.listing(venue, old, "LITUSDT", listed_at=at(-300), delisted_at=at(-200))
+    await Factory(feed).listing(venue, new, "LITUSDT", listed_at=at(-100))
     for client in (registry, feed):
-        now = await World(client).resolved(venue, "LITUSDT")
+        now = await Factory(client).resolved(venue, "LITUSDT")
         assert (now.symbol.symbol_id, now.venue_symbol.is_active) == (new, True)
-        then = await World(client).resolved(venue, "LITUSDT", as_of=at(-250))
+        then = await Factory(client).resolved(venue, "LITUSDT", as_of=at(-250))
         assert (then.symbol.symbol_id, then.venue_symbol.is_active) == (old, True)
         for moment in (at(-301), at(-200), at(-150)):
             assert (
                 await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="LITUSDT", as_of=moment)
             ).code == "NOT_FOUND"
-        first = await World(client).resolved(venue, "LITUSDT", as_of=at(-300))
+        first = await Factory(client).resolved(venue, "LITUSDT", as_of=at(-300))
         assert first.symbol.symbol_id == old
         refused = await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="LITUSDT", as_of=Timestamp(nanos=-1))
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("as_of", "BAD_TIME")])
 
 
 async def test_after_its_end_a_text_still_says_what_it_meant_and_before_its_begin_nothing(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
-    old, older, future, venue = await world.pair("A"), await world.pair("B"), await world.pair("C"), await world.venue()
-    await world.listing(venue, older, "X", listed_at=at(-40), delisted_at=at(-30))
-    await world.listing(venue, old, "X", listed_at=at(-20), delisted_at=at(-10))
-    await world.listing(venue, future, "X", listed_at=at(10))
-    await World(feed).listing(venue, future, "SOON", listed_at=at(10))
+    old, older, future, venue = await factory.pair("A"), await factory.pair("B"), await factory.pair("C"), await factory.venue()
+    await factory.listing(venue, older, "X", listed_at=at(-40), delisted_at=at(-30))
+    await factory.listing(venue, old, "X", listed_at=at(-20), delisted_at=at(-10))
+    await factory.listing(venue, future, "X", listed_at=at(10))
+    await Factory(feed).listing(venue, future, "SOON", listed_at=at(10))
     for client in (registry, feed):
-        found = await World(client).resolved(venue, "X")
+        found = await Factory(client).resolved(venue, "X")
         assert (found.symbol.symbol_id, found.venue_symbol.is_active) == (old, False)
         assert (await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol="SOON")).code == "NOT_FOUND"
-        assert (await World(client).resolved(venue, "SOON", as_of=at(11))).venue_symbol.is_active
+        assert (await Factory(client).resolved(venue, "SOON", as_of=at(11))).venue_symbol.is_active
 
 
-async def test_two_types_that_began_together_and_ended_are_ambiguous_still(registry: Client, world: World) -> None:
-    base, quote, venue = await world.asset("BTC"), await world.asset("USDT"), await world.venue()
-    spot, swap = await world.symbol(base, quote), await world.symbol(base, quote, PERPETUAL)
+async def test_two_types_that_began_together_and_ended_are_ambiguous_still(registry: Client, factory: Factory) -> None:
+    base, quote, venue = await factory.asset("BTC"), await factory.asset("USDT"), await factory.venue()
+    spot, swap = await factory.symbol(base, quote), await factory.symbol(base, quote, PERPETUAL)
     began = at(-20)
-    await world.listing(venue, spot, "X", listed_at=began, delisted_at=at(-10))
-    await world.listing(venue, swap, "X", listed_at=began, delisted_at=at(-5))
+    await factory.listing(venue, spot, "X", listed_at=began, delisted_at=at(-10))
+    await factory.listing(venue, swap, "X", listed_at=began, delisted_at=at(-5))
     refused = await registry.refused("GetVenueSymbol", venue_id=venue, venue_symbol="X")
     assert [each[0] for each in refused.preconditions] == ["AMBIGUOUS"] * 2
-    assert (await World(registry).resolved(venue, "X", as_of=at(-7))).symbol.symbol_id == swap
+    assert (await Factory(registry).resolved(venue, "X", as_of=at(-7))).symbol.symbol_id == swap
 
 
-async def test_a_switched_off_listing_is_known_and_not_active(registry: Client, feed: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
-    await World(feed).listing(venue, symbol, is_active=False)
+async def test_a_switched_off_listing_is_known_and_not_active(registry: Client, feed: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
+    await Factory(feed).listing(venue, symbol, is_active=False)
     for client in (registry, feed):
-        found = await World(client).resolved(venue, "BTCUSDT")
+        found = await Factory(client).resolved(venue, "BTCUSDT")
         assert found.symbol.symbol_id == symbol
         assert not found.venue_symbol.is_active
-        assert not (await World(client).resolved(venue, "BTCUSDT", as_of=at(-1))).venue_symbol.is_active
+        assert not (await Factory(client).resolved(venue, "BTCUSDT", as_of=at(-1))).venue_symbol.is_active
 
 
-async def test_several_texts_may_mean_one_symbol(registry: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
+async def test_several_texts_may_mean_one_symbol(registry: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
     texts = [
         "BTCUSDT",
         "btcusdt",
@@ -232,9 +232,9 @@ async def test_several_texts_may_mean_one_symbol(registry: Client, world: World)
         "-1000000MOGUSDTPI",
     ]
     for text in texts:
-        await world.listing(venue, symbol, text)
+        await factory.listing(venue, symbol, text)
     for text in texts:
-        found = await world.resolved(venue, text)
+        found = await factory.resolved(venue, text)
         assert (found.venue_symbol.venue_symbol, found.symbol.symbol_id) == (text, symbol)
     listed = (await registry.call("ListVenueSymbols", symbol_id=symbol)).venue_symbols
     assert {each.venue_symbol for each in listed} == set(texts)
@@ -242,17 +242,17 @@ async def test_several_texts_may_mean_one_symbol(registry: Client, world: World)
     assert one.venue_symbol == "xyz:NVDA"
 
 
-async def test_a_pool_is_found_by_every_spelling_of_its_address(registry: Client, feed: Client, world: World) -> None:
-    chain = await world.chain()
-    dex = await world.venue("Uniswap", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
-    symbol, other = await world.pair("SOL", "USDC"), await world.pair("SOL", "USDC")
-    made = await World(feed).listing(dex, symbol, USDC.lower())
+async def test_a_pool_is_found_by_every_spelling_of_its_address(registry: Client, feed: Client, factory: Factory) -> None:
+    chain = await factory.chain()
+    dex = await factory.venue("Uniswap", venue_type=venues.VENUE_TYPE_DEX, chain_id=chain)
+    symbol, other = await factory.pair("SOL", "USDC"), await factory.pair("SOL", "USDC")
+    made = await Factory(feed).listing(dex, symbol, USDC.lower())
     assert made.venue_symbol == USDC
     refused = await registry.refused("CreateVenueSymbol", venue_id=dex, symbol_id=other, venue_symbol=USDC)
     assert refused.code == "ALREADY_EXISTS"
     for client in (registry, feed):
         for spelling in (USDC, USDC.lower(), "0x" + USDC[2:].upper()):
-            assert (await World(client).resolved(dex, spelling)).symbol.symbol_id == symbol
+            assert (await Factory(client).resolved(dex, spelling)).symbol.symbol_id == symbol
         for wrong, rule in (("BTCUSDT", "BAD_ADDRESS"), (USDC.replace("A0b", "a0b"), "BAD_CHECKSUM")):
             refused = await client.refused("GetVenueSymbol", venue_id=dex, venue_symbol=wrong)
             assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("venue_symbol", rule)])
@@ -261,24 +261,24 @@ async def test_a_pool_is_found_by_every_spelling_of_its_address(registry: Client
         assert listed == made
     # Two pools of one pair are two listings.
     second = "0x" + "12" * 20
-    await world.listing(dex, symbol, second)
+    await factory.listing(dex, symbol, second)
     assert len((await registry.call("ListVenueSymbols", symbol_id=symbol)).venue_symbols) == 2
     # A venue without a chain, or another kind of venue, keeps its texts as they are.
-    cex = await world.venue("Cex", chain_id=chain)
-    assert (await world.listing(cex, symbol, USDC.lower())).venue_symbol == USDC.lower()
+    cex = await factory.venue("Cex", chain_id=chain)
+    assert (await factory.listing(cex, symbol, USDC.lower())).venue_symbol == USDC.lower()
 
 
-async def test_listings_are_listed_while_they_live_and_all_of_them_on_request(registry: Client, world: World) -> None:
+async def test_listings_are_listed_while_they_live_and_all_of_them_on_request(registry: Client, factory: Factory) -> None:
     symbol, other, venue, elsewhere = (
-        await world.pair("A"),
-        await world.pair("B"),
-        await world.venue(),
-        await world.venue("Else"),
+        await factory.pair("A"),
+        await factory.pair("B"),
+        await factory.venue(),
+        await factory.venue("Else"),
     )
-    over = await world.listing(venue, symbol, "OVER", delisted_at=at(-1))
-    soon = await world.listing(venue, symbol, "SOON", listed_at=at(1))
-    now = await world.listing(venue, other, "NOW", listed_at=at(-1))
-    far = await world.listing(elsewhere, symbol, "NOW")
+    over = await factory.listing(venue, symbol, "OVER", delisted_at=at(-1))
+    soon = await factory.listing(venue, symbol, "SOON", listed_at=at(1))
+    now = await factory.listing(venue, other, "NOW", listed_at=at(-1))
+    far = await factory.listing(elsewhere, symbol, "NOW")
 
     async def ids(**filters: Any) -> set[str]:
         return {each.listing_id for each in (await registry.call("ListVenueSymbols", **filters)).venue_symbols}
@@ -299,9 +299,9 @@ async def test_listings_are_listed_while_they_live_and_all_of_them_on_request(re
 
 
 async def test_a_text_that_no_venue_can_have_is_invalid_and_an_unknown_one_not_found(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
-    venue = await world.venue()
+    venue = await factory.venue()
     for client in (registry, feed):
         for fields, code in (
             ({"venue_id": venue, "venue_symbol": "NOPE"}, "NOT_FOUND"),
@@ -314,12 +314,12 @@ async def test_a_text_that_no_venue_can_have_is_invalid_and_an_unknown_one_not_f
             assert (await client.refused("GetVenueSymbol", **fields)).code == code, fields
 
 
-async def test_a_reader_asks_for_a_state_at_least_as_new_as_it_knows(registry: Client, feed: Client, world: World) -> None:
-    symbol, venue = await world.pair(), await world.venue()
-    await world.listing(venue, symbol)
+async def test_a_reader_asks_for_a_state_at_least_as_new_as_it_knows(registry: Client, feed: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
+    await factory.listing(venue, symbol)
     head = int(registry.trailing["cqar-revision"])
     for client in (registry, feed):
-        found = await World(client).resolved(venue, "BTCUSDT", min_revision=head)
+        found = await Factory(client).resolved(venue, "BTCUSDT", min_revision=head)
         assert found.revision >= head
         for text in ("BTCUSDT", "NOPE"):
             refused = await client.refused("GetVenueSymbol", venue_id=venue, venue_symbol=text, min_revision=head + 1)

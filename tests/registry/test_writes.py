@@ -16,7 +16,7 @@ from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.client import Client
-from tests.registry.world import World, at, waiting
+from tests.registry.factory import Factory, at, waiting
 
 
 def key(name: str) -> tuple[tuple[str, str], ...]:
@@ -27,9 +27,9 @@ def key(name: str) -> tuple[tuple[str, str], ...]:
 
 
 async def test_revisions_are_dense_and_rows_answers_outbox_and_audit_agree_on_them(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset = await world.asset()
+    asset = await factory.asset()
     refused = await registry.refused("CreateAsset", symbol="X", name="X", asset_type=99)
     assert refused.code == "INVALID_ARGUMENT"
     await registry.refused("CreateAssetIdentifier", asset_id="nobody", source=1, external_id="x")
@@ -57,11 +57,11 @@ async def test_revisions_are_dense_and_rows_answers_outbox_and_audit_agree_on_th
 
 
 async def test_the_audit_says_who_changed_what_from_what_to_what(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
     metadata = Struct()
     metadata.update({"a": [1, "x"]})
-    symbol = await world.pair(tick_size_decimal="0.10", metadata=metadata)
+    symbol = await factory.pair(tick_size_decimal="0.10", metadata=metadata)
     await registry.call("UpdateSymbol", symbol_id=symbol, tick_size_decimal="1e-8", clear=["metadata"])
     row = await connection.fetchrow("SELECT * FROM audit WHERE entity = 'symbol' ORDER BY audit_id DESC LIMIT 1")
     assert row is not None
@@ -77,12 +77,12 @@ async def test_the_audit_says_who_changed_what_from_what_to_what(
 # ---- expected revision ---------------------------------------------------------------------------------------------
 
 
-async def test_a_writer_that_expects_another_revision_is_told_to_read_again(registry: Client, world: World) -> None:
-    asset = await world.asset()
+async def test_a_writer_that_expects_another_revision_is_told_to_read_again(registry: Client, factory: Factory) -> None:
+    asset = await factory.asset()
     first = (await registry.call("GetAsset", asset_id=asset)).asset.revision
     second = (await registry.call("UpdateAsset", asset_id=asset, name="B", expected_revision=first)).asset.revision
     assert second > first
-    await world.asset()
+    await factory.asset()
     for method, fields in (("UpdateAsset", {"name": "C"}), ("DeleteAsset", {})):
         refused = await registry.refused(method, asset_id=asset, expected_revision=first, **fields)
         assert refused.code == "ABORTED"
@@ -91,11 +91,11 @@ async def test_a_writer_that_expects_another_revision_is_told_to_read_again(regi
     await registry.call("DeleteAsset", asset_id=asset, expected_revision=second)
 
 
-async def test_every_update_and_delete_takes_an_expected_revision(registry: Client, world: World) -> None:
-    symbol = await world.pair()
+async def test_every_update_and_delete_takes_an_expected_revision(registry: Client, factory: Factory) -> None:
+    symbol = await factory.pair()
     asset = (await registry.call("GetSymbol", symbol_id=symbol)).symbol.base_asset_id
     group = (await registry.call("CreateAssetGroup", name="G", members=[{"asset_id": asset}])).group
-    flag = await world.flag(asset, 1)
+    flag = await factory.flag(asset, 1)
     for method, fields in (
         ("UpdateSymbol", {"symbol_id": symbol, "tick_size": 1.0}),
         ("DeleteSymbol", {"symbol_id": symbol}),
@@ -108,8 +108,8 @@ async def test_every_update_and_delete_takes_an_expected_revision(registry: Clie
     await registry.call("RemoveAssetFromGroup", group_id=group.group_id, asset_id=asset, expected_revision=member)
 
 
-async def test_who_lost_a_race_is_told_when_to_try_again(registry: Client, world: World) -> None:
-    request = pb.UpdateAssetRequest(asset_id=await world.asset(), name="B", expected_revision=99)
+async def test_who_lost_a_race_is_told_when_to_try_again(registry: Client, factory: Factory) -> None:
+    request = pb.UpdateAssetRequest(asset_id=await factory.asset(), name="B", expected_revision=99)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await registry.call("UpdateAsset", request)
     [details] = [value for name, value in raised.value.trailing_metadata() or () if name == "grpc-status-details-bin"]
@@ -122,11 +122,11 @@ async def test_who_lost_a_race_is_told_when_to_try_again(registry: Client, world
 
 
 async def test_a_repeat_under_the_same_key_is_done_once_and_answered_the_same(
-    registry: Client, feed: Client, world: World
+    registry: Client, feed: Client, factory: Factory
 ) -> None:
     fields = {"symbol": "BTC", "name": "Bitcoin", "asset_type": 1}
     first = await registry.call("CreateAsset", headers=key("a"), **fields)
-    await world.asset("OTHER")
+    await factory.asset("OTHER")
     for client in (registry, feed):
         again = await client.call("CreateAsset", headers=key("a"), **fields)
         assert again == first
@@ -145,17 +145,17 @@ async def test_another_request_under_the_same_key_is_refused(registry: Client) -
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("idempotency-key", "BAD_KEY")])
 
 
-async def test_what_failed_under_a_key_can_be_tried_again(registry: Client, world: World) -> None:
-    symbol = await world.pair()
+async def test_what_failed_under_a_key_can_be_tried_again(registry: Client, factory: Factory) -> None:
+    symbol = await factory.pair()
     fields = {"venue_id": "binance", "symbol_id": symbol, "venue_symbol": "X"}
     assert (await registry.refused("CreateVenueSymbol", headers=key("a"), **fields)).code == "NOT_FOUND"
-    await world.venue()
+    await factory.venue()
     await registry.call("CreateVenueSymbol", headers=key("a"), **fields)
     await registry.call("CreateVenueSymbol", headers=key("a"), **fields)
 
 
-async def test_a_delete_can_be_repeated_under_its_key(registry: Client, world: World) -> None:
-    asset = await world.asset()
+async def test_a_delete_can_be_repeated_under_its_key(registry: Client, factory: Factory) -> None:
+    asset = await factory.asset()
     first = await registry.call("DeleteAsset", headers=key("a"), asset_id=asset)
     assert await registry.call("DeleteAsset", headers=key("a"), asset_id=asset) == first
     assert (await registry.refused("DeleteAsset", asset_id=asset)).code == "NOT_FOUND"
@@ -173,9 +173,9 @@ async def test_a_key_is_forgotten_after_a_day(registry: Client, connection: asyn
 
 
 async def test_a_repeat_beside_the_first_waits_for_its_answer(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset = await world.asset()
+    asset = await factory.asset()
     fields = {"asset_id": asset, "source": 1, "external_id": "x"}
     async with connection.transaction():
         await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
@@ -191,9 +191,9 @@ async def test_a_repeat_beside_the_first_waits_for_its_answer(
 
 
 async def test_a_call_that_the_client_gives_up_leaves_nothing_behind(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset = await world.asset()
+    asset = await factory.asset()
     async with connection.transaction():
         await connection.fetch("SELECT FROM assets WHERE asset_id = $1 FOR UPDATE", asset)
         refused = await registry.refused("CreateAssetIdentifier", asset_id=asset, source=1, external_id="x", deadline=0.2)
@@ -213,9 +213,9 @@ _BUSY = (
 
 
 async def test_a_write_that_waits_too_long_for_another_is_told_to_try_again(
-    settings: config.Settings, registry: Client, world: World, connection: asyncpg.Connection
+    settings: config.Settings, registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    asset = await world.asset()
+    asset = await factory.asset()
     impatient = msgspec.structs.replace(settings.database, lock_timeout=0.1)
     process = Admin(msgspec.structs.replace(settings, database=impatient))
     await process.start()
@@ -251,12 +251,12 @@ async def test_without_the_database_nothing_is_known_and_nothing_denied(settings
         await process.stop()
 
 
-async def test_a_write_is_seen_at_once_through_the_connection_that_made_it(feed: Client, world: World) -> None:
-    venue = await world.venue()
+async def test_a_write_is_seen_at_once_through_the_connection_that_made_it(feed: Client, factory: Factory) -> None:
+    venue = await factory.venue()
     for number in range(20):
-        symbol = await World(feed).pair(f"A{number}")
-        await World(feed).listing(venue, symbol, "SAME", listed_at=at(-40 + number), delisted_at=at(-39 + number))
-        found = await World(feed).resolved(venue, "SAME")
+        symbol = await Factory(feed).pair(f"A{number}")
+        await Factory(feed).listing(venue, symbol, "SAME", listed_at=at(-40 + number), delisted_at=at(-39 + number))
+        found = await Factory(feed).resolved(venue, "SAME")
         assert found.symbol.symbol_id == symbol
         await feed.call("UpdateSymbol", symbol_id=symbol, tick_size_decimal="0.5")
         answer: Any = await feed.call("GetSymbol", symbol_id=symbol)

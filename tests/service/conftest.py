@@ -6,8 +6,8 @@ import pytest
 from cqar import config
 from tests.client import Client
 from tests.hotpath.stack import changed
-from tests.registry.world import World
-from tests.service.desk import Books, Desk
+from tests.registry.factory import Factory
+from tests.service.registry import Records, RegistryService
 
 
 @pytest.fixture
@@ -17,18 +17,18 @@ def settings(settings: config.Settings) -> config.Settings:
 
 
 @pytest.fixture
-def world(registry: Client) -> World:
+def factory(registry: Client) -> Factory:
     """Makes things by way of the contract's calls."""
-    return World(registry)
+    return Factory(registry)
 
 
 @pytest.fixture
-def desk(registry: Client) -> Desk:
+def service(registry: Client) -> RegistryService:
     """Calls the service at admin."""
-    return Desk(registry)
+    return RegistryService(registry)
 
 
 @pytest.fixture
-def books(connection: asyncpg.Connection) -> Books:
+def records(connection: asyncpg.Connection) -> Records:
     """Outbox and audit of the test's database."""
-    return Books(connection)
+    return Records(connection)

@@ -15,8 +15,8 @@ from cqar.services.method import AnyMethod
 from cqar.services.registry import METHODS
 from tests import generated
 from tests.client import Client, refusal
-from tests.registry.world import USDC, USDT, World
-from tests.service.desk import Desk, day
+from tests.registry.factory import USDC, USDT, Factory
+from tests.service.registry import RegistryService, day
 from tests.service.rows import everything
 
 _KNOWN = {
@@ -132,13 +132,13 @@ def _calls(draw: st.DrawFn) -> tuple[AnyMethod, Message]:
 
 
 @pytest.fixture
-async def ids(world: World, desk: Desk) -> dict[str, str]:
+async def ids(factory: Factory, service: RegistryService) -> dict[str, str]:
     """A registry with something of each kind, and what the ids stand for."""
     made = {
         str(row.WhichOneof("entity")): result.id
-        for row, result in zip(everything(), (await desk.apply(*everything())).results, strict=True)
+        for row, result in zip(everything(), (await service.apply(*everything())).results, strict=True)
     }
-    other = (await desk.apply(everything()[9])).results[0].id
+    other = (await service.apply(everything()[9])).results[0].id
     asset = made["asset"]
     return {
         "@asset": asset,
@@ -150,7 +150,7 @@ async def ids(world: World, desk: Desk) -> dict[str, str]:
         "@identifier": made["asset_identifier"],
         "@relationship": made["asset_relationship"],
         "@key": made["symbol_identifier"],
-        "@flag": await world.flag(asset, 1),
+        "@flag": await factory.flag(asset, 1),
     }
 
 
@@ -188,10 +188,10 @@ async def test_any_request_has_an_answer_of_the_contract(
 @examples
 @given(given_=_rows(fitting=True))
 async def test_any_row_does_what_its_dry_run_said_and_once(
-    desk: Desk, ids: dict[str, str], connection: asyncpg.Connection, given_: Any
+    service: RegistryService, ids: dict[str, str], connection: asyncpg.Connection, given_: Any
 ) -> None:
     row = _named(pb.ApplyRow(**given_), ids)
-    dry, real, again = [(await desk.apply(row, dry_run=dry)).results[0] for dry in (True, False, False)]
+    dry, real, again = [(await service.apply(row, dry_run=dry)).results[0] for dry in (True, False, False)]
     said = [(each.outcome, each.code, each.field, list(each.changed_fields)) for each in (dry, real)]
     assert said[0] == said[1], row
     if real.outcome == pb.REJECTED:

@@ -11,9 +11,9 @@ from cqar import config
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from tests.client import Client, refusal
 from tests.hotpath.stack import admin_of, changed
-from tests.registry.world import USDC, waiting
+from tests.registry.factory import USDC, waiting
 from tests.service import rows
-from tests.service.desk import Books, Desk, day, outcomes, told
+from tests.service.registry import Records, RegistryService, day, outcomes, rejection
 from tests.service.rows import asset, chain, deployment, identifier, listing, symbol, venue, venue_asset
 
 
@@ -49,49 +49,49 @@ def _key_of_an_asset() -> tuple[list[pb.ApplyRow], Callable[[int], pb.ApplyRow],
 async def test_what_the_database_refuses_is_one_row_s_own_fault(
     make: Callable[[], tuple[list[pb.ApplyRow], Callable[[int], pb.ApplyRow], pb.ApplyRow, str]],
     dry_run: bool,  # noqa: FBT001 - a parameter of the test
-    desk: Desk,
-    books: Books,
+    service: RegistryService,
+    records: Records,
 ) -> None:
     base, row, bad, field = make()
-    await desk.apply(*base)
-    head = await books.head()
+    await service.apply(*base)
+    head = await records.head()
     many = [row(at) for at in range(20)]
     many[13:13] = [bad]
-    answer = await desk.apply(*base, *many, dry_run=dry_run)
+    answer = await service.apply(*base, *many, dry_run=dry_run)
     results = answer.results[len(base) :]
-    assert told(results[13]) == ("ALREADY_EXISTS", field)
+    assert rejection(results[13]) == ("ALREADY_EXISTS", field)
     assert set(outcomes(answer)[len(base) :]) == {"CREATED", "REJECTED"}
     assert outcomes(answer).count("REJECTED") == 1
     if dry_run:
-        assert await books.head() == head
+        assert await records.head() == head
         return
-    again = await desk.apply(*base, *many)
+    again = await service.apply(*base, *many)
     assert outcomes(again).count("UNCHANGED") == len(base) + 20
-    assert told(again.results[len(base) + 13]) == ("ALREADY_EXISTS", field)
+    assert rejection(again.results[len(base) + 13]) == ("ALREADY_EXISTS", field)
 
 
-async def test_all_that_is_bad_is_named_at_once(desk: Desk) -> None:
+async def test_all_that_is_bad_is_named_at_once(service: RegistryService) -> None:
     """Also where nothing of a call is good."""
     base, _, bad, field = _primary()
-    await desk.apply(*base)
+    await service.apply(*base)
     many = [base[0]]
     for at in range(9):
         each = pb.ApplyRow()
         each.CopyFrom(bad)
         each.asset_identifier.external_id = f"x{at}"
         many.append(each)
-    answer = await desk.apply(*many)
-    assert [told(each) for each in answer.results[1:]] == [("ALREADY_EXISTS", field)] * 9
+    answer = await service.apply(*many)
+    assert [rejection(each) for each in answer.results[1:]] == [("ALREADY_EXISTS", field)] * 9
 
 
 async def test_a_call_whose_client_goes_away_is_sent_again_and_completes(
-    registry: Client, desk: Desk, connection: asyncpg.Connection
+    registry: Client, service: RegistryService, connection: asyncpg.Connection
 ) -> None:
     many = [venue(), *[asset(f"A{at}") for at in range(30)], *[venue_asset(f"ref:A{at}", f"A{at}") for at in range(30)]]
     async with connection.transaction():
-        await desk.apply(venue())
+        await service.apply(venue())
         await connection.execute("SELECT FROM venues FOR UPDATE")
-        call = asyncio.create_task(desk.apply(*many))
+        call = asyncio.create_task(service.apply(*many))
         await waiting(connection)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -101,21 +101,21 @@ async def test_a_call_whose_client_goes_away_is_sent_again_and_completes(
     assert len(found) in (0, 30)
     for each in found:
         assert len((await registry.call("ListAssetIdentifiers", asset_id=each.asset_id)).identifiers) == 1
-    answer = await desk.apply(*many)
+    answer = await service.apply(*many)
     assert set(outcomes(answer)) <= {"CREATED", "UNCHANGED"}
     assert outcomes(answer)[31:] == ["CREATED"] * 30
-    assert outcomes(await desk.apply(*many)) == ["UNCHANGED"] * 61
+    assert outcomes(await service.apply(*many)) == ["UNCHANGED"] * 61
 
 
 async def test_a_database_that_breaks_off_makes_the_call_unavailable_and_it_is_sent_again(
-    desk: Desk, connection: asyncpg.Connection, books: Books
+    service: RegistryService, connection: asyncpg.Connection, records: Records
 ) -> None:
     many = [*[asset(f"A{at}") for at in range(30)], venue(), *[venue_asset(f"ref:A{at}", f"A{at}") for at in range(30)]]
-    await desk.apply(venue())
+    await service.apply(venue())
     transaction = connection.transaction()
     await transaction.start()
     await connection.execute("SELECT FROM venues FOR UPDATE")
-    call = asyncio.create_task(desk.apply(*many))
+    call = asyncio.create_task(service.apply(*many))
     await waiting(connection)
     await connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -125,31 +125,31 @@ async def test_a_database_that_breaks_off_makes_the_call_unavailable_and_it_is_s
     await transaction.rollback()
     assert refusal(caught.value).code == "UNAVAILABLE"
     assert "pid" not in refusal(caught.value).message
-    head = await books.head()
+    head = await records.head()
     assert head == 1 + 30 * 2
-    answer = await desk.apply(*many)
+    answer = await service.apply(*many)
     assert outcomes(answer) == ["UNCHANGED"] * 31 + ["CREATED"] * 30
-    assert await books.head() == head + 30
+    assert await records.head() == head + 30
 
 
 async def test_a_row_whose_lock_does_not_come_is_rejected_and_no_other(
     settings: config.Settings, connection: asyncpg.Connection
 ) -> None:
     async with admin_of(changed(settings, database={"lock_timeout": 0.05})) as admin, Client(admin.port) as client:
-        desk = Desk(client)
-        await desk.apply(venue("one"), venue("two"))
+        service = RegistryService(client)
+        await service.apply(venue("one"), venue("two"))
         async with connection.transaction():
             await connection.execute("SELECT FROM venues WHERE venue_id = 'one' FOR UPDATE")
-            answer = await desk.apply(venue("one", name="1"), venue("two", name="2"))
+            answer = await service.apply(venue("one", name="1"), venue("two", name="2"))
     assert outcomes(answer) == ["REJECTED", "UPDATED"]
-    assert told(answer.results[0]) == ("ABORTED", "")
+    assert rejection(answer.results[0]) == ("ABORTED", "")
 
 
 async def test_apply_passes_through_the_hot_path_s_port_and_is_seen_there(feed: Client) -> None:
-    desk = Desk(feed)
+    service = RegistryService(feed)
     pair = [venue(), asset("BTC"), asset("USDT"), symbol("ref:BTC", "ref:USDT", tick_size=0.1, ref="s")]
-    await desk.apply(*pair, *[listing("ref:s", f"T{at}") for at in range(500)])
+    await service.apply(*pair, *[listing("ref:s", f"T{at}") for at in range(500)])
     found = await feed.call("GetVenueSymbol", venue_id="binance", venue_symbol="T499")
     assert found.symbol.tick_size_decimal == "0.1"
-    await desk.apply(*pair, listing("ref:s", "T499", tick_size_decimal="0.5"))
+    await service.apply(*pair, listing("ref:s", "T499", tick_size_decimal="0.5"))
     assert (await feed.call("GetVenueSymbol", venue_id="binance", venue_symbol="T499")).symbol.tick_size_decimal == "0.5"

@@ -10,7 +10,7 @@ from cqar.model.call import Call
 from cqar.storage.postgres import Pool, Session, Sql
 from cqar.writes.apply.run import apply
 from cqar.writes.transaction import Batch
-from tests.service.desk import outcomes
+from tests.service.registry import outcomes
 from tests.service.rows import everything
 
 

@@ -9,8 +9,8 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.storage.postgres import Sql
 from cqar.writes.transaction import Transaction
 from tests.client import Client
-from tests.registry.world import PERPETUAL, SPOT, World
-from tests.service.desk import Books, Desk, outcomes
+from tests.registry.factory import PERPETUAL, SPOT, Factory
+from tests.service.registry import Records, RegistryService, outcomes
 from tests.service.rows import asset, chain, identifier, listing, related, symbol, venue, venue_asset
 
 
@@ -25,26 +25,26 @@ def _world() -> list[pb.ApplyRow]:
     return [*made, *[venue_asset(f"ref:{name}", name) for name in names]]
 
 
-async def test_the_same_rows_at_once_are_there_once(registry: Client, desk: Desk, books: Books) -> None:
+async def test_the_same_rows_at_once_are_there_once(registry: Client, service: RegistryService, records: Records) -> None:
     given = _world()
-    answers = await asyncio.gather(*(desk.apply(*given) for _ in range(4)))
+    answers = await asyncio.gather(*(service.apply(*given) for _ in range(4)))
     for answer in answers:
         assert set(outcomes(answer)) <= {"CREATED", "UNCHANGED"}, answer
     created = [sum(outcomes(answer)[at] == "CREATED" for answer in answers) for at in range(len(given))]
     assert created == [1] * len(given)
     assert len({tuple(each.id for each in answer.results) for answer in answers}) == 1
     assert len((await registry.call("ListAssets")).assets) == 12
-    assert len([each for each in await books.since(0) if each.op == "create"]) == len(given) + 12
+    assert len([each for each in await records.since(0) if each.op == "create"]) == len(given) + 12
 
 
-async def test_rows_in_any_order_at_once_lose_nothing(registry: Client, desk: Desk) -> None:
+async def test_rows_in_any_order_at_once_lose_nothing(registry: Client, service: RegistryService) -> None:
     """Each call sets a field of its own on all rows."""
     fields = ("category", "description", "logo_url", "website_url")
-    await desk.apply(*[asset(f"A{at}") for at in range(40)])
+    await service.apply(*[asset(f"A{at}") for at in range(40)])
 
     async def one(at: int, field: str) -> pb.ApplyResponse:
         given = [asset(f"A{each}", **{field: f"https://{field.replace('_', '-')}.org"}) for each in range(40)]
-        return await desk.apply(*(given if at % 2 else reversed(given)))
+        return await service.apply(*(given if at % 2 else reversed(given)))
 
     for answer in await asyncio.gather(*(one(at, field) for at, field in enumerate(fields))):
         assert outcomes(answer) == ["UPDATED"] * 40
@@ -52,16 +52,16 @@ async def test_rows_in_any_order_at_once_lose_nothing(registry: Client, desk: De
         assert all(getattr(each, field) for field in fields)
 
 
-async def test_asset_rows_of_one_key_at_once_make_one_asset(registry: Client, desk: Desk) -> None:
+async def test_asset_rows_of_one_key_at_once_make_one_asset(registry: Client, service: RegistryService) -> None:
     rows = [[asset("BTC", identifier("bitcoin"), identifier(str(at), 2))] for at in range(6)]
-    answers = await asyncio.gather(*(desk.apply(*each) for each in rows))
+    answers = await asyncio.gather(*(service.apply(*each) for each in rows))
     assert sorted(outcomes(each)[0] for each in answers) == ["CREATED", *["UPDATED"] * 5]
     [made] = (await registry.call("ListAssets")).assets
     held = (await registry.call("ListAssetIdentifiers", asset_id=made.asset_id)).identifiers
     assert len(held) == 7
 
 
-async def test_a_lost_race_is_run_again(desk: Desk, monkeypatch: pytest.MonkeyPatch, books: Books) -> None:
+async def test_a_lost_race_is_run_again(service: RegistryService, monkeypatch: pytest.MonkeyPatch, records: Records) -> None:
     """A deadlock in the middle of a chunk, told by PostgreSQL itself."""
     finish = Transaction.finish
     lost: list[int] = []
@@ -74,16 +74,20 @@ async def test_a_lost_race_is_run_again(desk: Desk, monkeypatch: pytest.MonkeyPa
             await self.session.row(Sql("raise", raised))
 
     monkeypatch.setattr(Transaction, "finish", losing)
-    assert outcomes(await desk.apply(*[asset(f"A{at}") for at in range(5)])) == ["CREATED"] * 5
+    assert outcomes(await service.apply(*[asset(f"A{at}") for at in range(5)])) == ["CREATED"] * 5
     assert len(lost) == 2
-    assert await books.head() == 10
+    assert await records.head() == 10
 
 
-async def test_an_asset_is_merged_beside_the_rows_that_name_it(registry: Client, desk: Desk, world: World) -> None:
-    source, target, other = await world.asset("XBT"), await world.asset("BTC"), await world.asset("USD")
-    await desk.apply(venue())
+async def test_an_asset_is_merged_beside_the_rows_that_name_it(
+    registry: Client, service: RegistryService, factory: Factory
+) -> None:
+    source, target, other = await factory.asset("XBT"), await factory.asset("BTC"), await factory.asset("USD")
+    await service.apply(venue())
     given = [symbol(source, other, ref="s"), listing("ref:s", "XBTUSD"), venue_asset(source, "XBT")]
-    answer, _ = await asyncio.gather(desk.apply(*given), desk.call("MergeAssets", from_asset_id=source, into_asset_id=target))
+    answer, _ = await asyncio.gather(
+        service.apply(*given), service.call("MergeAssets", from_asset_id=source, into_asset_id=target)
+    )
     for row, outcome in zip(answer.results, outcomes(answer), strict=True):
         assert outcome == "CREATED" or row.code in ("NOT_FOUND", "FAILED_PRECONDITION"), row
     assert not (await registry.call("ListVenueAssets", asset_id=source)).venue_assets

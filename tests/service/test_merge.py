@@ -10,19 +10,19 @@ import pytest
 
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from tests.client import Client, refusal
-from tests.registry.world import FUTURE, OPTION, PERPETUAL, SPOT, USDC, USDT, World, waiting
-from tests.service.desk import Books, Desk, day
+from tests.registry.factory import FUTURE, OPTION, PERPETUAL, SPOT, USDC, USDT, Factory, waiting
+from tests.service.registry import Records, RegistryService, day
 
 WRAPS, STAKES, FORKS = assets.RELATIONSHIP_TYPE_WRAPS, assets.RELATIONSHIP_TYPE_STAKES, assets.RELATIONSHIP_TYPE_FORKS_FROM
 
 
-async def _pair(world: World) -> tuple[str, str]:
+async def _pair(factory: Factory) -> tuple[str, str]:
     """The asset that goes, and the one that stays."""
-    return await world.asset("XBT"), await world.asset("BTC")
+    return await factory.asset("XBT"), await factory.asset("BTC")
 
 
-async def _merge(desk: Desk, source: str, target: str) -> Any:
-    return await desk.call("MergeAssets", from_asset_id=source, into_asset_id=target)
+async def _merge(service: RegistryService, source: str, target: str) -> Any:
+    return await service.call("MergeAssets", from_asset_id=source, into_asset_id=target)
 
 
 async def _relate(client: Client, source: str, target: str, kind: int = WRAPS) -> str:
@@ -34,31 +34,31 @@ async def _relate(client: Client, source: str, target: str, kind: int = WRAPS) -
 
 
 async def test_a_symbol_that_exists_with_the_other_asset_gives_it_its_listings(
-    feed: Client, world: World, books: Books
+    feed: Client, factory: Factory, records: Records
 ) -> None:
-    source, target = await _pair(world)
-    usd, kraken, binance = await world.asset("USD"), await world.venue("Kraken"), await world.venue("Binance")
-    old = await world.symbol(source, usd, tick_size_decimal="0.1", lot_size_decimal="0.01", min_notional_decimal="5")
-    kept = await world.symbol(target, usd, tick_size_decimal="0.5", lot_size_decimal="0.01")
-    moved = await world.listing(kraken, old, "XBTUSD", lot_size_decimal="0.001")
-    ended = await world.listing(kraken, old, "XXBTZUSD", delisted_at=day(-9))
-    stays = await world.listing(binance, kept, "BTCUSD")
+    source, target = await _pair(factory)
+    usd, kraken, binance = await factory.asset("USD"), await factory.venue("Kraken"), await factory.venue("Binance")
+    old = await factory.symbol(source, usd, tick_size_decimal="0.1", lot_size_decimal="0.01", min_notional_decimal="5")
+    kept = await factory.symbol(target, usd, tick_size_decimal="0.5", lot_size_decimal="0.01")
+    moved = await factory.listing(kraken, old, "XBTUSD", lot_size_decimal="0.001")
+    ended = await factory.listing(kraken, old, "XXBTZUSD", delisted_at=day(-9))
+    stays = await factory.listing(binance, kept, "BTCUSD")
     asked = {"venue_id": kraken, "venue_symbol": "XBTUSD"}
     before = await feed.call("GetVenueSymbol", **asked)
     await feed.call("GetVenueSymbol", venue_id=kraken, venue_symbol="XXBTZUSD")
-    start = await books.head()
+    start = await records.head()
 
-    merged = await _merge(Desk(feed), source, target)
+    merged = await _merge(RegistryService(feed), source, target)
     assert (merged.asset.asset_id, merged.asset.symbol) == (target, "BTC")
-    told = {(each.entity, each.row_id): each for each in await books.since(start)}
-    assert {(*name, each.op) for name, each in told.items()} == {
+    rejection = {(each.entity, each.row_id): each for each in await records.since(start)}
+    assert {(*name, each.op) for name, each in rejection.items()} == {
         ("venue_symbol", moved.listing_id, "update"),
         ("venue_symbol", ended.listing_id, "update"),
         ("symbol", old, "delete"),
         ("asset", source, "delete"),
     }
     assert merged.revision == start + 4
-    assert told["venue_symbol", moved.listing_id].left == [f"symbol_listings:{old}"]
+    assert rejection["venue_symbol", moved.listing_id].left == [f"symbol_listings:{old}"]
 
     found = await feed.call("GetVenueSymbol", **asked)
     assert (found.symbol.symbol_id, found.base_asset.asset_id) == (kept, target)
@@ -78,41 +78,41 @@ async def test_a_symbol_that_exists_with_the_other_asset_gives_it_its_listings(
 
 
 async def test_other_symbols_are_rewritten_with_their_listings(
-    registry: Client, feed: Client, world: World, books: Books
+    registry: Client, feed: Client, factory: Factory, records: Records
 ) -> None:
-    source, target = await _pair(world)
-    usd, venue = await world.asset("USD"), await world.venue()
-    as_base, as_quote = await world.symbol(source, usd), await world.symbol(usd, source)
-    named = await world.symbol(source, usd, FUTURE, expiry=day(30), symbol="my own name")
-    listing = await world.listing(venue, as_base, "XBTUSD")
+    source, target = await _pair(factory)
+    usd, venue = await factory.asset("USD"), await factory.venue()
+    as_base, as_quote = await factory.symbol(source, usd), await factory.symbol(usd, source)
+    named = await factory.symbol(source, usd, FUTURE, expiry=day(30), symbol="my own name")
+    listing = await factory.listing(venue, as_base, "XBTUSD")
     assert (await feed.call("GetVenueSymbol", venue_id=venue, venue_symbol="XBTUSD")).base_asset.symbol == "XBT"
-    start = await books.head()
-    await _merge(Desk(feed), source, target)
+    start = await records.head()
+    await _merge(RegistryService(feed), source, target)
     found = await feed.call("GetVenueSymbol", venue_id=venue, venue_symbol="XBTUSD")
     assert (found.symbol.symbol_id, found.symbol.base_asset_id, found.base_asset.symbol) == (as_base, target, "BTC")
     assert (found.symbol.symbol, found.venue_symbol.listing_id) == ("BTC/USD", listing.listing_id)
     quoted = (await registry.call("GetSymbol", symbol_id=as_quote)).symbol
     assert (quoted.quote_asset_id, quoted.symbol) == (target, "USD/BTC")
     assert (await registry.call("GetSymbol", symbol_id=named)).symbol.symbol == "my own name"
-    told = await books.since(start)
-    assert sorted((each.entity, each.op) for each in told) == [("asset", "delete"), *[("symbol", "update")] * 3]
-    assert await books.changes(as_base) == {"base_asset_id": [source, target], "symbol": ["XBT/USD", "BTC/USD"]}
+    rejection = await records.since(start)
+    assert sorted((each.entity, each.op) for each in rejection) == [("asset", "delete"), *[("symbol", "update")] * 3]
+    assert await records.changes(as_base) == {"base_asset_id": [source, target], "symbol": ["XBT/USD", "BTC/USD"]}
     # The terms are those of one symbol again.
     assert (
         await registry.refused("CreateSymbol", symbol_type=SPOT, base_asset_id=target, quote_asset_id=usd)
     ).code == "ALREADY_EXISTS"
 
 
-async def test_the_margin_kind_follows_the_assets(registry: Client, desk: Desk, world: World) -> None:
-    source, target = await _pair(world)
-    usd, eth = await world.asset("USD"), await world.asset("ETH")
-    quanto = await world.symbol(target, usd, PERPETUAL, settlement_asset_id=source)
-    linear = await world.symbol(eth, source, PERPETUAL)
-    other = await world.symbol(eth, target, PERPETUAL, settlement_asset_id=source, margin_kind="quanto")
-    option = await world.symbol(
+async def test_the_margin_kind_follows_the_assets(registry: Client, service: RegistryService, factory: Factory) -> None:
+    source, target = await _pair(factory)
+    usd, eth = await factory.asset("USD"), await factory.asset("ETH")
+    quanto = await factory.symbol(target, usd, PERPETUAL, settlement_asset_id=source)
+    linear = await factory.symbol(eth, source, PERPETUAL)
+    other = await factory.symbol(eth, target, PERPETUAL, settlement_asset_id=source, margin_kind="quanto")
+    option = await factory.symbol(
         source, usd, OPTION, settlement_asset_id=source, expiry=day(9), strike_price_decimal="72000", option_type=1
     )
-    await _merge(desk, source, target)
+    await _merge(service, source, target)
 
     async def kind(symbol: str) -> tuple[str, str]:
         found = (await registry.call("GetSymbol", symbol_id=symbol)).symbol
@@ -125,43 +125,45 @@ async def test_the_margin_kind_follows_the_assets(registry: Client, desk: Desk, 
     assert (await registry.refused("GetSymbol", symbol_id=other)).code == "NOT_FOUND"
 
 
-async def test_identifiers_of_a_symbol_move_with_its_listings(registry: Client, desk: Desk, world: World) -> None:
-    source, target = await _pair(world)
-    usd = await world.asset("USD")
-    old, kept = await world.symbol(source, usd), await world.symbol(target, usd)
+async def test_identifiers_of_a_symbol_move_with_its_listings(
+    registry: Client, service: RegistryService, factory: Factory
+) -> None:
+    source, target = await _pair(factory)
+    usd = await factory.asset("USD")
+    old, kept = await factory.symbol(source, usd), await factory.symbol(target, usd)
     for symbol, external, primary in ((old, "both", True), (old, "own", False), (kept, "both", False)):
         fields = {"symbol_id": symbol, "data_source": 1, "external_id": external, "is_primary": primary}
         await registry.call("CreateSymbolIdentifier", **fields)
-    await _merge(desk, source, target)
+    await _merge(service, source, target)
     found = (await registry.call("ListSymbolIdentifiers", symbol_id=kept)).identifiers
     assert {(each.external_id, each.is_primary) for each in found} == {("both", True), ("own", False)}
     assert (await registry.call("GetSymbolIdentifier", data_source=1, external_id="own")).identifier.symbol_id == kept
 
 
 async def test_a_symbol_that_would_trade_an_asset_against_itself_is_named(
-    registry: Client, desk: Desk, world: World, books: Books
+    registry: Client, service: RegistryService, factory: Factory, records: Records
 ) -> None:
-    source, target = await _pair(world)
-    symbol = await world.symbol(source, target)
+    source, target = await _pair(factory)
+    symbol = await factory.symbol(source, target)
     await registry.call("CreateAssetIdentifier", asset_id=source, source=1, external_id="x")
-    start = await books.head()
-    refused = await desk.refused("MergeAssets", from_asset_id=source, into_asset_id=target)
+    start = await records.head()
+    refused = await service.refused("MergeAssets", from_asset_id=source, into_asset_id=target)
     assert refused.code == "FAILED_PRECONDITION"
     assert [each[:2] for each in refused.preconditions] == [("TERMS", f"symbol:{symbol}")]
-    assert await books.head() == start
+    assert await records.head() == start
     assert (await registry.call("GetAssetIdentifier", source=1, external_id="x")).identifier.asset_id == source
     await registry.call("DeleteSymbol", symbol_id=symbol)
-    await _merge(desk, source, target)
+    await _merge(service, source, target)
 
 
 # ---- venue assets ----------------------------------------------------------------------------------------------------
 
 
 async def test_a_venue_asset_moves_or_its_codes_become_aliases(
-    registry: Client, feed: Client, world: World, books: Books
+    registry: Client, feed: Client, factory: Factory, records: Records
 ) -> None:
-    source, target = await _pair(world)
-    kraken, bitmex = await world.venue("Kraken"), await world.venue("BitMEX")
+    source, target = await _pair(factory)
+    kraken, bitmex = await factory.venue("Kraken"), await factory.venue("BitMEX")
     for venue, asset, code, aliases in (
         (kraken, source, "XXBT", ["XBT", "BTC"]),
         (kraken, target, "BTC", ["XBT.M"]),
@@ -171,8 +173,8 @@ async def test_a_venue_asset_moves_or_its_codes_become_aliases(
         await registry.call("CreateVenueAsset", **fields, min_deposit_decimal="0.1", trading_enabled=True)
     assert (await feed.call("GetVenueAsset", venue_id=bitmex, asset_id=source)).venue_asset.venue_asset_symbol == "XBt"
     assert (await feed.refused("GetVenueAsset", venue_id=bitmex, asset_id=target)).code == "NOT_FOUND"
-    start = await books.head()
-    await _merge(Desk(feed), source, target)
+    start = await records.head()
+    await _merge(RegistryService(feed), source, target)
     moved = (await feed.call("GetVenueAsset", venue_id=bitmex, asset_id=target)).venue_asset
     assert (moved.venue_asset_symbol, moved.min_deposit_decimal, moved.trading_enabled) == ("XBt", "0.1", True)
     kept = (await feed.call("GetVenueAsset", venue_id=kraken, asset_id=target)).venue_asset
@@ -182,23 +184,25 @@ async def test_a_venue_asset_moves_or_its_codes_become_aliases(
     for code in ("XXBT", "XBT", "XBT.M", "BTC"):
         [found] = (await registry.call("ListVenueAssets", venue_id=kraken, venue_asset_symbol=code)).venue_assets
         assert found.asset_id == target
-    told = [(each.row_id, each.op, each.event) for each in await books.since(start) if each.entity == "venue_asset"]
-    assert {(row_id, op) for row_id, op, _ in told} == {
+    rejection = [(each.row_id, each.op, each.event) for each in await records.since(start) if each.entity == "venue_asset"]
+    assert {(row_id, op) for row_id, op, _ in rejection} == {
         (f"{bitmex}/{source}", "delete"),
         (f"{bitmex}/{target}", "create"),
         (f"{kraken}/{source}", "delete"),
         (f"{kraken}/{target}", "update"),
     }
-    [listed] = [event for _, _, event in told if event is not None]
+    [listed] = [event for _, _, event in rejection if event is not None]
     assert (listed.venue_asset.asset_id, listed.is_new_listing) == (target, False)
 
 
 # ---- what belongs to an asset -----------------------------------------------------------------------------------------
 
 
-async def test_deployments_move_and_the_canonical_one_stays_the_one(registry: Client, desk: Desk, world: World) -> None:
-    source, target = await _pair(world)
-    ethereum, base, venue = await world.chain(), await world.chain("Base"), await world.venue()
+async def test_deployments_move_and_the_canonical_one_stays_the_one(
+    registry: Client, service: RegistryService, factory: Factory
+) -> None:
+    source, target = await _pair(factory)
+    ethereum, base, venue = await factory.chain(), await factory.chain("Base"), await factory.venue()
     ids: dict[str, str] = {}
     for name, asset, chain, address in (
         ("old", source, ethereum, USDC),
@@ -209,14 +213,14 @@ async def test_deployments_move_and_the_canonical_one_stays_the_one(registry: Cl
         ids[name] = (await registry.call("CreateAssetDeployment", **fields)).deployment.deployment_id
     key = {"venue_id": venue, "asset_id": source}
     await registry.call("CreateVenueAsset", **key, venue_asset_symbol="X", deployment_id=ids["only"])
-    await _merge(desk, source, target)
+    await _merge(service, source, target)
     found = {each.deployment_id: each for each in (await registry.call("ListAssetDeployments", asset_id=target)).deployments}
     assert {name: found[ids[name]].is_canonical for name in ids} == {"old": False, "kept": True, "only": True}
     assert (await registry.call("GetVenueAsset", venue_id=venue, asset_id=target)).venue_asset.deployment_id == ids["only"]
 
 
-async def test_external_ids_move_and_one_is_primary(registry: Client, desk: Desk, world: World) -> None:
-    source, target = await _pair(world)
+async def test_external_ids_move_and_one_is_primary(registry: Client, service: RegistryService, factory: Factory) -> None:
+    source, target = await _pair(factory)
     for asset, kind, external, primary in (
         (source, 1, "bitcoin", True),
         (source, 1, "wrong", False),
@@ -226,7 +230,7 @@ async def test_external_ids_move_and_one_is_primary(registry: Client, desk: Desk
         (source, 3, "coin", True),
     ):
         await registry.call("CreateAssetIdentifier", asset_id=asset, source=kind, external_id=external, is_primary=primary)
-    await _merge(desk, source, target)
+    await _merge(service, source, target)
     found = (await registry.call("ListAssetIdentifiers", asset_id=target)).identifiers
     assert {(each.source, each.external_id, each.is_primary) for each in found} == {
         *((1, "bitcoin", True), (1, "wrong", False)),
@@ -238,9 +242,11 @@ async def test_external_ids_move_and_one_is_primary(registry: Client, desk: Desk
         assert (await registry.call("GetAssetIdentifier", source=kind, external_id=external)).identifier.asset_id == target
 
 
-async def test_relationships_move_without_duplicates_and_links_to_itself(registry: Client, desk: Desk, world: World) -> None:
-    source, target = await _pair(world)
-    wbtc, eth = await world.asset("WBTC"), await world.asset("ETH")
+async def test_relationships_move_without_duplicates_and_links_to_itself(
+    registry: Client, service: RegistryService, factory: Factory
+) -> None:
+    source, target = await _pair(factory)
+    wbtc, eth = await factory.asset("WBTC"), await factory.asset("ETH")
     kept = await _relate(registry, wbtc, target)
     moved = [await _relate(registry, source, eth, FORKS), await _relate(registry, wbtc, source, STAKES)]
     dropped = [
@@ -248,7 +254,7 @@ async def test_relationships_move_without_duplicates_and_links_to_itself(registr
         await _relate(registry, source, target),
         await _relate(registry, target, source, FORKS),
     ]
-    await _merge(desk, source, target)
+    await _merge(service, source, target)
     found = (await registry.call("ListAssetRelationships")).relationships
     assert {each.relationship_id for each in found} == {kept, *moved}
     assert {(each.from_asset_id, each.to_asset_id, each.relationship_type) for each in found} == {
@@ -257,47 +263,49 @@ async def test_relationships_move_without_duplicates_and_links_to_itself(registr
         (wbtc, target, STAKES),
     }
     for each in dropped:
-        assert (await desk.refused("DeleteAssetRelationship", relationship_id=each)).code == "NOT_FOUND"
+        assert (await service.refused("DeleteAssetRelationship", relationship_id=each)).code == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("length", [0, 3])
 async def test_a_merge_that_would_close_a_circle_names_the_relationship_and_changes_nothing(
-    length: int, registry: Client, desk: Desk, world: World, books: Books
+    length: int, registry: Client, service: RegistryService, factory: Factory, records: Records
 ) -> None:
-    source, target = await _pair(world)
-    between = [await world.asset(f"A{at}") for at in range(length + 1)]
+    source, target = await _pair(factory)
+    between = [await factory.asset(f"A{at}") for at in range(length + 1)]
     for one, two in itertools.pairwise(between):
         await _relate(registry, one, two, STAKES)
     last = {await _relate(registry, between[-1], target), await _relate(registry, source, between[0])}
-    venue = await world.venue()
+    venue = await factory.venue()
     await registry.call("CreateVenueAsset", venue_id=venue, asset_id=source, venue_asset_symbol="X")
-    start = await books.head()
-    refused = await desk.refused("MergeAssets", from_asset_id=source, into_asset_id=target)
+    start = await records.head()
+    refused = await service.refused("MergeAssets", from_asset_id=source, into_asset_id=target)
     assert refused.code == "FAILED_PRECONDITION"
     [(kind, subject, _)] = refused.preconditions
     assert kind == "CYCLE"
     assert subject.removeprefix("relationship:") in last
-    assert await books.head() == start
+    assert await records.head() == start
     assert (await registry.call("GetVenueAsset", venue_id=venue, asset_id=source)).venue_asset.asset_id == source
-    await desk.call("DeleteAssetRelationship", relationship_id=subject.removeprefix("relationship:"))
-    await _merge(desk, source, target)
+    await service.call("DeleteAssetRelationship", relationship_id=subject.removeprefix("relationship:"))
+    await _merge(service, source, target)
 
 
-async def test_memberships_move_and_change_their_groups(registry: Client, desk: Desk, world: World, books: Books) -> None:
-    source, target = await _pair(world)
+async def test_memberships_move_and_change_their_groups(
+    registry: Client, service: RegistryService, factory: Factory, records: Records
+) -> None:
+    source, target = await _pair(factory)
     members = [{"asset_id": source, "weight_decimal": "0.1"}]
     only = (await registry.call("CreateAssetGroup", name="only", members=members)).group
     both = (await registry.call("CreateAssetGroup", name="both", members=[*members, {"asset_id": target}])).group
-    start = await books.head()
-    await _merge(desk, source, target)
+    start = await records.head()
+    await _merge(service, source, target)
     found = (await registry.call("GetAssetGroup", name="only")).group
     assert [(each.asset_id, each.weight_decimal) for each in found.members] == [(target, "0.1")]
     assert found.revision > only.revision
     found = (await registry.call("GetAssetGroup", name="both")).group
     assert [(each.asset_id, each.HasField("weight")) for each in found.members] == [(target, False)]
     assert found.revision > both.revision
-    told = sorted((each.entity, each.op) for each in await books.since(start))
-    assert told == [
+    rejection = sorted((each.entity, each.op) for each in await records.since(start))
+    assert rejection == [
         ("asset", "delete"),
         *[("asset_group", "update")] * 2,
         ("asset_group_member", "delete"),
@@ -305,22 +313,24 @@ async def test_memberships_move_and_change_their_groups(registry: Client, desk: 
     ]
 
 
-async def test_a_chain_has_the_asset_that_stays_as_its_native_one(registry: Client, desk: Desk, world: World) -> None:
-    source, target = await _pair(world)
-    chain = await world.chain(native_asset_id=source)
-    await _merge(desk, source, target)
+async def test_a_chain_has_the_asset_that_stays_as_its_native_one(
+    registry: Client, service: RegistryService, factory: Factory
+) -> None:
+    source, target = await _pair(factory)
+    chain = await factory.chain(native_asset_id=source)
+    await _merge(service, source, target)
     assert (await registry.call("GetChain", chain_id=chain)).chain.native_asset_id == target
 
 
-async def test_quality_flags_stay_with_the_asset_that_goes(registry: Client, feed: Client, world: World) -> None:
-    source, target = await _pair(world)
-    venue, usd = await world.venue(), await world.asset("USD")
-    await world.listing(venue, await world.symbol(source, usd), "XBTUSD")
-    flag = await world.flag(source)
-    other = await world.flag(target, assets.FLAG_SEVERITY_INFO)
-    desk = Desk(feed)
-    await _merge(desk, source, target)
-    assert (await desk.call("GetQualityFlag", flag_id=flag)).flag.asset_id == source
+async def test_quality_flags_stay_with_the_asset_that_goes(registry: Client, feed: Client, factory: Factory) -> None:
+    source, target = await _pair(factory)
+    venue, usd = await factory.venue(), await factory.asset("USD")
+    await factory.listing(venue, await factory.symbol(source, usd), "XBTUSD")
+    flag = await factory.flag(source)
+    other = await factory.flag(target, assets.FLAG_SEVERITY_INFO)
+    service = RegistryService(feed)
+    await _merge(service, source, target)
+    assert (await service.call("GetQualityFlag", flag_id=flag)).flag.asset_id == source
     found = await feed.call("GetAsset", asset_id=target)
     assert [each.flag_id for each in found.active_flags] == [other]
     assert not (await feed.call("GetVenueSymbol", venue_id=venue, venue_symbol="XBTUSD")).trading_blocked
@@ -331,8 +341,8 @@ async def test_quality_flags_stay_with_the_asset_that_goes(registry: Client, fee
 # ---- the call ----------------------------------------------------------------------------------------------------------
 
 
-async def test_both_assets_are_given_differ_and_live(registry: Client, desk: Desk, world: World) -> None:
-    source, target = await _pair(world)
+async def test_both_assets_are_given_differ_and_live(registry: Client, service: RegistryService, factory: Factory) -> None:
+    source, target = await _pair(factory)
     for fields, code, violation in (
         ({"into_asset_id": target}, "INVALID_ARGUMENT", ("from_asset_id", "REQUIRED")),
         ({"from_asset_id": source}, "INVALID_ARGUMENT", ("into_asset_id", "REQUIRED")),
@@ -340,21 +350,21 @@ async def test_both_assets_are_given_differ_and_live(registry: Client, desk: Des
         ({"from_asset_id": "nobody", "into_asset_id": target}, "NOT_FOUND", ("from_asset_id", "NOT_FOUND")),
         ({"from_asset_id": source, "into_asset_id": "nobody"}, "NOT_FOUND", ("into_asset_id", "NOT_FOUND")),
     ):
-        refused = await desk.refused("MergeAssets", **fields)
+        refused = await service.refused("MergeAssets", **fields)
         assert (refused.code, refused.fields) == (code, [violation])
-    await _merge(desk, source, target)
-    refused = await desk.refused("MergeAssets", from_asset_id=source, into_asset_id=target)
+    await _merge(service, source, target)
+    refused = await service.refused("MergeAssets", from_asset_id=source, into_asset_id=target)
     assert (refused.code, refused.fields) == ("NOT_FOUND", [("from_asset_id", "NOT_FOUND")])
     assert (await registry.refused("UpdateAsset", asset_id=source, name="x")).code == "NOT_FOUND"
 
 
-async def test_a_merge_is_repeated_safely_under_a_key(desk: Desk, world: World, books: Books) -> None:
-    source, target = await _pair(world)
+async def test_a_merge_is_repeated_safely_under_a_key(service: RegistryService, factory: Factory, records: Records) -> None:
+    source, target = await _pair(factory)
     headers = (("idempotency-key", "merge-1"),)
-    first = await desk.call("MergeAssets", headers=headers, from_asset_id=source, into_asset_id=target)
-    head = await books.head()
-    assert await desk.call("MergeAssets", headers=headers, from_asset_id=source, into_asset_id=target) == first
-    assert await books.head() == head
+    first = await service.call("MergeAssets", headers=headers, from_asset_id=source, into_asset_id=target)
+    head = await records.head()
+    assert await service.call("MergeAssets", headers=headers, from_asset_id=source, into_asset_id=target) == first
+    assert await records.head() == head
 
 
 # ---- beside others -----------------------------------------------------------------------------------------------------
@@ -373,10 +383,10 @@ def _creates(source: str, other: str, venue: str, chain: str, group: str) -> dic
 
 
 async def test_nothing_is_made_for_an_asset_beside_its_merge(
-    registry: Client, world: World, connection: asyncpg.Connection
+    registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
-    source, target = await _pair(world)
-    other, venue, chain = await world.asset("USD"), await world.venue(), await world.chain()
+    source, target = await _pair(factory)
+    other, venue, chain = await factory.asset("USD"), await factory.venue(), await factory.chain()
     group = (await registry.call("CreateAssetGroup", name="G")).group.group_id
     creates = _creates(source, other, venue, chain, group)
     async with connection.transaction():
@@ -389,10 +399,10 @@ async def test_nothing_is_made_for_an_asset_beside_its_merge(
         assert refused.code == "NOT_FOUND"
 
 
-async def test_what_is_made_before_a_merge_goes_along(registry: Client, desk: Desk, world: World) -> None:
+async def test_what_is_made_before_a_merge_goes_along(registry: Client, service: RegistryService, factory: Factory) -> None:
     """All at once, in whatever order they come: each create is refused or its row is the other asset's."""
-    source, target = await _pair(world)
-    other, venue, chain = await world.asset("USD"), await world.venue(), await world.chain()
+    source, target = await _pair(factory)
+    other, venue, chain = await factory.asset("USD"), await factory.venue(), await factory.chain()
     group = (await registry.call("CreateAssetGroup", name="G")).group.group_id
     creates = _creates(source, other, venue, chain, group)
 
@@ -407,7 +417,7 @@ async def test_what_is_made_before_a_merge_goes_along(registry: Client, desk: De
         await asyncio.sleep(0.005)
         while True:
             try:
-                await _merge(desk, source, target)
+                await _merge(service, source, target)
             except grpc.aio.AioRpcError as error:
                 assert refusal(error).code == "ABORTED"  # noqa: PT017 - a deadlock, which a client retries
             else:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tls.world import Authority
+from tests.tls.processes import Authority
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from cqar import config
 from tests.client import Client
 from tests.hotpath.stack import found, listed
-from tests.tls.world import At, Authority, Secure, admin_process, fetched, variables, worker_process
+from tests.tls.processes import At, Authority, Secure, admin_process, fetched, variables, worker_process
 
 
 def pages(*processes: At) -> list[tuple[int, str]]:

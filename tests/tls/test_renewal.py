@@ -4,7 +4,7 @@ import pytest
 
 from cqar import config
 from tests.hotpath.stack import eventually, listed
-from tests.tls.world import Authority, Secure, admin_process, serial, variables, worker_process
+from tests.tls.processes import Authority, Secure, admin_process, serial, variables, worker_process
 
 
 @pytest.mark.parametrize("transport", ["grpcio", "lane"])

@@ -20,8 +20,8 @@ from cqar.dev.embedded.home import Lock
 from cqar.storage import migrate
 from tests.client import Client
 from tests.hotpath.stack import Process, changed, eventually, found, listed, process_of
-from tests.tls.front import front
-from tests.tls.world import Authority, Pair, admin_process, fetched, port_of, worker_process
+from tests.tls.processes import Authority, Pair, admin_process, fetched, port_of, worker_process
+from tests.tls.proxy import tls_proxy
 
 _PASSWORD = "Right-S3cret"  # noqa: S105 - of servers that live as long as the test
 _WRONG = "Wrong-S3cret"
@@ -66,8 +66,8 @@ async def ports(authority: Authority) -> AsyncIterator[Ports]:
         await _lock_valkey(valkey)
         place = Path(parse_qs(urlsplit(postgres.url).query)["host"][0]) / ".s.PGSQL.5432"
         async with (
-            front(place, context, postgres=True) as database,
-            front(Path(unquote(urlsplit(valkey.url).path)), context) as cache,
+            tls_proxy(place, context, postgres=True) as database,
+            tls_proxy(Path(unquote(urlsplit(valkey.url).path)), context) as cache,
         ):
             made = Ports(database, cache, port_of(nats.url))
             url = urls(made, authority).database.url

@@ -12,7 +12,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from tests.client import Client
 from tests.conftest import Servers, database_of, settings_of
 from tests.hotpath.stack import admin_of
-from tests.registry.world import PERPETUAL, USDC, World, at
+from tests.registry.factory import PERPETUAL, USDC, Factory, at
 from tests.transports.pair import Both, both_of
 
 
@@ -29,17 +29,17 @@ class Held(NamedTuple):
 
 async def fill(client: Client) -> Held:
     """A little of everything that is looked up."""
-    world = World(client)
-    base, quote = await world.asset(), await world.asset("USDT")
-    chain = await world.chain()
+    factory = Factory(client)
+    base, quote = await factory.asset(), await factory.asset("USDT")
+    chain = await factory.chain()
     await client.call("CreateAssetDeployment", asset_id=quote, chain_id=chain, contract_address=USDC)
-    symbol = await world.symbol(base, quote, tick_size=0.5)
-    perpetual = await world.symbol(base, quote, PERPETUAL)
-    venue = await world.venue()
-    await world.listing(venue, symbol)
-    await world.listing(venue, symbol, "TWICE")
-    await world.listing(venue, perpetual, "TWICE")
-    await world.listing(venue, symbol, "PAST", listed_at=at(-20), delisted_at=at(-10))
+    symbol = await factory.symbol(base, quote, tick_size=0.5)
+    perpetual = await factory.symbol(base, quote, PERPETUAL)
+    venue = await factory.venue()
+    await factory.listing(venue, symbol)
+    await factory.listing(venue, symbol, "TWICE")
+    await factory.listing(venue, perpetual, "TWICE")
+    await factory.listing(venue, symbol, "PAST", listed_at=at(-20), delisted_at=at(-10))
     await client.call("CreateVenueAsset", venue_id=venue, asset_id=base, venue_asset_symbol="XBT")
     await client.call(
         "CreateAssetIdentifier", asset_id=base, source=assets_pb2.DATA_SOURCE_COINGECKO, external_id="bitcoin", is_primary=True

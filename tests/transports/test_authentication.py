@@ -14,12 +14,12 @@ from cqar.auth.authority import Attempts, Authority
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model.call import Role
-from tests.access import door
-from tests.access.door import ACCESS, bearer
+from tests.access import credentials
+from tests.access.credentials import ACCESS, bearer
 from tests.client import SERVICE, Client
 from tests.hotpath.resolving import key
 from tests.hotpath.stack import admin_of, eventually
-from tests.registry.world import stamp
+from tests.registry.factory import stamp
 from tests.transports.pair import RESOLVER, TAIL, Both, both_of, outcome
 
 GET, LISTED, REVISION = f"{SERVICE}GetVenue", f"{SERVICE}ListAssets", f"{RESOLVER}GetRevision"
@@ -30,7 +30,7 @@ BINANCE, KRAKEN = (pb.GetVenueRequest(venue_id=each) for each in ("binance", "kr
 @pytest.fixture(scope="module")
 def locked(shared: config.Settings) -> config.Settings:
     """The settings of processes that ask for keys."""
-    return door.locked(shared)
+    return credentials.locked(shared)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ async def held_keys(locked: config.Settings, shared: config.Settings) -> Mapping
         for name in ("binance", "kraken"):
             await client.call("CreateVenue", name=name, venue_type=1)
     expired = stamp(datetime.now(UTC) + timedelta(seconds=1))
-    make = door.make
+    make = credentials.make
     return {
         "scoped": await make(locked, Role.READER, principal="scoped", venue_ids=["binance"]),
         **{role.name.lower(): await make(locked, role) for role in Role},
@@ -90,7 +90,7 @@ async def test_without_a_key_or_with_a_wrong_one_nobody_is_served(both: Both, he
     good = held_keys["reader"]
     shown: list[tuple[tuple[str, str], ...]] = [
         (),
-        *(bearer(each) for each in (door.WRONG, "secret", keys.make("dev").text, good[:-3], f"{good}x", "")),
+        *(bearer(each) for each in (credentials.WRONG, "secret", keys.make("dev").text, good[:-3], f"{good}x", "")),
         *((("authorization", each),) for each in ("", "Bearer", good, f"Basic {good}")),
     ]
     for headers in shown:
@@ -110,7 +110,7 @@ async def test_a_known_key_is_answered_at_once_and_no_other(both: Both, held_key
     before = hits(both)
     await both.call(GET, BINANCE, bearer(held_keys["reader"]), times=3)
     assert hits(both) == [many + 3 for many in before]
-    for headers in ((), bearer(door.WRONG)):
+    for headers in ((), bearer(credentials.WRONG)):
         await both.call(GET, BINANCE, headers)
     assert hits(both) == [many + 3 for many in before]
 
@@ -150,7 +150,7 @@ async def test_a_key_that_is_over_is_as_good_as_none(both: Both, held_keys: Mapp
     assert (await both.call(GET, BINANCE, revoked, times=3)).body
     parsed = keys.parse(held_keys["revoked"])
     assert parsed is not None
-    await door.revoke(locked, parsed)
+    await credentials.revoke(locked, parsed)
     for headers in (revoked, expired):
         await eventually(lambda headers=headers: over(headers))  # type: ignore[misc]  # bound here
         assert (await both.call(GET, BINANCE, headers)).message == "invalid API key"
@@ -186,7 +186,7 @@ async def test_whoever_guesses_is_told_to_wait_and_good_keys_are_still_heard(
     async def throttled(client: Client) -> tuple[str, list[str], str | bytes]:
         async with asyncio.timeout(20):
             while True:
-                asked = (outcome(client, path, BINANCE.SerializeToString(), bearer(door.WRONG)) for _ in range(40))
+                asked = (outcome(client, path, BINANCE.SerializeToString(), bearer(credentials.WRONG)) for _ in range(40))
                 for told in await asyncio.gather(*asked):
                     if told.code == "RESOURCE_EXHAUSTED":
                         return told.message, sorted(dict(told.trailing)), dict(told.trailing)["retry-after"]

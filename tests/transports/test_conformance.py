@@ -20,7 +20,7 @@ from tests import generated
 from tests.client import SERVICE, Client
 from tests.hotpath.stack import eventually
 from tests.registry import requests
-from tests.registry.world import PERPETUAL, USDC, at
+from tests.registry.factory import PERPETUAL, USDC, at
 from tests.signals.scrape import of, scrape
 from tests.transports.conftest import Held
 from tests.transports.pair import RESOLVER, TAIL, Both, Outcome, outcome

@@ -11,8 +11,8 @@ from cqar import config
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model.call import Role
-from tests.access import door
-from tests.access.door import bearer
+from tests.access import credentials
+from tests.access.credentials import bearer
 from tests.client import SERVICE, Client
 from tests.coherence.links import Link
 from tests.hotpath.stack import admin_of, changed, eventually, without_periodic_probes
@@ -42,13 +42,13 @@ class Apart(NamedTuple):
 
 @pytest.fixture
 async def apart(settings: config.Settings) -> AsyncIterator[Apart]:
-    locked = door.locked(settings)
+    locked = credentials.locked(settings)
     url = urlsplit(locked.database.url)
     socket = f"{parse_qs(url.query)['host'][0]}/.s.PGSQL.5432"
     link = Link(lambda: asyncio.open_unix_connection(socket))
     await link.listen()
-    reader = await door.make(locked, Role.READER)
-    strict = await door.make(locked, Role.READER, principal="strict", strict=True)
+    reader = await credentials.make(locked, Role.READER)
+    strict = await credentials.make(locked, Role.READER, principal="strict", strict=True)
     async with admin_of(settings) as admin, Client(admin.port) as client:
         held = await fill(client)
     there = {"url": f"postgresql://cqar@127.0.0.1:{link.port}{url.path}", **_IMPATIENCE}

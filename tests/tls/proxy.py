@@ -8,11 +8,11 @@ from pathlib import Path
 
 #: What a client of PostgreSQL sends before it speaks TLS: its length, then the code.
 _ASKS = (8).to_bytes(4) + (80877103).to_bytes(4)
-_PATIENCE = 10
+_TIMEOUT = 10
 
 
 @asynccontextmanager
-async def front(socket: Path, context: ssl.SSLContext, *, postgres: bool = False) -> AsyncIterator[int]:
+async def tls_proxy(socket: Path, context: ssl.SSLContext, *, postgres: bool = False) -> AsyncIterator[int]:
     """Listen with TLS and nothing else for the server at the socket; the port.
 
     postgres: TLS begins as the protocol of PostgreSQL has it, once the client asks for it.
@@ -26,7 +26,7 @@ async def front(socket: Path, context: ssl.SSLContext, *, postgres: bool = False
         behind: asyncio.StreamWriter | None = None
         try:
             if postgres:
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(_TIMEOUT):
                     if await reader.readexactly(len(_ASKS)) != _ASKS:
                         return
                     writer.write(b"S")
@@ -49,7 +49,7 @@ async def front(socket: Path, context: ssl.SSLContext, *, postgres: bool = False
         for each in under_way:
             each.cancel()
         if under_way:
-            await asyncio.wait(under_way, timeout=_PATIENCE)
+            await asyncio.wait(under_way, timeout=_TIMEOUT)
 
 
 async def _joined(*copies: Coroutine[None, None, None]) -> None:

@@ -1,4 +1,4 @@
-"""What the tests here share: processes that ask for keys, and keys."""
+"""Settings with keys on, and keys created directly in the database."""
 
 from typing import Any
 

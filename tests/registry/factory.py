@@ -1,4 +1,4 @@
-"""What a test needs beside its subject, made by way of the contract's own calls."""
+"""Creates the entities that a test needs, with the RPCs of the contract."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -38,8 +38,8 @@ def stamp(moment: datetime) -> Timestamp:
     return made
 
 
-class World:
-    """Makes things by a client of the registry; what is not told is as usual."""
+class Factory:
+    """Creates entities with a client of the registry; fields that are not passed have usual values."""
 
     def __init__(self, client: Client) -> None:
         self.client = client

@@ -1,4 +1,4 @@
-"""What the tests of TLS share: certificates of an authority made for them, and clients that use them."""
+"""Certificates of a test authority, processes that use them, and clients."""
 
 import asyncio
 import ssl

@@ -1,4 +1,4 @@
-"""The people who keep the registry right: calls of cqar.v1.Registry, and a look at what a write leaves behind."""
+"""A client of cqar.v1.Registry, and the outbox and audit records of its writes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,13 +12,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model.events import EVENTS
 from tests.client import Client, Refused, refusal
-from tests.registry.world import stamp
+from tests.registry.factory import stamp
 
 SERVICE = "/cqar.v1.Registry/"
 
 
-class Desk:
-    """Calls the service by way of any client: of admin, or of the hot path, which passes it on."""
+class RegistryService:
+    """Calls the service through a client of admin, or of hotpath, which passes calls on."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -50,7 +50,7 @@ def outcomes(response: pb.ApplyResponse) -> list[str]:
     return [pb.ApplyOutcome.Name(each.outcome) for each in response.results]
 
 
-def told(result: pb.ApplyResult) -> tuple[str, str]:
+def rejection(result: pb.ApplyResult) -> tuple[str, str]:
     """Why a row was rejected: code and field."""
     assert result.outcome == pb.REJECTED, result
     assert result.reason
@@ -72,7 +72,7 @@ def day(days: float) -> Timestamp:
     return stamp(_START + timedelta(days=days))
 
 
-class Told(NamedTuple):
+class OutboxRow(NamedTuple):
     """A row of the outbox."""
 
     entity: str
@@ -83,7 +83,7 @@ class Told(NamedTuple):
     event: Any
 
 
-class Books:
+class Records:
     """The outbox and the audit, read from the database."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
@@ -93,8 +93,8 @@ class Books:
         """The last revision."""
         return int(await self.connection.fetchval("SELECT seq FROM head"))
 
-    async def since(self, revision: int) -> list[Told]:
-        """What the outbox tells of the changes after the revision; the audit must know of the same ones."""
+    async def since(self, revision: int) -> list[OutboxRow]:
+        """The outbox rows after the revision; the audit must have the same changes."""
         rows = await self.connection.fetch(
             "SELECT revision, entity, op, row_id, keys, left_keys, event_type, event FROM outbox WHERE revision > $1"
             " ORDER BY revision",
@@ -106,7 +106,9 @@ class Books:
         assert [tuple(row) for row in audited] == [tuple(row)[:4] for row in rows]
         assert [row["revision"] for row in rows] == list(range(revision + 1, await self.head() + 1))
         return [
-            Told(row["entity"], row["op"], row["row_id"], row["keys"], row["left_keys"], event(row["event_type"], row["event"]))
+            OutboxRow(
+                row["entity"], row["op"], row["row_id"], row["keys"], row["left_keys"], event(row["event_type"], row["event"])
+            )
             for row in rows
         ]
 
