@@ -44,7 +44,7 @@ def review_list(context: CommandContext, venue: str | None, status: str, address
     with context.registry(address) as registry:
         if venue is not None:
             _check_venue(registry, venue)
-        for line in deciding.told(registry, venue, status, as_json=as_json):
+        for line in deciding.describe(registry, venue, status, as_json=as_json):
             click.echo(printable_json(line) if as_json else output.lines(line))
 
 

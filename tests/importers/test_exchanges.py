@@ -258,5 +258,5 @@ def test_the_contract_of_a_coin_is_evidence_at_mexc() -> None:
 def test_the_signed_multiplier_of_bitmex_stays_with_the_listing(multiplier: Any) -> None:
     row = {**SWAP, "info": {"multiplier": multiplier, "settlCurrency": "XBt", "isQuanto": True}}
     market = read(row, declared("bitmex"))
-    assert market.kept == {"multiplier": "-100000000", "settlCurrency": "XBt"}
+    assert market.metadata == {"multiplier": "-100000000", "settlCurrency": "XBt"}
     assert market.specs.contract_size is None

@@ -70,8 +70,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     contract_size: Rule | None = None
     #: in contracts; if set, the cost limits of ccxt are not read: they hold this number
     max_contracts: Rule | None = None
-    #: keys of the payload that are kept in the metadata of the listing
-    kept: tuple[str, ...] = ()
+    #: keys of the payload that are stored in the metadata of the listing
+    metadata: tuple[str, ...] = ()
     #: expiries in milliseconds that mean "none"
     no_expiry: frozenset[int] = frozenset()
     multipliers: Mapping[str, Multiplied] = {}
@@ -161,7 +161,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
             maker=at("makerFee"),
             taker=at("takerFee"),
             contract_size=_bitmex_contract,
-            kept=("multiplier", "settlCurrency"),
+            metadata=("multiplier", "settlCurrency"),
             underlyings={
                 "ALTMEX": Underlying("index", "BitMEX altcoin index"),
                 "DEFIMEX": Underlying("index", "BitMEX DeFi index"),

@@ -17,7 +17,7 @@ _STATUS = "REVIEW_STATUS_"
 _DECISION = "REVIEW_DECISION_"
 
 
-def told(registry: Registry, venue_id: str | None, status: str, *, as_json: bool) -> Iterator[str]:
+def describe(registry: Registry, venue_id: str | None, status: str, *, as_json: bool) -> Iterator[str]:
     """Lines about the reviews of a status. Raises RegistryError."""
     request = pb.ListReviewsRequest(status=f"{_STATUS}{status.upper()}")
     if venue_id is not None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity.confusables import skeleton
-from cqar.importers.run import report as told
+from cqar.importers.run import report
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import Run
 from cqar.importers.run.wire import RegistryError
@@ -63,10 +63,10 @@ def raise_unverified(run: Run, doubts: Iterable[Doubt]) -> None:
         if isinstance(answer, RegistryError):
             run.report.reject("flag_refused", str(answer), about=doubt.symbol)
         else:
-            run.report.add(Entry(told.CREATED, "quality_flag", doubt.symbol, "unverified", doubt.reason))
+            run.report.add(Entry(report.CREATED, "quality_flag", doubt.symbol, "unverified", doubt.reason))
 
 
-def look_alikes(run: Run, assets: Mapping[str, str]) -> list[Doubt]:
+def lookalikes(run: Run, assets: Mapping[str, str]) -> list[Doubt]:
     """The assets (id -> ticker) whose ticker looks like another one and that have no flag yet."""
     alike = {asset_id: folded for asset_id, symbol in assets.items() if (folded := skeleton(symbol)) is not None}
     known: dict[str, bool] = {}

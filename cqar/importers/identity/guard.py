@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
     against: str | None = None
 
 
-class Held(NamedTuple):
+class Stored(NamedTuple):
     """A venue asset of the registry."""
 
     asset_id: str
@@ -75,7 +75,7 @@ def level(evidence: str) -> int:
 
 
 class Directory:
-    """The assets that tickers may mean, asked for once for all venues of an exchange, when the first ticker has to decide."""
+    """The assets that tickers may mean, loaded once for all venues of an exchange, when the first ticker has to decide."""
 
     def __init__(self, run: Run, tickers: Iterable[str]) -> None:
         self._run = run
@@ -109,12 +109,12 @@ class Directory:
     def _judge(self, asset_ids: Sequence[str]) -> None:
         registry = self._run.registry
         self._standing.update(dict.fromkeys(asset_ids, False))
-        asked = [each for each in asset_ids if each not in self._scams]
-        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in asked)
-        for asset_id, answer in zip(asked, deployed, strict=True):
+        suspects = [each for each in asset_ids if each not in self._scams]
+        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in suspects)
+        for asset_id, answer in zip(suspects, deployed, strict=True):
             places = getattr(answer, "deployments", ())
             self._standing[asset_id] = any(each.chain_id not in self._tests for each in places)
-        rest = [each for each in asked if not self._standing[each]]
+        rest = [each for each in suspects if not self._standing[each]]
         named = registry.calls(contract.ListAssetIdentifiersRequest(asset_id=each, page_size=20) for each in rest)
         for asset_id, answer in zip(rest, named, strict=True):
             ids = getattr(answer, "identifiers", ())
@@ -122,7 +122,7 @@ class Directory:
 
 
 class Guard:
-    """Judges the codes of one venue, with all that the registry knows of them asked for at once."""
+    """Judges the codes of one venue, with a fixed number of registry requests."""
 
     def __init__(self, run: Run, directory: Directory, venue_id: str, exchange: Exchange, remaps: Mapping[str, str]) -> None:
         self._run = run
@@ -136,15 +136,15 @@ class Guard:
         self._by_ticker: dict[str, list[str]] = {}
         self._made: dict[str, Verdict] = {}
 
-    def judge(self, uses: Sequence[Use], held: Mapping[str, Sequence[Held]]) -> dict[str, Verdict]:
-        """A verdict for each code. `held`: what the venue's codes mean in the registry. Raises wire.RegistryError."""
-        by_ticker: dict[str, list[Held]] = {}
+    def judge(self, uses: Sequence[Use], stored: Mapping[str, Sequence[Stored]]) -> dict[str, Verdict]:
+        """A verdict for each code. `stored`: what the venue's codes mean in the registry. Raises wire.RegistryError."""
+        by_ticker: dict[str, list[Stored]] = {}
         for use in uses:
-            by_ticker.setdefault(use.ticker, []).extend(held.get(use.code, ()))
-        self._look_up_addresses(uses)
-        self._look_up_external(uses)
+            by_ticker.setdefault(use.ticker, []).extend(stored.get(use.code, ()))
+        self._load_addresses(uses)
+        self._load_external(uses)
         strong = {use.code: self._strong(use) for use in uses}
-        earlier = {use.code: held.get(use.code) or by_ticker[use.ticker] for use in uses}
+        earlier = {use.code: stored.get(use.code) or by_ticker[use.ticker] for use in uses}
         self._by_ticker = self._directory.find(
             {use.ticker for use in uses if strong[use.code] is None and not earlier[use.code]}
         )
@@ -154,19 +154,19 @@ class Guard:
             for each in earlier[code]
             if found is not None and found.asset != each.asset_id
         }
-        self._look_up_provisional(doubted)
+        self._load_provisional(doubted)
         return {use.code: self._verdict(use, strong[use.code], earlier[use.code]) for use in uses}
 
     # ---- evidence --------------------------------------------------------------------------------------------------
 
-    def _look_up_addresses(self, uses: Sequence[Use]) -> None:
+    def _load_addresses(self, uses: Sequence[Use]) -> None:
         wanted = sorted({each for use in uses for each in use.addresses if _ADDRESS.fullmatch(each)})
         requests = [contract.ListAssetDeploymentsRequest(address=each, page_size=100) for each in wanted]
         for address, answer in zip(wanted, self._run.registry.calls(requests), strict=True):
             if not isinstance(answer, RegistryError):
                 self._by_address[address] = {each.asset_id for each in answer.deployments if not each.is_native}
 
-    def _look_up_external(self, uses: Sequence[Use]) -> None:
+    def _load_external(self, uses: Sequence[Use]) -> None:
         wanted = {key for use in uses if (key := self._external_key(use)) is not None}
         keys = sorted(wanted)
         found = self._run.find(rows.by_identifier(source, external_id) for source, external_id in keys)  # type: ignore[arg-type]
@@ -204,9 +204,9 @@ class Guard:
             return None
         source, external_id = key
         name = f"external id {external_id}" if source == rows.INTERNAL else f"external id coingecko:{external_id}"
-        held = self._by_external[key]
-        if held is not None:
-            return Verdict(held, name)
+        asset_id = self._by_external[key]
+        if asset_id is not None:
+            return Verdict(asset_id, name)
         if source == rows.COINGECKO:
             return None
         row = self._new(use, external_id)
@@ -222,7 +222,7 @@ class Guard:
             return iso4217.asset(underlying.iso4217, ref)
         return _underlying(use, underlying, external_id, ref)
 
-    def _look_up_provisional(self, asset_ids: Iterable[str]) -> None:
+    def _load_provisional(self, asset_ids: Iterable[str]) -> None:
         """Which of the assets that the venue's codes mean so far are provisional."""
         answers = self._run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in sorted(asset_ids))
         self._provisional = {
@@ -231,7 +231,7 @@ class Guard:
 
     # ---- verdicts --------------------------------------------------------------------------------------------------
 
-    def _verdict(self, use: Use, strong: Verdict | None, earlier: Sequence[Held]) -> Verdict:
+    def _verdict(self, use: Use, strong: Verdict | None, earlier: Sequence[Stored]) -> Verdict:
         means = sorted({each.asset_id for each in earlier})
         if len(means) > 1:
             return Verdict(None, "the venue's codes mean several assets", candidates=tuple(means))

@@ -7,7 +7,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.importers.run import report as told
+from cqar.importers.run import report
 from cqar.importers.run.documents import Source
 from cqar.importers.run.progress import Progress
 from cqar.importers.run.report import Change, Entry, Report
@@ -18,7 +18,12 @@ CHUNK: Final = 1_000
 #: Maximum number of rows per Apply, the limit of admin.
 MOST: Final = 10_000
 
-_OUTCOMES = {pb.CREATED: told.CREATED, pb.UPDATED: told.UPDATED, pb.UNCHANGED: told.UNCHANGED, pb.REJECTED: told.REJECTED}
+_OUTCOMES = {
+    pb.CREATED: report.CREATED,
+    pb.UPDATED: report.UPDATED,
+    pb.UNCHANGED: report.UNCHANGED,
+    pb.REJECTED: report.REJECTED,
+}
 _NOWHERE = Source(0, b"")
 
 
@@ -96,7 +101,7 @@ class Run:
         )[len(before) :]
         for item, result in zip(items, results, strict=True):
             if not item.silent:
-                self.tell(item, result)
+                self.report_result(item, result)
         return results
 
     def _before(self, items: Sequence[Item], mode: pb.ApplyMode) -> list[pb.ApplyRow]:
@@ -110,14 +115,14 @@ class Run:
                 self._tried.setdefault(key, []).append(row)
         return list(wanted.values())
 
-    def tell(self, item: Item, result: pb.ApplyResult) -> None:
+    def report_result(self, item: Item, result: pb.ApplyResult) -> None:
         """Report the outcome of an item."""
         kind = item.row.WhichOneof("entity") or "row"
         names = _named(getattr(item.row, kind, None))
         line, row = item.source.line, item.source.excerpt
         if result.outcome == pb.REJECTED:
             taken = result.code == "ALREADY_EXISTS"
-            outcome = told.CONFLICT if taken else told.REJECTED
+            outcome = report.CONFLICT if taken else report.REJECTED
             reason, detail = (_renamed(each, item.names) for each in (refusal(result), result.reason))
             self.report.add(Entry(outcome, kind, item.about, reason, detail, (), line, row))
             return
@@ -128,10 +133,10 @@ class Run:
             owners = [each for each in fields if each.field == "asset_id"]
             if owners:
                 detail = f"is of asset {owners[0].before}, the row says of {owners[0].after}"
-                self.report.add(Entry(told.CONFLICT, kind, item.about, "other_asset", detail, fields, line, row))
+                self.report.add(Entry(report.CONFLICT, kind, item.about, "other_asset", detail, fields, line, row))
             else:
                 reason = ",".join(each.field for each in fields)
-                self.report.add(Entry(told.DIFFERS, kind, item.about, reason, "", fields, line))
+                self.report.add(Entry(report.DIFFERS, kind, item.about, reason, "", fields, line))
 
     def find(self, rows: Iterable[pb.ApplyRow]) -> list[str | None]:
         """The ids found by the natural keys of the rows, None for keys that do not exist. Writes nothing."""

@@ -152,7 +152,7 @@ def load(run: Run, data: bytes, name: str) -> None:
             if result.id:
                 there[result.id] = item.row.asset.symbol
         progress.advance(len(chunk))
-    flags.raise_unverified(run, flags.look_alikes(run, there))
+    flags.raise_unverified(run, flags.lookalikes(run, there))
 
 
 def retype(run: Run, types: Mapping[str, tuple[assets_pb2.AssetType, Item]]) -> None:

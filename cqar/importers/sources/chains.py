@@ -149,10 +149,10 @@ def _evm_rows(row: _Row) -> Fact:
 def _chain_registry(row: _Row) -> Fact:
     if not row.chain_name:
         raise Refused("incomplete", "the row has no chainName")
-    given = row.caip2 or chain_ids.NAMES.get(("chain-registry", row.chain_name))
-    if given is None and row.chain_type == "eip155":
-        given = f"eip155:{row.chain_id}"
-    caip2 = chain_ids.caip2(given) if given else None
+    declared = row.caip2 or chain_ids.NAMES.get(("chain-registry", row.chain_name))
+    if declared is None and row.chain_type == "eip155":
+        declared = f"eip155:{row.chain_id}"
+    caip2 = chain_ids.caip2(declared) if declared else None
     return Fact(
         name=_named(row),
         caip2=caip2,
@@ -166,10 +166,10 @@ def _chain_registry(row: _Row) -> Fact:
 def _web3icons(row: _Row) -> Fact:
     if not isinstance(row.id, str):
         raise Refused("incomplete", "the row has no id")
-    given = row.caip2id or chain_ids.NAMES.get(("web3icons", row.id))
-    if given is None and isinstance(row.chain_id, int):
-        given = f"eip155:{row.chain_id}"
-    caip2 = chain_ids.caip2(given) if given else None
+    declared = row.caip2id or chain_ids.NAMES.get(("web3icons", row.id))
+    if declared is None and isinstance(row.chain_id, int):
+        declared = f"eip155:{row.chain_id}"
+    caip2 = chain_ids.caip2(declared) if declared else None
     return Fact(
         name=_named(row),
         caip2=caip2,
@@ -274,12 +274,12 @@ class _Slugs:
         """Choose the slug of the chain. Raises Refused if none can be made."""
         key = _key(fact)
         if key not in self._slugs:
-            held = self._chains.by_caip2.get(fact.caip2) if fact.caip2 else self._chains.by_slug.get(key)
-            held = None if held is not None and held.caip2 and not fact.caip2 else held
-            if held is None:
+            stored = self._chains.by_caip2.get(fact.caip2) if fact.caip2 else self._chains.by_slug.get(key)
+            stored = None if stored is not None and stored.caip2 and not fact.caip2 else stored
+            if stored is None:
                 self._slugs[key] = next(slug for slug in _proposals(fact) if slug not in self._taken)
             else:
-                self._slugs[key] = held.chain_id
+                self._slugs[key] = stored.chain_id
             self._taken.add(self._slugs[key])
         if fact.known_as is not None:
             family, name = fact.known_as
@@ -297,10 +297,10 @@ class _Slugs:
     def renamed(self) -> Iterator[Item]:
         """Existing chains that get additional names."""
         for slug, names in self._names.items():
-            held = self._chains.by_slug.get(slug)
-            known = {} if held is None else chain_ids.names_of(held)
-            if held is not None and {**names, **known} != known:
-                metadata = {**json_format.MessageToDict(held.metadata), "names": {**names, **known}}
+            stored = self._chains.by_slug.get(slug)
+            known = {} if stored is None else chain_ids.names_of(stored)
+            if stored is not None and {**names, **known} != known:
+                metadata = {**json_format.MessageToDict(stored.metadata), "names": {**names, **known}}
                 chain = assets_pb2.Chain(chain_id=slug, metadata=rows.struct(metadata))
                 yield Item(pb.ApplyRow(chain=chain), f"{slug}: names of sources")
 

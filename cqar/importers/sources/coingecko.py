@@ -12,8 +12,7 @@ import msgspec
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.importers.run import documents, rows
-from cqar.importers.run import report as told
+from cqar.importers.run import documents, report, rows
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, MOST, Item, Run
@@ -99,12 +98,12 @@ def _find(run: Run, chains: Chains, sources: list[Source]) -> list[_Found]:
         except Refused as refused:
             run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
     ids = list(dict.fromkeys(pair.coingecko_id for _, pair, _ in pairs))
-    looked = run.find(
+    asset_ids = run.find(
         [rows.by_identifier(rows.COINGECKO, each) for each in ids]
         + [rows.by_address(chain.chain_id, pair.address or "native") for _, pair, chain in pairs]
     )
-    by_id = dict(zip(ids, looked, strict=False))
-    owners = looked[len(ids) :]
+    by_id = dict(zip(ids, asset_ids, strict=False))
+    owners = asset_ids[len(ids) :]
     return [
         _Found(source, pair, chain, owner, by_id[pair.coingecko_id])
         for (source, pair, chain), owner in zip(pairs, owners, strict=True)
@@ -125,7 +124,7 @@ class _Merges:
         """The row with what the pair adds, if anything. Merges and conflicts are carried out and reported at once."""
         owner, coin = self._now(found.by_address), self._now(found.by_id) or self._named.get(found.pair.coingecko_id)
         if owner is not None and owner == coin:
-            self._run.report.add(Entry(told.UNCHANGED, "asset", found.about, line=found.source.line))
+            self._run.report.add(Entry(report.UNCHANGED, "asset", found.about, line=found.source.line))
         elif owner is not None:
             return self._joined(found, owner, coin)
         elif coin is not None:
@@ -150,7 +149,7 @@ class _Merges:
         other = self._other_id(owner, found.pair.coingecko_id)
         if other is not None:
             detail = f"the asset {owner} at this address is {other}"
-            entry = Entry(told.CONFLICT, "asset", found.about, "other_coingecko_id", detail, (), found.source.line)
+            entry = Entry(report.CONFLICT, "asset", found.about, "other_coingecko_id", detail, (), found.source.line)
             self._run.report.add(entry._replace(row=found.source.excerpt))
         elif coin is not None:
             self._merge(found, owner, coin)
@@ -176,15 +175,17 @@ class _Merges:
             if named == asset_id and external_id != coingecko_id:
                 return external_id
         request = contract.ListAssetIdentifiersRequest(asset_id=asset_id, source=rows.COINGECKO, page_size=10)
-        held = {each.external_id for each in self._run.registry.call(request).identifiers}
-        return None if coingecko_id in held or not held else min(held)
+        stored = {each.external_id for each in self._run.registry.call(request).identifiers}
+        return None if coingecko_id in stored or not stored else min(stored)
 
     def _listed(self, asset_id: str) -> bool:
         """Only token lists have the asset, and --overwrite is not set."""
         if self._run.options.overwrite:
             return False
-        held = self._run.registry.call(contract.ListAssetDeploymentsRequest(asset_id=asset_id, page_size=100)).deployments
-        return all(LISTED_BY in each.metadata.fields for each in held)
+        deployments = self._run.registry.call(
+            contract.ListAssetDeploymentsRequest(asset_id=asset_id, page_size=100)
+        ).deployments
+        return all(LISTED_BY in each.metadata.fields for each in deployments)
 
     def _merge(self, found: _Found, owner: str, coin: str) -> None:
         """Merge the asset at the address into the coin."""
@@ -193,10 +194,10 @@ class _Merges:
                 self._run.registry.call(pb.MergeAssetsRequest(from_asset_id=owner, into_asset_id=coin))
             except RegistryError as error:
                 reason = f"merge {error.code.name.lower()}"
-                entry = Entry(told.CONFLICT, "asset", found.about, reason, error.details, (), found.source.line)
+                entry = Entry(report.CONFLICT, "asset", found.about, reason, error.details, (), found.source.line)
                 self._run.report.add(entry._replace(row=found.source.excerpt))
                 return
         self._into[owner] = coin
         self.types.setdefault(coin, (found.asset_type, Item(pb.ApplyRow(), found.about, found.source)))
         detail = f"asset {owner}, which has the address, is merged into {coin}"
-        self._run.report.add(Entry(told.UPDATED, "asset", found.about, "merged", detail, line=found.source.line))
+        self._run.report.add(Entry(report.UPDATED, "asset", found.about, "merged", detail, line=found.source.line))

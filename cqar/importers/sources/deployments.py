@@ -14,8 +14,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import flags
-from cqar.importers.run import documents, rows
-from cqar.importers.run import report as told
+from cqar.importers.run import documents, report, rows
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, Item, Run
@@ -172,7 +171,7 @@ def load(run: Run, data: bytes, name: str) -> None:
                 run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
         there.update(write(run, placed))
         progress.advance(len(chunk))
-    flags.raise_unverified(run, flags.look_alikes(run, there))
+    flags.raise_unverified(run, flags.lookalikes(run, there))
 
 
 def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
@@ -201,9 +200,9 @@ def write(run: Run, placed: list[Placed]) -> Iterator[tuple[str, str]]:
         if items[at].row.identifiers:
             continue
         if result.outcome == pb.CREATED:
-            run.report.add(Entry(told.CREATED, "asset_deployment", each.about, line=each.source.line))
+            run.report.add(Entry(report.CREATED, "asset_deployment", each.about, line=each.source.line))
         elif run.dry_run and result.outcome != pb.REJECTED:
-            run.tell(items[at + 1], results[at + 1])
+            run.report_result(items[at + 1], results[at + 1])
         elif result.id:
             again.append(_deployment(each, result.id))
     run.write(again)

@@ -20,9 +20,8 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.importers.exchanges.declarations import SPOT, Exchange, Venue, declared
 from cqar.importers.identity import flags, guard
 from cqar.importers.identity.flags import Doubt
-from cqar.importers.identity.guard import Directory, Guard, Held, Use, Verdict
-from cqar.importers.run import documents
-from cqar.importers.run import report as told
+from cqar.importers.identity.guard import Directory, Guard, Stored, Use, Verdict
+from cqar.importers.run import documents, report
 from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, Item, Run
@@ -65,13 +64,13 @@ class _Exchange:
             by_venue.setdefault(self._venue(market).venue_id, []).append(market)
         self._write_venues(by_venue, found)
         remaps = self._origin.remaps if self._origin.remaps is not None else venues.remaps(known)
-        books = {venue_id: _Book(run, venue_id, self._exchange) for venue_id in by_venue}
-        accepted = {venue_id: books[venue_id].read(each) for venue_id, each in by_venue.items()}
-        directory = Directory(run, {use.ticker for book in books.values() for use in book.uses.values()})
+        codes = {venue_id: _VenueCodes(run, venue_id, self._exchange) for venue_id in by_venue}
+        accepted = {venue_id: codes[venue_id].read(each) for venue_id, each in by_venue.items()}
+        directory = Directory(run, {use.ticker for each in codes.values() for use in each.uses.values()})
         progress = run.progress(name, len(sources))
-        for venue_id, book in books.items():
-            book.judge(Guard(run, directory, venue_id, self._exchange, remaps))
-            listings = Listings(run, venue_id, book.assets)
+        for venue_id, own in codes.items():
+            own.judge(Guard(run, directory, venue_id, self._exchange, remaps))
+            listings = Listings(run, venue_id, own.assets)
             for chunk in documents.chunks(accepted[venue_id], CHUNK):
                 listings.write(chunk)
                 progress.advance(len(chunk))
@@ -124,14 +123,16 @@ class _Exchange:
 
     def _mode(self, rows: list[Any], known: Any) -> str:
         """The precision mode: as requested, else proven by the payloads, else declared by the exchange, else tick sizes."""
-        asked = self._run.options.precision_mode
+        option = self._run.options.precision_mode
         proven = markets.mode_of(rows, self._exchange)
         stored = json_format.MessageToDict(known.metadata).get(venues.PRECISION)
-        mode = asked or proven or self._origin.precision_mode or stored or markets.TICK_SIZE
+        mode = option or proven or self._origin.precision_mode or stored or markets.TICK_SIZE
         if mode not in _MODES:
             message = f"{mode!r} is not a precision mode; use one of {', '.join(_MODES)}"
             raise FileError(message)
-        self._run.report.note(f"precision {mode}", "asked for" if asked else "proven by the payloads" if proven else "declared")
+        self._run.report.note(
+            f"precision {mode}", "requested" if option else "proven by the payloads" if proven else "declared"
+        )
         return str(mode)
 
     def _venue(self, market: Market) -> Venue:
@@ -166,7 +167,7 @@ def _default(found: list[Market], exchange: Exchange) -> markets_pb2.SymbolType:
 # ---- the codes of a venue ------------------------------------------------------------------------------------------
 
 
-class _Book:
+class _VenueCodes:
     """The codes of one venue: how its markets use them, which assets they mean, and the venue assets that record it."""
 
     def __init__(self, run: Run, venue_id: str, exchange: Exchange) -> None:
@@ -196,8 +197,8 @@ class _Book:
             settle = market.settle
             if settle is None:
                 continue
-            held = self.uses.get(settle.code)
-            if held is not None and held.ticker != settle.ticker:
+            earlier = self.uses.get(settle.code)
+            if earlier is not None and earlier.ticker != settle.ticker:
                 # The code belongs to another asset; this asset has a code of its own.
                 own = Code(by_ticker.get(settle.ticker, settle.ticker), settle.ticker)
                 accepted[at] = msgspec.structs.replace(market, settle=own)
@@ -219,21 +220,21 @@ class _Book:
 
     def judge(self, guard: Guard) -> None:
         """Resolve the codes and write the result. Raises wire.RegistryError."""
-        held = self._read_stored()
-        verdicts = guard.judge(list(self.uses.values()), held)
+        stored = self._read_stored()
+        verdicts = guard.judge(list(self.uses.values()), stored)
         self._write_assets(verdicts)
         self._write_venue_assets(verdicts)
         self._ask(verdicts)
 
-    def _read_stored(self) -> dict[str, list[Held]]:
-        held: dict[str, list[Held]] = {}
+    def _read_stored(self) -> dict[str, list[Stored]]:
+        stored: dict[str, list[Stored]] = {}
         for each in self._run.registry.pages(contract.ListVenueAssetsRequest(venue_id=self._venue_id), "venue_assets"):
             self._stored[each.asset_id] = each
             if each.HasField("delisted_at") and each.delisted_at.ToDatetime(tzinfo=UTC) <= datetime.now(UTC):
                 continue
             for code in (each.venue_asset_symbol, *each.venue_asset_aliases):
-                held.setdefault(code, []).append(Held(each.asset_id, each.identity_evidence))
-        return held
+                stored.setdefault(code, []).append(Stored(each.asset_id, each.identity_evidence))
+        return stored
 
     def _write_assets(self, verdicts: Mapping[str, Verdict]) -> None:
         """Create new assets once each: provisional ones, money and underlyings."""
@@ -307,7 +308,7 @@ class _Book:
             if not self._run.dry_run:
                 self._run.registry.call(reviews_pb2.OpenReviewsRequest(reviews=chunk))
             for review in chunk:
-                _tell(self._run, review)
+                _report_review(self._run, review)
 
     def _review(self, code: str, verdict: Verdict) -> reviews_pb2.Review | None:
         ticker = self.uses[code].ticker
@@ -339,12 +340,12 @@ def _key(asset: str) -> str:
     return f"asset {asset.removeprefix('ref:')}" if asset.startswith("ref:") else ""
 
 
-def _tell(run: Run, review: reviews_pb2.Review) -> None:
+def _report_review(run: Run, review: reviews_pb2.Review) -> None:
     about = f"{review.code} at {review.venue_id}"
     if review.kind == reviews_pb2.REVIEW_KIND_CODE_CONFLICT:
-        run.report.add(Entry(told.CONFLICT, "venue_asset", about, "other_asset", review.reason))
+        run.report.add(Entry(report.CONFLICT, "venue_asset", about, "other_asset", review.reason))
     elif review.kind == reviews_pb2.REVIEW_KIND_CANDIDATES:
         detail = f"{review.reason}: {', '.join(review.candidate_asset_ids)}"
-        run.report.add(Entry(told.REVIEW, "venue_asset", about, "several_candidates", detail))
+        run.report.add(Entry(report.REVIEW, "venue_asset", about, "several_candidates", detail))
     else:
         run.report.note("provisional", review.reason)

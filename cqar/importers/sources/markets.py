@@ -129,8 +129,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     specs: Specs
     #: contract address of the base, if the payload has one
     address: str | None
-    #: the part of the payload that is kept with the listing
-    kept: Mapping[str, str]
+    #: the part of the payload that goes into the metadata of the listing
+    metadata: Mapping[str, str]
 
 
 _ROW = documents.decoder(Row)
@@ -163,12 +163,12 @@ def mode_of(rows: Sequence[Row], exchange: Exchange) -> str | None:
     proofs = set()
     for row in rows:
         precision, payload = row.precision or _Precision(), row.info if isinstance(row.info, dict) else {}
-        for given, step in ((precision.amount, exchange.lot(payload)), (precision.price, exchange.tick(payload))):
-            if given is None or step is None:
+        for published, step in ((precision.amount, exchange.lot(payload)), (precision.price, exchange.tick(payload))):
+            if published is None or step is None:
                 continue
-            if given == step:
+            if published == step:
                 proofs.add(TICK_SIZE)
-            elif places_as_step(given) == step:
+            elif places_as_step(published) == step:
                 proofs.add(DECIMAL_PLACES)
     return proofs.pop() if len(proofs) == 1 else None
 
@@ -178,7 +178,7 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
     symbol_type = _TYPES.get(row.type)
     if symbol_type is None:
         raise Refused("unsupported_type", f"{row.type!r} is not a supported type of market")
-    if not _given(row.id):
+    if not _is_set(row.id):
         raise Refused("incomplete", "the row has no id")
     payload = row.info if isinstance(row.info, dict) else {}
     base, quote, settle = _codes(row, exchange)
@@ -199,7 +199,7 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
         created=_instant(row.created) if row.created else None,
         specs=_specs(row, payload, exchange, mode),
         address=_text(payload.get(exchange.address)) if exchange.address else None,
-        kept={name: text for name in exchange.kept if (text := _written(payload.get(name)))},
+        metadata={name: text for name in exchange.metadata if (text := _written(payload.get(name)))},
     )
 
 
@@ -213,7 +213,7 @@ def _option_type(row: Row) -> markets_pb2.OptionType:
     return _SIDES[row.option_type]
 
 
-def _given(value: str | None) -> bool:
+def _is_set(value: str | None) -> bool:
     return value is not None and value not in _NOTHING
 
 
@@ -223,8 +223,8 @@ def _text(value: Any) -> str | None:
 
 def _written(value: Any) -> str | None:
     """Text, or a number as text."""
-    held = None if isinstance(value, str) else number(value)
-    return _text(value) if held is None else exact.plain(held)
+    parsed = None if isinstance(value, str) else number(value)
+    return _text(value) if parsed is None else exact.plain(parsed)
 
 
 def _segment(row: Row) -> str:
@@ -238,7 +238,7 @@ def _segment(row: Row) -> str:
 def _codes(row: Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
     """Base, quote and settlement. The symbol is never split: ids have no separator, and it may hold `undefined`."""
     needed = {"base": row.base, "quote": row.quote, **({"settle": row.settle} if row.type in _DERIVATIVES else {})}
-    missing = [name for name, value in needed.items() if not _given(value)]
+    missing = [name for name, value in needed.items() if not _is_set(value)]
     if missing:
         raise Refused("incomplete", f"the row has no {', '.join(missing)}")
     other = exchange.base_id_is_number or (exchange.base_id_is_quote and row.inverse)
@@ -252,7 +252,7 @@ def _codes(row: Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
 
 
 def _code(code: str | None, ticker: str) -> Code:
-    return Code(code if code is not None and _given(code) else ticker, ticker)
+    return Code(code if code is not None and _is_set(code) else ticker, ticker)
 
 
 def _margin_kind(row: Row) -> str | None:

@@ -171,7 +171,7 @@ def _chain_id(chains: Chains, name: str) -> str | Refused:
 
 
 def _natives(run: Run, chain_ids: set[str]) -> dict[str, str]:
-    """What sources write for native coins, if an import has kept it."""
+    """What sources write for native coins, if an import has stored it."""
     requests = [
         contract.ListAssetDeploymentsRequest(chain_id=each, address="native", page_size=1) for each in sorted(chain_ids)
     ]
@@ -179,7 +179,7 @@ def _natives(run: Run, chain_ids: set[str]) -> dict[str, str]:
     for answer in run.registry.calls(requests):
         if not isinstance(answer, RegistryError):
             for each in answer.deployments:
-                kept = json_format.MessageToDict(each.metadata).get("denom")
-                if isinstance(kept, str):
-                    found[each.chain_id] = kept
+                denom = json_format.MessageToDict(each.metadata).get("denom")
+                if isinstance(denom, str):
+                    found[each.chain_id] = denom
     return found

@@ -1,7 +1,7 @@
 """`cqar import csv KIND FILE`: your own table, with the field names of the contract as columns.
 
 Spreadsheets rewrite text that looks like a number, a date or a boolean: the ticker 1E5 becomes 100000, TRUE a boolean, 0012
-loses its zeros. Such text is refused unless an apostrophe in front marks it as text.
+loses its zeros. Such text is refused unless a leading apostrophe marks it as text.
 """
 
 import csv
@@ -270,18 +270,18 @@ def _row(
     """The row and what it is called. An empty cell is an unset field. Raises Refused."""
     if len(cells) != len(header):
         raise Refused("malformed", f"the line has {len(cells)} cells, the header {len(header)}")
-    given = {column: cell.strip() for column, cell in zip(header, cells, strict=True) if cell.strip()}
-    if not given:
+    filled = {column: cell.strip() for column, cell in zip(header, cells, strict=True) if cell.strip()}
+    if not filled:
         raise Refused("incomplete", "all cells are empty")
     row = pb.ApplyRow()
     message: Message = getattr(row, kind)
     message.SetInParent()
-    for column, cell in given.items():
+    for column, cell in filled.items():
         if column in columns:
             _set(message, *columns[column], cell, column)
     if kind == "asset":
-        _find_by(row, {each: given[each] for each in _KEYS if each in given})
-    return row, " ".join(list(given.values())[:3])
+        _find_by(row, {each: filled[each] for each in _KEYS if each in filled})
+    return row, " ".join(list(filled.values())[:3])
 
 
 def _set(message: Message, field: Any, read: _Read, cell: str, column: str) -> None:

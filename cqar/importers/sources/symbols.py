@@ -16,7 +16,7 @@ from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.importers.run import report as told
+from cqar.importers.run import report
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import Item, Run
 from cqar.importers.run.wire import RegistryError
@@ -28,7 +28,7 @@ _LISTING_SPECS = (
     *("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size"),
     *("min_notional", "max_order_value", "max_leverage", "maker_fee", "taker_fee"),
 )
-#: The reason given when an importer ends a listing.
+#: The reason recorded when an importer ends a listing.
 _GONE = "no longer in the source"
 
 
@@ -71,9 +71,9 @@ class Listings:
             items.append(Item(listing, about, source, keys=(about, self._venue_id, f"symbol {terms!r}", *keys)))
         results = self._run.write([item._replace(silent=True) for item in items], pb.UPSERT)
         for at in range(0, len(items), 2):
-            self._tell(items[at : at + 2], results[at : at + 2])
+            self._report(items[at : at + 2], results[at : at + 2])
 
-    def _tell(self, items: list[Item], results: list[pb.ApplyResult]) -> None:
+    def _report(self, items: list[Item], results: list[pb.ApplyResult]) -> None:
         """A refused symbol refuses its listing too; both count as one refused row."""
         if results[0].outcome == pb.REJECTED:
             expired = "expires in the future" in results[0].reason
@@ -82,7 +82,7 @@ class Listings:
             self._run.report.reject(kind, results[0].reason, line=source.line, row=source.excerpt, about=items[0].about)
             return
         for item, result in zip(items, results, strict=True):
-            self._run.tell(item, result)
+            self._run.report_result(item, result)
 
     def _about(self, market: Market) -> str:
         kind = markets_pb2.SymbolType.Name(market.symbol_type).removeprefix("SYMBOL_TYPE_").lower()
@@ -99,13 +99,13 @@ class Listings:
         waiting = [code.code for code in (market.base, market.quote, market.settle) if code and code.code not in self._assets]
         if waiting:
             detail = f"not resolved: {', '.join(dict.fromkeys(waiting))}"
-            entry = Entry(told.REVIEW, "venue_symbol", self._about(market), "waits_for_code", detail, (), market.source.line)
+            entry = Entry(report.REVIEW, "venue_symbol", self._about(market), "waits_for_code", detail, (), market.source.line)
             self._run.report.add(entry)
             return None
         stored = self._standing(market)
         listing = self._listing(market)
         if not self._placed(market, listing, stored):
-            self._run.report.add(Entry(told.UNCHANGED, "venue_symbol", self._about(market), line=market.source.line))
+            self._run.report.add(Entry(report.UNCHANGED, "venue_symbol", self._about(market), line=market.source.line))
             return None
         return _Plan(market, self._symbol(market), listing, stored)
 
@@ -185,8 +185,8 @@ class Listings:
             listing.quantity_multiplier_decimal = exact.plain(market.base.factor)
         if market.active is not None:
             listing.is_active = market.active
-        if market.kept:
-            listing.metadata.update(market.kept)
+        if market.metadata:
+            listing.metadata.update(market.metadata)
         return listing
 
     # ---- conflicts -------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Listings:
         sides = f"{plan.market.base.ticker}/{plan.market.quote.ticker}"
         review.reason = f"the venue symbol now means {sides}, before {plan.stored.symbol_id}"
         about, line = self._about(plan.market), plan.market.source.line
-        entry = Entry(told.CONFLICT, "venue_symbol", about, "other_symbol", review.reason, (), line)
+        entry = Entry(report.CONFLICT, "venue_symbol", about, "other_symbol", review.reason, (), line)
         self._run.report.add(entry._replace(row=plan.market.source.excerpt))
         return review
 
@@ -242,7 +242,7 @@ class Listings:
             if isinstance(answer, RegistryError):
                 self._run.report.reject("delist_refused", str(answer), about=about)
             else:
-                self._run.report.add(Entry(told.DELISTED, "venue_symbol", about, "", _GONE))
+                self._run.report.add(Entry(report.DELISTED, "venue_symbol", about, "", _GONE))
 
 
 def _set(into: timestamp_pb2.Timestamp, at: datetime) -> None:

@@ -135,19 +135,19 @@ def load(run: Run, data: bytes, name: str) -> None:
         progress.advance(len(chunk))
     _bridge(run, chains, bridged)
     run.write([group], pb.UPSERT)
-    flags.raise_unverified(run, flags.look_alikes(run, there))
+    flags.raise_unverified(run, flags.lookalikes(run, there))
 
 
 def _group(run: Run, tokens: _List, name: str) -> Item:
     """The group that keeps the version of the list. Raises FileError if a newer version was imported."""
     title = f"token list: {tokens.name}"
     try:
-        held = run.registry.call(contract.GetAssetGroupRequest(name=title)).group
+        group = run.registry.call(contract.GetAssetGroupRequest(name=title)).group
     except RegistryError as error:
         if error.code.name != "NOT_FOUND":
             raise
     else:
-        last = json_format.MessageToDict(held.metadata).get("version")
+        last = json_format.MessageToDict(group.metadata).get("version")
         if isinstance(last, str) and _version(last) > tokens.version and not run.options.overwrite:
             message = f"{name}: version {tokens.version} is older than {last}, which was imported; --overwrite takes it"
             raise FileError(message)

@@ -129,5 +129,5 @@ def item(fact: Fact, source: Source) -> Item:
 
 def remaps(venue: Any) -> Mapping[str, str]:
     """The remaps in the metadata of a venue: code -> unified code of ccxt."""
-    held = json_format.MessageToDict(venue.metadata).get(REMAPS)
-    return {str(code): str(unified) for code, unified in held.items()} if isinstance(held, dict) else {}
+    remaps = json_format.MessageToDict(venue.metadata).get(REMAPS)
+    return {str(code): str(unified) for code, unified in remaps.items()} if isinstance(remaps, dict) else {}
