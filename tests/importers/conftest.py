@@ -1,7 +1,7 @@
 import pytest
 
 from cqar.admin.app import Admin
-from tests.importers.desk import COINS, Importers
+from tests.importers.imports import COINS, Importers
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def importers(admin: Admin) -> Importers:
 
 @pytest.fixture
 async def coined(importers: Importers) -> Importers:
-    """Imports into a registry that knows a few coins by CoinGecko's ids."""
-    told = await importers.document("assets", COINS)
-    assert told.line.startswith("created=4 updated=0 unchanged=0 ")
+    """Imports into a registry with a few coins that have CoinGecko ids."""
+    result = await importers.document("assets", COINS)
+    assert result.line.startswith("created=4 updated=0 unchanged=0 ")
     return importers

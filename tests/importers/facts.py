@@ -1,4 +1,4 @@
-"""Rows of the sources of facts, made up in their shapes."""
+"""Test rows in the format of each source."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def refused(parse: Parse, row: Any) -> str:
 
 
 def kind(parse: Parse, row: Any) -> str | None:
-    """Of the refusal; None: there was none."""
+    """The kind of the refusal; None if the row is accepted."""
     try:
         parse(source(row))
     except Refused as refusal:

@@ -1,7 +1,7 @@
-"""`python -m tests.importers.full`: everything in the shared data into an empty registry, twice, with what became of it.
+"""`python -m tests.importers.full`: import all shared data into an empty registry twice, and print the counts.
 
-Starts a registry of its own and ends it. Prints the tables of docs/importers.md; the exit code is 1 where a second import
-changed anything.
+Starts its own registry and stops it. Prints the tables of docs/importers.md; the exit code is 1 if the second import changed
+anything.
 """
 
 import json
@@ -18,16 +18,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tests.importers.desk import DATA
+from tests.importers.imports import DATA
 from tests.signals.policy import free_port
 
 _PORTS = ("CQAR_HOTPATH_PORT", "CQAR_HOTPATH_HTTP_PORT", "CQAR_METRICS_PORT", "CQAR_ADMIN_PORT", "CQAR_ADMIN_HTTP_PORT")
 _COLUMNS = ("created", "updated", "unchanged", "review", "conflict", "rejected", "differs")
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 
 
 class Done(NamedTuple):
-    """An import: what it was of, what it told, and the seconds that it took."""
+    """A finished import: its name, its summary and its duration in seconds."""
 
     name: str
     summary: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Done(NamedTuple):
 
 
 def _imports() -> Iterator[tuple[str, Sequence[str]]]:
-    """What is imported, in the order in which one builds on the other."""
+    """The imports in dependency order: name and arguments."""
     for kind, name in (
         *((each, each) for each in ("chains", "assets", "deployments")),
         ("coingecko", "coingecko_caip19"),
@@ -52,10 +52,10 @@ def _imports() -> Iterator[tuple[str, Sequence[str]]]:
 
 @contextmanager
 def _registry() -> Iterator[Mapping[str, str]]:
-    """The environment of commands of a running, empty registry."""
+    """Run an empty registry and return the environment for its commands."""
     with tempfile.TemporaryDirectory(prefix="cqar-imports-") as home:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
-        environment = kept | {"CQAR_HOME": home} | {each: str(free_port()) for each in _PORTS}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
+        environment = inherited | {"CQAR_HOME": home} | {each: str(free_port()) for each in _PORTS}
         program = (sys.executable, "-m", "cqar", "up", "--no-sample")
         with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, text=True) as up:
             try:
@@ -66,15 +66,15 @@ def _registry() -> Iterator[Mapping[str, str]]:
                 yield environment
             finally:
                 up.send_signal(signal.SIGTERM)
-                up.communicate(timeout=_PATIENCE)
+                up.communicate(timeout=_TIMEOUT)
 
 
 def _run(environment: Mapping[str, str]) -> Iterator[Done]:
     for name, words in _imports():
         began = time.monotonic()
         program = (sys.executable, "-m", "cqar", "import", *words, "--json")
-        told = subprocess.run(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-        summary = json.loads(told.stdout)["summary"]
+        done = subprocess.run(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        summary = json.loads(done.stdout)["summary"]
         sys.stderr.write(f"{name}: {time.monotonic() - began:.1f} s\n")
         yield Done(name, summary, time.monotonic() - began)
 
@@ -104,7 +104,7 @@ def _reasons(first: Sequence[Done], outcome: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Import twice and tell."""
+    """Import twice and print the tables."""
     if not DATA.exists():
         sys.stderr.write(f"the shared data are not at {DATA}\n")
         return 1

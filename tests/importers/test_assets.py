@@ -1,4 +1,4 @@
-"""Assets by CoinGecko id, with what each source calls them."""
+"""Assets by CoinGecko id, and how each source names them."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.importers.facts import ASSET, refused, source
         ("aaa", [("chain-registry", "bbb")], "AAA"),
     ],
 )
-def test_a_ticker_has_the_case_of_its_issuer(symbol: str, seen: list[tuple[str, str]], ticker: str) -> None:
+def test_a_ticker_keeps_the_case_its_issuer_uses(symbol: str, seen: list[tuple[str, str]], ticker: str) -> None:
     assert assets.ticker(symbol, seen) == ticker
 
 
@@ -34,29 +34,29 @@ def test_a_ticker_has_the_case_of_its_issuer(symbol: str, seen: list[tuple[str, 
         ([{"source": "x", "symbol": "other", "mint": "m"}], "NATIVE", True),
     ],
 )
-def test_what_an_asset_is(seen: list[dict[str, Any]], asset_type: str, assumed: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_sources_determine_the_asset_type(seen: list[dict[str, Any]], asset_type: str, assumed: bool) -> None:  # noqa: FBT001 - a column of the table
     fact = assets.parse(source({**ASSET, "seen": seen}))
     assert (fact.asset_type, fact.assumed) == (getattr(assets_pb2, f"ASSET_TYPE_{asset_type}"), assumed)
 
 
 @pytest.mark.parametrize("kind", ["evm-base", "svm-base", "bitcoin-like", "substrate", "sdk.coin"])
-def test_kinds_that_are_coins(kind: str) -> None:
+def test_native_kinds_are_native_coins(kind: str) -> None:
     fact = assets.parse(source({**ASSET, "seen": [{"source": "chain-registry", "symbol": "aaa", "typeAsset": kind}]}))
     assert (fact.asset_type, fact.assumed) == (assets_pb2.ASSET_TYPE_NATIVE, False)
 
 
 @pytest.mark.parametrize("kind", ["erc20", "cw20", "snip20", "snip25"])
-def test_kinds_that_are_contracts(kind: str) -> None:
+def test_contract_kinds_are_tokens(kind: str) -> None:
     fact = assets.parse(source({**ASSET, "seen": [{"source": "chain-registry", "symbol": "aaa", "typeAsset": kind}]}))
     assert (fact.asset_type, fact.assumed) == (assets_pb2.ASSET_TYPE_ERC20, False)
 
 
 @pytest.mark.parametrize("field", ["coingecko_id", "symbol", "name"])
-def test_an_asset_without_a_part_is_refused(field: str) -> None:
+def test_an_asset_with_a_missing_field_is_rejected(field: str) -> None:
     assert refused(assets.parse, {**ASSET, field: " "}) == "incomplete"
 
 
-def test_an_id_that_only_shows_a_price_makes_no_asset() -> None:
+def test_an_id_used_only_for_prices_creates_no_asset() -> None:
     claim = {"source": "@solana/spl-token-registry@0.2", "symbol": "aaa", "mint": "m"}
     assert refused(assets.parse, {**ASSET, "seen": [claim]}) == "claimed_only"
     assert assets.parse(source({**ASSET, "seen": [claim, {"source": "web3icons@4"}]})).coingecko_id == "coin-a"

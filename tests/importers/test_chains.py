@@ -1,4 +1,4 @@
-"""Chains as six sources write them."""
+"""Chains in the formats of six sources."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ from tests.importers.facts import CHAIN, refused, source
         ({"source": "@subwallet/x@1", "slug": "t", "name": "T", "tonInfo": {}}, "ton:-239", "TON", None),
     ],
 )
-def test_a_chain_as_its_source_writes_it(row: Any, caip2: str | None, chain_type: str, testnet: bool | None) -> None:  # noqa: FBT001 - a column of the table
+def test_chains_are_read_in_their_source_format(row: Any, caip2: str | None, chain_type: str, testnet: bool | None) -> None:  # noqa: FBT001 - a column of the table
     fact = chains.parse(source(row))
     assert (fact.caip2, fact.chain_type, fact.is_testnet) == (caip2, chain_type, testnet)
 
@@ -62,7 +62,7 @@ def test_every_mapping_of_chains_is_tested() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"source": "somebody@1"}, "unknown_source"),
+        ({"source": "unknown@1"}, "unknown_source"),
         ({"caip2": None}, "incomplete"),
         ({"name": ""}, "incomplete"),
         ({"caip2": "eip155:8"}, "contradictory"),
@@ -72,7 +72,7 @@ def test_every_mapping_of_chains_is_tested() -> None:
         ({"caip2": "cosmos:INVALID-ID-x"}, "placeholder_id"),
     ],
 )
-def test_a_chain_that_cannot_be_is_refused(change: dict[str, Any], reason: str) -> None:
+def test_an_invalid_chain_is_rejected(change: dict[str, Any], reason: str) -> None:
     assert refused(chains.parse, {**CHAIN, **change}) == reason
 
 
@@ -94,7 +94,7 @@ def test_a_chain_that_cannot_be_is_refused(change: dict[str, Any], reason: str) 
         ("cosmos:wonderland🧝", None),
     ],
 )
-def test_a_chain_id_has_one_spelling(written: str, meant: str | None) -> None:
+def test_chain_ids_are_normalized(written: str, meant: str | None) -> None:
     found = chain_ids.caip2(written)
     assert found == meant if meant else found.startswith("cosmos:hashed-")
     assert chain_ids.caip2(found) == found
@@ -110,11 +110,11 @@ def test_a_chain_id_has_one_spelling(written: str, meant: str | None) -> None:
         ("", ""),
     ],
 )
-def test_sources_of_one_family(text: str, name: str) -> None:
+def test_versions_of_a_source_belong_to_one_family(text: str, name: str) -> None:
     assert chain_ids.family(text) == name
 
 
-def test_declared_names_of_chains_are_chain_ids_in_their_one_spelling() -> None:
+def test_declared_chain_names_map_to_normalized_chain_ids() -> None:
     for caip2 in (*chain_ids.NAMES.values(), *chain_ids.SLUGS, *chain_ids.SPELLINGS.values()):
         assert chain_ids.caip2(caip2) == caip2
     assert len(set(chain_ids.SLUGS.values())) == len(chain_ids.SLUGS)

@@ -1,4 +1,4 @@
-"""Pairs of CAIP-19 and CoinGecko id."""
+"""Pairs of CAIP-19 id and CoinGecko id."""
 
 from typing import Any
 
@@ -30,5 +30,5 @@ def test_a_pair_names_the_coin_of_a_chain() -> None:
         (["eip155:1/erc20:0x1", 7], "malformed"),
     ],
 )
-def test_a_pair_that_is_none_is_refused(pair: list[Any], reason: str) -> None:
+def test_a_malformed_pair_is_rejected(pair: list[Any], reason: str) -> None:
     assert refused(coingecko.parse, pair) == reason

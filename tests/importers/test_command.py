@@ -1,4 +1,4 @@
-"""`cqar import` and `cqar review` as people and timers run them."""
+"""`cqar import` and `cqar review` as users and timers run them."""
 
 import asyncio
 import json
@@ -17,22 +17,22 @@ import pytest
 from cqar.admin.app import Admin
 from tests.client import Client
 from tests.hotpath.stack import eventually
-from tests.importers.desk import COINS, coin, listed, market, revision
+from tests.importers.imports import COINS, coin, listed, market, revision
 
 #: A package `ccxt` that answers from a folder.
 RECORDED = Path(__file__).parent / "recorded"
 
 
 class Shell:
-    """Runs commands of cqar against an admin."""
+    """Runs commands of cqar against the admin process."""
 
     def __init__(self, port: int, folder: Path) -> None:
         self.folder = folder
         self._own = {"CQAR_ADMIN_PORT": str(port), "CQAR_HOME": str(folder), "RECORDED": str(folder)}
 
     def environment(self, path: Path | None = None) -> Mapping[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
-        return kept | self._own | ({} if path is None else {"PYTHONPATH": str(path)})
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
+        return inherited | self._own | ({} if path is None else {"PYTHONPATH": str(path)})
 
     def write(self, name: str, rows: Any) -> str:
         path = self.folder / name
@@ -56,7 +56,7 @@ def shell(admin: Admin, tmp_path: Path) -> Shell:
     return Shell(admin.port, tmp_path)
 
 
-async def test_the_last_line_counts_and_the_exit_code_tells_of_refused_rows(shell: Shell) -> None:
+async def test_the_last_line_counts_rows_and_rejected_rows_set_the_exit_code(shell: Shell) -> None:
     code, out, _ = await shell.run("import", "assets", shell.write("assets.json", COINS))
     assert (code, out.splitlines()[-1]) == (
         0,
@@ -69,7 +69,7 @@ async def test_the_last_line_counts_and_the_exit_code_tells_of_refused_rows(shel
     assert "rejected row X (row 2): incomplete: the row has no base, quote" in out
 
 
-async def test_rows_are_shown_with_verbose_and_nothing_but_the_totals_with_quiet(shell: Shell) -> None:
+async def test_verbose_prints_every_row_and_quiet_only_the_totals(shell: Shell) -> None:
     rows = shell.write("assets.json", [*COINS, {"coingecko_id": "x\x1b[2J\u202e", "symbol": "", "name": "X"}])
     code, out, _ = await shell.run("import", "assets", rows, "--dry-run")
     assert code == 2
@@ -83,7 +83,7 @@ async def test_rows_are_shown_with_verbose_and_nothing_but_the_totals_with_quiet
     assert (out, err) == ("created=4 updated=0 unchanged=0 delisted=0 review=0 conflict=0 rejected=1\n", "")
 
 
-async def test_a_document_of_another_kind_is_named_once_and_nothing_is_imported(shell: Shell) -> None:
+async def test_a_document_of_another_kind_is_rejected_with_one_message(shell: Shell) -> None:
     rows = shell.write("assets.json", [coin(f"coin-{number}", f"C{number}", f"Coin {number}") for number in range(150)])
     code, out, err = await shell.run("import", "chains", rows)
     assert (code, out) == (1, "")
@@ -95,7 +95,7 @@ async def test_a_document_of_another_kind_is_named_once_and_nothing_is_imported(
     assert (code, out.split()[0]) == (0, "created=150")
 
 
-async def test_a_misspelt_exchange_creates_no_venue_unless_asked_to(shell: Shell, registry: Client) -> None:
+async def test_a_misspelt_exchange_creates_no_venue_without_new_venue(shell: Shell, registry: Client) -> None:
     await shell.run("import", "assets", shell.write("assets.json", COINS))
     rows = shell.write("markets.json", [market("BTCUSDT", "BTC", "USDT")])
     for words in (("import", "ccxt", "binanse", "--file", rows), ("import", "ccxt", "Binance", "--file", rows)):
@@ -112,7 +112,7 @@ async def test_a_misspelt_exchange_creates_no_venue_unless_asked_to(shell: Shell
     assert (code, err) == (1, "cqar: binanse is not an exchange that ccxt knows; did you mean binance?\n")
 
 
-async def test_ctrl_c_in_an_import_says_where_it_stopped_and_how_to_go_on(shell: Shell, connection: asyncpg.Connection) -> None:
+async def test_ctrl_c_reports_where_an_import_stopped_and_how_to_continue(shell: Shell, connection: asyncpg.Connection) -> None:
     rows = shell.write("assets.json", [coin(f"coin-{number}", f"C{number}", f"Coin {number}") for number in range(20_000)])
     process = shell.start("import", "assets", rows)
     await eventually(lambda: _some(connection), 60)
@@ -128,20 +128,20 @@ async def test_errors_of_an_import_with_json_are_json(shell: Shell) -> None:
     assert json.loads(err)["error"]["message"] == "nowhere.json: No such file or directory"
 
 
-async def test_reviews_of_a_venue_that_is_not_there_are_an_error(shell: Shell) -> None:
+async def test_listing_reviews_of_an_unknown_venue_is_an_error(shell: Shell) -> None:
     assert await shell.run("review", "list", "--venue", "nosuch") == (1, "", "cqar: venue nosuch not found\n")
     assert await shell.run("review", "list", "--venue", "Binance") == (1, "", "cqar: venue ids are lower case: binance\n")
 
 
-async def test_json_has_all_of_it_as_data(shell: Shell) -> None:
+async def test_json_output_contains_entries_and_summary(shell: Shell) -> None:
     await shell.run("import", "assets", shell.write("assets.json", COINS))
     rows = shell.write("markets.json", [market("BTCUSDT", "BTC", "USDT"), market("BAD", "BTC", "undefined")])
     code, out, _ = await shell.run("import", "ccxt", "binance", "--file", rows, "--json", "--dry-run")
-    told = json.loads(out)
+    result = json.loads(out)
     assert code == 2
-    assert told["summary"]["dry_run"] is True
-    assert told["summary"]["rejected"] == 1
-    assert {each["outcome"] for each in told["entries"]} == {"created", "rejected"}
+    assert result["summary"]["dry_run"] is True
+    assert result["summary"]["rejected"] == 1
+    assert {each["outcome"] for each in result["entries"]} == {"created", "rejected"}
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ async def test_json_has_all_of_it_as_data(shell: Shell) -> None:
         (("review", "accept", "0195c3b0-0000-7000-8000-000000000000"), "not found"),
     ],
 )
-async def test_what_does_not_go_says_what_to_do(shell: Shell, words: tuple[str, ...], said: str) -> None:
+async def test_errors_say_what_to_do(shell: Shell, words: tuple[str, ...], said: str) -> None:
     shell.write("x", [])
     code, _, err = await shell.run(*(str(shell.folder / word) if word == "x" and "chains" in words else word for word in words))
     assert code != 0
@@ -163,7 +163,7 @@ async def test_what_does_not_go_says_what_to_do(shell: Shell, words: tuple[str, 
     assert "Traceback" not in err
 
 
-async def test_reviews_are_listed_and_decided(shell: Shell, registry: Client) -> None:
+async def test_reviews_can_be_listed_and_decided(shell: Shell, registry: Client) -> None:
     twins = [*COINS, coin("gas", "GAS", "Gas"), coin("gas-dao", "GAS", "Gas DAO")]
     await shell.run("import", "assets", shell.write("assets.json", twins))
     rows = shell.write("markets.json", [market("GASUSDT", "GAS", "USDT")])
@@ -174,9 +174,9 @@ async def test_reviews_are_listed_and_decided(shell: Shell, registry: Client) ->
     assert "candidates: 'GAS' at binance" in first
     assert "GAS, Gas DAO" in out
     _, out, _ = await shell.run("review", "list", "--json")
-    asked = json.loads(out)
-    chosen = asked["candidate_asset_ids"][1]
-    code, out, _ = await shell.run("review", "accept", asked["review_id"], "--asset", chosen, "--notes", "by its contract")
+    review = json.loads(out)
+    chosen = review["candidate_asset_ids"][1]
+    code, out, _ = await shell.run("review", "accept", review["review_id"], "--asset", chosen, "--notes", "by its contract")
     assert (code, "accepted" in out) == (0, True)
     await shell.run("import", "ccxt", "binance", "--file", rows)
     assert (await listed(registry, "binance", "GASUSDT")).base_asset.asset_id == chosen
@@ -184,7 +184,7 @@ async def test_reviews_are_listed_and_decided(shell: Shell, registry: Client) ->
     assert "by its contract" in out
 
 
-async def test_an_import_that_is_killed_is_simply_run_again(shell: Shell, connection: asyncpg.Connection) -> None:
+async def test_a_killed_import_can_be_run_again(shell: Shell, connection: asyncpg.Connection) -> None:
     many = [coin(f"coin-{number}", f"C{number}", f"Coin {number}") for number in range(20_000)]
     rows = shell.write("assets.json", many)
     process = shell.start("import", "assets", rows)
@@ -209,8 +209,8 @@ async def _some(connection: asyncpg.Connection) -> bool:
     return bool(await connection.fetchval("SELECT count(*) FROM assets"))
 
 
-async def test_a_scheduled_import_asks_the_exchange_again_and_survives_what_fails(shell: Shell, registry: Client) -> None:
-    """The answers of the exchange are recorded; everything behind the package ccxt is as in production."""
+async def test_a_scheduled_import_polls_the_exchange_again_and_survives_errors(shell: Shell, registry: Client) -> None:
+    """The exchange's answers are recorded; the code behind the ccxt package is the production code."""
     await shell.run("import", "assets", shell.write("assets.json", COINS))
     first = market("BTCUSDT", "BTC", "USDT", precision={"amount": "0.00001", "price": "0.01"})
     later = market("BTCUSDT", "BTC", "USDT", precision={"amount": "0.00001", "price": "0.1"})
@@ -239,6 +239,6 @@ async def test_a_scheduled_import_asks_the_exchange_again_and_survives_what_fail
 async def _listed(registry: Client) -> bool:
     try:
         await listed(registry, "binance", "BTCUSDT")
-    except Exception:  # noqa: BLE001 - it is asked again
+    except Exception:  # noqa: BLE001 - it is polled again
         return False
     return True

@@ -1,4 +1,4 @@
-"""Contracts and coins on chains, and whose word on the coin counts."""
+"""Contracts and native coins on chains, and which sources identify the coin."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ from tests.importers.facts import DEPLOYED, refused, source
         ({"sources": ["@subwallet/x@1"], "is_native": True}, True),
     ],
 )
-def test_whose_word_on_the_coin_counts(change: dict[str, Any], identifies: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_only_trusted_sources_identify_the_coin(change: dict[str, Any], identifies: bool) -> None:  # noqa: FBT001 - a column of the table
     fact = deployments.parse(source({**DEPLOYED, "coingecko_id": "coin-a", **change}))
     assert (fact.coingecko_id, fact.claimed) == (("coin-a", None) if identifies else (None, "coin-a"))
 
 
 @pytest.mark.parametrize("kind", ["evm-base", "svm-base", "bitcoin-like"])
-def test_a_coin_of_a_chain_has_no_address(kind: str) -> None:
+def test_a_native_coin_has_no_address(kind: str) -> None:
     fact = deployments.parse(source({**DEPLOYED, "typeAsset": kind, "address": "wei"}))
     assert (fact.address, fact.denom, fact.asset_type) == (None, "wei", assets_pb2.ASSET_TYPE_NATIVE)
     assert deployments.parse(source({**DEPLOYED, "assetType": "NATIVE", "address": "native"})).denom is None
@@ -36,7 +36,7 @@ def test_a_coin_of_a_chain_has_no_address(kind: str) -> None:
     ("kind", "asset_type"),
     [("ics20", "WRAPPED"), ("ERC721", "ERC721"), ("PSP34", "ERC721"), ("sdk.coin", "NATIVE"), ("substrate", "NATIVE")],
 )
-def test_kinds_of_tokens(kind: str, asset_type: str) -> None:
+def test_the_kind_of_a_token_determines_its_asset_type(kind: str, asset_type: str) -> None:
     found = deployments.parse(source({**DEPLOYED, "typeAsset": kind})).asset_type
     assert found == getattr(assets_pb2, f"ASSET_TYPE_{asset_type}")
 
@@ -51,11 +51,11 @@ def test_kinds_of_tokens(kind: str, asset_type: str) -> None:
         ("factory/a:b", "factory/a:b"),
     ],
 )
-def test_an_address_is_without_the_name_of_its_kind(written: str, address: str) -> None:
+def test_prefixes_are_removed_from_addresses(written: str, address: str) -> None:
     assert deployments.denom(written) == address
 
 
-def test_names_of_a_source_are_no_addresses_and_unknown_decimals_stay_unknown() -> None:
+def test_source_names_are_not_addresses_and_unknown_decimals_stay_unset() -> None:
     assert refused(deployments.parse, {**DEPLOYED, "address": "x-LOCAL-DOT"}) == "no_address"
     assert refused(deployments.parse, {**DEPLOYED, "symbol": ""}) == "incomplete"
     assert deployments.parse(source({**DEPLOYED, "decimals": None})).decimals is None

@@ -1,4 +1,4 @@
-"""What is declared of each exchange: every declaration has a payload here that is read by it, and another unit without it."""
+"""Declarations of exchanges: each has a payload that it reads, and without it the same payload means something else."""
 
 from decimal import Decimal
 from typing import Any
@@ -81,11 +81,11 @@ UNITS: list[tuple[str, str, dict[str, Any], str | None]] = [
 
 
 @pytest.mark.parametrize(("name", "rule", "sent", "meant"), UNITS, ids=[f"{name}-{rule}" for name, rule, _, _ in UNITS])
-def test_a_number_of_the_payload_is_read_in_its_unit(name: str, rule: str, sent: dict[str, Any], meant: str | None) -> None:
+def test_a_payload_number_is_read_in_its_declared_unit(name: str, rule: str, sent: dict[str, Any], meant: str | None) -> None:
     assert getattr(EXCHANGES[name], rule)(sent) == (None if meant is None else Decimal(meant))
 
 
-def test_every_rule_of_every_exchange_is_tested() -> None:
+def test_every_declared_rule_has_a_test_case() -> None:
     rules = ("tick", "lot", "maker", "taker", "contract_size", "max_contracts")
     declarations = {
         (name, rule)
@@ -121,12 +121,12 @@ MULTIPLIED = [
 
 
 @pytest.mark.parametrize(("name", "ticker", "coin", "units"), MULTIPLIED)
-def test_a_multiplied_ticker_is_its_coin_and_a_factor(name: str, ticker: str, coin: str, units: int) -> None:
+def test_a_multiplied_ticker_is_split_into_coin_and_factor(name: str, ticker: str, coin: str, units: int) -> None:
     market = read({**SWAP, "base": ticker, "baseId": ticker}, declared(name))
     assert (market.base.code, market.base.ticker, market.base.factor) == (ticker, coin, Decimal(units))
 
 
-def test_every_declared_multiplier_is_tested() -> None:
+def test_every_declared_multiplier_has_a_test_case() -> None:
     aliases = {"binanceusdm", "binancecoinm"}
     made = {(name, ticker) for name, each in EXCHANGES.items() if name not in aliases for ticker in each.multipliers}
     assert made == {(name, ticker) for name, ticker, _, _ in MULTIPLIED}
@@ -137,12 +137,12 @@ def test_every_declared_multiplier_is_tested() -> None:
     "ticker", ["1INCH", "MART", "KAVA", "MANA", "KSM", "1000", "K", "M", "1000NEW", "KNEW", "10000X", "1SAFU"]
 )
 @pytest.mark.parametrize("name", sorted(EXCHANGES))
-def test_a_name_that_only_looks_multiplied_is_a_name(name: str, ticker: str) -> None:
+def test_a_ticker_that_resembles_a_multiplied_one_is_not_split(name: str, ticker: str) -> None:
     market = read({**SWAP, "base": ticker, "baseId": ticker}, declared(name))
     assert (market.base.code, market.base.ticker, market.base.factor) == (ticker, ticker, None)
 
 
-def test_a_multiplier_is_of_its_exchange_alone() -> None:
+def test_a_multiplier_applies_to_its_exchange_only() -> None:
     assert read({**SWAP, "base": "MBABYDOGE"}, declared("mexc")).base.factor is None
     assert read({**SWAP, "base": "kPEPE"}, declared("binance")).base.factor is None
 
@@ -161,7 +161,7 @@ VENUES = {
 
 
 @pytest.mark.parametrize("name", sorted(EXCHANGES))
-def test_exchanges_whose_ids_collide_are_split_over_venues(name: str) -> None:
+def test_exchanges_with_colliding_ids_are_split_into_venues(name: str) -> None:
     venues = declared(name).venues
     ids = tuple(venues[each].venue_id if each in venues else None for each in (SPOT, LINEAR, INVERSE, OPTION))
     assert ids == VENUES.get(name, (None,) * 4)
@@ -182,7 +182,7 @@ def test_exchanges_whose_ids_collide_are_split_over_venues(name: str) -> None:
         ),
     ],
 )
-def test_the_part_of_an_exchange_that_a_market_is_of(row: dict[str, Any], segment: str) -> None:
+def test_the_payload_determines_the_segment_of_a_market(row: dict[str, Any], segment: str) -> None:
     assert read(row).segment == segment
 
 
@@ -199,7 +199,7 @@ UNDERLYINGS = {
 }
 
 
-def test_what_is_written_on_no_coin_is_declared() -> None:
+def test_underlyings_that_are_not_coins_are_declared() -> None:
     made = {
         (name, ticker, each.category)
         for name, exchange in EXCHANGES.items()
@@ -210,7 +210,7 @@ def test_what_is_written_on_no_coin_is_declared() -> None:
     assert declared("phemex").underlyings["GOLD"].iso4217 == "XAU"
 
 
-def test_an_exchange_that_is_not_declared_counts_by_ccxt_alone() -> None:
+def test_an_undeclared_exchange_uses_the_values_of_ccxt() -> None:
     assert declared("no-such-exchange") == declarations.Exchange()
     specs = read({**PAIR, "precision": {"price": 0.5}, "info": {"tickSize": "0.1"}}, declared("no-such-exchange")).specs
     assert specs.tick_size == Decimal("0.5")
@@ -219,7 +219,7 @@ def test_an_exchange_that_is_not_declared_counts_by_ccxt_alone() -> None:
 # ---- beside the numbers --------------------------------------------------------------------------------------------
 
 
-def test_the_payload_counts_before_ccxt() -> None:
+def test_payload_values_take_precedence_over_ccxt() -> None:
     row = {
         **SWAP,
         "maker": 0.0002,
@@ -230,7 +230,7 @@ def test_the_payload_counts_before_ccxt() -> None:
     assert (specs.maker_fee, specs.tick_size) == (Decimal("-0.0001"), Decimal("0.1"))
 
 
-def test_the_largest_order_of_phemex_is_in_contracts_and_no_money() -> None:
+def test_the_maximum_order_of_phemex_is_in_contracts() -> None:
     row = {**SWAP, "limits": {"amount": {}, "cost": {"max": 1000}}, "info": {"maxOrderQty": "1000"}}
     specs = read(row, declared("phemex")).specs
     assert (specs.max_order_size, specs.max_order_value) == (Decimal(1000), None)
@@ -238,24 +238,24 @@ def test_the_largest_order_of_phemex_is_in_contracts_and_no_money() -> None:
     assert (spot.max_order_size, spot.max_order_value) == (Decimal(7), Decimal(1000))
 
 
-def test_the_base_of_an_inverse_contract_of_phemex_is_not_its_quote() -> None:
+def test_the_base_of_an_inverse_phemex_contract_differs_from_its_quote() -> None:
     row = {**SWAP, "base": "BTC", "baseId": "USD", "quoteId": "USD", "linear": False, "inverse": True}
     assert read(row, declared("phemex")).base.code == "BTC"
     assert read({**row, "linear": True, "inverse": False}, declared("phemex")).base.code == "USD"
 
 
-def test_a_number_of_hyperliquid_is_no_code() -> None:
+def test_a_hyperliquid_index_number_is_not_a_code() -> None:
     assert read({**SWAP, "base": "MEME", "baseId": "75"}, declared("hyperliquid")).base.code == "MEME"
 
 
-def test_the_contract_of_a_coin_is_evidence_at_mexc() -> None:
+def test_the_contract_address_of_a_coin_is_evidence_at_mexc() -> None:
     assert read({**PAIR, "info": {"contractAddress": "0xAb"}}, declared("mexc")).address == "0xAb"
     assert read({**PAIR, "info": {"contractAddress": ""}}, declared("mexc")).address is None
     assert read({**PAIR, "info": {"contractAddress": "0xAb"}}, declared("okx")).address is None
 
 
 @pytest.mark.parametrize("multiplier", [-100_000_000, "-100000000"])
-def test_the_signed_multiplier_of_bitmex_stays_with_the_listing(multiplier: Any) -> None:
+def test_the_signed_bitmex_multiplier_is_stored_with_the_listing(multiplier: Any) -> None:
     row = {**SWAP, "info": {"multiplier": multiplier, "settlCurrency": "XBt", "isQuanto": True}}
     market = read(row, declared("bitmex"))
     assert market.metadata == {"multiplier": "-100000000", "settlCurrency": "XBt"}

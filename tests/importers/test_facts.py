@@ -1,4 +1,4 @@
-"""Rows of every source of facts: a malformed one is refused and nothing else, and published ones are facts."""
+"""Rows of every source: only malformed rows are rejected, and published rows are read."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ PARSERS: dict[str, tuple[Parse, dict[str, Any]]] = {
     "venues": (venues.parse, VENUE),
     "tokenlist": (tokenlist.parse, TOKEN),
 }
-#: Every reason for which such a row is refused before the registry is asked.
+#: Every reason to reject such a row before the registry is called.
 KINDS = frozenset(
     (
         *("malformed", "incomplete", "unsupported_type", "unknown_source", "unknown_chain", "bad_caip2", "placeholder_id"),
@@ -35,7 +35,7 @@ JSON = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.sampled_from
 
 @pytest.mark.parametrize("name", PARSERS)
 @given(data=st.data())
-def test_a_malformed_row_is_refused_and_nothing_else(name: str, data: st.DataObject) -> None:
+def test_only_the_malformed_row_is_rejected(name: str, data: st.DataObject) -> None:
     parse, row = PARSERS[name]
     wrong = data.draw(st.dictionaries(st.sampled_from(sorted(row)), JSON, min_size=1, max_size=3))
     found = kind(parse, {**row, **wrong})
@@ -44,7 +44,7 @@ def test_a_malformed_row_is_refused_and_nothing_else(name: str, data: st.DataObj
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"null", b"\xff", b"[" * 100_000, b"{}"])
 @pytest.mark.parametrize("parse", [*(parse for parse, _ in PARSERS.values()), coingecko.parse])
-def test_what_is_no_row_is_malformed(parse: Parse, raw: bytes) -> None:
+def test_invalid_json_rows_are_malformed(parse: Parse, raw: bytes) -> None:
     assert refused(parse, raw) == "malformed"
 
 
@@ -65,7 +65,7 @@ FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "data"
         ("tokenlist_solana", tokenlist.parse, set()),
     ],
 )
-def test_every_published_row_is_a_fact_or_refused_for_a_known_reason(file: str, parse: Parse, reasons: set[str]) -> None:
+def test_every_published_row_is_read_or_rejected_for_a_known_reason(file: str, parse: Parse, reasons: set[str]) -> None:
     data = documents.load(str(FOLDER / f"{file}.json.gz"))
     if "tokenlist" in file:
         data = msgspec.json.encode(msgspec.json.decode(data, type=dict[str, msgspec.Raw])["tokens"])

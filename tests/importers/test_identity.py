@@ -1,4 +1,4 @@
-"""The identity guard: what a venue's code becomes, on what evidence, what is asked of people, and what an answer does."""
+"""The identity guard: what a venue's code means, on which evidence, which reviews open, and what a decision changes."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import asyncpg
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from tests.client import Client
-from tests.importers.desk import Importers, coin, listed, market, revision
+from tests.importers.imports import Importers, coin, listed, market, revision
 
 ACCESS = "/cqar.v1.Access/"
 
 
 async def evidence(registry: Client, venue_id: str, code: str) -> tuple[str, Any]:
-    """What is recorded of a code, and the asset that it means."""
+    """The evidence recorded for a code, and its asset."""
     [found] = (await registry.call("ListVenueAssets", venue_id=venue_id, venue_asset_symbol=code)).venue_assets
     return found.identity_evidence, (await registry.call("GetAsset", asset_id=found.asset_id)).asset
 
@@ -37,20 +37,20 @@ async def rejected(registry: Client, review_id: str) -> None:
 TWINS = (coin("gas", "GAS", "Gas"), coin("gas-dao", "GAS", "Gas DAO"), coin("zephyr-protocol", "ZEPH", "Zephyr Protocol"))
 
 
-async def test_a_ticker_decides_where_exactly_one_asset_of_standing_has_it(coined: Importers, registry: Client) -> None:
+async def test_a_ticker_decides_if_exactly_one_established_asset_has_it(coined: Importers, registry: Client) -> None:
     await coined.document("assets", TWINS)
-    told = await coined.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT"), market("GASUSDT", "GAS", "USDT")])
+    result = await coined.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT"), market("GASUSDT", "GAS", "USDT")])
     recorded, asset = await evidence(registry, "binance", "ZEPH")
     assert recorded == "ticker ZEPH"
     assert asset.name == "Zephyr Protocol"
     # Two may be meant: a person decides, and the market waits.
-    assert {each.reason for each in told.of("review")} == {"several_candidates", "waits_for_code"}
+    assert {each.reason for each in result.of("review")} == {"several_candidates", "waits_for_code"}
     assert (await registry.refused("GetVenueSymbol", venue_id="binance", venue_symbol="GASUSDT")).code == "NOT_FOUND"
-    [asked] = await reviews(registry)
-    assert (asked.kind, asked.code, len(asked.candidate_asset_ids)) == (pb.REVIEW_KIND_CANDIDATES, "GAS", 2)
+    [review] = await reviews(registry)
+    assert (review.kind, review.code, len(review.candidate_asset_ids)) == (pb.REVIEW_KIND_CANDIDATES, "GAS", 2)
 
 
-async def test_a_scam_token_does_not_count_as_what_a_ticker_means(coined: Importers, registry: Client) -> None:
+async def test_a_scam_token_is_not_a_candidate_for_a_ticker(coined: Importers, registry: Client) -> None:
     await coined.document("assets", TWINS)
     found = (await registry.call("SearchAssets", query="Gas DAO")).assets
     [fake] = [each.asset_id for each in found if each.name == "Gas DAO"]
@@ -63,7 +63,7 @@ async def test_a_scam_token_does_not_count_as_what_a_ticker_means(coined: Import
     assert asset.name == "Gas"
 
 
-async def test_what_nobody_has_is_provisional_and_no_other_venue_means_it(coined: Importers, registry: Client) -> None:
+async def test_an_unknown_code_becomes_a_provisional_asset_of_its_venue_only(coined: Importers, registry: Client) -> None:
     await coined.markets("gate", [market("QQQX_USDT", "QQQX", "USDT")])
     recorded, asset = await evidence(registry, "gate", "QQQX")
     assert (recorded, asset.category) == ("provisional", "provisional")
@@ -78,14 +78,14 @@ async def test_what_nobody_has_is_provisional_and_no_other_venue_means_it(coined
     assert here.symbol.symbol_id != there.symbol.symbol_id
 
 
-async def test_the_venues_own_renaming_counts_and_is_recorded(coined: Importers, registry: Client) -> None:
+async def test_a_remap_of_the_venue_is_evidence_and_is_recorded(coined: Importers, registry: Client) -> None:
     await coined.markets("kraken", [market("XBTUSDT", "BTC", "USDT", baseId="XXBT")], remaps={"XXBT": "BTC"})
     recorded, asset = await evidence(registry, "kraken", "XXBT")
     assert recorded.startswith("remap XXBT is BTC")
     assert asset.name == "Bitcoin"
 
 
-async def test_money_is_money_whatever_token_bears_its_code(coined: Importers, registry: Client) -> None:
+async def test_a_currency_code_means_the_currency_despite_tokens_with_its_ticker(coined: Importers, registry: Client) -> None:
     await coined.document("assets", [coin("euro-coin-fake", "EUR", "Euro Coin")])
     await coined.markets("kraken", [market("XBTEUR", "BTC", "EUR", quoteId="ZEUR")])
     recorded, asset = await evidence(registry, "kraken", "ZEUR")
@@ -93,7 +93,7 @@ async def test_money_is_money_whatever_token_bears_its_code(coined: Importers, r
     assert "external id" in recorded
 
 
-async def test_an_address_in_the_payload_outweighs_the_ticker(coined: Importers, registry: Client) -> None:
+async def test_a_payload_address_outweighs_the_ticker(coined: Importers, registry: Client) -> None:
     address = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
     chain = {"source": "viem@2", "caip2": "eip155:1", "id": 1, "name": "Ethereum", "testnet": False}
     await coined.document("chains", [chain])
@@ -106,17 +106,17 @@ async def test_an_address_in_the_payload_outweighs_the_ticker(coined: Importers,
     assert asset.name == "The real one"
 
 
-async def test_an_accepted_review_decides_and_the_next_import_is_quiet_about_it(
+async def test_an_accepted_review_decides_and_is_not_opened_again(
     coined: Importers, registry: Client, connection: asyncpg.Connection
 ) -> None:
     await coined.document("assets", TWINS)
     rows = [market("GASUSDT", "GAS", "USDT")]
     await coined.markets("binance", rows)
-    [asked] = await reviews(registry)
-    chosen = asked.candidate_asset_ids[0]
-    await accepted(registry, asked.review_id, asset_id=chosen, notes="the venue's own page says so")
-    told = await coined.markets("binance", rows)
-    assert (told.review, told.conflict, told.rejected) == (0, 0, 0)
+    [review] = await reviews(registry)
+    chosen = review.candidate_asset_ids[0]
+    await accepted(registry, review.review_id, asset_id=chosen, notes="the venue's own page says so")
+    result = await coined.markets("binance", rows)
+    assert (result.review, result.conflict, result.rejected) == (0, 0, 0)
     assert (await listed(registry, "binance", "GASUSDT")).base_asset.asset_id == chosen
     recorded, _ = await evidence(registry, "binance", "GAS")
     assert recorded == "review"
@@ -126,47 +126,47 @@ async def test_an_accepted_review_decides_and_the_next_import_is_quiet_about_it(
     assert await revision(connection) == head
 
 
-async def test_a_rejected_review_is_not_asked_again(coined: Importers, registry: Client) -> None:
+async def test_a_rejected_review_is_not_opened_again(coined: Importers, registry: Client) -> None:
     await coined.document("assets", TWINS)
     rows = [market("GASUSDT", "GAS", "USDT")]
     await coined.markets("binance", rows)
-    [asked] = await reviews(registry)
-    await rejected(registry, asked.review_id)
+    [review] = await reviews(registry)
+    await rejected(registry, review.review_id)
     await coined.markets("binance", rows)
     assert await reviews(registry) == []
     assert (await registry.refused("GetVenueSymbol", venue_id="binance", venue_symbol="GASUSDT")).code == "NOT_FOUND"
 
 
-async def test_a_review_merges_a_provisional_asset_into_the_one_that_it_is(coined: Importers, registry: Client) -> None:
+async def test_a_review_merges_a_provisional_asset_into_the_real_one(coined: Importers, registry: Client) -> None:
     rows = [market("ZEPHUSDT", "ZEPH", "USDT")]
     await coined.markets("mexc", rows)
     _, provisional = await evidence(registry, "mexc", "ZEPH")
     assert provisional.category == "provisional"
     await coined.document("assets", TWINS)
     await coined.markets("mexc", rows)
-    [asked] = [each for each in await reviews(registry) if each.code == "ZEPH"]
-    assert asked.kind == pb.REVIEW_KIND_PROVISIONAL
+    [review] = [each for each in await reviews(registry) if each.code == "ZEPH"]
+    assert review.kind == pb.REVIEW_KIND_PROVISIONAL
     found = (await registry.call("SearchAssets", query="Zephyr Protocol")).assets
     [real] = [each.asset_id for each in found if each.name == "Zephyr Protocol"]
-    await accepted(registry, asked.review_id, asset_id=real)
+    await accepted(registry, review.review_id, asset_id=real)
     assert (await listed(registry, "mexc", "ZEPHUSDT")).base_asset.asset_id == real
     assert (await registry.refused("GetAsset", asset_id=provisional.asset_id)).code == "NOT_FOUND"
-    told = await coined.markets("mexc", rows)
-    assert told.line.startswith("created=0 updated=0 ")
+    result = await coined.markets("mexc", rows)
+    assert result.line.startswith("created=0 updated=0 ")
     assert await reviews(registry) == []
 
 
-async def test_a_text_that_means_another_coin_is_a_conflict_until_somebody_decides(
+async def test_a_symbol_with_a_new_meaning_is_a_conflict_until_decided(
     coined: Importers, registry: Client, connection: asyncpg.Connection
 ) -> None:
     await coined.markets("binance", [market("XUSDT", "BTC", "USDT")])
     before = await listed(registry, "binance", "XUSDT")
-    told = await coined.markets("binance", [market("XUSDT", "ETH", "USDT")])
-    assert told.conflict == 1
+    result = await coined.markets("binance", [market("XUSDT", "ETH", "USDT")])
+    assert result.conflict == 1
     assert (await listed(registry, "binance", "XUSDT")).symbol.symbol_id == before.symbol.symbol_id, "never written over"
-    [asked] = await reviews(registry)
-    assert asked.kind == pb.REVIEW_KIND_LISTING_CONFLICT
-    await accepted(registry, asked.review_id, decision=pb.REVIEW_DECISION_REUSE)
+    [review] = await reviews(registry)
+    assert review.kind == pb.REVIEW_KIND_LISTING_CONFLICT
+    await accepted(registry, review.review_id, decision=pb.REVIEW_DECISION_REUSE)
     now = await listed(registry, "binance", "XUSDT")
     assert now.base_asset.symbol == "ETH"
     # The old meaning has ended and is still known for its time.
@@ -178,41 +178,41 @@ async def test_a_text_that_means_another_coin_is_a_conflict_until_somebody_decid
     assert await revision(connection) == head
 
 
-async def test_a_correction_takes_the_old_meaning_away(coined: Importers, registry: Client) -> None:
+async def test_a_correction_removes_the_old_meaning(coined: Importers, registry: Client) -> None:
     await coined.markets("binance", [market("XUSDT", "BTC", "USDT")])
     await coined.markets("binance", [market("XUSDT", "ETH", "USDT")])
-    [asked] = await reviews(registry)
-    await accepted(registry, asked.review_id, decision=pb.REVIEW_DECISION_CORRECTION)
+    [review] = await reviews(registry)
+    await accepted(registry, review.review_id, decision=pb.REVIEW_DECISION_CORRECTION)
     assert (await listed(registry, "binance", "XUSDT")).base_asset.symbol == "ETH"
     request = {"venue_id": "binance", "include_delisted": True, "venue_symbol": "XUSDT"}
     [only] = (await registry.call("ListVenueSymbols", **request)).venue_symbols
     assert not only.HasField("delisted_at")
 
 
-async def test_a_code_that_means_another_coin_than_before_is_a_conflict(coined: Importers, registry: Client) -> None:
+async def test_a_code_with_a_new_meaning_is_a_conflict(coined: Importers, registry: Client) -> None:
     await coined.document("assets", TWINS)
     await coined.markets("kraken", [market("OLD", "ZEPH", "USDT", baseId="XYZ")], remaps={"XYZ": "ZEPH"})
-    told = await coined.markets("kraken", [market("OLD", "ETH", "USDT", baseId="XYZ")], remaps={"XYZ": "ETH"})
-    assert told.review + told.conflict >= 1
+    result = await coined.markets("kraken", [market("OLD", "ETH", "USDT", baseId="XYZ")], remaps={"XYZ": "ETH"})
+    assert result.review + result.conflict >= 1
     _, asset = await evidence(registry, "kraken", "XYZ")
     assert asset.symbol == "ZEPH", "never written over"
-    [asked] = [each for each in await reviews(registry) if each.kind == pb.REVIEW_KIND_CODE_CONFLICT]
-    assert asked.code == "XYZ"
+    [review] = [each for each in await reviews(registry) if each.kind == pb.REVIEW_KIND_CODE_CONFLICT]
+    assert review.code == "XYZ"
 
 
-async def test_a_venues_first_code_of_an_asset_stays_its_main_one(coined: Importers, registry: Client) -> None:
+async def test_the_first_code_of_a_venue_asset_stays_its_main_code(coined: Importers, registry: Client) -> None:
     rows = [market("A", "BTC", "USDT", baseId="XXBT"), market("B", "BTC", "USDT", baseId="XBT")]
     await coined.markets("kraken", rows, remaps={"XXBT": "BTC", "XBT": "BTC"})
     await coined.markets("kraken", list(reversed(rows)), remaps={"XXBT": "BTC", "XBT": "BTC"})
-    [held] = [
+    [venue_asset] = [
         each
         for each in (await registry.call("ListVenueAssets", venue_id="kraken")).venue_assets
         if "XBT" in each.venue_asset_aliases
     ]
-    assert held.venue_asset_symbol == "XXBT"
+    assert venue_asset.venue_asset_symbol == "XXBT"
 
 
-async def test_a_deleted_asset_is_no_candidate(coined: Importers, registry: Client) -> None:
+async def test_a_deleted_asset_is_not_a_candidate(coined: Importers, registry: Client) -> None:
     await coined.document("assets", TWINS)
     found = (await registry.call("SearchAssets", query="Gas DAO")).assets
     [fake] = [each.asset_id for each in found if each.name == "Gas DAO"]
@@ -222,9 +222,9 @@ async def test_a_deleted_asset_is_no_candidate(coined: Importers, registry: Clie
     assert asset.name == "Gas"
 
 
-async def test_what_is_asked_is_the_registrys_and_not_the_runs(coined: Importers, registry: Client) -> None:
-    """A dry run asks nothing of anybody."""
+async def test_open_reviews_outlast_the_run(coined: Importers, registry: Client) -> None:
+    """A dry run opens no review."""
     await coined.document("assets", TWINS)
-    told = await coined.markets("binance", [market("GASUSDT", "GAS", "USDT")], dry_run=True)
-    assert told.review == 2
+    result = await coined.markets("binance", [market("GASUSDT", "GAS", "USDT")], dry_run=True)
+    assert result.review == 2
     assert await reviews(registry) == []

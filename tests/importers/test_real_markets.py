@@ -1,4 +1,4 @@
-"""Markets that exchanges have published, where they lie beside the project: what holds for each, reckoned a second time."""
+"""Markets published by exchanges, from the shared data: the invariants of each, computed independently."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def read(request: pytest.FixtureRequest) -> Read:
     return _read(request.param)
 
 
-def test_every_row_is_a_market_or_refused_for_a_declared_reason(read: Read) -> None:
+def test_every_row_is_read_or_rejected_for_a_declared_reason(read: Read) -> None:
     assert len(read.found) + len(read.refused) == len(read.rows) > 0
     assert set(read.refused.values()) <= KINDS
     wanted = Counter(
@@ -63,7 +63,7 @@ def test_every_row_is_a_market_or_refused_for_a_declared_reason(read: Read) -> N
     assert Counter(read.refused.values())["unsupported_type"] == wanted[True]
 
 
-def test_no_number_is_a_float_and_no_text_says_that_nothing_is_there(read: Read) -> None:
+def test_no_number_is_a_float_and_no_text_is_a_null_marker(read: Read) -> None:
     for market in read.found.values():
         numbers = [getattr(market.specs, name) for name in markets.Specs.__struct_fields__]
         assert all(each is None or type(each) is Decimal for each in (*numbers, market.strike)), market.id
@@ -72,14 +72,14 @@ def test_no_number_is_a_float_and_no_text_says_that_nothing_is_there(read: Read)
         assert not {"", "undefined", "None", "null", "NaN"}.intersection(texts), market.id
 
 
-def test_every_step_is_above_zero_and_every_market_has_a_tick(read: Read) -> None:
+def test_every_step_is_positive_and_every_market_has_a_tick(read: Read) -> None:
     for market in read.found.values():
         assert market.specs.tick_size is not None, market.id
         assert market.specs.tick_size > 0, market.id
         assert market.specs.lot_size is None or market.specs.lot_size > 0, market.id
 
 
-def test_every_derivative_settles_and_has_its_terms(read: Read) -> None:
+def test_every_derivative_has_a_settlement_asset_and_its_terms(read: Read) -> None:
     for line, market in read.found.items():
         kind = read.rows[line - 1]["type"]
         if kind in {"spot", "margin"}:
@@ -101,7 +101,7 @@ _DAY_MONTH = re.compile(r"[-_](\d{1,2})([A-Za-z]{3})(\d{2})?(?:-|$)")
 
 
 def _date_in(text: str, exchange: str) -> tuple[int, int] | tuple[int, int, int] | None:
-    """Day, month and, where it has one, year that an id names."""
+    """The day, month and, if present, year in an id."""
     named = _DAY_MONTH.search(text)
     if named:
         day_month = int(named[1]), _MONTHS.index(named[2].upper()) + 1
@@ -115,7 +115,7 @@ def _date_in(text: str, exchange: str) -> tuple[int, int] | tuple[int, int, int]
     return day, month, 2000 + year
 
 
-def test_the_date_in_an_id_is_that_of_the_expiry(read: Read) -> None:
+def test_the_date_in_an_id_equals_the_expiry(read: Read) -> None:
     dated = [market for market in read.found.values() if market.expiry is not None]
     compared = 0
     for market in dated:
@@ -126,14 +126,14 @@ def test_the_date_in_an_id_is_that_of_the_expiry(read: Read) -> None:
     assert compared == (0 if read.exchange == "bitmex" else len(dated))
 
 
-def test_times_are_those_that_the_rows_also_write_out(read: Read) -> None:
+def test_timestamps_equal_the_dates_written_in_the_rows(read: Read) -> None:
     for line, market in read.found.items():
         written = read.rows[line - 1].get("expiryDatetime")
         if market.expiry is not None and written:
             assert market.expiry == datetime.strptime(written, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC), market.id
 
 
-def test_the_terms_of_an_option_are_those_in_its_id(read: Read) -> None:
+def test_the_terms_of_an_option_equal_those_in_its_id(read: Read) -> None:
     for market in read.found.values():
         if market.option_type is None or market.strike is None:
             continue
@@ -144,7 +144,7 @@ def test_the_terms_of_an_option_are_those_in_its_id(read: Read) -> None:
         assert market.strike in strikes or str(market.strike) in parts, market.id
 
 
-def test_a_multiplied_ticker_holds_its_coin(read: Read) -> None:
+def test_a_multiplied_ticker_contains_its_coin(read: Read) -> None:
     prefixes = {Decimal(1000): ("1000", "k", "K"), Decimal(1_000_000): ("1000000", "1M", "M")}
     for market in read.found.values():
         if market.base.factor is not None:
@@ -156,7 +156,7 @@ def test_a_multiplied_ticker_holds_its_coin(read: Read) -> None:
 
 
 def _digits(count: str) -> str:
-    """The step of so many decimal places, written out."""
+    """The step of a number of decimal places, as text."""
     return "1" if count == "0" else f"0.{'0' * (int(count) - 1)}1"
 
 
@@ -175,14 +175,14 @@ def _step(read: Read, row: Mapping[str, Any], name: str) -> Decimal | None:
     return Decimal(_digits(str(value)))
 
 
-def test_ticks_and_lots_are_those_of_ccxt(read: Read) -> None:
+def test_ticks_and_lots_equal_those_of_ccxt(read: Read) -> None:
     for line, market in read.found.items():
         row = read.rows[line - 1]
         assert market.specs.tick_size == _step(read, row, "price"), market.id
         assert market.specs.lot_size == _step(read, row, "amount"), market.id
 
 
-def test_contracts_are_of_the_size_that_the_exchange_says(read: Read) -> None:
+def test_contract_sizes_equal_those_of_the_exchange(read: Read) -> None:
     for line, market in read.found.items():
         row, size = read.rows[line - 1], market.specs.contract_size
         if size is None:
@@ -193,7 +193,7 @@ def test_contracts_are_of_the_size_that_the_exchange_says(read: Read) -> None:
             assert size == Decimal(row["contractSize"]), market.id
 
 
-def test_fees_are_fractions_of_the_exchange_itself_or_of_ccxt(read: Read) -> None:
+def test_fees_equal_those_of_the_exchange_or_of_ccxt(read: Read) -> None:
     own = {"gate": ("maker_fee_rate", "taker_fee_rate"), "bitmex": ("makerFee", "takerFee")}
     own["deribit"] = ("maker_commission", "taker_commission")
     for line, market in read.found.items():
@@ -204,7 +204,7 @@ def test_fees_are_fractions_of_the_exchange_itself_or_of_ccxt(read: Read) -> Non
             assert fee is None or abs(fee) < Decimal("0.05"), market.id
 
 
-def test_limits_are_those_of_ccxt_and_a_maximum_of_zero_is_none(read: Read) -> None:
+def test_limits_equal_those_of_ccxt_and_a_maximum_of_zero_is_unset(read: Read) -> None:
     for line, market in read.found.items():
         limits, specs = read.rows[line - 1]["limits"], market.specs
         assert specs.min_order_size == _unified(limits, "amount", "min"), market.id

@@ -1,4 +1,4 @@
-"""What tokens are to each other."""
+"""Relationships between tokens."""
 
 import pytest
 
@@ -17,13 +17,13 @@ from tests.importers.facts import LINK, refused, source
         ("legacy-mintage", "MIGRATES_TO"),
     ],
 )
-def test_types_of_relationships(written: str, meant: str) -> None:
+def test_source_types_map_to_relationship_types(written: str, meant: str) -> None:
     fact = relationships.parse(source({**LINK, "type": written}))
     assert fact.kind == getattr(assets_pb2, f"RELATIONSHIP_TYPE_{meant}")
 
 
 @pytest.mark.parametrize("written", ["test-mintage", "additional-mintage", "IBC", ""])
-def test_what_is_no_relationship_of_two_assets_is_refused(written: str) -> None:
+def test_a_row_that_does_not_relate_two_assets_is_rejected(written: str) -> None:
     assert refused(relationships.parse, {**LINK, "type": written}) == "unsupported_type"
 
 

@@ -1,4 +1,4 @@
-"""Imports as a whole: what is written, what is told, and that doing it again changes nothing."""
+"""Complete imports: what they write and report; a repeated import changes nothing."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from cqar.importers.run.documents import FileError
 from tests.client import Client
-from tests.importers.desk import DATA, Importers, coin, listed, market, packed, revision, swap
+from tests.importers.imports import DATA, Importers, coin, listed, market, packed, revision, swap
 
 CHAINS = [
     {
@@ -38,9 +38,7 @@ def deployed(address: str, symbol: str, coingecko_id: str | None, source: str = 
     }
 
 
-async def test_a_second_run_of_everything_changes_nothing_and_writes_no_event(
-    coined: Importers, connection: asyncpg.Connection
-) -> None:
+async def test_repeated_imports_change_nothing_and_write_no_event(coined: Importers, connection: asyncpg.Connection) -> None:
     async def all_of_it() -> list[str]:
         return [
             (await coined.document("chains", CHAINS)).line,
@@ -59,7 +57,7 @@ async def test_a_second_run_of_everything_changes_nothing_and_writes_no_event(
     assert await revision(connection) == head
 
 
-async def test_a_dry_run_tells_what_the_run_then_does_and_does_nothing(
+async def test_a_dry_run_reports_what_the_real_run_does_and_writes_nothing(
     coined: Importers, connection: asyncpg.Connection
 ) -> None:
     rows = [market("BTCUSDT", "BTC", "USDT"), market("NEWUSDT", "NEWCOIN", "USDT"), market("BAD", "BTC", "undefined")]
@@ -89,47 +87,45 @@ async def test_each_venue_keeps_its_own_tick_of_one_canonical_symbol(coined: Imp
     assert (here.venue_symbol.maker_fee_decimal, here.venue_symbol.taker_fee_decimal) == ("0.001", "0.002")
 
 
-async def test_the_first_source_of_a_shared_fact_wins_unless_it_is_asked_otherwise(
-    importers: Importers, registry: Client
-) -> None:
+async def test_the_first_source_of_a_shared_fact_wins_unless_overwrite_is_set(importers: Importers, registry: Client) -> None:
     await importers.document("chains", CHAINS)
     other = [{**CHAINS[0], "explorers": ["https://blockscout.example"]}]
-    told = await importers.document("chains", other)
-    [differs] = told.of("differs")
+    result = await importers.document("chains", other)
+    [differs] = result.of("differs")
     assert [(each.field, each.before, each.after) for each in differs.changes] == [
         ("explorer_url", "https://etherscan.io", "https://blockscout.example")
     ]
-    assert told.updated == 0
-    told = await importers.document("chains", other, overwrite=True)
-    assert told.updated == 1
+    assert result.updated == 0
+    result = await importers.document("chains", other, overwrite=True)
+    assert result.updated == 1
     [chain] = [each for each in (await registry.call("ListChains")).chains if each.caip2 == "eip155:1"]
     assert chain.explorer_url == "https://blockscout.example"
 
 
-async def test_listings_that_are_gone_end_only_where_that_is_asked_for(coined: Importers, registry: Client) -> None:
+async def test_missing_listings_are_delisted_only_with_the_delist_option(coined: Importers, registry: Client) -> None:
     both = [market("BTCUSDT", "BTC", "USDT"), market("ETHUSDT", "ETH", "USDT")]
     await coined.markets("binance", both)
-    told = await coined.markets("binance", both[:1])
-    assert told.delisted == 0
+    result = await coined.markets("binance", both[:1])
+    assert result.delisted == 0
     assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
     # A row that cannot be read is no row that is not there.
     broken = {**both[1], "precision": {"price": -1}}
     assert (await coined.markets("binance", [both[0], broken], delist=True)).delisted == 0
-    told = await coined.markets("binance", both[:1], delist=True)
-    assert told.delisted == 1
+    result = await coined.markets("binance", both[:1], delist=True)
+    assert result.delisted == 1
     assert not (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
     assert (await coined.markets("binance", both[:1], delist=True)).delisted == 0
-    told = await coined.markets("binance", both)
-    assert (told.created, told.updated) == (1, 0)
+    result = await coined.markets("binance", both)
+    assert (result.created, result.updated) == (1, 0)
     assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
 
 
 async def test_a_malformed_row_does_not_stop_the_others(coined: Importers, registry: Client) -> None:
     rows = [7, "text", None, {}, {"id": "X", "type": "spot"}, market("BTCUSDT", "BTC", "USDT"), {"id": 3, "type": []}]
-    told = await coined.markets("binance", rows)
-    assert told.rejected == 6
-    assert {each.reason for each in told.of("rejected")} == {"malformed", "incomplete"}
-    assert sorted(each.line for each in told.of("rejected")) == [1, 2, 3, 4, 5, 7]
+    result = await coined.markets("binance", rows)
+    assert result.rejected == 6
+    assert {each.reason for each in result.of("rejected")} == {"malformed", "incomplete"}
+    assert sorted(each.line for each in result.of("rejected")) == [1, 2, 3, 4, 5, 7]
     assert (await listed(registry, "binance", "BTCUSDT")).venue_symbol.is_active
 
 
@@ -144,7 +140,7 @@ async def test_a_malformed_file_changes_nothing(coined: Importers, connection: a
     assert await revision(connection) == head
 
 
-async def test_ids_that_mean_spot_and_swap_are_of_two_venues_or_of_one_with_a_default(
+async def test_colliding_spot_and_swap_ids_need_two_venues_or_one_with_a_default_type(
     coined: Importers, registry: Client
 ) -> None:
     rows = [market("BTCUSDT", "BTC", "USDT"), swap("BTCUSDT", "BTC", "USDT", precision={"price": 0.1, "amount": 0.001})]
@@ -156,7 +152,7 @@ async def test_ids_that_mean_spot_and_swap_are_of_two_venues_or_of_one_with_a_de
     assert (await listed(registry, "gate", "BTCUSDT")).symbol.symbol_id == spot.symbol.symbol_id
 
 
-async def test_a_derivative_without_its_terms_is_refused_and_never_formatted(coined: Importers) -> None:
+async def test_a_derivative_with_missing_terms_is_rejected_before_its_symbol_is_formatted(coined: Importers) -> None:
     rows = [
         swap("NOSETTLE", "BTC", "USDT", settle=None, settleId=None),
         market("FUT", "BTC", "USDT", type="future", settle="USDT", settleId="USDT", linear=True, contractSize=1),
@@ -165,17 +161,17 @@ async def test_a_derivative_without_its_terms_is_refused_and_never_formatted(coi
         ),
         market("ODD", "BTC", "USDT", type="warrant"),
     ]
-    told = await coined.markets("somewhere", rows)
-    assert [(each.about, each.reason) for each in told.of("rejected")] == [
+    result = await coined.markets("somewhere", rows)
+    assert [(each.about, each.reason) for each in result.of("rejected")] == [
         ("NOSETTLE", "incomplete"),
         ("FUT", "incomplete"),
         ("OPT", "incomplete"),
         ("ODD", "unsupported_type"),
     ]
-    assert told.created == 0
+    assert result.created == 0
 
 
-async def test_a_multiplied_listing_says_how_many_coins_its_unit_is(importers: Importers, registry: Client) -> None:
+async def test_a_multiplied_listing_states_the_coins_per_unit(importers: Importers, registry: Client) -> None:
     await importers.document("assets", [coin("shiba-inu", "SHIB", "Shiba Inu"), coin("tether", "USDT", "Tether")])
     await importers.markets("binance", [swap("1000SHIBUSDT", "1000SHIB", "USDT", precision={"price": 1e-6, "amount": 1})])
     found = await listed(registry, "binanceusdm", "1000SHIBUSDT")
@@ -187,15 +183,15 @@ needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"the shared data are 
 
 
 @needs_data
-async def test_real_markets_of_two_exchanges_import_and_a_second_time_nothing_changes(
+async def test_repeated_imports_of_two_real_exchanges_change_nothing(
     importers: Importers, registry: Client, connection: asyncpg.Connection
 ) -> None:
-    """The soak run has all files; these two show what most of it does."""
+    """The soak run imports all files; these two cover most of the code."""
 
     async def both() -> list[str]:
-        told = [await importers.document(kind, packed(f"{kind}.json.gz")) for kind in ("assets", "venues")]
-        told += [await importers.markets(each, packed(f"markets_{each}.json.gz")) for each in ("kraken", "bitmex")]
-        return [each.line for each in told]
+        result = [await importers.document(kind, packed(f"{kind}.json.gz")) for kind in ("assets", "venues")]
+        result += [await importers.markets(each, packed(f"markets_{each}.json.gz")) for each in ("kraken", "bitmex")]
+        return [each.line for each in result]
 
     first = await both()
     assert all("created=0" not in line for line in first)
@@ -212,7 +208,7 @@ ORDER = ("chains", "assets", "deployments", ("coingecko", "coingecko_caip19"), "
 
 @needs_data
 @pytest.mark.soak
-async def test_all_of_the_real_data_imports_and_a_second_time_nothing_changes(
+async def test_repeated_imports_of_all_real_data_change_nothing(
     importers: Importers, registry: Client, connection: asyncpg.Connection
 ) -> None:
     async def everything() -> list[str]:

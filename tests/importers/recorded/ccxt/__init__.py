@@ -19,7 +19,7 @@ class NetworkError(BaseError):
 
 
 class binance:  # noqa: N801 - as ccxt names it
-    """Numbers are text, as they are asked for."""
+    """Numbers are text, as requested."""
 
     precisionMode = 4  # noqa: N815 - the same
     commonCurrencies = {"XBT": "BTC"}  # noqa: N815, RUF012 - the same

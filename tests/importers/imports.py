@@ -1,4 +1,4 @@
-"""Imports of made-up documents into a running registry, and what is there afterwards."""
+"""Import test documents into a running registry, and read the results."""
 
 import asyncio
 import gzip
@@ -21,8 +21,8 @@ from tests.client import Client
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
-class Kept:
-    """Keeps what an import tells."""
+class EntryList:
+    """Collects the report entries of an import."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -34,15 +34,15 @@ class Kept:
         pass
 
 
-class Told:
-    """What an import told: its report, and its entries."""
+class ImportResult:
+    """The report of an import and its entries."""
 
     def __init__(self, report: Report, entries: Sequence[Entry]) -> None:
         self.report = report
         self.entries = entries
 
     def __getattr__(self, outcome: str) -> int:
-        """How often: created, updated, unchanged, delisted, review, conflict, rejected, differs."""
+        """The number of rows with an outcome: created, updated, unchanged, delisted, review, conflict, rejected, differs."""
         return self.report.total(outcome)
 
     @property
@@ -56,31 +56,31 @@ class Told:
 
 
 class Importers:
-    """Imports through an admin at a port."""
+    """Runs imports against the admin process on a port."""
 
     def __init__(self, port: int) -> None:
         self._address = f"127.0.0.1:{port}"
 
-    async def run(self, work: Callable[[Run], None], source: str = "test", **options: Any) -> Told:
-        """Do the work of an import."""
+    async def run(self, work: Callable[[Run], None], source: str = "test", **options: Any) -> ImportResult:
+        """Run an import."""
 
-        def done() -> Told:
-            sink = Kept()
-            asked = Options(**options)
-            report = Report(sink, source=source, dry_run=asked.dry_run)
+        def done() -> ImportResult:
+            sink = EntryList()
+            own = Options(**options)
+            report = Report(sink, source=source, dry_run=own.dry_run)
             with connected(self._address, None, None, wire.OPTIONS) as channel:
-                work(Run(Registry(channel), report, asked))
-            return Told(report, sink.entries)
+                work(Run(Registry(channel), report, own))
+            return ImportResult(report, sink.entries)
 
         return await asyncio.to_thread(done)
 
-    async def document(self, kind: str, rows: Any, **options: Any) -> Told:
-        """Import a document of a kind: rows, or bytes as they are."""
+    async def document(self, kind: str, rows: Any, **options: Any) -> ImportResult:
+        """Import a document: rows, or raw bytes."""
         data = rows if isinstance(rows, bytes) else json.dumps(rows).encode()
         module = import_module(f"cqar.importers.sources.{kind}")
         return await self.run(lambda run: module.load(run, data, f"{kind}.json"), kind, **options)
 
-    async def markets(self, exchange: str, rows: Any, remaps: Mapping[str, str] | None = None, **options: Any) -> Told:
+    async def markets(self, exchange: str, rows: Any, remaps: Mapping[str, str] | None = None, **options: Any) -> ImportResult:
         """Import markets of an exchange."""
         data = rows if isinstance(rows, bytes) else json.dumps(rows).encode()
         origin = listing.Origin(exchange_id=exchange, remaps=remaps)
@@ -88,7 +88,7 @@ class Importers:
 
 
 def market(name: str, base: str, quote: str, **more: Any) -> dict[str, Any]:
-    """A spot market as ccxt has it; `more` replaces its fields."""
+    """A spot market in the format of ccxt; `more` overrides fields."""
     row: dict[str, Any] = {
         "id": name,
         "symbol": f"{base}/{quote}",
@@ -114,7 +114,7 @@ def swap(name: str, base: str, quote: str, **more: Any) -> dict[str, Any]:
 
 
 def coin(coingecko_id: str, symbol: str, name: str) -> dict[str, Any]:
-    """An asset that a source with ids of CoinGecko's knows."""
+    """An asset of a source that uses CoinGecko ids."""
     seen = {"symbol": symbol, "name": name, "source": "@web3icons/common@0.11.51", "marketCapRank": 1}
     return {"coingecko_id": coingecko_id, "symbol": symbol.lower(), "name": name, "seen": [seen]}
 
@@ -133,10 +133,10 @@ def packed(name: str) -> bytes:
 
 
 async def revision(connection: asyncpg.Connection) -> int:
-    """The head: it moves with every change and every event."""
+    """The head revision; every change and event increases it."""
     return int(await connection.fetchval("SELECT seq FROM head"))
 
 
 async def listed(registry: Client, venue_id: str, text: str, **fields: Any) -> Any:
-    """The listing of a text, resolved."""
+    """Resolve a venue symbol to its listing."""
     return await registry.call("GetVenueSymbol", venue_id=venue_id, venue_symbol=text, **fields)
