@@ -272,6 +272,19 @@ async def test_redis_keeps_the_later_of_two_values(cold: Cold) -> None:
     assert absent.rows == []
 
 
+async def test_redis_holds_no_private_or_unknown_kind_and_other_kinds_for_their_ttl(cold: Cold) -> None:
+    tier, redis = cold.worker._tier, cold.worker._tier._redis
+    keys = ("api_key:k", "colour:red", "symbol:S", "asset:A")
+    await tier.put("e", [(1, {key: [Stored("any", "1", b"row")] for key in keys})])
+    assert {key async for key in redis.scan_iter("*:e:*")} == {b"symbol:e:S", b"asset:e:A"}
+    assert 3_000 < await redis.ttl("symbol:e:S") <= 3_600
+    assert 200 < await redis.ttl("asset:e:A") <= 300
+    value = await redis.get("symbol:e:S")
+    assert value is not None
+    await redis.set("api_key:e:k", value)
+    assert await tier.get("e", "api_key:k") is None
+
+
 async def test_a_value_under_a_wrong_key_or_a_corrupt_one_is_rejected(cold: Cold) -> None:
     tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.history
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
