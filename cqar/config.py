@@ -82,7 +82,7 @@ class Database(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Redis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Redis or Valkey, an accelerator that is never trusted."""
+    """Redis or Valkey, a shared cache. Correctness does not depend on it."""
 
     url: Annotated[
         str,
@@ -233,7 +233,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of one process."""
 
     home: Annotated[
-        str, Meta(min_length=1, title="a path", description="The folder of `cqar up`: data and sockets of its servers")
+        str, Meta(min_length=1, title="a path", description="The folder of `cqar up`: data, keys and sockets of its servers")
     ] = ".cqar"
     auth: Annotated[
         Literal["off", "keys"], Meta(description="Who may call: off admits every caller, keys requires an API key")
@@ -277,7 +277,7 @@ _ASCENDING = (
 
 
 _LONGEST = 100
-"""Characters of a bad value that an error shows."""
+"""Maximum number of characters of an invalid value in an error."""
 
 
 class Setting(NamedTuple):
@@ -289,11 +289,11 @@ class Setting(NamedTuple):
     default: str | float
     meaning: str
     allowed: str
-    #: whether no message may show its value
+    #: whether messages must not show its value
     secret: bool = False
 
     def parse(self, text: str) -> str | float:
-        """The value that the text stands for; ValueError if there is none."""
+        """Return the value of the text. Raises ValueError."""
         words = isinstance(_bare(inspect.type_info(self.type)), inspect.LiteralType)
         value: str | float = msgspec.convert(text.lower() if words else text, self.type, strict=False)
         if self.name.endswith(".url") and not all(map(_is_port, _ports(text))):
@@ -302,7 +302,7 @@ class Setting(NamedTuple):
 
 
 class _Given(NamedTuple):
-    """A value with its origin, as the user knows it."""
+    """A value with its origin, as the user wrote it."""
 
     origin: str
     value: str | float
@@ -320,16 +320,18 @@ class Effective(NamedTuple):
 
 
 def load(path: Path | None = None, env: Mapping[str, str] = os.environ) -> Settings:
-    """The defaults, under the YAML file (`path`, else $CQAR_CONFIG, else none), under the CQAR_ environment.
+    """Load the defaults, overridden by the YAML file (`path`, else $CQAR_CONFIG), overridden by the environment.
 
     Raises ConfigError.
+
+    Example: `load(env={"CQAR_HOTPATH_PORT": "9999"}).hotpath.port == 9999`.
     """
     values = {each.name: _Given(f"the default of {each.name}", each.default) for each in declared()}
     values.update(_set(path, env))
     for small, large in _ASCENDING:
         (one, least), (other, most) = values[small], values[large]
         if least > most:  # type: ignore[operator]  # both are numbers
-            message = f"{one} is {least}, which is more than {most}, {other}"
+            message = f"{one} is {least}, which exceeds {most}, {other}"
             raise ConfigError(message)
     return msgspec.convert(_tree(values), Settings)
 
@@ -344,7 +346,7 @@ def in_force(path: Path | None = None, env: Mapping[str, str] = os.environ) -> I
 
 
 def given(path: Path | None = None, env: Mapping[str, str] = os.environ) -> frozenset[str]:
-    """The dotted names of the settings that the file or the environment sets, be it to their default. As `load` otherwise."""
+    """Return the dotted names of the settings that the file or the environment sets. Raises ConfigError as `load`."""
     return frozenset(_set(path, env))
 
 
@@ -384,7 +386,7 @@ def masked(text: str) -> str:
     scheme = "".join(re.findall(r"^[a-z]+://", head))
     login = head.removeprefix(scheme)
     if not at or (scheme.startswith("postgres") and ":" not in login):
-        return text  # a lone user of NATS, by contrast, is a token
+        return text  # of NATS, a user without a password is a token
     user = "".join(re.findall(r"^[^:/?@,]*:", login)) if scheme else ""
     return f"{scheme}{user}***@{tail}"
 
@@ -462,7 +464,7 @@ def _shown(text: str) -> str:
 
 def _unknown(where: str, name: str, known: list[str], note: str = "") -> NoReturn:
     near = difflib.get_close_matches(name, known, n=1)
-    message = f"{where}there is no setting {name}{f'; did you mean {near[0]}?' if near else ''}{note}"
+    message = f"{where}unknown setting {name}{f'; did you mean {near[0]}?' if near else ''}{note}"
     raise ConfigError(message)
 
 
@@ -473,7 +475,7 @@ def _parse(origin: str, setting: Setting, text: str, note: str = "") -> _Given:
     try:
         return _Given(origin, setting.parse(text))
     except ValueError:
-        message = f"{origin} is {'not fit' if setting.secret else _shown(text)}; expected {setting.allowed}{note}"
+        message = f"{origin} is {'invalid' if setting.secret else _shown(text)}; expected {setting.allowed}{note}"
         raise ConfigError(message) from None
 
 
@@ -484,7 +486,7 @@ def _from_environment(env: Mapping[str, str], settings: Mapping[str, Setting]) -
         if not name.startswith("CQAR_") or name in VARIABLES:
             continue
         linked = env[name].startswith(("tcp://", "udp://")) or re.search(r"_SERVICE_(HOST|PORT)", name)
-        note = " (a service link of Kubernetes? set enableServiceLinks: false)" if linked else ""
+        note = " (a Kubernetes service link? set enableServiceLinks: false)" if linked else ""
         if name not in variables:
             _unknown("", name, [*variables, *VARIABLES], note)
         found[variables[name].name] = _parse(name, variables[name], env[name], note)
@@ -500,14 +502,14 @@ def read(path: Path) -> str:
         raise ConfigError(message) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        message = f"{path}:{line}: not text in UTF-8"
+        message = f"{path}:{line}: not UTF-8 text"
         raise ConfigError(message) from None
 
 
 def _from_file(path: Path, settings: Mapping[str, Setting]) -> dict[str, _Given]:
     text = read(path)
     try:
-        # BaseLoader takes every scalar as text: what `off` or `1:30` means is said by the declared type, not by YAML 1.1.
+        # BaseLoader reads every scalar as text: the declared type decides what `off` or `1:30` means, not YAML 1.1.
         root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -521,9 +523,9 @@ def _from_file(path: Path, settings: Mapping[str, Setting]) -> dict[str, _Given]
 
 
 def _entries(path: Path, node: yaml.Node, prefix: str, settings: Mapping[str, Setting]) -> Iterator[tuple[str, _Given]]:
-    """The settings of a section of the file; of the whole file where `prefix` is empty."""
+    """Yield the settings in a section of the file; in the whole file if `prefix` is empty."""
     if _is_null(node):
-        return  # a section whose settings are all commented out
+        return  # all settings of the section are commented out
     if not isinstance(node, yaml.MappingNode):
         section = f"{prefix[:-1]} is a section; " if prefix else ""
         message = f"{path}:{_line(node)}: {section}expected settings as `name: value`, found {_kind(node)}"

@@ -146,7 +146,7 @@ def test_a_timeout_that_postgresql_would_round_to_none_at_all_is_refused() -> No
     ],
 )
 def test_an_unknown_variable_is_an_error_that_names_the_nearest(variable: str, suggestion: str) -> None:
-    assert refusal({variable: "1"}) == f"there is no setting {variable}; did you mean {suggestion}?"
+    assert refusal({variable: "1"}) == f"unknown setting {variable}; did you mean {suggestion}?"
 
 
 def test_what_kubernetes_puts_into_the_environment_is_recognized() -> None:
@@ -159,7 +159,7 @@ def test_what_kubernetes_puts_into_the_environment_is_recognized() -> None:
     [
         (
             {"CQAR_COHERENCE_LEASE": "0.1"},
-            "the default of coherence.probe_interval is 0.25, which is more than 0.1, CQAR_COHERENCE_LEASE",
+            "the default of coherence.probe_interval is 0.25, which exceeds 0.1, CQAR_COHERENCE_LEASE",
         ),
     ],
 )
@@ -236,21 +236,21 @@ def test_words_and_numbers_mean_what_the_setting_says_not_what_yaml_makes_of_the
         ("- hotpath\n", "1: expected settings as `name: value`, found a list"),
         ("\nhotpath\n", "2: expected settings as `name: value`, found the text 'hotpath'"),
         ("hotpath: 9090\n", "1: hotpath is a section; expected settings as `name: value`, found the text '9090'"),
-        ("hotpath:\n  prot: 1\n", "2: there is no setting hotpath.prot; did you mean hotpath.port?"),
-        ("databse:\n  url: x\n", "1: there is no setting databse; did you mean database?"),
-        ("<<: {}\n", "1: there is no setting <<"),
-        ("? [a]\n: b\n", "1: there is no setting a list"),
+        ("hotpath:\n  prot: 1\n", "2: unknown setting hotpath.prot; did you mean hotpath.port?"),
+        ("databse:\n  url: x\n", "1: unknown setting databse; did you mean database?"),
+        ("<<: {}\n", "1: unknown setting <<"),
+        ("? [a]\n: b\n", "1: unknown setting a list"),
         ("auth: off\nhome: x\nauth: keys\n", "3: auth is set twice, first in line 1"),
         ("admin:\n  port: 1\nadmin:\n  port: 2\n", "3: admin is set twice, first in line 1"),
         (
             "coherence:\n  lease: 700\n",
-            "2: coherence.lease is 700.0, which is more than 600.0, the default of coherence.detached_serve",
+            "2: coherence.lease is 700.0, which exceeds 600.0, the default of coherence.detached_serve",
         ),
         ("auth: off\n---\nauth: off\n", "2: not valid YAML: but found another document"),
         ("auth: [\n", "2: not valid YAML: expected the node content, but found '<stream end>'"),
         ("auth: off\n\tx: 1\n", "2: not valid YAML: found character '\\t' that cannot start any token"),
         ("home: x\nauth: \x00\n", "2: not valid YAML: special characters are not allowed"),
-        (b"home: x\nauth: \xff\n", "2: not text in UTF-8"),
+        (b"home: x\nauth: \xff\n", "2: not UTF-8 text"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_in_one_line_with_its_place(tmp_path: Path, text: str | bytes, message: str) -> None:

@@ -74,7 +74,7 @@ def test_a_settings_file_is_read_and_a_missing_one_is_named(tmp_path: Path) -> N
     assert f"'{path}'" in one_line(cqar("--config", str(path), "admin"))
     path.write_text("hotpath:\n  prt: 1\n")
     line = one_line(cqar("--config", str(path), "up"))
-    assert f"{path}:2: there is no setting hotpath.prt; did you mean hotpath.port?" in line
+    assert f"{path}:2: unknown setting hotpath.prt; did you mean hotpath.port?" in line
 
 
 def test_without_a_server_resolve_says_how_to_start_one() -> None:

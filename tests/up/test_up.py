@@ -6,7 +6,9 @@ import os
 import pwd
 import re
 import signal
+import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,77 @@ def test_keys_are_made_listed_and_revoked_with_and_without_admin(up: Up) -> None
     assert "is not a complete API key" in one_line(cqar("keys", "list", *at, CQAR_API_KEY="cqar_dev_x"))
 
 
+def test_a_created_key_comes_with_the_advice_to_keep_it(up: Up) -> None:
+    done = up.cqar("keys", "create", "kept", "--address", up.address("admin"))
+    assert done.stderr.splitlines()[-1] == "keep the key: it is not shown again"
+    assert len(done.stdout.splitlines()) == 1
+    done = up.cqar("keys", "create", "kept", "--json", "--address", up.address("admin"))
+    assert json.loads(done.stdout)["secret"].startswith("cqar_dev_")
+    listed = up.cqar("keys", "list", "--principal", "kept", "--json", "--address", up.address("admin"))
+    assert [json.loads(line)["principal"] for line in listed.stdout.splitlines()] == ["kept", "kept"]
+    assert "secret" not in listed.stdout
+
+
+def test_commands_on_the_database_use_that_of_the_running_stack(up: Up) -> None:
+    done = up.cqar("migrate", "status")
+    assert (done.returncode, "pending" in done.stdout) == (0, False), done.stderr
+    status = json.loads(up.cqar("migrate", "status", "--json").stdout)
+    assert [each["applied"] for each in status] == [True] * len(done.stdout.splitlines())
+    assert up.cqar("migrate", "up").returncode == 0
+    assert "kept" in up.cqar("keys", "list", "--database").stdout
+    made = up.cqar("keys", "create", "kept", "--database")
+    assert made.returncode == 0, made.stderr
+    running.until(lambda: not _refused(_ask(up), made.stdout.strip()), "the key counts: it has the pepper of the stack")
+    elsewhere = "postgresql://127.0.0.1:1/none"
+    assert elsewhere in one_line(up.cqar("migrate", "status", CQAR_DATABASE_URL=elsewhere)), "a database that is set wins"
+    assert "cannot reach PostgreSQL" in one_line(cqar("migrate", "status", CQAR_HOME=str(up.home / "elsewhere")))
+
+
+def test_an_http_port_is_named_as_one_and_leaves_no_traceback(up: Up) -> None:
+    for name in ("admin", "hotpath"):
+        [port] = re.findall(rf"^  {name} .* HTTP http://127.0.0.1:(\d+)/", up.said, re.MULTILINE)
+        at = len(up.said)
+        line = one_line(up.cqar("resolve", "binance", "BTCUSDT", "--address", f"127.0.0.1:{port}"))
+        assert line == f"cqar: 127.0.0.1:{port} does not speak gRPC; is it the HTTP port?"
+        up.wait_for(f"{name}: warning bad_http_request", at)
+    assert "Traceback" not in up.said
+    assert "Traceback" not in "".join(path.read_text() for path in (up.home / "log").iterdir())
+
+
+def test_the_page_of_the_api_is_linked_and_the_root_has_links(up: Up) -> None:
+    [page] = re.findall(r"^  API page +(http://\S+)$", up.said, re.MULTILINE)
+    assert b"<title>cqar HTTP API</title>" in _get(page)
+    root = page.removesuffix("docs")
+    links = json.loads(_get(root))["links"]
+    assert set(links) == {"docs", "openapi", "live", "ready"}
+    for link in links.values():
+        assert _get(f"{root}{link}")
+
+
+def test_a_first_start_warns_of_nothing(up: Up) -> None:
+    start = up.said.partition("cqar is up")[0]
+    assert "warning" not in start
+    assert "relay_interrupted" not in start
+
+
+def test_following_events_ends_quietly_with_ctrl_c(up: Up) -> None:
+    line = running.command("events", "tail", "--from-revision", "0", "--address", up.address("admin"))
+    env = running.environment(CQAR_HOME=str(up.home), PYTHONUNBUFFERED="1")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, env=env, cwd=running.ROOT, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["revision"]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=running.PATIENCE)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_new_epoch_is_started_in_the_database_of_the_stack(up: Up) -> None:
+    done = up.cqar("epoch", "new", "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) == {"epoch", "revision"}
+
+
 def test_imports_and_reviews_find_the_key_that_they_need(up: Up, tmp_path: Path) -> None:
     at = ("--address", up.address("admin"))
     table = tmp_path / "chains.csv"
@@ -122,6 +195,7 @@ def test_resolve_says_all_that_is_needed_to_trade_and_where_the_answer_came_from
     assert said["tick size"] == "0.01 USDT"
     assert said["lot size"] == "0.00001 BTC"
     assert said["min notional"] == "5 USDT"
+    assert said["order size"] == "min 0.00001 BTC, max 9000 BTC"
     assert said["fees"] == "maker 0.001, taker 0.001"
     assert said["active"] == "yes"
     assert said["trading"] == "not blocked"
@@ -150,7 +224,32 @@ def test_a_text_that_means_nothing_is_not_found_with_exit_code_1(up: Up) -> None
     done = up.cqar("resolve", "binance", "NOPE", "--address", up.address("hotpath"))
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "binance NOPE not found" in one_line(done)
+    assert one_line(done) == "cqar: binance NOPE not found"
+
+
+def test_a_venue_in_capitals_or_unknown_is_named(up: Up) -> None:
+    at = ("--address", up.address("hotpath"))
+    assert one_line(up.cqar("resolve", "Binance", "BTCUSDT", *at)) == "cqar: venue ids are lower case: binance"
+    assert one_line(up.cqar("resolve", "nosuch", "BTCUSDT", *at)) == "cqar: venue nosuch not found"
+    done = up.cqar("resolve", "nosuch", "BTCUSDT", "--json", *at)
+    assert json.loads(done.stderr) == {"error": {"message": "venue nosuch not found", "code": "NOT_FOUND"}}
+
+
+def test_a_settlement_asset_that_is_no_side_of_the_symbol_is_shown_by_its_names(up: Up) -> None:
+    found = call(up, "hotpath", "GetVenueSymbol", venue_id="binanceusdm", venue_symbol="BTCUSDT")
+    [usdc] = [each for each in call(up, "admin", "ListAssets").assets if each.symbol == "USDC"]
+    made = call(
+        up,
+        "admin",
+        "CreateSymbol",
+        symbol_type=found.symbol.symbol_type,
+        base_asset_id=found.base_asset.asset_id,
+        quote_asset_id=found.quote_asset.asset_id,
+        settlement_asset_id=usdc.asset_id,
+    )
+    call(up, "admin", "CreateVenueSymbol", venue_id="binanceusdm", symbol_id=made.symbol.symbol_id, venue_symbol="BTC-IN-USDC")
+    ask = ("resolve", "binanceusdm", "BTC-IN-USDC", "--address", up.address("admin"))
+    assert re.search(rf"^settlement +USDC  {usdc.name}  {usdc.asset_id}$", up.cqar(*ask).stdout, re.MULTILINE)
 
 
 def test_a_text_with_several_meanings_names_them_and_the_option_that_chooses(up: Up) -> None:
@@ -176,6 +275,9 @@ def test_grpc_clients_may_ask_for_the_services(up: Up) -> None:
 
 
 def test_the_sample_can_be_loaded_again_and_changes_nothing(up: Up) -> None:
+    counts = json.loads(up.cqar("sample", "--json", "--address", up.address("admin")).stdout)
+    assert set(counts["created"].values()) == {0}
+    assert counts["unchanged"]["venues"] == 5
     done = up.cqar("sample", "--address", up.address("admin"))
     assert done.returncode == 0, done.stderr
     assert {line.partition(": ")[2].partition(",")[0] for line in done.stdout.splitlines()} == {"0 created"}
@@ -299,6 +401,16 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
             assert not [pid for pid in tree if running.runs(pid)]
         finally:
             up.close()
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=running.PATIENCE) as answer:  # noqa: S310 - an address of the stack
+        body: bytes = answer.read()
+    return body
+
+
+def _ask(up: Up) -> tuple[str, ...]:
+    return ("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
 
 
 def _refused(words: Sequence[str], key: str) -> bool:
