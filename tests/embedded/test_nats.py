@@ -18,7 +18,7 @@ def test_a_port_that_somebody_took_is_replaced_at_a_fresh_start_and_not_under_cl
     with first:
         former = first.url
     with taken(former):
-        with pytest.raises(EmbeddedError, match=r"its port \d+ was taken by another process"):
+        with pytest.raises(EmbeddedError, match=r"another process uses its port \d+"):
             first.start()
         with Nats(folder / "server", throwaway=True) as second:
             assert second.url != former

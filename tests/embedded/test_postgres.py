@@ -90,7 +90,7 @@ def test_data_of_another_version_are_one_clear_line(postgres: Postgres) -> None:
     right = version.read_text()
     version.write_text("14\n")
     with pytest.raises(
-        EmbeddedError, match=rf"/data was written by PostgreSQL 14 and the one .* is {right.strip()}: "
+        EmbeddedError, match=rf"/data was written by PostgreSQL 14, but {right.strip()} is installed: "
     ) as caught:
         postgres.start()
     assert "\n" not in str(caught.value)
@@ -103,7 +103,9 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(postgres: Postgres)
     conf = postgres.data / "postgresql.auto.conf"
     right = conf.read_text()
     conf.write_text("max_connections = many\n")
-    with pytest.raises(EmbeddedError, match=r"(?s)ended with code 1 at its start; the end of .*postgres.log:.*max_connections"):
+    with pytest.raises(
+        EmbeddedError, match=r"(?s)exited with code 1 at its start; the end of .*postgres.log:.*max_connections"
+    ):
         postgres.start()
     assert "database system is ready" not in postgres.log.read_text().rpartition("max_connections")[2]
     conf.write_text(right)
@@ -140,7 +142,7 @@ def test_a_folder_of_something_else_is_left_alone(folder: Path) -> None:
     data = folder / "server" / "data"
     data.mkdir(parents=True)
     (data / "thesis.txt").write_text("years of work")
-    with pytest.raises(EmbeddedError, match=r"/server/data is not a folder of PostgreSQL's: move it away"):
+    with pytest.raises(EmbeddedError, match=r"/server/data is not a PostgreSQL data folder: move it away"):
         Postgres(folder / "server").start()
     assert (data / "thesis.txt").read_text() == "years of work"
 
@@ -176,7 +178,7 @@ def test_a_short_socket_of_somebody_else_is_neither_used_nor_removed(folder: Pat
     (theirs / "run").mkdir(parents=True)
     around.symlink_to(theirs)
     try:
-        with pytest.raises(EmbeddedError, match="is not a folder of this user alone"):
+        with pytest.raises(EmbeddedError, match="is not private to this user"):
             server.start()
         server.stop()
         assert (theirs / "run").exists()

@@ -57,7 +57,7 @@ def test_without_the_capability_the_data_lie_elsewhere_with_a_line_that_says_whe
         assert server.data.parent.parent == Path("/var/tmp")  # noqa: S108 - where it is promised to be
         assert server.data.stat().st_uid == nobody.uid
         assert capsys.readouterr().err == (
-            f"PostgreSQL runs as nobody, who cannot enter {elsewhere}: its data are in {server.data.parent}\n"
+            f"PostgreSQL runs as user nobody, which cannot enter {elsewhere}: its data is in {server.data.parent}\n"
         )
         url = server.url
     with Postgres(elsewhere, throwaway=True) as again:
@@ -65,14 +65,15 @@ def test_without_the_capability_the_data_lie_elsewhere_with_a_line_that_says_whe
         assert capsys.readouterr().err == ""
     shutil.rmtree(again.data.parent)
     with pytest.raises(
-        EmbeddedError, match=r"the data of PostgreSQL were in .*, which is gone; remove .*/elsewhere to begin anew"
+        EmbeddedError,
+        match=r"the data of PostgreSQL was in .*, which is gone; remove .*/elsewhere to start with an empty database",
     ):
         again.start()
 
 
 def test_a_root_without_the_powers_of_root_is_told_to_be_another_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account, "capability", lambda: 0)
-    with pytest.raises(EmbeddedError, match=r"this root cannot enter other users' folders: start cqar as another user"):
+    with pytest.raises(EmbeddedError, match=r"this root cannot enter folders of other users: start cqar as another user"):
         Postgres(folder / "server").start()
     assert not (folder / "server" / "elsewhere").is_symlink()
 
@@ -84,7 +85,7 @@ def test_data_that_nobody_can_reach_any_more_are_one_clear_line(
     data.mkdir(parents=True)
     nobody.owns(data)
     monkeypatch.setattr(account, "capability", lambda: UNKNOWN)
-    with pytest.raises(EmbeddedError, match=r"refuses root, and the user it runs as cannot enter .*/server: open the folder"):
+    with pytest.raises(EmbeddedError, match=r"refuses root, and its user cannot enter .*/server: make the folder accessible"):
         Postgres(folder / "server").start()
 
 
@@ -123,7 +124,7 @@ def test_other_programs_that_nobody_can_read_are_one_clear_line(folder: Path, mo
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("CQAR_POSTGRES_BIN", str(folder))
-    with pytest.raises(EmbeddedError, match=r"refuses root, and the user it runs as cannot read .*: open the folder to it"):
+    with pytest.raises(EmbeddedError, match=r"refuses root, and its user cannot read .*: make the folder accessible"):
         Postgres(folder / "server").start()
 
 

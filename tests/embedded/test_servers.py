@@ -66,7 +66,7 @@ def test_a_second_server_on_its_folder_is_refused_with_the_process_that_holds_it
     second = type(server)(server.folder)
     with pytest.raises(EmbeddedError, match=rf"ö is in use by process {server.pid};"):
         second.start()
-    with pytest.raises(EmbeddedError, match="runs already"):
+    with pytest.raises(EmbeddedError, match="is already running"):
         server.start()
     clients.write(server, "still here")
     assert clients.read(server) == "still here"

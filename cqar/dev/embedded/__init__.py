@@ -1,4 +1,4 @@
-"""Real servers from wheels, for one machine: PostgreSQL, Valkey and NATS as children of this process."""
+"""PostgreSQL, Valkey and NATS from Python wheels, as child processes."""
 
 from cqar.dev.embedded.home import EmbeddedError, Lock, in_use, lock
 from cqar.dev.embedded.nats import Nats

@@ -1,4 +1,4 @@
-"""Whom PostgreSQL runs as: it refuses root, and whom root becomes instead can read less."""
+"""The user that runs PostgreSQL. It refuses root, and another user can read less."""
 
 import os
 import pwd
@@ -9,27 +9,27 @@ from pathlib import Path
 
 from cqar.dev.embedded.home import EmbeddedError
 
-#: The capabilities that lead through folders closed to others, the lesser first. Containers often have the second alone.
+#: Capabilities to enter folders closed to others, the weaker first. Containers often have only the second.
 _CAPABILITIES = (2, 1)  # CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A user that root becomes for a server; uid 0 means to stay who we are."""
+    """A user that root switches to for a server; uid 0 means no switch."""
 
     #: The user and its group; 0 for no change.
     uid: int = 0
     gid: int = 0
-    #: The number of the one capability kept; 0 for none.
+    #: The number of the only capability that is kept; 0 for none.
     capability: int = 0
 
     def owns(self, path: Path) -> None:
-        """Give a file or folder to the user."""
+        """Make the user the owner of a file or folder."""
         if self.uid:
             os.chown(path, self.uid, self.gid)
 
     def reaches(self, path: Path) -> bool:
-        """Whether the user may enter a folder, or run a file, by the modes of the path and of all folders above it."""
+        """Return whether the user may enter a folder or run a file, by the modes of the path and of all its parents."""
         if not self.uid:
             return True
         whole = path.resolve()
@@ -44,7 +44,7 @@ class Account:
 
 
 def ordinary(data: Path) -> Account:
-    """Ourselves; or if we are root the owner of the data, and `nobody` where there are none yet or root owns them."""
+    """Return the current user; for root the owner of the data, or `nobody` if there is no data or root owns it."""
     if os.geteuid() != 0:
         return Account()
     try:
@@ -62,7 +62,7 @@ def ordinary(data: Path) -> Account:
 
 
 def capability() -> int:
-    """The number of a capability of ours that leads through closed folders; 0 if there is none, as outside Linux."""
+    """Return the number of our capability to enter closed folders; 0 without one, and outside Linux."""
     if sys.platform != "linux":
         return 0
     held = ~0

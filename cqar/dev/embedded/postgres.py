@@ -20,9 +20,9 @@ from cqar.server import launch
 
 _SOCKET = ".s.PGSQL.5432"
 _OLDEST = 15
-#: pg_trgm takes the letters of Cyrillic and Japanese for letters only in such a locale. macOS has C.UTF-8 of late only.
+#: pg_trgm recognises Cyrillic and Japanese letters only in such a locale. Older versions of macOS lack C.UTF-8.
 _LOCALE = ("--locale=en_US.UTF-8", "--lc-collate=C") if sys.platform == "darwin" else ("--locale=C.UTF-8",)
-#: Written once into postgresql.conf, where whoever develops may change it.
+#: Written once to postgresql.conf, where developers may change it.
 _SETTINGS = """
 # cqar
 timezone = 'UTC'
@@ -40,20 +40,20 @@ jit = off
 class Postgres(Server):
     """PostgreSQL on a socket in its folder, with the superuser `cqar`, no password and a database `cqar`.
 
-    Where root starts it, it runs as `nobody`.
+    If root starts it, it runs as `nobody`.
     """
 
     name = "postgres"
     title = "PostgreSQL"
     _end = signal.SIGINT  # fast shutdown
-    _death = signal.SIGQUIT  # immediate shutdown; after SIGKILL a busy child would work on
+    _death = signal.SIGQUIT  # immediate shutdown; after SIGKILL a busy child would continue
 
     def __init__(self, folder: Path, *, throwaway: bool = False, durable: bool | None = None) -> None:
-        """Name the server that keeps its data in `folder`.
+        """Take the folder with the data.
 
-        throwaway: do not sync what initdb writes
-        durable: whether a commit is on the disk when it returns; without a word, all but throwaway servers are durable.
-            Of one that is not, kill() loses the commits of the latest moments: tests of crashes ask for it.
+        throwaway: do not sync the files of initdb
+        durable: whether a commit is on disk when it returns; by default true unless throwaway. kill() loses the latest
+            commits of a server that is not durable; tests of crashes set it.
         """
         super().__init__(folder, throwaway=throwaway)
         self.durable = not throwaway if durable is None else durable
@@ -65,12 +65,12 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
-        """`postgresql://cqar@/cqar?host=` and the folder of the socket, percent-encoded; final once it was started."""
+        """Return `postgresql://cqar@/cqar?host=` with the percent-encoded folder of the socket; final after the start."""
         return f"postgresql://cqar@/cqar?host={quote(str(self._sockets))}"
 
     @property
     def data(self) -> Path:
-        """The cluster's folder."""
+        """Return the folder of the cluster."""
         return self._place / "data"
 
     def _account(self) -> Account:
@@ -99,7 +99,7 @@ class Postgres(Server):
         except FileNotFoundError:
             return False
         rows = found.split(b"\n")
-        # What a killed server left may carry the same number.
+        # The file of a killed server may hold the same process id.
         return found != self._before and rows[0] == b"%d" % pid and b"".join(rows[7:8]).strip() == b"ready"
 
     def _tidy(self) -> None:
@@ -109,44 +109,46 @@ class Postgres(Server):
         return () if self.durable else ("-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
     def _find(self) -> None:
-        """Find the cluster that a former start had to put elsewhere."""
+        """Find the cluster that an earlier start had to create elsewhere."""
         elsewhere = self.folder / "elsewhere"
         if elsewhere.is_symlink():
             self._place = elsewhere.readlink()
             self._sockets = home.sockets(self._place, _SOCKET)
 
     def _trust(self) -> None:
-        """See that the place elsewhere is still there and ours: everybody can write beside it."""
+        """Check that the other place still exists and is ours: anyone can write beside it."""
         if not self._place.exists():
             link = self.folder / "elsewhere"
-            message = f"the data of PostgreSQL were in {self._place}, which is gone; remove {link} to begin anew"
+            message = (
+                f"the data of PostgreSQL was in {self._place}, which is gone; remove {link} to start with an empty database"
+            )
             raise EmbeddedError(message)
         home.own(self._place)
 
     def _settle(self, folder: Path, user: Account) -> Account:
-        """See that the user gets to the data: as it is, with a capability, or by another place for them."""
+        """Give the user access to the data: as it is, by a capability, or by another place for the data."""
         if user.reaches(self._place):
             return user
         able = dataclasses.replace(user, capability=account.capability())
         if able.capability and _version(folder, able).returncode == 0:
             return able
         if sys.platform == "linux" and not able.capability:
-            message = "PostgreSQL refuses root, and this root cannot enter other users' folders: start cqar as another user"
+            message = "PostgreSQL refuses root, and this root cannot enter folders of other users: start cqar as another user"
             raise EmbeddedError(message)
         if self.data.exists():
-            message = f"PostgreSQL refuses root, and the user it runs as cannot enter {self._place}: open the folder to it"
+            message = f"PostgreSQL refuses root, and its user cannot enter {self._place}: make the folder accessible"
             raise EmbeddedError(message)
         place = Path(tempfile.mkdtemp(prefix="cqar-postgres-", dir="/var/tmp"))
         place.chmod(0o711)
         (self.folder / "elsewhere").symlink_to(place)
         self._find()
-        sys.stderr.write(f"PostgreSQL runs as nobody, who cannot enter {self.folder}: its data are in {place}\n")
+        sys.stderr.write(f"PostgreSQL runs as user nobody, which cannot enter {self.folder}: its data is in {place}\n")
         return user
 
     def _create(self, folder: Path, held: Lock) -> None:
-        """Make the cluster beside its place and move it there when it is whole."""
+        """Create the cluster beside its place and move it there when it is complete."""
         if self.data.exists() and any(self.data.iterdir()):
-            message = f"{self.data} is not a folder of PostgreSQL's: move it away"
+            message = f"{self.data} is not a PostgreSQL data folder: move it away"
             raise EmbeddedError(message)
         new = self.data.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
@@ -167,13 +169,13 @@ class Postgres(Server):
         found = (self.data / "PG_VERSION").read_text().strip()
         if found != str(major):
             message = (
-                f"{self.data} was written by PostgreSQL {found} and the one installed here is {major}: "
-                f"install that one, or set CQAR_HOME to another folder"
+                f"{self.data} was written by PostgreSQL {found}, but {major} is installed: "
+                f"install {found}, or set CQAR_HOME to another folder"
             )
             raise EmbeddedError(message)
 
     def _forget(self) -> None:
-        """Remove a postmaster.pid if its number is another program's by now, which PostgreSQL would take for itself."""
+        """Remove a postmaster.pid whose process id now belongs to another program: PostgreSQL would take it for its own."""
         path = self.data / "postmaster.pid"
         try:
             self._before = path.read_bytes()
@@ -189,7 +191,7 @@ class Postgres(Server):
             path.unlink()
 
     def _open(self) -> None:
-        """Make the folder of the socket, which is the user's alone."""
+        """Create the folder of the socket, private to the user."""
         home.make(self._sockets, self._place)
         self._user.owns(self._sockets)
         if self._sockets.parent != self._place and self._user.uid and not self._user.capability:
@@ -197,7 +199,7 @@ class Postgres(Server):
 
 
 def _sync(folder: Path) -> None:
-    """See that what was renamed in a folder is so after a loss of power."""
+    """Make renames in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

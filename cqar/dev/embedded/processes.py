@@ -1,4 +1,4 @@
-"""Processes of this machine."""
+"""Processes on this machine."""
 
 import subprocess
 from collections import defaultdict, deque
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def tree(pid: int) -> list[int]:
-    """The process and its living descendants, parents before children, also those in sessions of their own."""
+    """Return the process and its living descendants, parents first, including those in other sessions."""
     children: dict[int, list[int]] = defaultdict(list)
     for child, parent in _pairs():
         children[parent].append(child)

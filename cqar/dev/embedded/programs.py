@@ -1,4 +1,4 @@
-"""PostgreSQL's programs where the user that root becomes can read them."""
+"""The programs of PostgreSQL, readable for the user that root switches to."""
 
 import errno
 import hashlib
@@ -11,19 +11,19 @@ from pathlib import Path
 from cqar.dev.embedded.account import Account
 from cqar.dev.embedded.home import EmbeddedError, own
 
-#: Folders that everybody can enter, the one that lasts first.
+#: Folders that everyone can enter, the permanent one first.
 _PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - the copy has to be ours to be used
-#: The flag of a file system that runs no programs; macOS has no name for it.
+#: The mount flag noexec; macOS has no name for it.
 _NOEXEC = getattr(os, "ST_NOEXEC", 0)
 
 
 def readable(folder: Path, user: Account) -> Path:
-    """The folder of programs, or where the user cannot read it a copy's, which is made once and used again."""
+    """Return the folder of the programs; of a reusable copy if the user cannot read them."""
     if user.reaches(folder / "postgres"):
         return folder
     package = folder.parent.parent
     if folder.parent.name != "pginstall":
-        message = f"PostgreSQL refuses root, and the user it runs as cannot read {folder}: open the folder to it"
+        message = f"PostgreSQL refuses root, and its user cannot read {folder}: make the folder accessible"
         raise EmbeddedError(message)
     built = (folder / "postgres").stat()
     digest = hashlib.sha256(f"{folder} {built.st_mtime_ns} {built.st_size}".encode()).hexdigest()[:12]
@@ -32,12 +32,12 @@ def readable(folder: Path, user: Account) -> Path:
             copy = place / f"cqar-postgres-{digest}"
             _copy(package, copy)
             return copy / folder.relative_to(package.parent)
-    message = f"PostgreSQL refuses root, the user it runs as cannot read {folder}, and there is no place for a copy"
+    message = f"PostgreSQL refuses root, its user cannot read {folder}, and no folder for a copy was found"
     raise EmbeddedError(message)
 
 
 def _copy(package: Path, copy: Path) -> None:
-    """Have in `copy` the package and, beside it, the libraries that it finds by a relative path."""
+    """Copy the package to `copy` and, beside it, the libraries that it finds by a relative path."""
     sources = [each for each in (package, package.with_name(f"{package.name}.libs")) if each.is_dir()]
     if copy.is_symlink() or copy.exists():
         own(copy)
@@ -54,11 +54,11 @@ def _copy(package: Path, copy: Path) -> None:
         shutil.rmtree(new)
         if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
             raise
-        own(copy)  # Another process was faster.
+        own(copy)  # another process was faster
 
 
 def _open(tree: Path) -> None:
-    """Let everybody read it, and run what its owner may run: a careful umask may have closed the source."""
+    """Make it readable for everyone, and executable where the owner may execute: a strict umask may have closed it."""
     for here, _, names in os.walk(tree):
         for path in (Path(here), *(Path(here, each) for each in names)):
             mode = path.lstat().st_mode
@@ -72,7 +72,7 @@ def _ignored(folder: str, names: list[str]) -> list[str]:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    """Size of each file by its relative path: cleaners of temporary folders take single files away."""
+    """Return the size of each file by its relative path: cleaners of temporary folders remove single files."""
     found = {}
     for here, folders, names in os.walk(folder):
         folders[:] = [each for each in folders if each not in _ignored(here, folders)]

@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: one child process with its folder, its log and its signals."""
+"""The base of the embedded servers: a child process with its folder, log and signals."""
 
 import contextlib
 import os
@@ -18,36 +18,36 @@ from cqar.dev.embedded.account import Account
 from cqar.dev.embedded.home import EmbeddedError, Lock, lock
 from cqar.server import launch
 
-#: How long a server may take to be ready. PostgreSQL may have to recover first.
+#: Seconds until a server must be ready. PostgreSQL may have to recover first.
 _READY_SECONDS = 60.0
-#: How long the processes of a killed server may take to be gone.
+#: Seconds until the processes of a killed server must be gone.
 _GONE_SECONDS = 10.0
-#: The size at which a log is set aside at the next start.
+#: Bytes from which a log is rotated at the next start.
 _LOG_BYTES = 8 * 1024 * 1024
-#: How much of a log goes into an error.
+#: Lines of a log in an error.
 _LOG_LINES = 12
 
 
 class Server(ABC):
-    """A server on this machine that keeps its data in a folder and has the same address at every start.
+    """A server with its data in a folder and the same address at every start.
 
-    It runs in a session of its own, so that Ctrl-C reaches its parent alone, and on Linux it ends when its parent does.
-    The methods may be called from any thread, by one at a time. Everything that fails is an EmbeddedError.
+    It runs in its own session, so that Ctrl-C reaches only its parent; on Linux it ends when its parent ends. The methods
+    may be called from any thread, one at a time. Every failure is an EmbeddedError.
     """
 
-    #: The short name, as of its folder and its log.
+    #: The short name, used for its folder and its log.
     name: ClassVar[str]
-    #: The name for people.
+    #: The name in messages.
     title: ClassVar[str]
-    #: The signal that ends it in order.
+    #: The signal for a clean shutdown.
     _end: ClassVar[signal.Signals] = signal.SIGTERM
-    #: The signal from the kernel when its parent is gone.
+    #: The signal from the kernel when its parent has ended.
     _death: ClassVar[signal.Signals] = signal.SIGKILL
 
     def __init__(self, folder: Path, *, throwaway: bool = False) -> None:
-        """Name the server that keeps its data in `folder`, which start() makes.
+        """Take the folder for the data, which start() creates.
 
-        throwaway: a server for tests, fast to start, that need not keep its data
+        throwaway: a server for tests that starts fast and need not keep its data
         """
         self.folder = folder.absolute()
         self.throwaway = throwaway
@@ -58,23 +58,23 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """The address for clients, the same at every start."""
+        """Return the address for clients, the same at every start."""
 
     @property
     def pid(self) -> int:
-        """The main process of the latest start."""
+        """Return the id of the main process of the latest start."""
         return self._started().pid
 
     def start(self) -> None:
-        """Start on the data that are in the folder, and return when the server answers.
+        """Start on the data in the folder, and return when the server answers.
 
-        Raises EmbeddedError when it is not installed, ends while starting (with the end of its log), or the folder is in
-        use by another process.
+        Raises EmbeddedError if it is not installed, exits while starting (with the end of its log), or if another process
+        uses the folder.
         """
         if self._process is not None and self._process.poll() is None:
-            message = f"{self.title} runs already"
+            message = f"{self.title} is already running"
             raise EmbeddedError(message)
-        # Children inherit the lock and alone keep it: where it is free, no process of the server is alive.
+        # Only the children keep the lock: if it is free, no process of the server is alive.
         with lock(self.folder, wait=_GONE_SECONDS) as held:
             try:
                 self._rotate()
@@ -91,11 +91,11 @@ class Server(ABC):
                 raise
 
     def poll(self) -> int | None:
-        """The exit code of the latest start, negative for a signal; None while the server runs."""
+        """Return the exit code of the latest start, negative for a signal; None while the server runs."""
         return self._started().poll()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """End it in order, or after `timeout` seconds by force. A server that does not run is left alone."""
+        """Shut down, and kill after `timeout` seconds. Does nothing if the server does not run."""
         if self._process is None:
             return
         if self._process.poll() is None:
@@ -107,7 +107,7 @@ class Server(ABC):
         self._tidy()
 
     def kill(self) -> None:
-        """End all its processes at once, so that nothing is finished or written, and return when they are gone."""
+        """Kill all processes at once, so that nothing is completed, and return when they are gone."""
         process = self._started()
         _signal(process, signal.SIGSTOP, signal.SIGKILL)
         process.wait()
@@ -115,35 +115,35 @@ class Server(ABC):
             lock(self.folder, wait=_GONE_SECONDS).release()
 
     def pause(self) -> None:
-        """Halt all its processes, as an overloaded machine would: connections stay open and nothing answers."""
+        """Suspend all processes, as an overloaded machine would: connections stay open and nothing answers."""
         _signal(self._started(), signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let its processes go on after pause()."""
+        """Resume the processes after pause()."""
         _signal(self._started(), signal.SIGCONT)
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the server."""
         self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop."""
+        """Stop the server."""
         self.stop()
 
     @abstractmethod
     def _prepare(self, held: Lock) -> Sequence[str]:
-        """Make what the server needs in its folder; the command line that starts it."""
+        """Create the files that the server needs, and return its command line."""
 
     @abstractmethod
     def _ready(self, pid: int) -> bool:
-        """Whether the process answers."""
+        """Return whether the process answers."""
 
     def _account(self) -> Account:
         return Account()
 
     def _tidy(self) -> None:  # noqa: B027 - NATS has nothing to remove
-        """Remove what is of no use to a server that does not run."""
+        """Remove files that only a running server needs."""
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -160,7 +160,7 @@ class Server(ABC):
     def _spawn(
         self, program: Sequence[str], held: Lock, account: Account, death: int, stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
-        """Start a program that holds the folder and logs to our log."""
+        """Start a program that holds the lock and writes to our log."""
 
         def start() -> subprocess.Popen[bytes]:
             with self.log.open("ab") as log:
@@ -179,14 +179,14 @@ class Server(ABC):
         return start() if threading.current_thread() is threading.main_thread() else _in_keeper(start)
 
     def _run(self, program: Sequence[str], held: Lock, account: Account, text: bytes = b"") -> None:
-        """Run a program to its end on a text; raises EmbeddedError with the end of the log if it fails."""
+        """Run a program with a text as its input. Raises EmbeddedError with the end of the log if it fails."""
         with self._spawn(program, held, account, signal.SIGKILL, subprocess.PIPE) as process:
             try:
                 process.communicate(text, _READY_SECONDS)
             except subprocess.TimeoutExpired:
                 self._fail(f"{Path(program[0]).name} took more than {_READY_SECONDS:.0f} s")
             finally:
-                _signal(process, signal.SIGSTOP, signal.SIGKILL)  # with its children, which would go on writing
+                _signal(process, signal.SIGSTOP, signal.SIGKILL)  # with its children, which would continue to write
                 process.wait()
         if process.returncode != 0:
             self._fail(f"{Path(program[0]).name} failed with code {process.returncode}")
@@ -196,7 +196,7 @@ class Server(ABC):
         while not self._ready(process.pid):
             code = process.poll()
             if code is not None:
-                self._fail(f"{self.title} ended with code {code} at its start")
+                self._fail(f"{self.title} exited with code {code} at its start")
             if time.monotonic() > deadline:
                 self._fail(f"{self.title} did not answer within {_READY_SECONDS:.0f} s")
             time.sleep(0.005)
@@ -216,7 +216,7 @@ class Server(ABC):
 
 
 def _signal(process: subprocess.Popen[bytes], first: signal.Signals, *more: signal.Signals) -> None:
-    """Send signals to a process and its descendants, parents first, so that a parent that is halted has no further child."""
+    """Send signals to a process and its descendants, parents first, so that a stopped parent starts no more children."""
     if process.poll() is not None:
         return
     process.send_signal(first)
@@ -227,7 +227,7 @@ def _signal(process: subprocess.Popen[bytes], first: signal.Signals, *more: sign
 
 
 def _in_keeper(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    """Start a process in a thread that lasts as long as the process: the kernel takes the thread's end for its parent's."""
+    """Start a process in a thread that lives as long as it: for the kernel, the end of that thread is the end of the parent."""
     started: Future[subprocess.Popen[bytes]] = Future()
 
     def keep() -> None:

@@ -14,7 +14,7 @@ _MEMORY = "256mb"
 
 
 class Valkey(Server):
-    """Valkey on a socket in its folder. It keeps 256 MB and forgets the keys that were used least recently.
+    """Valkey on a socket in its folder. It keeps 256 MB and evicts the least recently used keys.
 
     It writes each change to a file that is synced every second; a throwaway server writes nothing.
     """
@@ -23,13 +23,13 @@ class Valkey(Server):
     title = "Valkey"
 
     def __init__(self, folder: Path, *, throwaway: bool = False) -> None:
-        """Name the server that keeps its data in `folder`."""
+        """Take the folder of the server."""
         super().__init__(folder, throwaway=throwaway)
         self._socket = home.sockets(self.folder, _SOCKET) / _SOCKET
 
     @property
     def url(self) -> str:
-        """`unix://` and the path of the socket, percent-encoded."""
+        """Return `unix://` with the percent-encoded path of the socket."""
         return f"unix://{quote(str(self._socket))}"
 
     def _prepare(self, held: Lock) -> Sequence[str]:

@@ -1,1 +1,1 @@
-"""A small, true registry to start with: facts in YAML, and the loader that brings them in through the contract's own calls."""
+"""The sample: true facts in YAML, and a loader that writes them by the calls of the contract."""

@@ -1,4 +1,4 @@
-"""What must hold across facts: keys are unique, references resolve, addresses are spelled as the registry spells them."""
+"""Rules across facts: keys are unique, references resolve, addresses have the spelling of the registry."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from cqar.model import addresses
 
 
 class FactError(ValueError):
-    """A file of facts is wrong; the message names the file and the entry."""
+    """A file of facts is invalid; the message names the file and the entry."""
 
 
 class Entry(NamedTuple):
-    """A fact and where it stands."""
+    """A fact and its place in a file."""
 
     place: str
     fact: Fact
 
 
 def check(entries: Sequence[Entry]) -> None:
-    """Checks all facts against each other. Raises FactError at the first that is wrong."""
+    """Check all facts against each other. Raises FactError at the first violation."""
     _check_keys(entries)
     _check_references(entries)
     _check_addresses(entries)
@@ -32,21 +32,21 @@ def _check_keys(entries: Sequence[Entry]) -> None:
     for place, fact in entries:
         for key in _keys(fact):
             if key in seen:
-                msg = f"{place}: {' '.join(key)} stands already in {seen[key]}"
+                msg = f"{place}: {' '.join(key)} is already in {seen[key]}"
                 raise FactError(msg)
             seen[key] = place
         if isinstance(fact, Listing):
-            # One text of one venue and type may mean several symbols, one after the other.
+            # A venue may give one text to several symbols of a type, one after the other.
             others = listings.setdefault((fact.venue, fact.text, fact.type), [])
             for other, elsewhere in others:
                 if meet(fact.interval, other.interval):
-                    msg = f"{place}: stands already in {elsewhere}"
+                    msg = f"{place}: is already in {elsewhere}"
                     raise FactError(msg)
             others.append((fact, place))
 
 
 def _keys(fact: Fact) -> Iterator[tuple[str, ...]]:
-    """What no other fact may have."""
+    """Yield the keys that no other fact may have."""
     match fact:
         case Asset():
             yield "asset", fact.ref
@@ -80,12 +80,12 @@ def _check_references(entries: Sequence[Entry]) -> None:
     for place, fact in entries:
         for kind, name in _references(fact):
             if (kind, name) not in known:
-                msg = f"{place}: there is no {kind} {name!r}"
+                msg = f"{place}: {kind} {name!r} not found"
                 raise FactError(msg)
 
 
 def _references(fact: Fact) -> Iterator[tuple[str, str]]:
-    """The kind and the name of each fact that this one names."""
+    """Yield kind and name of each fact that this one refers to."""
     match fact:
         case Chain():
             yield "asset", fact.native
@@ -107,7 +107,7 @@ def _references(fact: Fact) -> Iterator[tuple[str, str]]:
 
 
 def _check_addresses(entries: Sequence[Entry]) -> None:
-    """In another spelling, what the registry holds already would not be found."""
+    """Check the spelling of an address: in another spelling, an existing row would not be found."""
     chains = {fact.slug: fact for _, fact in entries if isinstance(fact, Chain)}
     for place, fact in entries:
         if not isinstance(fact, Deployment) or fact.address is None:

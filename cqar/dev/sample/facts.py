@@ -36,7 +36,7 @@ ENUMS: Final = MappingProxyType(
 )
 
 _SPOT_LIKE = ("SPOT", "MARGIN")
-#: What an expiring type must have, and what others must not.
+#: Fields that expiring types need and others must not have.
 _TERMS: Final = MappingProxyType({"FUTURE": {"expiry"}, "OPTION": {"expiry", "strike", "option"}})
 
 
@@ -44,7 +44,7 @@ def _check(field: str, prefix: str, name: str) -> None:
     names = [each.removeprefix(prefix) for each in ENUMS[prefix].keys()]  # noqa: SIM118 - no mapping, it only has keys()
     names.remove("UNSPECIFIED")
     if name not in names:
-        msg = f"{field}: {name!r} is none of {', '.join(names)}"
+        msg = f"{field}: {name!r} is not one of {', '.join(names)}"
         raise ValueError(msg)
 
 
@@ -53,14 +53,14 @@ class Fact(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Asset(Fact, frozen=True):
-    """One canonical asset with the ids that it is found by."""
+    """A canonical asset with the external ids that identify it."""
 
     symbol: Text
     name: Text
     type: Text
     #: External ids by source, in lower case; at least one.
     ids: Annotated[Mapping[str, Text], Meta(min_length=1)]
-    #: How other facts refer to it; the symbol where not given.
+    #: The key by which other facts refer to it; by default the symbol.
     key: Text | None = None
     category: Text | None = None
     description: Text | None = None
@@ -73,7 +73,7 @@ class Asset(Fact, frozen=True):
 
     @property
     def ref(self) -> str:
-        """How other facts refer to it."""
+        """Return the key by which other facts refer to it."""
         return self.key or self.symbol
 
 
@@ -106,7 +106,7 @@ class Member(Fact, frozen=True):
 
 
 class Group(Fact, frozen=True):
-    """Assets that a portfolio adds up as one thing."""
+    """Assets that a portfolio adds up."""
 
     name: Text
     members: Annotated[tuple[Member, ...], Meta(min_length=1)]
@@ -115,7 +115,7 @@ class Group(Fact, frozen=True):
 
 
 class Flag(Fact, frozen=True):
-    """What is known against an asset."""
+    """A quality flag of an asset."""
 
     asset: Text
     type: Text
@@ -142,7 +142,7 @@ class Chain(Fact, frozen=True):
 
     def __post_init__(self) -> None:
         if self.type not in addresses.CHAIN_TYPES:
-            msg = f"type: {self.type!r} is none of {', '.join(addresses.CHAIN_TYPES)}"
+            msg = f"type: {self.type!r} is not one of {', '.join(addresses.CHAIN_TYPES)}"
             raise ValueError(msg)
 
 
@@ -168,7 +168,7 @@ class Deployment(Fact, frozen=True):
 
 
 class VenueAsset(Fact, frozen=True):
-    """What a venue calls an asset."""
+    """A venue's code for an asset."""
 
     asset: Text
     code: Text
@@ -179,7 +179,7 @@ class VenueAsset(Fact, frozen=True):
 
 
 class Venue(Fact, frozen=True):
-    """A place of trading with the assets it knows."""
+    """A venue with its assets."""
 
     slug: Text
     name: Text
@@ -196,7 +196,7 @@ class Venue(Fact, frozen=True):
 
 
 class Contract(NamedTuple):
-    """What a canonical symbol is unique by; assets by their keys."""
+    """The unique key of a canonical symbol; assets by their keys."""
 
     base: str
     quote: str
@@ -208,7 +208,7 @@ class Contract(NamedTuple):
 
     @property
     def label(self) -> str:
-        """How a person names it, in progress and errors."""
+        """Return the name for progress and errors."""
         expiry = f"{self.expiry:%Y-%m-%d}" if self.expiry else None
         strike = format(self.strike, "f") if self.strike else None
         pair = f"{self.base}/{self.quote}" + (f":{self.settle}" if self.settle else "")
@@ -249,20 +249,20 @@ class Listing(Fact, frozen=True):
         _between(self, "taker", 0, 1)
         self._check_terms()
         if self.listed_at and self.delisted_at and self.listed_at >= self.delisted_at:
-            msg = "delisted_at: is not after listed_at"
+            msg = "delisted_at: must be after listed_at"
             raise ValueError(msg)
 
     def _check_terms(self) -> None:
         needed = _TERMS.get(self.type, set())
         for field in ("expiry", "strike", "option"):
             if (getattr(self, field) is not None) != (field in needed):
-                msg = f"{field}: {'missing from' if field in needed else 'makes no sense on'} {self.type}"
+                msg = f"{field}: {'required for' if field in needed else 'not allowed for'} {self.type}"
                 raise ValueError(msg)
         if self.type in _SPOT_LIKE and (self.settle or self.margin):
-            msg = f"settle: {self.type} is settled in nothing else than what is traded"
+            msg = f"settle: {self.type} settles in the traded assets only"
             raise ValueError(msg)
         if self.margin in ("inverse", "quanto") and not self.settle:
-            msg = f"settle: missing, it cannot be the quote of a contract that is {self.margin}"
+            msg = f"settle: required, because a contract that is {self.margin} does not settle in its quote"
             raise ValueError(msg)
         follows = rules.margin_kind(self.base, self.quote, self.settle or self.quote)
         if self.margin not in (None, follows):
@@ -271,18 +271,18 @@ class Listing(Fact, frozen=True):
 
     @property
     def canonical(self) -> Contract:
-        """The canonical symbol that this lists."""
+        """Return the canonical symbol of the listing."""
         settle = None if self.type in _SPOT_LIKE else self.settle or self.quote
         return Contract(self.base, self.quote, settle, self.type, self.expiry, self.strike, self.option)
 
     @property
     def interval(self) -> Interval:
-        """When the text means this."""
+        """Return the interval in which the text has this meaning."""
         return self.listed_at, self.delisted_at
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """Everything that the sample says; references resolve and keys are unique."""
+    """All facts of the sample; references resolve and keys are unique."""
 
     assets: tuple[Asset, ...] = ()
     relationships: tuple[Relationship, ...] = ()
@@ -295,7 +295,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 def meet(one: Interval, other: Interval) -> bool:
-    """Whether the intervals have an instant in common."""
+    """Return whether the intervals overlap."""
     return _before(one[0], other[1]) and _before(other[0], one[1])
 
 

@@ -1,4 +1,4 @@
-"""What a registry holds already, by natural keys: read through the contract's lists, many at once."""
+"""The existing rows of a registry by natural keys, read by list calls, many at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,14 +20,14 @@ _SPOT_LIKE = (markets_pb2.SYMBOL_TYPE_SPOT, markets_pb2.SYMBOL_TYPE_MARGIN)
 
 
 class Listed(NamedTuple):
-    """That a text means a symbol for a time."""
+    """A text that means a symbol in an interval."""
 
     symbol_id: str
     interval: Interval
 
 
 def assets(wire: Wire, external_ids: Iterable[tuple[str, str]]) -> list[str | None]:
-    """The asset of each (source, external id), in order; None where it names none."""
+    """Return the asset of each (source, external id), in order; None for an unknown one."""
     asks = (
         Ask(contract.GetAssetIdentifierRequest(source=data_source(source), external_id=external), f"{source} {external!r}")
         for source, external in external_ids
@@ -37,7 +37,7 @@ def assets(wire: Wire, external_ids: Iterable[tuple[str, str]]) -> list[str | No
 
 
 def unidentified(wire: Wire, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The assets without any external id that have one of these symbols and names, by (symbol, name)."""
+    """Return the assets with these symbols and names that have no external id, by (symbol, name)."""
     wanted = set(names)
     if not wanted:
         return {}
@@ -53,13 +53,13 @@ def unidentified(wire: Wire, names: Iterable[tuple[str, str]]) -> dict[tuple[str
 
 
 def chains(wire: Wire) -> dict[str, str]:
-    """The chains by CAIP-2."""
+    """Return the chains by CAIP-2 id."""
     pages = wire.pages([Ask(contract.ListChainsRequest(), "all chains")], contract.ListChainsResponse)
     return {chain.caip2: chain.chain_id for page in pages for chain in page.chains if chain.caip2}
 
 
 def deployments(wire: Wire, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The assets deployed at these (chain, address or `native`)."""
+    """Return the assets that are deployed at (chain, address or `native`)."""
     asks = (
         Ask(contract.ListAssetDeploymentsRequest(chain_id=chain, address=address), f"{address!r} on {chain!r}")
         for chain, address in places
@@ -73,7 +73,7 @@ def deployments(wire: Wire, places: Iterable[tuple[str, str]]) -> dict[tuple[str
 
 
 def relationships(wire: Wire, asset_ids: Iterable[str]) -> set[tuple[str, str, str]]:
-    """The relationships from these assets as (from, type, to)."""
+    """Return the relationships from these assets as (from, type, to)."""
     asks = (
         Ask(contract.ListAssetRelationshipsRequest(asset_id=asset, direction="from"), f"relationships of {asset}")
         for asset in dict.fromkeys(asset_ids)
@@ -90,14 +90,14 @@ def relationships(wire: Wire, asset_ids: Iterable[str]) -> set[tuple[str, str, s
 
 
 def groups(wire: Wire, names: Sequence[str]) -> set[str]:
-    """Which of these names are taken by groups."""
+    """Return the names that groups have."""
     asks = [Ask(contract.GetAssetGroupRequest(name=name), f"group {name!r}") for name in names]
     answers = wire.find(asks, contract.GetAssetGroupResponse)
     return {name for name, answer in zip(names, answers, strict=True) if answer is not None}
 
 
 def flags(wire: Wire, flags_: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which of these (asset, type) were ever raised; resolved ones count, so that nothing raises them again."""
+    """Return the (asset, type) that were ever raised, resolved ones included, so that none is raised again."""
     asks = [
         Ask(
             contract.ListQualityFlagsRequest(asset_id=asset, flag_type=f"FLAG_TYPE_{kind}", include_resolved=True),
@@ -110,20 +110,20 @@ def flags(wire: Wire, flags_: Sequence[tuple[str, str]]) -> set[tuple[str, str]]
 
 
 def venues(wire: Wire) -> set[str]:
-    """The slugs of all venues."""
+    """Return the slugs of all venues."""
     pages = wire.pages([Ask(contract.ListVenuesRequest(), "all venues")], contract.ListVenuesResponse)
     return {venue.venue_id for page in pages for venue in page.venues}
 
 
 def venue_assets(wire: Wire, venues_: Iterable[str]) -> set[tuple[str, str]]:
-    """The (venue, asset) that these venues know."""
+    """Return the existing (venue, asset) of these venues."""
     asks = [Ask(contract.ListVenueAssetsRequest(venue_id=venue), f"assets of {venue!r}") for venue in venues_]
     pages = wire.pages(asks, contract.ListVenueAssetsResponse)
     return {(each.venue_id, each.asset_id) for page in pages for each in page.venue_assets}
 
 
 def symbols(wire: Wire, markets: Iterable[tuple[str, str]]) -> dict[Contract, str]:
-    """The symbols of these (type, base asset) by what makes them unique; the assets in it are ids."""
+    """Return the symbols of these (type, base asset) by their unique key, with asset ids in it."""
     asks = [
         Ask(contract.ListSymbolsRequest(symbol_type=f"SYMBOL_TYPE_{kind}", base_asset_id=base), f"{kind} symbols of {base}")
         for kind, base in dict.fromkeys(markets)
@@ -133,7 +133,7 @@ def symbols(wire: Wire, markets: Iterable[tuple[str, str]]) -> dict[Contract, st
 
 
 def listings(wire: Wire, venues_: Iterable[str]) -> Mapping[tuple[str, str, str], list[Listed]]:
-    """All listings of these venues, also of the past, by (venue, text, type)."""
+    """Return all listings of these venues, past ones included, by (venue, text, type)."""
     asks = [
         Ask(contract.ListVenueSymbolsRequest(venue_id=venue, include_delisted=True), f"listings of {venue!r}")
         for venue in venues_
@@ -151,7 +151,7 @@ def listings(wire: Wire, venues_: Iterable[str]) -> Mapping[tuple[str, str, str]
 
 
 def _contract(symbol: markets_pb2.Symbol) -> Contract:
-    """What a symbol is unique by; an unset settlement of a derivative is its quote."""
+    """Return the unique key of a symbol; a derivative without settlement asset settles in its quote."""
     settle = None if symbol.symbol_type in _SPOT_LIKE else symbol.settlement_asset_id or symbol.quote_asset_id
     return Contract(
         base=symbol.base_asset_id,

@@ -1,8 +1,8 @@
-"""Brings the sample's facts into a registry through the contract's own calls, and finds what is there already.
+"""Write the facts of the sample to a registry by the calls of the contract, and find existing rows.
 
-A fact is found again by its natural key: an asset by its external ids, a chain by CAIP-2, a venue by its slug, a symbol by
-what makes it unique, a listing by its text, type and time. What is found is left as it stands, so a load can be repeated,
-and one that was interrupted can be run again.
+A fact is found by its natural key: an asset by its external ids, a chain by CAIP-2, a venue by its slug, a symbol by its
+unique key, a listing by its text, type and time. Existing rows are not changed, so a load can be repeated, and an interrupted
+load can be run again.
 """
 
 import enum
@@ -24,29 +24,29 @@ _Reply = TypeVar("_Reply", bound=Message)
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What a load did, as counts by kind.
+    """Counts of a load by kind.
 
     Kinds: assets, asset_identifiers, chains, deployments, relationships, groups, venues, venue_assets, symbols,
     venue_symbols, flags. Every mapping has every kind.
     """
 
-    #: Were not there.
+    #: New rows.
     created: Mapping[str, int]
-    #: Were there already, with whatever else they say by now.
+    #: Rows that existed, whatever else they hold now.
     unchanged: Mapping[str, int]
-    #: Contracts that have expired, and keys that the registry holds for something else.
+    #: Expired contracts, and keys that belong to another row of the registry.
     skipped: Mapping[str, int]
 
 
 class _Kept(enum.Enum):
-    """Why a fact is not sent."""
+    """The reason why a fact is not sent."""
 
     UNCHANGED = enum.auto()
     SKIPPED = enum.auto()
 
 
 def _silent(_line: str) -> None:
-    """No progress."""
+    """Report no progress."""
 
 
 def load(
@@ -56,16 +56,16 @@ def load(
     progress: Callable[[str], None] = _silent,
     facts: Facts | None = None,
 ) -> Report:
-    """Loads the facts, the sample's own where none are given, into the registry at the channel.
+    """Load the facts into the registry at the channel; by default those of the sample.
 
-    `metadata` goes with every call (the key); `progress` gets a line for each kind and for each fact that is skipped.
-    Raises LoadError at the first call that fails, naming the fact; what is loaded by then stays. Raises FactError.
+    `metadata` is sent with every call (the key); `progress` receives a line for each kind and each skipped fact.
+    Raises LoadError at the first failed call, with the name of the fact; rows loaded before stay. Raises FactError.
     """
     return _Load(Wire(channel, metadata), read() if facts is None else facts, progress).run()
 
 
 class _Load:
-    """One load: the ids of what it has found or created so far, by the facts' own keys, and its counts."""
+    """One load: the ids of found and created rows by the keys of the facts, and the counts."""
 
     def __init__(self, wire: Wire, facts: Facts, progress: Callable[[str], None]) -> None:
         self._wire = wire
@@ -80,7 +80,7 @@ class _Load:
         self._skipped: dict[str, int] = {}
 
     def run(self) -> Report:
-        """Everything, what is referred to before what refers to it; flags last, since they can block."""
+        """Load everything, referenced rows first; flags last, because they can block."""
         self._load_assets()
         self._load_chains()
         self._load_deployments()
@@ -94,7 +94,7 @@ class _Load:
         return Report(created=self._created, unchanged=self._unchanged, skipped=self._skipped)
 
     def _create(self, kind: str, rows: Sequence[Ask | _Kept], reply: type[_Reply]) -> list[_Reply | None]:
-        """Sends what is to be sent and counts; the replies in the order of the rows, None for what is not sent."""
+        """Send the requests and count. Return the replies in the order of the rows, None for those not sent."""
         asks = [row for row in rows if isinstance(row, Ask)]
         replies = iter(self._wire.send(asks, reply))
         self._created[kind] = len(asks)
@@ -107,7 +107,7 @@ class _Load:
         self._progress(f"{about} skipped: {why}")
         return _Kept.SKIPPED
 
-    # ---- assets and what belongs to them ---------------------------------------------------------------------------
+    # ---- assets and their parts ------------------------------------------------------------------------------------
 
     def _load_assets(self) -> None:
         facts = self._facts.assets
@@ -117,7 +117,7 @@ class _Load:
             if owner is not None and self._assets.setdefault(fact.ref, owner) != owner:
                 msg = f"asset {fact.ref!r}: {source} {external!r} belongs to {owner}, another id to {self._assets[fact.ref]}"
                 raise LoadError(msg)
-        # A load that was stopped between an asset and its external ids left it without any.
+        # A load that stopped between an asset and its external ids left it without ids.
         left = held.unidentified(self._wire, [(fact.symbol, fact.name) for fact in facts if fact.ref not in self._assets])
         for fact in facts:
             if fact.ref not in self._assets and (fact.symbol, fact.name) in left:
@@ -194,7 +194,7 @@ class _Load:
         ]
         self._create("flags", rows, contract.RaiseQualityFlagResponse)
 
-    # ---- venues and what they list ---------------------------------------------------------------------------------
+    # ---- venues and listings ---------------------------------------------------------------------------------------
 
     def _load_venues(self) -> None:
         known = held.venues(self._wire)

@@ -1,4 +1,4 @@
-"""Reads the sample's YAML into facts: every scalar stays text until its type is known, so no number is ever a double."""
+"""Read the YAML of the sample into facts. Scalars stay text until their type is known, so no number becomes a double."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Listings of one type at one venue: a line of column names, then a line each listing; `-` is unset."""
+    """Listings of one type at one venue: a line of column names, then one line per listing; `-` is unset."""
 
     venue: Text
     type: Text
@@ -25,10 +25,10 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     common: dict[str, str] = {}
 
     def lines(self) -> Iterator[dict[str, str]]:
-        """Each row as a mapping of its columns and the common values. Raises ValueError."""
+        """Return each row as a mapping of its columns and the common values. Raises ValueError."""
         columns, *rows = [line.split() for line in self.rows.splitlines() if line.strip()]
         if len(set(columns)) < len(columns):
-            msg = f"rows: a column stands twice in {' '.join(columns)}"
+            msg = f"rows: a column occurs twice in {' '.join(columns)}"
             raise ValueError(msg)
         for row in rows:
             if len(row) != len(columns):
@@ -39,19 +39,19 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class _Loader(yaml.BaseLoader):
-    """YAML in which every scalar is text and no key stands twice in a mapping."""
+    """YAML in which every scalar is text and every key of a mapping is unique."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - as in the base
-        """The mapping. Raises yaml.YAMLError where a key stands twice."""
+        """Return the mapping. Raises yaml.YAMLError if a key occurs twice."""
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         for key, times in Counter(keys).items():
             if times > 1:
-                msg = f"the key {key!r} stands {times} times"
+                msg = f"the key {key!r} occurs {times} times"
                 raise yaml.constructor.ConstructorError(problem=msg, problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
 
 
-#: What a file may hold, and what its entries are.
+#: The sections of a file and the type of their entries.
 SECTIONS: Final[Mapping[str, type[Fact | _Table]]] = MappingProxyType(
     {
         "assets": Asset,
@@ -67,7 +67,7 @@ SECTIONS: Final[Mapping[str, type[Fact | _Table]]] = MappingProxyType(
 
 
 def read(directory: Traversable | None = None) -> Facts:
-    """The facts of all *.yaml in the directory; of the sample that cqar brings along where none is given.
+    """Read the facts in all *.yaml of the directory; by default those of the sample.
 
     Raises FactError: what does not parse, breaks a rule, refers to nothing or stands twice.
     """
@@ -89,7 +89,7 @@ def _sections(file: Traversable) -> Iterator[tuple[str, list[Entry]]]:
         msg = f"{file.name}: {error}"
         raise FactError(msg) from error
     if not isinstance(document, dict):
-        msg = f"{file.name}: is no mapping of {', '.join(SECTIONS)}"
+        msg = f"{file.name}: is not a mapping of {', '.join(SECTIONS)}"
         raise FactError(msg)
     for section, raw in document.items():
         if section not in SECTIONS or not isinstance(raw, list):
@@ -129,7 +129,7 @@ def _convert(place: str, raw: object, kind: type[_T]) -> _T:
 
 
 def _label(raw: object) -> str:
-    """What a person recognizes an entry by."""
+    """Return a name that identifies an entry in messages."""
     if not isinstance(raw, dict):
         return ""
     named = next((raw[field] for field in ("key", "symbol", "slug", "name", "asset", "from", "venue") if field in raw), None)

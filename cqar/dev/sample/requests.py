@@ -1,4 +1,4 @@
-"""Facts as the contract's create requests. Ids are what the registry gave; numbers travel as exact text."""
+"""Facts as create requests of the contract. Ids come from the registry; numbers are exact text."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.dev.sample.facts import Asset, Chain, Contract, Deployment, Flag, Group, Listing, Relationship, Venue, VenueAsset
 
-#: Who says so: the source of flags and the evidence of identities.
+#: The source of flags and the evidence of identities.
 SOURCE = "cqar sample"
 
 _OPTION_TYPES = {"C": "OPTION_TYPE_CALL", "P": "OPTION_TYPE_PUT"}
@@ -110,7 +110,7 @@ def venue(fact: Venue) -> contract.CreateVenueRequest:
 
 
 def venue_asset(fact: VenueAsset, venue_id: str, asset_id: str) -> contract.CreateVenueAssetRequest:
-    """What a venue calls an asset."""
+    """The venue's code for an asset."""
     return contract.CreateVenueAssetRequest(
         venue_id=venue_id,
         asset_id=asset_id,
@@ -170,7 +170,7 @@ def number(value: Decimal | None) -> str | None:
 
 
 def instant(value: datetime | None) -> Timestamp | None:
-    """The instant on the wire."""
+    """The time as a protobuf timestamp."""
     if value is None:
         return None
     stamp = Timestamp()

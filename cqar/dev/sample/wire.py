@@ -1,4 +1,4 @@
-"""The contract's calls from a client's side: a deadline on each, a few in flight at once, pages followed to the end."""
+"""Client calls of the contract: each with a deadline, several in flight, lists read to the last page."""
 
 import time
 from collections import deque
@@ -13,9 +13,9 @@ from google.protobuf.message import Message
 TIMEOUT: Final = 20.0
 #: Calls in flight at once.
 WINDOW: Final = 16
-#: Rows a page.
+#: Rows per page.
 PAGE: Final = 1000
-#: How often a call is sent that lost a race against another writer, and the seconds between.
+#: Attempts of a call that lost a race against another writer, and the seconds between them.
 ATTEMPTS: Final = 5
 PAUSE: Final = 0.05
 
@@ -27,7 +27,7 @@ _Reply = TypeVar("_Reply", bound=Message)
 class LoadError(Exception):
     """A call of the load failed or contradicts the facts. What is loaded stays; the load can be run again.
 
-    `code` is the call's status, None where the answers themselves are at odds.
+    `code` is the status of the call, None if the answers contradict each other.
     """
 
     def __init__(self, message: str, code: grpc.StatusCode | None = None) -> None:
@@ -36,34 +36,34 @@ class LoadError(Exception):
 
 
 class Ask(NamedTuple):
-    """A request of the contract; `about` names the fact it is for, in errors."""
+    """A request of the contract; `about` names its fact in errors."""
 
     request: Message
     about: str
 
     @property
     def rpc(self) -> str:
-        """The name of the call, which its request's type is named after."""
+        """Return the name of the call, from the type of its request."""
         return type(self.request).__name__.removesuffix("Request")
 
 
 class Wire:
-    """Sends the contract's requests over a channel."""
+    """Send requests of the contract over a channel."""
 
     def __init__(self, channel: grpc.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
         self._channel = channel
         self._metadata = tuple(metadata)
 
     def send(self, asks: Iterable[Ask], reply: type[_Reply]) -> list[_Reply]:
-        """The replies in the order of the requests, which are all of one call. Raises LoadError."""
+        """Return the replies in the order of the requests, all of one call. Raises LoadError."""
         return [each for each in self._run(asks, reply, absent=False) if each is not None]
 
     def find(self, asks: Iterable[Ask], reply: type[_Reply]) -> list[_Reply | None]:
-        """As `send`, with None where the answer is NOT_FOUND."""
+        """Like `send`, with None for NOT_FOUND."""
         return self._run(asks, reply, absent=True)
 
     def pages(self, asks: Iterable[Ask], reply: type[_Reply]) -> list[_Reply]:
-        """All pages of all requests, which are of one list call, in no certain order. Raises LoadError."""
+        """Return all pages of all requests, all of one list call, in no defined order. Raises LoadError."""
         found: list[_Reply] = []
         asks = list(asks)
         while asks:
@@ -87,7 +87,7 @@ class Wire:
                 replies.append(self._settle(ask, call, reply, absent=absent))
                 flying.extend((ask, self._start(ask, reply)) for ask in islice(waiting, 1))
         finally:
-            # After an error nothing may be written behind the caller's back.
+            # After an error nothing more may be written.
             for _, call in flying:
                 call.cancel()
         return replies
