@@ -139,10 +139,10 @@ async def _faults(outcome: Outcome, scene: Scene, began: float, say: object) -> 
         start = time.monotonic()
         await KINDS[kind](scene)
         lasted = time.monotonic() - start
-        agreed = await scene.load.converged(_PATIENCE)
+        agreed = await scene.load.converged(max(_PATIENCE, plan.agreed))
         outcome.healed.setdefault(kind, []).append(agreed)
         if agreed is None or agreed > plan.agreed:
-            history.breach("convergence", f"{agreed or _PATIENCE:.1f} s until all workers agreed")
+            history.breach("convergence", f"{agreed or max(_PATIENCE, plan.agreed):.1f} s until all workers agreed")
         await scene.outbox.follow()
         if callable(say):
             state = f"{sum(history.breaks.values())} broken" if history.breaks else "sound"

@@ -13,7 +13,7 @@ PLANS: Mapping[str, Plan] = {
     "no-recent": _TIGHT,
     "lease-at-reception": replace(_BASE, kinds=("late news",)),
     "per-row-versions": replace(_BASE, kinds=("link worker to NATS",)),
-    "last-seen-relay": replace(_BASE, kinds=("delisting",)),
+    "last-seen-relay": replace(_BASE, seconds=150, kinds=("delisting",)),
 }
 
 

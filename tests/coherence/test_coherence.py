@@ -7,7 +7,7 @@ from tests.coherence.faults import KINDS
 from tests.coherence.mutants import PLANS, hunted
 
 #: Of the long plan what a minute has room for. How fast something is, is not judged here: the machine may be busy.
-_SHORT = Plan(seed=7, calm=2, seconds=0, longest=0.6, burst=1_000, between=0.1, agreed=14, visible=False, quick=True)
+_SHORT = Plan(seed=7, calm=2, seconds=0, longest=0.6, burst=1_000, between=0.1, agreed=60, visible=False, quick=True)
 
 
 async def test_no_fault_breaks_an_invariant() -> None:
