@@ -48,55 +48,59 @@ class Servers(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    """The servers of the session; tests that stop or kill one start their own."""
-    from cqar.dev.embedded import Nats, Postgres, Valkey
-
-    folder = Path(tempfile.mkdtemp(prefix="cqar-"))
-    folder.chmod(0o755)
-    started: list[Postgres | Valkey | Nats] = []
-    try:
-        all_of_them = Servers(
-            Postgres(folder / "postgres", throwaway=True),
-            Valkey(folder / "valkey", throwaway=True),
-            Nats(folder / "nats", throwaway=True),
-        )
-        for server in all_of_them:
-            server.start()
-            started.append(server)
-        yield all_of_them
-    finally:
-        for server in reversed(started):
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+def folder_of_servers() -> Iterator[Path]:
+    """A folder with a short name, for the sake of sockets, that the user of PostgreSQL may enter."""
+    made = Path(tempfile.mkdtemp(prefix="cqar-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def template(servers: Servers) -> str:
+def session_postgres(folder_of_servers: Path) -> Iterator[Postgres]:
+    """The PostgreSQL of the session, for tests that need no other server."""
+    from cqar.dev.embedded import Postgres
+
+    with Postgres(folder_of_servers / "postgres", throwaway=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def servers(session_postgres: Postgres, folder_of_servers: Path) -> Iterator[Servers]:
+    """The servers of the session; tests that stop or kill one start their own."""
+    from cqar.dev.embedded import Nats, Valkey
+
+    folder = folder_of_servers
+    with Valkey(folder / "valkey", throwaway=True) as valkey, Nats(folder / "nats", throwaway=True) as nats:
+        yield Servers(session_postgres, valkey, nats)
+
+
+@pytest.fixture(scope="session")
+def template(session_postgres: Postgres) -> str:
     """A migrated database that others are copied from."""
     from cqar.storage import migrate
 
-    asyncio.run(_execute(servers.postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
-    migrate.up(_of(servers.postgres.url, "template_cqar"), report=lambda _line: None)
+    asyncio.run(_execute(session_postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
+    migrate.up(_of(session_postgres.url, "template_cqar"), report=lambda _line: None)
     return "template_cqar"
 
 
 @pytest.fixture
-async def database(servers: Servers, template: str) -> AsyncIterator[str]:
+async def database(session_postgres: Postgres, template: str) -> AsyncIterator[str]:
     """The URL of a fresh, migrated database with an epoch of its own."""
-    async with database_of(servers, template) as url:
+    async with database_of(session_postgres, template) as url:
         yield url
 
 
 @asynccontextmanager
-async def database_of(servers: Servers, template: str) -> AsyncIterator[str]:
+async def database_of(postgres: Postgres, template: str) -> AsyncIterator[str]:
     """A database as of the fixture `database`, for as long as this lasts."""
     name = f"t_{uuid.uuid4().hex[:12]}"
-    await _execute(servers.postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = _of(servers.postgres.url, name)
+    await _execute(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    url = _of(postgres.url, name)
     await _execute(url, "UPDATE head SET epoch = gen_random_uuid()")
     yield url
-    await _execute(servers.postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+    await _execute(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _of(url: str, database: str) -> str:

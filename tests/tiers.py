@@ -55,7 +55,7 @@ SERVER_FILES = (
 SLOW_FOLDERS = ("workers", "load", "coherence", "hotpath", "up")
 
 #: Fixtures that start a server.
-SERVER_FIXTURES = frozenset({"servers", "spare", "shared_postgres", "server", "stack"})
+SERVER_FIXTURES = frozenset({"session_postgres", "servers", "spare", "shared_postgres", "server", "stack"})
 
 #: What Python reports before it starts a process.
 _STARTS = frozenset({"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"})

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
+from cqar.dev.embedded import Postgres
 from tests.client import Client
-from tests.conftest import Servers
 from tests.registry.factory import Factory
 
 # Emptying a database takes a tenth of the time of a new one. A new head is a new epoch.
@@ -33,17 +33,17 @@ async def execute(url: str, sql: str) -> None:
         await connection.close()
 
 
-def named(servers: Servers, name: str) -> str:
+def named(server: Postgres, name: str) -> str:
     """The URL of another database of the server."""
-    return servers.postgres.url.replace("/cqar?", f"/{name}?")
+    return server.url.replace("/cqar?", f"/{name}?")
 
 
 @pytest.fixture(scope="package")
-def emptied(servers: Servers, template: str) -> Iterator[str]:
+def emptied(session_postgres: Postgres, template: str) -> Iterator[str]:
     """The URL of a migrated database for one test after the other."""
-    asyncio.run(execute(servers.postgres.url, f"CREATE DATABASE emptied TEMPLATE {template}"))
-    yield named(servers, "emptied")
-    asyncio.run(execute(servers.postgres.url, "DROP DATABASE emptied WITH (FORCE)"))
+    asyncio.run(execute(session_postgres.url, f"CREATE DATABASE emptied TEMPLATE {template}"))
+    yield named(session_postgres, "emptied")
+    asyncio.run(execute(session_postgres.url, "DROP DATABASE emptied WITH (FORCE)"))
 
 
 @pytest.fixture

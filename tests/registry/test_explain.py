@@ -96,8 +96,8 @@ _VALUES: dict[str, Any] = {
 def crowded(servers: Servers, template: str) -> Iterator[str]:
     """The URL of a database with a hundred thousand rows a table."""
     asyncio.run(execute(servers.postgres.url, f"CREATE DATABASE crowded TEMPLATE {template}"))
-    asyncio.run(_fill(named(servers, "crowded")))
-    yield named(servers, "crowded")
+    asyncio.run(_fill(named(servers.postgres, "crowded")))
+    yield named(servers.postgres, "crowded")
     asyncio.run(execute(servers.postgres.url, "DROP DATABASE crowded WITH (FORCE)"))
 
 

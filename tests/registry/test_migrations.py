@@ -25,7 +25,7 @@ _TABLES = (
 def database(servers: Servers, template: str) -> Iterator[str]:
     """The URL of a database that no other test needs afterwards."""
     asyncio.run(execute(servers.postgres.url, f"CREATE DATABASE moved TEMPLATE {template}"))
-    yield named(servers, "moved")
+    yield named(servers.postgres, "moved")
     asyncio.run(execute(servers.postgres.url, "DROP DATABASE moved WITH (FORCE)"))
 
 

@@ -51,7 +51,7 @@ async def fill(client: Client) -> Held:
 @pytest.fixture(scope="module")
 async def shared(servers: Servers, template: str) -> AsyncIterator[config.Settings]:
     """Settings for the processes of a module, with a database of its own."""
-    async with database_of(servers, template) as url:
+    async with database_of(servers.postgres, template) as url:
         yield msgspec.structs.replace(settings_of(servers, url), reflection=True)
 
 
