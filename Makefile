@@ -30,9 +30,8 @@ test: .venv/made ## The whole suite, side by side, on real servers and free port
 
 coverage: .venv/made ## Lines that the tests run, by package; fails where that is less than 90 % (ARGS: what pytest takes)
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q $(PARALLEL) $(ARGS)
-	@$(BIN)/coverage combine -q
-	$(BIN)/python -m tests.coverage
+	@failed=0; $(BIN)/coverage run -m pytest -q $(PARALLEL) $(ARGS) || failed=$$?; \
+	$(BIN)/coverage combine -q && $(BIN)/python -m tests.coverage && exit $$failed
 
 soak: .venv/made ## The coherence checker for ten minutes, and its mutants (ARGS: see --help of tests.coherence)
 	$(BIN)/python -m tests.coherence $(ARGS)
