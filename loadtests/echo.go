@@ -1,4 +1,4 @@
-// A bare server of grpc-go that answers every call of one method with the same bytes.
+// A bare grpc-go server that answers every call of one method with the same bytes.
 //
 // echo PORT BYTES SERVICE METHOD
 package main
@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/encoding"
 )
 
-// Messages stay bytes.
+// The codec: messages are bytes.
 type raw struct{}
 
 func (raw) Name() string                                      { return "proto" }

@@ -1,4 +1,4 @@
-"""The yardstick: a bare server of grpc.aio on uvloop that answers every unary call with the same bytes.
+"""The yardstick: a bare grpc.aio server on uvloop that answers every unary call with the same bytes.
 
 `python -m loadtests.echo PORT BYTES`
 """
@@ -14,7 +14,7 @@ import uvloop
 
 
 def answer(size: int) -> bytes:
-    """What it answers."""
+    """The bytes of every response."""
     return b"e" * size
 
 

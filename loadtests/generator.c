@@ -1,13 +1,13 @@
-/* A load generator for gRPC over plain HTTP/2: sends prepared frames, compares every answer byte by byte.
+/* A load generator for gRPC over plain HTTP/2: sends prepared frames, compares every response byte by byte.
  *
  * generator PORT CONNECTIONS STREAMS SECONDS RATE LOOP FILE...
  *
- * Connection i plays FILE i mod n: records of (u32 length of frames, u32 length of answer, frames, answer), little endian,
- * with 0 for the stream in each frame. After its last record it goes on at record LOOP; on a new connection where LOOP is
- * -1; not at all where it is -2, and the end is when all have, at the latest after SECONDS. RATE is calls a second in all, 0
- * for as many as go; a call's latency then counts from when it was due. Time in which this program waits for a core that
- * something else has is nobody's latency: its clock stands still. A run goes on until its first answer. Prints one line of
- * JSON; latency in microseconds.
+ * Connection i plays FILE i mod n: records of (u32 length of frames, u32 length of response, frames, response), little
+ * endian, with stream 0 in each frame. After the last record it continues at record LOOP. LOOP -1 continues on a new
+ * connection; LOOP -2 plays each file once and ends when all are played, or after SECONDS. RATE is calls per second in
+ * total, 0 for the maximum; with a rate, latency counts from the time a call was due. The clock stops while this program
+ * waits for a core, so that such time does not count as latency. A run lasts at least until its first response. Prints one
+ * line of JSON; latencies are in microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,11 +25,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Nanoseconds between two looks at the clock after which it is asked whether there was no core. */
+/* Nanoseconds between two readings of the clock after which the time without a core is read. */
 static const uint64_t GAP = 200000;
-/* Seconds that a run lasts longer, at most, for its first answer: the server may have had no core. */
+/* Maximum extra seconds of a run that waits for its first response: the server may have had no core. */
 static const double LATE = 30;
-/* Seconds that are too few to sleep. */
+/* Sleeps shorter than this many seconds are skipped. */
 static const double SPIN = 20e-6;
 enum { RING = 4096, BUFFER = 1 << 20, LONGEST = 1000000, CREDIT = 1 << 28 };
 
@@ -42,19 +42,19 @@ typedef struct {
     long window, received;
     uint8_t *in, *out;
     size_t in_size, out_size, out_sent;
-    const Record *asked[RING];
+    const Record *sent[RING];
     uint64_t began[RING];
-    uint32_t matched[RING]; /* bytes of the answer that came and were right; past the answer's length: wrong */
+    uint32_t matched[RING]; /* correct bytes of the response so far; more than its length: wrong */
     double due;
 } Connection;
 
 static int port, connections, streams, loop_at, poller, measuring, waits = -1;
-static uint64_t looked, lost;
+static uint64_t read_at, lost;
 static double rate;
 static uint64_t answered, wrong, stale, broken;
 static uint32_t histogram[LONGEST];
 
-/* Nanoseconds that this program has been ready to run and had no core, as far as the system tells. */
+/* Nanoseconds that this program was runnable without a core, according to the kernel; 0 if unknown. */
 static uint64_t waited(void) {
     char text[128];
     ssize_t size = waits < 0 ? 0 : pread(waits, text, sizeof text - 1, 0);
@@ -63,23 +63,23 @@ static uint64_t waited(void) {
     return sscanf(text, "%llu %llu", &ran, &ready) == 2 ? ready : 0;
 }
 
-/* The clock, without the time that was lost. */
+/* The clock without the lost time. */
 static uint64_t nanoseconds(void) {
     static uint64_t before;
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     uint64_t now = time.tv_sec * 1000000000ull + time.tv_nsec;
-    if (now - looked > GAP) {
-        uint64_t all = waited(), more = all - before, gap = now - looked;
-        if (looked) lost += more < gap ? more : gap;
+    if (now - read_at > GAP) {
+        uint64_t all = waited(), more = all - before, gap = now - read_at;
+        if (read_at) lost += more < gap ? more : gap;
         before = all;
     }
-    looked = now;
+    read_at = now;
     return now - lost;
 }
 
-/* Sleep until something comes or the next call is due; not at all where that is as good as now. */
-static void rest(const Connection *all) {
+/* Sleep until data arrive or the next call is due, unless that is too soon to sleep. */
+static void wait_until_due(const Connection *all) {
     double next = all[0].due;
     for (int at = 1; at < connections; at++)
         if (all[at].due < next) next = all[at].due;
@@ -145,7 +145,7 @@ static void dial(Connection *each) {
     epoll_ctl(poller, EPOLL_CTL_ADD, each->fd, &event);
 }
 
-static int ask(Connection *each) {
+static int send_next(Connection *each) {
     if (each->next >= each->script->count) {
         if (loop_at < 0) return 0;
         each->next = loop_at;
@@ -160,7 +160,7 @@ static int ask(Connection *each) {
     append(each, record->frames, record->length);
     for (size_t at = 0; at < record->length; at += 9 + big24(frames + at)) put32(frames + at + 5, each->stream);
     int slot = (each->stream >> 1) % RING;
-    each->asked[slot] = record;
+    each->sent[slot] = record;
     each->matched[slot] = 0;
     each->began[slot] = rate ? (uint64_t)(each->due * 1e9) : nanoseconds();
     each->stream += 2;
@@ -176,12 +176,12 @@ static void fill(Connection *each) {
         dial(each);
     }
     double now = nanoseconds() * 1e-9;
-    while (each->under_way < streams && each->out_size < BUFFER / 2 && (!rate || each->due <= now) && ask(each))
+    while (each->under_way < streams && each->out_size < BUFFER / 2 && (!rate || each->due <= now) && send_next(each))
         each->due += rate ? connections / rate : 0;
     if (loop_at == -1 && each->next >= each->script->count && !each->under_way) {
         close(each->fd);
         dial(each);
-        while (each->under_way < streams && ask(each)) {}
+        while (each->under_way < streams && send_next(each)) {}
     }
 }
 
@@ -207,14 +207,14 @@ static void finish(Connection *each, uint32_t stream, uint64_t now) {
     int slot = (stream >> 1) % RING;
     answered++;
     each->under_way--;
-    if (each->matched[slot] != each->asked[slot]->expected) wrong++; /* an error has no message */
+    if (each->matched[slot] != each->sent[slot]->expected) wrong++; /* an error has no message */
     if (measuring) {
         uint64_t micro = (now - each->began[slot]) / 1000;
         histogram[micro < LONGEST ? micro : LONGEST - 1]++;
     }
 }
 
-/* Whether it is the answer with the marks of a worker that could not confirm it: `stale` and `age_ms` at its end. */
+/* Whether the payload is the expected response with the marks of a stale worker appended: `stale` and `age_ms`. */
 static int marked(const Record *record, const uint8_t *payload, uint32_t size) {
     static const uint8_t marks[] = {0xc8, 0x0c, 1, 0xd0, 0x0c};
     uint32_t length = record->expected;
@@ -222,11 +222,11 @@ static int marked(const Record *record, const uint8_t *payload, uint32_t size) {
            !memcmp(payload + length, marks, sizeof marks);
 }
 
-static void take(Connection *each, const uint8_t *frame, uint32_t size, uint64_t now) {
+static void handle_frame(Connection *each, const uint8_t *frame, uint32_t size, uint64_t now) {
     const uint8_t kind = frame[3], flags = frame[4], *payload = frame + 9;
     uint32_t stream = big32(frame + 5) & 0x7fffffff, slot = (stream >> 1) % RING;
     if (kind == 0) {
-        const Record *record = each->asked[slot];
+        const Record *record = each->sent[slot];
         each->received += size;
         if (each->matched[slot] + size <= record->expected && !memcmp(record->answer + each->matched[slot], payload, size))
             each->matched[slot] += size;
@@ -267,7 +267,7 @@ static void receive(Connection *each) {
     while (each->in_size - at >= 9) {
         uint32_t size = big24(each->in + at);
         if (each->in_size - at < 9 + size) break;
-        take(each, each->in + at, size, now);
+        handle_frame(each, each->in + at, size, now);
         at += 9 + size;
     }
     memmove(each->in, each->in + at, each->in_size - at);
@@ -314,7 +314,7 @@ int main(int count, char **arguments) {
     measuring = 1;
     struct epoll_event events[64];
     while (nanoseconds() * 1e-9 < (answered ? end : end + LATE) && !played(all)) {
-        if (rate) rest(all);
+        if (rate) wait_until_due(all);
         int ready = epoll_wait(poller, events, 64, rate ? 0 : 100);
         for (int at = 0; at < ready; at++) {
             Connection *each = events[at].data.ptr;

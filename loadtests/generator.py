@@ -1,4 +1,4 @@
-"""The load generator: built where a C compiler is, run against a server, whose processor time it takes down as well."""
+"""Compile the load generator, run it against a server, and measure the server's CPU time."""
 
 import contextlib
 import json
@@ -14,16 +14,16 @@ from cqar.dev.embedded import processes
 
 _SOURCE = Path(__file__).with_name("generator.c")
 _TICKS = os.sysconf("SC_CLK_TCK")
-#: Seconds that a run may take beyond those that it was asked to.
-_PATIENCE = 60.0
+#: Seconds that a run may take in addition to its duration.
+_GRACE = 60.0
 
 
 class GeneratorError(Exception):
-    """It cannot be built, or what came back is not what is due: `str()` says what."""
+    """The generator cannot be built, or a response was wrong or missing; `str()` is the message."""
 
 
 class Run(NamedTuple):
-    """What was measured: calls a second, microseconds of the server's processor a call, latency in microseconds."""
+    """A measurement: calls per second, server CPU time per call in microseconds, latency in microseconds."""
 
     rate: float
     processor: float
@@ -31,14 +31,14 @@ class Run(NamedTuple):
     p50: float
     p99: float
     p999: float
-    #: answers that were marked stale, which else were right
+    #: correct responses that were marked stale
     stale: int = 0
-    #: seconds that the generator had no core, which count for nothing
+    #: seconds without a core for the generator, excluded from the measurement
     lost: float = 0
 
 
 class Shape(NamedTuple):
-    """How to call: `rate` is calls a second in all, 0 for as many as go; `loop` as the generator takes it."""
+    """The load: `rate` is calls per second in total, 0 for the maximum; `loop` is the LOOP argument of generator.c."""
 
     connections: int
     streams: int
@@ -48,7 +48,7 @@ class Shape(NamedTuple):
 
 
 def cores() -> tuple[int, int] | None:
-    """The cores for the server and for the generator; None where there are not two to choose."""
+    """The cores for the server and the generator; None with fewer than two cores or without CPU affinity."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     mine = sorted(os.sched_getaffinity(0))
@@ -57,7 +57,7 @@ def cores() -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def pinned(role: int) -> Iterator[None]:
-    """What is started here runs on the core of the server (0) or of the generator (1), where the system allows."""
+    """Start processes on the core of the server (0) or of the generator (1), if the system supports CPU affinity."""
     chosen = cores()
     if chosen is None:
         yield
@@ -72,7 +72,7 @@ def pinned(role: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def aside(pids: Iterable[int]) -> Iterator[None]:
-    """What runs already keeps off the core of the server, where the system allows, and may go back to it afterwards."""
+    """Move running processes off the server's core, if the system supports CPU affinity, and allow all cores afterwards."""
     chosen = cores()
     if chosen is None:
         yield
@@ -87,12 +87,12 @@ def aside(pids: Iterable[int]) -> Iterator[None]:
 
 def _move(tasks: Iterable[int], to: set[int]) -> None:
     for task in tasks:
-        with contextlib.suppress(OSError):  # it may have ended, or be another user's
+        with contextlib.suppress(OSError):  # it may have ended or belong to another user
             os.sched_setaffinity(task, to)
 
 
 def build(folder: Path) -> Path:
-    """The program. Raises GeneratorError where there is no compiler."""
+    """Compile the generator and return its path. Raises GeneratorError without a compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         message = "no C compiler (cc): the generator cannot be built"
@@ -105,7 +105,7 @@ def build(folder: Path) -> Path:
 
 
 def compiled(command: Sequence[str], folder: Path, **variables: str) -> int:
-    """The exit code of a compiler. Its temporary files are in the folder; an exception ends it and all its processes."""
+    """Run a compiler and return its exit code. Temporary files go to `folder`; an exception kills its process group."""
     own = {**os.environ, "TMPDIR": str(folder), **variables}
     with subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, start_new_session=True) as process:  # noqa: S603 - ours
         try:
@@ -116,7 +116,7 @@ def compiled(command: Sequence[str], folder: Path, **variables: str) -> int:
 
 
 def spent(pid: int) -> float:
-    """Seconds of the processor that a process and its children have had."""
+    """The CPU time of a process and its children in seconds."""
     total = 0.0
     for each in processes.tree(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -126,7 +126,7 @@ def spent(pid: int) -> float:
 
 
 def measure(program: Path, port: int, pid: int, scripts: Sequence[Path], shape: Shape) -> Run:
-    """Play the scripts against the server at the port, which is the process. Raises GeneratorError for a wrong answer."""
+    """Play the scripts against the server `pid` on `port`. Raises GeneratorError for a wrong response."""
     arguments = (port, shape.connections, shape.streams, shape.seconds, shape.rate, shape.loop, *scripts)
     before = spent(pid)
     with pinned(1):
@@ -135,7 +135,7 @@ def measure(program: Path, port: int, pid: int, scripts: Sequence[Path], shape: 
             capture_output=True,
             text=True,
             check=False,
-            timeout=shape.seconds + _PATIENCE,
+            timeout=shape.seconds + _GRACE,
         )
     processor = spent(pid) - before
     if done.returncode:

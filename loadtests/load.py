@@ -1,6 +1,6 @@
-"""`make load`: locust's users for a short while, on the `make up` that runs, else on one of its own with real venue symbols.
+"""`make load`: run locust's users for 30 seconds, on the running `make up` or on a new stack with real venue symbols.
 
-Ends as locust does: not 0 where calls went wrong or took too long. What is given goes on to locust.
+The exit code is locust's: not 0 if calls failed or took too long. Arguments are passed to locust.
 """
 
 import os
@@ -20,12 +20,12 @@ from loadtests.servers import Server, ServerError
 
 _FILE = Path(__file__).with_name("locustfile.py")
 _USUAL = ("--headless", "--only-summary", "--reset-stats", "--users", "21", "--spawn-rate", "21", "--run-time", "30s")
-#: What `cqar up` says once everything runs.
+#: The line of `cqar up` that reports that everything runs.
 _UP = "cqar is up"
 
 
 def main() -> int:
-    """Find a stack or start one, and let the users at it; the exit code."""
+    """Find or start a stack, run locust, and return its exit code."""
     if servers.listens(config.load().hotpath.port):
         return _locust({}, sys.argv[1:])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -58,9 +58,9 @@ def _wait(made: Server, log: Path) -> None:
         time.sleep(0.05)
 
 
-def _locust(variables: Mapping[str, str], given: list[str]) -> int:
-    """Locust for the time that is usual, or as it is told."""
-    command = [sys.executable, "-m", "locust", "-f", str(_FILE), *_USUAL, *given]
+def _locust(variables: Mapping[str, str], arguments: list[str]) -> int:
+    """Run locust with the default options and `arguments`."""
+    command = [sys.executable, "-m", "locust", "-f", str(_FILE), *_USUAL, *arguments]
     return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode  # noqa: S603 - ours
 
 

@@ -1,7 +1,7 @@
-"""Users of a running cqar: feeds, portfolios, gateways and an admin, over gRPC at the hot path's one address.
+"""Users of a running cqar: feeds, portfolios, gateways and an admin. All call the hot path over gRPC.
 
-`locust -f loadtests/locustfile.py --host HOST:PORT`, with its web page or `--headless`. Keys are those of the command line:
-CQAR_API_KEY, else those that `cqar up` has made in $CQAR_HOME. A run fails on errors, and where an answer takes too long.
+`locust -f loadtests/locustfile.py --host HOST:PORT`, with the web page or `--headless`. API keys come from CQAR_API_KEY or
+from the files of `cqar up` in $CQAR_HOME. A run fails on errors and on calls that take too long.
 """
 
 import itertools
@@ -37,55 +37,55 @@ _SERVICES = {
     registry_pb2: "/cqar.v1.Registry/",
     resolver_pb2: "/cqar.v1.Resolver/",
 }
-#: Seconds that a call may take.
-_PATIENCE = 5.0
-#: A call, its percentile, and the milliseconds that it may take.
+#: Timeout of a call in seconds.
+_TIMEOUT = 5.0
+#: Method, percentile, and the limit in milliseconds.
 LIMITS = (("GetVenueSymbol", 0.5, 10), ("GetVenueSymbol", 0.99, 50), ("GetAsset", 0.99, 20))
-#: Listings that the users know, at most.
+#: Maximum number of listings that the users know.
 _KNOWN = 10_000
 _PAGE = 1_000
-#: How steep the use of symbols falls with their rank.
+#: Exponent of the Zipf distribution over listings.
 _SKEW = 1.1
-#: The venue that the admin lists at.
+#: The venue of the admin's listings.
 _VENUE = "load-tests"
-#: Seconds for which everybody asks for what was just listed.
+#: Seconds for which all feeds resolve a new listing.
 _BURST = 2.0
-#: One in so many questions of a feed is for what there is not.
+#: One in N lookups of a feed is for an unknown symbol.
 _UNKNOWN = 40
 
 
 class Directory(NamedTuple):
-    """What the registry holds, as far as the users know of it."""
+    """The listings and assets that the users look up."""
 
     listings: Sequence[Any]
     assets: Sequence[str]
     weights: Sequence[float]
 
     def listing(self) -> Any:
-        """A listing, by Zipf's law."""
+        """A random listing, Zipf distributed."""
         return random.choices(self.listings, cum_weights=self.weights)[0]  # noqa: S311 - load
 
     def asset(self) -> str:
-        """An asset's id."""
+        """A random asset id."""
         return random.choice(self.assets)  # noqa: S311 - load
 
 
 class _Fresh:
-    """What was listed last, and until when everybody asks for it."""
+    """The newest listing, and until when all feeds resolve it."""
 
     request: Any = None
     until = 0.0
 
 
 class _Shared:
-    """What all users of this process have in common; made by the first of them."""
+    """State shared by all users of this process; the first one loads it."""
 
     lock = threading.Lock()
     directory: Directory | None = None
 
 
 class Caller:
-    """Calls RPCs by name and tells locust of each."""
+    """Calls RPCs by name and reports each to locust."""
 
     def __init__(self, environment: Environment, host: str, key: str | None) -> None:
         self._environment = environment
@@ -93,26 +93,26 @@ class Caller:
         self._metadata = () if key is None else (("authorization", f"Bearer {key}"),)
 
     def connect(self) -> None:
-        """Wait for the connection, which is no part of a call's time. Raises grpc.FutureTimeoutError."""
-        grpc.channel_ready_future(self._channel).result(timeout=_PATIENCE)
+        """Wait for the connection, which does not count as part of a call. Raises grpc.FutureTimeoutError."""
+        grpc.channel_ready_future(self._channel).result(timeout=_TIMEOUT)
 
     def call(self, method: str, messages: Any = contract, *, shown: str = "", absent: bool = False, **fields: Any) -> Any:
-        """The response; None where it failed, which locust then knows of.
+        """Call and return the response; report the call to locust. None if it failed.
 
-        `shown`: its name in the statistics. `absent`: NOT_FOUND is the right answer.
+        `shown`: the name in the statistics. `absent`: NOT_FOUND is the expected result.
         """
         request = getattr(messages, f"{method}Request")(**fields)
         began = time.perf_counter()
         response: Any = None
         failure: Exception | None = None
         try:
-            response = self._method(messages, method)(request, metadata=self._metadata, timeout=_PATIENCE)
+            response = self._method(messages, method)(request, metadata=self._metadata, timeout=_TIMEOUT)
         except grpc.RpcError as error:
             if not (absent and error.code() is grpc.StatusCode.NOT_FOUND):
                 failure = error
         else:
             if absent:
-                failure = ValueError(f"{method} knows what is not there")
+                failure = ValueError(f"{method} found an unknown name")
         fire: Any = self._environment.events.request.fire
         fire(
             request_type="grpc",
@@ -131,7 +131,7 @@ class Caller:
         )
 
     def pages(self, method: str, field: str, **fields: Any) -> Iterator[Any]:
-        """All that a list has. Raises RpcError."""
+        """All rows of a list. Raises RpcError."""
         token = ""
         while True:
             request = getattr(contract, f"{method}Request")(page_size=_PAGE, page_token=token, **fields)
@@ -142,12 +142,12 @@ class Caller:
                 return
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._channel.close()
 
 
 def _directory(caller: Caller) -> Directory:
-    """What the registry holds now. Raises ValueError where that is nothing."""
+    """Read listings and assets of the registry. Raises ValueError if it is empty."""
     found = itertools.chain.from_iterable(
         caller.pages("ListVenueSymbols", "venue_symbols", venue_id=venue.venue_id)
         for venue in caller.pages("ListVenues", "venues")
@@ -164,14 +164,14 @@ def _directory(caller: Caller) -> Directory:
 
 
 class _Client(User):
-    """A user with a connection of its own."""
+    """A user with its own connection."""
 
     abstract = True
     host = f"127.0.0.1:{config.load().hotpath.port}"
     role = Role.READER
 
     def on_start(self) -> None:
-        """Connect, and learn what there is."""
+        """Connect, and load the directory."""
         home = Path(os.environ.get("CQAR_HOME", config.Settings().home))
         self.caller = Caller(self.environment, (self.host or "").removeprefix("grpc://"), credentials.find(home, self.role))
         self.caller.connect()
@@ -186,40 +186,40 @@ class _Client(User):
 
 
 class Feed(_Client):
-    """Turns what exchanges call a symbol into what it is: a few symbols often, some unknown, all at once what is new."""
+    """Resolves venue symbols: a few often, some unknown, and each new listing at once."""
 
     weight = 12
     wait_time = constant_throughput(10)
 
     def on_start(self) -> None:
-        """Begin to count."""
+        """Start the counter of lookups."""
         super().on_start()
-        self.asked = random.randrange(_UNKNOWN)  # noqa: S311 - load
+        self.lookups = random.randrange(_UNKNOWN)  # noqa: S311 - load
 
     @task(50)
     def resolve(self) -> None:
-        """One symbol, or what was just listed."""
+        """One symbol, or the newest listing."""
         if time.monotonic() < _Fresh.until:
             self.caller.call("GetVenueSymbol", shown="GetVenueSymbol, just listed", **_Fresh.request)
             return
-        self.asked += 1
-        if self.asked % _UNKNOWN == 1:
+        self.lookups += 1
+        if self.lookups % _UNKNOWN == 1:
             text, venue = f"NO{random.randrange(1_000)}", self.known.listing().venue_id  # noqa: S311 - load
             self.caller.call("GetVenueSymbol", shown="GetVenueSymbol, unknown", absent=True, venue_id=venue, venue_symbol=text)
             return
-        self.caller.call("GetVenueSymbol", **_asked(self.known.listing()))
+        self.caller.call("GetVenueSymbol", **_lookup_fields(self.known.listing()))
 
     @task(2)
     def resolve_many(self) -> None:
-        """What a feed subscribes to, in one call."""
+        """A batch of 100 symbols."""
         if "ResolveVenueSymbols" not in resolver.BY_NAME:
             return
-        keys = [resolver_pb2.VenueSymbolKey(**_asked(self.known.listing())) for _ in range(100)]
+        keys = [resolver_pb2.VenueSymbolKey(**_lookup_fields(self.known.listing())) for _ in range(100)]
         self.caller.call("ResolveVenueSymbols", resolver_pb2, keys=keys)
 
 
 class Portfolio(_Client):
-    """Shows what is held: assets, their deployments and identifiers, now and then a search."""
+    """Shows assets with their deployments and identifiers, and sometimes searches."""
 
     weight = 4
     wait_time = between(0.1, 0.4)
@@ -231,37 +231,37 @@ class Portfolio(_Client):
 
     @task(3)
     def deployments(self) -> None:
-        """Where it is deployed."""
+        """The deployments of an asset."""
         self.caller.call("ListAssetDeployments", asset_id=self.known.asset())
 
     @task(2)
     def identifiers(self) -> None:
-        """What others call it."""
+        """The external ids of an asset."""
         self.caller.call("ListAssetIdentifiers", asset_id=self.known.asset())
 
     @task(1)
     def search(self) -> None:
-        """By what somebody types."""
+        """A search as a user types it."""
         self.caller.call("SearchAssets", query=random.choice(("BTC", "usd", "ether", "sol")), page_size=20)  # noqa: S311 - load
 
 
 class Gateway(_Client):
-    """Sends orders: the symbol in full, its venue, and where else it trades."""
+    """Sends orders: reads the symbol, its venue, and the other venues that trade it."""
 
     weight = 4
     wait_time = between(0.05, 0.2)
 
     @task(10)
     def order(self) -> None:
-        """All that an order needs."""
+        """The listing and its symbol."""
         listing = self.known.listing()
-        found = self.caller.call("GetVenueSymbol", **_asked(listing))
+        found = self.caller.call("GetVenueSymbol", **_lookup_fields(listing))
         if found is not None:
             self.caller.call("GetSymbol", symbol_id=found.venue_symbol.symbol_id)
 
     @task(3)
     def venue(self) -> None:
-        """The venue itself."""
+        """The venue of a listing."""
         self.caller.call("GetVenue", venue_id=self.known.listing().venue_id)
 
     @task(2)
@@ -271,14 +271,14 @@ class Gateway(_Client):
 
 
 class Admin(_Client):
-    """Lists symbols, corrects them, flags assets, and takes all of it away again at the end."""
+    """Lists symbols, updates them, flags assets, and deletes everything at the end."""
 
     fixed_count = 1
     wait_time = constant_throughput(2)
     role = Role.WRITER
 
     def on_start(self) -> None:
-        """Have a venue, and two assets to trade."""
+        """Create a venue and the quote asset."""
         super().on_start()
         self.mine: list[tuple[str, str, str]] = []
         rest = [self.flag, *[self.correct] * 4]
@@ -301,11 +301,11 @@ class Admin(_Client):
 
     @task
     def work(self) -> None:
-        """The next chore."""
+        """Do the next chore."""
         next(self.chores)()
 
     def list_a_symbol(self) -> None:
-        """Something new, which all feeds ask for at once."""
+        """Create a listing, which all feeds then resolve at once."""
         base = self._asset("base")
         symbol = self.caller.call(
             "CreateSymbol", symbol_type=markets.SYMBOL_TYPE_SPOT, base_asset_id=base, quote_asset_id=self.quote, tick_size=0.01
@@ -320,14 +320,14 @@ class Admin(_Client):
             _Fresh.until = time.monotonic() + _BURST
 
     def correct(self) -> None:
-        """The tick size of a listing."""
+        """Update the tick size of a listing."""
         if self.mine:
             listing, _, _ = random.choice(self.mine)  # noqa: S311 - load
             tick = f"0.{random.randrange(1, 10_000):04}"  # noqa: S311 - load
             self.caller.call("UpdateVenueSymbol", registry_pb2, listing_id=listing, tick_size_decimal=tick)
 
     def flag(self) -> None:
-        """Block an asset, and free it again."""
+        """Raise a critical flag on an asset, and resolve it."""
         if not self.mine:
             return
         _, _, asset = random.choice(self.mine)  # noqa: S311 - load
@@ -341,7 +341,7 @@ class Admin(_Client):
             self.caller.call("ResolveQualityFlag", flag_id=made.flag.flag_id, resolved_by="loadtests")
 
     def on_stop(self) -> None:
-        """Take everything away but the venue, which has to stay."""
+        """Delete everything but the venue, which cannot be deleted."""
         _Fresh.until = 0.0
         for listing, symbol, asset in self.mine:
             self.caller.call("DeleteVenueSymbol", registry_pb2, listing_id=listing)
@@ -351,19 +351,19 @@ class Admin(_Client):
         super().on_stop()
 
 
-def _asked(listing: Any) -> dict[str, Any]:
+def _lookup_fields(listing: Any) -> dict[str, Any]:
     return {"venue_id": listing.venue_id, "venue_symbol": listing.venue_symbol, "symbol_type": listing.symbol_type}
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def options(parser: Any) -> None:
-    """What this file adds to locust's command line."""
+    """Add options to locust's command line."""
     parser.add_argument("--untimed", action="store_true", help="do not fail for calls that take too long")
 
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
 def judge(environment: Environment, **_: Any) -> None:
-    """Fail the run on errors, on calls that take too long, and where nothing was asked."""
+    """Fail the run on errors, on calls that take too long, and on calls that were never made."""
     broken = list(_broken(environment))
     for each in broken:
         print(f"failed: {each}")  # noqa: T201 - as locust itself
@@ -375,7 +375,7 @@ def _broken(environment: Environment) -> Iterator[str]:
     stats: Any = environment.stats
     timed = environment.parsed_options is None or not environment.parsed_options.untimed
     if stats.total.num_failures:
-        yield f"{stats.total.num_failures} of {stats.total.num_requests} calls went wrong"
+        yield f"{stats.total.num_failures} of {stats.total.num_requests} calls failed"
     for name, part, most in LIMITS:
         entry = stats.get(name, "grpc")
         took = entry.get_response_time_percentile(part)

@@ -1,4 +1,4 @@
-"""What clients send, as frames for the generator: each kind of client writes header blocks of its own."""
+"""Requests as HTTP/2 frames for the generator. Each client implementation encodes header blocks in its own way."""
 
 import random
 import struct
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import hpack
 
-#: Calls that a script has, whose keys repeat where there are fewer.
+#: Calls in a script; keys repeat if there are fewer.
 _RECORDS = 10_000
-#: Bytes of a frame at most, unless the other side allows more.
+#: Maximum frame size in bytes, the default of HTTP/2.
 _FRAME = 16_384
 _DATA, _HEADERS, _WINDOW_UPDATE = 0, 1, 8
 _END_STREAM, _END_HEADERS = 1, 4
@@ -18,7 +18,7 @@ Fields = list[tuple[str, str]]
 
 
 class Calls(NamedTuple):
-    """Calls of one method by one principal: requests with the answers that are due, as messages."""
+    """Calls of one method by one principal: serialized requests with their expected responses."""
 
     path: str
     #: the value of `authorization`
@@ -32,12 +32,12 @@ def frame(kind: int, flags: int, payload: bytes) -> bytes:
 
 
 def framed(message: bytes) -> bytes:
-    """A message of gRPC."""
+    """A gRPC message with its prefix."""
     return b"\0" + struct.pack(">I", len(message)) + message
 
 
 def body(message: bytes) -> bytes:
-    """The frames that carry a request, the last of which ends the stream."""
+    """The DATA frames of a request; the last one ends the stream."""
     data = framed(message)
     parts = [data[at : at + _FRAME] for at in range(0, len(data), _FRAME)]
     return b"".join(frame(_DATA, _END_STREAM if at == len(parts) - 1 else 0, part) for at, part in enumerate(parts))
@@ -64,7 +64,7 @@ def _literal(name: str, value: str) -> bytes:
 
 
 def equal(_chance: random.Random, calls: Calls) -> Iterator[bytes]:
-    """Every block the same once the table is filled, as of a client without deadlines."""
+    """The same block for every call once the dynamic table is filled, as from a client without deadlines."""
     encoder = hpack.Encoder()
     fields = [*_common("grpc-go/1.64.0", calls), ("authorization", calls.token)]
     yield frame(_HEADERS, _END_HEADERS, encoder.encode(fields))
@@ -74,7 +74,7 @@ def equal(_chance: random.Random, calls: Calls) -> Iterator[bytes]:
 
 
 def grpcio(chance: random.Random, calls: Calls) -> Iterator[bytes]:
-    """No Huffman; the key and a trace as literals in every call; two window updates a call."""
+    """No Huffman coding; API key and trace as literals in every call; two window updates per call."""
     encoder = hpack.Encoder()
     fields = [
         *_common("grpc-python/1.85.3 grpc-c/58.0.0 (linux; chttp2)", calls),
@@ -92,7 +92,7 @@ def grpcio(chance: random.Random, calls: Calls) -> Iterator[bytes]:
 
 
 def grpc_go(chance: random.Random, calls: Calls) -> Iterator[bytes]:
-    """Everything enters the table, by Huffman; a deadline that differs in every call."""
+    """All fields enter the dynamic table, Huffman coded; a different deadline in every call."""
     encoder = hpack.Encoder()
     while True:
         fields = [
@@ -104,7 +104,7 @@ def grpc_go(chance: random.Random, calls: Calls) -> Iterator[bytes]:
 
 
 def grpc_go_traced(chance: random.Random, calls: Calls) -> Iterator[bytes]:
-    """The same with a trace."""
+    """The same, with a trace."""
     encoder = hpack.Encoder()
     while True:
         timeout = ("grpc-timeout", f"{chance.randrange(480_000, 500_000)}u")
@@ -113,7 +113,7 @@ def grpc_go_traced(chance: random.Random, calls: Calls) -> Iterator[bytes]:
 
 
 def envoy(chance: random.Random, calls: Calls) -> Iterator[bytes]:
-    """A unique request id that enters the table; the path and the key as literals by Huffman."""
+    """A unique request id that enters the dynamic table; path and API key as Huffman coded literals."""
     encoder, bare = hpack.Encoder(), hpack.Encoder()
     bare.header_table_size = 0
     bare.encode([])
@@ -127,12 +127,12 @@ def envoy(chance: random.Random, calls: Calls) -> Iterator[bytes]:
 
 
 def _huffman(text: str) -> bytes:
-    """A string as the encoder of a new connection writes it."""
+    """A string as the encoder of a new connection encodes it."""
     block: bytes = hpack.Encoder().encode([("x", text)])
     return block[block.index(b"\x40") + 3 :] if block[1] & 0x80 else block[3:]
 
 
-#: By name; whether a script may be repeated from its second record on the same connection.
+#: Name -> header blocks, and whether a script may repeat from its second record on the same connection.
 CLIENTS: dict[str, tuple[Callable[[random.Random, Calls], Iterator[bytes]], bool]] = {
     "equal": (equal, True),
     "grpcio": (grpcio, True),
@@ -143,17 +143,17 @@ CLIENTS: dict[str, tuple[Callable[[random.Random, Calls], Iterator[bytes]], bool
 
 
 def loops(client: str) -> int:
-    """Where the generator goes on after the last record of a script of the client: a record, or -1 for a new connection."""
+    """The LOOP argument for a client: the record to continue at after the last one, or -1 for a new connection."""
     return 1 if CLIENTS[client][1] else -1
 
 
 def write(folder: Path, client: str, connections: int, calls: Calls) -> list[Path]:
-    """Scripts of a client, one a connection: each has all keys in an order of its own, or as many as a script holds."""
+    """Write one script per connection, each with all keys in its own random order, up to the size of a script."""
     return [_script(folder, client, at, calls, _order(at, len(calls.pairs))) for at in range(connections)]
 
 
 def deal(folder: Path, client: str, connections: int, calls: Calls) -> list[Path]:
-    """The same, but each key is in one script only, however many there are."""
+    """Write one script per connection; each key is in exactly one script."""
     order = list(range(len(calls.pairs)))
     random.Random(0).shuffle(order)  # noqa: S311 - the same in every run
     return [_script(folder, client, at, calls, order[at::connections]) for at in range(connections)]

@@ -1,4 +1,4 @@
-"""Servers of a benchmark: Python modules as processes on the core of the server, which end when this process does."""
+"""Servers of a benchmark: processes on the server's core that end with this process."""
 
 import contextlib
 import os
@@ -13,33 +13,33 @@ from pathlib import Path
 from cqar.server import launch
 from loadtests.generator import pinned
 
-#: Seconds that a server may take until it answers.
+#: Timeout of a server's start in seconds.
 READY = 600.0
-#: Seconds that it may take to end in order.
+#: Timeout of an orderly shutdown in seconds.
 _END = 10.0
 _LOG_LINES = 12
 
 
 class ServerError(Exception):
-    """A server did not start: `str()` has the end of its log."""
+    """A server did not start; `str()` has the end of its log."""
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free TCP port."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
 
 
 def listens(port: int) -> bool:
-    """Whether something accepts connections there."""
+    """Whether the port accepts connections."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
-    """The variables for a process: this one's without its settings of cqar, and its own."""
+    """The environment of a process: this process's without CQAR_ variables, plus `own`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CQAR_")} | dict(own)
 
 
@@ -55,16 +55,16 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                start_new_session=True,  # Ctrl-C is for the parent, which ends it in order
+                start_new_session=True,  # Ctrl-C goes to the parent only, which stops the server in order
             )
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """The process id."""
         return self._process.pid
 
     def check(self) -> None:
-        """Raise ServerError if it has ended."""
+        """Raise ServerError if the server has ended."""
         code = self._process.poll()
         if code is not None:
             lines = self._log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
@@ -72,7 +72,7 @@ class Server:
             raise ServerError(message)
 
     def wait(self, port: int) -> None:
-        """Wait until it listens. Raises ServerError."""
+        """Wait until the server listens. Raises ServerError."""
         deadline = time.monotonic() + READY
         while not listens(port):
             self.check()
@@ -82,7 +82,7 @@ class Server:
             time.sleep(0.02)
 
     def end(self) -> None:
-        """End it in order, or by force."""
+        """Stop the server in order; kill it after the timeout."""
         self._process.terminate()
         try:
             self._process.wait(_END)
@@ -93,7 +93,7 @@ class Server:
 
 @contextlib.contextmanager
 def module(name: str, port: int, *arguments: str, log: Path) -> Iterator[tuple[int, int]]:
-    """`python -m NAME` on the core of the server: the port that it listens on, and its process."""
+    """Run `python -m NAME` on the server's core. Yields (port, process id)."""
     made = Server([sys.executable, "-m", name, *arguments], log, {}, role=0)
     try:
         made.wait(port)

@@ -1,4 +1,4 @@
-"""A whole cqar for a benchmark: embedded servers, admin, and hot path workers as processes of their own, with keys."""
+"""A complete cqar for a benchmark: embedded servers, admin and hot path workers as processes, with API keys."""
 
 import asyncio
 import contextlib
@@ -41,11 +41,11 @@ class Worker(NamedTuple):
     port: int
     pid: int
     http_port: int
-    #: seconds from its start until it was ready
+    #: seconds from start to ready
     started: float
 
     def memory(self) -> int:
-        """Bytes that it has in memory: the largest of its processes, the others only watch."""
+        """Resident bytes of its largest process; the others only supervise."""
         return max(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * _PAGE for each in processes.tree(self.pid))
 
     def counted(self, family: str, **labels: str) -> float:
@@ -58,7 +58,7 @@ class Worker(NamedTuple):
 
 
 class Registry:
-    """A database with its admin and its keys. `port` is admin's."""
+    """A database with its admin process and API keys. `port` is the gRPC port of admin."""
 
     def __init__(self, stack: "Stack", name: str, *, url: str) -> None:
         self._stack = stack
@@ -73,7 +73,7 @@ class Registry:
 
     @property
     def token(self) -> str:
-        """The value of `authorization` of who may read."""
+        """The `authorization` value of a reader."""
         return f"Bearer {self.keys['reader']}"
 
     def start(self) -> None:
@@ -99,7 +99,7 @@ class Registry:
 
     @contextlib.contextmanager
     def worker(self, transport: str, **variables: str) -> Iterator[Worker]:
-        """A worker that is ready, on the core of the server."""
+        """Run a worker on the server's core, and wait until it is ready."""
         port, http_port = free_port(), free_port()
         own = {
             "CQAR_HOTPATH_TRANSPORT": transport,
@@ -132,7 +132,7 @@ class Registry:
 
 
 def _wait(server: Server, http_port: int, scheme: str = "http") -> None:
-    """Wait until a process says that it is ready."""
+    """Wait until a process is ready. Raises ServerError."""
     deadline = time.monotonic() + servers.READY
     while True:
         server.check()
@@ -148,7 +148,7 @@ def _wait(server: Server, http_port: int, scheme: str = "http") -> None:
 
 
 class Stack:
-    """PostgreSQL, Valkey and NATS in a folder that goes with them, and the registries on them. A context manager."""
+    """PostgreSQL, Valkey and NATS in a temporary folder, and their registries. A context manager."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cqar-bench-"))
@@ -174,7 +174,7 @@ class Stack:
         self._ends.close()
 
     def registry(self, name: str) -> Registry:
-        """An empty registry whose admin runs until the end."""
+        """Create an empty registry; its admin runs until the stack ends."""
         asyncio.run(_execute(self.postgres.url, f"CREATE DATABASE {name} TEMPLATE template0"))
         url = self.postgres.url.replace("/cqar?", f"/{name}?")
         migrate.up(url, report=lambda _line: None)

@@ -1,4 +1,4 @@
-"""Venue symbols to load a registry with: real ones where the recorded markets lie beside the project, else generated."""
+"""Venue symbols to load into a registry: real ones if the shared data are present, else generated."""
 
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +19,10 @@ _DATA = Path(__file__).parents[2] / "shared" / "data"
 _APPLY = "/cqar.v1.Registry/Apply"
 #: Rows of one Apply.
 CHUNK = 2_000
-#: Seconds that one Apply may take.
-_PATIENCE = 120.0
+#: Timeout of one Apply in seconds.
+_TIMEOUT = 120.0
 _TYPES = {"spot": markets.SYMBOL_TYPE_SPOT, "swap": markets.SYMBOL_TYPE_PERPETUAL}
-#: Fields of a listing by where a market has them.
+#: Path and key in a market -> field of a listing.
 _FIELDS = (
     ("precision", "price", "tick_size_decimal"),
     ("precision", "amount", "lot_size_decimal"),
@@ -47,7 +47,7 @@ class Market(NamedTuple):
 
 
 def real() -> Iterator[Market]:
-    """Spot and perpetual markets as exchanges have published them; none where they are not there."""
+    """Spot and perpetual markets published by exchanges; none without the shared data."""
     for path in sorted(_DATA.glob("markets_*.json.gz")):
         venue = path.name.removeprefix("markets_").removesuffix(".json.gz")
         found = orjson.loads(gzip.decompress(path.read_bytes()))
@@ -84,7 +84,7 @@ def _specs(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def generated(count: int, venue: str = "generated") -> Iterator[Market]:
-    """So many spot markets of one venue."""
+    """`count` spot markets of one venue."""
     specs = {
         "tick_size_decimal": "0.01",
         "lot_size_decimal": "0.0001",
@@ -97,21 +97,21 @@ def generated(count: int, venue: str = "generated") -> Iterator[Market]:
 
 
 class Loaded(NamedTuple):
-    """What became of a load."""
+    """The rows written and rejected by a load."""
 
     rows: int
     rejected: int
 
 
 def load(channel: grpc.Channel, wanted: Sequence[Market]) -> Loaded:
-    """Write the markets with all that they need by Apply, over a channel to admin that may write."""
+    """Write the markets with their venues, assets and symbols by Apply, over a channel with the role writer."""
     apply = channel.unary_unary(_APPLY, pb.ApplyRequest.SerializeToString, pb.ApplyResponse.FromString)
     tally = [0, 0]
 
     def write(rows: Sequence[pb.ApplyRow]) -> list[str]:
         ids = []
         for at in range(0, len(rows), CHUNK):
-            response = apply(pb.ApplyRequest(rows=rows[at : at + CHUNK], source="loadtests"), timeout=_PATIENCE)
+            response = apply(pb.ApplyRequest(rows=rows[at : at + CHUNK], source="loadtests"), timeout=_TIMEOUT)
             ids += [each.id for each in response.results]
             tally[0] += len(response.results)
             tally[1] += sum(each.outcome == pb.REJECTED for each in response.results)
@@ -119,14 +119,14 @@ def load(channel: grpc.Channel, wanted: Sequence[Market]) -> Loaded:
 
     write([_venue(each) for each in sorted({market.venue for market in wanted})])
     tickers = sorted({ticker for each in wanted for ticker in (each.base, each.quote, each.settle) if ticker})
-    held = dict(zip(tickers, write([_asset(each) for each in tickers]), strict=True))
+    asset_ids = dict(zip(tickers, write([_asset(each) for each in tickers]), strict=True))
     terms = list(dict.fromkeys(_terms(each) for each in wanted))
-    symbols = dict(zip(terms, write([_symbol(each, held) for each in terms]), strict=True))
+    symbols = dict(zip(terms, write([_symbol(each, asset_ids) for each in terms]), strict=True))
     write([_listing(each, symbols[_terms(each)]) for each in wanted if symbols[_terms(each)]])
     return Loaded(*tally)
 
 
-#: What a canonical symbol is made of.
+#: The fields that identify a canonical symbol.
 _Terms = tuple[markets.SymbolType, str, str, str | None, str | None]
 
 
@@ -146,11 +146,11 @@ def _asset(ticker: str) -> pb.ApplyRow:
     return pb.ApplyRow(asset=assets.Asset(symbol=ticker, name=ticker, asset_type=assets.ASSET_TYPE_NATIVE), identifiers=[key])
 
 
-def _symbol(terms: _Terms, held: Mapping[str, str]) -> pb.ApplyRow:
+def _symbol(terms: _Terms, asset_ids: Mapping[str, str]) -> pb.ApplyRow:
     symbol_type, base, quote, settle, margin_kind = terms
-    symbol = markets.Symbol(symbol_type=symbol_type, base_asset_id=held[base], quote_asset_id=held[quote])
+    symbol = markets.Symbol(symbol_type=symbol_type, base_asset_id=asset_ids[base], quote_asset_id=asset_ids[quote])
     if settle is not None:
-        symbol.settlement_asset_id = held[settle]
+        symbol.settlement_asset_id = asset_ids[settle]
     if margin_kind is not None:
         symbol.margin_kind = margin_kind
     return pb.ApplyRow(symbol=symbol)

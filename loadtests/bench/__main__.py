@@ -1,7 +1,7 @@
-"""`python -m loadtests.bench`: everything that is measured of cqar, in one run, against a bare server of grpc.aio.
+"""`python -m loadtests.bench`: all benchmarks of cqar in one run, compared with a bare grpc.aio server.
 
-It starts all servers itself, on free ports and in a folder of its own, and ends them. Server and generator are pinned to a
-core each where the system allows. See docs/performance.md.
+The bench starts its own servers on free ports in a temporary folder, and stops them. If the system supports CPU affinity,
+server and generator each have a core. See docs/performance.md.
 """
 
 import argparse
@@ -36,27 +36,29 @@ _QUICK = Options(seconds=0.2, rounds=1, keys=200, sizes=(1_000,), quick=True)
 
 
 def main() -> None:
-    """Run the sections that are asked for."""
+    """Run the requested sections."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
     parser.add_argument("--only", default=",".join(_SECTIONS), help=f"sections, of {', '.join(_SECTIONS)}", metavar="NAMES")
-    parser.add_argument("--seconds", type=float, help="of each measurement (3)")
-    parser.add_argument("--rounds", type=int, help="the best of so many counts (2)")
-    parser.add_argument("--keys", type=int, help="venue symbols that are asked for (10000)")
-    parser.add_argument("--sizes", type=_numbers, help="venue symbols in one worker (1000,10000,100000,1000000)")
-    parser.add_argument("--quick", action="store_true", help="whether all of it runs: small, and its numbers say nothing")
+    parser.add_argument("--seconds", type=float, help="duration of each measurement (3)")
+    parser.add_argument("--rounds", type=int, help="runs per measurement; the best one counts (2)")
+    parser.add_argument("--keys", type=int, help="number of venue symbols (10000)")
+    parser.add_argument("--sizes", type=_numbers, help="numbers of venue symbols in one worker (1000,10000,100000,1000000)")
+    parser.add_argument("--quick", action="store_true", help="a short test run; its figures are not meaningful")
     parser.add_argument("--json", type=Path, help="file for the results")
-    parser.add_argument("--markdown", type=Path, help="file for the table: between its marks, where it has them")
+    parser.add_argument("--markdown", type=Path, help="file for the table; replaces the text between its markers, if present")
     options = parser.parse_args()
     names = options.only.split(",")
     unknown = [name for name in names if name not in _SECTIONS]
     if unknown:
-        parser.error(f"there is no section {unknown[0]}; there are {', '.join(_SECTIONS)}")
-    given = {name: value for name in ("seconds", "rounds", "keys", "sizes") if (value := getattr(options, name)) is not None}
+        parser.error(f"unknown section {unknown[0]}; use {', '.join(_SECTIONS)}")
+    overrides = {
+        name: value for name in ("seconds", "rounds", "keys", "sizes") if (value := getattr(options, name)) is not None
+    }
     report = Report()
     try:
         _end_on_signals(report)
         with Stack() as stack:
-            bench = Bench(stack, report, (_QUICK if options.quick else Options())._replace(**given))
+            bench = Bench(stack, report, (_QUICK if options.quick else Options())._replace(**overrides))
             for name in names:
                 _SECTIONS[name](bench)
             report.doing("")
@@ -69,7 +71,7 @@ def main() -> None:
     if options.markdown:
         report.write_markdown(options.markdown)
     if report.missed and not options.quick:
-        sys.stdout.write("\nnot reached:\n" + "".join(f"  {each}\n" for each in report.missed))
+        sys.stdout.write("\ntargets missed:\n" + "".join(f"  {each}\n" for each in report.missed))
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -77,7 +79,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _end_on_signals(report: Report) -> None:
-    """Raise KeyboardInterrupt on SIGINT and SIGTERM, and again at the next step if a callback swallowed it."""
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM, and again at the next step if a callback suppressed it."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
         report.interrupted = True

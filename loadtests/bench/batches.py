@@ -1,4 +1,4 @@
-"""Many keys in a call: `cqar.v1.Resolver`."""
+"""Many keys per call: `cqar.v1.Resolver`."""
 
 import asyncio
 import random
@@ -19,10 +19,10 @@ from loadtests.scripts import Calls
 _SECTION = "Batches"
 _PATH = "/cqar.v1.Resolver/ResolveVenueSymbols"
 _STREAM = "/cqar.v1.Resolver/StreamVenueSymbols"
-#: Keys a call, calls that a script has, streams of a connection, and the least multiple of the yardstick on the lane.
+#: Keys per call, calls per script, streams per connection, and the target multiple of the yardstick on the lane.
 _SIZES = ((1, 10_000, 32, None), (100, 400, 4, 290), (1_000, 60, 2, 285))
 _STREAMED = 100
-#: Requests of a stream that wait for their answers.
+#: Requests sent ahead of their responses on a stream.
 _AHEAD = 8
 
 
@@ -47,7 +47,7 @@ def batches(bench: Bench) -> None:
 
 
 def _calls(bench: Bench, keys: int, count: int) -> Calls:
-    """So many calls with keys drawn at random, and the answers that follow from those of GetVenueSymbol."""
+    """`count` calls with random keys, and the responses expected from those of GetVenueSymbol."""
     pairs = bench.calls.pairs
     chance = random.Random(keys)  # noqa: S311 - the same in every run
     resolved = [_resolution(answer) for _, answer in pairs]
@@ -62,12 +62,12 @@ def _calls(bench: Bench, keys: int, count: int) -> Calls:
 
 
 def _key(data: bytes) -> pb.VenueSymbolKey:
-    asked = contract.GetVenueSymbolRequest.FromString(data)
-    return pb.VenueSymbolKey(venue_id=asked.venue_id, venue_symbol=asked.venue_symbol)
+    request = contract.GetVenueSymbolRequest.FromString(data)
+    return pb.VenueSymbolKey(venue_id=request.venue_id, venue_symbol=request.venue_symbol)
 
 
 def _resolution(data: bytes) -> pb.VenueSymbolResolution:
-    """What the answer of GetVenueSymbol says, in short."""
+    """The resolution that equals a response of GetVenueSymbol."""
     found = contract.GetVenueSymbolResponse.FromString(data)
     return pb.VenueSymbolResolution(
         status=pb.RESOLVED,
@@ -92,7 +92,7 @@ def _streamed(bench: Bench, transport: str) -> Run:
 
 
 async def _stream(port: int, calls: Calls, seconds: float) -> tuple[int, float]:
-    """One stream for so long, with some requests ahead of the answers: (answers, seconds). Answers are compared."""
+    """Run one stream, compare its responses, and return (number of responses, seconds)."""
     room = asyncio.Semaphore(_AHEAD)
     began, done = time.monotonic(), 0
 
@@ -108,7 +108,7 @@ async def _stream(port: int, calls: Calls, seconds: float) -> tuple[int, float]:
         metadata = (("authorization", calls.token),)
         async for answer in method(requests(calls.pairs), metadata=metadata, timeout=seconds + 60):
             if answer != calls.pairs[done % len(calls.pairs)][1]:
-                message = "an answer of a stream was wrong"
+                message = "a response on the stream was wrong"
                 raise AssertionError(message)
             done += 1
             room.release()

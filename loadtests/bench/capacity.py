@@ -1,4 +1,4 @@
-"""Many venue symbols in one worker: cold start, memory, and the rate at which they are found in random order."""
+"""Many venue symbols in one worker: cold start, memory, and the hit rate in random order."""
 
 import asyncio
 import hashlib
@@ -18,14 +18,14 @@ from loadtests.stack import Registry, Worker
 
 _SECTION = "Many venue symbols"
 _VENUE = "many"
-#: The size of which the start is told; memory is told of the last one, of which the rest of a process is the least part.
-_TOLD = 100_000
-#: Listings of a block, with their own symbols and assets, in the proportion of what the big exchanges have.
+#: The size whose cold start is reported. Memory is reported for the last size, where the process itself weighs least.
+_START_SIZE = 100_000
+#: Listings, symbols and assets of a block, in the proportions of large exchanges.
 BLOCK, _SYMBOLS, _ASSETS = 1_000, 600, 400
-#: Room for all of it.
+#: Limits that hold all of them.
 _ROOM = {"CQAR_HOTPATH_CACHE_ENTRIES": "20000000", "CQAR_HOTPATH_CACHE_BYTES": str(16 << 30)}
-_PATIENCE = 600.0
-#: What is there to check writes, to list and to search, none of which is done here, and which would take most of the time.
+_TIMEOUT = 600.0
+#: Drops the indexes for write checks, lists and search, which this section does not use and which slow the load down most.
 _BARE = """
 ALTER TABLE venue_symbols DROP CONSTRAINT venue_symbols__venue_symbol__taken;
 DROP INDEX assets_search, assets_by_type, assets_by_category, assets_by_symbol, assets_by_ticker,
@@ -55,7 +55,7 @@ FROM generate_series($1::int * 1000, $2::int * 1000 - 1) i
 
 
 def sizes(bench: Bench) -> None:
-    """A worker for each size, from nothing; every key is asked for once, then all at random."""
+    """Start a worker per size; look up every key once, then all at random."""
     registry = bench.stack.registry("many")
     with registry.admin() as channel:
         symbols.load(channel, [each._replace(venue=_VENUE) for each in symbols.generated(1)])
@@ -72,19 +72,19 @@ def sizes(bench: Bench) -> None:
             calls = _calls(bench, registry, size)
             rate = _measured(bench, worker, calls, size, base)
             base = base or rate
-            if size == _TOLD:
-                name = f"cold start with {_TOLD:,} venue symbols, until it is ready"
+            if size == _START_SIZE:
+                name = f"cold start with {_START_SIZE:,} venue symbols, until it is ready"
                 marks = [Mark("<= 5 s", worker.started <= 5)]
                 bench.report.add(Line(_SECTION, name, value=f"{worker.started:.1f} s", marks=marks))
             if size == bench.options.sizes[-1]:
-                _tell(bench, size, (loaded - empty) / size, (worker.memory() - empty) / size)
+                _report_memory(bench, size, (loaded - empty) / size, (worker.memory() - empty) / size)
 
 
 def _measured(bench: Bench, worker: Worker, calls: Calls, size: int, base: float) -> float:
-    bench.report.doing(f"{size:,} venue symbols: asking for all of them")
+    bench.report.doing(f"{size:,} venue symbols: looking up all of them")
     at = worker.port, worker.pid
     files = scripts.deal(bench.folder, "equal", CONNECTIONS, calls)
-    bench.measure(at, files, Shape(CONNECTIONS, 32, _PATIENCE, loop=-2))
+    bench.measure(at, files, Shape(CONNECTIONS, 32, _TIMEOUT, loop=-2))
     bench.report.doing(f"{size:,} venue symbols: at random")
     run = max((bench.measure(at, files, bench.shape(32)) for _ in range(bench.options.rounds)), key=lambda each: each.rate)
     marks = []
@@ -95,26 +95,26 @@ def _measured(bench: Bench, worker: Worker, calls: Calls, size: int, base: float
     return run.rate
 
 
-def _tell(bench: Bench, size: int, loaded: float, ready: float) -> None:
-    """Memory."""
-    for what, spent, most in (("", loaded, 1_000), (" and its ready answer", ready, 1_500)):
+def _report_memory(bench: Bench, size: int, loaded: float, cached: float) -> None:
+    """Report memory per venue symbol."""
+    for what, spent, most in (("", loaded, 1_000), (" and its cached response", cached, 1_500)):
         name = f"memory of a venue symbol of {size:,}, its share of symbols and assets{what}"
         marks = [Mark(f"<= {most:,} bytes", spent <= most)]
         bench.report.add(Line(_SECTION, name, value=f"{spent:,.0f} bytes", marks=marks))
 
 
 def _calls(bench: Bench, registry: Registry, size: int) -> Calls:
-    """All keys with the answers that follow from one of admin's, of which some others are asked for to be sure."""
+    """All keys with the responses derived from one of admin's; a sample is compared with admin."""
     bench.report.doing(f"{size:,} venue symbols: their answers")
-    pairs = list(_pairs(_asked(registry, [_request(0)])[0], size))
+    pairs = list(_pairs(_responses(registry, [_request(0)])[0], size))
     some = range(0, size, max(1, size // 50))
-    if _asked(registry, [pairs[at][0] for at in some]) != [pairs[at][1] for at in some]:
-        message = "admin does not answer as it should"
+    if _responses(registry, [pairs[at][0] for at in some]) != [pairs[at][1] for at in some]:
+        message = "admin returned an unexpected response"
         raise AssertionError(message)
     return Calls(GET, registry.token, pairs)
 
 
-def _asked(registry: Registry, requests: list[bytes]) -> list[Any]:
+def _responses(registry: Registry, requests: list[bytes]) -> list[Any]:
     return list(asyncio.run(ask(registry.port, registry.token, GET, requests)))
 
 
@@ -147,7 +147,7 @@ def _id(text: str) -> str:
 async def _run(url: str, sql: str) -> None:
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        await connection.execute(sql, timeout=_PATIENCE)
+        await connection.execute(sql, timeout=_TIMEOUT)
     finally:
         await connection.close()
 
@@ -159,7 +159,7 @@ async def _fill(url: str, begin: int, end: int) -> None:
         async with connection.transaction():
             await connection.execute("SET LOCAL session_replication_role = replica")  # references are right by themselves
             for sql in _FILL:
-                await connection.execute(sql, begin, end, timeout=_PATIENCE)
-        await connection.execute("ANALYZE", timeout=_PATIENCE)
+                await connection.execute(sql, begin, end, timeout=_TIMEOUT)
+        await connection.execute("ANALYZE", timeout=_TIMEOUT)
     finally:
         await connection.close()

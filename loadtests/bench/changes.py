@@ -1,4 +1,4 @@
-"""Writes: bulk load by Apply, and how long it takes until workers under read load answer with what was written."""
+"""Writes: bulk load by Apply, and the delay until workers under read load return a change."""
 
 import asyncio
 import contextlib
@@ -20,14 +20,14 @@ from loadtests.stack import Registry, Worker
 
 _UPDATE = "/cqar.v1.Registry/UpdateVenueSymbol"
 _WORKERS = 2
-#: Reads a second of each worker while it hears of changes.
+#: Reads per second of each worker while changes arrive.
 _READS = 10_000.0
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 _KEYS = 1_000
 
 
 def apply(bench: Bench) -> None:
-    """Rows a second into an empty registry, and the same rows once more."""
+    """Rows per second into an empty registry, and for the same rows again."""
     registry = bench.stack.registry("applied")
     wanted = list(symbols.generated(_KEYS if bench.options.quick else 20_000))
     for what in ("new rows", "the same rows again"):
@@ -45,7 +45,7 @@ def apply(bench: Bench) -> None:
 
 
 def visibility(bench: Bench) -> None:
-    """From the acknowledgement of a write to the first answer of each worker that has it."""
+    """The delay from the acknowledgement of a write to the first response of each worker that contains it."""
     registry = bench.stack.registry("changed")
     wanted = list(symbols.generated(_KEYS))
     with registry.admin() as channel:
@@ -72,7 +72,7 @@ def visibility(bench: Bench) -> None:
 
 
 def _reading(bench: Bench, worker: Worker, calls: Calls) -> Any:
-    """Read load on a worker, in the background; the function returned waits for its end and gives what was measured."""
+    """Start read load on a worker in the background. The returned function stops it and returns the measurement."""
     folder = bench.folder / f"reads-{worker.port}"
     folder.mkdir()
     files = scripts.write(folder, "equal", CONNECTIONS, calls)
@@ -99,7 +99,7 @@ def _reading(bench: Bench, worker: Worker, calls: Calls) -> Any:
 
 
 async def _changes(registry: Registry, workers: Sequence[Worker], request: bytes, listing: str, count: int) -> list[float]:
-    """Write a listing's tick size so often, one after the other: seconds until each worker has it."""
+    """Write a listing's tick size `count` times, one after the other. Returns the delay of each worker in seconds."""
     writer = (("authorization", f"Bearer {registry.keys['writer']}"),)
     delays: list[float] = []
     async with contextlib.AsyncExitStack() as opened:
@@ -110,7 +110,7 @@ async def _changes(registry: Registry, workers: Sequence[Worker], request: bytes
         update: Any = admin.unary_unary(_UPDATE)
         for at in range(count):
             wanted = registry_pb2.UpdateVenueSymbolRequest(listing_id=listing, tick_size_decimal=f"0.{at + 1:06}")
-            data = await update(wanted.SerializeToString(), metadata=writer, timeout=_PATIENCE)
+            data = await update(wanted.SerializeToString(), metadata=writer, timeout=_TIMEOUT)
             acknowledged = time.monotonic()
             revision = registry_pb2.UpdateVenueSymbolResponse.FromString(data).venue_symbol.revision
             seen = [_visible(channel, registry.token, request, revision) for channel in channels]
@@ -119,10 +119,10 @@ async def _changes(registry: Registry, workers: Sequence[Worker], request: bytes
 
 
 async def _visible(channel: grpc.aio.Channel, token: str, request: bytes, revision: int) -> float:
-    """When a worker first answered with the revision of the listing, or a later one."""
+    """The time at which a worker first returned this revision of the listing, or a later one."""
     call: Any = channel.unary_unary(GET)
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(_TIMEOUT):
         while True:
-            data = await call(request, metadata=(("authorization", token),), timeout=_PATIENCE)
+            data = await call(request, metadata=(("authorization", token),), timeout=_TIMEOUT)
             if pb.GetVenueSymbolResponse.FromString(data).venue_symbol.revision >= revision:
                 return time.monotonic()

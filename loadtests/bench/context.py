@@ -1,4 +1,4 @@
-"""What the sections of a bench share: the stack, the calls with their answers, the yardstick and the report."""
+"""Shared by all sections of a bench: the stack, the calls with their responses, the yardstick and the report."""
 
 import asyncio
 import contextlib
@@ -25,23 +25,23 @@ GET = f"{SERVICE}GetVenueSymbol"
 TRANSPORTS = ("lane", "grpcio")
 #: Connections of the generator.
 CONNECTIONS = 8
-#: Where Debian puts packages of Go.
+#: Debian's folder of Go packages.
 _GOPATH = "/usr/share/gocode"
 _AT_ONCE = 64
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 At = tuple[int, int]
 
 
 class Options(NamedTuple):
-    """How much is measured. `keys`: venue symbols."""
+    """The extent of the measurements. `keys`: number of venue symbols."""
 
     seconds: float = 3.0
     rounds: int = 2
     keys: int = 10_000
-    #: venue symbols in one worker, one after the other
+    #: numbers of venue symbols in one worker, ascending
     sizes: Sequence[int] = (1_000, 10_000, 100_000, 1_000_000)
-    #: for a look whether all of it runs
+    #: a short test run
     quick: bool = False
 
 
@@ -56,7 +56,7 @@ class Bench:
         self.program = generator.build(self.folder)
         self._yards: dict[int, Run] = {}
 
-    # ---- what is asked ---------------------------------------------------------------------------------------------
+    # ---- calls ----------------------------------------------------------------------------------------------------
 
     @functools.cached_property
     def registry(self) -> Registry:
@@ -77,13 +77,13 @@ class Bench:
 
     @functools.cached_property
     def calls(self) -> Calls:
-        """GetVenueSymbol of all venue symbols, with what admin answers from PostgreSQL."""
+        """GetVenueSymbol for all venue symbols, with the responses of admin from PostgreSQL."""
         registry = self.registry
         requests = [
             pb.GetVenueSymbolRequest(venue_id=each.venue, venue_symbol=each.text).SerializeToString() for each in self._wanted
         ]
         requests = list(dict.fromkeys(requests))
-        self.report.doing("asking admin for all answers")
+        self.report.doing("reading all responses from admin")
         answers = asyncio.run(ask(registry.port, registry.token, GET, requests))
         pairs = [(one, other) for one, other in zip(requests, answers, strict=True) if other is not None]
         return Calls(GET, registry.token, pairs)
@@ -91,11 +91,11 @@ class Bench:
     # ---- measuring -------------------------------------------------------------------------------------------------
 
     def shape(self, streams: int, client: str = "equal", rate: float = 0, seconds: float | None = None) -> Shape:
-        """So many streams on each connection."""
+        """The load with `streams` streams per connection."""
         return Shape(CONNECTIONS, streams, seconds or self.options.seconds, rate, scripts.loops(client))
 
     def best(self, serve: Callable[[], contextlib.AbstractContextManager[At]], calls: Calls, client: str, streams: int) -> Run:
-        """The round with the least processor time a call, each on a server of its own, which has seen all keys before."""
+        """The round with the least CPU time per call. Each round has a new server, which has served all keys before."""
         files = scripts.write(self.folder, client, CONNECTIONS, calls)
         runs = []
         for _ in range(self.options.rounds):
@@ -105,12 +105,12 @@ class Bench:
         return min(runs, key=lambda run: run.processor)
 
     def warm(self, at: At, calls: Calls, streams: int = 8) -> None:
-        """Have a server answer every call, a few at a time: it is not to fall behind by it."""
+        """Make a server answer every call once, a few at a time, so that it does not fall behind."""
         everything = scripts.deal(self._folder("warm"), "equal", 1, calls)
-        self.measure(at, everything, Shape(1, min(8, streams), _PATIENCE, loop=-2))
+        self.measure(at, everything, Shape(1, min(8, streams), _TIMEOUT, loop=-2))
 
     def measure(self, at: At, files: Sequence[Path], shape: Shape) -> Run:
-        """One run. Raises GeneratorError for a wrong answer."""
+        """Run the generator once. Raises GeneratorError for a wrong response."""
         return generator.measure(self.program, *at, files, shape)
 
     def _folder(self, name: str) -> Path:
@@ -122,13 +122,13 @@ class Bench:
 
     @contextlib.contextmanager
     def worker(self, transport: str, **variables: str) -> Iterator[At]:
-        """A worker over the registry."""
+        """Run a worker on the registry. Yields (port, process id)."""
         with self.registry.worker(transport, **variables) as made, self.apart(made.pid):
             yield made.port, made.pid
 
     @contextlib.contextmanager
     def echoed(self) -> Iterator[At]:
-        """The bare echo of grpc.aio, whose answer is as long as the real ones are on average."""
+        """Run the bare grpc.aio echo; its response has the average length of the real ones."""
         port = servers.free_port()
         with (
             servers.module("loadtests.echo", port, str(port), str(self._size), log=self.folder / "echo.log") as at,
@@ -137,7 +137,7 @@ class Bench:
             yield at
 
     def apart(self, pid: int) -> contextlib.AbstractContextManager[None]:
-        """Leave the core of the server to that process alone, where the system allows: all else that runs here moves over."""
+        """Reserve the server's core for this process: move all others away, if the system supports CPU affinity."""
         return generator.aside(set(processes.tree(os.getpid())) - {os.getpid(), *processes.tree(pid)})
 
     @property
@@ -146,12 +146,12 @@ class Bench:
 
     @functools.cached_property
     def echoes(self) -> Calls:
-        """The same calls with what an echo answers."""
+        """The same calls with the response of the echo."""
         calls, data = self.calls, echo.answer(self._size)
         return calls._replace(pairs=[(request, data) for request, _ in calls.pairs])
 
     def yard(self, streams: int = 32) -> Run:
-        """The yardstick with so many streams on each connection."""
+        """The yardstick with `streams` streams per connection."""
         if streams not in self._yards:
             self.report.doing(f"the yardstick, 8x{streams}")
             self._yards[streams] = self.best(self.echoed, self.echoes, "equal", streams)
@@ -159,7 +159,7 @@ class Bench:
 
     @functools.cached_property
     def go(self) -> Path | None:
-        """The bare echo of grpc-go; None where it cannot be built."""
+        """The program of the bare grpc-go echo; None if it cannot be built."""
         go, program = shutil.which("go"), self.folder / "echo-go"
         if go is None:
             return None
@@ -170,7 +170,7 @@ class Bench:
 
     @contextlib.contextmanager
     def echoed_by_go(self) -> Iterator[At]:
-        """The bare echo of grpc-go on one core."""
+        """Run the bare grpc-go echo on one core."""
         port = servers.free_port()
         service, method = GET.strip("/").split("/")
         program = [str(self.go), str(port), str(self._size), service, method]
@@ -182,17 +182,17 @@ class Bench:
         finally:
             made.end()
 
-    # ---- telling ---------------------------------------------------------------------------------------------------
+    # ---- reporting -------------------------------------------------------------------------------------------------
 
     def add(self, section: str, name: str, run: Run, *, lookups: int = 1, least: float | None = None, note: str = "") -> None:
-        """A run, with its multiple of the yardstick at 8x32, which `least` says what it has to be."""
+        """Report a run with its multiple of the yardstick at 8x32; `least` is the target multiple."""
         times = run.rate * lookups / self.yard().rate
         marks = [] if least is None else [Mark(f">= {least:g} x", times >= least)]
         self.report.add(Line(section, name, run, lookups, times=times, marks=marks, note=note))
 
 
 async def ask(port: int, token: str, path: str, requests: Sequence[bytes]) -> list[bytes | None]:
-    """The answers of a server, by grpc.aio; None where it has none."""
+    """The responses of a server over grpc.aio; None for an error."""
     answers: list[bytes | None] = [None] * len(requests)
     turns = iter(range(len(requests)))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", (("grpc.max_receive_message_length", -1),)) as channel:
@@ -201,7 +201,7 @@ async def ask(port: int, token: str, path: str, requests: Sequence[bytes]) -> li
         async def one() -> None:
             for at in turns:
                 with contextlib.suppress(grpc.aio.AioRpcError):
-                    answers[at] = await call(requests[at], metadata=(("authorization", token),), timeout=_PATIENCE)
+                    answers[at] = await call(requests[at], metadata=(("authorization", token),), timeout=_TIMEOUT)
 
         await asyncio.gather(*(one() for _ in range(_AT_ONCE)))
     return answers

@@ -1,4 +1,4 @@
-"""Several workers on one port: which part of the calls each answers, as connections fall and as they move on."""
+"""Several workers on one port: the share of calls of each, with permanent and with reconnecting connections."""
 
 import json
 import time
@@ -13,15 +13,15 @@ from loadtests.stack import Worker
 
 _SECTION = "Several workers"
 WORKERS = 4
-#: Calls a second in all: what one core answers without haste.
+#: Calls per second in total, well below the capacity of one core.
 _RATE = 20_000.0
-#: Seconds after which connections move on: none in this run, and so few that each does it again and again.
+#: Seconds after which connections reconnect: longer than the run, and short enough to reconnect repeatedly.
 _AGES = (3_600, 2)
 _RUN = 30.0
 
 
 def fairness(bench: Bench) -> None:
-    """Eight connections on four workers, which the system deals out by chance; and with connections that move on."""
+    """Eight connections on four workers, distributed by the kernel at random; permanent, then reconnecting."""
     seconds = bench.options.seconds if bench.options.quick else _RUN
     for age in _AGES:
         what = "that stay" if age > seconds else f"that move on every {age} s"
@@ -49,7 +49,7 @@ def fairness(bench: Bench) -> None:
 
 
 def _workers(fleet: Worker) -> list[Worker]:
-    """The workers, by the list that the supervisor has for Prometheus, once all of them answer. Raises ServerError."""
+    """Wait for all workers in the supervisor's Prometheus targets and return them. Raises ServerError."""
     deadline = time.monotonic() + READY
     while True:
         with urllib.request.urlopen(f"http://127.0.0.1:{fleet.http_port}/metrics/targets", timeout=10) as response:
@@ -64,10 +64,10 @@ def _workers(fleet: Worker) -> list[Worker]:
 
 
 def _answered(worker: Worker) -> float:
-    """Calls that a worker has answered."""
+    """The number of calls that a worker has answered."""
     return worker.counted("cqar_grpc_calls_total", method="GetVenueSymbol", status_code="OK")
 
 
 def _jain(shares: Sequence[float]) -> float:
-    """1 where all have the same, 1/n where one has all."""
+    """Jain's index: 1 if all shares are equal, 1/n if one has everything."""
     return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))

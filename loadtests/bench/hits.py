@@ -1,4 +1,4 @@
-"""Ready answers, one key a call: both transports, header blocks as clients write them, TLS, latency at half the peak."""
+"""Cached responses, one key per call: both transports, header blocks of real clients, TLS, latency at half the peak."""
 
 import functools
 import re
@@ -19,7 +19,7 @@ _TLS = "TLS and h2load"
 
 
 class _Hit(NamedTuple):
-    """A measurement: client, streams a connection, and the least multiple of the yardstick that is due."""
+    """A measurement: client, streams per connection, and the target multiple of the yardstick."""
 
     client: str
     streams: int
@@ -47,7 +47,7 @@ _GRPCIO = (_Hit("equal", 1), _Hit("equal", 4), _Hit("equal", 32, 0.9), _Hit("grp
 
 
 def hits(bench: Bench) -> None:
-    """The yardstick, grpc-go's echo, and hits on both transports."""
+    """The yardstick, the grpc-go echo, and hits on both transports."""
     streams = (32,) if bench.options.quick else (1, 4, 32)
     for each in streams:
         bench.add(_SECTION, f"yardstick: bare grpc.aio echo, 8x{each}", bench.yard(each))
@@ -67,9 +67,9 @@ def hits(bench: Bench) -> None:
 
 
 def _go(bench: Bench, streams: tuple[int, ...]) -> dict[int, Run]:
-    """grpc-go's bare echo, where it can be built."""
+    """The bare grpc-go echo, if it can be built."""
     if bench.go is None:
-        bench.report.skip(_SECTION, "bare grpc-go echo", "Go and its package grpc are not installed")
+        bench.report.skip(_SECTION, "bare grpc-go echo", "Go or its grpc package is not installed")
         return {}
     found = {}
     for each in streams:
@@ -84,7 +84,7 @@ def _least(what: str, times: float, least: float) -> Mark:
 
 
 def _against(go: Run | None, streams: int, found: Run) -> list[Mark]:
-    """The marks against grpc-go."""
+    """The targets relative to grpc-go."""
     if go is None:
         return []
     times = found.rate / go.rate
@@ -95,7 +95,7 @@ def _against(go: Run | None, streams: int, found: Run) -> list[Mark]:
 
 
 def latency(bench: Bench) -> None:
-    """A hit at half the peak load, on the lane and, for comparison, on grpcio at half of its own."""
+    """Hits at half the peak load, on each transport at half of its own peak."""
     for transport in TRANSPORTS:
         calls = bench.calls
         files = scripts.write(bench.folder, "equal", CONNECTIONS, calls)
@@ -103,7 +103,7 @@ def latency(bench: Bench) -> None:
         with bench.worker(transport) as at:
             bench.warm(at, calls)
             peak = bench.measure(at, files, bench.shape(32))
-            # Room enough that what is due is sent at once: waiting is the server's alone.
+            # Enough streams to send every call when it is due, so that only the server causes delays.
             found = bench.measure(at, files, bench.shape(256, rate=peak.rate / 2, seconds=2 * bench.options.seconds))
         marks = [Mark("p50 <= 150 µs", found.p50 <= 150), Mark("p99 <= 1000 µs", found.p99 <= 1000)]
         name = f"{transport}: hit at half the peak of {peak.rate:,.0f}/s"
@@ -116,7 +116,7 @@ def latency(bench: Bench) -> None:
 
 
 def tls(bench: Bench) -> None:
-    """One key over TLS, and without it for comparison, by h2load."""
+    """One key over TLS and over plaintext, with h2load."""
     if not shutil.which("h2load"):
         bench.report.skip(_TLS, "hits over TLS", "h2load is not installed")
         return
@@ -154,7 +154,7 @@ def _rate(run: Run) -> float:
 
 
 def _by_h2load(bench: Bench, at: At, calls: Calls, scheme: str, streams: int) -> Run:
-    """h2load sees no status of gRPC, so the bytes of all answers are counted: an error has none."""
+    """Run h2load. It does not check the gRPC status, so the bytes of all responses are compared: an error has none."""
     port, pid = at
     request, answer = calls.pairs[0]
     body = bench.folder / "body"
@@ -180,6 +180,6 @@ def _by_h2load(bench: Bench, at: At, calls: Calls, scheme: str, streams: int) ->
     processor = spent(pid) - before
     [answered], [data] = re.findall(r" (\d+) succeeded", text), re.findall(r"\((\d+)\) data", text)
     if abs(int(data) / len(scripts.framed(answer)) - int(answered)) > CONNECTIONS * streams:
-        message = f"answers were wrong or missing: {text}"
+        message = f"responses were wrong or missing: {text}"
         raise GeneratorError(message)
     return Run(int(answered) / seconds, processor / int(answered) * 1e6, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Lookups that no ready answer is there for: without I/O, from Redis, from PostgreSQL."""
+"""Lookups without a cached response: without I/O, from Redis, from PostgreSQL."""
 
 import asyncio
 import contextlib
@@ -14,12 +14,12 @@ from loadtests.generator import Shape
 from loadtests.lane import serve as lane
 
 _SECTION = "Misses"
-#: Calls a second of a cold worker: few enough that what is measured is the way and no queue.
+#: Calls per second of a cold worker, few enough to measure the slow path without queueing.
 _RATE = 300.0
 
 
 def misses(bench: Bench) -> None:
-    """The lane alone; the answer derived from what memory has; cold workers."""
+    """The lane alone; responses derived from parts in memory; cold workers."""
     bench.report.doing("misses of the lane alone")
     found = bench.best(lambda: _alone(bench), lane.calls(), "equal", 32)
     bench.add(_SECTION, "lane alone: a call handed to a task, no I/O, 8x32", found, least=18)
@@ -27,7 +27,7 @@ def misses(bench: Bench) -> None:
     requests = []
     for data, _ in bench.calls.pairs:
         request = pb.GetVenueSymbolRequest.FromString(data)
-        request.min_revision = 1  # such an answer does not stand ready
+        request.min_revision = 1  # such a response is never cached
         requests.append(request.SerializeToString())
     answers = asyncio.run(ask(registry.port, registry.token, bench.calls.path, requests))
     derived = bench.calls._replace(pairs=[(one, other) for one, other in zip(requests, answers, strict=True) if other])
@@ -49,7 +49,7 @@ def _alone(bench: Bench) -> Iterator[At]:
 
 
 def _cold(bench: Bench, tier: str) -> None:
-    """Each key once, on a worker that has loaded nothing; what PostgreSQL said to the first one, Redis has for the second."""
+    """Look up each key once on a worker with an empty cache. The first run fills Redis for the second."""
     calls = bench.calls
     seconds = min(4 * bench.options.seconds, len(calls.pairs) / _RATE)
     files = scripts.deal(bench.folder, "equal", CONNECTIONS, calls)
@@ -60,8 +60,8 @@ def _cold(bench: Bench, tier: str) -> None:
     with bench.registry.worker("lane", CQAR_HOTPATH_PRELOAD="false") as worker, bench.apart(worker.pid):
         run = bench.measure((worker.port, worker.pid), files, Shape(CONNECTIONS, 256, seconds, _RATE, -2))
         adopted = worker.counted("cqar_cache_hit_total", tier="redis")
-        asked = adopted + worker.counted("cqar_cache_miss_total", tier="redis")
-    note = f"{adopted / max(1, asked):.0%} of the parts from Redis"
+        lookups = adopted + worker.counted("cqar_cache_miss_total", tier="redis")
+    note = f"{adopted / max(1, lookups):.0%} of the parts from Redis"
     marks = [Mark("p99 <= 20 ms", run.p99 <= 20_000)]
     name = f"lane: cold, through {'Redis' if tier == 'redis' else 'PostgreSQL'}, {_RATE:.0f}/s"
     bench.report.add(Line(_SECTION, name, run, marks=marks, note=note))

@@ -1,4 +1,4 @@
-"""What a bench has found: lines as they come, JSON, and Markdown with the machine and the marks."""
+"""The results of a bench: lines as they are measured, JSON, and Markdown with the machine and the targets."""
 
 import os
 import platform
@@ -18,26 +18,26 @@ _HEAD = ("what", "lookups/s", "server µs", "p50 µs", "p99 µs", "p99.9 µs", "
 
 
 class Mark(NamedTuple):
-    """What is to be reached: its words, and whether it was."""
+    """A target: its text, and whether it was reached."""
 
     words: str
     reached: bool
 
 
 class Line(NamedTuple):
-    """One thing that was measured."""
+    """One measurement."""
 
     section: str
     name: str
     run: Run | None = None
-    #: lookups of a call
+    #: lookups per call
     lookups: int = 1
-    #: what was measured, where that is no run of calls
+    #: the result, if it is not a run of calls
     value: str = ""
-    #: lookups a second, as a multiple of the yardstick's calls
+    #: lookups per second as a multiple of the yardstick's calls per second
     times: float | None = None
     marks: Sequence[Mark] = ()
-    #: what else is to be known
+    #: a remark
     note: str = ""
 
     def cells(self) -> list[str]:
@@ -62,16 +62,16 @@ class Line(NamedTuple):
 
 
 class Report:
-    """The lines, told on standard output as they come."""
+    """Prints lines on standard output as they are added."""
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
-        #: set by a signal: the bench ends at the next step, even if the KeyboardInterrupt was lost in a callback
+        #: set by a signal: the bench ends at the next step, even if a callback suppressed the KeyboardInterrupt
         self.interrupted = False
         self._bar = sys.stderr.isatty()
 
     def doing(self, what: str) -> None:
-        """Show on a terminal what is under way; nothing: it is done. Raises KeyboardInterrupt after a signal."""
+        """Show the current step on a terminal; an empty text clears it. Raises KeyboardInterrupt after a signal."""
         if self.interrupted:
             raise KeyboardInterrupt
         if self._bar:
@@ -79,7 +79,7 @@ class Report:
             sys.stderr.flush()
 
     def add(self, line: Line) -> None:
-        """Keep a line and tell it."""
+        """Add a line and print it."""
         self.doing("")
         if not self.lines or self.lines[-1].section != line.section:
             sys.stdout.write(f"\n{line.section}\n  {'':72}{_row(_HEAD[1:])}\n")
@@ -89,16 +89,16 @@ class Report:
         sys.stdout.flush()
 
     def skip(self, section: str, what: str, why: str) -> None:
-        """Tell that something is not measured."""
+        """Report a measurement that is skipped."""
         self.add(Line(section, what, value="skipped", note=why))
 
     @property
     def missed(self) -> list[str]:
-        """The marks that were not reached."""
+        """The targets that were not reached."""
         return [f"{each.name}: {mark.words}" for each in self.lines for mark in each.marks if not mark.reached]
 
     def json(self) -> bytes:
-        """Everything, with the machine."""
+        """All lines and the machine as JSON."""
         lines: list[dict[str, Any]] = [
             {
                 **each._asdict(),
@@ -110,7 +110,7 @@ class Report:
         return orjson.dumps({"machine": machine(), "lines": lines}, option=orjson.OPT_INDENT_2)
 
     def markdown(self) -> str:
-        """The machine and a table a section."""
+        """The machine, and a table per section."""
         text = [f"{name}: {value}  " for name, value in machine().items()]
         section = ""
         for each in self.lines:
@@ -121,7 +121,7 @@ class Report:
         return "\n".join(text) + "\n"
 
     def write_markdown(self, path: Path) -> None:
-        """Put the table between the page's marks, else be the page."""
+        """Replace the text between the page's markers; without markers, write the whole file."""
         page = path.read_text(encoding="utf-8") if path.exists() else ""
         if _BEGIN in page and _END in page:
             before, _, rest = page.partition(_BEGIN)
@@ -139,7 +139,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What it was measured on."""
+    """The machine and the software of the run."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -1,4 +1,4 @@
-"""The bench runs from nothing to its table, and leaves nothing running."""
+"""The bench runs, writes its table, and leaves no process running."""
 
 import json
 import shutil
@@ -14,12 +14,12 @@ from loadtests.bench.report import Report
 from tests.up.running import PATIENCE, ROOT, environment, runs, until
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or not shutil.which("cc"), reason="the generator is for Linux, and made by a C compiler"
+    sys.platform != "linux" or not shutil.which("cc"), reason="the generator needs Linux and a C compiler"
 )
 QUICK = [sys.executable, "-m", "loadtests.bench", "--quick", "--only", "hits"]
 
 
-def test_a_quick_bench_tells_of_both_transports_beside_the_yardstick(tmp_path: Path) -> None:
+def test_a_quick_bench_reports_both_transports_and_the_yardstick(tmp_path: Path) -> None:
     table = tmp_path / "page.md"
     table.write_text("before\n<!-- the table of make bench begins -->\nold\n<!-- the table of make bench ends -->\nafter\n")
     words = [*QUICK, "--json", str(tmp_path / "bench.json"), "--markdown", str(table)]
@@ -38,7 +38,7 @@ def test_a_quick_bench_tells_of_both_transports_beside_the_yardstick(tmp_path: P
     assert "| lane: hit, equal header blocks, 8x32 |" in text
 
 
-def test_an_interrupted_bench_ends_all_that_it_started(tmp_path: Path) -> None:
+def test_an_interrupted_bench_ends_all_its_processes(tmp_path: Path) -> None:
     made = subprocess.Popen(QUICK, env=environment(TMPDIR=str(tmp_path)), cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         until(lambda: any(map(_is_admin, processes.tree(made.pid))), "admin, which starts after PostgreSQL, Valkey and NATS")
@@ -59,7 +59,7 @@ def _is_admin(pid: int) -> bool:
         return False
 
 
-def test_a_bench_ends_at_the_next_step_when_a_callback_swallowed_the_interrupt() -> None:
+def test_a_bench_ends_at_the_next_step_if_a_callback_suppressed_the_interrupt() -> None:
     report = Report()
     report.doing("this goes on")
     report.interrupted = True
@@ -67,8 +67,8 @@ def test_a_bench_ends_at_the_next_step_when_a_callback_swallowed_the_interrupt()
         report.doing("this does not")
 
 
-def test_a_section_that_there_is_not_is_named_with_those_that_there_are() -> None:
+def test_an_unknown_section_is_an_error_that_lists_the_sections() -> None:
     words = [sys.executable, "-m", "loadtests.bench", "--only", "hits,speed"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 2
-    assert "there is no section speed; there are hits, latency, tls" in done.stderr
+    assert "unknown section speed; use hits, latency, tls" in done.stderr

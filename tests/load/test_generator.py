@@ -1,4 +1,4 @@
-"""The load generator, against a server of the test's own."""
+"""The load generator, against a test server."""
 
 import asyncio
 import os
@@ -18,12 +18,12 @@ from loadtests.scripts import Calls
 from tests.up.running import PATIENCE, ROOT, environment, runs, until
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or not shutil.which("cc"), reason="the generator is for Linux, and made by a C compiler"
+    sys.platform != "linux" or not shutil.which("cc"), reason="the generator needs Linux and a C compiler"
 )
 
 
 class Late(grpc.GenericRpcHandler):
-    """Answers every call with its request, none before a time has passed."""
+    """Echoes every request after a delay."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -36,7 +36,7 @@ class Late(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(answer)
 
 
-async def test_a_run_lasts_until_its_first_answer_however_late_the_server_is(tmp_path: Path) -> None:
+async def test_a_run_lasts_until_its_first_response(tmp_path: Path) -> None:
     program = generator.build(tmp_path)
     files = scripts.write(tmp_path, "equal", 1, Calls("/a.Service/Method", "Bearer key", [(b"request", b"request")]))
     server = grpc.aio.server()

@@ -1,4 +1,4 @@
-"""Locust's users find their way around a small stack, and what goes wrong fails the run."""
+"""Locust's users run against a small stack, and errors fail the run."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ def load(up: Up, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_users_call_without_an_error_and_leave_nothing_behind(up: Up) -> None:
+def test_all_users_call_without_errors_and_delete_what_they_created(up: Up) -> None:
     done = load(up, up.home, "--run-time", "6s", "--users", "21", "--spawn-rate", "21")
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout + done.stderr
@@ -67,7 +67,7 @@ def test_all_users_call_without_an_error_and_leave_nothing_behind(up: Up) -> Non
         assert not listed(pb.ListVenueSymbolsRequest(venue_id="load-tests"), timeout=PATIENCE).venue_symbols
 
 
-def test_a_run_whose_calls_are_refused_fails(up: Up, tmp_path: Path) -> None:
+def test_a_run_fails_if_calls_are_refused(up: Up, tmp_path: Path) -> None:
     (tmp_path / "credentials.json").write_text("{}")
     done = load(up, tmp_path, "--run-time", "2s")
     assert done.returncode == 1, done.stdout + done.stderr
