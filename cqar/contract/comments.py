@@ -1,4 +1,4 @@
-"""What the .proto sources say of themselves: the comments in front of services, RPCs, messages, fields, enums and values."""
+"""Read the comments of the .proto sources: those of services, RPCs, messages, fields, enums and values."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,33 +13,33 @@ _NAMED = re.compile(r"rpc (\w+)\(|(?:(?:optional|repeated) )?[\w.]+ (\w+) = \d+;
 
 
 def read() -> Mapping[str, str]:
-    """Full name -> comment, of everything in the contract's sources that has one: its lines without the signs of a comment."""
+    """Full name -> comment for every commented element of the contract, without comment markers."""
     return {name: text for source in generate.sources() for name, text in _read(source)}
 
 
 def _read(source: Path) -> Iterator[tuple[str, str]]:
     scope: list[str] = []
-    said: list[str] = []
+    comment: list[str] = []
     for line in map(str.strip, source.read_text(encoding="utf-8").splitlines()):
         if line.startswith("//"):
-            said.append(line.removeprefix("//").strip())
+            comment.append(line.removeprefix("//").strip())
             continue
         opened, named = _OPENED.match(line), _NAMED.match(line)
         if found := _PACKAGE.match(line):
             scope = [found[1]]
         elif opened or named:
             name = next(filter(None, (opened or named).groups()))  # type: ignore[union-attr]  # one of them has matched
-            if said:
-                yield ".".join(filter(None, (*scope, name))), "\n".join(said)
+            if comment:
+                yield ".".join(filter(None, (*scope, name))), "\n".join(comment)
             if opened and not line.endswith("}"):
                 scope.append(name)
         elif _INLINE.match(line):
             scope.append("")
         elif line == "}":
             scope.pop()
-        said = []
+        comment = []
 
 
 def text(comment: str) -> str:
-    """The comment with the lines of a paragraph joined, paragraphs apart."""
+    """The comment with the lines of each paragraph joined; an empty line separates paragraphs."""
     return re.sub(r"(?<!\n)\n(?!\n)", " ", comment).strip()

@@ -1,8 +1,8 @@
-"""Generates the Python modules and stubs of the contract: `python -m cqar.contract.generate [--check]`.
+"""Generate the Python modules and stubs of the contract: `python -m cqar.contract.generate [--check]`.
 
-Every .proto file below this folder yields `<name>_pb2.py` and `<name>_pb2.pyi` beside it. The output depends on the sources
-and the version of grpcio-tools (a development dependency) alone. With `--check` nothing is written: the exit status is 1 when
-a generated file is missing, differs or has no source any more. Without, files that have lost their source are removed.
+Every .proto file below this folder yields `<name>_pb2.py` and `<name>_pb2.pyi` beside it. The output depends only on the
+sources and the version of grpcio-tools (a development dependency). `--check` writes nothing; the exit status is 1 if a
+generated file is missing, out of date or has no source. Without `--check`, generated files without a source are removed.
 """
 
 import argparse
@@ -25,21 +25,21 @@ def sources() -> list[Path]:
 
 
 def generate(target: Path) -> None:
-    """Writes modules and stubs of all sources below `target`, in the folders that they have below the root.
+    """Write modules and stubs of all sources to `target`, in the same folders as below the root.
 
-    Raises subprocess.CalledProcessError when protoc refuses a source or is not installed; it has said why on stderr.
+    Raises subprocess.CalledProcessError if protoc rejects a source or is not installed; stderr has the reason.
     """
     options = [f"--proto_path={ROOT}", f"--python_out={target}", f"--pyi_out={target}"]
     files = [str(each.relative_to(ROOT)) for each in sources()]
     command = [sys.executable, "-m", "grpc_tools.protoc", *options, *files]
     subprocess.run(command, check=True)  # noqa: S603 -- our own interpreter, our own files
     for stub in (target / FOLDER.relative_to(ROOT)).rglob("*_pb2.pyi"):
-        # protoc writes a bare Mapping, which mypy refuses under --strict.
+        # protoc writes a bare Mapping, which mypy --strict rejects.
         stub.write_text(re.sub(r"\b_Mapping(?=[],])", "_Mapping[str, object]", stub.read_text()))
 
 
 def stale() -> list[str]:
-    """The generated files, relative to the root, that are missing, differ from the sources' yield or have no source."""
+    """The generated files that are missing, out of date or without a source, as paths relative to the root."""
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         fresh = _generated(Path(folder))
@@ -53,9 +53,9 @@ def _generated(root: Path) -> dict[str, bytes]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command, with those of the process where no arguments are given; returns its exit status."""
+    """Run the command, by default with the arguments of the process. Returns the exit status."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Generate the contract's Python modules and stubs.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a generated file is not up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated file is out of date")
     if not parser.parse_args(arguments).check:
         generate(ROOT)
         for name in _generated(ROOT):

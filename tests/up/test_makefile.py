@@ -1,4 +1,4 @@
-"""What a newcomer types: the Makefile, and the files that it goes by."""
+"""The Makefile and the files it reads."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from . import running
 from .running import ROOT
 
 MAKE = shutil.which("make")
-pytestmark = pytest.mark.skipif(MAKE is None, reason="there is no make")
+pytestmark = pytest.mark.skipif(MAKE is None, reason="make is not installed")
 
 
 def make(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
@@ -28,9 +28,9 @@ def make(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedPr
     )
 
 
-def test_make_alone_tells_what_there_is() -> None:
-    told = {line.split()[0] for line in make().stdout.splitlines()}
-    assert told >= {"up", "test", "check", "migrate-up", "migrate-down", "build", "run", "test-integration"}
+def test_make_without_a_target_lists_the_targets() -> None:
+    listed = {line.split()[0] for line in make().stdout.splitlines()}
+    assert listed >= {"up", "test", "check", "migrate-up", "migrate-down", "build", "run", "test-integration"}
 
 
 def test_a_python_that_is_too_old_is_one_clear_line(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_python_that_is_too_old_is_one_clear_line(tmp_path: Path) -> None:
     done = make("up", folder=tmp_path, PATH=str(old.parent))
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
-    assert said == ["cqar needs Python 3.11 or newer, and here is Python 3.10.4; name one: make PYTHON=/path/to/python3"]
+    assert said == ["cqar needs Python 3.11 or newer, found Python 3.10.4; set one: make PYTHON=/path/to/python3"]
     assert not (tmp_path / ".venv").exists()
 
 

@@ -1,9 +1,9 @@
-"""Natural keys in a table of one's own, in place of the registry's ids.
+"""Natural keys in imported tables, in place of the registry's ids.
 
 an asset     coingecko:bitcoin            its CoinGecko id
-kraken:XXBT                  a venue's code
+kraken:XXBT                  a code of a venue
 eip155:1/0xdac1...ec7        a contract, by CAIP-2 id or slug of its chain; `native` for the chain's coin
-a symbol     binance:BTCUSDT              what a venue lists by this text
+a symbol     binance:BTCUSDT              a venue symbol
 a chain      eip155:1                     its CAIP-2 id
 a group      Stablecoins                  its name
 """
@@ -43,7 +43,7 @@ class Reference(NamedTuple):
 
 
 def target(kind: str, field: str) -> str | None:
-    """Return what a field of a kind of row refers to, None if it is no reference: a row's own id may be new."""
+    """Return what a field of a row refers to; None for other fields and for the row's own id, which may be new."""
     found = next((each for ending, each in _ENDINGS.items() if field == ending or field.endswith(f"_{ending}")), None)
     return None if found == kind or (kind, found) == ("asset_group", GROUP) else found
 
