@@ -1,9 +1,9 @@
-# What one does with this checkout. All of it runs from .venv, which is made of the locked dependencies where it is missing
-# or older than they are. Needs Python 3.11 or newer and nothing else; the targets on containers need docker compose.
+# Development targets. They run from .venv, which make creates from the locked dependencies if it is missing or out of date.
+# Needs Python 3.11 or newer and nothing else; the container targets need docker compose.
 
 PYTHON =
 ARGS =
-# A worker for each core, with servers of its own: worth its start for the whole suite, not for a few files.
+# A worker per core with its own servers, which take too long to start for a few files.
 PARALLEL = $(if $(ARGS),,-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 BIN = .venv/bin
 COMPOSE = docker compose
@@ -11,40 +11,40 @@ COMPILE = UV_CACHE_DIR=.venv/uv-cache $(BIN)/uv pip compile --quiet pyproject.to
 	--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock'
 PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 
-# Without its cache of bytecode, Python compiles everything again in each process that a test starts.
+# Without the bytecode cache, every process that a test starts compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help up unit test coverage soak bench load check check-lock fmt proto docs lock migrate-up migrate-down build run test-integration
 
-help: ## This list
+help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
 
-up: .venv/made ## Everything on this machine, with a sample; Ctrl-C stops it (ARGS=--no-sample: empty)
+up: .venv/made ## Run cqar and its servers here, with a sample; Ctrl-C stops them (ARGS=--no-sample: empty)
 	@$(BIN)/python -m cqar up $(ARGS)
 
-unit: .venv/made ## The tests that need no server (ARGS: what pytest takes)
+unit: .venv/made ## Run the tests that need no server (ARGS: pytest arguments)
 	$(BIN)/python -m pytest -q -m unit $(ARGS)
 
-test: .venv/made ## The whole suite, side by side, on real servers and free ports (ARGS: a path or what else pytest takes)
+test: .venv/made ## Run all tests in parallel, on real servers and free ports (ARGS: a path or other pytest arguments)
 	$(BIN)/python -m pytest -q -rs --durations=10 $(PARALLEL) $(ARGS)
 
-coverage: .venv/made ## Lines that the tests run, by package; fails where that is less than 90 % (ARGS: what pytest takes)
+coverage: .venv/made ## Measure line coverage per package; fails below 90 % (ARGS: pytest arguments)
 	@$(BIN)/coverage erase
 	@failed=0; $(BIN)/coverage run -m pytest -q $(PARALLEL) $(ARGS) || failed=$$?; \
 	$(BIN)/coverage combine -q && $(BIN)/python -m tests.coverage && exit $$failed
 
-soak: .venv/made ## The coherence checker for ten minutes, and its mutants (ARGS: see --help of tests.coherence)
+soak: .venv/made ## Run the coherence checker for ten minutes, and its mutants (ARGS: see python -m tests.coherence --help)
 	$(BIN)/python -m tests.coherence $(ARGS)
 	$(BIN)/python -m tests.coherence --mutants
 	$(BIN)/python -m pytest -q -m soak
 
-bench: .venv/made ## Throughput, latency, memory, start: into bench.json and bench.md (ARGS: see --help of loadtests.bench)
+bench: .venv/made ## Measure throughput, latency, memory and start; writes bench.json and bench.md (ARGS: see python -m loadtests.bench --help)
 	$(BIN)/python -m loadtests.bench --json bench.json --markdown bench.md $(ARGS)
 
-load: .venv/made ## Users of all kinds for half a minute, on the running `make up` or one of its own (ARGS: what locust takes)
+load: .venv/made ## Simulate users for 30 seconds, on the running `make up` or a new stack (ARGS: locust arguments)
 	$(BIN)/python -m loadtests.load $(ARGS)
 
-check: .venv/made check-lock ## Style, types, import contracts; generated code, API page and lock file up to date
+check: .venv/made check-lock ## Check style, types, import contracts, phrases, generated code, the API page and the lock file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -56,7 +56,7 @@ check-lock: .venv/made
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && cp requirements.lock "$$fresh" && $(COMPILE) --output-file "$$fresh" && \
 	if ! cmp -s requirements.lock "$$fresh"; then \
 		diff requirements.lock "$$fresh" | grep '^[<>] [^ ]' >&2; \
-		echo 'requirements.lock does not fit pyproject.toml: make lock' >&2; exit 1; \
+		echo 'requirements.lock does not match pyproject.toml; run make lock' >&2; exit 1; \
 	fi
 
 fmt: .venv/made ## Format the code
@@ -69,22 +69,22 @@ proto: .venv/made ## Generate the contract's Python from its .proto files
 docs: .venv/made ## Generate docs/api.md from the .proto files and the tables of calls
 	$(BIN)/python -m cqar.dev.api_page
 
-lock: .venv/made ## Lock the dependencies of pyproject.toml; what is locked stays (ARGS=--upgrade: the newest)
+lock: .venv/made ## Lock the dependencies of pyproject.toml; keeps locked versions (ARGS=--upgrade: newest versions)
 	$(COMPILE) --output-file requirements.lock $(ARGS)
 
 migrate-up: .venv/made ## Apply all pending migrations to CQAR_DATABASE_URL
 	@$(BIN)/python -m cqar migrate up
 
-migrate-down: .venv/made ## Revert the last migration of CQAR_DATABASE_URL; its data is lost
+migrate-down: .venv/made ## Revert the last migration of CQAR_DATABASE_URL; deletes its data
 	@$(BIN)/python -m cqar migrate down
 
-build: ## The container image
+build: ## Build the container image
 	$(COMPOSE) build
 
-run: ## Everything in containers; Ctrl-C stops it
+run: ## Run cqar and its servers in containers; Ctrl-C stops them
 	$(COMPOSE) up --build
 
-test-integration: .venv/made ## Start everything in containers, load the sample, resolve a symbol, remove them again
+test-integration: .venv/made ## Start the containers, load the sample, resolve a symbol, remove them
 	@export COMPOSE_PROJECT_NAME=cqar-integration && trap '$(COMPOSE) down --volumes' EXIT && \
 	$(COMPOSE) up --build --detach --wait && $(BIN)/python -m cqar sample && $(BIN)/python -m cqar resolve binance BTCUSDT
 
@@ -93,10 +93,10 @@ test-integration: .venv/made ## Start everything in containers, load the sample,
 		if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then \
-		echo "cqar needs Python 3.11 or newer, and here is $$(python3 --version 2>&1); name one: make PYTHON=/path/to/python3" >&2; \
+		echo "cqar needs Python 3.11 or newer, found $$(python3 --version 2>&1); set one: make PYTHON=/path/to/python3" >&2; \
 		exit 1; \
 	fi; \
 	echo "making .venv with $$python ..." && "$$python" -m venv .venv
-	@echo 'installing the locked dependencies, for about half a minute ...' && $(PIP) install --no-deps --require-hashes -r requirements.lock
+	@echo 'installing the locked dependencies, about 30 seconds ...' && $(PIP) install --no-deps --require-hashes -r requirements.lock
 	@echo 'installing cqar ...' && $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
