@@ -1,4 +1,4 @@
-"""A client made from the contract table alone, as one written years ago would be."""
+"""A client built from the contract table alone, like an old client."""
 
 from typing import Any, NamedTuple, Self
 
@@ -12,7 +12,7 @@ SERVICE = "/cqc.services.v1.AssetRegistry/"
 
 
 class Refused(NamedTuple):
-    """What a client sees of an error."""
+    """An error as a client sees it."""
 
     code: str
     message: str
@@ -23,7 +23,7 @@ class Refused(NamedTuple):
 
 
 def refusal(error: grpc.RpcError) -> Refused:
-    """The status with its details, read from the wire's own metadata."""
+    """The status with its details, read from the trailing metadata."""
     call: Any = error
     fields: list[tuple[str, str]] = []
     preconditions: list[tuple[str, str, str]] = []
@@ -62,7 +62,7 @@ class Client:
         deadline: Any = 10,
         **fields: Any,
     ) -> Any:
-        """The response. `headers` are the call's metadata, a name that some requests have a field of. Raises AioRpcError."""
+        """The response. `headers` is the call's metadata: some requests have a field `metadata`. Raises AioRpcError."""
         if request is None:
             request = getattr(self._messages, f"{method}Request")(**fields)
         response = getattr(self._messages, f"{method}Response")
@@ -72,14 +72,14 @@ class Client:
     async def raw(
         self, path: str, data: bytes, *, headers: tuple[tuple[str, str], ...] = (), deadline: float = 10
     ) -> tuple[bytes, dict[str, Any]]:
-        """The response's bytes and trailing metadata to bytes of any kind."""
+        """Send raw bytes; return the response bytes and the trailing metadata."""
         method: Any = self.channel.unary_unary(path)
         call = method(data, metadata=headers, timeout=deadline)
         response = await call
         return response, dict(await call.trailing_metadata() or ())
 
     async def refused(self, method: str, request: Any = None, **fields: Any) -> Refused:
-        """The refusal of a call that must not succeed."""
+        """The error of a call that must fail."""
         try:
             response = await self.call(method, request, **fields)
         except grpc.aio.AioRpcError as error:

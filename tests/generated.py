@@ -1,10 +1,10 @@
-"""Settings of tests that are given generated requests."""
+"""Hypothesis settings for tests with generated requests."""
 
 from hypothesis import HealthCheck, settings
 
 
 def examples(count: int) -> settings:
-    """So many examples, the same in every run, for as long as they take; fixtures last from one to the next."""
+    """Settings for `count` examples: the same in every run, without a deadline, with shared fixtures."""
     return settings(
         deadline=None,
         database=None,

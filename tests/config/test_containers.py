@@ -1,4 +1,4 @@
-"""The files for containers, as far as they can be tested without an engine: what they say fits the settings."""
+"""The container files agree with the settings, as far as tests without a container engine show."""
 
 import re
 from pathlib import Path
@@ -20,9 +20,9 @@ def image_environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_service_of_compose_starts_with_valid_settings_that_lead_to_the_other_services(name: str) -> None:
-    given = {key: text for key, text in COMPOSE["services"][name]["environment"].items() if text is not None}
-    env = image_environment() | {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text) for key, text in given.items()}
+def test_a_compose_service_has_valid_settings_that_name_the_other_services(name: str) -> None:
+    own = {key: text for key, text in COMPOSE["services"][name]["environment"].items() if text is not None}
+    env = image_environment() | {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text) for key, text in own.items()}
     assert env.pop("CQAR_CONFIG") == "/etc/cqar/config.yaml"
     settings = load(ROOT / "config.prod.yaml", env)
     addresses = (settings.database.url, settings.redis.url, settings.nats.url, f"//{settings.hotpath.admin_address}")
@@ -30,7 +30,7 @@ def test_a_service_of_compose_starts_with_valid_settings_that_lead_to_the_other_
     assert settings.hotpath.host == settings.admin.host == "0.0.0.0"  # noqa: S104 - inside a container
 
 
-def test_compose_publishes_the_ports_of_the_settings_to_this_machine_alone() -> None:
+def test_compose_publishes_the_default_ports_on_loopback_only() -> None:
     settings = load(None, {})
     published = {port for name in OURS for port in COMPOSE["services"][name].get("ports", [])}
     ports = (
@@ -44,21 +44,21 @@ def test_compose_publishes_the_ports_of_the_settings_to_this_machine_alone() -> 
     assert not any("ports" in service for name, service in COMPOSE["services"].items() if name not in OURS)
 
 
-def test_every_service_that_is_waited_for_can_come_to_the_awaited_state() -> None:
+def test_every_awaited_service_can_reach_the_awaited_state() -> None:
     for service in COMPOSE["services"].values():
         for name, rule in service.get("depends_on", {}).items():
             awaited = COMPOSE["services"][name]
             assert ("healthcheck" in awaited) == (rule["condition"] == "service_healthy")
 
 
-def test_the_image_asks_for_keys_where_nobody_says_otherwise() -> None:
+def test_the_image_requires_keys_by_default() -> None:
     env = image_environment()
     del env["CQAR_CONFIG"]
     assert "COPY config.prod.yaml /etc/cqar/config.yaml\n" in (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     assert load(ROOT / "config.prod.yaml", env).auth == "keys"
 
 
-def test_what_the_image_is_made_of_is_not_ignored() -> None:
+def test_files_that_the_image_needs_are_not_ignored() -> None:
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     copies = re.findall(
         r"^COPY (?!--from)(.+) \S+$", (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE

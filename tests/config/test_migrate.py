@@ -1,4 +1,4 @@
-"""The migrations, on a real PostgreSQL."""
+"""Migrations on a real PostgreSQL."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def url(server: Postgres) -> str:
-    """The address of a new, empty database."""
+    """The URL of a new, empty database."""
     name = f"t{uuid.uuid4().hex}"
     execute(server.url, f"CREATE DATABASE {name}")
     return server.url.replace("/cqar?", f"/{name}?")
@@ -47,7 +47,7 @@ def url(server: Postgres) -> str:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    """Replace the migrations by some of (up, down) SQL, numbered from 0001, in a folder with an awkward name."""
+    """Replace the migrations by (up, down) SQL, numbered from 0001, in a folder with an unusual name."""
 
     def made(*steps: tuple[str, str]) -> Path:
         folder = tmp_path / "a folder:100 %(x)s"
@@ -88,7 +88,7 @@ def value(url: str, query: str) -> object:
 
 
 def eventually(url: str, query: str) -> None:
-    """Wait until a query says true."""
+    """Wait until a query returns true."""
     for _ in range(200):
         if value(url, query):
             return
@@ -97,7 +97,7 @@ def eventually(url: str, query: str) -> None:
 
 
 def refusal(work: Callable[..., object], *args: object, **options: object) -> str:
-    """The one line that says why the work failed."""
+    """The one-line error of the failed work."""
     with pytest.raises(MigrateError) as caught:
         work(*args, **options)
     message = str(caught.value)
@@ -106,21 +106,21 @@ def refusal(work: Callable[..., object], *args: object, **options: object) -> st
 
 
 def up(url: str, revision: str = "head", **options: float) -> list[str]:
-    """What `migrate.up` reports."""
+    """The lines that `migrate.up` reports."""
     lines: list[str] = []
     migrate.up(url, revision, lines.append, **options)
     return lines
 
 
 def down(url: str, revision: str = "-1") -> list[str]:
-    """What `migrate.down` reports."""
+    """The lines that `migrate.down` reports."""
     lines: list[str] = []
     migrate.down(url, revision, lines.append)
     return lines
 
 
 def exists(url: str, table: str) -> bool:
-    """Whether there is a table."""
+    """Whether a table exists."""
     return value(url, f"SELECT to_regclass('{table}') IS NOT NULL") is True
 
 
@@ -144,7 +144,7 @@ def test_the_registry_can_be_created_and_dropped_and_created_again(url: str) -> 
     assert all(each.applied for each in migrate.status(url))
 
 
-def test_migrating_leaves_the_logging_of_the_program_alone(url: str) -> None:
+def test_migrating_does_not_change_the_logging_of_the_program(url: str) -> None:
     root = logging.getLogger()
     before = (list(root.handlers), root.level, logging.getLogger("cqar").disabled)
     up(url)
@@ -155,11 +155,11 @@ async def _in_a_thread(url: str) -> list[str]:
     return await asyncio.to_thread(up, url)
 
 
-def test_a_coroutine_can_migrate_by_a_thread(url: str) -> None:
+def test_a_coroutine_can_migrate_in_a_thread(url: str) -> None:
     assert asyncio.run(_in_a_thread(url))[-1].endswith(": applied")
 
 
-def test_an_installed_package_has_its_migrations_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_package_contains_its_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert migrate.folder() == ROOT / "migrations"
     package = tmp_path / "site-packages" / "cqar"
     shutil.copytree(ROOT / "migrations", package / "_migrations")
@@ -172,7 +172,7 @@ def test_an_installed_package_has_its_migrations_inside(tmp_path: Path, monkeypa
 # ---- up, down, status -----------------------------------------------------------------------------------------------
 
 
-def test_an_empty_database_has_nothing_applied_and_looking_creates_nothing(url: str, make: Make) -> None:
+def test_an_empty_database_has_no_migrations_and_reading_the_status_creates_nothing(url: str, make: Make) -> None:
     make(ONE, TWO)
     assert migrate.current(url) is None
     assert migrate.status(url) == [("0001", "Step 1", False), ("0002", "Step 2", False)]
@@ -180,7 +180,7 @@ def test_an_empty_database_has_nothing_applied_and_looking_creates_nothing(url: 
     assert not exists(url, "alembic_version")
 
 
-def test_up_applies_what_is_missing_in_order_and_a_second_time_nothing(url: str, make: Make) -> None:
+def test_up_applies_pending_migrations_in_order_and_then_nothing(url: str, make: Make) -> None:
     make(ONE, TWO)
     assert up(url) == ["0001 Step 1: applied", "0002 Step 2: applied"]
     assert up(url) == ["nothing to do: the database is at 0002"]
@@ -191,14 +191,14 @@ def test_up_applies_what_is_missing_in_order_and_a_second_time_nothing(url: str,
 @pytest.mark.parametrize(
     ("goal", "reached"), [("+1", "0001"), ("0002", "0002"), ("+2", "0002"), ("+9", "0003"), ("head", "0003")]
 )
-def test_up_goes_as_far_as_it_is_told(url: str, make: Make, goal: str, reached: str) -> None:
+def test_up_stops_at_the_target(url: str, make: Make, goal: str, reached: str) -> None:
     make(ONE, TWO, THREE)
     up(url, goal)
     assert migrate.current(url) == reached
 
 
 @pytest.mark.parametrize(("goal", "reached"), [("-1", "0002"), ("0001", "0001"), ("-2", "0001"), ("-9", None), ("base", None)])
-def test_down_goes_as_far_as_it_is_told(url: str, make: Make, goal: str, reached: str | None) -> None:
+def test_down_stops_at_the_target(url: str, make: Make, goal: str, reached: str | None) -> None:
     make(ONE, TWO, THREE)
     up(url)
     down(url, goal)
@@ -206,7 +206,7 @@ def test_down_goes_as_far_as_it_is_told(url: str, make: Make, goal: str, reached
     assert [exists(url, each) for each in ("one", "two", "three")] == [(reached or "") >= f"000{n}" for n in (1, 2, 3)]
 
 
-def test_up_never_undoes_and_down_never_applies(url: str, make: Make) -> None:
+def test_up_never_reverts_and_down_never_applies(url: str, make: Make) -> None:
     make(ONE, TWO)
     up(url)
     assert up(url, "0001") == ["nothing to do: the database is at 0002"]
@@ -216,12 +216,12 @@ def test_up_never_undoes_and_down_never_applies(url: str, make: Make) -> None:
     assert down(url) == ["nothing to do: the database is at base"]
 
 
-def test_a_migration_that_does_not_exist_is_refused(url: str, make: Make) -> None:
+def test_an_unknown_target_is_refused(url: str, make: Make) -> None:
     make(ONE, TWO)
     assert refusal(up, url, "0042") == "unknown migration 0042: this version of cqar has 0001, 0002"
 
 
-def test_a_database_of_a_newer_version_is_left_alone(url: str, make: Make) -> None:
+def test_a_database_of_a_newer_version_is_not_changed(url: str, make: Make) -> None:
     make(ONE)
     up(url)
     execute(url, "UPDATE alembic_version SET version_num = '0007'")
@@ -255,7 +255,7 @@ def test_a_migration_needs_a_title(url: str, make: Make) -> None:
 # ---- the SQL --------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_reaches_postgresql_as_it_is_written(url: str, make: Make) -> None:
+def test_a_file_reaches_postgresql_unchanged(url: str, make: Make) -> None:
     body = "BEGIN\n\tRETURN ':word' || '%s %% %(x)s' || E'\\\\' || '; -- -' || $q${0}$q$; -- ä日\nEND"
     make((f"CREATE FUNCTION odd() RETURNS text LANGUAGE plpgsql AS $${body}$$;\nCREATE TABLE one ();", "DROP FUNCTION odd();"))
     up(url)
@@ -264,7 +264,7 @@ def test_a_file_reaches_postgresql_as_it_is_written(url: str, make: Make) -> Non
     assert exists(url, "one")
 
 
-def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stay(url: str, make: Make) -> None:
+def test_a_failed_migration_is_rolled_back_and_earlier_ones_stay(url: str, make: Make) -> None:
     make(ONE, ("CREATE TABLE two ();\nSELECT 1;\n  SELECT nothing_such;\n", ""), THREE)
     message = refusal(up, url)
     assert message == (
@@ -312,7 +312,7 @@ def test_each_migration_of_the_printed_sql_is_a_transaction(url: str, make: Make
     assert (migrate.current(url), exists(url, "one"), exists(url, "two")) == ("0001", True, False)
 
 
-def test_the_printed_sql_waits_for_a_process_that_migrates(url: str, make: Make) -> None:
+def test_the_printed_sql_waits_for_a_concurrent_migration(url: str, make: Make) -> None:
     make(ONE)
 
     async def meanwhile() -> None:
@@ -337,7 +337,7 @@ def test_printing_refuses_an_unknown_revision(make: Make) -> None:
 # ---- others on the same database ------------------------------------------------------------------------------------
 
 
-def test_of_two_that_migrate_at_once_the_second_finds_nothing_to_do(url: str, make: Make) -> None:
+def test_the_second_of_two_concurrent_migrations_has_nothing_to_do(url: str, make: Make) -> None:
     make(ONE, ("SELECT pg_sleep(0.1);", ""), ("CREATE TABLE three ();", ""))
     with ThreadPoolExecutor() as pool:
         reports = list(pool.map(up, [url] * 4))
@@ -346,7 +346,7 @@ def test_of_two_that_migrate_at_once_the_second_finds_nothing_to_do(url: str, ma
     assert migrate.current(url) == "0003"
 
 
-def test_who_waits_too_long_for_another_that_migrates_says_so(url: str, make: Make) -> None:
+def test_waiting_too_long_for_a_concurrent_migration_is_an_error(url: str, make: Make) -> None:
     make(("SELECT pg_advisory_xact_lock(1) FROM pg_sleep(0);", ""))
 
     async def meanwhile() -> None:
@@ -362,7 +362,7 @@ def test_who_waits_too_long_for_another_that_migrates_says_so(url: str, make: Ma
     asyncio.run(meanwhile())
 
 
-def test_a_migration_does_not_wait_for_ever_for_a_table_in_use(url: str, make: Make) -> None:
+def test_a_migration_does_not_wait_indefinitely_for_a_table_in_use(url: str, make: Make) -> None:
     make(ONE, ("ALTER TABLE one ADD COLUMN name text;", ""))
     up(url, "0001")
 
@@ -382,7 +382,7 @@ def test_a_migration_does_not_wait_for_ever_for_a_table_in_use(url: str, make: M
 
 
 def closed_port() -> int:
-    """A port on which nobody listens."""
+    """A port without a listener."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -390,25 +390,25 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize("work", [up, down, migrate.current, migrate.status, migrate.pending])
-def test_a_database_that_does_not_answer_is_told_with_its_address_and_without_the_password(work: Callable[..., object]) -> None:
+def test_an_unreachable_database_is_reported_with_its_address_but_no_password(work: Callable[..., object]) -> None:
     address = f"127.0.0.1:{closed_port()}/cqar"
     message = refusal(work, f"postgresql://cqar:secret@{address}")
     assert message.startswith(f"cannot reach PostgreSQL at postgresql://cqar:***@{address}: ")
     assert "Connect call failed" in message
 
 
-def test_a_database_that_accepts_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_accepts_and_never_answers_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cqar.storage.migrate._CONNECT_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"postgresql://cqar@127.0.0.1:{mute.getsockname()[1]}/cqar"
         assert refusal(up, url) == f"cannot reach PostgreSQL at {url}: no answer within 0.1 s"
 
 
-def test_a_database_that_does_not_exist_is_told(server: Postgres) -> None:
+def test_a_missing_database_is_reported(server: Postgres) -> None:
     message = refusal(up, server.url.replace("/cqar?", "/none?"))
     assert message.endswith(': database "none" does not exist')
 
 
-def test_an_address_that_is_none_is_refused_without_its_password() -> None:
+def test_an_invalid_url_is_refused_without_showing_its_password() -> None:
     message = refusal(up, "postgresql://cqar:sec/ret@127.0.0.1/cqar")
     assert message == "cannot reach PostgreSQL at postgresql://cqar:***@127.0.0.1/cqar: invalid address"

@@ -76,7 +76,7 @@ async def _schema(url: str) -> list[str]:
 
 
 async def _rows(url: str) -> Rows:
-    """All rows of all tables but that of the revision."""
+    """All rows of all tables except the revision table."""
     connection = await asyncpg.connect(url, timeout=10)
     try:
         tables = [row[0] for row in await connection.fetch(_TABLES)]
@@ -102,18 +102,18 @@ def test_an_old_database_gets_the_schema_of_a_new_one_and_keeps_its_rows(
     assert asyncio.run(_schema(url)) == asyncio.run(_schema(servers.postgres.url.replace("/cqar?", f"/{template}?")))
     assert before["assets"]
     for table, rows in before.items():
-        kept = [{column: row[column] for column in rows[0]} for row in after[table]] if rows else after[table]
-        assert kept == rows, table
+        projected = [{column: row[column] for column in rows[0]} for row in after[table]] if rows else after[table]
+        assert projected == rows, table
 
 
-def test_an_old_database_reverts_to_nothing(old: tuple[str, str]) -> None:
+def test_an_old_database_can_be_reverted_to_an_empty_one(old: tuple[str, str]) -> None:
     _, url = old
     migrate.down(url, "base", report=lambda _line: None)
     assert asyncio.run(_rows(url)) == {}
     assert migrate.current(url) is None
 
 
-def test_the_printed_sql_makes_the_schema_that_up_makes(servers: Servers, template: str) -> None:
+def test_the_printed_sql_creates_the_same_schema_as_up(servers: Servers, template: str) -> None:
     url = servers.postgres.url
     asyncio.run(_execute(url, "CREATE DATABASE printed TEMPLATE template0"))
     try:

@@ -1,1 +1,1 @@
-"""The wire contract, held against the table that existing clients are built on."""
+"""The wire contract, compared with the table that existing clients use."""

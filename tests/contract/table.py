@@ -63,7 +63,7 @@ class Table(NamedTuple):
 
 
 def read(path: Path = TABLE) -> Table:
-    """The table; ValueError where a row is of an unknown kind."""
+    """The table. Raises ValueError for an unknown kind of row."""
     fields, values, rpcs = [], [], []
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
@@ -81,7 +81,7 @@ def read(path: Path = TABLE) -> Table:
 
 
 def contract_from_table(path: Path = TABLE) -> Mapping[str, type[Message]]:
-    """Full name -> message class, in a descriptor pool of its own: such a client knows nothing of this service's sources."""
+    """Full name -> message class, in a separate descriptor pool, without this service's sources."""
     table = read(path)
     pool = DescriptorPool()
     for known in _WELL_KNOWN:
@@ -93,7 +93,7 @@ def contract_from_table(path: Path = TABLE) -> Mapping[str, type[Message]]:
 
 
 def _files(table: Table) -> dict[str, FileDescriptorProto]:
-    """Package -> its file, with enums and messages in the order of the table."""
+    """Package -> file, with enums and messages in table order."""
     files: dict[str, FileDescriptorProto] = {}
     enums: dict[str, EnumDescriptorProto] = {}
     messages: dict[str, DescriptorProto] = {}
@@ -132,7 +132,7 @@ def _path(package: str) -> str:
 
 
 def _in_order(files: Mapping[str, FileDescriptorProto]) -> Iterable[FileDescriptorProto]:
-    """The files, each after those that it depends on."""
+    """The files in dependency order."""
     waiting = {file.name: file for file in files.values()}
     while waiting:
         ready = next(file for file in waiting.values() if not waiting.keys() & set(file.dependency))

@@ -1,4 +1,4 @@
-"""What clients may rely on: the contract's table, byte for byte, and the rules of what this service adds."""
+"""The guarantees for clients: the contract's table, byte for byte, and the rules for additions."""
 
 import csv
 import importlib
@@ -27,7 +27,7 @@ from tests.contract.table import Field, Rpc, Value, contract_from_table, read
 FILES: tuple[FileDescriptor, ...] = tuple(
     each.DESCRIPTOR for each in (assets_pb2, events_pb2, markets_pb2, asset_registry_pb2, venues_pb2)
 )
-#: The names and numbers that additions have been given: of, number, name, label, type.
+#: Names and numbers of all additions: message, number, name, label, type.
 ADDITIONS = Path(__file__).with_name("additions.tsv")
 TWIN = 100
 FIRST_ADDITION = 200
@@ -45,7 +45,7 @@ old = contract_from_table()
 
 
 def messages() -> dict[str, Descriptor]:
-    """Full name -> message of ours, in the contract's packages."""
+    """Full name -> generated message in the contract's packages."""
     return {each.full_name: each for file in FILES for each in file.message_types_by_name.values()}
 
 
@@ -58,18 +58,18 @@ def described(field: FieldDescriptor) -> Field:
 
 
 def all_fields() -> set[Field]:
-    """Every field of every message of ours."""
+    """Every field of every generated message."""
     return {described(field) for message in messages().values() for field in message.fields}
 
 
 def additions() -> Iterator[FieldDescriptor]:
-    """Every field of ours that the contract lacks."""
+    """Every field that the contract does not have."""
     known = set(table.fields)
     return (field for message in messages().values() for field in message.fields if described(field) not in known)
 
 
 def fill(message: Message, numbers: Iterator[int]) -> Message:
-    """The message with a value of its own, never a default, in every field down to the last level."""
+    """The message with a distinct non-default value in every field, recursively."""
     for field in cast("Descriptor", message.DESCRIPTOR).fields:
         value = _value(field, numbers)
         if field.is_repeated:
@@ -100,7 +100,7 @@ def _value(field: FieldDescriptor, numbers: Iterator[int]) -> Any:
 
 
 def within(part: object, whole: object) -> bool:
-    """Whether all of `part` stands in `whole`, at the same places."""
+    """Whether `whole` contains all of `part` at the same places."""
     if isinstance(part, dict) and isinstance(whole, dict):
         return all(key in whole and within(value, whole[key]) for key, value in part.items())
     if isinstance(part, list) and isinstance(whole, list):
@@ -109,7 +109,7 @@ def within(part: object, whole: object) -> bool:
 
 
 def ours(name: str) -> type[Message]:
-    """Our class of the message."""
+    """The generated class of the message."""
     return GetMessageClass(messages()[name])
 
 
@@ -117,7 +117,7 @@ def test_every_field_of_the_contract_has_its_number_name_label_and_type() -> Non
     assert set(table.fields) - all_fields() == set()
 
 
-def test_every_enum_is_that_of_the_contract() -> None:
+def test_every_enum_equals_that_of_the_contract() -> None:
     values = {
         Value(enum.full_name, value.number, value.name)
         for file in FILES
@@ -139,22 +139,22 @@ def test_the_service_has_the_42_methods_of_the_contract() -> None:
     assert len(methods) == 42
 
 
-def test_the_contracts_packages_hold_no_message_of_our_own() -> None:
+def test_the_contract_packages_contain_only_messages_of_the_contract() -> None:
     assert messages().keys() == {field.of for field in table.fields}
 
 
-def test_every_double_and_nothing_else_has_an_exact_twin_one_hundred_above() -> None:
+def test_exactly_every_double_has_a_decimal_field_numbered_one_hundred_above() -> None:
     twins = {described(field) for field in additions() if field.number < FIRST_ADDITION}
     doubles = [field for field in table.fields if field.type == "double"]
     assert twins == {each._replace(number=TWIN + each.number, name=f"{each.name}_decimal", type="string") for each in doubles}
 
 
-def test_no_addition_comes_near_the_contracts_numbers() -> None:
+def test_additions_use_numbers_far_above_those_of_the_contract() -> None:
     assert max(field.number for field in table.fields) < TWIN
     assert min(field.number for field in additions()) > TWIN
 
 
-def test_every_scalar_tells_unset_from_zero() -> None:
+def test_every_scalar_distinguishes_unset_from_zero() -> None:
     flat = [
         f"{message.full_name}.{field.name}"
         for message in messages().values()
@@ -164,13 +164,13 @@ def test_every_scalar_tells_unset_from_zero() -> None:
     assert flat == []
 
 
-def test_additions_keep_the_names_and_numbers_that_they_were_given() -> None:
+def test_additions_keep_their_names_and_numbers() -> None:
     with ADDITIONS.open(encoding="utf-8", newline="") as file:
-        given = {Field(of, int(number), *rest) for of, number, *rest in csv.reader(file, delimiter="\t")}
-    assert given == {described(field) for field in additions()}
+        recorded = {Field(of, int(number), *rest) for of, number, *rest in csv.reader(file, delimiter="\t")}
+    assert recorded == {described(field) for field in additions()}
 
 
-def test_json_names_are_those_of_the_contract_and_never_clash() -> None:
+def test_json_names_equal_those_of_the_contract_and_never_clash() -> None:
     for name, message in messages().items():
         assert len({field.json_name for field in message.fields}) == len(message.fields), name
         for field in old[name].DESCRIPTOR.fields:
@@ -178,7 +178,7 @@ def test_json_names_are_those_of_the_contract_and_never_clash() -> None:
 
 
 @pytest.mark.parametrize("name", old)
-def test_we_understand_all_that_an_old_client_says(name: str) -> None:
+def test_messages_of_an_old_client_are_read_completely(name: str) -> None:
     said = fill(old[name](), count(1))
     heard = ours(name).FromString(said.SerializeToString())
     assert len(UnknownFieldSet(heard)) == 0
@@ -187,7 +187,7 @@ def test_we_understand_all_that_an_old_client_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", old)
-def test_an_old_client_reads_our_answer_and_hands_on_unharmed_what_it_does_not_know(name: str) -> None:
+def test_an_old_client_reads_responses_and_preserves_unknown_fields(name: str) -> None:
     said = fill(ours(name)(), count(1))
     heard = old[name].FromString(said.SerializeToString())
     assert len(heard.ListFields()) == len(heard.DESCRIPTOR.fields)
@@ -196,7 +196,7 @@ def test_an_old_client_reads_our_answer_and_hands_on_unharmed_what_it_does_not_k
 
 
 @pytest.mark.parametrize("name", old)
-def test_an_old_client_reads_our_explicit_zero_as_zero(name: str) -> None:
+def test_an_old_client_reads_an_explicit_zero_as_zero(name: str) -> None:
     said = ours(name)()
     for field in old[name].DESCRIPTOR.fields:
         if not (field.is_repeated or field.message_type):
@@ -205,12 +205,12 @@ def test_an_old_client_reads_our_explicit_zero_as_zero(name: str) -> None:
 
 
 @pytest.mark.server
-def test_generated_code_is_what_the_sources_yield() -> None:
+def test_generated_code_is_up_to_date() -> None:
     assert generate.stale() == []
 
 
 @pytest.mark.server
-def test_a_stale_file_is_named_with_the_command_that_renews_it(
+def test_a_stale_file_is_named_with_the_command_that_generates_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "cqar" / "contract"
@@ -231,7 +231,7 @@ def test_a_stale_file_is_named_with_the_command_that_renews_it(
     assert sorted(each.name for each in folder.iterdir()) == ["kept.proto", "kept_pb2.py", "kept_pb2.pyi"]
 
 
-def test_every_generated_module_imports_on_its_own() -> None:
+def test_every_generated_module_can_be_imported_alone() -> None:
     names = [each.relative_to(generate.ROOT).with_suffix("").parts for each in generate.sources()]
     found = {importlib.import_module(".".join(parts) + "_pb2").DESCRIPTOR.package for parts in names}
     assert found == {"cqar.v1", *(file.package for file in FILES)}

@@ -1,1 +1,1 @@
-"""The documents: what they tell to type works, and what they say of the code is so."""
+"""The documents: their commands work, and they agree with the code."""

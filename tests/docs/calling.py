@@ -61,10 +61,10 @@ def elided(documented: Any, response: Any) -> Any:
     if documented == ELLIPSIS:
         return ELLIPSIS
     if isinstance(documented, dict) and isinstance(response, dict):
-        kept = {name: elided(documented.get(name), each) for name, each in response.items()}
+        parts = {name: elided(documented.get(name), each) for name, each in response.items()}
         if ELLIPSIS in documented:
-            return {name: each for name, each in kept.items() if name in documented} | {ELLIPSIS: ELLIPSIS}
-        return kept
+            return {name: each for name, each in parts.items() if name in documented} | {ELLIPSIS: ELLIPSIS}
+        return parts
     if isinstance(documented, list) and isinstance(response, list) and len(documented) == len(response):
         return [elided(*each) for each in zip(documented, response, strict=True)]
     return response

@@ -48,22 +48,22 @@ class _Headers(grpc.StreamStreamClientInterceptor):
 
 def main(arguments: list[str]) -> int:
     """Make the call, print the responses and return the exit status."""
-    given = _parsed(arguments)
+    options = _parsed(arguments)
     headers = []
-    for each in given.headers:
+    for each in options.headers:
         name, _, value = each.partition(":")
         headers.append((name.strip().lower(), value.strip()))
-    with grpc.insecure_channel(given.address) as plain:
+    with grpc.insecure_channel(options.address) as plain:
         channel = grpc.intercept_channel(plain, _Headers(headers))
         pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
-        service, _, name = given.symbol.rpartition("/")
+        service, _, name = options.symbol.rpartition("/")
         method: Any = pool.FindServiceByName(service).methods_by_name[name]
-        request = json_format.ParseDict(json.loads(given.data), GetMessageClass(method.input_type)(), descriptor_pool=pool)
+        request = json_format.ParseDict(json.loads(options.data), GetMessageClass(method.input_type)(), descriptor_pool=pool)
         answering = channel.stream_stream(
             f"/{service}/{name}", request.__class__.SerializeToString, GetMessageClass(method.output_type).FromString
         )
         try:
-            for response in answering(iter([request]), timeout=given.seconds):
+            for response in answering(iter([request]), timeout=options.seconds):
                 sys.stdout.write(json_format.MessageToJson(response, descriptor_pool=pool) + "\n")
         except grpc.RpcError as error:
             sys.stderr.write(f"ERROR:\n  Code: {error.code().name}\n  Message: {error.details()}\n")

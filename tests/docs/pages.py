@@ -17,7 +17,7 @@ _IMAGE = re.compile(r'<(?:img|source)[^>]*\bsrc(?:set)?="([^"]+)"')
 
 
 class Block(NamedTuple):
-    """A fenced block: where it stands, its language and its lines."""
+    """A fenced block: its position, language and text."""
 
     page: Path
     line: int
@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command of a console block and what is shown below it; None where nothing is."""
+    """A command of a console block and the output shown below it, or None."""
 
     text: str
     shown: str | None
@@ -43,7 +43,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def every(language: str) -> list[Block]:
-    """The blocks of a language on all pages."""
+    """All blocks of a language, from all pages."""
     return [block for page in PAGES for block in blocks(page) if block.language == language]
 
 
@@ -59,7 +59,7 @@ def commands(block: Block) -> list[Command]:
 
 
 def prose(page: Path) -> str:
-    """The page without its blocks and without code."""
+    """The page without blocks and inline code."""
     return re.sub(r"`[^`\n]*`", "", _FENCE.sub("", page.read_text(encoding="utf-8")))
 
 

@@ -18,14 +18,14 @@ def record(caller: Caller) -> None:
     """Run all examples and write the responses to their files."""
     for name, example in examples.load().items():
         file = examples.files()[name]
-        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        for each, variable in zip(kept.get("variables", ()), example.variables, strict=True):
+        recorded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        for each, variable in zip(recorded.get("variables", ()), example.variables, strict=True):
             caller.set(variable.name, page.assignment(variable))
             each["value"] = caller.variables[variable.name]
-        kept["response"] = elided(kept["response"], caller.grpc(example))
-        if "response" in kept["http"]:
-            kept["http"]["response"] = elided(kept["http"]["response"], caller.curl(example))
-        file.write_text(page.compact(kept) + "\n", encoding="utf-8")
+        recorded["response"] = elided(recorded["response"], caller.grpc(example))
+        if "response" in recorded["http"]:
+            recorded["http"]["response"] = elided(recorded["http"]["response"], caller.curl(example))
+        file.write_text(page.compact(recorded) + "\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The table of settings in docs/operations.md: `python -m tests.docs.settings` writes it anew."""
+"""The table of settings in docs/operations.md: `python -m tests.docs.settings` updates it."""
 
 import re
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ _TABLE = re.compile(r"(?<=settings: made by `python -m tests.docs.settings` -->\
 
 def _lines() -> Iterator[str]:
     yield from ("", "| variable | default | meaning | allowed |", "| --- | --- | --- | --- |")
-    # `describe` has two lines for each: VARIABLE=default, and below it the meaning, with what is allowed in the last brackets.
+    # `describe` prints two lines per setting: VARIABLE=default, then the meaning with the allowed values in parentheses.
     described = config.describe().splitlines()
-    for given, said in zip(described[::2], described[1::2], strict=True):
-        variable, is_setting, default = given.partition("=")
-        meaning, allowed = said.strip().rstrip("."), ""
+    for default_line, meaning_line in zip(described[::2], described[1::2], strict=True):
+        variable, is_setting, default = default_line.partition("=")
+        meaning, allowed = meaning_line.strip().rstrip("."), ""
         if is_setting:
             meaning, _, allowed = meaning.removesuffix(")").rpartition(" (")
         yield f"| `{variable}` | {f'`{default}`' if is_setting else ''} | {meaning} | {allowed} |"
@@ -25,14 +25,14 @@ def _lines() -> Iterator[str]:
 
 
 def stated() -> str:
-    """The table as the page has it."""
+    """The table on the page."""
     found = _TABLE.search(PAGE.read_text(encoding="utf-8"))
     assert found, f"{PAGE} has no place for the table of settings"
     return found[0]
 
 
 def table() -> str:
-    """The table as the settings are declared."""
+    """The table of the declared settings."""
     return "\n".join(_lines()) + "\n"
 
 

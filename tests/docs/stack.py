@@ -1,4 +1,4 @@
-"""A running `cqar up`, for commands that are written for the usual ports and folders."""
+"""A running `cqar up`, and the translation of documented commands to its ports and folders."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ from tests.up.running import Up
 
 
 class Stack:
-    """A running `cqar up`, and how what is written for the usual ports and folders is said of it."""
+    """A running `cqar up`, and the translation between default and actual ports and folders."""
 
     def __init__(self, up: Up) -> None:
         self.up = up
@@ -23,13 +23,13 @@ class Stack:
         return self.up.address("hotpath")
 
     def url(self, title: str) -> str:
-        """Where a server is."""
+        """The URL of a server."""
         found = re.search(rf"^  {title} +(\w+:\S+)$", self.up.said, re.MULTILINE)
         assert found, self.up.said
         return found[1]
 
     def environment(self) -> dict[str, str]:
-        """The variables by which commands find it."""
+        """The environment for commands."""
         return running.environment(
             CQAR_HOME=str(self.up.home),
             CQAR_DATABASE_URL=self.url("PostgreSQL"),
@@ -40,7 +40,7 @@ class Stack:
         )
 
     def own(self, text: str) -> str:
-        """What is written for the usual ports and folders, for this stack."""
+        """Replace default ports and folders by those of this stack."""
         for usual, own in self._ports.items():
             text = re.sub(rf"(?<=:){usual}\b", own, text)
         text = re.sub(r"(?<![^\s\"])\.cqar\b", str(self.up.home), text)
@@ -48,7 +48,7 @@ class Stack:
         return text.replace(".venv/bin/cqar ", f"{sys.executable} -m cqar ")
 
     def usual(self, text: str) -> str:
-        """What the stack says, as it is written where ports and folders are the usual ones."""
+        """Replace the ports and folders of this stack by the defaults."""
         for usual, own in self._ports.items():
             text = re.sub(rf"(?<=:){own}\b", usual, text)
         return text.replace(str(self.up.home), ".cqar")

@@ -1,4 +1,4 @@
-"""What the documents tell to type does what they show: on a stack that runs as they tell to start it."""
+"""Documented commands print the documented output, on a stack started as documented."""
 
 import doctest
 import os
@@ -21,12 +21,12 @@ from .pages import ROOT, Block, Command
 from .stack import Stack
 
 MAKE = shutil.which("make")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="`cqar up` is looked at by /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the tests read /proc")
 
-#: Commands that are not run, and why; one that ends with a space stands for all that begin so.
+#: Commands that the tests do not run, and why; a trailing space matches all commands with this prefix.
 NOT_RUN: Mapping[str, str] = {
-    "make ": "would run this suite, containers or a second stack: it is asked whether it knows the target",
-    "export ": "names servers that only the reader can have: the stack's own are in the environment",
+    "make ": "would run this suite, containers or a second stack; the target is checked instead",
+    "export ": "names servers of the reader; the environment names those of the stack",
     ".venv/bin/cqar admin": "runs in the stack, with this command line",
     ".venv/bin/cqar hotpath": "runs in the stack, with this command line",
 }
@@ -43,14 +43,14 @@ def is_run(command: str) -> bool:
 
 
 def agrees(shown: str, said: str) -> bool:
-    """Whether the output is what is shown, where `...` stands for anything and ids, times and revisions differ."""
+    """Whether the output equals the documented one. `...` matches anything; ids, times and revisions may differ."""
     for pattern, word in _VOLATILE:
         shown, said = re.sub(pattern, word, shown), re.sub(pattern, word, said)
     return doctest.OutputChecker().check_output(shown.rstrip(), said.rstrip(), doctest.ELLIPSIS)
 
 
 def run(block: Block, stack: Stack) -> Iterator[tuple[Command, str, int]]:
-    """Each command that is run with its output and status; `echo $?` sees the status of the one before."""
+    """Run the commands; yield each with its output and status. `echo $?` sees the status of the previous command."""
     status = 0
     for command in pages.commands(block):
         if not is_run(command.text):
@@ -69,19 +69,19 @@ def run(block: Block, stack: Stack) -> Iterator[tuple[Command, str, int]]:
         yield command, stack.usual(done.stdout), status
 
 
-# Those of the API page run in order, in one shell: test_examples.py.
+# test_examples.py runs those of the API page, in order and in one shell.
 @pytest.mark.parametrize("block", [each for each in pages.every("console") if each.page != api_page.PAGE], ids=str)
-def test_commands_do_what_is_shown(block: Block, stack: Stack) -> None:
+def test_commands_print_the_documented_output(block: Block, stack: Stack) -> None:
     if "curl " in block.text and shutil.which("curl") is None:
-        pytest.skip("there is no curl")
+        pytest.skip("curl is not installed")
     ran = list(run(block, stack))
     for at, (command, said, status) in enumerate(ran):
         assert command.shown is None or agrees(command.shown, said), f"{command.text}\n{said}"
-        asked = any(each.text == "echo $?" for each, _, _ in ran[at + 1 : at + 2])
-        assert asked or status == 0, f"{command.text}\n{said}"
+        status_shown = any(each.text == "echo $?" for each, _, _ in ran[at + 1 : at + 2])
+        assert status_shown or status == 0, f"{command.text}\n{said}"
 
 
-def test_make_up_says_what_is_shown(stack: Stack) -> None:
+def test_make_up_prints_the_documented_output(stack: Stack) -> None:
     [shown] = {
         command.shown
         for block in pages.every("console")
@@ -91,26 +91,26 @@ def test_make_up_says_what_is_shown(stack: Stack) -> None:
     assert agrees(shown, stack.usual(stack.up.said))
 
 
-@pytest.mark.skipif(MAKE is None, reason="there is no make")
-def test_make_knows_its_targets_and_starts_what_the_stack_is() -> None:
-    told = [command.text for block in pages.every("console") for command in pages.commands(block)]
+@pytest.mark.skipif(MAKE is None, reason="make is not installed")
+def test_documented_make_targets_exist_and_make_up_starts_the_stack() -> None:
+    documented = [command.text for block in pages.every("console") for command in pages.commands(block)]
     env = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    for text in sorted({text for text in told if text.startswith("make ")}):
-        # Nothing is made: the recipe is printed, as if the virtual environment were new.
+    for text in sorted({text for text in documented if text.startswith("make ")}):
+        # A dry run prints the recipe, as if the virtual environment were up to date.
         line = [str(MAKE), "--dry-run", "--assume-old=.venv/made", *shlex.split(text)[1:]]
         done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=running.PATIENCE)
         assert done.returncode == 0, done.stderr
         assert not text.startswith("make up") or " -m cqar up" in done.stdout
 
 
-def test_what_is_not_run_is_told_somewhere_and_other_shells_are_not() -> None:
-    told = [command.text for block in pages.every("console") for command in pages.commands(block)]
-    assert [each for each in NOT_RUN if not any(text.startswith(each) for text in told)] == []
+def test_every_exempt_command_is_documented_and_console_is_the_only_shell_language() -> None:
+    documented = [command.text for block in pages.every("console") for command in pages.commands(block)]
+    assert [each for each in NOT_RUN if not any(text.startswith(each) for text in documented)] == []
     assert [str(block) for language in ("", "sh", "bash", "shell") for block in pages.every(language)] == []
 
 
 @pytest.mark.parametrize("block", pages.every("python"), ids=str)
-def test_examples_print_what_is_shown_below_them(block: Block, stack: Stack) -> None:
+def test_python_examples_print_the_documented_output(block: Block, stack: Stack) -> None:
     done = subprocess.run(
         [sys.executable, "-"],
         input=stack.own(block.text),
@@ -126,7 +126,7 @@ def test_examples_print_what_is_shown_below_them(block: Block, stack: Stack) -> 
     assert done.stdout == shown.text
 
 
-def test_calls_are_served_as_the_api_says(stack: Stack) -> None:
+def test_every_documented_call_is_served(stack: Stack) -> None:
     found = api_page.read()
     with connected(stack.address, stack.up.key("admin")) as channel:
         for service, described in found.services.items():

@@ -20,7 +20,7 @@ from .stack import Stack
 
 EXAMPLES = contract.load()
 RECORDED = contract.recorded()
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="`cqar up` is looked at by /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the tests read /proc")
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +129,9 @@ def test_the_stand_in_for_grpcurl_accepts_only_documented_flags(flags: list[str]
 
 
 def test_the_stand_in_for_grpcurl_knows_services_from_reflection_only(stack: Stack, caller: Caller) -> None:
-    given = ["-plaintext", "-d", "{}", stack.address]
+    flags = ["-plaintext", "-d", "{}", stack.address]
     with pytest.raises(grpc.RpcError) as refused:
-        grpcurl.main([*given, "cqc.services.v1.AssetRegistry/GetAsset"])
+        grpcurl.main([*flags, "cqc.services.v1.AssetRegistry/GetAsset"])
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
     with pytest.raises(KeyError, match="Nothing"):
-        grpcurl.main(["-H", f"authorization: Bearer {caller.variables['KEY']}", *given, "cqc.services.v1.Nothing/GetAsset"])
+        grpcurl.main(["-H", f"authorization: Bearer {caller.variables['KEY']}", *flags, "cqc.services.v1.Nothing/GetAsset"])

@@ -1,4 +1,4 @@
-"""What surrounds the code stays true: contributor files, CI, hooks, decision records, glossary and pictures."""
+"""Contributor files, CI, hooks, decision records, glossary and pictures are consistent with the code."""
 
 import os
 import re
@@ -79,10 +79,10 @@ def test_each_hook_calls_a_target_of_the_makefile() -> None:
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form.name != "config.yml"], ids=lambda form: form.stem)
 def test_an_issue_form_has_a_name_a_description_and_fields_with_unique_ids(form: Path) -> None:
-    told: dict[str, Any] = yaml.safe_load(form.read_text(encoding="utf-8"))
-    assert told["name"]
-    assert told["description"]
-    fields = [field for field in told["body"] if field["type"] != "markdown"]
+    parsed: dict[str, Any] = yaml.safe_load(form.read_text(encoding="utf-8"))
+    assert parsed["name"]
+    assert parsed["description"]
+    fields = [field for field in parsed["body"] if field["type"] != "markdown"]
     assert all(field["attributes"]["label"] for field in fields)
     ids = [field["id"] for field in fields]
     assert len(set(ids)) == len(ids) > 0
@@ -131,12 +131,12 @@ def terms() -> list[tuple[str, list[str]]]:
     return [(term, re.findall(r"`([^`]+)`", places)) for term, _, places in rows]
 
 
-def test_the_glossary_defines_the_five_terms_of_our_own() -> None:
+def test_the_glossary_defines_the_five_terms() -> None:
     assert [term for term, _ in terms()] == ["part", "snap", "floor", "history", "head"]
 
 
 @pytest.mark.parametrize(("term", "places"), terms(), ids=[term for term, _ in terms()])
-def test_a_term_of_our_own_occurs_where_the_glossary_says(term: str, places: list[str]) -> None:
+def test_a_glossary_term_occurs_in_the_listed_places(term: str, places: list[str]) -> None:
     assert places
     for place in places:
         assert re.search(rf"\b{term}\b", read(place), re.IGNORECASE), place

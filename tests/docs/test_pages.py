@@ -1,6 +1,7 @@
-"""What the documents say of the code is so, and their links lead somewhere."""
+"""The documents agree with the code, and their links work."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=pages.name)
-def test_links_lead_to_files_and_headings_that_there_are(page: Path) -> None:
+def test_links_lead_to_existing_files_and_headings(page: Path) -> None:
     for link in pages.links(page):
         if link.startswith("https://"):
             continue
@@ -29,8 +30,8 @@ def test_links_lead_to_files_and_headings_that_there_are(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=pages.name)
-def test_headings_have_anchors_of_their_own(page: Path) -> None:
-    """Of the changelog they do not: each version has the same headings, and nobody links to them."""
+def test_headings_of_a_page_have_unique_anchors(page: Path) -> None:
+    """The changelog is exempt: its versions repeat headings, and no page links to them."""
     found = pages.anchors(page)
     assert len(set(found)) == len(found) > 0
 
@@ -46,17 +47,17 @@ def test_the_readme_links_to_every_page_but_decision_records() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=pages.name)
-def test_no_page_knows_the_machine_that_it_was_written_on(page: Path) -> None:
+def test_no_page_contains_local_paths(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.])/(root|home|work|tmp|usr|var)/", text)
 
 
 @pytest.mark.server
-def test_the_api_is_that_of_the_proto_files(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_api_page_is_up_to_date_with_the_proto_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert api_page.main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_make_check_looks_at_the_api_and_make_docs_renews_it() -> None:
+def test_make_check_verifies_the_api_page_and_make_docs_generates_it() -> None:
     recipes = dict(
         re.findall(r"^(check|docs):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     )
@@ -64,7 +65,7 @@ def test_make_check_looks_at_the_api_and_make_docs_renews_it() -> None:
     assert f"{api_page.COMMAND}\n" in recipes["docs"]
 
 
-def test_an_api_page_that_is_out_of_date_is_named_with_the_command_that_renews_it(
+def test_an_outdated_api_page_is_named_with_the_command_that_generates_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(api_page, "ROOT", tmp_path)
@@ -81,27 +82,27 @@ def test_comments_become_paragraphs_without_tags() -> None:
     assert api_page.prose(comment) == ["Of &lt;one> thing and `<two>`.", "More.", "Errors: NOT_FOUND for it."]
 
 
-def test_the_api_tells_every_status_that_an_error_can_have() -> None:
-    told = re.findall(r"^\| ([A-Z_]+) \|", api_page.PREFACE.read_text(encoding="utf-8"), re.MULTILINE)
+def test_the_api_page_lists_every_status_of_an_error() -> None:
+    listed = re.findall(r"^\| ([A-Z_]+) \|", api_page.PREFACE.read_text(encoding="utf-8"), re.MULTILINE)
     kinds = [errors.CqarError]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    assert set(told) >= {statuses.STATUS[kind.code].name for kind in kinds[1:]}
+    assert set(listed) >= {statuses.STATUS[kind.code].name for kind in kinds[1:]}
 
 
-def test_the_settings_are_those_that_are_declared() -> None:
+def test_the_table_of_settings_is_up_to_date() -> None:
     assert settings.stated() == settings.table(), "run: python -m tests.docs.settings"
 
 
-def test_ports_stand_beside_the_settings_that_they_have() -> None:
+def test_ports_are_listed_with_their_settings_and_defaults() -> None:
     text = settings.PAGE.read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| (?:\w+ )?\| (\d+) \|.*\| `(CQAR_\w+_PORT)` \|$", text, re.MULTILINE))
-    assert {variable: port for port, variable in told.items()} == dict(
+    listed = dict(re.findall(r"^\| (?:\w+ )?\| (\d+) \|.*\| `(CQAR_\w+_PORT)` \|$", text, re.MULTILINE))
+    assert {variable: port for port, variable in listed.items()} == dict(
         re.findall(r"^\| `(CQAR_\w+_PORT)` \| `(\d+)` \|", settings.table(), re.MULTILINE)
     )
 
 
-def test_settings_that_are_named_anywhere_are_settings() -> None:
+def test_every_setting_named_on_a_page_exists() -> None:
     known = set(re.findall(r"`(CQAR_\w+)`", settings.table()))
     named = {name for page in PAGES for name in re.findall(r"\bCQAR_\w*[A-Z]\b", page.read_text(encoding="utf-8"))}
     assert named - {"CQAR_CHANGES"} <= known
@@ -115,7 +116,7 @@ def places() -> Iterator[str]:
     yield "cqar/*.py"
 
 
-def test_one_table_of_at_most_25_rows_says_where_things_are() -> None:
+def test_one_table_of_at_most_25_rows_lists_all_packages() -> None:
     text = ARCHITECTURE.read_text(encoding="utf-8").partition("## Where things are")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\S+)` \| \S", text, re.MULTILINE)
     assert len(rows) <= 25
@@ -123,17 +124,26 @@ def test_one_table_of_at_most_25_rows_says_where_things_are() -> None:
     assert [row for row in rows if "*" not in row and not (ROOT / row).exists()] == []
 
 
-def test_at_most_ten_modules_of_the_package_are_in_no_folder() -> None:
+def test_the_import_rules_list_the_layers_that_the_linter_checks() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    checked = [set(re.findall(r"\w+", layer)) for layer in contracts[0]["layers"]]
+    basics = {path.stem for path in (ROOT / "cqar").glob("[!_]*.py")}
+    text = ARCHITECTURE.read_text(encoding="utf-8").partition("From top to bottom:")[2].partition(" Packages of one layer")[0]
+    layers = [set(re.findall(r"`(\w+)`", layer)) for layer in text.split(">")]
+    assert [layer or basics for layer in layers] == checked
+
+
+def test_at_most_ten_modules_are_outside_of_packages() -> None:
     assert len(list((ROOT / "cqar").glob("*.py"))) <= 10
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=pages.name)
-def test_files_that_are_named_are_there(page: Path) -> None:
+def test_files_named_on_a_page_exist(page: Path) -> None:
     for name in re.findall(r"`((?:cqar|tests|migrations|deploy|loadtests|docs)/[\w./]*)`", page.read_text(encoding="utf-8")):
         assert (ROOT / name).exists(), name
 
 
-def test_events_of_the_log_are_written_by_the_part_that_is_told() -> None:
+def test_log_events_are_written_by_the_documented_logger() -> None:
     text = settings.PAGE.read_text(encoding="utf-8").partition("## Logs")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*`) \| (\w+) \|", text, re.MULTILINE)
     assert len(rows) >= 10
@@ -143,7 +153,7 @@ def test_events_of_the_log_are_written_by_the_part_that_is_told() -> None:
             assert any(f'"{event}"' in code for code in writers), event
 
 
-def test_make_knows_what_the_pages_tell_to_make() -> None:
+def test_make_targets_named_on_a_page_exist() -> None:
     make = (ROOT / "Makefile").read_text(encoding="utf-8")
     for page in PAGES:
         for target in re.findall(r"`make ([\w-]+)", page.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""The check of phrases finds what readers would stumble over, in comments, docstrings and pages, and nothing in code."""
+"""The phrase check reads comments, docstrings and pages, and ignores code."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from cqar.dev import phrases
         "When PostgreSQL is away, it goes on.",
     ],
 )
-def test_a_phrase_is_found_with_its_line_and_what_to_write(text: str) -> None:
+def test_a_phrase_is_found_with_its_line_and_the_replacement(text: str) -> None:
     [found] = phrases.find(f"Fine.\n{text}\nFine.")
     assert found.line in {2, 3}
     assert found.instead
@@ -36,5 +36,5 @@ def test_only_the_texts_of_a_module_are_read() -> None:
     ]
 
 
-def test_each_phrase_of_the_list_is_found_and_has_something_better() -> None:
+def test_every_listed_phrase_is_found_and_has_a_replacement() -> None:
     assert all(better and not list(phrases.find(better)) for better in phrases.INSTEAD.values())

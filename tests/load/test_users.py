@@ -13,7 +13,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.up import running
 from tests.up.running import PATIENCE, ROOT, Up, environment
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="`cqar up` is looked at by /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the tests read /proc")
 CALLS = (
     "GetVenueSymbol",
     "GetVenueSymbol, unknown",
