@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,17 +19,27 @@ READY = 600.0
 #: Timeout of an orderly shutdown in seconds.
 _END = 10.0
 _LOG_LINES = 12
+_PORTS = range(15_000, 30_000)
 
 
 class ServerError(Exception):
     """A server did not start; `str()` has the end of its log."""
 
 
-def free_port() -> int:
-    """A free TCP port."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def free_port(count: int = 1) -> int:
+    """The first of `count` consecutive ports on which nothing listens.
+
+    They are outside the range from which the system picks ports, so no client takes one before the server that it is for.
+    """
+    while True:
+        first = random.choice(_PORTS)  # noqa: S311 - not a secret
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
 
 
 def listens(port: int) -> bool:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
 from cqar.dev.embedded import Nats, Postgres, Valkey
 from cqar.dev.embedded.server import Server
 from cqar.storage import migrate
+from loadtests.servers import free_port
 from tests.client import Client
 from tests.coherence.links import Link
 
@@ -50,7 +50,7 @@ class Process:
 
     def __init__(self, name: str, role: str, folder: Path, mutants: str) -> None:
         self.name, self.role = name, role
-        self.port = _free_port()
+        self.port = free_port()
         self.links: dict[str, Link] = {}
         self.log = folder / f"{name}.log"
         #: counts the starts
@@ -111,12 +111,6 @@ class Process:
         """All lines of its log, of all its lives."""
         lines = self.log.read_bytes().splitlines() if self.log.exists() else []
         return [orjson.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Stack:

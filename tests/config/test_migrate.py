@@ -17,6 +17,7 @@ import pytest
 from cqar.dev.embedded import Postgres
 from cqar.storage import migrate
 from cqar.storage.migrate import MigrateError
+from loadtests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -381,17 +382,9 @@ def test_a_migration_does_not_wait_indefinitely_for_a_table_in_use(url: str, mak
 # ---- no database ----------------------------------------------------------------------------------------------------
 
 
-def closed_port() -> int:
-    """A port without a listener."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
-
-
 @pytest.mark.parametrize("work", [up, down, migrate.current, migrate.status, migrate.pending])
 def test_an_unreachable_database_is_reported_with_its_address_but_no_password(work: Callable[..., object]) -> None:
-    address = f"127.0.0.1:{closed_port()}/cqar"
+    address = f"127.0.0.1:{free_port()}/cqar"
     message = refusal(work, f"postgresql://cqar:secret@{address}")
     assert message.startswith(f"cannot reach PostgreSQL at postgresql://cqar:***@{address}: ")
     assert "Connect call failed" in message

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from loadtests.servers import free_port
 from tests.importers.imports import DATA
-from tests.signals.policy import free_port
 
 _PORTS = ("CQAR_HOTPATH_PORT", "CQAR_HOTPATH_HTTP_PORT", "CQAR_METRICS_PORT", "CQAR_ADMIN_PORT", "CQAR_ADMIN_HTTP_PORT")
 _COLUMNS = ("created", "updated", "unchanged", "review", "conflict", "rejected", "differs")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from typing import Any
 
 import grpc
@@ -58,9 +57,3 @@ class Load:
             except grpc.aio.AioRpcError as error:
                 self.failed.append(f"{error.code().name}: {error.details()}")
             await asyncio.sleep(0.001)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,9 +10,10 @@ import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
+from loadtests.servers import free_port
 from tests.client import Client
 from tests.hotpath.stack import admin_of, changed, eventually, listed, process_of
-from tests.signals.policy import Load, free_port
+from tests.signals.policy import Load
 from tests.signals.scrape import health
 
 

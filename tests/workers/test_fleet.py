@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
+from loadtests.servers import free_port
 from tests.client import SERVICE, Client
 from tests.hotpath.stack import Process, eventually, process_of
 from tests.signals.policy import Load
@@ -252,7 +252,7 @@ async def test_workers_do_not_outlive_their_supervisor(fleet: Fleet) -> None:
 
 async def test_each_worker_may_have_a_port_of_its_own(settings: config.Settings, admin: Admin, registry: Client) -> None:
     await registry.call("CreateVenue", name="binance", venue_type=1)
-    first = await _two_free_ports()
+    first = free_port(2)
     async with fleet_of(settings, admin, 2, {"CQAR_HOTPATH_OWN_PORTS": str(first)}) as fleet:
         await _asked(first, connections=1, times=3)
         await _asked(first + 1, connections=1, times=5)
@@ -261,21 +261,8 @@ async def test_each_worker_may_have_a_port_of_its_own(settings: config.Settings,
         assert [of(each, "cqar_grpc_calls_total", method="GetVenue") for each in own] == [3, 5]
 
 
-async def _two_free_ports() -> int:
-    """The first of two consecutive ports outside the ephemeral range, so that no client takes the second before the worker."""
-    while True:
-        first = random.randrange(15_000, 30_000)  # noqa: S311 - not a secret
-        try:
-            for port in (first, first + 1):
-                server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", port)
-                server.close()
-        except OSError:
-            continue
-        return first
-
-
 async def test_a_failure_of_all_workers_to_start_ends_the_supervisor_with_a_message(settings: config.Settings) -> None:
-    first = await _two_free_ports()
+    first = free_port(2)
     taken = [await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", first + at) for at in range(2)]
     own = {"CQAR_HOTPATH_WORKERS": "2", "CQAR_HOTPATH_OWN_PORTS": str(first)}
     with process_of("hotpath", settings, **own) as process:
