@@ -1,7 +1,6 @@
 """One connection: its transport, its stages from the preface to the end, and when output is written."""
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic
 from typing import Final, Protocol, cast
 
@@ -51,9 +50,9 @@ class Connection(asyncio.Protocol):
         "_buffer",
         "_flushing",
         "_owner",
-        "_read_fast",
         "_server",
         "_stage",
+        "fast_path",
         "reader",
         "requests",
         "sender",
@@ -62,7 +61,7 @@ class Connection(asyncio.Protocol):
         "transport",
     )
 
-    _read_fast: Callable[[bytes, int, float], int]
+    fast_path: FastPath
     reader: FrameReader
     requests: Requests
     sender: Sender
@@ -106,7 +105,7 @@ class Connection(asyncio.Protocol):
         proxy = Proxy(server, streams, calls, self.schedule_flush)
         self.requests = Requests(server, streams, calls, proxy)
         self.reader = FrameReader(server, streams, self.requests)
-        self._read_fast = FastPath(streams, self.requests, self.reader).read
+        self.fast_path = FastPath(streams, self.requests, self.reader)
         self.timeouts = Timeouts(self, server, streams, self.reader, calls, server.loop.time())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason does not matter
@@ -162,7 +161,7 @@ class Connection(asyncio.Protocol):
             started = monotonic()
             requests.stale_marks = server.service.stale_marks(started)
             if server.fast_path and reader.open_block is None:
-                at = self._read_fast(buffer, at, started)
+                at = self.fast_path.read(buffer, at, started)
             else:
                 at = reader.read(buffer, at)
             if reader.receive_window < reader.low_window:

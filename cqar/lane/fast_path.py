@@ -73,7 +73,7 @@ class FastPath:
 
         `started` is the `time.monotonic` of the read. Raises ProtocolError.
         """
-        reader, streams, requests, sender = self._reader, self._streams, self._requests, self._sender
+        streams, requests, sender = self._streams, self._requests, self._sender
         live, pending = streams.live, streams.pending
         pop, known = pending.pop, requests.blocks.get
         append = sender.out.append
@@ -167,20 +167,20 @@ class FastPath:
                 left = allowance
                 payload = buffer[at + 9 : after]
                 if request is None:
-                    reader.frame(type_flags >> 8, type_flags & 0xFF, number & MAX_WINDOW, payload)
+                    self._reader.frame(type_flags >> 8, type_flags & 0xFF, number & MAX_WINDOW, payload)
                 else:
                     received += length
                     requests.whole(number, request, payload, cached)
                 at = after
-                if reader.open_block is not None:
-                    return reader.read(buffer, at)
+                if self._reader.open_block is not None:
+                    return self._reader.read(buffer, at)
                 last, short = streams.last, sender.short
                 room = streams.capacity() - len(live)
                 left = allowance = sender.allowance()
         finally:
             streams.last = max(streams.last, last)
             if received:
-                reader.receive_window -= received
+                self._reader.receive_window -= received
             if latest is not None:
                 sender.consume(allowance - left)
                 seconds = monotonic() - started

@@ -181,8 +181,8 @@ class FrameReader:
             streams.pending.pop(number, None)
 
     def _check_not_idle(self, number: int) -> None:
-        """Raise ProtocolError if a stream is idle; stream 0 always is."""
-        if not number or self._streams.state(number) is _IDLE:
+        """Raise ProtocolError if a stream is idle. The connection, stream 0, counts as idle too."""
+        if self._streams.state(number) is _IDLE:
             raise ProtocolError(frames.PROTOCOL_ERROR, "frame on an idle stream")
 
     def _ping(self, flags: int, number: int, payload: bytes) -> None:

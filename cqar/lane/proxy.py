@@ -91,7 +91,7 @@ class Proxy:
             self._server.usage.buffered += size
 
     def _replenish(self, stream: Stream, inbox: Inbox) -> None:
-        """Let the peer send more, unless enough messages wait to be passed on."""
+        """Let the peer send more, unless many messages wait for upstream."""
         if inbox.size < self._server.limits.stream_window >> 1 and stream.state is not _CLOSED:
             self._streams.replenish(stream)
 

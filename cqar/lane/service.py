@@ -121,7 +121,7 @@ class Upstream:
     channel: Callable[[str], grpc.aio.Channel | None]
     #: seconds until the first message of a call without a deadline; None: no timeout
     timeout: float | None = 30.0
-    #: name of the initial metadata that only marks the start of a response; it is not passed on
+    #: name of the initial metadata that only marks the start of a response; it is not proxied
     start_marker: str | None = None
     #: returns metadata to add to a call
     extra_metadata: Callable[[Context], Metadata] = _no_metadata

@@ -80,7 +80,7 @@ class Streams:
 
     def state(self, number: int) -> StreamState:
         """Return the state of a stream."""
-        if number > self.last or not number & 1:
+        if number > self.last or not number & 1:  # clients have odd ids
             return _IDLE
         stream = self.live.get(number)
         if stream is not None:

@@ -1,1 +1,1 @@
-"""Load on the lane alone: `python -m loadtests.lane.bench`."""
+"""Load tests of the lane without cqar: `python -m loadtests.lane.bench`."""

@@ -1,7 +1,7 @@
-"""The lane alone against a bare echo of grpc.aio, in one run: calls a second, and the server's processor time a call.
+"""Compare the lane with a grpc.aio echo server in one run: calls per second, and the server's processor time per call.
 
-`python -m loadtests.bench` measures the whole worker; this one is for work on the lane. The processor time is what to
-compare on a machine that is busy with other things. Prints a table; `--json FILE` keeps it.
+`python -m loadtests.bench` measures a whole worker; this benchmark is for work on the lane. On a busy machine, compare
+processor times. Prints a table; `--json FILE` writes the results to a file.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from loadtests.generator import Run, Shape
 from loadtests.lane.serve import STALE, answer, calls
 from loadtests.scripts import Calls
 
-#: Measurements: name, server, client, connections, streams, and the mark as a multiple of the yardstick's rate at 8x32.
+#: Measurements: name, server, client, connections, streams, and the target as a multiple of the echo server's rate at 8x32.
 WORK = (
     ("hit 8x1", "lane", "equal", 8, 1, None),
     ("hit 8x4", "lane", "equal", 8, 4, None),
@@ -33,19 +33,19 @@ WORK = (
 
 @contextlib.contextmanager
 def server(kind: str, folder: Path) -> Iterator[tuple[int, int]]:
-    """A running lane: its port and process."""
+    """Run a lane. Yields its port and process id."""
     port = servers.free_port()
     with servers.module("loadtests.lane.serve", port, kind, str(port), log=folder / "server.log") as at:
         yield at
 
 
 def main() -> None:
-    """Measure all of it."""
+    """Run all measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=2, help="the best of so many counts")
-    parser.add_argument("--only", default="", help="measurements whose name holds this")
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--seconds", type=float, default=3.0, help="duration of a measurement")
+    parser.add_argument("--rounds", type=int, default=2, help="number of rounds; the best one counts")
+    parser.add_argument("--only", default="", help="only measurements whose name contains this")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _all(options: argparse.Namespace, folder: Path, program: Path) -> dict[str, Run]:
-    """Measure and print."""
+    """Measure and print. Returns the results by name."""
     results: dict[str, Run] = {}
     yard: Run | None = None
     size = len(answer(0))

@@ -1,6 +1,6 @@
-"""Where the microseconds go: what clients send, played into a connection without sockets, a part at a time.
+"""Measure a connection without sockets, by replaying what clients send.
 
-`python -m loadtests.lane.profile` prints microseconds of the processor a call, the least of several rounds.
+`python -m loadtests.lane.profile` prints microseconds of processor time per call, the minimum of several rounds.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ _ROUNDS = 5
 
 
 class _Nowhere(asyncio.Transport):
-    """A transport that sends nothing."""
+    """A transport that drops all writes."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Drop it."""
+        """Drop the data."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Have none."""
+        """Do nothing."""
 
     def can_write_eof(self) -> bool:
-        """Say no."""
+        """Return False."""
         return False
 
     def close(self) -> None:
@@ -45,7 +45,7 @@ class _Nowhere(asyncio.Transport):
 
 
 def _least(play: Callable[[], None]) -> float:
-    """Microseconds of the processor a call, the least of several rounds."""
+    """Return microseconds of processor time per call, the minimum of several rounds."""
     best = float("inf")
     for _ in range(_ROUNDS):
         start = time.process_time()
@@ -59,7 +59,7 @@ def _headers(client: str) -> Iterator[bytes]:
 
 
 def _reads(client: str) -> list[bytes]:
-    """What a client sends, as a connection with 32 streams gives it to read."""
+    """Return what a client with 32 streams sends, by read."""
     calls = []
     for at, head in enumerate(_headers(client)):
         sent = bytearray(head + body(request(at * 7919 % KEYS)))
@@ -71,10 +71,10 @@ def _reads(client: str) -> list[bytes]:
     return [b"".join(calls[at : at + _A_READ]) for at in range(0, _CALLS, _A_READ)]
 
 
-def _serve(client: str, *, ready: bool = True) -> float:
+def _serve(client: str, *, cached: bool = True) -> float:
     reads = _reads(client)
     greeting = frames.PREFACE + frames.settings({}) + frames.window_update(0, 1 << 30)
-    lane = Lane(Service(methods={PATH: Symbols(KEYS if ready else 0)}, observer=Metrics()))
+    lane = Lane(Service(methods={PATH: Symbols(KEYS if cached else 0)}, observer=Metrics()))
 
     def play() -> None:
         connection = Connection(lane)
@@ -101,7 +101,7 @@ def _decode(client: str) -> float:
 async def _main() -> None:
     for client in CLIENTS:
         whole, header = _serve(client), _decode(client)
-        sys.stdout.write(f"{client:16} {whole:6.2f} us a hit without sockets; decoding every header {header:6.2f} us\n")
+        sys.stdout.write(f"{client:16} {whole:6.2f} us a call without sockets; decoding all header blocks {header:6.2f} us\n")
         sys.stdout.flush()
 
 

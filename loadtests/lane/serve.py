@@ -1,4 +1,4 @@
-"""The lane alone, with keys, metrics and freshness on, as the bench measures it.
+"""A lane with keys, metrics and stale marks, as measured by the benchmark.
 
 `python -m loadtests.lane.serve lane|lane-stale|lane-miss|lane-wait PORT [CERTIFICATE KEY]`
 """
@@ -20,25 +20,25 @@ from loadtests.scripts import Calls
 
 PATH = "/cqc.api.v1.VenueSymbolService/GetVenueSymbol"
 KEYS = 10_000
-TOKEN = "Bearer abcdefgh0123456789"  # noqa: S105 - of a test
-#: What a stale answer ends with.
+TOKEN = "Bearer abcdefgh0123456789"  # noqa: S105 - only for tests
+#: The end of a stale response.
 STALE = b"\xc8\x0c\x01\xd0\x0c\x64"
 _LEASE = 1.0
 
 
 def request(number: int) -> bytes:
-    """A request of about the size of a real one."""
+    """Return a request of realistic size."""
     venue, symbol = b"binance", b"SYM%05dUSDT" % number
     return b"".join((b"\x0a", bytes((len(venue),)), venue, b"\x12", bytes((len(symbol),)), symbol))
 
 
 def answer(number: int) -> bytes:
-    """An answer of 250 bytes that no other request has."""
+    """Return a unique response of 250 bytes."""
     return (b"%05d" % number) * 50
 
 
 def calls(more: bytes = b"") -> Calls:
-    """Calls of all keys, whose answers have more after them."""
+    """Return calls of all keys. `more` is appended to the expected responses."""
     return Calls(PATH, TOKEN, [(request(number), answer(number) + more) for number in range(KEYS)])
 
 
@@ -50,8 +50,8 @@ class _Part:
         self.used = False
 
 
-class _Ready:
-    """An answer as a cache keeps it: valid while its parts live, which one generation says for all of them."""
+class _Cached:
+    """A cached response: valid while its parts live, which is checked once per generation."""
 
     __slots__ = ("parts", "root", "row", "seen")
 
@@ -63,49 +63,49 @@ class _Ready:
 
 
 class Symbols:
-    """The method: ready answers with validity and recency."""
+    """A method with cached responses that track validity and use."""
 
     zero_copy = True
 
     def __init__(self, keys: int, *, waits: bool = False) -> None:
         self._waits = waits
-        self._table = {framed(request(number)): _Ready(cached_response(answer(number))) for number in range(keys)}
+        self._table = {framed(request(number)): _Cached(cached_response(answer(number))) for number in range(keys)}
         self.generation = 0
 
     def lookup_for(self, _principal: Any) -> CacheLookup:
-        """The look into the table."""
+        """Return the lookup in the table."""
         find = self._table.get
 
         def hit(data: bytes) -> bytes | None:
-            ready = find(data)
-            if ready is None:
+            found = find(data)
+            if found is None:
                 return None
-            if ready.seen != self.generation:
-                if not all(part.live for part in ready.parts):
+            if found.seen != self.generation:
+                if not all(part.live for part in found.parts):
                     return None
-                ready.seen = self.generation
-            ready.root.used = True
-            return ready.row
+                found.seen = self.generation
+            found.root.used = True
+            return found.row
 
         return hit
 
     async def handle(self, message: bytes, _context: Context) -> Reply:
-        """Answer without waiting for anything, or never_cached."""
+        """Answer at once, or never."""
         if self._waits:
             await asyncio.sleep(1e6)
         return Reply(answer(int(message[-9:-4])))
 
 
 class Metrics(Observer):
-    """Prometheus, once a read."""
+    """Prometheus metrics, updated once per read."""
 
     def __init__(self) -> None:
         registry = prometheus_client.CollectorRegistry()
-        self._hits = prometheus_client.Counter("hits", "Answers from memory.", ["method", "principal"], registry=registry)
+        self._hits = prometheus_client.Counter("hits", "Cached responses.", ["method", "principal"], registry=registry)
         self._seconds = prometheus_client.Histogram("read_seconds", "Reads.", registry=registry)
 
     def hit_counter(self, path: str, principal: Any) -> HitCounter:
-        """Count."""
+        """Return the counter."""
         count, observe = self._hits.labels(path, principal).inc, self._seconds.observe
 
         def tally(many: int, seconds: float) -> None:
@@ -129,7 +129,7 @@ async def _lane(kind: str, port: int, files: Sequence[str]) -> None:
             return StaleMarks(STALE, (("cqar-stale", "true"), ("cqar-age-ms", "100")))
         return None if at - fresh["at"] < _LEASE else StaleMarks(STALE, ())
 
-    # With the fast path a miss is a request that no answer stands ready for.
+    # A request without a cached response is a miss.
     symbols = Symbols(0 if kind in {"lane-miss", "lane-wait"} else KEYS, waits=kind == "lane-wait")
     service = Service(methods={PATH: symbols}, authorize=_authorize, stale_marks=stale_marks, observer=Metrics())
     tls = None

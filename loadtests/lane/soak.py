@@ -1,7 +1,7 @@
-"""Connections come and go, well behaved and not, for a long time: the server's memory has to stay flat.
+"""Open and close connections for a long time, some misbehaving: the memory of the server must not grow.
 
-`python -m loadtests.lane.soak --seconds 60` prints the memory of an idle connection, of a request that waits for its DATA
-and of a call that waits, then the server's memory over time. It fails where the second half of the time grew.
+`python -m loadtests.lane.soak --seconds 60` prints the memory per idle connection, per pending request and per waiting
+call, then the server's memory over time. Fails if memory grows in the second half.
 """
 
 import argparse
@@ -21,17 +21,17 @@ from loadtests.scripts import CLIENTS, body, frame
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, b"") + frame(8, 0, b"\x0f\xff\xff\xff")
 _PAGE = 4_096
 _AT_ONCE = 50
-#: Growth of the second half that is still noise, in MB.
+#: Tolerated growth in the second half, in MB.
 _NOISE = 2.0
 
 
 def _memory(pid: int) -> int:
-    """Bytes that a process has in memory."""
+    """Return the resident memory of a process in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
 
 
 def _on(stream: int, *frames: bytes) -> bytes:
-    """The frames, on that stream."""
+    """Return the frames with this stream id."""
     data = bytearray(b"".join(frames))
     at = 0
     while at < len(data):
@@ -52,7 +52,7 @@ async def _read(reader: asyncio.StreamReader) -> None:
 
 
 async def _come_and_go(port: int, chance: random.Random) -> None:
-    """One connection: calls of a random client, then an end of a random kind."""
+    """Open a connection, make calls of a random client, and close it in a random way."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     headers = CLIENTS[chance.choice(list(CLIENTS))][0](chance, calls())
     data = [_PREFACE]
@@ -75,13 +75,13 @@ async def _come_and_go(port: int, chance: random.Random) -> None:
     elif end == 1:
         data.append(b"\0\x10\0\1")
     writer.write(b"".join(data))
-    if end != 2:  # else it hangs up without reading
+    if end != 2:  # otherwise it closes without reading
         await _read(reader)
     writer.transport.abort()
 
 
 async def _each(folder: Path, kind: str, what: str, connections: int, streams: int) -> None:
-    """Print what each of many connections or streams costs."""
+    """Print the memory per connection or stream."""
     with server(kind, folder) as (port, pid):
         chance = random.Random(1)  # noqa: S311 - the same in every run
         opened = []

@@ -1,14 +1,14 @@
-"""A running lane."""
+"""Fixtures of the lane's tests."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.lane.running import Served, serving
+from tests.lane.running import RunningLane, running_lane
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    """A lane with its usual limits."""
-    async with serving() as running:
+async def running() -> AsyncIterator[RunningLane]:
+    """A lane with default limits."""
+    async with running_lane() as running:
         yield running

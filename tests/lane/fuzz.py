@@ -1,4 +1,4 @@
-"""The property tests with ever new seeds, for as long as wanted: `python -m tests.lane.fuzz --seconds 600`."""
+"""Run the property tests with new seeds for a given time: `python -m tests.lane.fuzz --seconds 600`."""
 
 import argparse
 import asyncio
@@ -11,16 +11,16 @@ import uvloop
 from tests.lane import test_property as properties
 
 _ALL = (
-    properties.test_however_a_stream_of_bytes_is_cut_the_answers_are_the_same,
-    properties.test_the_long_way_gives_the_same_bytes_as_the_short_one,
-    properties.test_random_bytes_after_the_preface_end_in_order,
-    properties.test_a_conversation_with_broken_bytes_ends_in_order,
-    properties.test_random_frames_that_look_right_end_in_order,
+    properties.test_responses_do_not_depend_on_the_size_of_reads,
+    properties.test_the_slow_path_sends_the_same_bytes_as_the_fast_path,
+    properties.test_random_bytes_after_the_preface_are_handled,
+    properties.test_corrupted_conversations_are_handled,
+    properties.test_random_plausible_frames_are_handled,
 )
 
 
 async def main(seconds: float, seed: int) -> None:
-    """Run until the time is over; the seed of what fails is printed."""
+    """Run for `seconds`. Print the seed of a failure."""
     end = time.monotonic() + seconds
     rounds = 0
     while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""A peer that sends what it is told, good or bad, made of the packages of h2: hyperframe for frames, hpack for headers."""
+"""A client that sends valid and invalid frames, built on hyperframe and hpack."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ Fields = list[tuple[str, str]]
 
 
 def fields(path: str = GET, *more: tuple[str, str], without: str = "") -> Fields:
-    """The header of a call."""
+    """Return the request headers of a call."""
     usual = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -40,8 +40,8 @@ def fields(path: str = GET, *more: tuple[str, str], without: str = "") -> Fields
 
 
 @dataclass
-class Answer:
-    """What has come on a stream."""
+class Response:
+    """What a stream received."""
 
     headers: list[dict[str, str]] = field(default_factory=list)
     data: bytes = b""
@@ -54,14 +54,14 @@ class Answer:
 
 
 class Peer:
-    """One connection."""
+    """A client connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self.encoder = hpack.Encoder()
         self._decoder = hpack.Decoder()
-        self.answers: dict[int, Answer] = {}
+        self.responses: dict[int, Response] = {}
         self.settings: dict[int, int] = {}
         self.goaways: list[GoAwayFrame] = []
         self.pongs: list[bytes] = []
@@ -69,13 +69,13 @@ class Peer:
         self.updates: dict[int, int] = {}
         self.acknowledged = 0
         self.received = 0
-        #: whether the lane has closed
+        #: whether the lane has closed the connection
         self.over = False
 
     # ---- out -------------------------------------------------------------------------------------------------------
 
     async def send(self, *what: Frame | bytes) -> None:
-        """Send frames, or any bytes, in one write."""
+        """Send frames or bytes in one write."""
         data = b"".join(each.serialize() if isinstance(each, Frame) else each for each in what)
         self._writer.write(data)
         with contextlib.suppress(ConnectionError):
@@ -84,17 +84,17 @@ class Peer:
     def header(
         self, number: int, header: Fields | None = None, *, end: bool = False, block: bytes | None = None
     ) -> HeadersFrame:
-        """HEADERS with the whole block."""
+        """Return HEADERS with a complete block."""
         data = self.encoder.encode(fields() if header is None else header) if block is None else block
         return HeadersFrame(number, data, flags=["END_HEADERS", *(["END_STREAM"] if end else [])])
 
     def call(self, number: int, message: bytes = b"short", header: Fields | None = None) -> bytes:
-        """A whole unary call."""
+        """Return a complete unary call."""
         return self.header(number, header).serialize() + self.data(number, framed(message), end=True).serialize()
 
     @staticmethod
     def data(number: int, payload: bytes, *, end: bool = False) -> DataFrame:
-        """DATA."""
+        """Return DATA."""
         return DataFrame(number, payload, flags=["END_STREAM"] if end else [])
 
     # ---- in --------------------------------------------------------------------------------------------------------
@@ -111,19 +111,19 @@ class Peer:
         return frame
 
     async def step(self) -> bool:
-        """Take one frame; whether there was one."""
+        """Receive a frame. Returns False if the connection is closed."""
         frame = await self._frame()
         if frame is None:
             return False
-        answer = self.answers.setdefault(frame.stream_id, Answer())
+        response = self.responses.setdefault(frame.stream_id, Response())
         if isinstance(frame, HeadersFrame):
-            answer.headers.append({str(name): str(value) for name, value in self._decoder.decode(frame.data)})
-            answer.ended = "END_STREAM" in frame.flags
+            response.headers.append({str(name): str(value) for name, value in self._decoder.decode(frame.data)})
+            response.ended = "END_STREAM" in frame.flags
         elif isinstance(frame, DataFrame):
-            assert not answer.ended
-            answer.data += frame.data
+            assert not response.ended
+            response.data += frame.data
         elif isinstance(frame, RstStreamFrame):
-            answer.reset = frame.error_code
+            response.reset = frame.error_code
         elif isinstance(frame, GoAwayFrame):
             self.goaways.append(frame)
         elif isinstance(frame, PingFrame):
@@ -139,15 +139,15 @@ class Peer:
             assert not isinstance(frame, ContinuationFrame)
         return True
 
-    async def answer(self, number: int) -> Answer:
-        """The answer on a stream, once it has ended or was reset."""
+    async def response(self, number: int) -> Response:
+        """Return the response on a stream after its end or reset."""
         async with asyncio.timeout(60):
-            while not ((answer := self.answers.get(number)) and (answer.ended or answer.reset is not None)):
+            while not ((response := self.responses.get(number)) and (response.ended or response.reset is not None)):
                 assert await self.step(), f"the connection ended: {self.goaways}"
-        return answer
+        return response
 
     async def sync(self) -> None:
-        """Wait until the lane has taken all that was sent."""
+        """Wait until the lane has processed everything that was sent."""
         mark = b"sync%04d" % len(self.pongs)
         await self.send(PingFrame(0, mark))
         async with asyncio.timeout(60):
@@ -155,14 +155,14 @@ class Peer:
                 assert await self.step(), f"the connection ended: {self.goaways}"
 
     async def ending(self) -> int | None:
-        """The error code that the connection ends with; None where it ends without."""
+        """Wait for the end of the connection. Returns the code of the last GOAWAY, if any."""
         async with asyncio.timeout(60):
             while await self.step():
                 pass
         return self.goaways[-1].error_code if self.goaways else None
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             await self._writer.wait_closed()
@@ -172,7 +172,7 @@ class Peer:
 async def connected(
     port: int, settings: dict[int, int] | None = None, *, greet: bool = True, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Peer]:
-    """A connection; with its preface sent, unless it is told not to greet."""
+    """Connect. `greet`: whether to send the preface."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname="localhost" if tls else None)
     peer = Peer(reader, writer)
     if greet:
@@ -183,11 +183,11 @@ async def connected(
         await peer.close()
 
 
-async def works(peer: Peer, number: int = 101) -> None:
-    """Make sure that the connection serves on."""
+async def check_alive(peer: Peer, number: int = 101) -> None:
+    """Check that the connection still serves calls."""
     await peer.send(peer.call(number))
-    answer = await peer.answer(number)
-    assert (answer.data, answer.status) == (framed(b"s"), "0")
+    response = await peer.response(number)
+    assert (response.data, response.status) == (framed(b"s"), "0")
 
 
 def raw(kind: int, flags: int, number: int, payload: bytes) -> bytes:

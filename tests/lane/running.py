@@ -1,4 +1,4 @@
-"""What the tests serve: a few methods of bytes, and an upstream of grpc.aio behind the lane."""
+"""A running lane for tests: a few methods, and a grpc.aio server as upstream."""
 
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
@@ -20,12 +20,12 @@ from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Obs
 
 GET = "/test.Phonebook/Get"
 OTHER = "/test.Phonebook/Other"
-#: Initial metadata by which the server behind the lane says that it has begun.
-BEGUN = "begun"
+#: Initial metadata that marks the start of an upstream response.
+STARTED = "started"
 
-#: Requests whose answers stand ready.
-READY: Mapping[bytes, bytes] = {
-    b"": b"the answer to nothing",
+#: Cached responses by request.
+CACHED: Mapping[bytes, bytes] = {
+    b"": b"response to an empty request",
     b"short": b"s",
     b"long": bytes(range(256)) * 4,
     b"longer": b"x" * 6_000,
@@ -35,24 +35,24 @@ READY: Mapping[bytes, bytes] = {
 
 @dataclass
 class Phonebook:
-    """A unary method: some answers stand ready, all others are made of the request."""
+    """A unary method: some responses are cached, all others are derived from the request."""
 
-    ready: dict[bytes, bytes] = field(
-        default_factory=lambda: {framed(key): cached_response(value) for key, value in READY.items()}
+    cached: dict[bytes, bytes] = field(
+        default_factory=lambda: {framed(key): cached_response(value) for key, value in CACHED.items()}
     )
-    #: what happened to calls that waited
+    #: calls that were cancelled while waiting, and calls that wait
     cancelled: int = 0
     waiting: int = 0
-    seen: list[Context] = field(default_factory=list)
+    contexts: list[Context] = field(default_factory=list)
     release: asyncio.Event = field(default_factory=asyncio.Event)
-    #: whether ready answers are only referred to
+    #: whether cached responses are referenced, not copied
     zero_copy: bool = True
 
     def lookup_for(self, principal: Any) -> CacheLookup:
-        return (lambda _framed: None) if principal == "guest" else self.ready.get
+        return (lambda _framed: None) if principal == "guest" else self.cached.get
 
     async def handle(self, message: bytes, context: Context) -> Reply:
-        self.seen.append(context)
+        self.contexts.append(context)
         command, _, rest = message.partition(b" ")
         match command:
             case b"absent":
@@ -75,11 +75,11 @@ class Phonebook:
                     self.waiting -= 1
             case b"yield":
                 await asyncio.sleep(0)
-        return Reply(b"made of " + message)
+        return Reply(b"echo of " + message)
 
 
-class Seen(Observer):
-    """Remembers what it is told."""
+class Recorder(Observer):
+    """Records events."""
 
     def __init__(self) -> None:
         self.hit_count = 0
@@ -90,12 +90,12 @@ class Seen(Observer):
         self.errors: list[BaseException] = []
 
     def hit_counter(self, path: str, principal: Any) -> HitCounter:  # noqa: ARG002 - the interface
-        def tally(many: int, _seconds: float) -> None:
+        def count(hits: int, _seconds: float) -> None:
             self.reads += 1
             self.paths.append(path)
-            self.hit_count += many
+            self.hit_count += hits
 
-        return tally
+        return count
 
     def call_ended(self, context: Context, code: int, seconds: float) -> None:  # noqa: ARG002 - the interface
         self.calls.append((context.path, code))
@@ -107,23 +107,23 @@ class Seen(Observer):
         self.errors.append(error)
 
 
-def authorize(asked: AuthRequest) -> str:
-    """Everybody may call, but for one key."""
-    key = asked.fields.get("authorization", "")
+def authorize(request: AuthRequest) -> str:
+    """Refuse one key."""
+    key = request.fields.get("authorization", "")
     if key == "Bearer wrong":
-        raise RpcError(16, "the key is not valid")
+        raise RpcError(16, "invalid key")
     return key.removeprefix("Bearer ")
 
 
 @dataclass
-class Served:
-    """A running lane and what is behind it."""
+class RunningLane:
+    """A running lane, and access to what it serves and reports."""
 
     lane: Lane
     port: int
     phonebook: Phonebook
-    seen: Seen
-    tails: list[StaleMarks]
+    recorder: Recorder
+    marks: list[StaleMarks]
     revoked: set[str]
 
     @property
@@ -131,7 +131,7 @@ class Served:
         return f"127.0.0.1:{self.port}"
 
     def empty(self) -> bool:
-        """Whether nothing of any call is left."""
+        """Return whether no call uses any resources."""
         usage = self.lane.state.usage
         streams = sum(len(each.streams.live) + len(each.streams.pending) for each in self.lane.connections)
         queued = sum(each.sender.queued for each in self.lane.connections)
@@ -139,20 +139,20 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(
+async def running_lane(
     limits: Limits | None = None,
     *,
     fast_path: bool = True,
     tls: ssl.SSLContext | None = None,
     upstream: Any = None,
-) -> AsyncIterator[Served]:
-    """A running lane; where it has an upstream, methods that are not its own go there."""
-    phonebook, seen = Phonebook(), Seen()
-    tails: list[StaleMarks] = []
+) -> AsyncIterator[RunningLane]:
+    """Run a lane. With an upstream, it proxies unknown methods."""
+    phonebook, recorder = Phonebook(), Recorder()
+    marks: list[StaleMarks] = []
     revoked: set[str] = set()
 
-    def allowed(asked: AuthRequest) -> str:
-        principal = authorize(asked)
+    def allowed(request: AuthRequest) -> str:
+        principal = authorize(request)
         if principal in revoked:
             raise RpcError(16, "the key is revoked")
         return principal
@@ -160,23 +160,23 @@ async def serving(
     service = Service(
         methods={GET: phonebook, OTHER: phonebook},
         authorize=allowed,
-        stale_marks=lambda _at: tails[0] if tails else None,
-        observer=seen,
-        upstream=None if upstream is None else Upstream(channel=lambda _path: upstream, start_marker=BEGUN),
+        stale_marks=lambda _at: marks[0] if marks else None,
+        observer=recorder,
+        upstream=None if upstream is None else Upstream(channel=lambda _path: upstream, start_marker=STARTED),
     )
     lane = Lane(service, limits, fast_path=fast_path)
     port = await lane.listen("127.0.0.1", 0, tls=tls)
-    served = Served(lane, port, phonebook, seen, tails, revoked)
+    running = RunningLane(lane, port, phonebook, recorder, marks, revoked)
     try:
-        yield served
+        yield running
     finally:
         await lane.stop(0)
-    assert served.empty()
-    assert not seen.errors
+    assert running.empty()
+    assert not recorder.errors
 
 
 class Backend(grpc.GenericRpcHandler):
-    """Behind the lane: RPCs of all four kinds."""
+    """The upstream server: RPCs of all four kinds."""
 
     def __init__(self) -> None:
         self.metadata: list[tuple[str, str | bytes]] = []
@@ -219,7 +219,7 @@ class Backend(grpc.GenericRpcHandler):
             yield request[::-1]
 
     async def begin(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        await context.send_initial_metadata(((BEGUN, ""),))
+        await context.send_initial_metadata(((STARTED, ""),))
         async for request in requests:
             yield request
 
@@ -246,7 +246,7 @@ class Backend(grpc.GenericRpcHandler):
 
 @contextlib.asynccontextmanager
 async def backend() -> AsyncIterator[tuple[Backend, Any]]:
-    """A running server of grpc.aio, and a channel to it."""
+    """Run an upstream server. Yields its handlers and a channel to it."""
     options = (("grpc.max_receive_message_length", 1 << 25), ("grpc.max_send_message_length", 1 << 25))
     server = grpc.aio.server(options=options)
     handlers = Backend()
@@ -260,20 +260,20 @@ async def backend() -> AsyncIterator[tuple[Backend, Any]]:
 
 @contextlib.asynccontextmanager
 async def dialled(address: str, **options: Any) -> AsyncIterator[Any]:
-    """A channel of grpc.aio, as Any: its stubs do not know methods of bytes."""
+    """Open a grpc.aio channel, as Any: its stubs do not know methods without serializers."""
     limits = (("grpc.max_receive_message_length", 1 << 25), ("grpc.max_send_message_length", 1 << 25))
     async with grpc.aio.insecure_channel(address, options=limits, **options) as channel:
         yield channel
 
 
 async def until(true: Callable[[], object], seconds: float = 5) -> None:
-    """Wait for something to become true."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - what is waited for has no event
+        while not true():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)
 
 
 def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
-    """The data, cut at these places."""
+    """Split data at these offsets."""
     places = [0, *sorted({cut for cut in cuts if 0 < cut < len(data)}), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(places)]

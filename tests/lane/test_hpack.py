@@ -1,4 +1,4 @@
-"""The decoder of header blocks agrees with the hpack package, on blocks of all kinds, good and bad."""
+"""The HPACK decoder agrees with the hpack package on valid and invalid blocks."""
 
 import random
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from loadtests.lane.serve import calls
 NAMES = (b":path", b":method", b":authority", b"te", b"authorization", b"cookie", b"grpc-timeout", b"x" * 200, b"Upper", b"a")
 names = st.one_of(st.sampled_from(NAMES), st.binary(min_size=1, max_size=30))
 values = st.one_of(st.sampled_from([b"", b"POST", b"trailers", b"1u"]), st.binary(max_size=300))
-#: headers of one block, whether by Huffman, and a new size of the table before it
+#: header fields of a block, whether to use Huffman codes, and a table size to set first
 blocks = st.lists(
     st.tuples(
         st.lists(st.tuples(names, values, st.booleans()), max_size=12),
@@ -34,7 +34,7 @@ MEMORY = HeaderCache(ROUTING_FIELDS)
 
 
 def decoded(decoder: Decoder, block: bytes, memory: HeaderCache) -> list[tuple[bytes, bytes]]:
-    """The fields in an order that does not depend on which of them decide."""
+    """Decode a block into sorted fields, which do not depend on which of them are routing fields."""
     key, others, lead = decoder.decode(block)
     assert 0 <= lead <= len(key)
     return sorted([(field.name, field.value) for field in key] + list(memory.decoded(others)))
@@ -46,7 +46,7 @@ def expected(decoder: hpack.Decoder, block: bytes) -> list[tuple[bytes, bytes]]:
 
 @settings(max_examples=150, deadline=None)
 @given(blocks)
-def test_any_header_is_read_as_the_hpack_package_reads_it(
+def test_any_header_block_is_decoded_as_by_the_hpack_package(
     blocks: Sequence[tuple[list[tuple[bytes, bytes, bool]], bool, int | None]],
 ) -> None:
     encoder, reference = hpack.Encoder(), hpack.Decoder(max_header_list_size=1 << 30)
@@ -61,7 +61,7 @@ def test_any_header_is_read_as_the_hpack_package_reads_it(
 
 
 @pytest.mark.parametrize("client", scripts.CLIENTS)
-def test_the_headers_of_known_clients_are_read_alike(client: str) -> None:
+def test_header_blocks_of_known_clients_are_decoded(client: str) -> None:
     make, _ = scripts.CLIENTS[client]
     memory = HeaderCache(ROUTING_FIELDS)
     ours, reference = Decoder(memory), hpack.Decoder()
@@ -73,26 +73,26 @@ def test_the_headers_of_known_clients_are_read_alike(client: str) -> None:
         key, others, _ = ours.decode(block)
         seen.add(key)
         assert sorted([(f.name, f.value) for f in key] + list(memory.decoded(others))) == expected(reference, block)
-    # What decides is one and the same key, whatever else differs.
+    # All blocks have the same routing fields.
     assert len(seen) == 1
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=4))
-def test_random_bytes_are_read_or_refused_as_the_hpack_package_does(blocks: list[bytes]) -> None:
+def test_random_bytes_are_decoded_or_refused_as_by_the_hpack_package(blocks: list[bytes]) -> None:
     ours, reference = Decoder(MEMORY), hpack.Decoder(max_header_list_size=1 << 30)
     for block in blocks:
         try:
             wanted = expected(reference, block)
         except (hpack.HPACKError, UnicodeDecodeError, IndexError):
-            # Strings that decide nothing are not looked into until somebody asks.
+            # Values of other fields are only decoded on demand.
             with pytest.raises(ProtocolError):
                 decoded(ours, block, MEMORY)
             return
         assert decoded(ours, block, MEMORY) == wanted
 
 
-def test_equal_fields_that_decide_are_one_object() -> None:
+def test_equal_routing_fields_are_one_object() -> None:
     memory = HeaderCache(ROUTING_FIELDS)
     headers = [(":path", "/a"), ("authorization", "Bearer x"), ("grpc-timeout", "5u")]
     keys = [Decoder(memory).decode(hpack.Encoder().encode(headers, huffman=huffman))[0] for huffman in (True, False)]
@@ -100,7 +100,7 @@ def test_equal_fields_that_decide_are_one_object() -> None:
     assert [field.name for field in keys[0]] == [b":path", b"authorization"]
 
 
-def test_the_first_field_that_does_not_decide_is_known_by_its_place() -> None:
+def test_the_position_of_the_first_other_field_is_reported() -> None:
     encode = hpack.Encoder().encode
     decode = Decoder(HeaderCache(ROUTING_FIELDS)).decode
     assert decode(encode([(":path", "/"), (":method", "POST")]))[2] == 2
@@ -113,25 +113,25 @@ def test_the_first_field_that_does_not_decide_is_known_by_its_place() -> None:
     [
         b"\x80",  # index 0
         b"\xbe",  # an empty dynamic table
-        b"\xff\xff\xff\xff\xff\xff\x0f",  # an integer beyond all bounds
-        b"\xff\x80\x80\x80\x80\x80\x80\x00",  # one that does not end
+        b"\xff\xff\xff\xff\xff\xff\x0f",  # an integer too large
+        b"\xff\x80\x80\x80\x80\x80\x80\x00",  # an endless integer
         b"\x04",  # no value
-        b"\x04\x05ab",  # a value that is too short
-        b"\x00\x7f\x80",  # a name without end
+        b"\x04\x05ab",  # a truncated value
+        b"\x00\x7f\x80",  # a truncated name
         b"\x0f\x2f\x00",  # a name from an empty table
-        b"\x40\x81\xff\x00",  # a Huffman string of padding alone, eight bits
-        b"\x04\x84\xff\xff\xff\xff",  # the end marker
-        b"\x3f\xe2\x1f",  # a table larger than agreed
-        b"\x82\x20",  # a size after a field
+        b"\x40\x81\xff\x00",  # a Huffman string of eight bits of padding
+        b"\x04\x84\xff\xff\xff\xff",  # EOS
+        b"\x3f\xe2\x1f",  # a table size over the limit
+        b"\x82\x20",  # a table size update after a field
     ],
 )
-def test_a_block_that_breaks_a_rule_is_refused(block: bytes) -> None:
+def test_an_invalid_block_is_refused(block: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         decoded(Decoder(MEMORY), block, MEMORY)
     assert caught.value.code == COMPRESSION_ERROR
 
 
-def test_a_smaller_table_has_to_be_respected_once_it_is_agreed() -> None:
+def test_a_smaller_table_requires_a_size_update() -> None:
     decoder = Decoder(MEMORY)
     decoder.set_limit(0)
     with pytest.raises(ProtocolError):
@@ -143,7 +143,7 @@ def test_a_smaller_table_has_to_be_respected_once_it_is_agreed() -> None:
     assert decoder.decode(b"\x83")[0] == key
 
 
-def test_a_bomb_of_references_is_refused() -> None:
+def test_an_indexing_bomb_is_refused() -> None:
     encoder, decoder = hpack.Encoder(), Decoder(MEMORY)
     block = encoder.encode([("x-bomb", "y" * 4_000)])
     decoder.decode(block)
@@ -152,7 +152,7 @@ def test_a_bomb_of_references_is_refused() -> None:
     assert caught.value.code == ENHANCE_YOUR_CALM
 
 
-def test_what_is_remembered_stays_bounded() -> None:
+def test_caches_are_bounded() -> None:
     memory = HeaderCache(ROUTING_FIELDS)
     decoder = Decoder(memory)
     for number in range(20_000):
@@ -166,22 +166,22 @@ def test_what_is_remembered_stays_bounded() -> None:
     ("name", "good"),
     [(b"te", True), (b"x-a.b_c", True), (b"", False), (b"A", False), (b"a b", False), (b"a:", False), (b"upgrade", False)],
 )
-def test_names_that_no_request_may_have_are_known(name: bytes, good: bool) -> None:  # noqa: FBT001 - a case
+def test_invalid_names_are_detected(name: bytes, good: bool) -> None:  # noqa: FBT001 - a case
     assert valid_name(name) is good
 
 
-def test_the_code_is_the_one_of_the_rfc() -> None:
+def test_the_huffman_code_is_that_of_the_rfc() -> None:
     lengths = {symbol: length for length, symbols in SYMBOLS.items() for symbol in symbols}
     assert [lengths[symbol] for symbol in range(257)] == list(REQUEST_CODES_LENGTH)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=100))
-def test_huffman_strings_come_back(text: bytes) -> None:
+def test_huffman_strings_round_trip(text: bytes) -> None:
     assert Huffman().decode(HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(text)) == text
 
 
-def test_fields_are_what_they_are_made_of() -> None:
+def test_only_routing_fields_are_interned() -> None:
     field = MEMORY.field(b":path", b"/a")
     assert isinstance(field, Field)
     assert MEMORY.field(b"x-a", b"b") == (b"x-a", b"b")

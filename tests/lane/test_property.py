@@ -1,4 +1,4 @@
-"""Whatever comes, and however it is cut: the same bytes are answered, and nothing is left."""
+"""Properties: responses do not depend on the size of reads or on the path, and no input leaks resources."""
 
 import asyncio
 import random
@@ -13,11 +13,11 @@ from cqar.lane.grpc import StaleMarks, framed
 from cqar.lane.server import Lane
 from cqar.lane.service import Service
 from tests.lane.peer import PREFACE, Peer, fields
-from tests.lane.running import GET, OTHER, READY, Phonebook, Seen, authorize, pieces
+from tests.lane.running import CACHED, GET, OTHER, Phonebook, Recorder, authorize, pieces
 
 
 class Wire(asyncio.Transport):
-    """A transport that keeps what is written."""
+    """A transport that records what is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,19 +43,19 @@ class Wire(asyncio.Transport):
         self.closed = True
 
 
-class Bench:
+class OfflineLane:
     """A lane without sockets."""
 
     def __init__(self, *, fast_path: bool = True, marks: StaleMarks | None = None) -> None:
-        self.seen = Seen()
+        self.recorder = Recorder()
         methods = {GET: Phonebook(), OTHER: Phonebook()}
         self.lane = Lane(
-            Service(methods=methods, authorize=authorize, observer=self.seen, stale_marks=lambda _now: marks),
+            Service(methods=methods, authorize=authorize, observer=self.recorder, stale_marks=lambda _now: marks),
             fast_path=fast_path,
         )
 
     async def play(self, reads: Sequence[bytes]) -> bytes:
-        """What is written for these reads, once all calls are through."""
+        """Return what the lane writes in response to these reads, after all calls."""
         connection, wire = Connection(self.lane), Wire()
         connection.connection_made(wire)
         for read in reads:
@@ -69,29 +69,29 @@ class Bench:
         assert (usage.calls, usage.buffered, usage.queued, usage.connections) == (0, 0, 0, 0)
         assert not connection.streams.live
         assert not connection.streams.pending
-        assert not self.seen.errors
+        assert not self.recorder.errors
         return bytes(wire.written)
 
 
 def peer() -> Peer:
-    return Peer(asyncio.StreamReader(), None)  # type: ignore[arg-type]  # it only makes frames
+    return Peer(asyncio.StreamReader(), None)  # type: ignore[arg-type]  # only encodes frames
 
 
 def conversation(chance: random.Random) -> bytes:  # noqa: C901 - one case after the other
-    """A client's side, within all rules: calls of every kind, windows, pings, resets, in any order."""
+    """Return a valid conversation: calls of every kind, window updates, pings and resets in random order."""
     from_client = peer()
     window = chance.choice([0, 20, 300, 65_535, 1 << 20])
     out: list[Frame | bytes] = [PREFACE, SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: window})]
     number = 1
     for _ in range(chance.randrange(1, 40)):
-        key = chance.choice([*READY, b"absent", b"else", b"metadata", b"bug", b"x" * 3_000])
+        key = chance.choice([*CACHED, b"absent", b"else", b"metadata", b"bug", b"x" * 3_000])
         header = fields(chance.choice([GET, OTHER, GET, "/un/known"]), ("x-id", str(chance.random())))
         match chance.randrange(11):
             case 0 | 1 | 2:
                 out.append(from_client.call(number, key, header[:-1]))
             case 3:
                 out.append(from_client.call(number, key, header))
-            case 4:  # as grpcio
+            case 4:  # like grpcio
                 out += [from_client.header(number), WindowUpdateFrame(number, 5), WindowUpdateFrame(0, 9)]
                 out.append(from_client.data(number, framed(key), end=True))
             case 5:  # in parts
@@ -120,34 +120,34 @@ def conversation(chance: random.Random) -> bytes:  # noqa: C901 - one case after
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_however_a_stream_of_bytes_is_cut_the_answers_are_the_same(seed: int) -> None:
+async def test_responses_do_not_depend_on_the_size_of_reads(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same in every run
     data = conversation(chance)
     marks = StaleMarks(b"tail", (("cqar-stale", "true"),)) if seed % 4 == 3 else None
-    bench = Bench(marks=marks)
-    whole = streams(await bench.play([data]))
+    offline = OfflineLane(marks=marks)
+    whole = streams(await offline.play([data]))
     assert 0 in whole
     for _ in range(4):
         cuts = [chance.randrange(len(data)) for _ in range(chance.choice([1, 5, 100]))]
-        assert streams(await bench.play(pieces(data, cuts))) == whole
-    assert streams(await bench.play([data[at : at + 1] for at in range(len(data))])) == whole
+        assert streams(await offline.play(pieces(data, cuts))) == whole
+    assert streams(await offline.play([data[at : at + 1] for at in range(len(data))])) == whole
 
 
 @pytest.mark.parametrize("seed", range(60))
-async def test_the_long_way_gives_the_same_bytes_as_the_short_one(seed: int) -> None:
+async def test_the_slow_path_sends_the_same_bytes_as_the_fast_path(seed: int) -> None:
     chance = random.Random(1_000 + seed)  # noqa: S311 - the same in every run
     marks = StaleMarks(b"tail", (("cqar-stale", "true"), ("age", "12"))) if seed % 3 == 2 else None
     data = conversation(chance)
-    fast, slow = Bench(marks=marks), Bench(fast_path=False, marks=marks)
+    fast, slow = OfflineLane(marks=marks), OfflineLane(fast_path=False, marks=marks)
     assert await fast.play([data]) == await slow.play([data])
-    assert fast.seen.hit_count == slow.seen.hit_count
-    assert fast.seen.calls == slow.seen.calls
+    assert fast.recorder.hit_count == slow.recorder.hit_count
+    assert fast.recorder.calls == slow.recorder.calls
 
 
 def streams(data: bytes) -> dict[int, list[tuple[int, int, bytes]]]:
-    """The frames of each stream: kind, flags, payload; DATA joined, since windows may cut it elsewhere.
+    """Return type, flags and payload of the frames of each stream. Consecutive DATA is joined, since windows may split it.
 
-    Of the connection's own frames, windows granted depend on the reads and are left out.
+    WINDOW_UPDATE of the connection depends on the reads, and is left out.
     """
     found: dict[int, list[tuple[int, int, bytes]]] = {}
     at = 0
@@ -166,20 +166,20 @@ def streams(data: bytes) -> dict[int, list[tuple[int, int, bytes]]]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_random_bytes_after_the_preface_end_in_order(seed: int) -> None:
-    """No exception, nothing left, nothing that waits for ever; what was answered before is."""
+async def test_random_bytes_after_the_preface_are_handled(seed: int) -> None:
+    """No exception, no leak, no call that never ends."""
     chance = random.Random(seed)  # noqa: S311 - the same in every run
-    bench = Bench()
+    offline = OfflineLane()
     start = PREFACE + SettingsFrame(0).serialize()
     for _ in range(10):
         reads = [start, chance.randbytes(chance.choice([1, 9, 20, 500]))]
-        assert streams(await bench.play(reads))
+        assert streams(await offline.play(reads))
 
 
 @pytest.mark.parametrize("seed", range(60))
-async def test_a_conversation_with_broken_bytes_ends_in_order(seed: int) -> None:
+async def test_corrupted_conversations_are_handled(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same in every run
-    bench = Bench(fast_path=seed % 3 != 0)
+    offline = OfflineLane(fast_path=seed % 3 != 0)
     for _ in range(6):
         data = bytearray(conversation(chance))
         for _ in range(chance.randrange(1, 6)):
@@ -192,14 +192,14 @@ async def test_a_conversation_with_broken_bytes_ends_in_order(seed: int) -> None
                 case 2:
                     data[place:place] = chance.randbytes(chance.randrange(1, 30))
         cuts = [chance.randrange(len(data)) for _ in range(3)]
-        assert streams(await bench.play(pieces(bytes(data), cuts)))
+        assert streams(await offline.play(pieces(bytes(data), cuts)))
 
 
 @pytest.mark.parametrize("seed", range(60))
-async def test_random_frames_that_look_right_end_in_order(seed: int) -> None:
-    """Types, flags and streams that belong together more often than not."""
+async def test_random_plausible_frames_are_handled(seed: int) -> None:
+    """Types, flags and streams mostly match."""
     chance = random.Random(seed)  # noqa: S311 - the same in every run
-    bench = Bench(fast_path=seed % 3 != 0)
+    offline = OfflineLane(fast_path=seed % 3 != 0)
     for _ in range(6):
         client = peer()
         out = [PREFACE, SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: chance.choice([0, 50, 100_000])}).serialize()]
@@ -213,4 +213,4 @@ async def test_random_frames_that_look_right_end_in_order(seed: int) -> None:
                 payload = HeadersFrame(1, client.encoder.encode(fields())).data
                 last = max(last, number)
             out.append(len(payload).to_bytes(3, "big") + bytes((kind, flags)) + number.to_bytes(4, "big") + payload)
-        assert streams(await bench.play([b"".join(out)]))
+        assert streams(await offline.play([b"".join(out)]))

@@ -1,4 +1,4 @@
-"""Other clients that people have: the h2 package, h2load, nghttp, curl."""
+"""Other clients: the h2 package, h2load, nghttp, curl."""
 
 import asyncio
 import random
@@ -14,11 +14,11 @@ import pytest
 from cqar.lane.grpc import framed
 from cqar.lane.limits import Limits
 from tests.lane.peer import fields
-from tests.lane.running import GET, READY, Served, serving
+from tests.lane.running import CACHED, GET, RunningLane, running_lane
 
 
 class H2Client:
-    """A client whose every step the h2 package checks: it raises where the lane breaks a rule."""
+    """A client on the h2 package, which raises if the lane violates the protocol."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -56,34 +56,36 @@ class H2Client:
 
 
 @pytest.mark.parametrize("table", [4_096, 0, 200])
-async def test_the_h2_package_finds_no_fault_with_the_lane(table: int) -> None:
-    """Windows, states, HPACK: also with a table of another size, or none."""
+async def test_the_h2_package_accepts_everything_that_the_lane_sends(table: int) -> None:
+    """Windows, stream states, HPACK with several table sizes."""
     chance = random.Random(table)  # noqa: S311 - the same in every run
-    async with serving(Limits(header_table=table)) as served:
-        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    async with running_lane(Limits(header_table=table)) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         client = H2Client(reader, writer)
         await client_greeted(client, reader)
-        asked = {}
+        requests = {}
         for _ in range(20):
             for _ in range(chance.randrange(1, 20)):
-                key = chance.choice([*READY, b"absent", b"else", b"metadata", b"size 40000"])
-                asked[client.call(key, ("grpc-timeout", f"{chance.randrange(5, 99)}S"), ("x-id", str(chance.random())))] = key
+                key = chance.choice([*CACHED, b"absent", b"else", b"metadata", b"size 40000"])
+                requests[client.call(key, ("grpc-timeout", f"{chance.randrange(5, 99)}S"), ("x-id", str(chance.random())))] = (
+                    key
+                )
             await client.until_all_ended()
-        for number, key in asked.items():
+        for number, key in requests.items():
             status = client.trailers[number]["grpc-status"]
-            if key in READY:
-                assert (client.data[number], status) == (framed(READY[key]), "0")
+            if key in CACHED:
+                assert (client.data[number], status) == (framed(CACHED[key]), "0")
             elif key == b"absent":
                 assert (client.data[number], status) == (b"", "5")
             else:
                 assert status == "0"
         assert client.machine.remote_settings.header_table_size == table
         writer.close()
-    assert not served.seen.ends
+    assert not running.recorder.ends
 
 
 async def client_greeted(client: H2Client, reader: asyncio.StreamReader) -> None:
-    """Take the lane's settings first, since they change how headers are written."""
+    """Receive the lane's settings first, since they change how headers are encoded."""
     client._writer.write(client.machine.data_to_send())
     client.machine.receive_data(await reader.read(50_000))
 
@@ -107,24 +109,24 @@ HEADERS = [
 
 
 @pytest.mark.skipif(not shutil.which("h2load"), reason="h2load is not installed")
-async def test_h2load_gets_every_answer(served: Served, body: str) -> None:
-    output = await run("h2load", "-n", "4000", "-c", "4", "-m", "32", "-d", body, *HEADERS, f"http://{served.address}{GET}")
+async def test_h2load_gets_every_response(running: RunningLane, body: str) -> None:
+    output = await run("h2load", "-n", "4000", "-c", "4", "-m", "32", "-d", body, *HEADERS, f"http://{running.address}{GET}")
     assert "4000 succeeded, 0 failed" in output
-    assert served.seen.hit_count == 4_000
-    assert served.seen.reads < 4_000
+    assert running.recorder.hit_count == 4_000
+    assert running.recorder.reads < 4_000
 
 
 @pytest.mark.skipif(not shutil.which("nghttp"), reason="nghttp is not installed")
-async def test_nghttp_gets_an_answer_with_trailers(served: Served, body: str) -> None:
-    output = await run("nghttp", "-v", "-d", body, *HEADERS, f"http://{served.address}{GET}")
+async def test_nghttp_gets_a_response_with_trailers(running: RunningLane, body: str) -> None:
+    output = await run("nghttp", "-v", "-d", body, *HEADERS, f"http://{running.address}{GET}")
     assert "grpc-status: 0" in output
-    assert served.seen.hit_count == 1
+    assert running.recorder.hit_count == 1
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-async def test_curl_gets_the_bytes_of_an_answer(served: Served, body: str, tmp_path: Path) -> None:
-    answer = tmp_path / "answer"
-    to = ["--data-binary", f"@{body}", "-o", str(answer), f"http://{served.address}{GET}"]
+async def test_curl_gets_the_bytes_of_a_response(running: RunningLane, body: str, tmp_path: Path) -> None:
+    response = tmp_path / "answer"
+    to = ["--data-binary", f"@{body}", "-o", str(response), f"http://{running.address}{GET}"]
     await run("curl", "-s", "--http2-prior-knowledge", *HEADERS, *to)
-    assert answer.read_bytes() == framed(READY[b"long"])
+    assert response.read_bytes() == framed(CACHED[b"long"])
     assert "505" in await run("curl", "-s", "-w", "%{http_code}", "--http2", *HEADERS, *to)

@@ -94,10 +94,10 @@ async def test_a_message_that_unpacks_to_128_mb_is_refused_without_unpacking_it(
         body = head + bomb
         for at in range(0, len(body), 16_000):
             part = body[at : at + 16_000]
-            while _window(peer) < at + len(part) and not (1 in peer.answers and peer.answers[1].ended):
+            while _window(peer) < at + len(part) and not (1 in peer.responses and peer.responses[1].ended):
                 assert await peer.step()
             await peer.send(peer.data(1, part, end=at + len(part) == len(body)))
-        answer = await peer.answer(1)
+        answer = await peer.response(1)
     assert answer.status == "8"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * KIBI
 
@@ -106,11 +106,11 @@ async def test_a_message_that_unpacks_to_128_mb_is_refused_without_unpacking_it(
 async def test_a_truncated_message_has_a_status_and_the_next_call_its_answer(port: int, body: bytes) -> None:
     async with connected(port) as peer:
         await peer.send(peer.header(1, fields(GET_VENUE)), peer.data(1, body, end=True))
-        answer = await peer.answer(1)
+        answer = await peer.response(1)
         assert answer.status == ("8" if b"\xff" in body else "3")
     async with connected(port) as peer:
         await peer.send(peer.call(1, b"\x0a\x01x", fields(GET_VENUE)))
-        assert (await peer.answer(1)).status == "5"
+        assert (await peer.response(1)).status == "5"
 
 
 async def test_requests_that_never_come_to_an_end_keep_nobody_waiting(port: int, client: Client) -> None:
@@ -125,7 +125,7 @@ async def test_requests_that_never_come_to_an_end_keep_nobody_waiting(port: int,
 async def test_a_request_that_comes_too_slowly_has_used_up_its_time(client: Client, port: int) -> None:
     async with connected(port) as peer:
         await peer.send(peer.header(1, fields(GET_VENUE, ("grpc-timeout", "200m"))), peer.data(1, b"\0\0\0\1"))
-        answer = await peer.answer(1)
+        answer = await peer.response(1)
     assert answer.reset is not None or answer.status == "4"
     assert await status_of(client, GET_VENUE, b"\x0a\x01x") == "NOT_FOUND"
 
@@ -140,7 +140,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_without_a_deadline_it_has_that_of_the_server(client: Client, port: int) -> None:
     async with connected(port) as peer:
         await peer.send(peer.header(1, fields(GET_VENUE)), peer.data(1, b"\0\0\0\1"))
-        answer = await peer.answer(1)
+        answer = await peer.response(1)
     assert answer.status == "4"
     assert await status_of(client, GET_VENUE, b"\x0a\x01x") == "NOT_FOUND"
 

@@ -1,4 +1,4 @@
-"""A registry with something in it, and two workers of it, for all tests of a module: they only read, or tidy up."""
+"""A filled registry and one worker per transport, shared by the tests of a module."""
 
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from cqar.admin.app import Admin
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from tests.client import Client
 from tests.conftest import Servers, database_of, settings_of
-from tests.hotpath.stack import admin_of
+from tests.hotpath.stack import admin_of, changed
 from tests.registry.factory import PERPETUAL, USDC, Factory, at
-from tests.transports.pair import Both, both_of
+from tests.transports.pair import Pair, pair_of
 
 
-class Held(NamedTuple):
-    """What is in the registry."""
+class Filled(NamedTuple):
+    """Ids of the registry's entities."""
 
     base: str
     quote: str
@@ -27,8 +27,8 @@ class Held(NamedTuple):
     chain: str
 
 
-async def fill(client: Client) -> Held:
-    """A little of everything that is looked up."""
+async def fill(client: Client) -> Filled:
+    """Create some entities for every lookup."""
     factory = Factory(client)
     base, quote = await factory.asset(), await factory.asset("USDT")
     chain = await factory.chain()
@@ -45,32 +45,34 @@ async def fill(client: Client) -> Held:
         "CreateAssetIdentifier", asset_id=base, source=assets_pb2.DATA_SOURCE_COINGECKO, external_id="bitcoin", is_primary=True
     )
     await client.call("CreateSymbolIdentifier", symbol_id=symbol, data_source=1, external_id="btc-usdt", is_primary=True)
-    return Held(base, quote, symbol, perpetual, venue, chain)
+    return Filled(base, quote, symbol, perpetual, venue, chain)
 
 
 @pytest.fixture(scope="module")
 async def shared(servers: Servers, template: str) -> AsyncIterator[config.Settings]:
-    """Settings for the processes of a module, with a database of its own."""
+    """Settings for the processes of a module, with their own database."""
     async with database_of(servers.postgres, template) as url:
-        yield msgspec.structs.replace(settings_of(servers, url), reflection=True)
+        settings = msgspec.structs.replace(settings_of(servers, url), reflection=True)
+        # A busy machine may delay probes; responses must not turn stale in between.
+        yield changed(settings, coherence={"lease": 20.0})
 
 
 @pytest.fixture(scope="module")
-async def behind(shared: config.Settings) -> AsyncIterator[Admin]:
+async def admin(shared: config.Settings) -> AsyncIterator[Admin]:
     """The admin of a module."""
     async with admin_of(shared) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
-async def held(behind: Admin) -> Held:
-    """What is in the registry of a module."""
-    async with Client(behind.port) as client:
+async def filled(admin: Admin) -> Filled:
+    """Ids of the entities in a module's registry."""
+    async with Client(admin.port) as client:
         return await fill(client)
 
 
 @pytest.fixture(scope="module")
-async def both(shared: config.Settings, behind: Admin, held: Held) -> AsyncIterator[Both]:  # noqa: ARG001 - filled before
+async def pair(shared: config.Settings, admin: Admin, filled: Filled) -> AsyncIterator[Pair]:  # noqa: ARG001 - fills the registry first
     """The workers of a module."""
-    async with both_of(shared, behind) as made:
+    async with pair_of(shared, admin) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Calls as no library would make them end alike: the same status, message and details on the wire."""
+"""Calls that no client library makes have the same status, message and details on both transports."""
 
 import gzip
 from typing import Any, NamedTuple
@@ -8,18 +8,18 @@ import pytest
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.lane.grpc import framed
 from tests.client import SERVICE
-from tests.lane.peer import Answer, Fields, connected, fields
-from tests.transports.conftest import Held
-from tests.transports.pair import RESOLVER, Both
+from tests.lane.peer import Fields, Response, connected, fields
+from tests.transports.conftest import Filled
+from tests.transports.pair import RESOLVER, Pair
 
 GET = f"{SERVICE}GetVenue"
 REVISION = f"{RESOLVER}GetRevision"
-#: Read-only or passed on, one of each way that a call takes.
+#: One path for each way of serving a call.
 PATHS = (GET, f"{SERVICE}ListVenues", REVISION, f"{RESOLVER}StreamVenueSymbols", f"{SERVICE}GetNothing")
 
 
-class Told(NamedTuple):
-    """What a call ended with."""
+class Ended(NamedTuple):
+    """The end of a call."""
 
     status: str
     message: str
@@ -27,33 +27,33 @@ class Told(NamedTuple):
     data: bytes
 
 
-async def told(port: int, header: Fields, *bodies: bytes) -> Told:
-    """How a call with this header and body ends, and whether the connection goes on."""
+async def ended(port: int, header: Fields, *bodies: bytes) -> Ended:
+    """Make a call with these headers and DATA frames. Checks that the connection still works."""
     async with connected(port) as peer:
         await peer.send(peer.header(1, header, end=not bodies))
         for at, body in enumerate(bodies, 1):
             await peer.send(peer.data(1, body, end=at == len(bodies)))
-        answer: Answer = await peer.answer(1)
+        response: Response = await peer.response(1)
         await peer.send(peer.header(3, fields(f"{SERVICE}ListChains")), peer.data(3, framed(b""), end=True))
-        assert (await peer.answer(3)).status == "0"
-    last = answer.headers[-1] if answer.headers else {}
-    status = last.get("grpc-status", f"reset {answer.reset}")
-    data = b"" if header[2][1] == REVISION and status == "0" else answer.data  # it tells an age
-    return Told(status, last.get("grpc-message", ""), last.get("grpc-status-details-bin", ""), data)
+        assert (await peer.response(3)).status == "0"
+    last = response.headers[-1] if response.headers else {}
+    status = last.get("grpc-status", f"reset {response.reset}")
+    data = b"" if header[2][1] == REVISION and status == "0" else response.data  # contains an age
+    return Ended(status, last.get("grpc-message", ""), last.get("grpc-status-details-bin", ""), data)
 
 
-async def alike(both: Both, header: Fields, *bodies: bytes) -> Told:
-    """The same on both transports."""
-    each = {name: await told(worker.port, header, *bodies) for name, worker in both.workers.items()}
+async def same(pair: Pair, header: Fields, *bodies: bytes) -> Ended:
+    """Return the end of a call, which has to be the same on both transports."""
+    each = {name: await ended(worker.port, header, *bodies) for name, worker in pair.workers.items()}
     assert each["lane"] == each["grpcio"], (header[5:], bodies, each)
     return each["lane"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_request_that_comes_in_pieces_or_without_a_message(both: Both, path: str) -> None:
+async def test_requests_in_pieces_or_without_a_message(pair: Pair, path: str) -> None:
     for bodies in ((), (b"",), (b"\0\0", b"\0\0\0"), (b"", framed(b""), b""), (b"\0", b"\0", b"\0", b"\0", b"\0", b"")):
-        told_alike = await alike(both, fields(path), *bodies)
-        assert told_alike.status != "13", bodies
+        end = await same(pair, fields(path), *bodies)
+        assert end.status != "13", bodies
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -68,33 +68,33 @@ async def test_a_request_that_comes_in_pieces_or_without_a_message(both: Both, p
         ((("grpc-encoding", "gzip"),), b"\1\0\0\0\3abc"),
     ],
     ids=[
-        "a part of the prefix",
-        "a part of the message",
-        "no such flag",
-        "not said how packed",
-        "packed otherwise",
-        "not packed",
+        "a truncated prefix",
+        "a truncated message",
+        "an unknown flag",
+        "compressed without encoding",
+        "an unsupported encoding",
+        "not compressed",
     ],
 )
-async def test_what_is_no_request_of_grpc_is_never_answered_by_the_lane(
-    both: Both, path: str, more: tuple[tuple[str, str], ...], body: bytes
+async def test_the_lane_refuses_malformed_grpc_requests(
+    pair: Pair, path: str, more: tuple[tuple[str, str], ...], body: bytes
 ) -> None:
-    # The library words some of these its own way, and lets streams end well that are cut within a message.
-    answers = {name: await told(worker.port, fields(path, *more), body) for name, worker in both.workers.items()}
+    # grpcio has other messages for some of these, and accepts streams that end within a message.
+    answers = {name: await ended(worker.port, fields(path, *more), body) for name, worker in pair.workers.items()}
     assert answers["lane"].status in {"3", "12", "13"}
     assert not answers["lane"].data
 
 
-async def test_two_messages_are_no_unary_request(both: Both) -> None:
-    # The library takes the first.
+async def test_a_unary_request_with_two_messages_is_refused(pair: Pair) -> None:
+    # grpcio takes the first.
     for path in (GET, REVISION):
-        answer = await told(both.workers["lane"].port, fields(path), framed(b"") * 2)
-        assert answer.status == "12"
+        response = await ended(pair.workers["lane"].port, fields(path), framed(b"") * 2)
+        assert response.status == "12"
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_compressed_requests(both: Both, held: Held, path: str) -> None:
-    message = pb.GetVenueRequest(venue_id=held.venue).SerializeToString() if path == GET else b""
+async def test_compressed_requests(pair: Pair, filled: Filled, path: str) -> None:
+    message = pb.GetVenueRequest(venue_id=filled.venue).SerializeToString() if path == GET else b""
     packed = gzip.compress(message, mtime=0)
     body = b"\1" + len(packed).to_bytes(4, "big") + packed
     gzipped: Any = ("grpc-encoding", "gzip")
@@ -103,23 +103,23 @@ async def test_compressed_requests(both: Both, held: Held, path: str) -> None:
         ((gzipped,), framed(message)),
         ((("grpc-encoding", "identity"),), framed(message)),
     ):
-        await alike(both, fields(path, *more), sent)
+        await same(pair, fields(path, *more), sent)
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_metadata_of_any_kind(both: Both, path: str) -> None:
-    # Values of `-bin` names that a proxy has joined are two to the lane, as gRPC has it, and not base64 to the library.
+async def test_metadata_of_any_kind(pair: Pair, path: str) -> None:
+    # The lane splits joined `-bin` values, as gRPC specifies; grpcio does not.
     for more in (
         (("x-any-bin", "AAEC/w=="),),
         (("x-any-bin", "AAEC/w"),),
         (("x-any", ""),),
         (("x-any", "a"), ("x-any", "b")),
-        (("user-agent", "somebody/1.0"),),
+        (("user-agent", "client/1.0"),),
         (("grpc-accept-encoding", "identity,gzip"),),
         (("grpc-timeout", "20S"),),
         (("grpc-timeout", "99999999H"),),
         (("content-length", "5"),),
     ):
-        await alike(both, fields(path, *more), framed(b""))
+        await same(pair, fields(path, *more), framed(b""))
     for kind in ("application/grpc+proto", "application/grpc;charset=utf-8"):
-        await alike(both, fields(path, ("content-type", kind), without="content-type"), framed(b""))
+        await same(pair, fields(path, ("content-type", kind), without="content-type"), framed(b""))
