@@ -106,6 +106,14 @@ class Nats(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="The server, or several separated by commas",
         ),
     ] = "nats://127.0.0.1:4222"
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9_-]{1,32})?\Z",
+            title="1 to 32 letters, digits, _ and -, or nothing",
+            description="Prefix of subjects and streams, one per registry on a shared NATS",
+        ),
+    ] = ""
     connect_timeout: Annotated[Seconds, Meta(description="Seconds to open a connection")] = 2.0
 
 

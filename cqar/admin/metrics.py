@@ -17,16 +17,22 @@ class AdminMetrics:
         self._tier = tier
 
     async def refresh(self) -> None:
-        """Count the rows waiting in the outbox."""
-        await self._relay.count_backlog()
+        """Count the rows of the outbox."""
+        await self._relay.outbox.count()
 
     def collect(self) -> Iterator[Metric]:
         """All metric families."""
-        backlog = self._relay.backlog
+        outbox = self._relay.outbox
+        backlog = outbox.backlog
         depth = {(name,): each.depth for name, each in backlog.items()}
         age = {(name,): each.age for name, each in backlog.items()}
         yield counter("cqar_event_published", "Messages published to NATS", ("event_type",), tallied(self._relay.published))
         yield gauge("cqar_outbox_depth", "Outbox rows not yet relayed", ("relay",), depth)
         yield gauge("cqar_outbox_age_seconds", "Age of the oldest outbox row not yet relayed, in seconds", ("relay",), age)
+        if outbox.kept is not None:
+            yield single("cqar_outbox_rows", "Outbox rows kept, relayed or not", outbox.kept.rows)
+            yield single("cqar_outbox_oldest_seconds", "Age of the oldest outbox row kept, in seconds", outbox.kept.age)
         yield single("cqar_relay_active", "1 if this process is the active relay, else 0", int(self._relay.active))
+        shared = "Times that the stream of changes ended with a change of another registry"
+        yield counter("cqar_relay_foreign_changes", shared, (), {(): self._relay.foreign})
         yield counter("cqar_redis_failures", "Failed Redis operations", (), {(): self._tier.failures})

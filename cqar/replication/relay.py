@@ -8,9 +8,9 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from cqar.model.parts import Stored
 from cqar.observability import logs, tracing
 from cqar.observability.tracing import Span, Tracer
 from cqar.replication.changes import CHANGES, change_of
+from cqar.replication.outbox import Outbox
 from cqar.storage import parts
 from cqar.storage.nats import EventBus, Fenced, Publication
 from cqar.storage.postgres import Pool, Session, Sql
@@ -28,15 +29,14 @@ from cqar.storage.redis import RedisCache
 
 _log = logs.logger("relay")
 
+#: Rows of the outbox read per statement.
 _BATCH = 500
-#: Rows of the outbox read, and rows pruned, per statement.
-_PRUNED_AT_ONCE = 1_000
-#: Seconds between two prunings.
-_PRUNE_EVERY = 60.0
 #: Seconds between attempts to become the relay, and after a failure.
 _RETRY = 0.5
 #: Seconds after the start during which a failure is not logged unless the relay was connected before.
 _STARTUP = 5.0
+#: Seconds in which `stream_shared` is not logged again.
+_REPORT_EVERY = 60.0
 #: The namespace of cqar's advisory locks.
 _LOCK_SPACE = 0x6371
 
@@ -45,49 +45,25 @@ _CURSOR = Sql(
     "relay_cursor",
     "INSERT INTO relay_cursors AS r (relay, epoch, revision) SELECT $1, h.epoch, 0 FROM head h"
     " ON CONFLICT (relay) DO UPDATE SET epoch = excluded.epoch, revision = LEAST(r.revision, (SELECT h.seq FROM head h))"
-    " RETURNING r.epoch::text AS epoch, r.revision, (SELECT h.seq FROM head h) AS head",
+    " RETURNING r.epoch::text AS epoch, r.revision, (SELECT h.seq FROM head h) AS head,"
+    " COALESCE((SELECT i.registry_id::text FROM registry_identity i), '') AS registry_id",
 )
 _NEW_EPOCH = Sql(
     "new_epoch", "UPDATE head SET epoch = gen_random_uuid() WHERE epoch = $1::text::uuid RETURNING epoch::text AS epoch"
 )
 _EVENT_AT = Sql("event_at", "SELECT o.event_id::text AS event_id FROM outbox o WHERE o.revision = $1")
 _ADVANCE = Sql("relay_advance", "UPDATE relay_cursors SET revision = $2 WHERE relay = $1")
+#: The changes between two revisions, by entity.
+_BETWEEN = Sql(
+    "changes_between", "SELECT o.entity, count(*) AS many FROM outbox o WHERE o.revision > $1 AND o.revision <= $2 GROUP BY 1"
+)
+#: The head, and the events after revision $1, at most $2; one row without an event if there are none.
 _EVENTS = Sql(
     "events_after",
-    "SELECT o.revision, o.event_id::text AS event_id, o.event_type, o.event, o.traceparent FROM outbox o"
-    " WHERE o.revision > $1 AND o.event_type IS NOT NULL ORDER BY o.revision LIMIT $2",
+    "SELECT h.seq AS head, e.* FROM head h LEFT JOIN LATERAL"
+    " (SELECT o.revision, o.event_id::text AS event_id, o.event_type, o.event, o.traceparent FROM outbox o"
+    " WHERE o.revision > $1 AND o.event_type IS NOT NULL ORDER BY o.revision LIMIT $2) e ON true",
 )
-_PRUNE = Sql(
-    "prune_outbox",
-    "WITH oldest AS (SELECT o.revision, o.created_at FROM outbox o ORDER BY o.revision LIMIT $2), gone AS"
-    " (DELETE FROM outbox o USING oldest WHERE o.revision = oldest.revision"
-    " AND oldest.created_at < now() - make_interval(hours => $1)"
-    " AND o.revision <= (SELECT CASE count(*) WHEN $3 THEN min(r.revision) ELSE 0 END FROM relay_cursors r) RETURNING 1)"
-    " SELECT count(*) AS gone FROM gone",
-)
-_PRUNE_AUDIT = Sql(
-    "prune_audit",
-    "WITH oldest AS (SELECT a.audit_id, a.created_at FROM audit a ORDER BY a.audit_id LIMIT $2), gone AS"
-    " (DELETE FROM audit a USING oldest WHERE a.audit_id = oldest.audit_id"
-    " AND oldest.created_at < now() - make_interval(days => $1) RETURNING 1) SELECT count(*) AS gone FROM gone",
-)
-_PRUNE_KEYS = Sql(
-    "prune_idempotency_keys",
-    "WITH oldest AS (SELECT k.principal, k.method, k.idempotency_key FROM idempotency_keys k"
-    " WHERE k.created_at < now() - make_interval(hours => $1) ORDER BY k.created_at LIMIT $2 FOR UPDATE SKIP LOCKED), gone AS"
-    " (DELETE FROM idempotency_keys k USING oldest o WHERE (k.principal, k.method, k.idempotency_key) ="
-    " (o.principal, o.method, o.idempotency_key) RETURNING 1) SELECT count(*) AS gone FROM gone",
-)
-_BACKLOG = Sql(
-    "outbox_backlog",
-    "SELECT r.relay, w.depth, COALESCE(EXTRACT(epoch FROM now() - w.since), 0)::float8 AS age FROM relay_cursors r,"
-    " LATERAL (SELECT count(*) AS depth, min(x.created_at) AS since FROM (SELECT o.created_at FROM outbox o"
-    " WHERE o.revision > r.revision AND (r.relay <> 'events' OR o.event_type IS NOT NULL) ORDER BY o.revision LIMIT $1) x) w",
-)
-#: Waiting rows are counted up to this number.
-_COUNTED = 100_000
-#: Seconds between two counts.
-_COUNT_EVERY = 1.0
 
 #: Attributes of the spans of published messages.
 _MESSAGING = {"messaging.system": "nats", "messaging.operation.type": "send"}
@@ -111,33 +87,23 @@ class Relay:
         tracer: Tracer = tracing.OFF,
     ) -> None:
         self._pool = pool
-        self._retention = retention
         self._bus = bus
-        self._keep_hours = coherence.outbox_keep_hours
         poll = coherence.poll_interval
-        self._loops: tuple[_Loop, ...] = (_Changes(pool, bus, poll, tracer, tier), _Events(pool, bus, poll, tracer))
+        self._changes = _Changes(pool, bus, poll, tracer, tier)
+        self._loops: tuple[_Loop, ...] = (self._changes, _Events(pool, bus, poll, tracer))
         self._tasks: list[asyncio.Task[None]] = []
-        #: rows waiting in the outbox, by loop, as of the last count; empty if the count failed
-        self.backlog: Mapping[str, Backlog] = {}
-        self._counted = float("-inf")
+        #: what the outbox holds, and its pruning
+        self.outbox = Outbox(pool, coherence.outbox_keep_hours, retention, relays=len(self._loops))
 
     @property
     def published(self) -> Counter[str]:
         """Messages published by this process, by event type; changes for the caches as `changes.<entity>`."""
         return sum((loop.sent for loop in self._loops), Counter[str]())
 
-    async def count_backlog(self) -> None:
-        """Update `backlog`, at most once per second."""
-        if time.monotonic() - self._counted < _COUNT_EVERY:
-            return
-        self._counted = time.monotonic()
-        self.backlog = {}
-        try:
-            async with asyncio.timeout(_COUNT_EVERY), self._pool.session() as session:
-                rows = await session.rows(_BACKLOG, _COUNTED)
-        except (errors.CqarError, TimeoutError):
-            return
-        self.backlog = {row["relay"]: Backlog(row["depth"], row["age"]) for row in rows}
+    @property
+    def foreign(self) -> int:
+        """Times that the stream of changes ended with a change of another registry."""
+        return self._changes.foreign
 
     @property
     def active(self) -> bool:
@@ -147,7 +113,7 @@ class Relay:
     def start(self) -> None:
         """Start both loops in the background."""
         self._tasks = [asyncio.create_task(loop.keep(), name=f"relay-{loop.name}") for loop in self._loops]
-        self._tasks.append(asyncio.create_task(self._keep_pruned(), name="relay-prune"))
+        self._tasks.append(asyncio.create_task(self.outbox.keep_pruned(lambda: self._changes.active), name="relay-prune"))
 
     async def stop(self) -> None:
         """Stop both loops. Rows not yet sent stay in the outbox for the next relay."""
@@ -177,48 +143,6 @@ class Relay:
         """Poll the outbox now."""
         for loop in self._loops:
             loop.nudged.set()
-
-    async def prune(self) -> int:
-        """Delete old outbox rows that both loops have published; returns how many. Raises Unavailable."""
-        return await self._prune(_PRUNE, self._keep_hours, _PRUNED_AT_ONCE, len(self._loops))
-
-    async def prune_history(self) -> int:
-        """Delete old audit rows, unless they are kept indefinitely, and old idempotency keys; returns how many.
-
-        Raises Unavailable.
-        """
-        pruned = await self._prune(_PRUNE_KEYS, self._retention.idempotency_hours, _PRUNED_AT_ONCE)
-        if self._retention.audit_days:
-            pruned += await self._prune(_PRUNE_AUDIT, self._retention.audit_days, _PRUNED_AT_ONCE)
-        return pruned
-
-    async def _prune(self, sql: Sql, *values: int) -> int:
-        """Repeat the statement until it deletes fewer rows than its limit."""
-        pruned = 0
-        async with self._pool.session() as session:
-            while True:
-                row = await session.row(sql, *values)
-                gone = 0 if row is None else row["gone"]
-                pruned += gone
-                if gone < _PRUNED_AT_ONCE:
-                    return pruned
-
-    async def _keep_pruned(self) -> None:
-        while True:
-            await asyncio.sleep(_PRUNE_EVERY)
-            if self._loops[0].active:
-                try:
-                    await self.prune()
-                    await self.prune_history()
-                except errors.CqarError as error:
-                    _log.warning("prune_interrupted", error=str(error))
-
-
-class Backlog(NamedTuple):
-    """The waiting rows of one loop: their number, up to 100,000, and the age of the oldest in seconds."""
-
-    depth: int
-    age: float
 
 
 class _Loop(ABC):
@@ -295,11 +219,18 @@ class _Loop(ABC):
         while True:
             self.nudged.clear()
             polls = list(self._polls)
-            rows = [row for row in await session.rows(self.sql, revision, _BATCH) if row["revision"] is not None]
+            read = await session.rows(self.sql, revision, _BATCH)
+            if not read:
+                raise errors.Unavailable(parts.NO_HEAD)
+            rows = [row for row in read if row["revision"] is not None]
             if rows:
                 await self._send(rows)
-                revision = rows[-1]["revision"]
+            # Rows that this loop does not publish count as done: the outbox is pruned up to the lower of both cursors.
+            reached = read[0]["head"] if len(rows) < _BATCH else rows[-1]["revision"]
+            if reached > revision:
+                revision = reached
                 await session.row(_ADVANCE, self.name, revision)
+            self._advanced(rows)
             if len(rows) < _BATCH:
                 self._polled(polls)
                 await _either(self.nudged, self._poll_interval)
@@ -332,6 +263,9 @@ class _Loop(ABC):
             for each in spans:
                 each.end({}, failure)
 
+    def _advanced(self, rows: Sequence[Row]) -> None:  # noqa: B027 - events are counted one by one
+        """Called when the cursor has moved past the rows sent."""
+
     @abstractmethod
     async def _send(self, rows: Sequence[Row]) -> None:
         """Publish rows, in order. Raises Unavailable, Fenced."""
@@ -348,19 +282,30 @@ class _Changes(_Loop):
         super().__init__(pool, bus, poll_interval, tracer)
         self._tier = tier
         self._last = 0
+        self._registry = ""
+        #: times that the stream ended with a change of another registry
+        self.foreign = 0
+        self._reported = float("-inf")
 
     async def _resume(self, session: Session, cursor: Row) -> int:
-        """After the end of the stream; after the cursor if the stream is empty or belongs to another history."""
-        self._last, payload = await self._bus.position(events.CHANGES_STREAM)
+        """After the end of the stream; after the cursor if the stream is empty or ends with another history."""
+        self._registry = cursor["registry_id"]
+        self._last, payload, registry = await self._bus.position(events.CHANGES_STREAM)
         published = None if payload is None else _published(payload)
-        foreign = published is not None and published.epoch != cursor["epoch"]
-        if published is None or (foreign and not cursor["revision"]):
+        if published is None:
+            return await super()._resume(session, cursor)
+        foreign = published.epoch != cursor["epoch"]
+        row = await session.row(_EVENT_AT, published.revision)
+        confirmed = row is not None and row["event_id"] == published.event_id
+        if foreign and not confirmed and registry not in {"", self._registry}:
+            self._report_shared(published, registry)
+            return await super()._resume(session, cursor)
+        if foreign and not cursor["revision"]:
             # Nothing of this registry has ever been published, so nothing can be confused.
             return await super()._resume(session, cursor)
-        row = await session.row(_EVENT_AT, published.revision)
         # The outbox of a quiet registry may have pruned the row; then the epoch decides.
-        ours = not foreign if row is None else row["event_id"] == published.event_id
-        if ours and published.revision <= cursor["head"]:
+        if (confirmed or (row is None and not foreign)) and published.revision <= cursor["head"]:
+            await self._count_unconfirmed(session, cursor["revision"], published.revision)
             return published.revision
         # The database is an older copy: its next revisions must not be confused with those already published.
         changed = await session.row(_NEW_EPOCH, cursor["epoch"])
@@ -368,17 +313,35 @@ class _Changes(_Loop):
         _log.error("head_went_back", head=cursor["head"], published=published.revision, epoch=epoch)
         return await super()._resume(session, cursor)
 
+    def _report_shared(self, published: events.Change, registry: str) -> None:
+        """Another registry publishes to this stream, which is a mistake in the settings of one of them."""
+        self.foreign += 1
+        if time.monotonic() - self._reported > _REPORT_EVERY:
+            self._reported = time.monotonic()
+            stream = self._bus.stream(events.CHANGES_STREAM)
+            _log.error("stream_shared", stream=stream, registry=registry, epoch=published.epoch, setting="nats.prefix")
+
+    async def _count_unconfirmed(self, session: Session, after: int, published: int) -> None:
+        """Count changes that are in the stream although their acknowledgement never arrived, and advance the cursor."""
+        if published > after:
+            rows = await session.rows(_BETWEEN, after, published)
+            await session.row(_ADVANCE, self.name, published)
+            self.sent.update({f"changes.{row['entity']}": row["many"] for row in rows})
+
     async def _send(self, rows: Sequence[Row]) -> None:
         changes = [change_of(row) for row in rows]
         await self._tier.put(rows[0]["history"], [(change.revision, _tier_parts(change)) for change in changes])
         subjects = [f"{events.CHANGES}{each.entity}" for each in changes]
         with self._traced(subjects, rows) as parents:
             messages = [
-                Publication(subject, events.encode(each), f"{each.epoch}:{each.revision}", parent)
+                Publication(subject, events.encode(each), f"{each.epoch}:{each.revision}", parent, self._registry)
                 for subject, each, parent in zip(subjects, changes, parents, strict=True)
             ]
             self._last = await self._bus.append(events.CHANGES_STREAM, messages, self._last)
-        self.sent.update(f"changes.{each.entity}" for each in changes)
+
+    def _advanced(self, rows: Sequence[Row]) -> None:
+        # Not before the cursor has moved: until then, `_count_unconfirmed` may count them.
+        self.sent.update(f"changes.{row['entity']}" for row in rows)
 
 
 class _Events(_Loop):

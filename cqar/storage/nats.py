@@ -29,6 +29,8 @@ _CHANGES_AGE = 24 * 3600.0
 _EVENTS_BYTES = 512 * 1024 * 1024
 #: JetStream's error code if the stream does not end at the sequence that a publisher expects.
 _WRONG_LAST_SEQUENCE = 10071
+#: The header with the id of the registry that publishes a change.
+_REGISTRY = "Cqar-Registry"
 _ID, _STREAM, _LAST = Header.MSG_ID.value, Header.EXPECTED_STREAM.value, Header.EXPECTED_LAST_SEQUENCE.value
 
 
@@ -40,6 +42,8 @@ class Publication(NamedTuple):
     message_id: str
     #: of the trace that it belongs to
     traceparent: str | None = None
+    #: the id of the registry that publishes it; empty: not sent
+    registry: str = ""
 
 
 class Position(NamedTuple):
@@ -47,6 +51,8 @@ class Position(NamedTuple):
 
     sequence: int
     payload: bytes | None = None
+    #: the id of the registry that published the message; empty if the message does not name it
+    registry: str = ""
 
 
 class Fenced(Exception):
@@ -54,10 +60,15 @@ class Fenced(Exception):
 
 
 class EventBus:
-    """A connection to NATS, kept for the lifetime of the process."""
+    """A connection to NATS, kept for the lifetime of the process.
+
+    Callers name subjects and streams without the prefix of the settings; the bus adds it.
+    """
 
     def __init__(self, settings: config.Nats, *, name: str) -> None:
         self._settings = settings
+        self._subjects = f"{settings.prefix}." if settings.prefix else ""
+        self._streams = f"{settings.prefix}_" if settings.prefix else ""
         self._name = name
         self._client: Client | None = None
         self._listeners: list[tuple[str, Callable[[bytes], None]]] = []
@@ -88,21 +99,28 @@ class EventBus:
         """Wait for the first connection."""
         await self._connected.wait()
 
+    def stream(self, name: str) -> str:
+        """The stream's name on the server: with the prefix."""
+        return f"{self._streams}{name}"
+
+    def _subject(self, name: str) -> str:
+        return f"{self._subjects}{name}"
+
     def listen(self, subject: str, callback: Callable[[bytes], None]) -> None:
         """Call `callback` with every message on the subject, from the next connection on. Call before `open`."""
-        self._listeners.append((subject, callback))
+        self._listeners.append((self._subject(subject), callback))
 
     def answer(self, subject: str, respond: Callable[[bytes], Awaitable[bytes]]) -> None:
         """Answer requests on the subject; the requester uses the first answer of all processes. Call before `open`.
 
         An error of `respond` is logged and sends no answer.
         """
-        self._answerers.append((subject, respond))
+        self._answerers.append((self._subject(subject), respond))
 
     async def ask(self, subject: str, payload: bytes, seconds: float) -> bytes:
         """The first answer to a request. Raises Unavailable if none arrives in time."""
         async with self._asking() as client:
-            return (await client.request(subject, payload, timeout=seconds)).data
+            return (await client.request(self._subject(subject), payload, timeout=seconds)).data
 
     # ---- publishing ------------------------------------------------------------------------------------------------
 
@@ -114,9 +132,9 @@ class EventBus:
         """
         async with self._asking() as client:
             for at, each in enumerate(messages):
-                fence = {_STREAM: stream, _LAST: str(last + at)}
+                fence = {_STREAM: self.stream(stream), _LAST: str(last + at)}
                 if 0 < at < len(messages) - 1:
-                    await client.publish(each.subject, each.payload, headers={**_headers(each), **fence})
+                    await client.publish(self._subject(each.subject), each.payload, headers={**_headers(each), **fence})
                 else:
                     await _appended(self._published(client, each, fence), last + at + 1)
         return last + len(messages)
@@ -130,28 +148,29 @@ class EventBus:
         """The end of the stream. Raises Unavailable."""
         async with self._asking() as client:
             asked = client.jetstream(timeout=self._settings.connect_timeout)
-            info = await asked.stream_info(stream)
+            name = self.stream(stream)
+            info = await asked.stream_info(name)
             sequence = info.state.last_seq
             if not info.state.messages:
                 return Position(sequence)
             try:
-                message = await asked.get_msg(stream, seq=sequence)
+                message = await asked.get_msg(name, seq=sequence)
             except nats.js.errors.NotFoundError:
                 return Position(sequence)
-        return Position(sequence, message.data or b"")
+        return Position(sequence, message.data or b"", (message.headers or {}).get(_REGISTRY, ""))
 
     async def nudge(self, subject: str, payload: bytes = b"") -> None:
         """Notify subscribers without an acknowledgement; does nothing while NATS is down."""
         if self._client is not None and self._client.is_connected:
             try:
-                await self._client.publish(subject, payload)
+                await self._client.publish(self._subject(subject), payload)
             except (nats.errors.Error, OSError):
                 _log.debug("nudge_failed", subject=subject)
 
     async def _published(self, client: Client, message: Publication, more: Mapping[str, str]) -> PubAck:
         """Publish and wait for the acknowledgement."""
         stream = client.jetstream(timeout=self._settings.connect_timeout)
-        return await stream.publish(message.subject, message.payload, headers={**_headers(message), **more})
+        return await stream.publish(self._subject(message.subject), message.payload, headers={**_headers(message), **more})
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Client]:
@@ -237,23 +256,25 @@ class EventBus:
         """Create missing streams; a stream that already covers the events is used as it is. Raises Unavailable."""
         async with self._asking() as client:
             stream = client.jetstream(timeout=self._settings.connect_timeout)
+            changes = StreamConfig(
+                name=self.stream(events.CHANGES_STREAM),
+                subjects=[self._subject(f"{events.CHANGES}>")],
+                max_bytes=_CHANGES_BYTES,
+                max_age=_CHANGES_AGE,
+                discard=DiscardPolicy.OLD,
+            )
             try:
-                await stream.add_stream(_CHANGES)
+                await stream.add_stream(changes)
             except nats.js.errors.BadRequestError as error:
                 # An operator has changed its limits.
-                _log.info("stream_kept", stream=_CHANGES.name, reason=error.description)
-            bare = [subject for subject in events.EVENTS if not await _covered(stream, subject)]
+                _log.info("stream_kept", stream=changes.name, reason=error.description)
+            bare = [subject for subject in map(self._subject, events.EVENTS) if not await _covered(stream, subject)]
             if bare:
-                await _cover(stream, ["cqc.events.v1.>", "cqar.events.v1.>"] if len(bare) == len(events.EVENTS) else bare)
+                whole = [self._subject(each) for each in ("cqc.events.v1.>", "cqar.events.v1.>")]
+                subjects = whole if len(bare) == len(events.EVENTS) else bare
+                await _cover(stream, self.stream(events.EVENTS_STREAM), subjects)
 
 
-_CHANGES = StreamConfig(
-    name=events.CHANGES_STREAM,
-    subjects=[f"{events.CHANGES}>"],
-    max_bytes=_CHANGES_BYTES,
-    max_age=_CHANGES_AGE,
-    discard=DiscardPolicy.OLD,
-)
 _DOWN = "the event bus is unavailable"
 #: Seconds between attempts to connect.
 _RETRY = 0.5
@@ -272,21 +293,21 @@ async def _covered(stream: JetStreamContext, subject: str) -> bool:
     return True
 
 
-async def _cover(stream: JetStreamContext, subjects: list[str]) -> None:
+async def _cover(stream: JetStreamContext, name: str, subjects: list[str]) -> None:
     """Add these subjects to cqar's own stream of events."""
     try:
-        ours = (await stream.stream_info(events.EVENTS_STREAM)).config
+        ours = (await stream.stream_info(name)).config
     except nats.js.errors.NotFoundError:
-        await stream.add_stream(
-            StreamConfig(name=events.EVENTS_STREAM, subjects=subjects, max_bytes=_EVENTS_BYTES, discard=DiscardPolicy.OLD)
-        )
+        await stream.add_stream(StreamConfig(name=name, subjects=subjects, max_bytes=_EVENTS_BYTES, discard=DiscardPolicy.OLD))
     else:
         await stream.update_stream(ours.evolve(subjects=[*(ours.subjects or ()), *subjects]))
-    _log.info("events_covered", stream=events.EVENTS_STREAM, subjects=subjects)
+    _log.info("events_covered", stream=name, subjects=subjects)
 
 
 def _headers(message: Publication) -> dict[str, str]:
     headers = {_ID: message.message_id}
+    if message.registry:
+        headers[_REGISTRY] = message.registry
     if message.traceparent is not None:
         headers[tracing.TRACE_PARENT] = message.traceparent
     return headers

@@ -242,12 +242,12 @@ async def test_only_delivered_and_old_rows_of_the_outbox_are_pruned(
         btc = await listed(registry)
         await eventually(lambda: _all_there(streams, outbox))
         await eventually(lambda: _noted(outbox, 5))
-        assert await admin._relay.prune() == 0
+        assert await admin._relay.outbox.prune() == 0
         mortal.nats.kill()
         for tick in ("0.1", "0.2"):
             await ticked(registry, btc, tick)
         await outbox.execute("UPDATE outbox SET created_at = now() - interval '25 hours'")
-        assert await admin._relay.prune() == 5
+        assert await admin._relay.outbox.prune() == 5
         assert [row["revision"] for row in await outbox.fetch("SELECT revision FROM outbox ORDER BY 1")] == [6, 7]
         mortal.nats.start()
         await eventually(lambda: _all_there(streams, outbox))

@@ -96,7 +96,7 @@ async def test_admin_tells_what_was_published_and_what_waits(admin: Admin, regis
     await ticked(registry, at, "0.25")
 
     async def all_sent() -> bool:
-        admin._relay._counted = 0
+        admin._relay.outbox._counted = 0
         samples = await scrape(admin.http_port)
         sent = of(samples, "cqar_event_published_total", event_type="changes.venue_symbol")
         return bool(sent) and of(samples, "cqar_outbox_depth") == of(samples, "cqar_outbox_age_seconds") == 0
@@ -115,7 +115,7 @@ async def test_what_waits_in_the_outbox_is_counted_with_its_age(admin: Admin, re
     await eventually(lambda: admin._relay.active)
     await admin._relay.stop()
     await listed(registry)
-    admin._relay._counted = 0
+    admin._relay.outbox._counted = 0
     samples = await scrape(admin.http_port)
     assert of(samples, "cqar_outbox_depth", relay="changes") == 5
     assert of(samples, "cqar_outbox_age_seconds", relay="changes") > 0

@@ -6,7 +6,7 @@ import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
-from cqar.replication import relay
+from cqar.replication import outbox
 from tests.client import Client
 from tests.hotpath.stack import admin_of, changed, listed
 
@@ -30,7 +30,7 @@ async def test_old_idempotency_keys_go_and_the_audit_stays(
     await registry.call("CreateVenue", name="new", venue_type=1, headers=(("idempotency-key", "of-today"),))
     await _aged(connection, 1.1)
     audited = await connection.fetchval("SELECT count(*) FROM audit")
-    assert await admin._relay.prune_history() == 7
+    assert await admin._relay.outbox.prune_history() == 7
     assert [row[0] for row in await connection.fetch("SELECT idempotency_key FROM idempotency_keys")] == ["of-today"]
     assert await connection.fetchval("SELECT count(*) FROM audit") == audited
 
@@ -38,13 +38,13 @@ async def test_old_idempotency_keys_go_and_the_audit_stays(
 async def test_the_audit_goes_as_far_back_as_the_setting_says_a_few_rows_at_a_time(
     settings: config.Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "_PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(outbox, "_PRUNED_AT_ONCE", 2)
     kept = msgspec.structs.replace(changed(settings), retention=config.Retention(audit_days=30, idempotency_hours=24 * 365))
     async with admin_of(kept) as admin, Client(admin.port) as registry:
         await listed(registry)
         audited = await connection.fetchval("SELECT count(*) FROM audit")
         await _aged(connection, 31)
-        assert await admin._relay.prune_history() == 3
+        assert await admin._relay.outbox.prune_history() == 3
         assert await connection.fetchval("SELECT count(*) FROM audit") == audited - 3
         assert await connection.fetchval("SELECT count(*) FROM idempotency_keys") == 7
-        assert await admin._relay.prune_history() == 0
+        assert await admin._relay.outbox.prune_history() == 0
