@@ -1,11 +1,17 @@
 """`cqar resolve`."""
 
+import contextlib
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from cqar.cli import options, output
 from cqar.cli.context import CommandContext
+from cqar.cli.errors import CliError
+
+if TYPE_CHECKING:
+    from cqar.client.resolve import Question
 
 _TYPES = click.Choice(["spot", "perpetual", "future", "option", "margin"], case_sensitive=False)
 
@@ -41,9 +47,29 @@ def resolve(
     from cqar.client.resolve import Question, ask
 
     question = Question(venue, symbol, kind and kind.upper(), as_of)
-    with context.connected("reader", address or context.hotpath()) as channel:
-        answer = ask(channel, question)
+    at = address or context.hotpath()
+    try:
+        with context.connected("reader", at) as channel:
+            answer = ask(channel, question)
+    except CliError as error:
+        codes = _open_reviews(context, at, question) if error.code == "NOT_FOUND" else []
+        if not codes:
+            raise
+        hint = f"open decisions on {', '.join(codes)}: cqar review list --venue {venue}"
+        message = f"{error.message}; {hint}"
+        raise CliError(message, error.code) from error
     if as_json:
         output.echo_json(answers.data(answer))
     else:
         output.echo(answers.text(question, answer))
+
+
+def _open_reviews(context: CommandContext, address: str, question: "Question") -> list[str]:
+    """Return the codes in the symbol that wait for a decision; none without a writer's key."""
+    from cqar.contract.cqar.v1 import reviews_pb2 as pb
+
+    request = pb.ListReviewsRequest(venue_id=question.venue, status="REVIEW_STATUS_OPEN")
+    with contextlib.suppress(CliError), context.registry(address) as registry:
+        codes = {each.code for each in registry.pages(request, "reviews")}
+        return sorted(each for each in codes if each in question.symbol)
+    return []

@@ -32,7 +32,7 @@ INSTEAD: Final[Mapping[str, str]] = {
     r"stands? ready": "is cached",
     r"whoever": "the caller, the client, anyone who",
     r"somebody": "a user, a caller",
-    r"nobody": "no one; or name the actor",
+    r"(?<!`)(?<!user )nobody(?! =)(?!\")": "no one; or name the actor",  # nobody is a user of Unix, too
     r"for ever\b": "indefinitely",
     r"(?:is|are|was|were|be|been) told": "is reported, receives, sees",
     r"tells? (?:of|that|how|what|which|where|whether|them|it)": "reports, describes, says",

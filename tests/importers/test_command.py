@@ -28,6 +28,7 @@ class Shell:
 
     def __init__(self, port: int, folder: Path) -> None:
         self.folder = folder
+        self.at = ("--address", f"127.0.0.1:{port}")
         self._own = {"CQAR_ADMIN_PORT": str(port), "CQAR_HOME": str(folder), "RECORDED": str(folder)}
 
     def environment(self, path: Path | None = None) -> Mapping[str, str]:
@@ -168,6 +169,9 @@ async def test_reviews_can_be_listed_and_decided(shell: Shell, registry: Client)
     await shell.run("import", "assets", shell.write("assets.json", twins))
     rows = shell.write("markets.json", [market("GASUSDT", "GAS", "USDT")])
     await shell.run("import", "ccxt", "binance", "--file", rows)
+    _, _, err = await shell.run("resolve", "binance", "GASUSDT", *shell.at)
+    assert err == "cqar: binance GASUSDT not found; open decisions on GAS: cqar review list --venue binance\n"
+    assert (await shell.run("resolve", "binance", "NOPE", *shell.at))[2] == "cqar: binance NOPE not found\n"
     code, out, _ = await shell.run("review", "list", "--venue", "binance")
     assert code == 0
     first, *_ = out.splitlines()

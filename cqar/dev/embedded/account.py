@@ -44,7 +44,7 @@ class Account:
 
 
 def ordinary(data: Path) -> Account:
-    """Return the current user; for root the owner of the data, or `nobody` if there is no data or root owns it."""
+    """Return the current user; for root the owner of the data, or `nobody` if root owns it or it does not exist."""
     if os.geteuid() != 0:
         return Account()
     try:
@@ -56,7 +56,7 @@ def ordinary(data: Path) -> Account:
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
-        message = "PostgreSQL refuses to run as root and there is no user nobody: start cqar as another user"
+        message = "PostgreSQL refuses to run as root, and the user nobody does not exist: start cqar as another user"
         raise EmbeddedError(message) from None
     return Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
 
