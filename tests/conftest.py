@@ -80,8 +80,8 @@ def template(session_postgres: Postgres) -> str:
     """A migrated database that others are copied from."""
     from cqar.storage import migrate
 
-    asyncio.run(_execute(session_postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
-    migrate.up(_of(session_postgres.url, "template_cqar"), report=lambda _line: None)
+    asyncio.run(execute(session_postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
+    migrate.up(url_of(session_postgres.url, "template_cqar"), report=lambda _line: None)
     return "template_cqar"
 
 
@@ -96,18 +96,19 @@ async def database(session_postgres: Postgres, template: str) -> AsyncIterator[s
 async def database_of(postgres: Postgres, template: str) -> AsyncIterator[str]:
     """A database as of the fixture `database`, for as long as this lasts."""
     name = f"t_{uuid.uuid4().hex[:12]}"
-    await _execute(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = _of(postgres.url, name)
-    await _execute(url, "UPDATE head SET epoch = gen_random_uuid()")
+    await execute(postgres.url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    url = url_of(postgres.url, name)
+    await execute(url, "UPDATE head SET epoch = gen_random_uuid()")
     yield url
-    await _execute(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
+    await execute(postgres.url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _of(url: str, database: str) -> str:
+def url_of(url: str, database: str) -> str:
     return url.replace("/cqar?", f"/{database}?")
 
 
-async def _execute(url: str, sql: str) -> None:
+async def execute(url: str, sql: str) -> None:
+    """Execute SQL on a connection of its own."""
     import asyncpg
 
     connection = await asyncpg.connect(url, timeout=10)

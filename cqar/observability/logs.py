@@ -91,7 +91,7 @@ class Calls:
         self._log = logger("calls")
         self._durations = durations
         self._slow = log.slow_call
-        #: one in so many successful calls is logged; how many are left until the next one
+        #: one in N successful calls is logged; the number of calls left until the next one
         self._every: float = (log.sample or math.inf) if quiet else 0
         self._left = self._every
         self.quiet = quiet

@@ -27,8 +27,8 @@ class Outcome:
             call.principal = (await admitted(authority, context)).name
             reply = await serve(data)
 
-    `request_id`: if it is known already; `level`: of the log line if all is well; `span`: ended with the call; `stream`:
-    only `answered` requests and a failure count, not the end of the stream itself.
+    `request_id`: if it is known already; `level`: that of a successful call's log line; `span`: ended with the call;
+    `stream`: only `answered` requests and a failure count, not the end of the stream itself.
     """
 
     __slots__ = (

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from cqar.storage import migrate
-from tests.conftest import Servers
+from tests.conftest import Servers, execute
 
 DUMPS = {each.stem: each for each in sorted((Path(__file__).parent / "dumps").glob("*.sql"))}
 
@@ -52,19 +52,11 @@ Rows = dict[str, list[dict[str, Any]]]
 def old(request: pytest.FixtureRequest, servers: Servers) -> Iterator[tuple[str, str]]:
     """The revision of a dump, and the URL of a database restored from it."""
     url = servers.postgres.url
-    asyncio.run(_execute(url, "CREATE DATABASE old TEMPLATE template0"))
+    asyncio.run(execute(url, "CREATE DATABASE old TEMPLATE template0"))
     restored = url.replace("/cqar?", "/old?")
-    asyncio.run(_execute(restored, DUMPS[request.param].read_text(encoding="utf-8")))
+    asyncio.run(execute(restored, DUMPS[request.param].read_text(encoding="utf-8")))
     yield request.param, restored
-    asyncio.run(_execute(url, "DROP DATABASE old WITH (FORCE)"))
-
-
-async def _execute(url: str, sql: str) -> None:
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
+    asyncio.run(execute(url, "DROP DATABASE old WITH (FORCE)"))
 
 
 async def _schema(url: str) -> list[str]:
@@ -115,10 +107,10 @@ def test_an_old_database_can_be_reverted_to_an_empty_one(old: tuple[str, str]) -
 
 def test_the_printed_sql_creates_the_same_schema_as_up(servers: Servers, template: str) -> None:
     url = servers.postgres.url
-    asyncio.run(_execute(url, "CREATE DATABASE printed TEMPLATE template0"))
+    asyncio.run(execute(url, "CREATE DATABASE printed TEMPLATE template0"))
     try:
         printed = url.replace("/cqar?", "/printed?")
-        asyncio.run(_execute(printed, migrate.script()))
+        asyncio.run(execute(printed, migrate.script()))
         assert asyncio.run(_schema(printed)) == asyncio.run(_schema(url.replace("/cqar?", f"/{template}?")))
     finally:
-        asyncio.run(_execute(url, "DROP DATABASE printed WITH (FORCE)"))
+        asyncio.run(execute(url, "DROP DATABASE printed WITH (FORCE)"))

@@ -14,7 +14,7 @@ from cqar import config
 from cqar.dev.embedded import Nats, Postgres, Valkey
 from cqar.storage import migrate, parts
 from tests.client import Client
-from tests.conftest import Servers, _execute, _of
+from tests.conftest import Servers, execute, url_of
 from tests.hotpath.stack import Listed, Reads, listed
 
 
@@ -31,8 +31,8 @@ def spare() -> Iterator[Servers]:
     try:
         for server in made:
             server.start()
-        asyncio.run(_execute(made.postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
-        migrate.up(_of(made.postgres.url, "template_cqar"), report=lambda _line: None)
+        asyncio.run(execute(made.postgres.url, "CREATE DATABASE template_cqar TEMPLATE template0"))
+        migrate.up(url_of(made.postgres.url, "template_cqar"), report=lambda _line: None)
         yield made
     finally:
         for server in reversed(made):
@@ -54,9 +54,9 @@ async def mortal(spare: Servers) -> AsyncIterator[Servers]:
 async def mortal_settings(mortal: Servers, bare: config.Settings) -> config.Settings:
     """Settings for processes on those servers, with a database of the test's own and the default timeout for Redis."""
     name = f"t_{uuid.uuid4().hex[:12]}"
-    await _execute(mortal.postgres.url, f"CREATE DATABASE {name} TEMPLATE template_cqar")
-    url = _of(mortal.postgres.url, name)
-    await _execute(url, "UPDATE head SET epoch = gen_random_uuid()")
+    await execute(mortal.postgres.url, f"CREATE DATABASE {name} TEMPLATE template_cqar")
+    url = url_of(mortal.postgres.url, name)
+    await execute(url, "UPDATE head SET epoch = gen_random_uuid()")
     replace = msgspec.structs.replace
     base = bare
     return replace(

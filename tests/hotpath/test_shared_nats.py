@@ -18,7 +18,7 @@ from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
 from cqar.model import events
 from tests.client import Client
-from tests.conftest import Servers, _execute, _of
+from tests.conftest import Servers, execute, url_of
 from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
 from tests.signals.scrape import of, scrape
 
@@ -46,10 +46,10 @@ class Registry(NamedTuple):
 async def other_settings(mortal: Servers, mortal_settings: config.Settings) -> config.Settings:
     """Settings of a second registry: another database, with its own identity, and the same Valkey and NATS."""
     name = f"t_{uuid.uuid4().hex[:12]}"
-    await _execute(mortal.postgres.url, f"CREATE DATABASE {name} TEMPLATE template_cqar")
-    url = _of(mortal.postgres.url, name)
-    await _execute(url, "UPDATE head SET epoch = gen_random_uuid()")
-    await _execute(url, "UPDATE registry_identity SET registry_id = gen_random_uuid()")
+    await execute(mortal.postgres.url, f"CREATE DATABASE {name} TEMPLATE template_cqar")
+    url = url_of(mortal.postgres.url, name)
+    await execute(url, "UPDATE head SET epoch = gen_random_uuid()")
+    await execute(url, "UPDATE registry_identity SET registry_id = gen_random_uuid()")
     return changed(mortal_settings, database={"url": url})
 
 
@@ -156,8 +156,8 @@ async def test_a_restored_registry_on_a_stream_that_others_share_still_gets_a_ne
         await eventually(lambda: _cursor_at(one, 6))
         old = await one.epoch()
     # An older copy from before a change of the epoch: its own registry's changes are the last in the stream.
-    await _execute(mortal_settings.database.url, "DELETE FROM outbox WHERE revision > 5")
-    await _execute(mortal_settings.database.url, "UPDATE head SET seq = 5, epoch = gen_random_uuid()")
+    await execute(mortal_settings.database.url, "DELETE FROM outbox WHERE revision > 5")
+    await execute(mortal_settings.database.url, "UPDATE head SET seq = 5, epoch = gen_random_uuid()")
     restored = await one.epoch()
     with capture_logs() as logs:
         async with admin_of(mortal_settings) as admin:

@@ -7,7 +7,7 @@ import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
-from tests.conftest import Servers, _execute, _of
+from tests.conftest import Servers, execute, url_of
 from tests.http.client import Api
 
 
@@ -21,13 +21,13 @@ async def api(admin: Admin) -> AsyncIterator[Api]:
 @pytest.fixture(scope="package")
 async def shared(servers: Servers, template: str) -> AsyncIterator[Api]:
     """A client of an admin whose registry holds what other tests have left there."""
-    await _execute(servers.postgres.url, f"CREATE DATABASE t_http TEMPLATE {template}")
-    await _execute(_of(servers.postgres.url, "t_http"), "UPDATE head SET epoch = gen_random_uuid()")
+    await execute(servers.postgres.url, f"CREATE DATABASE t_http TEMPLATE {template}")
+    await execute(url_of(servers.postgres.url, "t_http"), "UPDATE head SET epoch = gen_random_uuid()")
     base, replace = config.Settings(), msgspec.structs.replace
     process = Admin(
         replace(
             base,
-            database=replace(base.database, url=_of(servers.postgres.url, "t_http")),
+            database=replace(base.database, url=url_of(servers.postgres.url, "t_http")),
             redis=replace(base.redis, url=servers.valkey.url, timeout=2.0),
             # One stream holds the changes of one registry: those of this one go nowhere.
             nats=replace(base.nats, url="nats://127.0.0.1:1"),
@@ -38,4 +38,4 @@ async def shared(servers: Servers, template: str) -> AsyncIterator[Api]:
     async with Api(process.http_port) as client:
         yield client
     await process.stop()
-    await _execute(servers.postgres.url, "DROP DATABASE t_http WITH (FORCE)")
+    await execute(servers.postgres.url, "DROP DATABASE t_http WITH (FORCE)")

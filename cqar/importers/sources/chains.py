@@ -146,37 +146,39 @@ def _evm_rows(row: _Row) -> Fact:
     )
 
 
+def _caip2(stated: str | None, known_as: tuple[str, str], by_number: str | None) -> str | None:
+    """The CAIP-2 id that a row states, else the one declared for its name, else the one of its EVM chain id."""
+    declared = stated or chain_ids.NAMES.get(known_as) or by_number
+    return chain_ids.caip2(declared) if declared else None
+
+
 def _chain_registry(row: _Row) -> Fact:
     if not row.chain_name:
         raise Refused("incomplete", "the row has no chainName")
-    declared = row.caip2 or chain_ids.NAMES.get(("chain-registry", row.chain_name))
-    if declared is None and row.chain_type == "eip155":
-        declared = f"eip155:{row.chain_id}"
-    caip2 = chain_ids.caip2(declared) if declared else None
+    known_as = ("chain-registry", row.chain_name)
+    caip2 = _caip2(row.caip2, known_as, f"eip155:{row.chain_id}" if row.chain_type == "eip155" else None)
     return Fact(
         name=_named(row),
         caip2=caip2,
         slug=row.chain_name,
         chain_type=chain_ids.chain_type(caip2) if caip2 else "OTHER",
         is_testnet=_NETWORKS.get(row.network_type or ""),
-        known_as=("chain-registry", row.chain_name),
+        known_as=known_as,
     )
 
 
 def _web3icons(row: _Row) -> Fact:
     if not isinstance(row.id, str):
         raise Refused("incomplete", "the row has no id")
-    declared = row.caip2id or chain_ids.NAMES.get(("web3icons", row.id))
-    if declared is None and isinstance(row.chain_id, int):
-        declared = f"eip155:{row.chain_id}"
-    caip2 = chain_ids.caip2(declared) if declared else None
+    known_as, number = ("web3icons", row.id), row.chain_id if isinstance(row.chain_id, int) else None
+    caip2 = _caip2(row.caip2id, known_as, None if number is None else f"eip155:{number}")
     return Fact(
         name=_named(row),
         caip2=caip2,
         slug=row.id,
         chain_type=chain_ids.chain_type(caip2) if caip2 else "OTHER",
-        network_id=row.chain_id if isinstance(row.chain_id, int) else None,
-        known_as=("web3icons", row.id),
+        network_id=number,
+        known_as=known_as,
     )
 
 
