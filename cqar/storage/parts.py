@@ -196,10 +196,11 @@ class _Table(NamedTuple):
 
     def gather(self, rows: Iterable[Row], into: dict[str, Stored | list[Stored]]) -> None:
         """Put rows into the parts that hold them."""
+        entity, belongs = self.entity, self.belongs
         for row in rows:
-            part_row = stored(self.entity, row)
-            for key in self.entity.part_keys(row):
-                if kind_of(key) in _PRELOADED and (not self.belongs or key in into):
+            part_row = stored(entity, row)
+            for key in entity.part_keys(row):
+                if kind_of(key) in _PRELOADED and (not belongs or key in into):
                     _add(into, key, part_row)
 
 
