@@ -41,33 +41,35 @@ class FastPath:
         self._requests = requests
         self._reader = reader
 
-    # `read` is one function, since a function call costs more than most of its steps. One turn of its loop:
+    # `read` is one function, since a function call costs more than most of its steps. One turn of its loop takes one frame,
+    # or HEADERS together with the DATA that follows:
     #
-    #            next frame in the buffer
-    #                       |
-    #     .-----------------+------------------+-----------------------.
-    #     |                 |                  |                       |
-    #  HEADERS           DATA with       WINDOW_UPDATE            anything else
-    #  with END_HEADERS  END_STREAM            |                       |
-    #     |                 |                  |                       |
-    #  known block?      pending request?   connection: add to window  |
-    #   else parse it       |               pending stream: note it    |
-    #     |                 |                  |       \               |
-    #  DATA next? ---no---> | keep the         v        otherwise      |
-    #     | yes             | request       next frame       \         |
-    #     |                 | pending                         \        |
-    #     '-------.---------'                                  \       |
-    #             v                                             v      v
-    #     request and message ---> cache lookup                slow path:
-    #                                   |                      FrameReader.frame,
-    #             cached, and fits      |     not cached, or   or Requests.whole
-    #             all windows           |     does not fit     for a request
-    #                     .-------------+-------------------------->
-    #                     v
-    #     append HEADERS + DATA + trailers to the output, count the hit
+    #                                  next frame
+    #                                       |
+    #          .----------------------------+--------------------------.---------------------.
+    #          v                            v                          v                     v
+    #   HEADERS, END_HEADERS         DATA, END_STREAM            WINDOW_UPDATE         anything else
+    #          |                            |                          |                     |
+    #   new unary request?           of a pending request?      of the connection,           |
+    #   known block, else parse             |                   or of a pending request?     |
+    #          |                            |                          |                     |
+    #     yes  |   no: slow path       yes  |  no: slow path      yes  |  no: slow path      |
+    #          v                            |                          v                     |
+    #   DATA, END_STREAM follows?           |                   update the window            |
+    #     |              |                  |                                                |
+    #     | no           | yes              |                                                |
+    #     v              v                  v                                                v
+    #   keep it     .-----------------------------.                              .-----------------------.
+    #   pending     |        cache lookup         |  no cached response,         | slow path:            |
+    #               |                             |  or it does not fit -------> | Requests.whole, or    |
+    #               '-----------------------------'  the windows                 | FrameReader.frame for |
+    #                      | fits all windows                                    | a single frame        |
+    #                      v                                                     '-----------------------'
+    #               append HEADERS, DATA and trailers
+    #               to the output, count the hit
     #
     # Local variables mirror the state of the connection, since they are cheaper than attributes. They are written back before
-    # the slow path runs, and read again after it; the `finally` block writes them back at the end.
+    # the slow path runs, and read again after it. The `finally` block writes them back at the end.
     def read(self, buffer: bytes, at: int, started: float) -> int:  # noqa: C901, PLR0912, PLR0915 - see the picture
         """Process all frames, on the fast path if possible. Returns the offset of the first incomplete frame.
 
@@ -81,9 +83,9 @@ class FastPath:
         marks_size = 0 if marks is None else len(marks.message)
         end = len(buffer)
         full = end - frames.HEADER
-        # The last stream, and how many pending requests the connection may have; the largest cached response for the fast
-        # path; bytes of DATA that may be sent, now and at the last write-back; bytes of received DATA; hits in a row of the
-        # same route, and of all earlier ones.
+        # last: highest stream id. short: largest cached response for the fast path. room: maximum of pending requests.
+        # left, allowance: bytes of DATA that may be sent, now and at the last write-back. received: bytes of DATA.
+        # latest, run: the route of the last hit, and its hits in a row. counts: earlier runs.
         last, short = streams.last, sender.short
         room = streams.capacity() - len(live)
         left = allowance = sender.allowance()

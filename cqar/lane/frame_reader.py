@@ -265,10 +265,11 @@ class FrameReader:
                 raise ProtocolError(frames.FLOW_CONTROL_ERROR, "connection window over 2^31-1")
             sender.pump(self._server.now)
             return
-        self._check_not_idle(number)
+        stream = streams.get(number)
+        if stream is None:
+            self._check_not_idle(number)
         if not size:
             streams.flood(limits.EMPTY)
-        stream = streams.get(number)
         if stream is None:
             return
         if not size:
@@ -279,11 +280,11 @@ class FrameReader:
             sender.pump(self._server.now)
 
     def _data(self, flags: int, number: int, payload: bytes) -> None:
-        self._check_not_idle(number)
         self.receive_window -= len(payload)
         streams, end = self._streams, bool(flags & frames.END_STREAM)
         stream = streams.get(number)
         if stream is None:
+            self._check_not_idle(number)
             if not streams.recently_reset(number, ended=end):
                 streams.flood(limits.REFUSED)
                 self._sender.out.append(frames.rst_stream(number, frames.STREAM_CLOSED))
