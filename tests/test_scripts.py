@@ -11,7 +11,7 @@ import pytest
 from cqar.dev.embedded import processes
 from tests import coverage
 from tests.coverage import File
-from tests.up.running import PATIENCE, ROOT, runs, until
+from tests.up.running import ROOT, TIMEOUT, runs, until
 
 BASH = shutil.which("bash")
 pytestmark = [pytest.mark.server, pytest.mark.skipif(BASH is None, reason="bash is not installed")]
@@ -33,7 +33,7 @@ def ci(folder: Path, **scripts: str) -> tuple[subprocess.CompletedProcess[str], 
     named = {"make": f"{note}; cat", "id": "echo 0", "dpkg_query": "exit 1", "apt_get": note, **scripts}
     env = programs(folder / "bin", **named)
     script = [str(BASH), ".ci/run"]
-    done = subprocess.run(script, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(script, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     return done, calls.read_text().splitlines()
 
 
@@ -76,7 +76,7 @@ def test_the_busy_processes_end_with_the_tests_beside_them(tmp_path: Path, inter
             made.send_signal(signal.SIGTERM)
         else:
             end.touch()
-        assert made.wait(PATIENCE) == (130 if interrupted else 3)
+        assert made.wait(TIMEOUT) == (130 if interrupted else 3)
         until(lambda: not any(map(runs, tree)), "nothing runs")
     finally:
         end.touch()

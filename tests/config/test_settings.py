@@ -1,4 +1,4 @@
-"""The settings: where they come from, which one wins, and what a wrong one is told."""
+"""The settings: their sources, their precedence, and the errors for invalid values."""
 
 import re
 from operator import attrgetter
@@ -24,7 +24,7 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 def refusal(env: dict[str, str], path: Path | None = None) -> str:
-    """The one line that says what is wrong."""
+    """The one-line error."""
     with pytest.raises(ConfigError) as caught:
         load(path, env)
     message = str(caught.value)
@@ -35,17 +35,17 @@ def refusal(env: dict[str, str], path: Path | None = None) -> str:
 # ---- sources --------------------------------------------------------------------------------------------------------
 
 
-def test_without_file_and_environment_the_defaults_hold() -> None:
+def test_defaults_apply_without_a_file_and_environment_variables() -> None:
     assert load(None, {}) == Settings()
 
 
-def test_the_file_beats_the_defaults_and_the_environment_beats_the_file(tmp_path: Path) -> None:
+def test_the_file_overrides_defaults_and_the_environment_overrides_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, "hotpath:\n  port: 1111\n  http_port: 2222\n")
     settings = load(path, {"CQAR_HOTPATH_PORT": "3333"})
     assert (settings.hotpath.port, settings.hotpath.http_port, settings.admin.port) == (3333, 2222, 9190)
 
 
-def test_cqar_config_names_the_file_and_a_path_given_by_hand_beats_it(tmp_path: Path) -> None:
+def test_cqar_config_names_the_file_and_an_explicit_path_overrides_it(tmp_path: Path) -> None:
     by_variable = written(tmp_path, "home: from-variable\n")
     by_hand = tmp_path / "by-hand.yaml"
     by_hand.write_text("home: by-hand\n")
@@ -74,12 +74,12 @@ def test_cqar_config_names_the_file_and_a_path_given_by_hand_beats_it(tmp_path: 
         ("CQAR_COHERENCE_OUTBOX_KEEP_HOURS", "48", "coherence.outbox_keep_hours", 48),
     ],
 )
-def test_a_setting_is_found_under_the_name_of_its_variable(variable: str, text: str, name: str, value: object) -> None:
+def test_a_setting_is_read_from_its_variable(variable: str, text: str, name: str, value: object) -> None:
     found = attrgetter(name)(load(None, {variable: text}))
     assert (found, type(found)) == (value, type(value))
 
 
-def test_every_setting_can_be_given_by_the_environment() -> None:
+def test_every_setting_can_be_set_in_the_environment() -> None:
     env = {each.variable: str(each.default) for each in config.declared()}
     assert len(env) == len(list(config.declared()))
     assert not env.keys() & config.VARIABLES.keys()
@@ -91,13 +91,13 @@ def test_a_switch_in_the_environment_is_true_false_1_or_0(text: str, value: obje
     assert load(None, {"CQAR_REFLECTION": text}).reflection is value
 
 
-def test_variables_that_are_no_settings_are_left_alone() -> None:
+def test_other_variables_are_ignored() -> None:
     others = dict.fromkeys(config.VARIABLES, "x") | {"PATH": "/bin", "cqar_home": "x"}
     del others["CQAR_CONFIG"]
     assert load(None, others) == Settings()
 
 
-def test_settings_cannot_be_changed_afterwards() -> None:
+def test_settings_are_immutable() -> None:
     settings = load(None, {})
     with pytest.raises(AttributeError):
         settings.hotpath.port = 1  # type: ignore[misc]
@@ -123,16 +123,16 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         ("CQAR_HOTPATH_HOST", "a host", "a host name or an IP address"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_variable_and_what_is_allowed(variable: str, text: str, allowed: str) -> None:
+def test_an_invalid_value_is_reported_with_its_variable_and_the_allowed_values(variable: str, text: str, allowed: str) -> None:
     assert refusal({variable: text}) == f"{variable} is {text!r}; expected {allowed}"
 
 
 @pytest.mark.parametrize("variable", ["CQAR_HOME", "CQAR_DATABASE_URL", "CQAR_ADMIN_PORT", "CQAR_AUTH"])
-def test_an_empty_variable_is_an_error_and_not_the_default(variable: str) -> None:
+def test_an_empty_variable_is_an_error(variable: str) -> None:
     assert refusal({variable: ""}).startswith(f"{variable} is empty; expected ")
 
 
-def test_a_timeout_that_postgresql_would_round_to_none_at_all_is_refused() -> None:
+def test_a_timeout_that_postgresql_would_round_to_zero_is_refused() -> None:
     assert "CQAR_DATABASE_LOCK_TIMEOUT" in refusal({"CQAR_DATABASE_LOCK_TIMEOUT": "0.0004"})
 
 
@@ -145,11 +145,11 @@ def test_a_timeout_that_postgresql_would_round_to_none_at_all_is_refused() -> No
         ("CQAR_APIKEY", "CQAR_API_KEY"),
     ],
 )
-def test_an_unknown_variable_is_an_error_that_names_the_nearest(variable: str, suggestion: str) -> None:
+def test_an_unknown_variable_is_an_error_that_suggests_the_nearest(variable: str, suggestion: str) -> None:
     assert refusal({variable: "1"}) == f"unknown setting {variable}; did you mean {suggestion}?"
 
 
-def test_what_kubernetes_puts_into_the_environment_is_recognized() -> None:
+def test_variables_set_by_kubernetes_are_recognized() -> None:
     assert "enableServiceLinks" in refusal({"CQAR_HOTPATH_PORT": "tcp://10.0.0.1:9090"})
     assert "enableServiceLinks" in refusal({"CQAR_HOTPATH_SERVICE_HOST": "10.0.0.1"})
 
@@ -195,7 +195,7 @@ def test_no_error_shows_a_password(rest: str, form: str) -> None:
         assert "s3cret" not in refusal({variable: url})
 
 
-def test_a_password_in_a_file_is_not_shown_either(tmp_path: Path) -> None:
+def test_no_error_shows_a_password_of_a_file(tmp_path: Path) -> None:
     message = refusal({}, written(tmp_path, "database:\n  url: postgers://u:secret@h/x\n"))
     assert "u:***@h" in message
     assert "secret" not in message
@@ -208,11 +208,11 @@ def test_a_password_in_a_file_is_not_shown_either(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "# nothing\n", "---\n", "~\n", "hotpath:\n", "hotpath: {}\nadmin: ~\n", "\ufeffauth: off\n"]
 )
-def test_what_a_file_leaves_out_is_at_its_default(tmp_path: Path, text: str) -> None:
+def test_settings_missing_in_a_file_have_their_defaults(tmp_path: Path, text: str) -> None:
     assert load(written(tmp_path, text), {}) == Settings()
 
 
-def test_words_and_numbers_mean_what_the_setting_says_not_what_yaml_makes_of_them(tmp_path: Path) -> None:
+def test_values_are_parsed_by_the_type_of_the_setting_and_not_by_yaml(tmp_path: Path) -> None:
     settings = load(written(tmp_path, "auth: off\nhome: 2024-01-01\nnats: {connect_timeout: 3}\nhotpath: {host: no}\n"), {})
     assert (settings.auth, settings.home, settings.nats.connect_timeout, settings.hotpath.host) == (
         "off",
@@ -253,7 +253,7 @@ def test_words_and_numbers_mean_what_the_setting_says_not_what_yaml_makes_of_the
         (b"home: x\nauth: \xff\n", "2: not UTF-8 text"),
     ],
 )
-def test_a_mistake_in_the_file_is_told_in_one_line_with_its_place(tmp_path: Path, text: str | bytes, message: str) -> None:
+def test_a_mistake_in_a_file_is_reported_in_one_line_with_its_position(tmp_path: Path, text: str | bytes, message: str) -> None:
     path = written(tmp_path, text)
     assert refusal({}, path) == f"{path}:{message}"
 
@@ -272,9 +272,7 @@ TREES = st.recursive(WORDS, lambda leaf: st.lists(leaf, max_size=3) | st.diction
 @given(st.text() | TREES.map(yaml.dump))
 @example("a: &a\n  *a : *a\n")
 @example("hotpath: &x\n  port: *x\n")
-def test_whatever_stands_in_a_file_gives_settings_or_one_clear_line(
-    tmp_path_factory: pytest.TempPathFactory, text: str
-) -> None:
+def test_any_file_gives_settings_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = written(tmp_path_factory.getbasetemp(), text.encode("utf-8", "surrogatepass"))
     try:
         lines = repr(load(path, {})).splitlines()
@@ -286,24 +284,24 @@ def test_whatever_stands_in_a_file_gives_settings_or_one_clear_line(
 # ---- what is generated ----------------------------------------------------------------------------------------------
 
 
-def test_config_yaml_is_every_default_with_its_comment() -> None:
+def test_config_yaml_has_every_default_with_its_comment() -> None:
     path = ROOT / "config.yaml"
     assert load(path, {}) == Settings()
     assert path.read_text(encoding="utf-8") == config.template()
     assert len(yaml.safe_load(config.template())) == len(msgspec.structs.fields(Settings))
 
 
-def test_config_dev_yaml_shows_the_services_and_logs_text() -> None:
+def test_config_dev_yaml_enables_reflection_and_logs_text() -> None:
     settings = load(ROOT / "config.dev.yaml", {})
     assert (settings.reflection, settings.log.format, settings.log.level) == (True, "text", "info")
 
 
-def test_config_prod_yaml_asks_for_keys_and_logs_json_and_hides_the_services() -> None:
+def test_config_prod_yaml_requires_keys_logs_json_and_disables_reflection() -> None:
     settings = load(ROOT / "config.prod.yaml", {})
     assert (settings.auth, settings.reflection, settings.log.format) == ("keys", False, "json")
 
 
-def test_the_list_of_settings_has_each_with_default_range_and_meaning() -> None:
+def test_the_list_of_settings_has_default_range_and_meaning_of_each() -> None:
     text = config.describe()
     assert "\nCQAR_HOTPATH_PORT=9090\n    TCP port of gRPC; 0 for a free port (a whole number from 0 to 65535).\n" in text
     listed = re.findall(r"^(CQAR_\w+)", text, flags=re.MULTILINE)

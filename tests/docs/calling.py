@@ -115,7 +115,7 @@ class Caller:
             capture_output=True,
             text=True,
             check=False,
-            timeout=running.PATIENCE,
+            timeout=running.TIMEOUT,
         )
 
     def set(self, name: str, command: str) -> None:

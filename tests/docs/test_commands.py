@@ -63,7 +63,7 @@ def run(block: Block, stack: Stack) -> Iterator[tuple[Command, str, int]]:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=running.PATIENCE,
+            timeout=running.TIMEOUT,
         )
         status = done.returncode
         yield command, stack.usual(done.stdout), status
@@ -98,7 +98,7 @@ def test_documented_make_targets_exist_and_make_up_starts_the_stack() -> None:
     for text in sorted({text for text in documented if text.startswith("make ")}):
         # A dry run prints the recipe, as if the virtual environment were up to date.
         line = [str(MAKE), "--dry-run", "--assume-old=.venv/made", *shlex.split(text)[1:]]
-        done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=running.PATIENCE)
+        done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=running.TIMEOUT)
         assert done.returncode == 0, done.stderr
         assert not text.startswith("make up") or " -m cqar up" in done.stdout
 
@@ -119,7 +119,7 @@ def test_python_examples_print_the_documented_output(block: Block, stack: Stack)
         capture_output=True,
         text=True,
         check=False,
-        timeout=running.PATIENCE,
+        timeout=running.TIMEOUT,
     )
     shown = next(each for each in pages.blocks(block.page) if each.line > block.line)
     assert (shown.language, done.stderr) == ("text", "")

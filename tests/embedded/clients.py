@@ -1,4 +1,4 @@
-"""One word written into each server and read back, through the clients that cqar uses."""
+"""Write a word to each server and read it back, with the clients that cqar uses."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from cqar.dev.embedded import Server
 
 
 def write(server: Server, word: str) -> None:
-    """Keep a word in the server."""
+    """Write a word."""
     match server.name:
         case "postgres":
             insert = f"INSERT INTO words VALUES ('{word}')"
@@ -25,7 +25,7 @@ def write(server: Server, word: str) -> None:
 
 
 def read(server: Server) -> object:
-    """The word that was written last."""
+    """Read the word written last."""
     match server.name:
         case "postgres":
             return query(server.url, "SELECT word FROM words ORDER BY ctid DESC LIMIT 1")
@@ -36,7 +36,7 @@ def read(server: Server) -> object:
 
 
 def query(url: str, sql: str) -> object:
-    """Run SQL; the first column of the first row of a query, None after statements that return nothing."""
+    """Run SQL; return the first column of the first row, or None."""
 
     async def run() -> object:
         connection = await asyncpg.connect(url)

@@ -15,7 +15,7 @@ ODD = """it's 100% "odd" ö"""
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of mode 0700 that is removed at the end, short for the paths of sockets."""
+    """A temporary folder of mode 0700, with a short path for sockets."""
     made = Path(tempfile.mkdtemp(prefix="cqar-"))
     yield made
     shutil.rmtree(made)
@@ -23,7 +23,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="package")
 def shared_postgres() -> Iterator[Postgres]:
-    """A throwaway PostgreSQL for all tests: what costs is its first start."""
+    """A throwaway PostgreSQL for all tests; its first start is expensive."""
     made = Path(tempfile.mkdtemp(prefix="cqar-"))
     with Postgres(made / ODD, throwaway=True) as server:
         yield server
@@ -32,7 +32,7 @@ def shared_postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def postgres(shared_postgres: Postgres) -> Postgres:
-    """A throwaway PostgreSQL, running, whatever the test before did to it."""
+    """A running throwaway PostgreSQL, whatever the previous test did."""
     if shared_postgres.poll() is not None:
         shared_postgres.start()
     return shared_postgres

@@ -1,4 +1,4 @@
-"""A process that holds the three servers in a folder, as `cqar up` does, until its input ends."""
+"""A process that runs the three servers in a folder, like `cqar up`, until its input ends."""
 
 import json
 import os
@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[2]
 
 
 class Told(NamedTuple):
-    """What the process says of a server: the URL and the ids of all its processes."""
+    """A server as the process reports it: the URL and the ids of all its processes."""
 
     url: str
     pids: Sequence[int]
 
 
 class Outsider(NamedTuple):
-    """Another user with a Python and a package of its own."""
+    """Another user with its own Python and package."""
 
     account: Account
     python: str
@@ -34,7 +34,7 @@ class Outsider(NamedTuple):
 
 @contextmanager
 def held(folder: Path, *, throwaway: bool = False, outsider: Outsider | None = None) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the process, as an outsider if there is one; at the end of the block its input ends, and it."""
+    """Run the process, as another user if given; it ends with the block."""
     whose = outsider or Outsider(Account(), sys.executable, ROOT, {})
     script = whose.root / "holder.py" if outsider else Path(__file__)
     process = subprocess.Popen(
@@ -58,13 +58,13 @@ def held(folder: Path, *, throwaway: bool = False, outsider: Outsider | None = N
 
 
 def told(process: "subprocess.Popen[bytes]") -> dict[str, Told]:
-    """By the name of the server what the process says once all run."""
+    """Server name -> report, once all servers run."""
     assert process.stdout is not None
     return {name: Told(*each) for name, each in json.loads(process.stdout.readline()).items()}
 
 
 def main() -> None:
-    """Start, tell, wait, stop."""
+    """Start the servers, report them, wait, stop them."""
     folder = Path(sys.argv[1])
     throwaway = sys.argv[2:] == ["throwaway"]
     with (

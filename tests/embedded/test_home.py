@@ -1,4 +1,4 @@
-"""One process per folder, and what is left when that process dies."""
+"""One process per folder, and what remains after that process dies."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from cqar.dev.embedded import EmbeddedError, Nats, Postgres, Server, Valkey, loc
 from . import clients, holder
 
 
-def test_a_second_process_is_told_who_uses_the_folder(folder: Path) -> None:
+def test_a_second_process_is_refused_and_the_first_one_named(folder: Path) -> None:
     home = folder / "deeper" / "home"
     with lock(home), pytest.raises(EmbeddedError) as caught:
         lock(home)
@@ -25,14 +25,14 @@ def test_the_folder_is_private(folder: Path) -> None:
         assert (folder / "home").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_cannot_be_made_is_one_clear_line(folder: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_one_line_error(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EmbeddedError, match=r"/file/home cannot be used: Not a directory; set CQAR_HOME"):
         lock(folder / "file" / "home")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at the parent's death is Linux's")
-def test_a_killed_parent_leaves_nothing_behind_and_no_data_are_lost(folder: Path) -> None:
+def test_a_killed_parent_leaves_no_process_and_loses_no_data(folder: Path) -> None:
     with holder.held(folder) as process:
         told = holder.told(process)
         with pytest.raises(EmbeddedError, match=f"in use by process {process.pid};"):
@@ -56,7 +56,7 @@ def test_a_killed_parent_leaves_nothing_behind_and_no_data_are_lost(folder: Path
 
 
 def alive(pid: int) -> bool:
-    """Whether a process exists that has not ended; what has ended may wait for the system to take notice."""
+    """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
     except (FileNotFoundError, ProcessLookupError):

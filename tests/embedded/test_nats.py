@@ -13,7 +13,7 @@ import pytest
 from cqar.dev.embedded import EmbeddedError, Nats
 
 
-def test_a_port_that_somebody_took_is_replaced_at_a_fresh_start_and_not_under_clients(folder: Path) -> None:
+def test_a_taken_port_is_replaced_at_a_first_start_but_not_under_clients(folder: Path) -> None:
     first = Nats(folder / "server", throwaway=True)
     with first:
         former = first.url
@@ -34,7 +34,7 @@ def test_an_unreadable_port_is_replaced(folder: Path) -> None:
         assert server.url == f"nats://127.0.0.1:{int((folder / 'server' / 'port').read_text())}"
 
 
-def test_a_client_finds_its_server_again_after_a_kill(folder: Path) -> None:
+def test_a_client_reconnects_after_a_kill(folder: Path) -> None:
     with Nats(folder / "server", throwaway=True) as server:
 
         async def scenario() -> None:
@@ -44,7 +44,7 @@ def test_a_client_finds_its_server_again_after_a_kill(folder: Path) -> None:
                 again.set()
 
             async def lost(_: Exception) -> None:
-                """Say nothing."""
+                """Write no log."""
 
             client = await nats.connect(server.url, reconnect_time_wait=0.01, reconnected_cb=found, error_cb=lost)
             server.kill()

@@ -1,4 +1,4 @@
-"""PostgreSQL's own ways: its cluster, its user, its socket."""
+"""PostgreSQL only: its cluster, its user, its socket."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ def test_the_cluster_suits_development(postgres: Postgres) -> None:
     assert postgres.data.stat().st_mode & 0o777 == 0o700
 
 
-def test_words_of_all_scripts_are_similar_to_themselves(postgres: Postgres) -> None:
+def test_words_in_all_scripts_are_similar_to_themselves(postgres: Postgres) -> None:
     clients.query(postgres.url, "CREATE EXTENSION IF NOT EXISTS pg_trgm")
     clients.query(postgres.url, "CREATE EXTENSION IF NOT EXISTS btree_gist")
     for word in ("bitcoin", "биткоин", "ビットコイン"):
@@ -43,7 +43,7 @@ def test_a_throwaway_server_is_as_durable_as_asked(
     assert found == [fsync] * 3
 
 
-def test_a_paused_server_is_silent_on_all_connections_and_answers_when_it_resumes(postgres: Postgres) -> None:
+def test_a_paused_server_does_not_answer_until_it_resumes_on_any_connection(postgres: Postgres) -> None:
     async def scenario() -> None:
         connection = await asyncpg.connect(postgres.url)
         postgres.pause()
@@ -60,7 +60,7 @@ def test_a_paused_server_is_silent_on_all_connections_and_answers_when_it_resume
     asyncio.run(scenario())
 
 
-def test_a_kill_takes_busy_children_too_and_the_next_start_finds_nobody(postgres: Postgres) -> None:
+def test_a_kill_ends_busy_children_too_before_the_next_start(postgres: Postgres) -> None:
     async def scenario() -> None:
         connection = await asyncpg.connect(postgres.url)
         busy = asyncio.create_task(connection.execute("DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$"))
@@ -75,7 +75,7 @@ def test_a_kill_takes_busy_children_too_and_the_next_start_finds_nobody(postgres
     assert clients.query(postgres.url, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %'") == 0
 
 
-def test_the_log_of_a_long_life_is_set_aside(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_log_is_rotated(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     postgres.stop()
     former = postgres.log.read_bytes()
     monkeypatch.setattr("cqar.dev.embedded.server._LOG_BYTES", len(former) - 1)
@@ -84,7 +84,7 @@ def test_the_log_of_a_long_life_is_set_aside(postgres: Postgres, monkeypatch: py
     assert not postgres.log.read_bytes().startswith(former)
 
 
-def test_data_of_another_version_are_one_clear_line(postgres: Postgres) -> None:
+def test_data_of_another_version_are_a_one_line_error(postgres: Postgres) -> None:
     postgres.stop()
     version = postgres.data / "PG_VERSION"
     right = version.read_text()
@@ -112,7 +112,7 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(postgres: Postgres)
     postgres.start()
 
 
-def test_what_a_killed_server_left_does_not_hinder_the_next(postgres: Postgres) -> None:
+def test_files_of_a_killed_server_do_not_prevent_the_next_start(postgres: Postgres) -> None:
     postgres.kill()
     left = postgres.data / "postmaster.pid"
     rows = left.read_text().splitlines()
@@ -124,7 +124,7 @@ def test_what_a_killed_server_left_does_not_hinder_the_next(postgres: Postgres) 
     assert clients.query(postgres.url, "SELECT 1") == 1
 
 
-def test_a_first_start_that_was_killed_half_way_does_not_spoil_the_folder(folder: Path) -> None:
+def test_a_first_start_can_be_repeated_after_a_kill(folder: Path) -> None:
     half = folder / "postgres" / "data.new"
     with holder.held(folder, throwaway=True) as process:
         deadline = time.monotonic() + 30
@@ -138,7 +138,7 @@ def test_a_first_start_that_was_killed_half_way_does_not_spoil_the_folder(folder
         assert not half.exists()
 
 
-def test_a_folder_of_something_else_is_left_alone(folder: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(folder: Path) -> None:
     data = folder / "server" / "data"
     data.mkdir(parents=True)
     (data / "thesis.txt").write_text("years of work")
@@ -147,7 +147,7 @@ def test_a_folder_of_something_else_is_left_alone(folder: Path) -> None:
     assert (data / "thesis.txt").read_text() == "years of work"
 
 
-def test_a_folder_with_a_long_name_has_a_short_socket_that_goes_with_it(postgres: Postgres, folder: Path) -> None:
+def test_a_folder_with_a_long_path_gets_a_short_socket_that_is_removed_with_it(postgres: Postgres, folder: Path) -> None:
     deep = folder / ("long" * 30)
     deep.mkdir()
     server = Postgres(deep, throwaway=True)
@@ -167,11 +167,11 @@ def test_a_folder_with_a_long_name_has_a_short_socket_that_goes_with_it(postgres
         server.data.rename(postgres.data)
 
 
-def test_a_comma_does_not_get_into_the_url_where_it_separates_hosts() -> None:
+def test_a_comma_in_a_path_does_not_reach_the_url() -> None:
     assert "," not in unquote(Postgres(Path("/srv/a, b")).url)
 
 
-def test_a_short_socket_of_somebody_else_is_neither_used_nor_removed(folder: Path) -> None:
+def test_a_short_socket_of_another_user_is_neither_used_nor_removed(folder: Path) -> None:
     server = Postgres(folder / ("long" * 30), throwaway=True)
     around = Path(server.url.partition("?host=")[2]).parent
     theirs = folder / "theirs"

@@ -1,4 +1,4 @@
-"""PostgreSQL refuses root: whom it runs as instead, and how that user gets to its files."""
+"""PostgreSQL refuses root: which user it runs as instead, and how that user reaches its files."""
 
 import os
 import pwd
@@ -32,14 +32,14 @@ def nobody() -> Account:
 
 @pytest.fixture
 def elsewhere(folder: Path) -> Iterator[Path]:
-    """A server's folder whose cluster, wherever it is put, is removed at the end."""
+    """The folder of a server; its cluster is removed at the end, wherever it is."""
     yield folder / "server"
     link = folder / "server" / "elsewhere"
     if link.is_symlink():
         shutil.rmtree(link.readlink(), ignore_errors=True)
 
 
-def test_it_runs_as_nobody_in_a_folder_that_only_root_can_enter(postgres: Postgres, nobody: Account) -> None:
+def test_postgresql_runs_as_user_nobody_in_a_folder_that_only_root_can_enter(postgres: Postgres, nobody: Account) -> None:
     assert postgres.folder.stat().st_mode & 0o777 == postgres.folder.parent.stat().st_mode & 0o777 == 0o700
     assert clients.query(postgres.url, "SELECT 1") == 1
     assert Path(f"/proc/{postgres.pid}").stat().st_uid == postgres.data.stat().st_uid == nobody.uid
@@ -48,7 +48,7 @@ def test_it_runs_as_nobody_in_a_folder_that_only_root_can_enter(postgres: Postgr
     assert rows["CapEff"] == rows["CapPrm"] == rows["CapInh"] == rows["CapAmb"] == f"{1 << account.capability():016x}"
 
 
-def test_without_the_capability_the_data_lie_elsewhere_with_a_line_that_says_where(
+def test_without_the_capability_the_data_are_elsewhere_and_a_message_says_where(
     elsewhere: Path, nobody: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(account, "capability", lambda: UNKNOWN)
@@ -71,14 +71,14 @@ def test_without_the_capability_the_data_lie_elsewhere_with_a_line_that_says_whe
         again.start()
 
 
-def test_a_root_without_the_powers_of_root_is_told_to_be_another_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_without_capabilities_is_asked_to_use_another_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account, "capability", lambda: 0)
     with pytest.raises(EmbeddedError, match=r"this root cannot enter folders of other users: start cqar as another user"):
         Postgres(folder / "server").start()
     assert not (folder / "server" / "elsewhere").is_symlink()
 
 
-def test_data_that_nobody_can_reach_any_more_are_one_clear_line(
+def test_data_that_the_user_cannot_reach_are_a_one_line_error(
     folder: Path, nobody: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = folder / "server" / "data"
@@ -89,7 +89,7 @@ def test_data_that_nobody_can_reach_any_more_are_one_clear_line(
         Postgres(folder / "server").start()
 
 
-def test_programs_that_nobody_can_read_are_copied_once_and_mended(
+def test_unreadable_programs_are_copied_once_and_repaired(
     postgres: Postgres, folder: Path, nobody: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = folder / "wheel"
@@ -119,7 +119,7 @@ def test_programs_that_nobody_can_read_are_copied_once_and_mended(
         shutil.rmtree(copy.parents[2])
 
 
-def test_other_programs_that_nobody_can_read_are_one_clear_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_unreadable_programs_are_a_one_line_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("initdb", "postgres"):
         (folder / name).write_text("#!/bin/sh\n")
         (folder / name).chmod(0o755)
@@ -128,7 +128,7 @@ def test_other_programs_that_nobody_can_read_are_one_clear_line(folder: Path, mo
         Postgres(folder / "server").start()
 
 
-def test_an_ordinary_user_starts_all_three_as_itself(folder: Path, nobody: Account) -> None:
+def test_an_ordinary_user_runs_all_three_servers_as_itself(folder: Path, nobody: Account) -> None:
     python = next((each for each in (sys.executable, "/usr/bin/python3") if usable(each, nobody)), None)
     if python is None:
         pytest.skip("there is no Python that an ordinary user can run")

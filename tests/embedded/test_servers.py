@@ -1,4 +1,4 @@
-"""What holds for each of the three servers."""
+"""Tests of all three servers."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from . import clients
 
 
 @pytest.mark.parametrize("kind", [Postgres, Valkey, Nats], ids=lambda kind: kind.title)
-def test_data_and_address_outlast_a_stop_a_kill_and_the_object(kind: type[Server], postgres: Postgres, folder: Path) -> None:
+def test_data_and_address_survive_a_stop_a_kill_and_a_new_object(kind: type[Server], postgres: Postgres, folder: Path) -> None:
     postgres.stop()
     place = postgres.folder if kind is Postgres else folder / "server"
     server = kind(place, throwaway=kind is Postgres)
@@ -40,12 +40,12 @@ def test_data_and_address_outlast_a_stop_a_kill_and_the_object(kind: type[Server
         assert (other.url, clients.read(other)) == (url, "kept too")
 
 
-def test_a_terminal_interrupt_does_not_reach_it(server: Server) -> None:
+def test_a_terminal_interrupt_does_not_reach_a_server(server: Server) -> None:
     assert os.getpgid(server.pid) == server.pid
     assert os.getsid(server.pid) == server.pid
 
 
-def test_it_can_be_stopped_in_order_whatever_signals_the_parent_blocks_or_ignores(server: Server) -> None:
+def test_a_server_stops_in_order_whatever_signals_the_parent_blocks_or_ignores(server: Server) -> None:
     server.stop()
     ends = {signal.SIGINT, signal.SIGTERM}
     ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -59,7 +59,7 @@ def test_it_can_be_stopped_in_order_whatever_signals_the_parent_blocks_or_ignore
     assert server.poll() not in {None, -signal.SIGKILL}
 
 
-def test_a_second_server_on_its_folder_is_refused_with_the_process_that_holds_it(
+def test_a_second_server_on_a_folder_is_refused_and_the_first_one_named(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cqar.dev.embedded.server._GONE_SECONDS", 0.05)
@@ -72,7 +72,7 @@ def test_a_second_server_on_its_folder_is_refused_with_the_process_that_holds_it
     assert clients.read(server) == "still here"
 
 
-def test_it_outlives_the_thread_that_started_it(server: Server) -> None:
+def test_a_server_outlives_the_thread_that_started_it(server: Server) -> None:
     server.stop()
     starter = threading.Thread(target=server.start)
     starter.start()
@@ -106,13 +106,13 @@ def test_a_paused_server_can_be_stopped_in_order(server: Server) -> None:
     assert server.poll() not in {None, -signal.SIGKILL}
 
 
-def test_a_server_that_does_not_end_in_order_is_killed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_stop_in_order_is_killed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_end", signal.SIGCONT)
     server.stop(timeout=0.05)
     assert server.poll() == -signal.SIGKILL
 
 
-def test_a_death_shows_in_poll_and_the_server_starts_again(server: Server) -> None:
+def test_poll_reports_a_dead_server_and_it_can_start_again(server: Server) -> None:
     url = server.url
     os.kill(server.pid, signal.SIGKILL)
     while server.poll() is None:
@@ -126,7 +126,7 @@ def test_a_death_shows_in_poll_and_the_server_starts_again(server: Server) -> No
 
 
 @pytest.mark.parametrize("kind", [Postgres, Valkey, Nats], ids=lambda kind: kind.title)
-def test_a_server_that_was_not_started_says_so_and_stops_without_a_word(kind: type[Server], folder: Path) -> None:
+def test_a_server_that_was_not_started_has_no_process_and_stops_silently(kind: type[Server], folder: Path) -> None:
     server = kind(folder / "server")
     server.stop()
     with pytest.raises(EmbeddedError, match="was not started"):
@@ -136,7 +136,7 @@ def test_a_server_that_was_not_started_says_so_and_stops_without_a_word(kind: ty
 
 
 @pytest.mark.parametrize("server", [Valkey, Nats], ids=lambda kind: kind.title, indirect=True)
-def test_a_paused_server_is_silent_and_answers_when_it_resumes(server: Server) -> None:
+def test_a_paused_server_does_not_answer_until_it_resumes(server: Server) -> None:
     with _connect(server.url) as client:
         client.sendall(b"PING\r\n")
         _until(client, b"PONG\r\n")
@@ -169,7 +169,7 @@ def _until(client: socket.socket, end: bytes) -> None:
 
 
 def test_an_interrupted_program_ends_with_all_its_processes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As initdb's do: they would go on writing into a folder that is being removed."""
+    """Like initdb's children, which would continue to write into a folder that is being removed."""
     found = folder / "child"
 
     def interrupted(*_: object) -> None:

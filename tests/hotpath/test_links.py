@@ -15,7 +15,7 @@ from tests.coherence.links import Link, Mode
 from tests.conftest import Servers
 from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, listed, ticked, worker_of
 
-_IMPATIENCE = {f"{what}_timeout": 2.0 for what in ("acquire", "connect", "fill", "statement", "lock")}
+SHORT_TIMEOUTS = {f"{what}_timeout": 2.0 for what in ("acquire", "connect", "fill", "statement", "lock")}
 
 
 class Apart(NamedTuple):
@@ -36,7 +36,7 @@ async def apart(mortal: Servers, mortal_settings: config.Settings) -> AsyncItera
     socket = f"{parse_qs(url.query)['host'][0]}/.s.PGSQL.5432"
     link = Link(lambda: asyncio.open_unix_connection(socket))
     await link.listen()
-    settings = changed(mortal_settings, coherence={"detached_serve": 30.0}, database=_IMPATIENCE)
+    settings = changed(mortal_settings, coherence={"detached_serve": 30.0}, database=SHORT_TIMEOUTS)
     there = changed(settings, database={"url": f"postgresql://cqar@127.0.0.1:{link.port}{url.path}"})
     try:
         async with (

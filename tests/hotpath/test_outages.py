@@ -22,7 +22,7 @@ from tests.hotpath.stack import Listed, admin_of, changed, eventually, found, li
 HASTE = {"probe_interval": 0.1, "lease": 0.4, "detached_serve": 1.5}
 
 #: Settings for a database that does not answer.
-IMPATIENCE = {f"{what}_timeout": 0.5 for what in ("acquire", "connect", "fill", "statement", "lock")}
+SHORT_TIMEOUTS = {f"{what}_timeout": 0.5 for what in ("acquire", "connect", "fill", "statement", "lock")}
 
 
 class Place(NamedTuple):
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
 @pytest.fixture
 async def place(mortal: Servers, mortal_settings: config.Settings) -> AsyncIterator[Place]:
-    settings = changed(mortal_settings, coherence=HASTE, database=IMPATIENCE)
+    settings = changed(mortal_settings, coherence=HASTE, database=SHORT_TIMEOUTS)
     async with (
         admin_of(settings) as admin,
         worker_of(settings, admin.port) as worker,

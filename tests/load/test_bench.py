@@ -11,7 +11,7 @@ import pytest
 
 from cqar.dev.embedded import processes
 from loadtests.bench.report import Report
-from tests.up.running import PATIENCE, ROOT, environment, runs, until
+from tests.up.running import ROOT, TIMEOUT, environment, runs, until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not shutil.which("cc"), reason="the generator needs Linux and a C compiler"
@@ -23,7 +23,7 @@ def test_a_quick_bench_reports_both_transports_and_the_yardstick(tmp_path: Path)
     table = tmp_path / "page.md"
     table.write_text("before\n<!-- the table of make bench begins -->\nold\n<!-- the table of make bench ends -->\nafter\n")
     words = [*QUICK, "--json", str(tmp_path / "bench.json"), "--markdown", str(table)]
-    done = subprocess.run(words, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False, timeout=2 * PATIENCE)
+    done = subprocess.run(words, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False, timeout=2 * TIMEOUT)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "bench.json").read_text())
     assert {"machine", "system", "pinned"} <= found["machine"].keys()
@@ -44,7 +44,7 @@ def test_an_interrupted_bench_ends_all_its_processes(tmp_path: Path) -> None:
         until(lambda: any(map(_is_admin, processes.tree(made.pid))), "admin, which starts after PostgreSQL, Valkey and NATS")
         tree = processes.tree(made.pid)
         made.send_signal(signal.SIGINT)
-        assert made.wait(PATIENCE) == 130
+        assert made.wait(TIMEOUT) == 130
         until(lambda: not any(map(runs, tree)), "nothing runs")
         assert list(tmp_path.iterdir()) == []
     finally:
@@ -69,6 +69,6 @@ def test_a_bench_ends_at_the_next_step_if_a_callback_suppressed_the_interrupt() 
 
 def test_an_unknown_section_is_an_error_that_lists_the_sections() -> None:
     words = [sys.executable, "-m", "loadtests.bench", "--only", "hits,speed"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT)
     assert done.returncode == 2
     assert "unknown section speed; use hits, latency, tls" in done.stderr

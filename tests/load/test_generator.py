@@ -15,7 +15,7 @@ import pytest
 from loadtests import generator, scripts
 from loadtests.generator import Shape
 from loadtests.scripts import Calls
-from tests.up.running import PATIENCE, ROOT, environment, runs, until
+from tests.up.running import ROOT, TIMEOUT, environment, runs, until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not shutil.which("cc"), reason="the generator needs Linux and a C compiler"
@@ -62,7 +62,7 @@ def test_an_interrupt_ends_the_compiler_and_all_its_processes(tmp_path: Path) ->
     try:
         until((tmp_path / "pid").exists, "the compiler runs")
         made.send_signal(signal.SIGINT)
-        assert made.wait(PATIENCE) != 0
+        assert made.wait(TIMEOUT) != 0
         child = int((tmp_path / "pid").read_text())
         until(lambda: not runs(child), "nothing runs")
     finally:

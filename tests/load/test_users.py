@@ -11,7 +11,7 @@ import pytest
 from cqar.client.connect import connected
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from tests.up import running
-from tests.up.running import PATIENCE, ROOT, Up, environment
+from tests.up.running import ROOT, TIMEOUT, Up, environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the tests read /proc")
 CALLS = (
@@ -49,7 +49,7 @@ def load(up: Up, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
 
 
@@ -64,7 +64,7 @@ def test_all_users_call_without_errors_and_delete_what_they_created(up: Up) -> N
             pb.ListVenueSymbolsRequest.SerializeToString,
             pb.ListVenueSymbolsResponse.FromString,
         )
-        assert not listed(pb.ListVenueSymbolsRequest(venue_id="load-tests"), timeout=PATIENCE).venue_symbols
+        assert not listed(pb.ListVenueSymbolsRequest(venue_id="load-tests"), timeout=TIMEOUT).venue_symbols
 
 
 def test_a_run_fails_if_calls_are_refused(up: Up, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the sample that comes with cqar says, and that it says it without mistakes."""
+"""The facts of the sample, and their consistency."""
 
 import hashlib
 from collections import Counter
@@ -44,7 +44,7 @@ def _deployed(facts: Facts, key: str) -> dict[str, Deployment]:
     return {each.chain: each for each in facts.deployments if each.asset == key}
 
 
-def test_it_has_the_size_that_the_documentation_gives(facts: Facts) -> None:
+def test_the_sample_has_the_documented_size(facts: Facts) -> None:
     assert 20 <= len(facts.assets) <= 26
     assert len(facts.chains) == 10
     assert 30 <= len(facts.deployments) <= 40
@@ -54,12 +54,12 @@ def test_it_has_the_size_that_the_documentation_gives(facts: Facts) -> None:
     assert all(Counter(listing.venue for listing in facts.listings)[venue.slug] >= 20 for venue in facts.venues)
 
 
-def test_it_has_the_assets_that_people_look_for_first(facts: Facts) -> None:
+def test_the_sample_has_the_most_common_assets(facts: Facts) -> None:
     symbols = {asset.symbol for asset in facts.assets}
     assert symbols >= {"BTC", "ETH", "USDT", "USDC", "WETH", "stETH", "wstETH", "cbETH", "rETH", "WBTC", "SOL", "USD", "EUR"}
 
 
-def test_every_asset_is_identified_in_a_source_and_fiat_by_its_iso_code(facts: Facts) -> None:
+def test_every_asset_has_an_external_id_and_fiat_its_iso_code(facts: Facts) -> None:
     for asset in facts.assets:
         if asset.category == "fiat":
             assert asset.type == "NATIVE"
@@ -108,12 +108,12 @@ def test_tron_addresses_carry_their_checksum(facts: Facts) -> None:
         assert packed[21:] == _sha256(_sha256(packed[:21]))[:4], address
 
 
-def test_every_chain_has_its_native_coin_and_only_that_one(facts: Facts) -> None:
+def test_every_chain_has_exactly_one_native_coin(facts: Facts) -> None:
     native = Counter((each.chain, each.asset) for each in facts.deployments if each.native)
     assert native == Counter((chain.slug, chain.native) for chain in facts.chains)
 
 
-def test_every_deployed_asset_is_at_home_on_one_chain(facts: Facts) -> None:
+def test_every_deployed_asset_has_one_canonical_chain(facts: Facts) -> None:
     home = Counter(each.asset for each in facts.deployments if each.canonical)
     assert home == Counter({each.asset for each in facts.deployments})
 
@@ -123,7 +123,7 @@ def test_chains_whose_tokens_have_many_decimals_declare_the_largest_uint8(facts:
         assert chain.max_decimals == (255 if chain.type in ("EVM", "SOLANA") else None), chain.slug
 
 
-def test_evm_chains_have_the_network_id_that_their_caip2_says(facts: Facts) -> None:
+def test_evm_chains_have_the_network_id_of_their_caip2_id(facts: Facts) -> None:
     for chain in facts.chains:
         namespace, reference = chain.caip2.split(":")
         assert (namespace == "eip155") == (chain.type == "EVM")
@@ -131,7 +131,7 @@ def test_evm_chains_have_the_network_id_that_their_caip2_says(facts: Facts) -> N
             assert chain.network_id == int(reference)
 
 
-def test_an_asset_has_the_same_decimals_wherever_its_issuer_issues_it(facts: Facts) -> None:
+def test_an_asset_has_the_same_decimals_on_all_chains_of_its_issuer(facts: Facts) -> None:
     for asset in facts.assets:
         assert len({each.decimals for each in facts.deployments if each.asset == asset.ref}) <= 1, asset.ref
     assert {_deployed(facts, key)["ethereum"].decimals for key in ("USDC", "USDT")} == {6}
@@ -142,7 +142,7 @@ def test_an_asset_has_the_same_decimals_wherever_its_issuer_issues_it(facts: Fac
 
 
 @pytest.mark.parametrize("chain", ["polygon", "arbitrum-one", "optimism"])
-def test_bridged_usdc_is_another_asset_than_usdc_on_the_same_chain(facts: Facts, chain: str) -> None:
+def test_bridged_usdc_and_native_usdc_are_different_assets(facts: Facts, chain: str) -> None:
     (bridged,) = [each.asset for each in facts.deployments if each.chain == chain and each.asset.startswith("USDC.e")]
     assert _asset(facts, bridged).symbol == "USDC.e"
     assert (bridged, "BRIDGES", "USDC") in _relations(facts)
@@ -172,7 +172,7 @@ def test_btcusdt_is_a_spot_pair_at_binance_and_a_perpetual_at_binanceusdm(facts:
 
 
 @pytest.mark.parametrize(("text", "base"), [("1000SHIBUSDT", "SHIB"), ("1000PEPEUSDT", "PEPE")])
-def test_a_listing_of_a_thousand_units_says_so_and_is_no_other_asset(facts: Facts, text: str, base: str) -> None:
+def test_a_listing_of_1000_units_has_a_multiplier_and_the_same_asset(facts: Facts, text: str, base: str) -> None:
     listing = _listings(facts, "binanceusdm", text)["PERPETUAL"]
     assert (listing.base, listing.multiplier) == (base, Decimal(1000))
     codes = [asset.code for venue in facts.venues for asset in venue.assets]
@@ -187,12 +187,12 @@ def test_kraken_calls_bitcoin_xbt_and_dogecoin_xdg(facts: Facts) -> None:
     assert (codes["ZUSD"], codes["ZEUR"]) == ("USD", "EUR")
 
 
-def test_two_texts_of_one_venue_can_mean_one_symbol(facts: Facts) -> None:
+def test_two_venue_symbols_can_mean_one_symbol(facts: Facts) -> None:
     rest, feed = _listings(facts, "kraken", "XXBTZUSD")["SPOT"], _listings(facts, "kraken", "XBT/USD")["SPOT"]
     assert rest.canonical == feed.canonical
 
 
-def test_the_invented_scam_is_flagged_and_listed_nowhere(facts: Facts) -> None:
+def test_the_fictitious_scam_token_is_flagged_and_not_listed(facts: Facts) -> None:
     critical = {flag.asset for flag in facts.flags if flag.severity == "CRITICAL"}
     assert critical == {"FREEUSDT"}
     assert not critical & {asset.asset for venue in facts.venues for asset in venue.assets}
@@ -211,17 +211,17 @@ def test_every_listing_has_steps_and_fees(facts: Facts) -> None:
         assert abs(listing.maker) <= listing.taker < Decimal("0.01"), listing.text
 
 
-def test_a_maker_is_paid_where_the_fee_is_negative(facts: Facts) -> None:
+def test_a_negative_maker_fee_is_a_rebate(facts: Facts) -> None:
     assert [listing.text for listing in facts.listings if listing.maker is not None and listing.maker < 0]
 
 
-def test_every_derivative_says_its_contract_size_and_leverage_unless_it_is_an_option(facts: Facts) -> None:
+def test_every_derivative_has_a_contract_size_and_all_but_options_a_leverage(facts: Facts) -> None:
     for listing in facts.listings:
         assert (listing.contract_size is not None) == (listing.type in DERIVATIVES), listing.text
         assert (listing.max_leverage is not None) == (listing.type in ("PERPETUAL", "FUTURE")), listing.text
 
 
-def test_every_expiry_is_a_last_friday_of_a_quarter_at_eight_utc_and_agrees_with_the_text(facts: Facts) -> None:
+def test_every_expiry_is_the_last_friday_of_a_quarter_at_8_utc_and_matches_the_symbol(facts: Facts) -> None:
     expiring = [(listing, listing.expiry) for listing in facts.listings if listing.expiry is not None]
     assert len(expiring) >= 50
     for listing, expiry in expiring:
@@ -233,7 +233,7 @@ def test_every_expiry_is_a_last_friday_of_a_quarter_at_eight_utc_and_agrees_with
         assert short in listing.text
 
 
-def test_most_contracts_stay_loadable_for_more_than_a_year_after_they_were_written(facts: Facts) -> None:
+def test_most_contracts_expire_more_than_a_year_after_they_were_written(facts: Facts) -> None:
     later = datetime(2027, 12, 1, tzinfo=UTC)
     left = [listing for listing in facts.listings if listing.expiry is None or listing.expiry > later]
     assert len(left) >= 190
@@ -251,7 +251,7 @@ def test_options_come_in_pairs_of_call_and_put_on_both_coins(facts: Facts) -> No
     assert all(sides == {"C", "P"} for sides in pairs.values())
 
 
-def test_venues_share_one_canonical_symbol_but_not_its_steps(facts: Facts) -> None:
+def test_venues_share_one_canonical_symbol_with_different_steps(facts: Facts) -> None:
     shared = [each for each in facts.listings if (each.base, each.quote, each.type) == ("BTC", "USDT", "SPOT")]
     assert {each.venue for each in shared} == {"binance", "coinbase", "kraken"}
     assert len({each.canonical for each in shared}) == 1
@@ -261,7 +261,7 @@ def test_venues_share_one_canonical_symbol_but_not_its_steps(facts: Facts) -> No
 # ---- as requests ---------------------------------------------------------------------------------------------------
 
 
-def test_numbers_travel_as_exact_text_and_never_as_doubles(facts: Facts) -> None:
+def test_numbers_are_sent_as_exact_text_and_never_as_doubles(facts: Facts) -> None:
     for listing in facts.listings:
         request = requests.listing(listing, listing.venue, "symbol")
         assert exact.parse(request.tick_size_decimal, "tick_size") == listing.tick
@@ -270,7 +270,7 @@ def test_numbers_travel_as_exact_text_and_never_as_doubles(facts: Facts) -> None
         assert not request.HasField("taker_fee")
 
 
-def test_what_a_listing_does_not_say_stays_unset(facts: Facts) -> None:
+def test_missing_fields_of_a_listing_stay_unset(facts: Facts) -> None:
     request = requests.listing(_listings(facts, "kraken", "ZEURZUSD")["SPOT"], "kraken", "symbol")
     unset = ("min_order_size_decimal", "max_leverage_decimal", "quantity_multiplier_decimal", "listed_at", "delisted_at")
     assert not [field for field in unset if request.HasField(field)]

@@ -35,7 +35,7 @@ def _write(folder: Path, text: str) -> Path:
     return folder
 
 
-def test_facts_can_be_read_from_a_folder_of_ones_own(tmp_path: Path) -> None:
+def test_facts_can_be_read_from_another_folder(tmp_path: Path) -> None:
     facts = read(_write(tmp_path, GOOD))
     first, second = facts.listings
     assert (first.tick, first.lot, first.taker, first.delisted_at) == (
@@ -47,7 +47,7 @@ def test_facts_can_be_read_from_a_folder_of_ones_own(tmp_path: Path) -> None:
     assert second.delisted_at == datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def test_a_text_can_mean_one_symbol_after_the_other(tmp_path: Path) -> None:
+def test_a_venue_symbol_can_mean_one_symbol_after_another(tmp_path: Path) -> None:
     reused = GOOD + "      XBTUSD    USD   BTC    0.5   0.00000001  -\n"
     with pytest.raises(FactError, match="XBTUSD"):
         read(_write(tmp_path, reused))
@@ -93,7 +93,7 @@ def test_a_text_can_mean_one_symbol_after_the_other(tmp_path: Path) -> None:
         ("venues:", "venuez:", "facts.yaml.*'venuez'"),
     ],
 )
-def test_a_mistake_is_refused_by_name(tmp_path: Path, old: str, new: str, named: str) -> None:
+def test_a_mistake_is_refused_with_its_name(tmp_path: Path, old: str, new: str, named: str) -> None:
     assert old in GOOD
     with pytest.raises(FactError, match=f"(?s)^facts.yaml: .*{named}" if "facts.yaml" not in named else f"(?s){named}"):
         read(_write(tmp_path, GOOD.replace(old, new, 1)))
@@ -110,18 +110,18 @@ def test_a_mistake_is_refused_by_name(tmp_path: Path, old: str, new: str, named:
         ("PERPETUAL", "expiry: 2030-12-27T08:00:00Z", "expiry: not allowed for"),
     ],
 )
-def test_a_contract_without_all_of_its_terms_is_refused(tmp_path: Path, type_: str, terms: str, named: str) -> None:
+def test_a_contract_with_missing_terms_is_refused(tmp_path: Path, type_: str, terms: str, named: str) -> None:
     wrong = GOOD.replace("type: SPOT", f"type: {type_}").replace("common: {", f"common: {{{terms}, ")
     with pytest.raises(FactError, match=f"row 'XXBTZUSD'.*{named}"):
         read(_write(tmp_path, wrong))
 
 
-def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FactError, match=r"^facts\.yaml: "):
         read(_write(tmp_path, "- BTC\n"))
 
 
 @pytest.mark.parametrize("text", ["assets: [", "assets: \x07", "? [a]\n: b\n"])
-def test_a_file_that_is_no_yaml_of_facts_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_of_invalid_yaml_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(FactError, match=r"^facts\.yaml: "):
         read(_write(tmp_path, text))

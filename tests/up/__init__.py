@@ -1,1 +1,1 @@
-"""The command line and `cqar up`."""
+"""Tests of the command line and of `cqar up`."""

@@ -1,4 +1,4 @@
-"""`cqar` as its users run it: as a process."""
+"""Run `cqar` as a process, as users do."""
 
 import contextlib
 import json
@@ -17,32 +17,32 @@ from pathlib import Path
 from cqar.dev.embedded import processes
 
 ROOT = Path(__file__).parents[2]
-#: Seconds that anything here may take, on a machine however slow.
-PATIENCE = 60.0
+#: Timeout of every step in seconds, for slow machines.
+TIMEOUT = 60.0
 FREE_PORTS = {
     f"CQAR_{name}": "0" for name in ("HOTPATH_PORT", "HOTPATH_HTTP_PORT", "ADMIN_PORT", "ADMIN_HTTP_PORT", "METRICS_PORT")
 }
 
 
 def environment(**own: str) -> dict[str, str]:
-    """This process's environment without its CQAR_ variables, and with these."""
+    """This process's environment without its CQAR_ variables, plus `own`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CQAR_")} | own
 
 
 def command(*words: str) -> list[str]:
-    """The command line of `cqar` with these words."""
+    """The command line of `cqar` with arguments."""
     return [sys.executable, "-m", "cqar", *words]
 
 
 def cqar(*words: str, **own: str) -> subprocess.CompletedProcess[str]:
-    """Run `cqar` to its end, with these variables."""
+    """Run `cqar` until it exits."""
     return subprocess.run(
-        command(*words), env=environment(**own), cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE
+        command(*words), env=environment(**own), cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """What a refusal says, which has to be one line without a traceback, on standard error."""
+    """The error message, which must be one line on standard error without a traceback."""
     assert done.returncode != 0
     [line] = done.stderr.splitlines()
     assert line.startswith("cqar: ")
@@ -50,15 +50,15 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait until the condition is true."""
+    deadline = time.monotonic() + TIMEOUT
     while not true():
-        assert time.monotonic() < deadline, f"in vain: {what}"
+        assert time.monotonic() < deadline, f"timeout: {what}"
         time.sleep(0.02)
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there and not just unburied."""
+    """Whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -67,7 +67,7 @@ def runs(pid: int) -> bool:
 
 
 class Up:
-    """A running `cqar up`, whose words are kept as they come."""
+    """A running `cqar up` and its output so far."""
 
     def __init__(self, home: Path, *words: str, line: list[str] | None = None, env: Mapping[str, str] | None = None) -> None:
         self.home = home
@@ -95,84 +95,84 @@ class Up:
         return self._process.pid
 
     def wait_for(self, text: str, after: int = 0) -> None:
-        """Wait until it has said something, after so many characters."""
+        """Wait until the output contains a text after position `after`."""
         until(lambda: text in self.said[after:] or self._process.poll() is not None, text)
         assert text in self.said[after:] or text in self._all_said()[after:], self.said
 
     def wait_up(self) -> None:
-        """Wait until it is up, and has shown its example if it has one."""
+        """Wait until it is up and has printed its example, if any."""
         self.wait_for("\n  logs ")
         if "\n  sample " in self.said:
             self.wait_for("\nanswered ")
 
     def address(self, name: str) -> str:
-        """Where hotpath or admin answers gRPC, as it says itself."""
+        """The gRPC address of hotpath or admin, from the output."""
         found = re.search(rf"^  {name} +gRPC (\S+),", self.said, re.MULTILINE)
         assert found, self.said
         return found[1]
 
     def key(self, role: str) -> str:
-        """The key of a role."""
+        """The API key of a role."""
         found: dict[str, str] = json.loads((self.home / "credentials.json").read_text())
         return found[role]
 
     def cqar(self, *words: str, **own: str) -> subprocess.CompletedProcess[str]:
-        """Run `cqar` to its end, with the keys of this one."""
+        """Run `cqar` until it exits, with the keys of this stack."""
         return cqar(*words, CQAR_HOME=str(self.home), **own)
 
     def server(self, name: str) -> int:
-        """The process of an embedded server, as its lock says."""
+        """The process id of an embedded server, from its lock."""
         return int((self.home / name / "lock").read_text())
 
     def child(self, name: str) -> int:
-        """The process of admin or hotpath."""
+        """The process id of admin or hotpath."""
         [found] = [pid for pid in self.tree() if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(f"cqar\0{name}\0".encode())]
         return found
 
     def tree(self) -> list[int]:
-        """It and everything that it started."""
+        """The ids of this process and all its descendants."""
         return processes.tree(self.pid)
 
     def running(self) -> bool:
         return self._process.poll() is None
 
     def send(self, number: int) -> None:
-        """Send the signal, and leave it some time."""
+        """Send a signal and wait briefly."""
         self._process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(0.1)
 
     def end(self, number: int = signal.SIGINT) -> int:
-        """Send the signal and wait for the end; the exit code."""
+        """Send a signal, wait for the exit, and return the exit code."""
         self.send(number)
         return self.wait()
 
     def wait(self) -> int:
-        """Wait for the end; the exit code."""
-        code = self._process.wait(PATIENCE)
+        """Wait for the exit and return the exit code."""
+        code = self._process.wait(TIMEOUT)
         self._all_said()
         return code
 
     def _all_said(self) -> str:
-        self._reader.join(PATIENCE)
+        self._reader.join(TIMEOUT)
         return self.said
 
     def close(self) -> None:
-        """Leave nothing of it behind, whatever became of the test."""
+        """End all processes, whatever the test has done."""
         if self._process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.terminate()
                 self._process.wait(20)
         self._process.kill()
         self._process.wait()
-        self._reader.join(PATIENCE)
+        self._reader.join(TIMEOUT)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A folder that everybody may enter, with a short name for the sake of sockets."""
+    """A folder that all users may enter, with a short path for sockets."""
     made = Path(tempfile.mkdtemp(prefix="cqar-up-"))
     made.chmod(0o755)
     try:

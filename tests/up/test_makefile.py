@@ -24,7 +24,7 @@ def make(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         check=False,
-        timeout=running.PATIENCE,
+        timeout=running.TIMEOUT,
     )
 
 

@@ -1,4 +1,4 @@
-"""How an answer is told to people, for what the sample has no case of; and where answers say that they come from."""
+"""The output of `cqar resolve` for cases that the sample lacks, and the source that it names."""
 
 from datetime import UTC, datetime
 
@@ -14,13 +14,13 @@ from tests.hotpath.stack import changed, eventually, worker_of
 
 
 def told(answer: pb.GetVenueSymbolResponse) -> dict[str, str]:
-    """What people are told, by its name."""
+    """The lines of the output by name."""
     lines = answers.text(resolve.Question("deribit", "BTC-31DEC27-60000-C"), resolve.Answer(answer, "redis", 1_250_000))
     return {line[:14].strip(): line[14:] for line in lines.splitlines()}
 
 
 def option() -> pb.GetVenueSymbolResponse:
-    """An option whose listing is over and whose quote asset is blocked."""
+    """An option that is delisted and whose quote asset is blocked."""
     answer = pb.GetVenueSymbolResponse(
         venue_symbol=venues_pb2.VenueSymbol(venue_symbol="BTC-31DEC27-60000-C", is_active=False, maker_fee_decimal="-0.0001"),
         symbol=markets_pb2.Symbol(
@@ -46,7 +46,7 @@ def option() -> pb.GetVenueSymbolResponse:
     return answer
 
 
-def test_a_derivative_is_told_with_its_settlement_margin_expiry_and_strike() -> None:
+def test_a_derivative_is_shown_with_settlement_margin_expiry_and_strike() -> None:
     said = told(option())
     assert said["symbol"].startswith("BTC/USD:BTC-271231-60000-C  option")
     assert said["settlement"] == "BTC  Bitcoin  1"
@@ -57,22 +57,20 @@ def test_a_derivative_is_told_with_its_settlement_margin_expiry_and_strike() -> 
     assert said["answered"] == "from redis in 1.2 ms"
 
 
-def test_what_is_not_known_is_not_shown_as_zero() -> None:
+def test_unknown_values_are_not_shown_as_zero() -> None:
     said = told(option())
     assert said["fees"] == "maker -0.0001, taker not known"
     assert said["tick size"] == said["lot size"] == said["min notional"] == "not known"
 
 
-def test_a_blocked_delisted_or_stale_answer_says_so() -> None:
+def test_a_blocked_delisted_or_stale_result_is_marked() -> None:
     said = told(option())
     assert said["trading"] == "BLOCKED by SCAM (a drill)"
     assert said["active"] == "no, ended 2026-01-01"
     assert said["stale"] == "the worker was last up to date 2500 ms ago"
 
 
-async def test_an_answer_says_whether_it_came_from_memory_redis_or_the_database(
-    feed: Client, settings: config.Settings
-) -> None:
+async def test_a_result_names_its_source_memory_redis_or_database(feed: Client, settings: config.Settings) -> None:
     asset = (await feed.call("CreateAsset", symbol="BTC", name="Bitcoin", asset_type=assets_pb2.ASSET_TYPE_NATIVE)).asset
     # One more write: what PostgreSQL says of the first is then newer than what the change itself left in Redis.
     await feed.call("CreateVenue", name="Binance", venue_type=venues_pb2.VENUE_TYPE_CEX)

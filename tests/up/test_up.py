@@ -1,4 +1,4 @@
-"""`cqar up`, from nothing to nothing: one life of a registry, told in order by tests that share it."""
+"""`cqar up` from the first start to the last stop: the tests share one registry and run in order."""
 
 import functools
 import json
@@ -57,7 +57,7 @@ def call(up: Up, at: str, name: str, /, **fields: object) -> Any:
         return method(request, timeout=20)
 
 
-def test_keys_are_made_for_the_owner_alone_and_shown_nowhere(up: Up, home: Path) -> None:
+def test_keys_are_readable_by_the_owner_only_and_never_shown(up: Up, home: Path) -> None:
     held = json.loads((home / "credentials.json").read_text())
     assert sorted(held) == ["admin", "reader", "writer"]
     assert [path.stat().st_mode & 0o777 for path in (home / "credentials.json", home / "pepper")] == [0o600, 0o600]
@@ -67,13 +67,13 @@ def test_keys_are_made_for_the_owner_alone_and_shown_nowhere(up: Up, home: Path)
     assert re.search(r"^  keys +created, in ", up.said, re.MULTILINE)
 
 
-def test_without_a_key_nothing_is_answered(up: Up) -> None:
+def test_calls_without_a_key_are_refused(up: Up) -> None:
     done = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"), CQAR_HOME=str(up.home / "elsewhere"))
     where = "set CQAR_HOME to that of `cqar up`, or CQAR_API_KEY"
     assert one_line(done) == f"cqar: no API key for {up.address('hotpath')}: {where}"
 
 
-def test_keys_are_made_listed_and_revoked_with_and_without_admin(up: Up) -> None:
+def test_keys_are_created_listed_and_revoked_with_and_without_admin(up: Up) -> None:
     at = ("--address", up.address("admin"))
     [database] = re.findall(r"^  PostgreSQL +(\S+)$", up.said, re.MULTILINE)
     straight = {"CQAR_DATABASE_URL": database, "CQAR_PEPPER": (up.home / "pepper").read_text()}
@@ -155,11 +155,11 @@ def test_following_events_ends_quietly_with_ctrl_c(up: Up) -> None:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["revision"]
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=running.PATIENCE)
+        _, err = process.communicate(timeout=running.TIMEOUT)
     assert (process.returncode, err) == (0, "")
 
 
-def test_imports_and_reviews_find_the_key_that_they_need(up: Up, tmp_path: Path) -> None:
+def test_imports_and_reviews_find_the_key_they_need(up: Up, tmp_path: Path) -> None:
     at = ("--address", up.address("admin"))
     table = tmp_path / "chains.csv"
     table.write_text("chain_id,chain_name,chain_type,caip2\nfar-away,Far Away,EVM,eip155:424242\n")
@@ -171,14 +171,14 @@ def test_imports_and_reviews_find_the_key_that_they_need(up: Up, tmp_path: Path)
         assert "not found" in one_line(up.cqar("review", verdict, "0195c3b0-0000-7000-8000-000000000000", *at))
 
 
-def test_the_first_start_tells_every_address_and_an_example_with_its_answer(up: Up) -> None:
+def test_the_first_start_prints_all_addresses_and_an_example_with_its_output(up: Up) -> None:
     for title in ("hotpath", "admin", "PostgreSQL", "Redis", "NATS"):
         assert re.search(rf"^  {title} +(gRPC|postgresql:|unix:|nats:)", up.said, re.MULTILINE), title
     assert re.search(r"^  sample +\d{3} facts created, 0 unchanged", up.said, re.MULTILINE)
     assert re.search(r"^symbol +BTC/USDT  spot  \S+$", up.said, re.MULTILINE)
 
 
-def test_resolve_says_all_that_is_needed_to_trade_and_where_the_answer_came_from(up: Up) -> None:
+def test_resolve_prints_all_trading_parameters_and_the_source_of_the_result(up: Up) -> None:
     for _ in range(2):
         done = up.cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
     assert (done.returncode, done.stderr) == (0, "")
@@ -197,7 +197,7 @@ def test_resolve_says_all_that_is_needed_to_trade_and_where_the_answer_came_from
     assert re.fullmatch(r"from memory in [\d.]+ (us|ms)", said["answered"])
 
 
-def test_resolve_gives_programs_the_contracts_names_and_exact_numbers(up: Up) -> None:
+def test_resolve_json_has_contract_names_and_exact_numbers(up: Up) -> None:
     done = up.cqar("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath"))
     found = json.loads(done.stdout)
     assert found["symbol"]["tick_size_decimal"] == "0.01"
@@ -208,13 +208,13 @@ def test_resolve_gives_programs_the_contracts_names_and_exact_numbers(up: Up) ->
     assert not any(isinstance(each, float) for part in found.values() if isinstance(part, dict) for each in part.values())
 
 
-def test_resolve_asks_for_the_listing_of_another_time(up: Up) -> None:
+def test_resolve_finds_the_listing_at_another_time(up: Up) -> None:
     ask = ("resolve", "binance", "BTCUSDT", "--json", "--address", up.address("hotpath"), "--as-of")
     assert json.loads(up.cqar(*ask, "2024-02-29T08:00:00+05:30").stdout)["symbol"]["symbol"] == "BTC/USDT"
     assert "invalid time" in up.cqar(*ask, "yesterday").stderr
 
 
-def test_a_text_that_means_nothing_is_not_found_with_exit_code_1(up: Up) -> None:
+def test_an_unknown_symbol_is_not_found_with_exit_code_1(up: Up) -> None:
     done = up.cqar("resolve", "binance", "NOPE", "--address", up.address("hotpath"))
     assert done.returncode == 1
     assert done.stdout == ""
@@ -246,7 +246,7 @@ def test_a_settlement_asset_that_is_no_side_of_the_symbol_is_shown_by_its_names(
     assert re.search(rf"^settlement +USDC  {usdc.name}  {usdc.asset_id}$", up.cqar(*ask).stdout, re.MULTILINE)
 
 
-def test_a_text_with_several_meanings_names_them_and_the_option_that_chooses(up: Up) -> None:
+def test_an_ambiguous_symbol_lists_its_meanings_and_the_option_to_choose(up: Up) -> None:
     call(up, "admin", "CreateVenue", name="Twofold", venue_type=venues_pb2.VENUE_TYPE_CEX)
     for venue in ("binance", "binanceusdm"):
         found = call(up, "hotpath", "GetVenueSymbol", venue_id=venue, venue_symbol="BTCUSDT")
@@ -261,14 +261,14 @@ def test_a_text_with_several_meanings_names_them_and_the_option_that_chooses(up:
     assert "BTC/USDT:USDT  perpetual" in chosen.stdout
 
 
-def test_grpc_clients_may_ask_for_the_services(up: Up) -> None:
+def test_grpc_clients_can_list_the_services(up: Up) -> None:
     for name in ("hotpath", "admin"):
         with connected(up.address(name), up.key("reader")) as channel:
             services = ProtoReflectionDescriptorDatabase(channel).get_services()
         assert "cqc.services.v1.AssetRegistry" in services
 
 
-def test_the_sample_can_be_loaded_again_and_changes_nothing(up: Up) -> None:
+def test_loading_the_sample_again_changes_nothing(up: Up) -> None:
     counts = json.loads(up.cqar("sample", "--json", "--address", up.address("admin")).stdout)
     assert set(counts["created"].values()) == {0}
     assert counts["unchanged"]["venues"] == 5
@@ -277,7 +277,7 @@ def test_the_sample_can_be_loaded_again_and_changes_nothing(up: Up) -> None:
     assert {line.partition(": ")[2].partition(",")[0] for line in done.stdout.splitlines()} == {"0 created"}
 
 
-def test_servers_and_processes_that_are_killed_come_back_with_everything(up: Up) -> None:
+def test_killed_servers_and_processes_are_restarted_with_all_data(up: Up) -> None:
     at = len(up.said)
     for pid in (up.server("postgres"), up.server("valkey"), up.server("nats"), up.child("hotpath")):
         os.kill(pid, signal.SIGKILL)
@@ -299,12 +299,12 @@ def test_servers_and_processes_that_are_killed_come_back_with_everything(up: Up)
     assert "BTC/USDT  spot" in done.stdout, done.stderr
 
 
-def test_a_second_one_in_the_same_home_is_refused(up: Up, home: Path) -> None:
+def test_a_second_up_in_the_same_home_is_refused(up: Up, home: Path) -> None:
     line = one_line(cqar("up", CQAR_HOME=str(home), **running.FREE_PORTS))
     assert f"{home} is in use by process {up.pid}" in line
 
 
-def test_ctrl_c_stops_everything_in_order_and_leaves_nothing(up: Up) -> None:
+def test_ctrl_c_stops_everything_in_order_and_leaves_nothing_running(up: Up) -> None:
     tree = up.tree()
     assert len(tree) > 6
     assert up.end(signal.SIGINT) == 0
@@ -312,7 +312,7 @@ def test_ctrl_c_stops_everything_in_order_and_leaves_nothing(up: Up) -> None:
     assert "Traceback" not in up.said
 
 
-def test_the_next_start_keeps_the_data_and_loads_no_sample_again(home: Path) -> None:
+def test_the_next_start_keeps_the_data_and_does_not_reload_the_sample(home: Path) -> None:
     up = Up(home)
     try:
         up.wait_up()
@@ -326,7 +326,7 @@ def test_the_next_start_keeps_the_data_and_loads_no_sample_again(home: Path) -> 
         up.close()
 
 
-def test_after_a_kill_the_next_start_works_and_gives_up_on_what_dies_again_and_again(home: Path) -> None:
+def test_up_starts_after_a_kill_and_gives_up_on_a_process_that_keeps_dying(home: Path) -> None:
     up = Up(home)
     try:
         up.wait_up()
@@ -346,7 +346,7 @@ def test_after_a_kill_the_next_start_works_and_gives_up_on_what_dies_again_and_a
         up.close()
 
 
-def test_servers_that_are_named_are_used_and_a_second_signal_ends_what_does_not_stop(settings: config.Settings) -> None:
+def test_configured_servers_are_used_and_a_second_signal_kills_what_does_not_stop(settings: config.Settings) -> None:
     own = {
         "CQAR_DATABASE_URL": settings.database.url,
         "CQAR_REDIS_URL": settings.redis.url,
@@ -400,7 +400,7 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=running.PATIENCE) as answer:  # noqa: S310 - an address of the stack
+    with urllib.request.urlopen(url, timeout=running.TIMEOUT) as answer:  # noqa: S310 - an address of the stack
         body: bytes = answer.read()
     return body
 
