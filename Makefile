@@ -49,6 +49,7 @@ check: .venv/made check-lock ## Check style, types, import contracts, phrases, g
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m cqar.dev.phrases
 	$(BIN)/python -m cqar.contract.generate --check
 	$(BIN)/python -m cqar.dev.api_page --check
 

@@ -87,7 +87,7 @@ def test_every_derivative_has_a_settlement_asset_and_its_terms(read: Read) -> No
             continue
         assert market.settle is not None, market.id
         assert market.margin_kind in {"linear", "inverse", "quanto"}, market.id
-        # What a quanto contract of BitMEX is worth is no number of units.
+        # The value of a BitMEX quanto contract is not a number of units.
         assert (market.specs.contract_size is None) == (read.exchange == "bitmex" and market.margin_kind == "quanto")
         assert market.specs.contract_size is None or market.specs.contract_size > 0
         assert (market.expiry is None) == (kind == "swap"), market.id

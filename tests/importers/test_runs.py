@@ -108,7 +108,7 @@ async def test_missing_listings_are_delisted_only_with_the_delist_option(coined:
     result = await coined.markets("binance", both[:1])
     assert result.delisted == 0
     assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
-    # A row that cannot be read is no row that is not there.
+    # A malformed row does not count as missing.
     broken = {**both[1], "precision": {"price": -1}}
     assert (await coined.markets("binance", [both[0], broken], delist=True)).delisted == 0
     result = await coined.markets("binance", both[:1], delist=True)

@@ -392,7 +392,7 @@ def test_an_ordinary_user_without_a_home_folder_starts_an_empty_registry() -> No
             done = up.cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"))
             assert "venue binance not found" in one_line(done)
             keyless = cqar("resolve", "binance", "BTCUSDT", "--address", up.address("hotpath"), CQAR_HOME=str(made / "other"))
-            assert "venue binance not found" in one_line(keyless), "with CQAR_AUTH=off nobody needs a key"
+            assert "venue binance not found" in one_line(keyless), "with CQAR_AUTH=off no key is needed"
             assert up.end(signal.SIGTERM) == 0
             assert not [pid for pid in tree if running.runs(pid)]
         finally:
