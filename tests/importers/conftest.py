@@ -11,7 +11,7 @@ def importers(admin: Admin) -> Importers:
 
 
 @pytest.fixture
-async def coined(importers: Importers) -> Importers:
+async def seeded(importers: Importers) -> Importers:
     """Imports into a registry with a few coins that have CoinGecko ids."""
     result = await importers.document("assets", COINS)
     assert result.line.startswith("created=4 updated=0 unchanged=0 ")

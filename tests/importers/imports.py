@@ -127,7 +127,7 @@ COINS = (
 )
 
 
-def packed(name: str) -> bytes:
+def shared_file(name: str) -> bytes:
     """A file of the shared data."""
     return gzip.decompress((DATA / name).read_bytes())
 

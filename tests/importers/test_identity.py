@@ -37,9 +37,9 @@ async def rejected(registry: Client, review_id: str) -> None:
 TWINS = (coin("gas", "GAS", "Gas"), coin("gas-dao", "GAS", "Gas DAO"), coin("zephyr-protocol", "ZEPH", "Zephyr Protocol"))
 
 
-async def test_a_ticker_decides_if_exactly_one_established_asset_has_it(coined: Importers, registry: Client) -> None:
-    await coined.document("assets", TWINS)
-    result = await coined.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT"), market("GASUSDT", "GAS", "USDT")])
+async def test_a_ticker_decides_if_exactly_one_established_asset_has_it(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
+    result = await seeded.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT"), market("GASUSDT", "GAS", "USDT")])
     recorded, asset = await evidence(registry, "binance", "ZEPH")
     assert recorded == "ticker ZEPH"
     assert asset.name == "Zephyr Protocol"
@@ -50,100 +50,100 @@ async def test_a_ticker_decides_if_exactly_one_established_asset_has_it(coined: 
     assert (review.kind, review.code, len(review.candidate_asset_ids)) == (pb.REVIEW_KIND_CANDIDATES, "GAS", 2)
 
 
-async def test_a_scam_token_is_not_a_candidate_for_a_ticker(coined: Importers, registry: Client) -> None:
-    await coined.document("assets", TWINS)
+async def test_a_scam_token_is_not_a_candidate_for_a_ticker(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
     found = (await registry.call("SearchAssets", query="Gas DAO")).assets
     [fake] = [each.asset_id for each in found if each.name == "Gas DAO"]
     scam, critical = assets_pb2.FLAG_TYPE_SCAM, assets_pb2.FLAG_SEVERITY_CRITICAL
     await registry.call(
         "RaiseQualityFlag", asset_id=fake, flag_type=scam, severity=critical, description="a copy", raised_by="desk"
     )
-    await coined.markets("binance", [market("GASUSDT", "GAS", "USDT")])
+    await seeded.markets("binance", [market("GASUSDT", "GAS", "USDT")])
     _, asset = await evidence(registry, "binance", "GAS")
     assert asset.name == "Gas"
 
 
-async def test_an_unknown_code_becomes_a_provisional_asset_of_its_venue_only(coined: Importers, registry: Client) -> None:
-    await coined.markets("gate", [market("QQQX_USDT", "QQQX", "USDT")])
+async def test_an_unknown_code_becomes_a_provisional_asset_of_its_venue_only(seeded: Importers, registry: Client) -> None:
+    await seeded.markets("gate", [market("QQQX_USDT", "QQQX", "USDT")])
     recorded, asset = await evidence(registry, "gate", "QQQX")
     assert (recorded, asset.category) == ("provisional", "provisional")
     flags = (await registry.call("ListQualityFlags", asset_id=asset.asset_id)).flags
     assert [each.flag_type for each in flags] == [assets_pb2.FLAG_TYPE_UNVERIFIED]
     [own] = (await registry.call("ListAssetIdentifiers", asset_id=asset.asset_id)).identifiers
     assert (own.source, own.external_id) == (assets_pb2.DATA_SOURCE_INTERNAL, "gate:QQQX")
-    await coined.markets("mexc", [market("QQQXUSDT", "QQQX", "USDT")])
+    await seeded.markets("mexc", [market("QQQXUSDT", "QQQX", "USDT")])
     _, other = await evidence(registry, "mexc", "QQQX")
     assert other.asset_id != asset.asset_id
     here, there = await listed(registry, "gate", "QQQX_USDT"), await listed(registry, "mexc", "QQQXUSDT")
     assert here.symbol.symbol_id != there.symbol.symbol_id
 
 
-async def test_a_remap_of_the_venue_is_evidence_and_is_recorded(coined: Importers, registry: Client) -> None:
-    await coined.markets("kraken", [market("XBTUSDT", "BTC", "USDT", baseId="XXBT")], remaps={"XXBT": "BTC"})
+async def test_a_remap_of_the_venue_is_evidence_and_is_recorded(seeded: Importers, registry: Client) -> None:
+    await seeded.markets("kraken", [market("XBTUSDT", "BTC", "USDT", baseId="XXBT")], remaps={"XXBT": "BTC"})
     recorded, asset = await evidence(registry, "kraken", "XXBT")
     assert recorded.startswith("remap XXBT is BTC")
     assert asset.name == "Bitcoin"
 
 
-async def test_a_currency_code_means_the_currency_despite_tokens_with_its_ticker(coined: Importers, registry: Client) -> None:
-    await coined.document("assets", [coin("euro-coin-fake", "EUR", "Euro Coin")])
-    await coined.markets("kraken", [market("XBTEUR", "BTC", "EUR", quoteId="ZEUR")])
+async def test_a_currency_code_means_the_currency_despite_tokens_with_its_ticker(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", [coin("euro-coin-fake", "EUR", "Euro Coin")])
+    await seeded.markets("kraken", [market("XBTEUR", "BTC", "EUR", quoteId="ZEUR")])
     recorded, asset = await evidence(registry, "kraken", "ZEUR")
     assert (asset.category, asset.name) == ("fiat", "Euro")
     assert "external id" in recorded
 
 
-async def test_a_payload_address_outweighs_the_ticker(coined: Importers, registry: Client) -> None:
+async def test_a_payload_address_outweighs_the_ticker(seeded: Importers, registry: Client) -> None:
     address = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
     chain = {"source": "viem@2", "caip2": "eip155:1", "id": 1, "name": "Ethereum", "testnet": False}
-    await coined.document("chains", [chain])
+    await seeded.document("chains", [chain])
     row = {"chain": "eip155:1", "address": address, "symbol": "GAS", "name": "The real one", "decimals": 6}
-    await coined.document("deployments", [{**row, "coingecko_id": None, "is_native": False, "sources": ["x"], "conflicts": []}])
-    await coined.document("assets", TWINS)
-    await coined.markets("mexc", [market("GASUSDT", "GAS", "USDT", info={"contractAddress": address})])
+    await seeded.document("deployments", [{**row, "coingecko_id": None, "is_native": False, "sources": ["x"], "conflicts": []}])
+    await seeded.document("assets", TWINS)
+    await seeded.markets("mexc", [market("GASUSDT", "GAS", "USDT", info={"contractAddress": address})])
     recorded, asset = await evidence(registry, "mexc", "GAS")
     assert recorded.startswith("contract address")
     assert asset.name == "The real one"
 
 
 async def test_an_accepted_review_decides_and_is_not_opened_again(
-    coined: Importers, registry: Client, connection: asyncpg.Connection
+    seeded: Importers, registry: Client, connection: asyncpg.Connection
 ) -> None:
-    await coined.document("assets", TWINS)
+    await seeded.document("assets", TWINS)
     rows = [market("GASUSDT", "GAS", "USDT")]
-    await coined.markets("binance", rows)
+    await seeded.markets("binance", rows)
     [review] = await reviews(registry)
     chosen = review.candidate_asset_ids[0]
     await accepted(registry, review.review_id, asset_id=chosen, notes="the venue's own page says so")
-    result = await coined.markets("binance", rows)
+    result = await seeded.markets("binance", rows)
     assert (result.review, result.conflict, result.rejected) == (0, 0, 0)
     assert (await listed(registry, "binance", "GASUSDT")).base_asset.asset_id == chosen
     recorded, _ = await evidence(registry, "binance", "GAS")
     assert recorded == "review"
     assert await reviews(registry) == []
     head = await revision(connection)
-    assert (await coined.markets("binance", rows)).line.startswith("created=0 updated=0 ")
+    assert (await seeded.markets("binance", rows)).line.startswith("created=0 updated=0 ")
     assert await revision(connection) == head
 
 
-async def test_a_rejected_review_is_not_opened_again(coined: Importers, registry: Client) -> None:
-    await coined.document("assets", TWINS)
+async def test_a_rejected_review_is_not_opened_again(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
     rows = [market("GASUSDT", "GAS", "USDT")]
-    await coined.markets("binance", rows)
+    await seeded.markets("binance", rows)
     [review] = await reviews(registry)
     await rejected(registry, review.review_id)
-    await coined.markets("binance", rows)
+    await seeded.markets("binance", rows)
     assert await reviews(registry) == []
     assert (await registry.refused("GetVenueSymbol", venue_id="binance", venue_symbol="GASUSDT")).code == "NOT_FOUND"
 
 
-async def test_a_review_merges_a_provisional_asset_into_the_real_one(coined: Importers, registry: Client) -> None:
+async def test_a_review_merges_a_provisional_asset_into_the_real_one(seeded: Importers, registry: Client) -> None:
     rows = [market("ZEPHUSDT", "ZEPH", "USDT")]
-    await coined.markets("mexc", rows)
+    await seeded.markets("mexc", rows)
     _, provisional = await evidence(registry, "mexc", "ZEPH")
     assert provisional.category == "provisional"
-    await coined.document("assets", TWINS)
-    await coined.markets("mexc", rows)
+    await seeded.document("assets", TWINS)
+    await seeded.markets("mexc", rows)
     [review] = [each for each in await reviews(registry) if each.code == "ZEPH"]
     assert review.kind == pb.REVIEW_KIND_PROVISIONAL
     found = (await registry.call("SearchAssets", query="Zephyr Protocol")).assets
@@ -151,17 +151,17 @@ async def test_a_review_merges_a_provisional_asset_into_the_real_one(coined: Imp
     await accepted(registry, review.review_id, asset_id=real)
     assert (await listed(registry, "mexc", "ZEPHUSDT")).base_asset.asset_id == real
     assert (await registry.refused("GetAsset", asset_id=provisional.asset_id)).code == "NOT_FOUND"
-    result = await coined.markets("mexc", rows)
+    result = await seeded.markets("mexc", rows)
     assert result.line.startswith("created=0 updated=0 ")
     assert await reviews(registry) == []
 
 
 async def test_a_symbol_with_a_new_meaning_is_a_conflict_until_decided(
-    coined: Importers, registry: Client, connection: asyncpg.Connection
+    seeded: Importers, registry: Client, connection: asyncpg.Connection
 ) -> None:
-    await coined.markets("binance", [market("XUSDT", "BTC", "USDT")])
+    await seeded.markets("binance", [market("XUSDT", "BTC", "USDT")])
     before = await listed(registry, "binance", "XUSDT")
-    result = await coined.markets("binance", [market("XUSDT", "ETH", "USDT")])
+    result = await seeded.markets("binance", [market("XUSDT", "ETH", "USDT")])
     assert result.conflict == 1
     assert (await listed(registry, "binance", "XUSDT")).symbol.symbol_id == before.symbol.symbol_id, "never written over"
     [review] = await reviews(registry)
@@ -174,13 +174,13 @@ async def test_a_symbol_with_a_new_meaning_is_a_conflict_until_decided(
     both = (await registry.call("ListVenueSymbols", **request)).venue_symbols
     assert sorted(each.HasField("delisted_at") for each in both) == [False, True]
     head = await revision(connection)
-    assert (await coined.markets("binance", [market("XUSDT", "ETH", "USDT")])).line.startswith("created=0 updated=0 ")
+    assert (await seeded.markets("binance", [market("XUSDT", "ETH", "USDT")])).line.startswith("created=0 updated=0 ")
     assert await revision(connection) == head
 
 
-async def test_a_correction_removes_the_old_meaning(coined: Importers, registry: Client) -> None:
-    await coined.markets("binance", [market("XUSDT", "BTC", "USDT")])
-    await coined.markets("binance", [market("XUSDT", "ETH", "USDT")])
+async def test_a_correction_removes_the_old_meaning(seeded: Importers, registry: Client) -> None:
+    await seeded.markets("binance", [market("XUSDT", "BTC", "USDT")])
+    await seeded.markets("binance", [market("XUSDT", "ETH", "USDT")])
     [review] = await reviews(registry)
     await accepted(registry, review.review_id, decision=pb.REVIEW_DECISION_CORRECTION)
     assert (await listed(registry, "binance", "XUSDT")).base_asset.symbol == "ETH"
@@ -189,10 +189,10 @@ async def test_a_correction_removes_the_old_meaning(coined: Importers, registry:
     assert not only.HasField("delisted_at")
 
 
-async def test_a_code_with_a_new_meaning_is_a_conflict(coined: Importers, registry: Client) -> None:
-    await coined.document("assets", TWINS)
-    await coined.markets("kraken", [market("OLD", "ZEPH", "USDT", baseId="XYZ")], remaps={"XYZ": "ZEPH"})
-    result = await coined.markets("kraken", [market("OLD", "ETH", "USDT", baseId="XYZ")], remaps={"XYZ": "ETH"})
+async def test_a_code_with_a_new_meaning_is_a_conflict(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
+    await seeded.markets("kraken", [market("OLD", "ZEPH", "USDT", baseId="XYZ")], remaps={"XYZ": "ZEPH"})
+    result = await seeded.markets("kraken", [market("OLD", "ETH", "USDT", baseId="XYZ")], remaps={"XYZ": "ETH"})
     assert result.review + result.conflict >= 1
     _, asset = await evidence(registry, "kraken", "XYZ")
     assert asset.symbol == "ZEPH", "never written over"
@@ -200,10 +200,10 @@ async def test_a_code_with_a_new_meaning_is_a_conflict(coined: Importers, regist
     assert review.code == "XYZ"
 
 
-async def test_the_first_code_of_a_venue_asset_stays_its_main_code(coined: Importers, registry: Client) -> None:
+async def test_the_first_code_of_a_venue_asset_stays_its_main_code(seeded: Importers, registry: Client) -> None:
     rows = [market("A", "BTC", "USDT", baseId="XXBT"), market("B", "BTC", "USDT", baseId="XBT")]
-    await coined.markets("kraken", rows, remaps={"XXBT": "BTC", "XBT": "BTC"})
-    await coined.markets("kraken", list(reversed(rows)), remaps={"XXBT": "BTC", "XBT": "BTC"})
+    await seeded.markets("kraken", rows, remaps={"XXBT": "BTC", "XBT": "BTC"})
+    await seeded.markets("kraken", list(reversed(rows)), remaps={"XXBT": "BTC", "XBT": "BTC"})
     [venue_asset] = [
         each
         for each in (await registry.call("ListVenueAssets", venue_id="kraken")).venue_assets
@@ -212,19 +212,19 @@ async def test_the_first_code_of_a_venue_asset_stays_its_main_code(coined: Impor
     assert venue_asset.venue_asset_symbol == "XXBT"
 
 
-async def test_a_deleted_asset_is_not_a_candidate(coined: Importers, registry: Client) -> None:
-    await coined.document("assets", TWINS)
+async def test_a_deleted_asset_is_not_a_candidate(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
     found = (await registry.call("SearchAssets", query="Gas DAO")).assets
     [fake] = [each.asset_id for each in found if each.name == "Gas DAO"]
     await registry.call("DeleteAsset", asset_id=fake)
-    await coined.markets("binance", [market("GASUSDT", "GAS", "USDT")])
+    await seeded.markets("binance", [market("GASUSDT", "GAS", "USDT")])
     _, asset = await evidence(registry, "binance", "GAS")
     assert asset.name == "Gas"
 
 
-async def test_open_reviews_outlast_the_run(coined: Importers, registry: Client) -> None:
+async def test_open_reviews_outlast_the_run(seeded: Importers, registry: Client) -> None:
     """A dry run opens no review."""
-    await coined.document("assets", TWINS)
-    result = await coined.markets("binance", [market("GASUSDT", "GAS", "USDT")], dry_run=True)
+    await seeded.document("assets", TWINS)
+    result = await seeded.markets("binance", [market("GASUSDT", "GAS", "USDT")], dry_run=True)
     assert result.review == 2
     assert await reviews(registry) == []

@@ -7,7 +7,7 @@ import pytest
 
 from cqar.importers.run.documents import FileError
 from tests.client import Client
-from tests.importers.imports import DATA, Importers, coin, listed, market, packed, revision, swap
+from tests.importers.imports import DATA, Importers, coin, listed, market, revision, shared_file, swap
 
 CHAINS = [
     {
@@ -38,14 +38,14 @@ def deployed(address: str, symbol: str, coingecko_id: str | None, source: str = 
     }
 
 
-async def test_repeated_imports_change_nothing_and_write_no_event(coined: Importers, connection: asyncpg.Connection) -> None:
+async def test_repeated_imports_change_nothing_and_write_no_event(seeded: Importers, connection: asyncpg.Connection) -> None:
     async def all_of_it() -> list[str]:
         return [
-            (await coined.document("chains", CHAINS)).line,
-            (await coined.document("deployments", [deployed(TETHER, "USDT", None)])).line,
-            (await coined.document("coingecko", [[f"eip155:1/erc20:{TETHER.lower()}", "tether"]])).line,
-            (await coined.document("venues", [{"id": "kraken", "name": "Kraken", "urls": {}, "fees": {}}])).line,
-            (await coined.markets("kraken", [market("XBTUSDT", "BTC", "USDT"), swap("PF_ETH", "ETH", "USDT")])).line,
+            (await seeded.document("chains", CHAINS)).line,
+            (await seeded.document("deployments", [deployed(TETHER, "USDT", None)])).line,
+            (await seeded.document("coingecko", [[f"eip155:1/erc20:{TETHER.lower()}", "tether"]])).line,
+            (await seeded.document("venues", [{"id": "kraken", "name": "Kraken", "urls": {}, "fees": {}}])).line,
+            (await seeded.markets("kraken", [market("XBTUSDT", "BTC", "USDT"), swap("PF_ETH", "ETH", "USDT")])).line,
         ]
 
     first = await all_of_it()
@@ -58,28 +58,28 @@ async def test_repeated_imports_change_nothing_and_write_no_event(coined: Import
 
 
 async def test_a_dry_run_reports_what_the_real_run_does_and_writes_nothing(
-    coined: Importers, connection: asyncpg.Connection
+    seeded: Importers, connection: asyncpg.Connection
 ) -> None:
     rows = [market("BTCUSDT", "BTC", "USDT"), market("NEWUSDT", "NEWCOIN", "USDT"), market("BAD", "BTC", "undefined")]
     head = await revision(connection)
-    tried = await coined.markets("binance", rows, dry_run=True)
+    tried = await seeded.markets("binance", rows, dry_run=True)
     assert await revision(connection) == head
-    done = await coined.markets("binance", rows)
+    done = await seeded.markets("binance", rows)
     assert tried.line == done.line, [each.text() for each in tried.entries]
     assert [(each.outcome, each.kind, each.about) for each in tried.entries] == [
         (each.outcome, each.kind, each.about) for each in done.entries
     ]
     changed = [market("BTCUSDT", "BTC", "USDT", precision={"amount": 0.0001, "price": 0.1}), *rows[1:]]
-    tried = await coined.markets("binance", changed, dry_run=True)
+    tried = await seeded.markets("binance", changed, dry_run=True)
     [update] = tried.of("updated")
     assert [(each.field, each.before, each.after) for each in update.changes] == [("tick_size", "0.01", "0.1")]
-    assert tried.line == (await coined.markets("binance", changed)).line
+    assert tried.line == (await seeded.markets("binance", changed)).line
 
 
-async def test_each_venue_keeps_its_own_tick_of_one_canonical_symbol(coined: Importers, registry: Client) -> None:
-    await coined.markets("binance", [market("BTCUSDT", "BTC", "USDT", precision={"amount": 0.00001, "price": 0.01})])
+async def test_each_venue_keeps_its_own_tick_of_one_canonical_symbol(seeded: Importers, registry: Client) -> None:
+    await seeded.markets("binance", [market("BTCUSDT", "BTC", "USDT", precision={"amount": 0.00001, "price": 0.01})])
     own = market("XBTUSDT", "BTC", "USDT", baseId="XXBT", precision={"amount": 1e-8, "price": 0.1})
-    await coined.markets("kraken", [own], remaps={"XXBT": "BTC"})
+    await seeded.markets("kraken", [own], remaps={"XXBT": "BTC"})
     here, there = await listed(registry, "binance", "BTCUSDT"), await listed(registry, "kraken", "XBTUSDT")
     assert here.symbol.symbol_id == there.symbol.symbol_id
     assert (here.symbol.tick_size_decimal, there.symbol.tick_size_decimal) == ("0.01", "0.1")
@@ -102,27 +102,27 @@ async def test_the_first_source_of_a_shared_fact_wins_unless_overwrite_is_set(im
     assert chain.explorer_url == "https://blockscout.example"
 
 
-async def test_missing_listings_are_delisted_only_with_the_delist_option(coined: Importers, registry: Client) -> None:
+async def test_missing_listings_are_delisted_only_with_the_delist_option(seeded: Importers, registry: Client) -> None:
     both = [market("BTCUSDT", "BTC", "USDT"), market("ETHUSDT", "ETH", "USDT")]
-    await coined.markets("binance", both)
-    result = await coined.markets("binance", both[:1])
+    await seeded.markets("binance", both)
+    result = await seeded.markets("binance", both[:1])
     assert result.delisted == 0
     assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
     # A malformed row does not count as missing.
     broken = {**both[1], "precision": {"price": -1}}
-    assert (await coined.markets("binance", [both[0], broken], delist=True)).delisted == 0
-    result = await coined.markets("binance", both[:1], delist=True)
+    assert (await seeded.markets("binance", [both[0], broken], delist=True)).delisted == 0
+    result = await seeded.markets("binance", both[:1], delist=True)
     assert result.delisted == 1
     assert not (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
-    assert (await coined.markets("binance", both[:1], delist=True)).delisted == 0
-    result = await coined.markets("binance", both)
+    assert (await seeded.markets("binance", both[:1], delist=True)).delisted == 0
+    result = await seeded.markets("binance", both)
     assert (result.created, result.updated) == (1, 0)
     assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
 
 
-async def test_a_malformed_row_does_not_stop_the_others(coined: Importers, registry: Client) -> None:
+async def test_a_malformed_row_does_not_stop_the_others(seeded: Importers, registry: Client) -> None:
     rows = [7, "text", None, {}, {"id": "X", "type": "spot"}, market("BTCUSDT", "BTC", "USDT"), {"id": 3, "type": []}]
-    result = await coined.markets("binance", rows)
+    result = await seeded.markets("binance", rows)
     assert result.rejected == 6
     assert {each.reason for each in result.of("rejected")} == {"malformed", "incomplete"}
     assert sorted(each.line for each in result.of("rejected")) == [1, 2, 3, 4, 5, 7]
@@ -130,29 +130,29 @@ async def test_a_malformed_row_does_not_stop_the_others(coined: Importers, regis
 
 
 @pytest.mark.parametrize("data", [b"", b"[", b'{"a": 1}x', b"\xff\xfe", b"7"])
-async def test_a_malformed_file_changes_nothing(coined: Importers, connection: asyncpg.Connection, data: bytes) -> None:
+async def test_a_malformed_file_changes_nothing(seeded: Importers, connection: asyncpg.Connection, data: bytes) -> None:
     head = await revision(connection)
     for kind in ("chains", "assets", "deployments", "coingecko", "relationships", "tokenlist", "venues"):
         with pytest.raises(FileError):
-            await coined.document(kind, data)
+            await seeded.document(kind, data)
     with pytest.raises(FileError):
-        await coined.markets("binance", data)
+        await seeded.markets("binance", data)
     assert await revision(connection) == head
 
 
 async def test_colliding_spot_and_swap_ids_need_two_venues_or_one_with_a_default_type(
-    coined: Importers, registry: Client
+    seeded: Importers, registry: Client
 ) -> None:
     rows = [market("BTCUSDT", "BTC", "USDT"), swap("BTCUSDT", "BTC", "USDT", precision={"price": 0.1, "amount": 0.001})]
-    await coined.markets("binance", rows)
+    await seeded.markets("binance", rows)
     spot, perpetual = await listed(registry, "binance", "BTCUSDT"), await listed(registry, "binanceusdm", "BTCUSDT")
     assert (spot.symbol.tick_size_decimal, perpetual.symbol.tick_size_decimal) == ("0.01", "0.1")
     assert spot.symbol.symbol_id != perpetual.symbol.symbol_id
-    await coined.markets("gate", rows, one_venue=True)
+    await seeded.markets("gate", rows, one_venue=True)
     assert (await listed(registry, "gate", "BTCUSDT")).symbol.symbol_id == spot.symbol.symbol_id
 
 
-async def test_a_derivative_with_missing_terms_is_rejected_before_its_symbol_is_formatted(coined: Importers) -> None:
+async def test_a_derivative_with_missing_terms_is_rejected_before_its_symbol_is_formatted(seeded: Importers) -> None:
     rows = [
         swap("NOSETTLE", "BTC", "USDT", settle=None, settleId=None),
         market("FUT", "BTC", "USDT", type="future", settle="USDT", settleId="USDT", linear=True, contractSize=1),
@@ -161,7 +161,7 @@ async def test_a_derivative_with_missing_terms_is_rejected_before_its_symbol_is_
         ),
         market("ODD", "BTC", "USDT", type="warrant"),
     ]
-    result = await coined.markets("somewhere", rows)
+    result = await seeded.markets("somewhere", rows)
     assert [(each.about, each.reason) for each in result.of("rejected")] == [
         ("NOSETTLE", "incomplete"),
         ("FUT", "incomplete"),
@@ -189,8 +189,8 @@ async def test_repeated_imports_of_two_real_exchanges_change_nothing(
     """The soak run imports all files; these two cover most of the code."""
 
     async def both() -> list[str]:
-        result = [await importers.document(kind, packed(f"{kind}.json.gz")) for kind in ("assets", "venues")]
-        result += [await importers.markets(each, packed(f"markets_{each}.json.gz")) for each in ("kraken", "bitmex")]
+        result = [await importers.document(kind, shared_file(f"{kind}.json.gz")) for kind in ("assets", "venues")]
+        result += [await importers.markets(each, shared_file(f"markets_{each}.json.gz")) for each in ("kraken", "bitmex")]
         return [each.line for each in result]
 
     first = await both()
@@ -215,12 +215,12 @@ async def test_repeated_imports_of_all_real_data_change_nothing(
         lines = []
         for each in ORDER:
             kind, name = each if isinstance(each, tuple) else (each, each)
-            lines.append((await importers.document(kind, packed(f"{name}.json.gz"))).line)
-        lines.append((await importers.document("tokenlist", packed("tokenlist_solana.json.gz"))).line)
-        lines.append((await importers.document("venues", packed("venues.json.gz"))).line)
+            lines.append((await importers.document(kind, shared_file(f"{name}.json.gz"))).line)
+        lines.append((await importers.document("tokenlist", shared_file("tokenlist_solana.json.gz"))).line)
+        lines.append((await importers.document("venues", shared_file("venues.json.gz"))).line)
         for path in sorted(DATA.glob("markets_*.json.gz")):
             exchange = path.name.removeprefix("markets_").removesuffix(".json.gz")
-            lines.append((await importers.markets(exchange, packed(path.name))).line)
+            lines.append((await importers.markets(exchange, shared_file(path.name))).line)
         return lines
 
     await everything()
