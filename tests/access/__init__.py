@@ -1,1 +1,1 @@
-"""Who may call, and what."""
+"""Authentication, roles and restrictions of keys."""

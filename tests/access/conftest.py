@@ -1,4 +1,4 @@
-"""Processes that ask for keys."""
+"""Processes that require keys."""
 
 from collections.abc import Mapping
 

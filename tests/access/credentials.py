@@ -25,7 +25,7 @@ def locked(settings: config.Settings, **more: Any) -> config.Settings:
 
 
 async def make(settings: config.Settings, role: Role, **fields: Any) -> str:
-    """A new key, made straight on the database."""
+    """A new key, created directly in the database."""
     request = pb.CreateKeyRequest(principal=fields.pop("principal", role.name.lower()), role=role.name, **fields)
     pool = Pool(settings.database, statement_timeout=10, name="tests")
     await pool.open()
@@ -40,7 +40,7 @@ def bearer(key: str) -> tuple[tuple[str, str], ...]:
 
 
 async def outcome(client: Client, path: str, key: str | None = None, data: bytes = b"") -> Refused | None:
-    """How a call ends: the refusal, None where it is answered."""
+    """The error of a call, or None if it succeeds."""
     try:
         await client.raw(path, data, headers=() if key is None else bearer(key))
     except grpc.aio.AioRpcError as error:
@@ -56,7 +56,7 @@ async def own(client: Client, key: str, name: str, **fields: Any) -> Any:
 
 
 async def revoke(settings: config.Settings, key: Key) -> None:
-    """Revoke straight on the database."""
+    """Revoke a key directly in the database."""
     pool = Pool(settings.database, statement_timeout=10, name="tests")
     await pool.open()
     try:

@@ -1,4 +1,4 @@
-"""Batches of lookups and keys of venues, keys with a limit, strict keys and keys that end: as for single lookups."""
+"""Batches of lookups with keys restricted to venues, rate-limited, strict and expired keys: the same as single lookups."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from tests.hotpath.stack import changed, eventually, worker_of
 
 @pytest.fixture(params=["admin", "grpcio", "lane"])
 async def client(request: pytest.FixtureRequest, settings: config.Settings, admin: Admin) -> AsyncIterator[Client]:
-    """A client of each process, and of each transport of the hot path."""
+    """A client of each process, and of each transport of hotpath."""
     if request.param == "admin":
         async with Client(admin.port) as made:
             yield made

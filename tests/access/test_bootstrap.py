@@ -1,4 +1,4 @@
-"""The first administrator's key of a registry that has none."""
+"""The first administrator's key of a registry without one."""
 
 from collections.abc import AsyncIterator
 

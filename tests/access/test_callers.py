@@ -1,4 +1,4 @@
-"""Who is let in, by gRPC: wrong keys, ended keys, keys of some venues, keys with a limit, on admin and through the hot path."""
+"""Admission over gRPC: wrong, expired, restricted and rate-limited keys, on admin and through hotpath."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

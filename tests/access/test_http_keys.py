@@ -1,4 +1,4 @@
-"""Keys over HTTP: made, listed and revoked there, and the role that every route asks for."""
+"""Keys over HTTP: create, list and revoke them, and the role that each route requires."""
 
 import asyncio
 import functools
@@ -25,7 +25,7 @@ WITHIN = 1.0
 
 
 class Answer:
-    """What HTTP answered: status, headers and, where it is no stream, the JSON of the body."""
+    """An HTTP response: status, headers and, unless it is a stream, the JSON body."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: Any) -> None:
         self.status = status
@@ -124,12 +124,12 @@ async def test_a_keys_limit_is_429_with_the_time_to_come_again(http: HttpClient,
 
 
 def path_of(route: Route) -> str:
-    """A path of the route, of things that are not there."""
+    """A path of the route that names entities which do not exist."""
     return re.sub(r"\{\w+\}", "none", route.path)
 
 
 async def refused(http: HttpClient, route: Route, key: str | None = None) -> Answer:
-    """The refusal; whoever fails too often is told to wait, and comes again."""
+    """The error response; waits and retries while the address is throttled."""
     while True:
         answer = await http.ask(route.verb, path_of(route), key)
         if answer.status != 429:

@@ -1,4 +1,4 @@
-"""A revocation reaches every worker; a worker that is cut off follows the ladder of freshness."""
+"""A revocation reaches every worker; a disconnected worker follows the rules of freshness."""
 
 import asyncio
 import functools
@@ -100,7 +100,7 @@ async def _is(client: Client, key: str, code: str) -> bool:
 
 
 async def cut_off(worker: Hotpath, lease: float) -> None:
-    """Have the worker hear of nothing any more."""
+    """Disconnect the worker from all changes."""
     await worker.feed.stop()
     await eventually(lambda: worker.feed.age() > lease)
 

@@ -1,4 +1,4 @@
-"""Every call has a role that it needs, on admin and through the hot path; what needs none is told here too."""
+"""Every call requires a role, on admin and through hotpath; calls that require none are listed here, too."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ READS = ("Get", "List", "Search", "Find", "ResolveVenueSymbols", "ResolveAssets"
 
 
 def needed(name: str) -> Role:
-    """The role that a call needs, by the word of the plan."""
+    """The role that a call must require."""
     if name in ADMINS:
         return Role.ADMIN
     return Role.READER if name.startswith(READS) and name not in WRITERS else Role.WRITER

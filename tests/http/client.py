@@ -1,4 +1,4 @@
-"""A client of the HTTP API, and what tests make with it."""
+"""A client of the HTTP API, and the entities that tests create with it."""
 
 import json
 import uuid
@@ -30,7 +30,7 @@ async def listening(verb: str, target: str, handler: problems.Handler) -> AsyncI
 
 
 class Answer(NamedTuple):
-    """What came back: the body is parsed where it is JSON."""
+    """A response; a JSON body is parsed."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Lines of rows go in, and a line for each comes out, in their order."""
+"""JSON lines of rows go in, and a line per row comes out, in the same order."""
 
 import json
 from collections.abc import Sequence
@@ -105,7 +105,7 @@ async def test_what_is_wrong_with_all_of_it_is_a_problem(api: Api) -> None:
 
 
 class Serving:
-    """Admin's own, in calls of a few rows, of which one may fail."""
+    """Admin's serving function, limited to a few rows per call, one of which may fail."""
 
     def __init__(self, admin: Admin) -> None:
         self.admin = admin

@@ -1,4 +1,4 @@
-"""Who changed what, newest first."""
+"""The audit: who changed what, newest first."""
 
 from tests.http.client import Api
 from tests.http.test_apply import apply, asset

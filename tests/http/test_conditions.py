@@ -1,4 +1,4 @@
-"""Entity tags, conditional requests, repeats and pages."""
+"""Entity tags, conditional requests, idempotency keys and pages."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from tests.registry.factory import waiting
 
 @pytest.fixture
 def settings(settings: config.Settings) -> config.Settings:
-    """Writers that do not wait long for each other."""
+    """Writers with a short lock timeout."""
     replace = msgspec.structs.replace
     return replace(settings, database=replace(settings.database, lock_timeout=0.2))
 

@@ -1,4 +1,4 @@
-"""Changes as server-sent events: all of them, in order, and again from where a client was."""
+"""Changes as server-sent events: complete, in order, and resumed after the client's last event."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The description of the API is right: it is valid, and what answers does as it says."""
+"""The OpenAPI description is valid, and the API behaves as it says."""
 
 import asyncio
 import json

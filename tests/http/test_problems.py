@@ -1,4 +1,4 @@
-"""What goes wrong is told as a problem that names the fields and says what to do."""
+"""Errors are problem documents that name the fields and say what to do."""
 
 import asyncio
 import gzip

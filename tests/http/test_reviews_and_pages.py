@@ -1,4 +1,4 @@
-"""Routes of reviews and keys, and pages of other sites."""
+"""Routes of reviews and keys, and cross-site requests."""
 
 import pytest
 

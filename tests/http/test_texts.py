@@ -1,4 +1,4 @@
-"""Any text that the registry holds goes through a path, a parameter and JSON as it is."""
+"""Any text that the registry stores passes through paths, parameters and JSON unchanged."""
 
 from tests.http.client import Api, path
 

@@ -1,4 +1,4 @@
-"""What the tests of the registry start from."""
+"""Fixtures of the registry tests."""
 
 import asyncio
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def named(server: Postgres, name: str) -> str:
 
 @pytest.fixture(scope="package")
 def emptied(session_postgres: Postgres, template: str) -> Iterator[str]:
-    """The URL of a migrated database for one test after the other."""
+    """The URL of a migrated database, reused by one test after the other."""
     asyncio.run(execute(session_postgres.url, f"CREATE DATABASE emptied TEMPLATE {template}"))
     yield named(session_postgres, "emptied")
     asyncio.run(execute(session_postgres.url, "DROP DATABASE emptied WITH (FORCE)"))
@@ -48,12 +48,12 @@ def emptied(session_postgres: Postgres, template: str) -> Iterator[str]:
 
 @pytest.fixture
 async def database(emptied: str) -> str:
-    """The URL of a migrated database with nothing in it and an epoch of its own."""
+    """The URL of a migrated, empty database with a new epoch."""
     await execute(emptied, _EMPTY)
     return emptied
 
 
 @pytest.fixture
 def factory(registry: Client) -> Factory:
-    """Makes things by way of admin."""
+    """Creates entities through admin."""
     return Factory(registry)

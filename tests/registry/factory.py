@@ -27,7 +27,7 @@ _NOW = datetime.now(UTC)
 
 
 def at(days: float) -> Timestamp:
-    """The time so many days from the beginning of the tests, always the same."""
+    """The time `days` days after the start of the tests, the same on every call."""
     return stamp(_NOW + timedelta(days=days))
 
 
@@ -94,7 +94,7 @@ class Factory:
 
 
 async def waiting(connection: asyncpg.Connection, count: int = 1) -> None:
-    """Return once so many sessions of the database wait for a lock."""
+    """Return when this many sessions of the database wait for a lock."""
     async with asyncio.timeout(60):
         while True:
             # In a transaction PostgreSQL would go on showing what it showed first.

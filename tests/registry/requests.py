@@ -1,4 +1,4 @@
-"""Requests as hypothesis makes them: any values at all, or values that the registry takes."""
+"""Requests made by hypothesis: with arbitrary values, or with values that the registry accepts."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -219,7 +219,7 @@ def _scalar(field: FieldDescriptor, texts: st.SearchStrategy[str]) -> st.SearchS
 
 @st.composite
 def bent(draw: st.DrawFn) -> tuple[AnyMethod, bytes]:
-    """The bytes of a request after an accident on the way."""
+    """The bytes of a request, corrupted."""
     method, request = draw(anything())
     data = bytearray(request.SerializeToString())
     for _ in range(draw(st.integers(1, 3))):

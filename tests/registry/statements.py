@@ -1,4 +1,4 @@
-"""All SQL of the package: what its modules hold, and what its functions can make."""
+"""All SQL statements of the package: those in its modules, and those that its functions can build."""
 
 import ast
 import importlib
@@ -19,14 +19,14 @@ from cqar.writes.operations import List
 
 
 def modules() -> list[ModuleType]:
-    """Every module of the package that is no program and not generated."""
+    """All modules of the package, except programs and generated ones."""
     names = [each.name for each in pkgutil.walk_packages(cqar.__path__, "cqar.")]
     skipped = ("cqar.contract.",)
     return [importlib.import_module(name) for name in names if not name.startswith(skipped) and "__main__" not in name]
 
 
 def held() -> set[Sql]:
-    """The statements in the globals of modules, also inside of collections and of the package's own objects."""
+    """The statements in the globals of modules, including collections and objects of the package."""
     found: set[Sql] = set()
     seen: set[int] = set()
 

@@ -1,4 +1,4 @@
-"""Whatever is sent: an answer of the contract, no transaction left open, and what is stored reads back the same."""
+"""Any request gets a response of the contract and leaves no open transaction; what is stored reads back unchanged."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ examples = generated.examples(200)
 
 
 async def _filled(factory: Factory, connection: asyncpg.Connection) -> None:
-    """Something for requests to name, with ids that are known beforehand."""
+    """Entities for requests to name, with ids known in advance."""
     if await connection.fetchval("SELECT count(*) FROM assets"):
         return
     for at in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Assets: an id is the asset, a ticker is only what people call it."""
+"""Assets: the id identifies an asset; a ticker is only a label."""
 
 import asyncpg
 from google.protobuf.struct_pb2 import Struct

@@ -1,4 +1,4 @@
-"""Real inputs that break naive registries, a test for each kind that is the registry's own to get right."""
+"""Real inputs that break naive registries, one test per kind."""
 
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets

@@ -1,4 +1,4 @@
-"""Writers beside each other: one of two wins, and nothing that was refused alone gets in together."""
+"""Concurrent writers: one of two conflicting writes succeeds, and no invalid combination is stored."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ _LOST = {"ALREADY_EXISTS", "ABORTED"}
 
 @asynccontextmanager
 async def under_way(settings: config.Settings, name: str, **fields: Any) -> AsyncIterator[None]:
-    """A write of another process that is done and not yet committed; it is at the end."""
+    """A write of another process that has run but is not yet committed; it commits at the end of the context."""
     pool = Pool(settings.database, statement_timeout=10, name="other")
     await pool.open()
     try:
@@ -39,7 +39,7 @@ async def under_way(settings: config.Settings, name: str, **fields: Any) -> Asyn
 
 
 async def tried(call: Awaitable[Any]) -> str:
-    """OK, or the code of the refusal of a call that may succeed."""
+    """OK, or the code of the error."""
     try:
         refused = await call
     except AssertionError:

@@ -1,4 +1,4 @@
-"""No call of the contract falls through: whatever comes, the answer is one that the contract knows."""
+"""Every RPC of the contract is served: any request gets a response or status of the contract."""
 
 import grpc.aio
 

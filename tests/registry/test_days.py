@@ -1,6 +1,6 @@
-"""Days of those who use the registry, by clients made from the contract's table alone, through the hot path's port.
+"""Typical days of users, with clients generated from the original contract, through hotpath's port.
 
-Such a client was generated years ago: it knows no addition of this service, and needs none.
+Such a client was generated years ago: it knows no addition of this service, and must not need any.
 """
 
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ SCAM, CRITICAL, HIGH = 1, 5, 4
 
 @pytest.fixture
 async def old(hotpath: Hotpath) -> AsyncIterator[Client]:
-    """A client of the hot path that knows the table of the contract, and nothing else."""
+    """A client of hotpath that knows only the original contract."""
     messages = contract_from_table()
     names = {name.rpartition(".")[2]: kind for name, kind in messages.items() if name.startswith("cqc.services.v1.")}
     async with Client(hotpath.port, SimpleNamespace(**names)) as client:
@@ -31,7 +31,7 @@ async def old(hotpath: Hotpath) -> AsyncIterator[Client]:
 
 
 class Market:
-    """What the admin of this morning has set up."""
+    """What an admin has created beforehand."""
 
     def __init__(self, client: Client) -> None:
         self.client = client

@@ -1,4 +1,4 @@
-"""Deployments: one spelling for each account, by the chain's own rule; (chain, address) belongs to one living deployment."""
+"""Deployments: one canonical address per account, by the chain's rule; (chain, address) belongs to one deployment."""
 
 from typing import Any
 

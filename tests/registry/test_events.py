@@ -1,4 +1,4 @@
-"""Events: what other services hear of a write, beside the change itself."""
+"""Events: what other services receive of a write, in addition to the change itself."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.registry.factory import USDC, Factory, at
 
 
 async def _events(connection: asyncpg.Connection, name: str) -> list[Any]:
-    """The events of a kind in the order of their writes."""
+    """The events of a type, in the order of their writes."""
     rows = await connection.fetch(
         "SELECT event_id::text, event_type, event FROM outbox WHERE event IS NOT NULL ORDER BY revision"
     )

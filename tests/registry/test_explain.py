@@ -1,4 +1,4 @@
-"""At a hundred thousand rows a table, what is asked often reads a few pages: PostgreSQL's own account of its plans."""
+"""With a hundred thousand rows per table, frequent queries read few pages, according to EXPLAIN."""
 
 import asyncio
 import json
@@ -94,7 +94,7 @@ _VALUES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def crowded(servers: Servers, template: str) -> Iterator[str]:
-    """The URL of a database with a hundred thousand rows a table."""
+    """The URL of a database with a hundred thousand rows per table."""
     asyncio.run(execute(servers.postgres.url, f"CREATE DATABASE crowded TEMPLATE {template}"))
     asyncio.run(_fill(named(servers.postgres, "crowded")))
     yield named(servers.postgres, "crowded")
@@ -130,7 +130,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 async def _checked(connection: asyncpg.Connection, sql: Sql, values: list[Any], pages: int) -> None:
-    """The statement reads no big table from end to end, and no more pages than these."""
+    """The statement scans no large table sequentially and reads at most this many pages."""
     analyzed = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {sql.text}"
     async with connection.transaction():
         [explained] = json.loads(await connection.fetchval(analyzed, *values))

@@ -1,4 +1,4 @@
-"""Quality flags: warnings that stay on record; an active CRITICAL one blocks trading wherever the asset is part of it."""
+"""Quality flags: warnings that stay on record; an active CRITICAL flag blocks trading wherever the asset is involved."""
 
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets

@@ -1,4 +1,4 @@
-"""Groups: a name, members each once, weights exact; all or nothing."""
+"""Groups: a unique name, each member once, exact weights, all or nothing."""
 
 import asyncpg
 import grpc.aio

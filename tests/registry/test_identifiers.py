@@ -1,4 +1,4 @@
-"""Identifiers: what other sources call an asset or a symbol, and back."""
+"""Identifiers: the ids of an asset or a symbol at other sources, and lookups in reverse."""
 
 from collections.abc import Awaitable, Callable
 

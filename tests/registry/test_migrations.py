@@ -1,4 +1,4 @@
-"""The schema goes up, down and up again over a database that is in use."""
+"""The schema migrates up, down and up again on a database in use."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ _TABLES = (
 
 @pytest.fixture
 def database(servers: Servers, template: str) -> Iterator[str]:
-    """The URL of a database that no other test needs afterwards."""
+    """The URL of a database that no other test uses afterwards."""
     asyncio.run(execute(servers.postgres.url, f"CREATE DATABASE moved TEMPLATE {template}"))
     yield named(servers.postgres, "moved")
     asyncio.run(execute(servers.postgres.url, "DROP DATABASE moved WITH (FORCE)"))
 
 
 async def _loaded(settings: config.Settings) -> Report:
-    """Load the sample by way of a running admin, twice: the second time there is nothing to do."""
+    """Load the sample through a running admin, twice: the second time changes nothing."""
     admin = Admin(settings)
     await admin.start()
     try:

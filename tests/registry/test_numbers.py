@@ -1,4 +1,4 @@
-"""Numbers: exact from end to end, and a double beside them for those who know no better."""
+"""Numbers are exact from end to end, with a double for clients that do not use decimals."""
 
 from datetime import UTC, datetime
 from typing import Any

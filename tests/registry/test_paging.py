@@ -1,4 +1,4 @@
-"""Lists: pages by key, tokens that cannot be bent, everything at once as far as it fits."""
+"""Lists: keyset pages, tamper-proof tokens, and everything at once if it fits."""
 
 import base64
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Relationships: what an asset is made of, without a circle in it."""
+"""Relationships: what an asset is derived from, without cycles."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The tables, the declarations of the entities and the contract say the same."""
+"""The tables, the declarations of the entities and the contract agree."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Search: candidates for people, best first; it never decides."""
+"""Search: ranked candidates for people; it never decides."""
 
 from typing import Any
 

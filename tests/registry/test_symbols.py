@@ -1,4 +1,4 @@
-"""Canonical symbols: what is traded, once each, whatever it is called."""
+"""Canonical symbols: each tradable contract exists once, whatever its label."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Venue assets: what a venue says of an asset; one row for both, as many codes as it likes."""
+"""Venue assets: one row per venue and asset, with any number of codes."""
 
 from typing import Any
 

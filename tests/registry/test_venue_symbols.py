@@ -1,4 +1,4 @@
-"""Listings: which canonical symbol a venue's text means, when, and with which specs."""
+"""Listings: the canonical symbol that a venue's text means, at what time, and with which specs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Writes: counted without a gap, told of once, safe to repeat, and never over what the writer had not seen."""
+"""Writes: dense revisions, one change each, safe to repeat, and no lost updates."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the tests of the rules share."""
+"""Fixtures of the rules tests."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ Broken = Callable[..., list[tuple[str, str]]]
 
 @pytest.fixture(scope="session")
 def broken() -> Broken:
-    """Each refusal is also a short sentence in printable ASCII, whatever the client sent."""
+    """Each violation also has a short description in printable ASCII, whatever the client sent."""
 
     def run(call: Callable[..., object]) -> list[tuple[str, str]]:
         with pytest.raises(Invalid) as caught:

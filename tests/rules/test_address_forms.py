@@ -1,4 +1,4 @@
-"""Every spelling of an account leads to one address on the chains whose addresses have forms of their own."""
+"""All forms of an account lead to one address on chains with several address forms."""
 
 import base64
 import binascii
@@ -33,7 +33,7 @@ def friendly(tag: int, workchain: int, account: bytes, *, urlsafe: bool = True) 
 
 
 def base58(packed: bytes) -> str:
-    """Base58 of bytes, written apart from the code under test."""
+    """Base58 of bytes, written independently of the code under test."""
     alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
     number, digits = int.from_bytes(packed, "big"), ""
     while number:

@@ -1,4 +1,4 @@
-"""Every spelling of an account leads to one address, and a wrong one to none."""
+"""All forms of an account lead to one address; an invalid one is rejected."""
 
 import gzip
 import json
@@ -263,7 +263,7 @@ def test_the_canonical_spelling_is_its_own(chain_type: str, address: str) -> Non
 
 
 def published(file: str) -> Any:
-    """A list of real data, where it is at hand."""
+    """A list of real data, if it is available."""
     path = DATA / file
     if not path.exists():
         pytest.skip(f"{file} is not at hand")

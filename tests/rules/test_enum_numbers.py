@@ -1,4 +1,4 @@
-"""SQL names the values of enums by the contract's constants: a bare number in a statement would not follow the contract."""
+"""SQL takes enum values from the contract's constants; a bare number would not follow the contract."""
 
 import ast
 import re

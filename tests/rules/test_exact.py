@@ -1,4 +1,4 @@
-"""Numbers arrive, are kept and leave exactly."""
+"""Numbers are received, stored and sent exactly."""
 
 import decimal
 import math

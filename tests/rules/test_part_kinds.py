@@ -1,4 +1,4 @@
-"""A kind of part is one declaration, and one that is wrong fails and names the kind and the field."""
+"""A kind of part is one declaration; an invalid one fails and names the kind and the field."""
 
 import dataclasses
 from typing import Any

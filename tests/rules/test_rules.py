@@ -1,4 +1,4 @@
-"""Numbers, contract terms, labels, intervals and relationships are what the contract says, or refused with every reason."""
+"""Numbers, contract terms, labels, intervals and relationships follow the contract, or all violations are reported."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Text is kept exactly or refused with a reason."""
+"""Text is stored exactly, or rejected with a reason."""
 
 import unicodedata
 from collections.abc import Callable

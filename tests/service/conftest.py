@@ -1,4 +1,4 @@
-"""What the tests of the service start from."""
+"""Fixtures of the tests of cqar.v1.Registry."""
 
 import asyncpg
 import pytest
@@ -12,19 +12,19 @@ from tests.service.registry import Records, RegistryService
 
 @pytest.fixture
 def settings(settings: config.Settings) -> config.Settings:
-    """A worker that waits for a connection's own writes however slow the machine is."""
+    """A worker that waits for a connection's own writes, however slow the machine is."""
     return changed(settings, coherence={"write_wait": 5.0})
 
 
 @pytest.fixture
 def factory(registry: Client) -> Factory:
-    """Makes things by way of the contract's calls."""
+    """Creates entities with the contract's RPCs."""
     return Factory(registry)
 
 
 @pytest.fixture
 def service(registry: Client) -> RegistryService:
-    """Calls the service at admin."""
+    """Calls the service of admin."""
     return RegistryService(registry)
 
 

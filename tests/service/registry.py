@@ -46,7 +46,7 @@ class RegistryService:
 
 
 def outcomes(response: pb.ApplyResponse) -> list[str]:
-    """What became of the rows."""
+    """The outcome of each row."""
     return [pb.ApplyOutcome.Name(each.outcome) for each in response.results]
 
 
@@ -68,7 +68,7 @@ _START = datetime.now(UTC).replace(microsecond=0)
 
 
 def day(days: float) -> Timestamp:
-    """The time so many days from the start of the tests, the same whenever it is asked for."""
+    """The time `days` days after the start of the tests, the same on every call."""
     return stamp(_START + timedelta(days=days))
 
 

@@ -89,7 +89,7 @@ def related(source: str, target: str, kind: int = assets.RELATIONSHIP_TYPE_WRAPS
 
 
 def everything() -> list[pb.ApplyRow]:
-    """A row of each kind, what refers to others before them."""
+    """A row of each kind, in dependency order."""
     return [
         listing("ref:BTC/USDT", "BTCUSDT", tick_size_decimal="0.01", taker_fee=0.001, metadata={"status": "TRADING", "n": 1}),
         venue_asset("ref:BTC", "XBT", venue_asset_aliases=["BTC"], min_deposit=0.1, trading_enabled=True),

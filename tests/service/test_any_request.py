@@ -1,4 +1,4 @@
-"""Whatever is sent to the service: an answer of the contract, and Apply does what its dry run said, once."""
+"""Any request gets a response of the contract; Apply does what its dry run reported, once."""
 
 from typing import Any
 
@@ -133,7 +133,7 @@ def _calls(draw: st.DrawFn) -> tuple[AnyMethod, Message]:
 
 @pytest.fixture
 async def ids(factory: Factory, service: RegistryService) -> dict[str, str]:
-    """A registry with something of each kind, and what the ids stand for."""
+    """A registry with an entity of each kind, and the ids that placeholders stand for."""
     made = {
         str(row.WhichOneof("entity")): result.id
         for row, result in zip(everything(), (await service.apply(*everything())).results, strict=True)
@@ -155,7 +155,7 @@ async def ids(factory: Factory, service: RegistryService) -> dict[str, str]:
 
 
 def _named(message: Any, ids: dict[str, str]) -> Any:
-    """The message with ids in place of what stands for them."""
+    """The message with ids instead of placeholders."""
     for field, value in message.ListFields():
         if field.message_type is not None:
             for each in value if field.is_repeated else [value]:

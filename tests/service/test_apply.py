@@ -1,4 +1,4 @@
-"""Apply: many rows in one call, each found by what it is, not by an id."""
+"""Apply: many rows in one call, each found by its natural key."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ async def test_a_market_comes_in_by_one_call_and_again_changes_nothing(
 async def test_what_comes_in_is_what_the_single_calls_would_have_made(
     registry: Client, service: RegistryService, factory: Factory, records: Records
 ) -> None:
-    """Rows, events and the parts that caches are told of."""
+    """Apply writes the rows, events and parts that single calls write."""
     await service.apply(*everything())
     by_apply = {each.entity: each for each in await records.since(0)}
     btc, usdt = (

@@ -1,4 +1,4 @@
-"""Apply where things go wrong: what the database refuses, many rows of which one is bad, and calls that break off."""
+"""Faults in Apply: rows that the database rejects, one bad row among many, and interrupted calls."""
 
 import asyncio
 from collections.abc import Callable
@@ -71,7 +71,7 @@ async def test_what_the_database_refuses_is_one_row_s_own_fault(
 
 
 async def test_all_that_is_bad_is_named_at_once(service: RegistryService) -> None:
-    """Also where nothing of a call is good."""
+    """The same when no row of a call is valid."""
     base, _, bad, field = _primary()
     await service.apply(*base)
     many = [base[0]]

@@ -1,4 +1,4 @@
-"""How Apply finds what a row means: each kind by what identifies it in the world."""
+"""How Apply finds the stored row: each kind by its natural key."""
 
 from typing import Any
 

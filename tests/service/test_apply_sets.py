@@ -1,4 +1,4 @@
-"""Apply works on sets: how many statements it runs does not depend on how many rows it is given."""
+"""Apply works on sets: the number of its statements does not depend on the number of rows."""
 
 from collections.abc import AsyncIterator
 
@@ -16,7 +16,7 @@ from tests.service.rows import everything
 
 @pytest.fixture
 async def pool(settings: config.Settings) -> AsyncIterator[Pool]:
-    """The database alone: nothing else asks it anything."""
+    """The database alone, without other users."""
     made = Pool(settings.database, statement_timeout=10, name="test")
     await made.open()
     yield made
@@ -25,7 +25,7 @@ async def pool(settings: config.Settings) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The statements that have run, by name."""
+    """The statements that ran, by name."""
     names: list[str] = []
     for name in ("rows", "row"):
         real = getattr(Session, name)
@@ -39,7 +39,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _numbered(at: int) -> list[pb.ApplyRow]:
-    """A row of each kind, apart from those of other numbers."""
+    """A row of each kind, distinct for each number."""
     given = everything()
     for row in given:
         entity = getattr(row, str(row.WhichOneof("entity")))

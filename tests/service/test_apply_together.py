@@ -1,4 +1,4 @@
-"""Apply beside others: the same rows at once are there once, and nothing is lost."""
+"""Concurrent calls of Apply: the same rows are created once, and no update is lost."""
 
 import asyncio
 import itertools
@@ -62,7 +62,7 @@ async def test_asset_rows_of_one_key_at_once_make_one_asset(registry: Client, se
 
 
 async def test_a_lost_race_is_run_again(service: RegistryService, monkeypatch: pytest.MonkeyPatch, records: Records) -> None:
-    """A deadlock in the middle of a chunk, told by PostgreSQL itself."""
+    """A deadlock in the middle of a chunk, raised by PostgreSQL."""
     finish = Transaction.finish
     lost: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Removals: a wrong row goes as if it had never been there, and the audit remembers it. And reading one row by its id."""
+"""Deletes: a wrong row is removed everywhere except in the audit; and reading one row by its id."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.service.registry import Records, RegistryService, day
 
 
 async def _made(factory: Factory, method: str) -> tuple[str, dict[str, Any], Any, list[str]]:  # noqa: PLR0911 - one for each call
-    """Something to delete: its field in responses, its key, itself, and the cache parts that hold it."""
+    """A row to delete: its field in responses, its key, the row, and the cache parts that contain it."""
     client = factory.client
     fields: dict[str, Any]
     match method:

@@ -1,4 +1,4 @@
-"""Delisting: a listing ends at a time, and what it meant before stays known."""
+"""Delisting: a listing ends at a time, and its earlier meaning stays available."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ KINDS = ("VenueSymbol", "VenueAsset")
 
 
 async def _listed(factory: Factory, kind: str, **fields: Any) -> tuple[dict[str, Any], Any]:
-    """Something listed: the key of the delisting, and what names it in events."""
+    """A listing or venue asset: the key of the delisting, and its fields in events."""
     asset, venue = await factory.asset("LIT"), await factory.venue()
     if kind == "VenueAsset":
         await factory.client.call("CreateVenueAsset", venue_id=venue, asset_id=asset, venue_asset_symbol="LIT", **fields)

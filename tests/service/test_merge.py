@@ -1,4 +1,4 @@
-"""MergeAssets: two assets that were one all along become one, with all that hangs on them."""
+"""MergeAssets: two assets that turn out to be the same become one, with everything that refers to them."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ WRAPS, STAKES, FORKS = assets.RELATIONSHIP_TYPE_WRAPS, assets.RELATIONSHIP_TYPE_
 
 
 async def _pair(factory: Factory) -> tuple[str, str]:
-    """The asset that goes, and the one that stays."""
+    """The asset to merge, and the one that stays."""
     return await factory.asset("XBT"), await factory.asset("BTC")
 
 
@@ -400,7 +400,7 @@ async def test_nothing_is_made_for_an_asset_beside_its_merge(
 
 
 async def test_what_is_made_before_a_merge_goes_along(registry: Client, service: RegistryService, factory: Factory) -> None:
-    """All at once, in whatever order they come: each create is refused or its row is the other asset's."""
+    """Concurrent calls in any order: each create is rejected, or its row belongs to the remaining asset."""
     source, target = await _pair(factory)
     other, venue, chain = await factory.asset("USD"), await factory.venue(), await factory.chain()
     group = (await registry.call("CreateAssetGroup", name="G")).group.group_id

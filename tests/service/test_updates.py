@@ -1,4 +1,4 @@
-"""Corrections: an update changes what it sets and clears, and nothing else."""
+"""Updates change the fields that they set or clear, and nothing else."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ SOLANA = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"
 
 
 class Case(NamedTuple):
-    """An entity that stands in the registry, and corrections of it."""
+    """A stored row, and updates of it."""
 
     #: its field in responses
     field: str

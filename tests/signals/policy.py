@@ -1,4 +1,4 @@
-"""Clients with the retry policy that the documents tell."""
+"""Clients with the retry policy of the docs."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ def documented() -> str:
 
 
 class Load:
-    """Lookups and writes in a row, from several tasks, for as long as it runs; failures are kept."""
+    """Lookups and writes from several tasks while it runs; failures are collected."""
 
     def __init__(self, target: str) -> None:
         options = (("grpc.service_config", documented()), *RECONNECT)

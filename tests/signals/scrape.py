@@ -1,4 +1,4 @@
-"""A worker's or admin's HTTP side as a monitoring system asks it."""
+"""Requests to the HTTP side of a worker or admin, as a monitoring system makes them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 async def scrape(port: int) -> Samples:
-    """Every sample that `/metrics` tells, by its name and labels."""
+    """Every sample of `/metrics`, by name and labels."""
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as response:
         assert response.status == 200
         text = await response.text()

@@ -1,4 +1,4 @@
-"""What `/health` and grpc.health.v1 say."""
+"""What `/health` and grpc.health.v1 report."""
 
 import asyncio
 from typing import Any

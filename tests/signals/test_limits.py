@@ -1,4 +1,4 @@
-"""What a caller may take, and that those who take too much hurt nobody else."""
+"""Limits of callers, and that exceeding them does not affect other callers."""
 
 import asyncio
 import gzip
@@ -42,7 +42,7 @@ async def status_of(client: Client, path: str, data: bytes) -> str:
 
 
 def padded(size: int) -> bytes:
-    """A GetVenue request of so many bytes: field 1 is a text."""
+    """A GetVenue request of `size` bytes: field 1 is a text."""
     body = b"x" * (size - 4)
     return b"\x0a" + bytes([len(body) & 0x7F | 0x80, len(body) >> 7 & 0x7F | 0x80, len(body) >> 14]) + body
 
@@ -76,7 +76,7 @@ def test_no_deadline_is_longer_than_five_minutes() -> None:
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    """128 MB of zeros, packed."""
+    """128 MB of zeros, compressed."""
     return gzip.compress(bytes(128 * MEBI))
 
 
@@ -132,7 +132,7 @@ async def test_a_request_that_comes_too_slowly_has_used_up_its_time(client: Clie
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that start from now on leave calls less time."""
+    """Processes started from now on give calls less time."""
     monkeypatch.setattr(limits, "DEADLINE", 0.2)
 
 

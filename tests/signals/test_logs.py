@@ -1,4 +1,4 @@
-"""What the logs say of calls, and what they never say."""
+"""What the logs report of calls, and what they never contain."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def lines(*calls: tuple[str, float], quiet: bool = True, **settings: Any) -> list[Any]:
-    """What is logged of calls that ended with these codes after these seconds."""
+    """The log events of calls that ended with these codes after these durations."""
     with structlog.testing.capture_logs() as logged:
         of = logs.Calls(config.Log(**settings), Durations(), quiet=quiet)
         for code, seconds in calls:

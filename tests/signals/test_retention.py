@@ -1,4 +1,4 @@
-"""What is forgotten after a while, and what is not."""
+"""What is pruned after its retention, and what is not."""
 
 import asyncpg
 import msgspec
@@ -12,7 +12,7 @@ from tests.hotpath.stack import admin_of, changed, listed
 
 
 async def _aged(connection: asyncpg.Connection, days: float) -> None:
-    """Make half of the audit and of the idempotency keys so old."""
+    """Make half of the audit and of the idempotency keys this old."""
     await connection.execute(
         "UPDATE audit SET created_at = now() - make_interval(secs => $1) WHERE audit_id <= 3", days * 86_400
     )

@@ -1,4 +1,4 @@
-"""How processes end: in order, with nothing lost of what was under way; and at once, where they are told twice."""
+"""How processes stop: in order, without losing running work; and immediately on a second signal."""
 
 import asyncio
 import signal

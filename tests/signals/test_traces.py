@@ -1,4 +1,4 @@
-"""Traces: what a call leads to can be found from it, in logs, in messages, and in spans at a receiver of OTLP."""
+"""Traces: everything that a call causes can be found in logs, messages, and spans at an OTLP receiver."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""Authorities, one that everybody trusts and one that nobody knows."""
+"""Certificate authorities: one that is trusted, and one that is not."""
 
 import pytest
 
@@ -13,5 +13,5 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority that nobody trusts."""
+    """An authority that no process trusts."""
     return Authority(tmp_path_factory.mktemp("tls"), "stranger")

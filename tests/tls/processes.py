@@ -43,7 +43,7 @@ class Authority:
         return pair
 
     def context(self, pair: Pair | None = None) -> ssl.SSLContext:
-        """What a client that trusts this authority connects with, showing the certificate."""
+        """The SSL context of a client that trusts this authority and presents the certificate."""
         context = ssl.create_default_context(cafile=self.file)
         if pair is not None:
             context.load_cert_chain(*pair)
@@ -66,7 +66,7 @@ class Secure(Client):
 
 
 class At(NamedTuple):
-    """A process and its ports; those that it does not have are 0."""
+    """A process and its ports; ports that it does not have are 0."""
 
     process: Process
     grpc: int
@@ -80,7 +80,7 @@ def port_of(address: str) -> int:
 
 
 def variables(pair: Pair, client_ca: Path | None = None) -> dict[str, str]:
-    """The settings by which a process shows the certificate."""
+    """The settings with which a process uses the certificate."""
     asked = {} if client_ca is None else {"CQAR_TLS_CLIENT_CA": str(client_ca)}
     return {"CQAR_TLS_CERTIFICATE": str(pair.certificate), "CQAR_TLS_KEY": str(pair.key), **asked}
 
@@ -95,7 +95,7 @@ async def admin_process(settings: config.Settings, **given: str) -> AsyncIterato
 
 @asynccontextmanager
 async def worker_process(settings: config.Settings, admin: At | None = None, **given: str) -> AsyncIterator[At]:
-    """A running worker, loaded."""
+    """A running worker with a loaded cache."""
     address = {"CQAR_HOTPATH_ADMIN_ADDRESS": f"127.0.0.1:{1 if admin is None else admin.grpc}"}
     with process_of("hotpath", settings, **address, **given) as process:
         told = await process.says("hotpath_listening")

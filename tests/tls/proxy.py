@@ -1,4 +1,4 @@
-"""TLS in front of a server that has none built in: the wheels of PostgreSQL and of Valkey come without it."""
+"""A TLS proxy for servers without TLS: the wheels of PostgreSQL and Valkey are built without it."""
 
 import asyncio
 import ssl

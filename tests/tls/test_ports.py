@@ -1,4 +1,4 @@
-"""Every port of both processes speaks TLS and nothing else, and asks for a certificate where it is told to."""
+"""Every port of both processes accepts only TLS, and requires a client certificate if configured."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.tls.processes import At, Authority, Secure, admin_process, fetched, v
 
 
 def pages(*processes: At) -> list[tuple[int, str]]:
-    """The port and path of everything that is told over HTTP."""
+    """The port and path of each HTTP endpoint."""
     told = [(each.http, path) for each in processes for path in ("/health/live", "/health/ready", "/metrics")]
     return told + [(each.metrics, "/metrics") for each in processes if each.metrics]
 

@@ -42,7 +42,7 @@ class _SecureNats(Nats):
 
 
 class Ports(NamedTuple):
-    """Where the servers are reached, all by TLS."""
+    """The addresses of the servers, all with TLS."""
 
     postgres: int
     redis: int
@@ -101,7 +101,7 @@ async def _lock_valkey(server: Valkey) -> None:
 
 
 def urls(ports: Ports, authority: Authority, password: str = _PASSWORD) -> config.Settings:
-    """Settings by which processes use the servers."""
+    """The settings with which processes use the servers."""
     ca = authority.file
     return changed(
         config.Settings(),
@@ -154,7 +154,7 @@ async def test_servers_that_do_not_let_it_in_or_are_not_trusted_are_down(
 
 
 def _leaks(process: Process) -> list[Any]:
-    """The lines of its log that hold a password."""
+    """The lines of its log that contain a password."""
     return [line for line in process.log if any(each in str(line) for each in (_PASSWORD, _WRONG))]
 
 
