@@ -79,15 +79,22 @@ migrate-up: .venv/made ## Apply all pending migrations to CQAR_DATABASE_URL
 migrate-down: .venv/made ## Revert the last migration of CQAR_DATABASE_URL; deletes its data
 	@$(BIN)/python -m cqar migrate down
 
-build: ## Build the container image
+# Secrets of the containers. compose reads the file in this folder.
+.env:
+	@umask 077 && echo "CQAR_PEPPER=$$(od -An -vtx1 -N32 /dev/urandom | tr -d ' \n')" > $@ && \
+	echo 'created .env with a new CQAR_PEPPER, which all API keys depend on: keep it'
+
+build: .env ## Build the container image
 	$(COMPOSE) build
 
-run: ## Run cqar and its servers in containers; Ctrl-C stops them
+run: .env ## Run cqar and its servers in containers; Ctrl-C stops them
 	$(COMPOSE) up --build
 
-test-integration: .venv/made ## Start the containers, load the sample, resolve a symbol, remove them
+test-integration: .venv/made .env ## Start the containers, load the sample, resolve a symbol, remove them
 	@export COMPOSE_PROJECT_NAME=cqar-integration && trap '$(COMPOSE) down --volumes' EXIT && \
-	$(COMPOSE) up --build --detach --wait && $(BIN)/python -m cqar sample && $(BIN)/python -m cqar resolve binance BTCUSDT
+	$(COMPOSE) up --build --detach --wait && \
+	CQAR_API_KEY=$$($(COMPOSE) run --rm -T migrate keys create integration --role admin --database) && export CQAR_API_KEY && \
+	$(BIN)/python -m cqar sample && $(BIN)/python -m cqar resolve binance BTCUSDT
 
 .venv/made: requirements.lock pyproject.toml
 	@for each in $(PYTHON) python3.11 python3 python3.12 python3.13; do \

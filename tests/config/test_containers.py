@@ -1,6 +1,7 @@
 """The container files agree with the settings, as far as tests without a container engine show."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 
 from cqar.config import load
 
+PEPPER = "pepper-of-the-tests"
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 OURS = [name for name, service in COMPOSE["services"].items() if "build" in service]
@@ -19,10 +21,22 @@ def image_environment() -> dict[str, str]:
     return dict(re.findall(r"(CQAR_\w+)=(\S+)", (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")))
 
 
+def interpolated(text: str, env: Mapping[str, str]) -> str:
+    """A value of the file as compose reads it: `${NAME:-default}`, and `${NAME:?message}`, which must be set."""
+
+    def value(found: re.Match[str]) -> str:
+        name, kind, rest = found.groups()
+        if kind == "?" and not env.get(name):
+            raise ValueError(rest)
+        return str(env.get(name) or rest)
+
+    return re.sub(r"\$\{(\w+):([-?])(.*?)\}", value, text)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_compose_service_has_valid_settings_that_name_the_other_services(name: str) -> None:
     own = {key: text for key, text in COMPOSE["services"][name]["environment"].items() if text is not None}
-    env = image_environment() | {key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text) for key, text in own.items()}
+    env = image_environment() | {key: interpolated(text, {"CQAR_PEPPER": PEPPER}) for key, text in own.items()}
     assert env.pop("CQAR_CONFIG") == "/etc/cqar/config.yaml"
     settings = load(ROOT / "config.prod.yaml", env)
     addresses = (settings.database.url, settings.redis.url, settings.nats.url, f"//{settings.hotpath.admin_address}")
