@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cqar.storage import migrate
+
 from . import pages
 from .pages import ROOT, Block
 
@@ -37,6 +39,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT, folder, ignore=_NOT_COPIED)
+        self.number = f"{len(migrate.load()) + 1:04}"
 
     def run(self, *command: str, text: str | None = None) -> None:
         """Run a command; what it prints is shown if it fails."""
@@ -55,8 +58,8 @@ class Copy:
         assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}"
 
     def apply(self, block: Block) -> None:
-        """Apply the changes of a `diff` block."""
-        self.run("git", "apply", "--recount", "-", text=block.text)
+        """Apply the changes of a `diff` block; NNNN is the number of the next migration."""
+        self.run("git", "apply", "--recount", "-", text=block.text.replace("/NNNN_", f"/{self.number}_"))
 
     def make(self, block: Block) -> None:
         """Run the `make` commands of an `sh` block."""
