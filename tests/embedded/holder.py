@@ -15,7 +15,7 @@ from cqar.dev.embedded.account import Account
 ROOT = Path(__file__).parents[2]
 
 
-class Told(NamedTuple):
+class Reported(NamedTuple):
     """A server as the process reports it: the URL and the ids of all its processes."""
 
     url: str
@@ -33,7 +33,7 @@ class Outsider(NamedTuple):
 
 
 @contextmanager
-def held(folder: Path, *, throwaway: bool = False, outsider: Outsider | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def running(folder: Path, *, throwaway: bool = False, outsider: Outsider | None = None) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the process, as another user if given; it ends with the block."""
     whose = outsider or Outsider(Account(), sys.executable, ROOT, {})
     script = whose.root / "holder.py" if outsider else Path(__file__)
@@ -57,10 +57,10 @@ def held(folder: Path, *, throwaway: bool = False, outsider: Outsider | None = N
             raise
 
 
-def told(process: "subprocess.Popen[bytes]") -> dict[str, Told]:
+def reported(process: "subprocess.Popen[bytes]") -> dict[str, Reported]:
     """Server name -> report, once all servers run."""
     assert process.stdout is not None
-    return {name: Told(*each) for name, each in json.loads(process.stdout.readline()).items()}
+    return {name: Reported(*each) for name, each in json.loads(process.stdout.readline()).items()}
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
         Valkey(folder / "valkey", throwaway=throwaway) as valkey,
         Nats(folder / "nats", throwaway=throwaway) as nats,
     ):
-        every = {each.name: Told(each.url, processes.tree(each.pid)) for each in (postgres, valkey, nats)}
+        every = {each.name: Reported(each.url, processes.tree(each.pid)) for each in (postgres, valkey, nats)}
         sys.stdout.write(json.dumps(every) + "\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -33,15 +33,15 @@ def test_a_folder_that_cannot_be_created_is_a_one_line_error(folder: Path) -> No
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's signal at the parent's death is Linux's")
 def test_a_killed_parent_leaves_no_process_and_loses_no_data(folder: Path) -> None:
-    with holder.held(folder) as process:
-        told = holder.told(process)
+    with holder.running(folder) as process:
+        reported = holder.reported(process)
         with pytest.raises(EmbeddedError, match=f"in use by process {process.pid};"):
             lock(folder)
         servers: list[Server] = [Postgres(folder / "postgres"), Valkey(folder / "valkey"), Nats(folder / "nats")]
         for each in servers[:2]:  # the address of NATS is known when it was started
             clients.write(each, "kept")
         process.kill()
-    pids = [pid for each in told.values() for pid in each.pids]
+    pids = [pid for each in reported.values() for pid in each.pids]
     assert len(pids) > len(servers)  # PostgreSQL has children
     deadline = time.monotonic() + 10
     while left := [each for each in pids if alive(each)]:
@@ -50,7 +50,7 @@ def test_a_killed_parent_leaves_no_process_and_loses_no_data(folder: Path) -> No
     with lock(folder):
         for each in servers:
             with each:
-                assert each.url == told[each.name].url
+                assert each.url == reported[each.name].url
                 if each.name != "nats":
                     assert clients.read(each) == "kept"
 

@@ -47,13 +47,13 @@ def test_a_paused_server_does_not_answer_until_it_resumes_on_any_connection(post
     async def scenario() -> None:
         connection = await asyncpg.connect(postgres.url)
         postgres.pause()
-        asked = asyncio.create_task(connection.fetchval("SELECT 1"))
+        query = asyncio.create_task(connection.fetchval("SELECT 1"))
         connected = asyncio.create_task(asyncpg.connect(postgres.url))
-        done, _ = await asyncio.wait([asked, connected], timeout=0.2)
+        done, _ = await asyncio.wait([query, connected], timeout=0.2)
         assert not done
         postgres.resume()
         other = await connected
-        assert await asked == await other.fetchval("SELECT 1")
+        assert await query == await other.fetchval("SELECT 1")
         await connection.close()
         await other.close()
 
@@ -126,7 +126,7 @@ def test_files_of_a_killed_server_do_not_prevent_the_next_start(postgres: Postgr
 
 def test_a_first_start_can_be_repeated_after_a_kill(folder: Path) -> None:
     half = folder / "postgres" / "data.new"
-    with holder.held(folder, throwaway=True) as process:
+    with holder.running(folder, throwaway=True) as process:
         deadline = time.monotonic() + 30
         while not (half / "base").exists():
             assert time.monotonic() < deadline

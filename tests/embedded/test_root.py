@@ -146,10 +146,10 @@ def test_an_ordinary_user_runs_all_three_servers_as_itself(folder: Path, nobody:
     nobody.owns(folder / "theirs")
     home = folder / "theirs" / "home"
     outsider = holder.Outsider(nobody, python, folder, env)
-    with holder.held(home, throwaway=True, outsider=outsider) as process:
-        told = holder.told(process)
-        assert clients.query(told["postgres"].url, "SELECT 1") == 1
-        assert {Path(f"/proc/{pid}").stat().st_uid for each in told.values() for pid in each.pids} == {nobody.uid}
+    with holder.running(home, throwaway=True, outsider=outsider) as process:
+        reported = holder.reported(process)
+        assert clients.query(reported["postgres"].url, "SELECT 1") == 1
+        assert {Path(f"/proc/{pid}").stat().st_uid for each in reported.values() for pid in each.pids} == {nobody.uid}
     assert process.returncode == 0
     assert (home / "postgres" / "data").stat().st_uid == nobody.uid
 

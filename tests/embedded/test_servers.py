@@ -178,7 +178,7 @@ def test_an_interrupted_program_ends_with_all_its_processes(folder: Path, monkey
 
     monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
     program = ["/bin/sh", "-c", f"sleep 600 & echo $! > {folder}/new && mv {folder}/new {found}; wait"]
-    with lock(folder, wait=0) as held, pytest.raises(KeyboardInterrupt):
-        Nats(folder, throwaway=True)._run(program, held, Account())
+    with lock(folder, wait=0) as locked, pytest.raises(KeyboardInterrupt):
+        Nats(folder, throwaway=True)._run(program, locked, Account())
     child = int(found.read_text())
     until(lambda: not runs(child), "nothing runs")
