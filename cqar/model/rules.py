@@ -15,6 +15,9 @@ from cqar import exact
 from cqar.errors import Invalid, Violation, required
 from cqar.text import quoted
 
+#: The category of an asset that stands for a venue's code until a review decides what the code means.
+PROVISIONAL: Final = "provisional"
+
 #: cqc.markets.v1.SymbolType.
 SPOT: Final = 1
 PERPETUAL: Final = 2

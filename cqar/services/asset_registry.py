@@ -59,7 +59,7 @@ _CHAIN_TYPE = Filter("chain_type", "t.chain_type = {}", convert=lambda kind: add
 METHODS: tuple[AnyMethod, ...] = (
     write(SERVICE, "CreateAsset", procedures.create_asset),
     lookups.BY_NAME["GetAsset"],
-    write(SERVICE, "UpdateAsset", Update(ASSET, pb.UpdateAssetRequest, pb.UpdateAssetResponse)),
+    write(SERVICE, "UpdateAsset", Update(ASSET, pb.UpdateAssetRequest, pb.UpdateAssetResponse, prepare=prepare.asset)),
     write(SERVICE, "DeleteAsset", _DELETE_ASSET),
     read(
         SERVICE,

@@ -1,5 +1,6 @@
 """MergeAssets: merge one asset, with everything that refers to it, into another in one transaction."""
 
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
@@ -65,22 +66,34 @@ _NATIVE_OF = children_sql(CHAIN, "native_asset_id")
 
 
 async def merge_assets(tx: Transaction, request: Any) -> Message:
-    """Move everything from `from` to `into` and soft-delete `from`. Raises NotFound, and Precondition naming the conflict."""
-    ids = [_named(request, name) for name in ("from_asset_id", "into_asset_id")]
-    source, target = ids
+    """MergeAssets: `from` into `into`. Raises as `merge`."""
+    source, target = (_named(request, name) for name in ("from_asset_id", "into_asset_id"))
+    row = await merge(tx, source, target)
+    response = pb.MergeAssetsResponse()
+    tx.show(ASSET, row, response.asset)
+    return response
+
+
+async def merge(tx: Transaction, source: str, target: str, check: Callable[[Row], None] | None = None) -> Row:
+    """Move everything from `source` to `target` and soft-delete `source`; returns the row of `target`.
+
+    `check` is called with the locked row of `source`. Raises Invalid, NotFound, and Precondition naming the conflict.
+    """
     if source == target:
         raise errors.Invalid("into_asset_id", "SAME_ASSET", "is the same asset as from_asset_id")
     await prepare.lock_cycles(tx)
-    locked = {row["asset_id"]: row for row in await tx.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids))}
-    for name, asset_id in zip(("from_asset_id", "into_asset_id"), ids, strict=True):
+    ids = {"from_asset_id": source, "into_asset_id": target}
+    rows = await tx.session.rows(operations.parents_sql(ASSET, "FOR UPDATE"), sorted(ids.values()))
+    locked = {row["asset_id"]: row for row in rows}
+    for name, asset_id in ids.items():
         if asset_id not in locked:
             raise errors.NotFound(ASSET.name, asset_id, name)
+    if check is not None:
+        check(locked[source])
     for step in (_deployments, _identifiers, _relationships, _memberships, _chains, _venue_assets, _symbols):
         await step(tx, source, target)
     await remove(tx, ASSET, locked[source])
-    response = pb.MergeAssetsResponse()
-    tx.show(ASSET, locked[target], response.asset)
-    return response
+    return locked[target]
 
 
 def _named(request: Any, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cqar import errors, text
 from cqar.model import addresses, entities, rules, venue_spelling
+from cqar.model.call import Role
 from cqar.model.entity import Row
 from cqar.storage.postgres import Sql
 from cqar.writes.operations import lock_live, lock_parents
@@ -65,6 +66,15 @@ async def chain(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
             description = f"the address of {named} has the form of chain_type {before['chain_type']}; remove or move it first"
             raise errors.Precondition("IN_USE", "chain_type", description)
     await lock_parents(tx, entities.CHAIN, _new(row, before))
+
+
+async def asset(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+    """Only an administrator makes an existing asset provisional: writers may merge provisional assets, see `reviews`."""
+    if before is None or row["category"] != rules.PROVISIONAL or before["category"] == rules.PROVISIONAL:
+        return
+    if tx.call.principal.role < Role.ADMIN:
+        description = f"asset {before['asset_id']!r} exists; making it provisional requires the role admin"
+        raise errors.Precondition("NOT_PROVISIONAL", "category", description)
 
 
 async def deployment(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:

@@ -16,8 +16,9 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT, instant
 from cqar.model.entities import ASSET, VENUE, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, new_id, timestamp
+from cqar.model.rules import PROVISIONAL
 from cqar.storage.postgres import Session, Sql
-from cqar.writes import merge, operations, paging, procedures
+from cqar.writes import merge, operations, paging, procedures, review_subjects
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import read_rows
@@ -30,8 +31,6 @@ MAX_CANDIDATES = 100
 MAX_PROPOSAL = 65_536
 #: The identity evidence of a venue asset that a person has decided.
 EVIDENCE = "review"
-#: The category of placeholder assets of venue codes that await a review.
-PROVISIONAL = "provisional"
 
 _COLUMNS = "review_id, kind, status, venue_id, code, proposal, source, decision, notes, decided_by, decided_at, created_at"
 _SELECT = f"SELECT {_COLUMNS} FROM reviews r"
@@ -90,7 +89,10 @@ def _message(row: Row) -> Any:
 
 
 async def open_reviews(tx: Transaction, request: Any) -> Message:
-    """OpenReviews: at most one open review per venue, kind and code. Raises Invalid naming the review by its index."""
+    """OpenReviews: at most one open review per venue, kind and code.
+
+    Raises Invalid naming the review by its index, NotFound, and Precondition as `review_subjects`.
+    """
     if len(request.reviews) > MAX_REVIEWS:
         msg = f"{len(request.reviews)} reviews exceed the limit of {MAX_REVIEWS} per call; split the request"
         raise errors.Exhausted(msg)
@@ -105,6 +107,8 @@ async def open_reviews(tx: Transaction, request: Any) -> Message:
     if missing:
         raise errors.NotFound(VENUE.name, min(missing), "venue_id")
     found, opened = await _settle(tx, proposals, sorted(places))
+    # After the reviews are locked: decisions lock in this order, too.
+    await review_subjects.check_opened(tx, request.reviews)
     return pb.OpenReviewsResponse(reviews=[_message(found[each.key]) for each in proposals], opened=opened)
 
 
@@ -154,6 +158,7 @@ def _place(given: Any) -> tuple[str, str]:
     if given.kind not in _ANSWERS:
         raise errors.Invalid("kind", "UNKNOWN_VALUE", f"{given.kind} is not a kind of review")
     errors.require(given, ("venue_id", "code"))
+    review_subjects.check_fields(given)
     if len(given.candidate_asset_ids) > MAX_CANDIDATES:
         raise errors.Invalid("candidate_asset_ids", "TOO_MANY", f"exceed the limit of {MAX_CANDIDATES}")
     return TEXT["venue_id"](given.venue_id, "venue_id"), TEXT["venue_symbol"](given.code, "code")
@@ -292,7 +297,7 @@ async def _is_new_asset(tx: Transaction, review: Any, _request: Any) -> None:
 async def _was_asset(tx: Transaction, review: Any, request: Any) -> None:
     """Merge the provisional asset into the chosen one."""
     asset_id = _chosen(review, request)
-    await merge.merge_assets(tx, registry_pb2.MergeAssetsRequest(from_asset_id=review.asset_id, into_asset_id=asset_id))
+    await merge.merge(tx, review.asset_id, asset_id, check=await review_subjects.check_merged(tx, review))
     await _means(tx, review, asset_id)
 
 
@@ -352,6 +357,7 @@ async def _standing(tx: Transaction, review: Any) -> Row:
     stored = await tx.session.row(operations.lock_sql(VENUE_SYMBOL), review.listing_id)
     if stored is None:
         raise errors.NotFound(VENUE_SYMBOL.name, review.listing_id)
+    review_subjects.check_venue(stored, review.venue_id)
     return stored
 
 

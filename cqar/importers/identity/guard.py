@@ -28,8 +28,9 @@ from cqar.importers.identity import flags, iso4217, known
 from cqar.importers.run import rows
 from cqar.importers.run.run import Run
 from cqar.importers.run.wire import RegistryError
+from cqar.model import rules
 
-PROVISIONAL: Final = "provisional"
+PROVISIONAL: Final = rules.PROVISIONAL
 INDEX, STOCK = "index", "stock"
 #: Categories that no ticker of a coin means.
 _APART = frozenset({PROVISIONAL, iso4217.FIAT, iso4217.COMMODITY, INDEX, STOCK})

@@ -91,7 +91,7 @@ class RowKind(NamedTuple):
 #: In dependency order.
 KINDS = (
     RowKind("chain", CHAIN, ("chain_id",), complete=_chain, prepare=prepare.chain),
-    RowKind("asset", ASSET, ("asset_id",)),
+    RowKind("asset", ASSET, ("asset_id",), prepare=prepare.asset),
     RowKind(
         "asset_deployment",
         DEPLOYMENT,
