@@ -233,7 +233,9 @@ class _Up:
             self._progress(name, f"gRPC {self._address(name)}, HTTP {http}")
         self._progress("API page", f"http://{LOOPBACK}:{self._ports['CQAR_ADMIN_HTTP_PORT']}/docs")
         for title, name in (("PostgreSQL", "database"), ("Redis", "redis"), ("NATS", "nats")):
-            self._progress(title, config.masked(self._urls[name]))
+            url = self._urls[name]
+            # Embedded servers take a login: the user who started them needs it.
+            self._progress(title, config.masked(url) if f"{name}.url" in self._given else url)
         self._progress("logs", str(self._home / "log"))
 
     def _example(self, timeout: float) -> None:

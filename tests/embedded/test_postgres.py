@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -167,8 +167,12 @@ def test_a_folder_with_a_long_path_gets_a_short_socket_that_is_removed_with_it(p
         server.data.rename(postgres.data)
 
 
-def test_a_comma_in_a_path_does_not_reach_the_url() -> None:
-    assert "," not in unquote(Postgres(Path("/srv/a, b")).url)
+def test_a_comma_in_a_path_does_not_reach_the_hosts_of_the_url(folder: Path) -> None:
+    for throwaway in (True, False):
+        [host] = parse_qs(urlsplit(Postgres(Path("/srv/a, b"), throwaway=throwaway).url).query)["host"]
+        assert "," not in host
+    with Postgres(folder / "a, b") as server:
+        assert clients.query(server.url, "SELECT 1") == 1
 
 
 def test_a_short_socket_of_another_user_is_neither_used_nor_removed(folder: Path) -> None:

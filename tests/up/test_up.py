@@ -1,5 +1,6 @@
 """`cqar up` from the first start to the last stop: the tests share one registry and run in order."""
 
+import asyncio
 import functools
 import json
 import os
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import nats
 import pytest
+import redis
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from cqar import config
@@ -24,6 +27,7 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.dev.embedded import account
 from cqar.server import launch
+from tests.embedded import clients
 
 from . import running
 from .running import Up, cqar, one_line
@@ -176,6 +180,26 @@ def test_the_first_start_prints_all_addresses_and_an_example_with_its_output(up:
         assert re.search(rf"^  {title} +(gRPC|postgresql:|unix:|nats:)", up.said, re.MULTILINE), title
     assert re.search(r"^  sample +\d{3} facts created, 0 unchanged", up.said, re.MULTILINE)
     assert re.search(r"^symbol +BTC/USDT  spot  \S+$", up.said, re.MULTILINE)
+
+
+def test_the_printed_urls_of_the_servers_work_for_the_user_who_started_them(up: Up) -> None:
+    urls = dict(re.findall(r"^  (PostgreSQL|Redis|NATS) +(\S+)$", up.said, re.MULTILINE))
+    assert clients.query(urls["PostgreSQL"], "SELECT count(*) > 0 FROM venue_symbols") is True
+    with redis.Redis.from_url(urls["Redis"]) as client:
+        assert client.ping()
+
+    async def streams() -> set[str | None]:
+        client = await nats.connect(urls["NATS"])
+        try:
+            return {each.config.name for each in await client.jetstream().streams_info()}
+        finally:
+            await client.close()
+
+    assert asyncio.run(streams()) == {"CQAR_CHANGES", "CQC_EVENTS"}
+    # The processes got the same URLs and log none of the passwords.
+    logs = "".join(path.read_text() for path in (up.home / "log").iterdir())
+    for name in ("postgres", "valkey", "nats"):
+        assert (up.home / name / "password").read_text().strip() not in logs
 
 
 def test_resolve_prints_all_trading_parameters_and_the_source_of_the_result(up: Up) -> None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from cqar.dev.embedded import binaries
+from cqar.dev.embedded import binaries, login
 from cqar.dev.embedded.home import EmbeddedError, Lock, private
 from cqar.dev.embedded.server import Server
 
@@ -30,11 +30,15 @@ class Nats(Server):
 
     @property
     def url(self) -> str:
-        """Return `nats://127.0.0.1:PORT`. Raises EmbeddedError before the first start."""
+        """Return `nats://cqar:PASSWORD@127.0.0.1:PORT`. Raises EmbeddedError before the first start.
+
+        A throwaway server takes no login.
+        """
         if not self._port:
             message = "NATS has no address before its first start"
             raise EmbeddedError(message)
-        return f"nats://{_HOST}:{self._port}"
+        user = "" if self.throwaway else f"{login.USER}:{login.password(self.folder)}@"
+        return f"nats://{user}{_HOST}:{self._port}"
 
     @property
     def _memory(self) -> Path:
@@ -50,7 +54,7 @@ class Nats(Server):
         shutil.rmtree(self._ports, ignore_errors=True)
         private(self._ports)
         memory = 32 if self.throwaway else 64
-        settings = {
+        settings: dict[str, object] = {
             "host": _HOST,
             "port": self._choose() or -1,
             "server_name": "cqar",
@@ -61,8 +65,10 @@ class Nats(Server):
                 "max_file": 1024 * _MEGABYTE,
             },
         }
+        if not self.throwaway:
+            settings["authorization"] = {"user": login.USER, "password": login.ensure(self.folder)}
         path = self.folder / "nats.conf"
-        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False))
+        login.write(path, json.dumps(settings, indent=2, ensure_ascii=False))
         return [str(program), "--config", str(path)]
 
     def _choose(self) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from cqar.dev.embedded import account, binaries, home, programs
+from cqar.dev.embedded import account, binaries, home, login, programs
 from cqar.dev.embedded.account import Account
 from cqar.dev.embedded.home import EmbeddedError, Lock
 from cqar.dev.embedded.server import Server
@@ -38,7 +38,9 @@ jit = off
 
 
 class Postgres(Server):
-    """PostgreSQL on a socket in its folder, with the superuser `cqar`, no password and a database `cqar`.
+    """PostgreSQL on a socket in its folder, with the superuser `cqar` and a database `cqar`.
+
+    The URL names a file with the password. A throwaway server takes no password.
 
     If root starts it, it runs as `nobody`.
     """
@@ -65,13 +67,24 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
-        """Return `postgresql://cqar@/cqar?host=` with the percent-encoded folder of the socket; final after the start."""
-        return f"postgresql://cqar@/cqar?host={quote(str(self._sockets))}"
+        """Return `postgresql://cqar@/cqar?host=FOLDER&passfile=FILE`, percent-encoded; final after the start."""
+        passfile = "" if self.throwaway else f"&passfile={quote(str(self._passfile))}"
+        return f"postgresql://{login.USER}@/cqar?host={quote(str(self._sockets))}{passfile}"
 
     @property
     def data(self) -> Path:
         """Return the folder of the cluster."""
         return self._place / "data"
+
+    @property
+    def _passfile(self) -> Path:
+        """The password as clients of PostgreSQL read it."""
+        return self.folder / "pgpass"
+
+    @property
+    def _hba(self) -> Path:
+        """Who may connect. Its existence says that the role has the password."""
+        return self.data / "pg_hba.cqar.conf"
 
     def _account(self) -> Account:
         return self._user
@@ -88,8 +101,12 @@ class Postgres(Server):
             self._create(folder, held)
         self._check(major)
         self._forget()
+        if not self.throwaway:
+            self._require_password(folder, held)
         directories = '"{}"'.format(str(self._sockets).replace('"', '""'))
-        options = ("listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "unix_socket_permissions=0700")
+        options = ["listen_addresses=", "port=5432", f"unix_socket_directories={directories}", "unix_socket_permissions=0700"]
+        if not self.throwaway:
+            options.append(f"hba_file={self._hba}")
         words = [word for each in options for word in ("-c", each)]
         return [str(folder / "postgres"), "-D", str(self.data), *self._haste(), *words]
 
@@ -159,11 +176,24 @@ class Postgres(Server):
         self._run([str(folder / "initdb"), "-D", str(new), *init], held, self._user)
         with (new / "postgresql.conf").open("a") as conf:
             conf.write(_SETTINGS)
-        single = [str(folder / "postgres"), "--single", "-D", str(new), *self._haste(), "-c", "exit_on_error=on", "postgres"]
-        self._run(single, held, self._user, b"CREATE DATABASE cqar\n")
+        self._run(self._single(folder, new), held, self._user, b"CREATE DATABASE cqar\n")
         new.rename(self.data)
         if not self.throwaway:
             _sync(self._place)
+
+    def _single(self, folder: Path, data: Path) -> list[str]:
+        """The command line that runs SQL without a server."""
+        return [str(folder / "postgres"), "--single", "-D", str(data), *self._haste(), "-c", "exit_on_error=on", "postgres"]
+
+    def _require_password(self, folder: Path, held: Lock) -> None:
+        """Give the role its password, once per cluster: clusters of earlier versions have none."""
+        if self._passfile.exists() and self._hba.exists():
+            return
+        secret = login.ensure(self.folder)
+        self._run(self._single(folder, self.data), held, self._user, f"ALTER ROLE cqar PASSWORD '{secret}'\n".encode())
+        login.write(self._passfile, f"*:*:*:{login.USER}:{secret}\n")
+        login.write(self._hba, "local all all scram-sha-256\n")
+        self._user.owns(self._hba)
 
     def _check(self, major: int) -> None:
         found = (self.data / "PG_VERSION").read_text().strip()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from cqar.dev.embedded import binaries, home
+from cqar.dev.embedded import binaries, home, login
 from cqar.dev.embedded.home import Lock
 from cqar.dev.embedded.server import Server
 
@@ -29,8 +29,12 @@ class Valkey(Server):
 
     @property
     def url(self) -> str:
-        """Return `unix://` with the percent-encoded path of the socket."""
-        return f"unix://{quote(str(self._socket))}"
+        """Return `unix://:PASSWORD@` with the percent-encoded path of the socket. Raises EmbeddedError before the first start.
+
+        A throwaway server takes no login.
+        """
+        user = "" if self.throwaway else f":{login.password(self.folder)}@"
+        return f"unix://{user}{quote(str(self._socket))}"
 
     def _prepare(self, held: Lock) -> Sequence[str]:
         del held
@@ -49,7 +53,10 @@ class Valkey(Server):
             "maxmemory": _MEMORY,
             "maxmemory-policy": "allkeys-lru",
         }
-        return [str(program), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        # In a file: everyone on this machine can read command lines.
+        settings = self.folder / "valkey.conf"
+        login.write(settings, "" if self.throwaway else f"requirepass {login.ensure(self.folder)}\n")
+        return [str(program), str(settings), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def _ready(self, pid: int) -> bool:
         del pid
@@ -57,8 +64,10 @@ class Valkey(Server):
             probe.settimeout(1)
             try:
                 probe.connect(str(self._socket))
+                probe.sendall(b"" if self.throwaway else f"AUTH {login.password(self.folder)}\r\n".encode())
                 probe.sendall(b"PING\r\n")
-                return probe.recv(16).startswith(b"+PONG")
+                # The reply to AUTH comes first, maybe alone: then it asks again.
+                return probe.recv(64).endswith(b"+PONG\r\n")
             except OSError:
                 return False
 
