@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
 from cqar.observability import logs
+from cqar.server import http_bodies
 from cqar.server.tls import Identity
 
 _log = logs.logger("process")
@@ -66,7 +67,11 @@ class Http:
         await web.UnixSite(await self._prepared(application), path).start()
 
     async def _prepared(self, application: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_HTTP_GRACE, logger=self._logger)
+        application.middlewares.insert(0, http_bodies.close_unread)
+        application.middlewares.append(http_bodies.identity_only)
+        runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=_HTTP_GRACE, logger=self._logger, **http_bodies.OPTIONS
+        )
         self._runners.append(runner)
         await runner.setup()
         return runner

@@ -113,7 +113,7 @@ def has(request: web.Request, tag: str) -> bool:
 
 
 async def body(request: web.Request, limit: int) -> bytes:
-    """The body, decompressed. Raises TooLarge beyond the limit."""
+    """The body. Raises TooLarge beyond the limit."""
     found = bytearray()
     async for chunk in request.content.iter_any():
         found += chunk

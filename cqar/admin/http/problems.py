@@ -134,6 +134,9 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
             )
         case web.HTTPNotFound():
             return plain(HTTPStatus.NOT_FOUND, "unknown path; see /openapi.json")
+        case web.HTTPUnsupportedMediaType():
+            encodings = {name: error.headers[name] for name in ("Accept-Encoding",) if name in error.headers}
+            return plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, error.reason, encodings)
         case _:
             return plain(HTTPStatus(error.status), error.reason)
 
@@ -145,7 +148,7 @@ def _of_any(request: web.Request, error: Exception) -> web.Response:
         case TimeoutError():
             return of(errors.DeadlineExceeded("deadline exceeded"))
         case ConnectionResetError() | web.RequestPayloadError():
-            return plain(HTTPStatus.BAD_REQUEST, "the body is truncated or does not match its Content-Encoding")
+            return plain(HTTPStatus.BAD_REQUEST, "the body is truncated")
         case _:
             _log.error("internal_error", method=request.method, path=request.path, exc_info=error)
             return _answer(*_BUG, "internal error; see the server's log", {"code": _BUG.code})
