@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -14,6 +14,8 @@ from cqar.observability.metrics import encoded
 
 #: Types of metrics that are summed over workers; other metrics are exposed per worker.
 _SUMMED: Final = frozenset({"counter", "histogram"})
+#: Metrics of the supervisor: it has connections, too. On other systems than Linux there are none.
+_OWN: Final = ("process_open_fds", "process_max_fds")
 _COMPONENTS: Final = ("database", "cache", "event_bus", "feed")
 _Labels = tuple[tuple[str, str], ...]
 
@@ -59,7 +61,7 @@ def _plus(one: Family | None, other: Family) -> Family:
     return other._replace(values={key: one.values.get(key, 0.0) + other.values.get(key, 0.0) for key in keys})
 
 
-def merged(retired: Sample, running: Mapping[int, Sample]) -> Sample:
+def merged(retired: Sample, running: Mapping[str, Sample]) -> Sample:
     """Counters and histograms summed over all workers, past and present; other metrics with the label `worker`."""
     result = Sample(retired)
     for number, each in running.items():
@@ -67,9 +69,17 @@ def merged(retired: Sample, running: Mapping[int, Sample]) -> Sample:
             if family.kind in _SUMMED:
                 result[name] = _plus(result.get(name), family)
             else:
-                values = {(key, (*labels, ("worker", str(number)))): value for (key, labels), value in family.values.items()}
+                values = {(key, (*labels, ("worker", number))): value for (key, labels), value in family.values.items()}
                 result[name] = _plus(result.get(name), family._replace(values=values))
     return result
+
+
+def _own() -> Sample:
+    """The metrics of the supervisor itself."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    found = sample(generate_latest(registry).decode())
+    return Sample({name: found[name] for name in _OWN if name in found})
 
 
 class _Collector:
@@ -129,7 +139,8 @@ def application(fleet: Fleet) -> web.Application:
         workers = fleet.workers
         await asyncio.gather(*(each.read_metrics() for each in workers))
         registry = CollectorRegistry()
-        registry.register(_Collector(merged(fleet.retired, {each.number: each.metrics for each in workers})))
+        both = {str(each.number): each.metrics for each in workers} | {"supervisor": _own()}
+        registry.register(_Collector(merged(fleet.retired, both)))
         return health.exposed(encoded(registry, request.headers.get("Accept", "")))
 
     async def targets(request: web.Request) -> web.Response:

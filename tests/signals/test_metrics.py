@@ -1,5 +1,6 @@
 """`/metrics` reports what happened."""
 
+import sys
 import time
 
 import pytest
@@ -40,6 +41,13 @@ async def test_a_method_that_nobody_serves_makes_no_series_of_its_own(hotpath: H
 
 async def test_both_ports_of_a_worker_tell_the_metrics(hotpath: Hotpath) -> None:
     assert set(await scrape(hotpath.metrics_port)) == set(await scrape(hotpath.http_port))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+async def test_both_processes_report_their_file_descriptors(hotpath: Hotpath, admin: Admin) -> None:
+    for port in (hotpath.metrics_port, admin.http_port):
+        samples = await scrape(port)
+        assert 0 < of(samples, "process_open_fds") < of(samples, "process_max_fds")
 
 
 async def test_workers_in_one_process_have_numbers_of_their_own(

@@ -106,6 +106,8 @@ async def test_connections_are_spread_and_counters_add_up(fleet: Fleet) -> None:
     # Metrics that cannot be summed are reported per worker.
     for number in range(_WORKERS):
         assert of(sums, "cqar_coherence_mode", worker=str(number), mode="warm") == 1
+    for which in (*map(str, range(_WORKERS)), "supervisor"):
+        assert 0 < of(sums, "process_open_fds", worker=which) < of(sums, "process_max_fds", worker=which)
 
 
 async def test_the_health_of_a_fleet_has_the_shape_of_a_workers(fleet: Fleet) -> None:
