@@ -17,11 +17,12 @@ from cqar import clock, config, errors
 from cqar.auth import authority
 from cqar.auth.authority import ADMITTED, Grant
 from cqar.contract.cqar.v1 import resolver_pb2
-from cqar.hotpath.cache import Cache, Part
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.engine import Engine
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import age_ms, stale_marks, with_marks
-from cqar.hotpath.loader import FROM_DATABASE, Loaded, LoadedParts, PartsView
+from cqar.hotpath.loader import FROM_DATABASE, Loaded, LoadedParts, PartsView, same_history
+from cqar.hotpath.part import Part
 from cqar.hotpath.response_cache import CachedResponse, ResponseCache
 from cqar.hotpath.transports.unary import Unary
 from cqar.lane.grpc import PREFIX, cached_response
@@ -272,8 +273,9 @@ class BatchMethod:
 
     async def _from_parts(self, request: _Request) -> Reply | None:
         """The response from parts; None if PostgreSQL must decide, or if a loaded part is of another history."""
-        engine, name = self._engine, self._method.name
-        revision, found = self._cache.applied, self._now_valid(request)
+        engine, name, cache = self._engine, self._method.name, self._cache
+        began = cache.history, cache.starts
+        revision, found = cache.applied, self._now_valid(request)
         rest = [key for key in dict.fromkeys(request.keys) if key not in found]
         engine.hits[name] += len(request.keys) - len(rest)
         engine.misses[name] += len(rest)
@@ -282,7 +284,7 @@ class BatchMethod:
         async def load(keys: Collection[str]) -> None:
             engine.parts_missed.update(map(kind_of, keys))
             for each in await engine.loader.load_many(keys):
-                if each.history != self._cache.history:
+                if not same_history(cache, each):
                     raise _AskDatabase
                 loaded.add(each)
 
@@ -292,6 +294,8 @@ class BatchMethod:
             )
         except _AskDatabase:
             return None
+        if began != (cache.history, cache.starts):
+            return None  # some results are of another history than others
         return self._reply(request, found, revision, loaded.source)
 
     def _now_valid(self, request: _Request) -> dict[bytes, bytes]:

@@ -2,119 +2,32 @@
 
 A part is true at max(applied, its snap). Three rules keep it so: changes are applied in the order of their dense revisions;
 `recent` holds the last change of each key; changes at or below `floor` are unknown, so nothing that old is admitted.
-
-A worker holds millions of parts. None is part of a reference cycle, so they are kept from Python's cycle collector
-(`gc=False`).
 """
 
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
-
-from cqar.model import part_kinds
+from cqar.hotpath.part import PART_COST, Part, part_of
 from cqar.model.cache_keys import kind_of
 from cqar.model.events import Change
 from cqar.model.parts import Stored
 
-#: Approximate bytes of a part beside its rows, and of a row beside its value (tracemalloc).
-_PART_COST = 300
-_ROW_COST = 160
-#: Share of the slots that absences may take.
+#: Share of the slots, and of the bytes, that absences may take.
 _ABSENT_SHARE = 0.1
+#: Characters of the longest key of an absence that is cached: no row has a longer one.
+_MAX_ABSENT_KEY = 1_200
+#: Expired absences that one admission removes at most.
+_MAX_EXPIRED = 4
 #: Share of the limits from which unused parts are evicted; parts in use are spared up to the limits themselves.
 _SOFT_LIMIT = 15 / 16
 #: Parts in use that one eviction spares before it removes the next regardless, which bounds its time.
 _MAX_SPARED = 32
-#: Reads that wait until their snap is applied, at most. Dropping the oldest is harmless.
+#: Reads that wait until their snap is applied, at most. The oldest is dropped, and its keys are holes.
 _MAX_WAITING = 256
 #: Parts that a complete cache may lack. With more of them, it no longer knows what is absent.
 _MAX_HOLES = 10_000
-#: Kinds of parts that are not evicted while a cached response about something else needs them.
-_SHARED = part_kinds.names(lambda kind: kind.shared)
-
-
-FOREVER = float("inf")
-
-
-class Part(msgspec.Struct, eq=False, gc=False):
-    """The rows under one key. `live` ends when the part is replaced or evicted, which ends all responses derived from it."""
-
-    key: str
-    snap: int
-    live: bool = True
-    #: cached responses derived from it
-    dependents: int = 0
-    #: the recency bit, set when it is served
-    used: bool = False
-    #: monotonic seconds; only absences expire
-    expires: ClassVar[float] = FOREVER
-    absent: ClassVar[bool] = False
-
-    @property
-    def rows(self) -> tuple[Stored, ...]:
-        """The rows, in no particular order."""
-        raise NotImplementedError
-
-    @property
-    def shared(self) -> bool:
-        """Whether responses about something else need it too."""
-        return kind_of(self.key) in _SHARED
-
-    @property
-    def cost(self) -> int:
-        """Approximate bytes in memory."""
-        return _PART_COST + sum(_ROW_COST + len(row.value) for row in self.rows)
-
-
-class _OneRow(Part, eq=False, gc=False, kw_only=True):
-    """A part of one row that is not deleted, like most. The row's fields are the part's own, which saves a third of memory."""
-
-    entity: str
-    #: None if it equals the key without its kind
-    row_id: str | None
-    value: bytes
-
-    @property
-    def rows(self) -> tuple[Stored, ...]:
-        row_id = self.key.partition(":")[2] if self.row_id is None else self.row_id
-        return (Stored(self.entity, row_id, self.value),)
-
-
-class _ManyRows(Part, eq=False, gc=False, kw_only=True):
-    """A part of any number of rows."""
-
-    all_rows: tuple[Stored, ...]
-
-    @property
-    def rows(self) -> tuple[Stored, ...]:
-        return self.all_rows
-
-
-class _Absent(Part, eq=False, gc=False, kw_only=True):
-    """A part without rows, by PostgreSQL's word."""
-
-    absent: ClassVar[bool] = True
-    until: float
-
-    @property
-    def expires(self) -> float:  # type: ignore[override]
-        return self.until
-
-    @property
-    def rows(self) -> tuple[Stored, ...]:
-        return ()
-
-
-def _part(key: str, snap: int, rows: Sequence[Stored], until: float) -> Part:
-    """A part with these rows; without any, it expires at `until`."""
-    if len(rows) == 1 and not rows[0].deleted:
-        row = rows[0]
-        row_id = None if key.partition(":")[2] == row.row_id else row.row_id
-        return _OneRow(key, snap, entity=row.entity, row_id=row_id, value=row.value)
-    return _ManyRows(key, snap, all_rows=tuple(rows)) if rows else _Absent(key, snap, until=until)
 
 
 class _Read(NamedTuple):
@@ -130,18 +43,29 @@ T = TypeVar("T")
 class Cache:
     """Parts by key, bounded by entries and bytes. Belongs to one event loop."""
 
-    def __init__(self, *, entries: int, size: int, recent: int, absent_ttl: float, holes: int = _MAX_HOLES) -> None:
+    def __init__(
+        self,
+        *,
+        entries: int,
+        size: int,
+        recent: int,
+        absent_ttl: float,
+        holes: int = _MAX_HOLES,
+        waiting: int = _MAX_WAITING,
+    ) -> None:
         self._entries = entries
         self._size = size
         self._recent_limit = recent
-        self._absent_limit = max(1, int(min(entries, size / _PART_COST) * _ABSENT_SHARE))
+        self._absent_limit = max(1, int(min(entries, size / PART_COST) * _ABSENT_SHARE))
+        self._absent_size = int(size * _ABSENT_SHARE)
         self._absent_ttl = absent_ttl
         self._parts: dict[str, Part] = {}
         self._queue: deque[Part] = deque()
         self._absent_queue: deque[Part] = deque()
         self._recent: OrderedDict[str, int] = OrderedDict()
-        self._waiting: deque[_Read] = deque(maxlen=_MAX_WAITING)
-        self._absent = 0
+        self._waiting: deque[_Read] = deque()
+        self._waiting_limit = waiting
+        self._absent = self._absent_bytes = 0
         # Once complete, every part of a followed kind that has rows is either cached or in `holes`.
         self._followed: frozenset[str] = frozenset()
         self._complete = False
@@ -249,6 +173,8 @@ class Cache:
         """Cache parts read at a snap of this history, except those that changed since; a snap not yet applied waits."""
         if snap > self.applied:
             self._waiting.append(_Read(snap, parts))
+            if len(self._waiting) > self._waiting_limit:
+                self._discard(self._waiting.popleft())
             return
         for key, rows in parts.items():
             if self.admissible(key, snap):
@@ -269,7 +195,8 @@ class Cache:
         """Note the history that the database is on. On a new one, reads that wait are dropped."""
         if history != self.history:
             self.history = history
-            self._waiting.clear()
+            while self._waiting:
+                self._discard(self._waiting.popleft())
 
     # ---- complete kinds --------------------------------------------------------------------------------------------
 
@@ -289,6 +216,16 @@ class Cache:
         """Absences are no longer known."""
         self._followed, self._complete = frozenset(), False
         self._holes.clear()
+
+    def lost(self, key: str) -> None:
+        """Note that a part should be cached and is not: it is no longer known to be absent."""
+        if key not in self._parts:
+            self._hole(key)
+
+    def _discard(self, read: _Read) -> None:
+        """Drop a read that waits: what it holds is not known to be absent."""
+        for key in read.parts:
+            self.lost(key)
 
     def _hole(self, key: str) -> None:
         """Note that the key may have rows that are not cached."""
@@ -336,11 +273,13 @@ class Cache:
     # ---- eviction --------------------------------------------------------------------------------------------------
 
     def _put(self, key: str, snap: int, rows: Sequence[Stored], now: float) -> None:
-        part = _part(key, snap, rows, now + self._absent_ttl)
+        part = part_of(key, snap, rows, now + self._absent_ttl)
         cached = self._parts.get(key)
         if cached is not None:
             part.used = cached.used
             self._drop(cached)
+        if part.absent and len(key) > _MAX_ABSENT_KEY:
+            return
         self._parts[key] = part
         self._holes.discard(key)
         self.bytes += part.cost
@@ -348,7 +287,9 @@ class Cache:
             self._queue.append(part)
         else:
             self._absent += 1
+            self._absent_bytes += part.cost
             self._absent_queue.append(part)
+            self.expire(now, _MAX_EXPIRED)
             self._evict_absent()
         self._evict()
 
@@ -361,6 +302,7 @@ class Cache:
         self.bytes -= part.cost
         if part.absent:
             self._absent -= 1
+            self._absent_bytes -= part.cost
 
     def _over(self, share: float) -> bool:
         return len(self._parts) > self._entries * share or self.bytes > self._size * share
@@ -382,9 +324,19 @@ class Cache:
             self.evicted += 1
         compact(self._queue, len(self._parts) - self._absent, lambda part: part.live)
 
+    def expire(self, now: float, most: int) -> None:
+        """Remove the oldest absences if they have expired, at most so many."""
+        queue = self._absent_queue
+        for _ in range(most):
+            if not queue or (queue[0].live and queue[0].expires > now):
+                return
+            part = queue.popleft()
+            if part.live:
+                self._drop(part)
+
     def _evict_absent(self) -> None:
         """Remove the oldest absences: a flood of unknown names evicts only its own."""
-        while self._absent > self._absent_limit:
+        while self._absent > self._absent_limit or self._absent_bytes > self._absent_size:
             part = self._absent_queue.popleft()
             if part.live:
                 self._drop(part)

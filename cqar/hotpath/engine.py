@@ -1,15 +1,15 @@
 """The lookup engine of a worker. Serves cached responses; otherwise loads the missing parts and derives the response."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from cqar import clock, config, errors
-from cqar.hotpath.cache import Cache, Part
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import Freshness, stale_marks, with_marks
-from cqar.hotpath.loader import FROM_DATABASE, LoadedParts, Loader, PartsView
+from cqar.hotpath.loader import FROM_DATABASE, LoadedParts, Loader, PartsView, same_history
+from cqar.hotpath.part import Part
 from cqar.hotpath.response_cache import ResponseCache
 from cqar.lookups import derive, single
 from cqar.lookups.single import LOOKUPS, Lookup
@@ -91,7 +91,7 @@ class Engine:
             except Missing as missing:
                 self.parts_missed[kind_of(missing.key)] += 1
                 part = await self.loader.load(missing.key)
-                if part.history != self._cache.history:
+                if not same_history(self._cache, part):
                     return None
                 loaded.add(part)
                 continue
@@ -115,24 +115,27 @@ class Engine:
     # ---- parts -----------------------------------------------------------------------------------------------------
 
     async def part(self, key: str) -> tuple[Sequence[Stored], Part | None]:
-        """The rows under a key, loaded if needed, and the cached part that holds them, if any. Raises as `Loader.load`."""
-        cached = self._cached_part(key)
-        if cached is not None:
-            return cached.rows, cached
-        loaded = await self.loader.load(key)
-        cached = self._cached_part(key)
-        return (loaded.rows[key], None) if cached is None else (cached.rows, cached)
+        """The rows under a key, loaded if needed, and the cached part that holds them, if any. Raises as `Loader.load`.
+
+        Rows that changed while they were loaded, such as a revoked API key, are loaded again.
+        """
+        loaded = LoadedParts()
+        for _ in range(derive.MAX_TRIES):
+            view = PartsView(self._cache, loaded, fresh=self.freshness.fresh())
+            try:
+                return view.get(key), view.used.get(key)
+            except Missing:
+                part = await self.loader.load(key)
+            if not same_history(self._cache, part):
+                break
+            loaded.add(part)
+        return await self.part_from_database(key), None
 
     async def part_from_database(self, key: str) -> Sequence[Stored]:
         """The rows under a key, from PostgreSQL alone. Raises Unavailable."""
         async with self._pool.session() as session:
             _, found = await parts.read(session, key)
         return found[key]
-
-    def _cached_part(self, key: str) -> Part | None:
-        """The cached part; None also for an absence that a worker which is cut off must not assert."""
-        part = self._cache.get(key, time.monotonic())
-        return part if part is not None and (not part.absent or self.freshness.fresh()) else None
 
     async def close(self) -> None:
         """Cancel loads and drop cached responses."""

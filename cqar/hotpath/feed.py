@@ -20,6 +20,7 @@ from cqar.replication import probe
 from cqar.replication.probe import ProbeResult
 from cqar.storage import parts
 from cqar.storage.nats import EventBus
+from cqar.storage.parts import Preloaded
 from cqar.storage.postgres import Pool, Sql
 
 _log = logs.logger("feed")
@@ -34,7 +35,7 @@ _RECENT = Sql(
 )
 #: Rows and parts that are loaded between two turns of other tasks: few enough that lookups do not wait for them.
 _AT_ONCE = 250
-#: Seconds that preloaded parts wait until their snap is applied; after that they wait in the cache.
+#: Seconds that preloaded parts wait until their snap is applied, before the worker reports ready without them.
 _APPLY_TIMEOUT = 5.0
 #: Seconds that a probe waits for PostgreSQL before it asks admin, and that admin may take.
 _PROBE_TIMEOUT = 0.25
@@ -297,23 +298,36 @@ class Feed:
             cache.follow(part_kinds.names(lambda kind: kind.preloaded))
             async with self._pool.snapshot() as session:
                 preloaded = await parts.read_all(session, self._entries, _AT_ONCE)
-            head, whole = preloaded.head, preloaded.whole
-            await self.wait_applied(head.snap, _APPLY_TIMEOUT)
-            async for keys in tasks.in_turns(list(preloaded.found), _AT_ONCE):
-                if cache.starts != starts or cache.history != head.history or cache.full:
-                    whole = False
-                    break
-                cache.admit(head.snap, preloaded.take(keys), time.monotonic())
+            head = preloaded.head
+            whole = await self._admit(preloaded, starts) and preloaded.whole
         except Exception as error:  # noqa: BLE001 - any failure is retried
             self._log_failure(error)
             return
-        if cache.starts == starts:
+        # On another history nothing was admitted: the next probe starts over.
+        if cache.starts == starts and cache.history == head.history:
             if not whole:
                 cache.follow(())
             whole = whole and cache.completed(head.snap)
             self._loaded_start = starts
             self.ready.set()
             _log.info("loaded", parts=len(cache), applied=cache.applied, whole=whole)
+
+    async def _admit(self, preloaded: Preloaded, starts: int) -> bool:
+        """Admit preloaded parts once their snap is applied, a few at a time; returns whether all of them were admitted."""
+        cache, head = self._cache, preloaded.head
+
+        def follows() -> bool:
+            return cache.starts == starts and cache.history == head.history
+
+        # Before, they would have to wait in the cache, which has room for few.
+        while follows() and not await self.wait_applied(head.snap, _APPLY_TIMEOUT):
+            _log.warning("preload_waits", snap=head.snap, applied=cache.applied)
+            self.ready.set()
+        async for keys in tasks.in_turns(list(preloaded.found), _AT_ONCE):
+            if not follows() or cache.full:
+                return False
+            cache.admit(head.snap, preloaded.take(keys), time.monotonic())
+        return True
 
 
 def _retrieve(task: asyncio.Task[ProbeResult]) -> None:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from cqar import config, errors, tasks
-from cqar.hotpath.cache import Cache, Part
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
 from cqar.hotpath.freshness import Freshness
+from cqar.hotpath.part import Part
 from cqar.model.cache_keys import kind_of
 from cqar.model.parts import Head, Missing, Stored, by_kind
 from cqar.observability import tracing
@@ -30,6 +31,8 @@ class Loaded(NamedTuple):
     """Parts that were loaded: rows by key, the history and snap at which they were read, and their source."""
 
     history: str
+    #: `Cache.starts` when the load began: a restored copy may have the same history
+    starts: int
     snap: int
     rows: Mapping[str, Sequence[Stored]]
     source: Metadata
@@ -73,7 +76,7 @@ class PartsView:
         if part is not None and part.absent and not self._fresh:
             part = None  # while a worker is cut off, only PostgreSQL may say that a part has no rows
         loaded = self._loaded.get(key)
-        if loaded is not None and cache.current(key, loaded.snap) and (part is None or loaded.snap > cache.applied):
+        if loaded is not None and _current(cache, key, loaded) and (part is None or loaded.snap > cache.applied):
             self.all_cached = False
             self._limit(max(cache.applied, loaded.snap))
             return loaded.rows[key]
@@ -85,6 +88,16 @@ class PartsView:
 
     def _limit(self, revision: int) -> None:
         self._revision = revision if self._revision is None else min(self._revision, revision)
+
+
+def same_history(cache: Cache, loaded: Loaded) -> bool:
+    """Whether what was loaded is of the history that the cache follows, and was since it last started over."""
+    return loaded.history == cache.history and loaded.starts == cache.starts
+
+
+def _current(cache: Cache, key: str, loaded: Loaded) -> bool:
+    """Whether the loaded part is of the cache's history and has not changed since it was read."""
+    return same_history(cache, loaded) and cache.current(key, loaded.snap)
 
 
 class Loader:
@@ -151,14 +164,14 @@ class Loader:
             return loaded
         self.redis_misses[kind_of(key)] += 1
         loaded = await self._read(key)
-        if loaded.history == self._cache.history:
+        if same_history(self._cache, loaded):
             self._cache.admit(loaded.snap, loaded.rows, time.monotonic())
             await self._wait_applied(loaded.snap)
         return loaded
 
     async def _adopt(self, key: str) -> Loaded | None:
         """The part in Redis, if it is provably right: admissible, of this history, and not of a fork of it."""
-        cache, history = self._cache, self._cache.history
+        cache, history, starts = self._cache, self._cache.history, self._cache.starts
         value = await self._tier.get(history, key)
         if value is None or value.rows is None:
             return None
@@ -166,19 +179,21 @@ class Loader:
             return None
         if not await self._wait_applied(value.snap):
             return None
-        if history != cache.history or not cache.admissible(key, value.snap) or cache.epoch == self._feed.forked:
+        adopted = Loaded(history, starts, value.snap, {key: value.rows}, _FROM_REDIS)
+        if not same_history(cache, adopted) or not cache.admissible(key, value.snap) or cache.epoch == self._feed.forked:
             return None
-        return Loaded(history, value.snap, {key: value.rows}, _FROM_REDIS)
+        return adopted
 
     async def _read(self, *keys: str) -> Loaded:
         """Parts from PostgreSQL, offered to Redis too if they are of this history. Raises Unavailable."""
+        starts = self._cache.starts
         async with self._pool.session() as session:
             head, found = await parts.read(session, *keys)
         if head.history == self._cache.history:
             self._offer(head, found)
         else:
             self._feed.probe()
-        return Loaded(head.history, head.snap, found, FROM_DATABASE)
+        return Loaded(head.history, starts, head.snap, found, FROM_DATABASE)
 
     async def _wait_applied(self, snap: int) -> bool:
         """Whether everything up to the snap is applied, now or in a moment: the cache then admits what was read there."""
@@ -214,14 +229,14 @@ class Loader:
         """From PostgreSQL, at one snap; admitted in turns, so that lookups do not wait for it."""
         self.redis_misses.update(map(kind_of, keys))
         loaded = await self._read(*keys)
-        if loaded.history == self._cache.history and await self._wait_applied(loaded.snap):
+        if same_history(self._cache, loaded) and await self._wait_applied(loaded.snap):
             await self._admit(loaded)
         return loaded
 
     async def _admit(self, loaded: Loaded) -> None:
         """Admit parts to the cache, in turns."""
         async for some in tasks.in_turns(list(loaded.rows), _AT_ONCE):
-            if self._cache.history != loaded.history:
+            if not same_history(self._cache, loaded):
                 return
             self._cache.admit(loaded.snap, {key: loaded.rows[key] for key in some}, time.monotonic())
 
@@ -236,7 +251,8 @@ class Loader:
         absent = [key for key in keys if cache.absent(key)]
         if not absent or not await self._feed.wait_probed(self._apply_timeout):
             return None
-        return Loaded(cache.history, cache.applied, {key: () for key in absent if cache.absent(key)}, ())
+        found = {key: () for key in absent if cache.absent(key)}
+        return Loaded(cache.history, cache.starts, cache.applied, found, ())
 
 
 async def _traced(keys: Sequence[str], load: Callable[[], Coroutine[Any, Any, Loaded]]) -> Loaded:

@@ -15,8 +15,9 @@ from google.protobuf.message import Message
 
 from cqar import clock
 from cqar.auth.authority import ADMITTED, Grant
-from cqar.hotpath.cache import Cache, Part, compact
+from cqar.hotpath.cache import Cache, compact
 from cqar.hotpath.freshness import Freshness
+from cqar.hotpath.part import Part
 from cqar.lane.grpc import PREFIX, cached_response, framed
 from cqar.lane.service import CacheLookup
 from cqar.model.call import Principal

@@ -1,7 +1,8 @@
 """The audit sweep: it rereads cached parts from PostgreSQL, a few at a time, and compares them.
 
 A cached part is true at max(applied, its snap). If no change of it is known since the revision of the rereading, both must
-be equal. A part that differs is counted, logged and replaced.
+be equal. A part that differs is counted, logged and replaced. A cache that knows absences must also have every part that
+PostgreSQL has rows for, or know that it lacks that part; the sweep reads the keys of all rows to see that.
 """
 
 import asyncio
@@ -11,8 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from prometheus_client.metrics_core import Metric
 
 from cqar import errors, tasks
-from cqar.hotpath.cache import Cache, Part
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.feed import Feed
+from cqar.hotpath.part import Part
+from cqar.model import part_kinds
 from cqar.model.entities import BY_NAME
 from cqar.model.parts import Stored, by_kind
 from cqar.observability import logs
@@ -24,6 +27,10 @@ _log = logs.logger("sweep")
 
 #: Parts read at once: few, because lookups wait while their rows are decoded.
 _AT_ONCE = 25
+#: Keys read at once to find parts that are missing.
+_KEYS_AT_ONCE = 250
+#: Expired absences that are removed before a read, at most.
+_MAX_EXPIRED = 1_000
 #: Seconds between two reads.
 _INTERVAL = 0.25
 #: Seconds that a read waits until its snap is applied.
@@ -38,6 +45,9 @@ class Sweep:
         self._feed = feed
         self._pool = pool
         self._due: list[str] = []
+        #: the kinds whose keys are still to be read, the next one last, and the names in the last key of that one
+        self._kinds: list[str] = []
+        self._after: Sequence[str] = ()
         self._task: asyncio.Task[None] | None = None
         #: parts compared, and parts found wrong
         self.compared = 0
@@ -61,6 +71,7 @@ class Sweep:
             await asyncio.sleep(_INTERVAL)
             try:
                 await self.compare_next()
+                await self.find_missing()
             except errors.CqarError:
                 pass  # the feed logs outages
             except Exception:  # noqa: BLE001 - any failure is retried
@@ -69,9 +80,10 @@ class Sweep:
     async def compare_next(self) -> None:
         """Compare the next parts; after the last, start over. Raises Unavailable."""
         cache = self._cache
+        cache.expire(time.monotonic(), _MAX_EXPIRED)
         if not self._due:
             self._due = cache.keys()
-        keys = self._due[-_AT_ONCE:]
+        keys = [key for key in self._due[-_AT_ONCE:] if cache.peek(key) is not None]
         del self._due[-_AT_ONCE:]
         history, starts = cache.history, cache.starts
         async with self._pool.session() as session:
@@ -83,6 +95,31 @@ class Sweep:
                 return
             for key, rows in found.items():
                 self._compare(key, head.snap, rows)
+
+    async def find_missing(self) -> None:
+        """Look for the next keys that have rows and are not cached; after the last, start over. Raises Unavailable."""
+        cache = self._cache
+        history, starts, complete = cache.history, cache.starts, cache.complete
+        if not complete:
+            return
+        if not self._kinds:
+            self._kinds = sorted(complete)
+        kind = part_kinds.BY_NAME[self._kinds[-1]]
+        after = self._after or [""] * kind.arity
+        async with self._pool.session() as session:
+            head, keys = await parts.next_keys(session, kind, after, _KEYS_AT_ONCE)
+        if head.history != history or not await self._feed.wait_applied(head.snap, _APPLY_TIMEOUT):
+            return
+        if cache.starts != starts or cache.history != history:
+            return
+        if len(keys) < _KEYS_AT_ONCE:
+            self._kinds.pop()
+        self._after = kind.names(keys[-1]) if len(keys) == _KEYS_AT_ONCE else ()
+        for key in keys:
+            if cache.absent(key) and cache.current(key, head.snap):
+                self.mismatches += 1
+                _log.error("audit_mismatch", key=key, snap=head.snap, part_snap=None, applied=cache.applied)
+                cache.lost(key)
 
     def _compare(self, key: str, snap: int, rows: Sequence[Stored]) -> None:
         cache, now = self._cache, time.monotonic()

@@ -15,7 +15,8 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.lookups import derive, single, venue_symbols
 from cqar.lookups.derive import MAX_TRIES, Derived, Get
-from cqar.model import addresses, cache_keys
+from cqar.model import addresses, cache_keys, part_kinds
+from cqar.model.cache_keys import kind_of
 from cqar.model.parts import Missing
 from cqar.varint import varint
 
@@ -76,8 +77,11 @@ def _next_change(get: Get, key: pb.VenueSymbolKey, now: int) -> int:
         return NEVER
 
 
-def _listings_part(key: pb.VenueSymbolKey) -> str:
-    return cache_keys.listings_key(key.venue_id, key.venue_symbol)
+def _listings_part(key: pb.VenueSymbolKey, missing: str) -> str:
+    """The listings, whose load includes the venue. The key has been checked, so its text is of bounded length."""
+    if kind_of(missing) == part_kinds.VENUE.name:
+        return cache_keys.listings_key(key.venue_id, key.venue_symbol)
+    return missing
 
 
 # ---- assets --------------------------------------------------------------------------------------------------------
@@ -173,19 +177,9 @@ _FORMS: dict[str | None, Callable[[Get, Any, int], Derived]] = {
 }
 
 
-def _asset_part(key: pb.AssetKey) -> str:
-    """The part to load first: the chain if it is named by CAIP-2 id, since the deployment's key needs its slug."""
-    match key.WhichOneof("key"):
-        case "on_chain" if ":" in key.on_chain.chain:
-            return cache_keys.caip2_key(key.on_chain.chain)
-        case "on_chain":
-            return cache_keys.deployment_key(key.on_chain.chain, key.on_chain.address)
-        case "external":
-            return cache_keys.external_asset_key(key.external.source, key.external.external_id)
-        case "venue_code":
-            return cache_keys.venue_code_key(key.venue_code.venue_id, key.venue_code.venue_asset_symbol)
-        case _:
-            return cache_keys.asset_key(key.asset_id)
+def _asset_part(_key: pb.AssetKey, missing: str) -> str:
+    """The part that is missing: of a deployment first the chain, whose rules give the address the form that is stored."""
+    return missing
 
 
 # ---- elements ------------------------------------------------------------------------------------------------------
@@ -199,8 +193,8 @@ class BatchKind(NamedTuple):
     derive: Callable[[Get, Any, int], Derived]
     #: what it is about, in metrics
     entity: str
-    #: the key of the part to load first: its load most likely includes all others
-    first_part: Callable[[Any], str]
+    #: the key of the part to load if the first one that the derivation lacks is another: one load then includes both
+    first_part: Callable[[Any, str], str]
     #: keys of one call at most
     max_keys: int
     #: whether the results of that many keys may exceed the size of a response
@@ -270,7 +264,8 @@ async def resolve_all(
                     found[each] = resolve(each)
                 except Missing as missing:
                     left.append(each)
-                    missing_parts[missing.key if at else kind.first_part(kind.key.FromString(each))] = None
+                    part = missing.key if at else kind.first_part(kind.key.FromString(each), missing.key)
+                    missing_parts[part] = None
         if not left:
             return found
         await load(missing_parts)

@@ -44,6 +44,9 @@ class Address(NamedTuple):
     is_native: bool
 
 
+#: Maximum characters of an address whose canonical form is cached: those with checksums are shorter.
+_CACHED: Final = 128
+
 #: The chain's native asset.
 NATIVE: Final = Address("native", is_native=True)
 
@@ -107,16 +110,19 @@ def normalize(chain_type: str, address: str, field: str, *, caip2: str | None = 
         raise _malformed(address, field, "an address")
     if caip2 is not None and FACES.get(caip2) == address.lower():
         return NATIVE
-    return _normalized(chain_type, address, field)
+    return (_cached if len(address) <= _CACHED and address.isascii() else _normalized)(chain_type, address, field)
 
 
-@lru_cache(maxsize=16384)
 def _normalized(chain_type: str, address: str, field: str) -> Address:
-    """The part of `normalize` that is the same on all chains of the type. Cached, because checksums are expensive."""
+    """The part of `normalize` that is the same on all chains of the type."""
     lower = address.lower()
     if lower in _PLACEHOLDERS or _PLACEHOLDER.fullmatch(lower):
         return NATIVE
     return _RULES[chain_type](address, field)
+
+
+#: Cached, because checksums are expensive: callers send these addresses, so their number and length are bounded.
+_cached: Final = lru_cache(maxsize=16384)(_normalized)
 
 
 def _malformed(address: str, field: str, need: str) -> Invalid:

@@ -50,6 +50,18 @@ def rows_sql(name: str) -> Sql:
     return Sql(f"rows_{name}", _text(_selects(kind, _found(kind))))
 
 
+@cache
+def keys_sql(name: str) -> Sql:
+    """The next names in keys of the preloaded kind of that name, after the given ones, with the head."""
+    kind = part_kinds.BY_NAME[name]
+    entity, columns = kind.entities[0], ", ".join(f"t.{each}" for each in kind.columns)
+    numbers = range(1, kind.arity + 1)
+    after = f"({columns}) > ({', '.join(f'${at}::text' for at in numbers)})"
+    rows = f"SELECT {columns} FROM {entity.table} t WHERE {_where(entity, after)} ORDER BY {columns} LIMIT ${kind.arity + 1}"
+    names = ", ".join(f"x.{each}" for each in kind.columns)
+    return Sql(f"keys_{name}", f"SELECT {_HEAD}, {names} FROM head h LEFT JOIN LATERAL ({rows}) x ON true ORDER BY {names}")
+
+
 def _found(kind: PartKind) -> str:
     """SQL: the condition over `t` for rows that the names in the keys find."""
     if kind.where:
@@ -132,6 +144,17 @@ async def _read(session: Session, sql: Sql, keys: Sequence[str]) -> tuple[Head, 
                 if kind_of(key) == kind and (kind != root.name or key in found):
                     found.setdefault(key, []).append(part_row)
     return _head(rows[0]), found
+
+
+async def next_keys(session: Session, kind: PartKind, after: Sequence[str], limit: int) -> tuple[Head, list[str]]:
+    """Up to `limit` keys of a preloaded kind that have rows, after the one with the names `after`, at one snap.
+
+    A key repeats once for each of its rows. Raises Unavailable.
+    """
+    rows = await session.rows(keys_sql(kind.name), *after, limit)
+    if not rows:
+        raise errors.Unavailable(NO_HEAD)
+    return _head(rows[0]), [kind.key(*names) for names in ([row[each] for each in kind.columns] for row in rows) if all(names)]
 
 
 async def head(session: Session) -> Head:

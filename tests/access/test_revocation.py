@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import msgspec
+import pytest
 
 from cqar import config
 from cqar.admin.app import Admin
@@ -15,10 +16,11 @@ from cqar.auth import keys
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.model.call import Key, Role
+from cqar.storage import parts
 from tests.access import credentials
 from tests.access.credentials import bearer
 from tests.client import Client
-from tests.hotpath.stack import eventually, worker_of
+from tests.hotpath.stack import Reads, changed, eventually, worker_of
 
 WITHIN = 1.0
 
@@ -165,3 +167,25 @@ async def test_a_worker_cut_off_leaves_writers_to_admin(
             return ended is not None and ended.code == "UNAUTHENTICATED"
 
         await eventually(refused)
+
+
+async def test_a_key_revoked_while_it_is_loaded_does_not_pass(
+    settings: config.Settings, admin: Admin, held: Mapping[Role, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row was read before the revocation, which the worker has applied when the row arrives."""
+    key = held[Role.READER]
+    found = keys.parse(key)
+    assert found is not None
+    reads = Reads()
+    monkeypatch.setattr(parts, "read", reads.of(parts.read))
+    empty = changed(settings, hotpath={"preload": False})
+    async with worker_of(empty, admin.port) as worker, Client(worker.port) as client, Client(admin.port) as admin_client:
+        await venue(admin_client, held[Role.WRITER])
+        reads.open.clear()
+        asked = asyncio.create_task(ask(client, key))
+        await reads.arrived.wait()
+        before = worker.cache.applied
+        await credentials.revoke(settings, found)
+        await eventually(lambda: worker.cache.applied > before)
+        reads.open.set()
+        assert await asked == "UNAUTHENTICATED"

@@ -1,12 +1,14 @@
 """The audit sweep finds wrong parts, and nothing in a cache without any."""
 
 import time
+from typing import Any
 
 import pytest
 
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.hotpath.app import Hotpath
 from cqar.model.parts import Stored
+from cqar.storage import parts
 from tests.client import Client
 from tests.hotpath.stack import Listed, eventually, found, listed, ticked
 
@@ -48,6 +50,49 @@ async def test_a_wrong_part_is_counted_and_replaced(registry: Client, feed: Clie
     await hotpath.sweep.compare_next()
     assert hotpath.sweep.mismatches == 1
     assert (await found(feed, btc)).symbol.tick_size_decimal == right == "0.25"
+
+
+async def test_a_part_that_is_missing_from_a_complete_cache_is_found(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
+    cache, sweep, key = hotpath.cache, hotpath.sweep, f"listings:{btc.venue}:{btc.text}"
+    await _settled(hotpath, 5)
+    await sweep.stop()
+    for _ in cache.complete:
+        await sweep.find_missing()
+    assert sweep.mismatches == 0
+    part = cache.peek(key)
+    assert part is not None
+    cache._drop(part)
+    assert cache.absent(key), "the cache says that it has no rows"
+    await feed.refused("GetVenueSymbol", venue_id=btc.venue, venue_symbol=btc.text)
+    for _ in cache.complete:
+        await sweep.find_missing()
+    assert sweep.mismatches == 1
+    assert (await found(feed, btc)).venue_symbol.symbol_id == btc.symbol
+
+
+async def test_every_key_is_looked_for_a_page_at_a_time(
+    registry: Client, hotpath: Hotpath, btc: Listed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("A", "B", "C", "D"):
+        await registry.call("CreateVenueSymbol", venue_id=btc.venue, symbol_id=btc.symbol, venue_symbol=text)
+    await _settled(hotpath, 9)
+    await hotpath.sweep.stop()
+    monkeypatch.setattr("cqar.hotpath.sweep._KEYS_AT_ONCE", 2)
+    seen: list[str] = []
+    read = parts.next_keys
+
+    async def next_keys(*args: Any) -> Any:
+        head, keys = await read(*args)
+        seen.extend(keys)
+        return head, keys
+
+    monkeypatch.setattr(parts, "next_keys", next_keys)
+    rounds = 0
+    while rounds == 0 or hotpath.sweep._kinds:
+        await hotpath.sweep.find_missing()
+        rounds += 1
+    assert sorted(seen) == sorted(hotpath.cache.keys())
+    assert hotpath.sweep.mismatches == 0
 
 
 async def test_a_wrong_absence_is_found(feed: Client, hotpath: Hotpath, btc: Listed) -> None:

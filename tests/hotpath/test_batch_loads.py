@@ -299,3 +299,50 @@ async def test_a_worker_that_has_not_started_to_follow_is_unavailable(settings: 
         assert (await refused(feed, "ResolveVenueSymbols", keys=[key("v", "x")])).code == "UNAVAILABLE"
         with pytest.raises(Exception, match="UNAVAILABLE"):
             await resolver(feed, "ResolveAssets", keys=[pb.AssetKey(asset_id="x")])
+
+
+async def test_no_part_is_loaded_under_a_longer_key_than_a_row_may_have(
+    cold: Cold, connection: asyncpg.Connection, reads: Reads
+) -> None:
+    """What a caller sends becomes a key of the cache only in the form, and up to the length, that rows have."""
+    await connection.execute(
+        "INSERT INTO chains (chain_id, chain_name, chain_type, caip2)"
+        " VALUES ('ethereum', 'E', 'EVM', 'eip155:1'), ('bitcoin', 'B', 'BITCOIN', NULL)"
+    )
+    long = "x" * 100_000
+    chains = ("ethereum", "eip155:1", "bitcoin", "nowhere", long)
+    keys = [pb.AssetKey(on_chain=pb.AssetKey.OnChain(chain=each, address=long)) for each in chains]
+    keys += [pb.AssetKey(asset_id=long), pb.AssetKey(external=pb.AssetKey.External(source=1, external_id=long))]  # type: ignore[arg-type]  # an int
+    keys += [pb.AssetKey(venue_code=pb.AssetKey.VenueCode(venue_id="v0", venue_asset_symbol=long))]
+    for _ in range(2):
+        assert set(statuses(await assets(cold.feed, *keys))) == {"INVALID", "NOT_FOUND"}
+        assert statuses(await resolved(cold.feed, key("v0", long), key(long, "x"))) == ["INVALID", "INVALID"]
+    usdt = "0xdac17f958d2ee523a2206206994597c13d831ec7"
+    await assets(cold.feed, pb.AssetKey(on_chain=pb.AssetKey.OnChain(chain="ethereum", address=usdt)))
+    assert "deployment:ethereum:0xdAC17F958D2ee523a2206206994597C13D831ec7" in reads.keys
+    cache = cold.worker.cache
+    assert max(map(len, [*reads.keys, *cache.keys()])) < 100
+
+
+async def test_a_batch_does_not_mix_results_of_two_histories(
+    cold: Cold, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One result was cached before a restore; the part of the other is loaded after it."""
+    first, second = cold.keys[:2]
+    [before] = (await resolved(cold.feed, first)).results
+    assert before.tick_size_decimal == "0.5"
+    load_many, arrived, go_on = cold.worker.engine.loader.load_many, asyncio.Event(), asyncio.Event()
+
+    async def late(keys: Any) -> Any:
+        arrived.set()
+        await go_on.wait()
+        return await load_many(keys)
+
+    monkeypatch.setattr(cold.worker.engine.loader, "load_many", late)
+    asked = asyncio.create_task(resolved(cold.feed, first, second))
+    await arrived.wait()
+    await connection.execute("UPDATE venue_symbols SET tick_size = 7")
+    await connection.execute("UPDATE head SET epoch = gen_random_uuid()")
+    await eventually(lambda: cold.worker.feed.resyncs == 1)
+    go_on.set()
+    assert [each.tick_size_decimal for each in (await asked).results] == ["7", "7"]

@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from cqar.hotpath.cache import Cache, Part
+from cqar.hotpath.cache import Cache
+from cqar.hotpath.part import Part
 from cqar.model.events import Change
 from cqar.model.parts import Stored
 
@@ -83,7 +85,8 @@ class Play:
         self.random = random.Random(seed)  # noqa: S311 - a repeatable one
         self.limits = {"entries": self.random.choice((2, 4, 64)), "size": self.random.choice((3_000, 1 << 20))}
         holes = self.random.choice((0, 1, 2, 64))
-        self.cache = kind(**self.limits, recent=self.random.choice((2, 4, 64)), absent_ttl=10, holes=holes)
+        waiting = self.random.choice((1, 2, 64))
+        self.cache = kind(**self.limits, recent=self.random.choice((2, 4, 64)), absent_ttl=10, holes=holes, waiting=waiting)
         self.truth = Truth("first")
         self.reads: list[tuple[str, int, Mapping[str, Sequence[Stored]]]] = []
         self.seen: list[tuple[Part, int]] = []
@@ -146,7 +149,7 @@ class Play:
         elif snap < 0:
             found = {key: rows for key, rows in self.truth.read(KEYS).items() if rows}
             self.load = (history, self.truth.head, found)
-        elif snap > self.cache.applied:
+        elif snap > self.cache.applied and self.random.random() < 0.5:
             self.apply()
         elif left:
             key = self.random.choice(list(left))
@@ -274,6 +277,11 @@ class _KeepsWhatWaits(Cache):
         self.history = history
 
 
+class _DropsSilently(Cache):
+    def _discard(self, read: Any) -> None:
+        pass
+
+
 class _CompleteBelowTheFloor(Cache):
     def completed(self, snap: int) -> bool:
         self._complete = bool(self._followed) and snap <= self.applied
@@ -285,7 +293,7 @@ class _CompleteBelowTheFloor(Cache):
     [
         *(_NoFloor, _NoRecent, _WritersView, _Holes),
         *(_ForgetsWhatLeft, _DeafWhileLoading, _ForgetsTheUncarried, _CompleteBelowTheFloor),
-        _KeepsWhatWaits,
+        *(_KeepsWhatWaits, _DropsSilently),
     ],
 )
 def test_a_cache_that_breaks_a_rule_is_detected(broken: type[Cache]) -> None:
@@ -375,6 +383,45 @@ def test_a_flood_of_unknown_names_evicts_only_its_own_absences() -> None:
     assert all(cache.get(f"listings:v:{n}", 0) for n in range(80))
     assert len(cache) == 90
     assert len(cache._absent_queue) < 200
+
+
+def test_the_keys_of_absences_count_and_absences_take_a_tenth_of_the_bytes() -> None:
+    cache = _cache(size=100_000, entries=10_000)
+    for n in range(1_000):
+        for name in ("x" * 900, "\U0001f600" * 225):
+            cache.admit(0, {f"listings:v:{name}{n}": []}, 0)
+            assert cache.bytes <= 10_000
+    assert 10 > len(cache) > 2
+    assert cache.bytes == sum(part.cost for part in cache._parts.values()) > 900 * len(cache)
+
+
+def test_an_absence_with_a_key_longer_than_any_row_is_not_cached() -> None:
+    cache = _cache()
+    cache.admit(0, {f"deployment:c:{'x' * 2_000}": [], f"deployment:c:{'x' * 1_000}": []}, 0)
+    assert len(cache) == 1
+
+
+def test_absences_expire_from_the_front_without_being_requested() -> None:
+    cache = _cache(entries=10_000, absent_ttl=30)
+    for n in range(500):
+        cache.admit(0, {f"listings:v:{n}": []}, n / 100)
+    cache.expire(33.995, 1_000)
+    assert len(cache) == 100
+    for n in range(500, 530):
+        cache.admit(0, {f"listings:v:{n}": []}, 100)
+    assert len(cache) == 30, "admissions remove what has expired"
+
+
+def test_a_read_that_is_dropped_is_not_known_to_be_absent() -> None:
+    cache = _cache(entries=10_000, recent=10_000)
+    cache.follow({"symbol"})
+    for n in range(1_000):
+        cache.admit(1, {f"symbol:{n}": _row()}, 0)
+    cache.apply(_change(1, "asset:A"), 0)
+    assert cache.completed(1)
+    assert len(cache) == 256
+    assert not [n for n in range(1_000) if cache.absent(f"symbol:{n}")]
+    assert cache.absent("symbol:other")
 
 
 def test_the_limits_of_entries_and_bytes_hold() -> None:

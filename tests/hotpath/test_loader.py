@@ -14,8 +14,9 @@ from cqar.admin.app import Admin
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from cqar.contract.cqc.markets.v1 import markets_pb2 as markets
 from cqar.hotpath.app import Hotpath
-from cqar.hotpath.cache import FOREVER, Cache
+from cqar.hotpath.cache import Cache
 from cqar.hotpath.loader import Loaded, PartsView
+from cqar.hotpath.part import FOREVER
 from cqar.model.parts import Missing, Stored
 from tests.client import Client, refusal
 from tests.hotpath.stack import (
@@ -195,7 +196,7 @@ def test_a_cached_absence_does_not_count_while_the_worker_is_cut_off() -> None:
     assert PartsView(cache, {}, fresh=True).get("chain:base") == ()
     with pytest.raises(Missing):
         PartsView(cache, {}, fresh=False).get("chain:base")
-    read = Loaded("e", 7, {"chain:base": []}, ())
+    read = Loaded("", 1, 7, {"chain:base": []}, ())
     assert PartsView(cache, {"chain:base": read}, fresh=False).get("chain:base") == []
 
 
@@ -204,7 +205,7 @@ def test_the_revision_of_a_response_is_that_of_its_oldest_part() -> None:
     cache.start("e", 7)
     row = [Stored("venue", "v", b"")]
     cache.admit(7, {"venue:v": row}, 0)
-    ahead = Loaded("e", 9, {"symbol:S": row, "venue:v": row}, ())
+    ahead = Loaded("", 1, 9, {"symbol:S": row, "venue:v": row}, ())
     view = PartsView(cache, {"symbol:S": ahead}, fresh=True)
     view.get("symbol:S")
     assert (view.revision, view.all_cached) == (9, False)
@@ -215,6 +216,25 @@ def test_the_revision_of_a_response_is_that_of_its_oldest_part() -> None:
     view.get("symbol:S")
     view.get("venue:v")
     assert view.revision == 9
+
+
+@pytest.mark.parametrize("restore", ["history", "start"])
+def test_one_response_does_not_mix_rows_of_two_histories(restore: str) -> None:
+    """The first part was loaded before a restore, whose revisions go on from a higher one; the second after it."""
+    cache = Cache(entries=10, size=10_000, recent=10, absent_ttl=30)
+    cache.start("e", 7)
+    cache.set_history("e.1")
+    loaded = {"venue:v": Loaded("e.1", cache.starts, 9, {"venue:v": [Stored("venue", "v", b"old")]}, ())}
+    assert PartsView(cache, loaded, fresh=True).get("venue:v")
+    if restore == "history":
+        cache.set_history("e.2")
+    else:
+        cache.start("e", 8)
+    view = PartsView(cache, loaded, fresh=True)
+    with pytest.raises(Missing):
+        view.get("venue:v")
+    loaded["venue:v"] = Loaded(cache.history, cache.starts, 9, {"venue:v": [Stored("venue", "v", b"new")]}, ())
+    assert PartsView(cache, loaded, fresh=True).get("venue:v")[0].value == b"new"
 
 
 # ---- Redis ---------------------------------------------------------------------------------------------------------

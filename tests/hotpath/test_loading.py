@@ -1,12 +1,21 @@
-"""Preloading: parts are whole for any page size and any limit."""
+"""Preloading: parts are whole for any page size and any limit, and none is lost while the database is slow."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
 import pytest
 
 from cqar import config
+from cqar.hotpath.cache import Cache
+from cqar.model.parts import Stored
+from cqar.replication import probe
 from cqar.storage import parts
 from cqar.storage.postgres import Pool
 from tests.client import Client
-from tests.hotpath.stack import Listed
+from tests.hotpath.crowd import crowd
+from tests.hotpath.stack import Listed, eventually, worker_of
 
 YEARS = (2020, 2021, 2022, 2023, 2024)
 
@@ -60,3 +69,50 @@ async def test_no_part_is_cut_off(settings: config.Settings) -> None:
             assert whole == (limit > rows)
             assert not whole or found == everything
             assert all(held == everything[key] for key, held in found.items())
+
+
+#: A commit that the worker learns of by a probe.
+_CHANGE = """
+INSERT INTO outbox (revision, event_id, entity, row_id, op, keys, left_keys, actor)
+ SELECT seq + 1, gen_random_uuid(), 'asset', 'a1', 'update', ARRAY['asset:a1'], ARRAY[]::text[], 'x' FROM head;
+UPDATE head SET seq = seq + 1;
+"""
+
+
+async def test_a_preload_ahead_of_a_slow_database_loses_no_part(
+    settings: config.Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts are read at a revision that the worker does not get to apply before it has read many more than can wait."""
+    names = await crowd(connection)
+    gate, applied = asyncio.Event(), []
+    read, read_all, admit = probe.read, parts.read_all, Cache.admit
+    gate.set()
+
+    async def slow(*args: Any) -> Any:
+        result = await read(*args)
+        await gate.wait()
+        return result
+
+    async def read_ahead(*args: Any) -> Any:
+        gate.clear()
+        await connection.execute(_CHANGE)
+        return await read_all(*args)
+
+    def admitted(self: Cache, snap: int, found: Mapping[str, Sequence[Stored]], now: float) -> None:
+        applied.append(self.applied)
+        if len(applied) == 1_000:
+            gate.set()
+        admit(self, snap, found, now)
+
+    for owner, name, value in ((probe, "read", slow), (parts, "read_all", read_ahead), (Cache, "admit", admitted)):
+        monkeypatch.setattr(owner, name, value)
+    monkeypatch.setattr("cqar.hotpath.feed._APPLY_TIMEOUT", 0.1)
+    monkeypatch.setattr("cqar.hotpath.feed._AT_ONCE", 1)
+    async with worker_of(settings, loaded=False) as worker:
+        await worker.feed.ready.wait()  # it answers while it waits, from what lookups load
+        gate.set()
+        await eventually(lambda: bool(worker.cache.complete))
+        assert worker.cache.applied == 2
+        assert set(applied) == {2}
+        missing = [name for name in names if worker.cache.peek("listings:{}:{}".format(*name)) is None]
+        assert missing == []

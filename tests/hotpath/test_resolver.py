@@ -353,7 +353,7 @@ async def test_a_response_may_exceed_grpcs_default_size_up_to_a_limit(feed: Clie
     for client in (feed, registry):
         told = await refused(client, "ResolveAssets", keys=[pb.AssetKey(asset_id=large)] * 1_000)
         assert told.code == "RESOURCE_EXHAUSTED"
-        assert "ask for fewer keys at once" in told.message
+        assert "request fewer keys at once" in told.message
 
 
 # ---- revision, streams ---------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import timestamp_pb2
 
 from cqar.hotpath.app import Hotpath
-from cqar.hotpath.cache import FOREVER
+from cqar.hotpath.part import FOREVER
 from cqar.hotpath.response_cache import ResponseCache
 from tests.client import SERVICE, Client
 from tests.hotpath.stack import Listed, eventually, found, ticked

@@ -86,6 +86,7 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.writes.paging.count_sql": _lists,
     "cqar.storage.parts.fill_sql": lambda: map(parts.fill_sql, sorted(part_kinds.BY_NAME)),
     "cqar.storage.parts.rows_sql": lambda: map(parts.rows_sql, sorted(part_kinds.BY_NAME)),
+    "cqar.storage.parts.keys_sql": lambda: map(parts.keys_sql, sorted(part_kinds.names(lambda kind: kind.preloaded))),
     "cqar.storage.parts._Table.sql": None,
     "cqar.writes.transaction.finish_sql": lambda: map(
         transaction.finish_sql, [(), *((name,) for name in sorted(BY_NAME)), tuple(sorted(BY_NAME))]

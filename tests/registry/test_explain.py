@@ -182,6 +182,12 @@ async def test_every_lookup_keeps_to_its_indexes_when_planned_once_for_all_value
         await plans.execute("DEALLOCATE fill")
 
 
+async def test_the_sweep_reads_keys_in_their_order(plans: asyncpg.Connection) -> None:
+    for kind in part_kinds.names(lambda kind: kind.preloaded):
+        after = [each for [each] in _named(kind)]
+        await _checked(plans, parts.keys_sql(kind), [*after, 250], _LIST_PAGES)
+
+
 async def test_every_filter_of_every_list_reads_a_few_pages(plans: asyncpg.Connection) -> None:
     count = 0
     for method in METHODS:
