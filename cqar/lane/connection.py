@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
             self.terminate(frames.ENHANCE_YOUR_CALM, "too many connections")
 
     def _compose(self, server: ServerState) -> None:
-        self.streams = streams = Streams(server, _peer(self.transport), self.schedule_flush)
+        self.streams = streams = Streams(server, _peer(self.transport), self.schedule_flush, self.fail)
         self.sender = streams.sender
         calls = CallTasks(server, streams)
         proxy = Proxy(server, streams, calls, self.schedule_flush)
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         try:
             self._read(data)
         except ProtocolError as error:
-            self.terminate(error.code, error.reason)
+            self.fail(error)
         except Exception as error:  # noqa: BLE001 - a bug ends one connection, not the process
             self._server.service.observer.error("", error)
             self.terminate(frames.INTERNAL_ERROR, "internal error")
@@ -248,10 +248,16 @@ class Connection(asyncio.Protocol):
         self.reader.refuse_streams()
         self._flush()
 
-    def terminate(self, code: int, reason: str) -> None:
-        """Close with GOAWAY. `code` is an HTTP/2 error code."""
+    def fail(self, error: ProtocolError) -> None:
+        """Close with GOAWAY because of a connection error."""
+        self.terminate(error.code, error.reason, error.kind)
+
+    def terminate(self, code: int, reason: str, attack: str = "") -> None:
+        """Close with GOAWAY. `code` is an HTTP/2 error code, `attack` the kind of attack that the connection looks like."""
         if self._stage == _CLOSED:
             return
+        if attack:
+            self._server.service.observer.attacker_closed(attack)
         self._close_streams()
         self.sender.out.append(frames.goaway(self.streams.last, code, reason))
         self._flush()
@@ -274,10 +280,12 @@ class Connection(asyncio.Protocol):
         self.streams.close_all()
         self.requests.blocks.clear()
 
-    def abort(self, reason: str = "") -> None:
-        """Close at once. `reason` is for the observer; without one, nothing is reported."""
+    def abort(self, reason: str = "", attack: str = "") -> None:
+        """Close at once. `reason` and `attack` are for the observer; without them, nothing is reported."""
         if reason and self._stage != _CLOSED:
             self._server.service.observer.connection_closed(frames.NO_ERROR, reason)
+        if attack and self._stage != _CLOSED:
+            self._server.service.observer.attacker_closed(attack)
         self._stage = _CLOSED
         self.transport.abort()
 

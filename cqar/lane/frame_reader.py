@@ -147,10 +147,12 @@ class FrameReader:
     def _continuation(self, part: _OpenBlock, frame_type: int, flags: int, number: int, payload: bytes) -> None:
         if frame_type != frames.CONTINUATION or number != part.number:
             raise ProtocolError(frames.PROTOCOL_ERROR, "expected CONTINUATION")
+        if not payload:
+            self._streams.flood(limits.EMPTY)
         part.block += payload
         part.count += 1
         if part.count > limits.CONTINUATIONS or len(part.block) > limits.BLOCK_BYTES:
-            raise ProtocolError(frames.ENHANCE_YOUR_CALM, "header block too large")
+            raise ProtocolError(frames.ENHANCE_YOUR_CALM, "header block too large", "header_blocks")
         if flags & frames.END_HEADERS:
             self.open_block = None
             self._requests.headers(number, bytes(part.block), end=part.end)
@@ -166,7 +168,7 @@ class FrameReader:
             raise ProtocolError(frames.PROTOCOL_ERROR, "PRIORITY on stream 0")
         if len(payload) != frames.PRIORITY_SIZE:
             raise ProtocolError(frames.FRAME_SIZE_ERROR, "PRIORITY must have 5 bytes")
-        self._streams.flood(limits.CONTROL)
+        self._streams.flood(limits.PRIORITY)
 
     def _rst_stream(self, _flags: int, number: int, payload: bytes) -> None:
         if len(payload) != frames.U32_SIZE:
@@ -190,7 +192,7 @@ class FrameReader:
             raise ProtocolError(frames.PROTOCOL_ERROR, "PING on a stream")
         if len(payload) != frames.PING_SIZE:
             raise ProtocolError(frames.FRAME_SIZE_ERROR, "PING must have 8 bytes")
-        self._streams.flood(limits.CONTROL)
+        self._streams.flood(limits.PING)
         if not flags & frames.ACK:
             self._count_ping()
             self._sender.out.append(frames.ping(payload, frames.ACK))
@@ -208,7 +210,7 @@ class FrameReader:
             self._ping_strikes += 1
             if self._ping_strikes > limits.PING_STRIKES:
                 # gRPC clients recognise this text, and ping less often afterwards.
-                raise ProtocolError(frames.ENHANCE_YOUR_CALM, "too_many_pings")
+                raise ProtocolError(frames.ENHANCE_YOUR_CALM, "too_many_pings", limits.PING.kind)
         self._seen, self._last_ping = seen, now
 
     def _goaway(self, _flags: int, number: int, payload: bytes) -> None:
@@ -224,28 +226,29 @@ class FrameReader:
         if flags & frames.ACK:
             if payload:
                 raise ProtocolError(frames.FRAME_SIZE_ERROR, "SETTINGS acknowledgement with a payload")
-            self._streams.flood(limits.CONTROL)
+            self._streams.flood(limits.SETTINGS_ACK)
             self._requests.decoder.set_limit(self._server.limits.header_table)
             return
         if len(payload) % frames.SETTING_SIZE:
             raise ProtocolError(frames.FRAME_SIZE_ERROR, "SETTINGS must have a multiple of 6 bytes")
-        self._streams.flood(limits.SETTINGS)
-        for key, value in frames.read_settings(payload):
-            if key == frames.INITIAL_WINDOW_SIZE:
-                self._initial_window(value)
-            elif key == frames.MAX_FRAME_SIZE:
-                if not frames.MAX_FRAME <= value < 1 << 24:
-                    raise ProtocolError(frames.PROTOCOL_ERROR, "MAX_FRAME_SIZE out of range")
-                self._sender.set_max_frame(value)
-            elif key == frames.ENABLE_PUSH and value > 1:
-                raise ProtocolError(frames.PROTOCOL_ERROR, "ENABLE_PUSH must be 0 or 1")
+        self._streams.flood(limits.SETTINGS, len(payload) // frames.SETTING_SIZE * limits.SETTING)
+        entries = frames.read_settings(payload)
+        for key, value in entries:
+            _check_setting(key, value)
+        # Only the last value of a setting lasts, and a window change visits all streams: earlier values are not applied.
+        values = dict(entries)
+        if frames.MAX_FRAME_SIZE in values:
+            self._sender.set_max_frame(values[frames.MAX_FRAME_SIZE])
+        self._initial_window(values.get(frames.INITIAL_WINDOW_SIZE, self._sender.initial_window))
         self._sender.out.append(frames.settings_ack())
         self._sender.pump(self._server.now)
 
     def _initial_window(self, size: int) -> None:
-        if size > frames.MAX_WINDOW:
-            raise ProtocolError(frames.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE over 2^31-1")
+        """Apply SETTINGS_INITIAL_WINDOW_SIZE to all streams. Raises ProtocolError if a window becomes too large."""
         streams, sender = self._streams, self._sender
+        if size == sender.initial_window:
+            return
+        streams.flood(limits.SETTINGS, (len(streams.live) + len(streams.pending)) // limits.STREAMS_PER_TOKEN)
         change = sender.set_initial_window(size)
         updated = all(sender.update_window(stream, change) for stream in streams.live.values())
         pending = streams.pending.values()
@@ -256,15 +259,24 @@ class FrameReader:
         if len(payload) != frames.U32_SIZE:
             raise ProtocolError(frames.FRAME_SIZE_ERROR, "WINDOW_UPDATE must have 4 bytes")
         size = frames.read_u31(payload)
+        if number:
+            self._widen_stream(number, size)
+        else:
+            self._widen_connection(size)
+
+    def _widen_connection(self, size: int) -> None:
+        sender = self._sender
+        sender.window += size
+        if not size:
+            raise ProtocolError(frames.PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
+        if sender.window > frames.MAX_WINDOW:
+            raise ProtocolError(frames.FLOW_CONTROL_ERROR, "connection window over 2^31-1")
+        if sender.sendable and size < limits.SMALL_WINDOW:
+            self._streams.flood(limits.SMALL_UPDATE)
+        sender.pump(self._server.now)
+
+    def _widen_stream(self, number: int, size: int) -> None:
         streams, sender = self._streams, self._sender
-        if not number:
-            sender.window += size
-            if not size:
-                raise ProtocolError(frames.PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
-            if sender.window > frames.MAX_WINDOW:
-                raise ProtocolError(frames.FLOW_CONTROL_ERROR, "connection window over 2^31-1")
-            sender.pump(self._server.now)
-            return
         stream = streams.get(number)
         if stream is None:
             self._check_not_idle(number)
@@ -273,10 +285,12 @@ class FrameReader:
         if stream is None:
             return
         if not size:
-            streams.reset(stream, frames.PROTOCOL_ERROR)
+            streams.stream_error(stream, frames.PROTOCOL_ERROR)
         elif not sender.update_window(stream, size):
-            streams.reset(stream, frames.FLOW_CONTROL_ERROR)
+            streams.stream_error(stream, frames.FLOW_CONTROL_ERROR)
         else:
+            if stream.chunks and size < limits.SMALL_WINDOW:
+                streams.flood(limits.SMALL_UPDATE)
             sender.pump(self._server.now)
 
     def _data(self, flags: int, number: int, payload: bytes) -> None:
@@ -292,16 +306,26 @@ class FrameReader:
                 streams.flood(limits.EMPTY)
             return
         if stream.state is _HALF_CLOSED_REMOTE:
-            streams.reset(stream, frames.STREAM_CLOSED)
+            streams.stream_error(stream, frames.STREAM_CLOSED)
             return
         stream.receive_window -= len(payload)
         if stream.receive_window < 0:
-            streams.reset(stream, frames.FLOW_CONTROL_ERROR)
+            streams.stream_error(stream, frames.FLOW_CONTROL_ERROR)
             return
         payload = frames.strip_padding(flags, payload)
         if not payload and not end:
             streams.flood(limits.EMPTY)
         self._requests.data(stream, payload, end=end)
+
+
+def _check_setting(key: int, value: int) -> None:
+    """Raise ProtocolError if the value of a setting is invalid."""
+    if key == frames.INITIAL_WINDOW_SIZE and value > frames.MAX_WINDOW:
+        raise ProtocolError(frames.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE over 2^31-1")
+    if key == frames.MAX_FRAME_SIZE and not frames.MAX_FRAME <= value < 1 << 24:
+        raise ProtocolError(frames.PROTOCOL_ERROR, "MAX_FRAME_SIZE out of range")
+    if key == frames.ENABLE_PUSH and value > 1:
+        raise ProtocolError(frames.PROTOCOL_ERROR, "ENABLE_PUSH must be 0 or 1")
 
 
 _Handler: TypeAlias = Callable[[FrameReader, int, int, bytes], None]

@@ -67,11 +67,15 @@ unpack_header = struct.Struct("!BHHi").unpack_from
 
 
 class ProtocolError(Exception):
-    """A connection error (RFC 9113, 5.4.1): the lane sends GOAWAY with the HTTP/2 error `code` and closes."""
+    """A connection error (RFC 9113, 5.4.1): the lane sends GOAWAY with the HTTP/2 error `code` and closes.
 
-    def __init__(self, code: int, reason: str) -> None:
+    `kind` is the kind of attack that it looks like, or empty.
+    """
+
+    def __init__(self, code: int, reason: str, kind: str = "") -> None:
         self.code = code
         self.reason = reason
+        self.kind = kind
         super().__init__(reason)
 
 

@@ -1,17 +1,45 @@
 """Limits per connection and per process, timeouts in seconds, and the leaky bucket that detects floods."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-# Weights of events in the flood bucket. Honest clients send PING and WINDOW_UPDATE around every call, so the bucket leaks
-# with time and with every answered call.
-RESET: Final = 4
-SETTINGS: Final = 4
-CONTROL: Final = 1  # PING, PRIORITY, unknown frames
-EMPTY: Final = 10  # DATA without data, WINDOW_UPDATE by 0
-REFUSED: Final = 4
-#: What an answered call drains from the bucket: more than the control frames that an honest client sends with it.
+
+class Flood(NamedTuple):
+    """An event that floods consist of: its kind, which metrics show, and its weight in the flood bucket."""
+
+    kind: str
+    weight: int
+
+
+# Honest clients send PING and WINDOW_UPDATE around every call, so the bucket leaks with time and with every good call.
+#: RST_STREAM from the peer (rapid reset, CVE-2023-44487).
+RESET: Final = Flood("resets", 4)
+#: A stream error: RST_STREAM that the peer provokes (MadeYouReset, CVE-2025-8671).
+STREAM_ERROR: Final = Flood("stream_errors", 4)
+#: A SETTINGS frame. Its entries count `SETTING` each, and a new initial window one for each `STREAMS_PER_TOKEN` open streams.
+SETTINGS: Final = Flood("settings", 4)
+SETTING: Final = 1
+STREAMS_PER_TOKEN: Final = 8
+SETTINGS_ACK: Final = Flood("settings", 1)
+PING: Final = Flood("pings", 1)
+PRIORITY: Final = Flood("priorities", 1)
+#: GOAWAY and unknown frames.
+CONTROL: Final = Flood("control_frames", 1)
+#: DATA and CONTINUATION without a payload, WINDOW_UPDATE by 0.
+EMPTY: Final = Flood("empty_frames", 10)
+#: WINDOW_UPDATE by less than `SMALL_WINDOW` bytes for a response that waits for it.
+SMALL_UPDATE: Final = Flood("small_windows", 1)
+SMALL_WINDOW: Final = 32
+#: Malformed requests, streams over the limit, and frames on closed streams.
+REFUSED: Final = Flood("refused_streams", 4)
+#: Requests that get a status without a call.
+REJECTED: Final = Flood("rejected_calls", 1)
+#: Calls whose responses do not fit beside unread ones.
+UNREAD: Final = Flood("unread_responses", 4)
+#: What a good call drains from the bucket: more than the control frames that an honest client sends with it.
 ANSWERED: Final = 4
+#: Status codes of good calls, OK and NOT_FOUND. Failing calls drain nothing, since they cost an attacker nothing.
+GOOD: Final = frozenset((0, 5))
 #: Pings below `Limits.min_ping_interval` that are tolerated before the connection ends.
 PING_STRIKES: Final = 2
 

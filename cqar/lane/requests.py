@@ -126,10 +126,11 @@ class Requests:
         if stream is None:
             if not streams.recently_reset(number, ended=end):
                 raise ProtocolError(frames.STREAM_CLOSED, "HEADERS on a closed stream")
+            streams.flood(limits.REFUSED)
         elif stream.state is _HALF_CLOSED_REMOTE:
-            streams.reset(stream, frames.STREAM_CLOSED)
+            streams.stream_error(stream, frames.STREAM_CLOSED)
         elif not end:
-            streams.reset(stream, frames.PROTOCOL_ERROR)
+            streams.stream_error(stream, frames.PROTOCOL_ERROR)
         else:
             self._complete(stream)
 
@@ -159,7 +160,7 @@ class Requests:
         """Send the response of a refused route, which is a single header block."""
         streams = self._streams
         streams.sender.out.append(frames.headers(number, route.response, end=True))
-        streams.flood(limits.CONTROL)
+        streams.flood(limits.REJECTED)
         if not end:
             streams.refuse(number, frames.NO_ERROR, ended=False)
         if route.kind is _REFUSED:

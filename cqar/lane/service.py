@@ -97,6 +97,9 @@ class Observer:
     def connection_closed(self, code: int, reason: str) -> None:
         """Record that the lane ended a connection with an HTTP/2 error code."""
 
+    def attacker_closed(self, kind: str) -> None:
+        """Record that the lane ended a connection that looks like an attack. `connection_closed` is called too."""
+
     def error(self, path: str, error: BaseException) -> None:
         """Record an unexpected exception: a bug. The path is empty outside a call."""
 

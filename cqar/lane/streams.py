@@ -7,7 +7,7 @@ from cqar.lane import frames, grpc, limits
 from cqar.lane.frames import ProtocolError
 from cqar.lane.grpc import Reply, RpcError
 from cqar.lane.hpack import OVERHEAD, OtherField
-from cqar.lane.limits import LeakyBucket
+from cqar.lane.limits import Flood, LeakyBucket
 from cqar.lane.routing import Route, valid_value
 from cqar.lane.sender import Sender
 from cqar.lane.server_state import ServerState
@@ -37,6 +37,7 @@ class Streams:
     """
 
     __slots__ = (
+        "_on_error",
         "_recently_reset",
         "_schedule_flush",
         "_server",
@@ -50,8 +51,16 @@ class Streams:
         "sender",
     )
 
-    def __init__(self, server: ServerState, peer: Peer, schedule_flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        server: ServerState,
+        peer: Peer,
+        schedule_flush: Callable[[], None],
+        on_error: Callable[[ProtocolError], None],
+    ) -> None:
+        """`on_error` is called with connection errors that occur while nothing is read."""
         self._server = server
+        self._on_error = on_error
         self._schedule_flush = schedule_flush
         self.peer = peer
         self.sender = Sender(server.usage, self._end_stream_sent)
@@ -67,10 +76,15 @@ class Streams:
         #: streams that the lane reset before the peer had ended them: frames for them may still be in flight
         self._recently_reset: dict[int, None] = {}
 
-    def flood(self, weight: int) -> None:
-        """Count an event that floods consist of. Raises ProtocolError if there are too many."""
-        if self.bucket.add(weight, self._server.loop.time()):
-            raise ProtocolError(frames.ENHANCE_YOUR_CALM, "too many control frames")
+    def flood(self, event: Flood, more: int = 0) -> None:
+        """Count an event, whose weight is higher by `more`, while reading. Raises ProtocolError if there are too many."""
+        if self.bucket.add(event.weight + more, self._server.loop.time()):
+            raise _flooded(event)
+
+    def flood_later(self, event: Flood) -> None:
+        """Count an event, and close the connection soon if there are too many. For code that must not raise."""
+        if self.bucket.add(event.weight, self._server.loop.time()):
+            self._server.loop.call_soon(self._on_error, _flooded(event))
 
     # ---- life cycle ------------------------------------------------------------------------------------------------
 
@@ -121,9 +135,14 @@ class Streams:
         return True
 
     def reset(self, stream: Stream, code: int) -> None:
-        """End a stream with RST_STREAM: a stream error."""
+        """End a stream with RST_STREAM."""
         self.refuse(stream.number, code, ended=stream.state is _HALF_CLOSED_REMOTE)
         self.drop(stream, grpc.INTERNAL)
+
+    def stream_error(self, stream: Stream, code: int) -> None:
+        """End a stream whose peer violated the protocol. Raises ProtocolError if that happens too often."""
+        self.reset(stream, code)
+        self.flood(limits.STREAM_ERROR)
 
     def drop(self, stream: Stream, status: int) -> None:
         """Remove a stream and cancel its call. `status` is for the observer."""
@@ -146,8 +165,12 @@ class Streams:
 
     def _end_stream_sent(self, stream: Stream) -> None:
         """Remove a stream whose END_STREAM is in the output."""
-        self.bucket.drain(limits.ANSWERED)
+        good = stream.status in limits.GOOD
+        if good:
+            self.bucket.drain(limits.ANSWERED)
         if stream.state is _OPEN:
+            if not good:
+                self.flood_later(limits.STREAM_ERROR)
             # RFC 9113, 8.1: the response is complete, so the client can stop sending the request.
             stream.state = _HALF_CLOSED_LOCAL
             self.refuse(stream.number, frames.NO_ERROR, ended=False)
@@ -231,7 +254,7 @@ class Streams:
     def respond(self, stream: Stream, message: Chunk, trailers: bytes) -> None:
         """Queue a response: a message with its prefix, and trailers."""
         if not self._may_queue(message):
-            self.flood(limits.REFUSED)
+            self.flood_later(limits.UNREAD)
             self.fail(stream, unread_responses())
             return
         self.send_headers(stream, grpc.RESPONSE_HEADERS)
@@ -263,6 +286,10 @@ class Streams:
         stream.status = error.code
         self.sender.end_stream(stream, trailers if stream.headers_sent else grpc.RESPONSE_HEADERS + trailers)
         self._schedule_flush()
+
+
+def _flooded(event: Flood) -> ProtocolError:
+    return ProtocolError(frames.ENHANCE_YOUR_CALM, "too many control frames", event.kind)
 
 
 def unread_responses() -> RpcError:

@@ -35,10 +35,10 @@ class Controls(Protocol):
     def schedule_flush(self) -> None:
         """Write the output soon."""
 
-    def terminate(self, code: int, reason: str) -> None:
+    def terminate(self, code: int, reason: str, attack: str = "") -> None:
         """Close with GOAWAY."""
 
-    def abort(self, reason: str = "") -> None:
+    def abort(self, reason: str = "", attack: str = "") -> None:
         """Close at once."""
 
 
@@ -100,11 +100,11 @@ class Timeouts:
             if now - self.closed_since > _LINGER:
                 connection.abort()
         elif self.paused_since and now - self.paused_since > limit.stall_timeout:
-            connection.abort("the peer does not read")
+            connection.abort("the peer does not read", "slow_readers")
         elif not connection.preface_received and now - self._created > limit.preface_timeout:
-            connection.terminate(frames.PROTOCOL_ERROR, "preface timeout")
+            connection.terminate(frames.PROTOCOL_ERROR, "preface timeout", "slow_prefaces")
         elif self.incomplete_since and now - self.incomplete_since > limit.frame_timeout:
-            connection.terminate(frames.PROTOCOL_ERROR, "incomplete frame timeout")
+            connection.terminate(frames.PROTOCOL_ERROR, "incomplete frame timeout", "slow_frames")
         elif self.draining_since:
             self._check_draining(now)
         else:

@@ -87,6 +87,7 @@ class Recorder(Observer):
         self.paths: list[str] = []
         self.calls: list[tuple[str, int]] = []
         self.ends: list[tuple[int, str]] = []
+        self.attacks: list[str] = []
         self.errors: list[BaseException] = []
 
     def hit_counter(self, path: str, principal: Any) -> HitCounter:  # noqa: ARG002 - the interface
@@ -102,6 +103,9 @@ class Recorder(Observer):
 
     def connection_closed(self, code: int, reason: str) -> None:
         self.ends.append((code, reason))
+
+    def attacker_closed(self, kind: str) -> None:
+        self.attacks.append(kind)
 
     def error(self, path: str, error: BaseException) -> None:  # noqa: ARG002 - the interface
         self.errors.append(error)

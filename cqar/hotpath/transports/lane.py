@@ -96,6 +96,8 @@ class _Measured(Observer):
         self._calls = calls
         #: connections that the lane closed, by reason
         self.ended = Counter[str]()
+        #: connections that the lane closed because they look like attacks, by kind
+        self.attackers = Counter[str]()
 
     def hit_counter(self, path: str, principal: Caller) -> HitCounter:
         """Return the counter of a principal's cached responses, which also marks its key as used."""
@@ -119,6 +121,10 @@ class _Measured(Observer):
     def connection_closed(self, code: int, reason: str) -> None:  # noqa: ARG002 - the reason is more specific
         """Count a connection that the lane closed."""
         self.ended[reason] += 1
+
+    def attacker_closed(self, kind: str) -> None:
+        """Count an attacker."""
+        self.attackers[kind] += 1
 
     def error(self, path: str, error: BaseException) -> None:
         """Log an unexpected exception."""
@@ -211,6 +217,10 @@ class LaneTransport:
         """Yield the metrics of the lane."""
         lane, ended = self._lane, tallied(self._observer.ended)
         yield counter("cqar_grpc_connections_closed", "Connections closed by the lane, by reason", ("reason",), ended)
+        attackers = tallied(self._observer.attackers)
+        yield counter(
+            "cqar_grpc_attackers_closed", "Connections closed because they look like attacks, by kind", ("kind",), attackers
+        )
         yield single("cqar_grpc_connections", "Open connections", 0 if lane is None else len(lane.connections))
 
 
