@@ -18,7 +18,7 @@ from cqar.hotpath.feed import Feed
 from cqar.lane import upload
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
-from cqar.server import rpc, statuses
+from cqar.server import limits, rpc, statuses
 from cqar.server.outcome import Outcome
 from cqar.server.rpc import Reply
 from cqar.server.statuses import Metadata
@@ -50,6 +50,12 @@ _NAMES = {path: method.name for path, method in _METHODS.items()}
 _OTHER = "other"
 _NO_ADMIN_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 _STREAMS = frozenset(path for path, method in _METHODS.items() if method.server_streaming)
+
+
+def request_bytes(path: str) -> int | None:
+    """The maximum bytes of a request of the RPC, or None if the path is not in the contract."""
+    method = _METHODS.get(path)
+    return None if method is None else limits.request_bytes(method)
 
 
 class Passthrough:

@@ -12,6 +12,7 @@ A module imports only modules below it:
     frame_reader  the slow path: a frame at a time, by all rules of HTTP/2
     requests      header blocks and DATA become calls
     proxy         calls that upstream serves; upload, their requests
+    proofs        calls of strangers, until their callers are proven
     call_tasks    calls that wait: tasks, deadlines
     streams       the life cycle of streams, the responses on them
     sender        output, flow control
@@ -19,6 +20,7 @@ A module imports only modules below it:
     server_state  what all connections share
     routing       routing fields become a method, a principal or a refusal
     service       what the application provides
+    strangers     the budget of callers that are not proven
     limits        limits, timeouts, detection of floods
     hpack         decoding header blocks; huffman, their code
     grpc          messages, statuses and metadata as bytes

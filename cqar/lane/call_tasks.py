@@ -1,14 +1,16 @@
 """Calls that wait: one task each, up to a limit, until their deadline."""
 
 import asyncio
+from time import monotonic
 from typing import Final
 
 from cqar.lane import grpc
-from cqar.lane.grpc import RpcError
+from cqar.lane.grpc import MalformedRequest, Reply, RpcError, TooLarge
 from cqar.lane.routing import unknown_method
 from cqar.lane.server_state import ServerState
+from cqar.lane.service import Context
 from cqar.lane.stream import Stream, StreamState, TaskState
-from cqar.lane.streams import Streams, unread_responses
+from cqar.lane.streams import Streams
 
 #: Deadlines are capped at this many seconds.
 _MAX_TIMEOUT: Final = 86_400.0
@@ -16,7 +18,6 @@ _TIMEOUT: Final = b"grpc-timeout"
 
 # Globals, since looking up a member of an Enum class costs much more.
 _CLOSED: Final = StreamState.CLOSED
-_SCHEDULED: Final = TaskState.SCHEDULED
 _RUNNING: Final = TaskState.RUNNING
 
 
@@ -30,28 +31,24 @@ class CallTasks:
         self._streams = streams
         self._sender = streams.sender
 
-    def start(self, stream: Stream, message: bytes) -> None:
-        """Have a unary method handle a request."""
+    def start(self, stream: Stream, data: bytes) -> None:
+        """Have a unary method handle a request, which is not unpacked yet if it is compressed."""
         try:
             deadline = self.admit(stream)
         except RpcError as error:
             self._streams.fail(stream, error)
             return
-        stream.task = self._server.loop.create_task(self._run(stream, message, deadline))
+        stream.task = self._server.loop.create_task(self._run(stream, data, deadline))
 
     def admit(self, stream: Stream) -> float:
         """Reserve a place for a call with a task. Returns its deadline. Raises RpcError.
 
         `Streams.task_done` releases the place.
         """
-        server, streams = self._server, self._streams
-        if streams.calls >= server.limits.calls or server.usage.calls >= server.limits.all_calls:
-            raise RpcError(grpc.RESOURCE_EXHAUSTED, "too many concurrent calls; retry later")
+        server = self._server
         if stream.timer is None:
             self._start_timer(stream)
-        streams.calls += 1
-        server.usage.calls += 1
-        stream.task_state = _SCHEDULED
+        self._streams.admit(stream)
         return server.loop.time() + server.limits.call_timeout if stream.timer is None else stream.timer.when()
 
     def start_deadline(self, stream: Stream) -> None:
@@ -81,22 +78,18 @@ class CallTasks:
         self._streams.fail(stream, self._server.service.explain(self._streams.context(stream), TimeoutError()))
         self._streams.cancel(stream)
 
-    async def _run(self, stream: Stream, message: bytes, deadline: float) -> None:
+    async def _run(self, stream: Stream, data: bytes, deadline: float) -> None:
         stream.task_state = _RUNNING
-        route, server, streams, sender = stream.route, self._server, self._streams, self._sender
+        server, streams, sender = self._server, self._streams, self._sender
         context = streams.context(stream, deadline)
         try:
-            if route.method is None:
-                raise unknown_method(route.path)  # noqa: TRY301 - handled like errors of methods
             # A peer that does not read its responses gets no more of them computed.
             if sender.queued:
                 await sender.wait_below(server.limits.queued)
-            reply = await route.method.handle(message, context)
-            size = grpc.PREFIX + len(reply.body)
-            if not sender.fits(size, server.limits.queued):
-                if server.usage.queued + size > server.limits.all_queued:
-                    raise unread_responses()  # noqa: TRY301 - the same
-                await sender.wait_for_room(size, server.limits.queued)
+            reply = await self._handle(stream, data, context)
+            await streams.wait_for_room(stream, grpc.PREFIX + len(reply.body))
+        except (MalformedRequest, TooLarge) as error:
+            streams.fail(stream, server.service.explain(context, error))
         except RpcError as error:
             streams.fail(stream, error)
         except asyncio.CancelledError:
@@ -109,6 +102,34 @@ class CallTasks:
                 streams.reply(stream, reply)
         finally:
             streams.task_done(stream)
+
+    async def _handle(self, stream: Stream, data: bytes, context: Context) -> Reply:
+        """Return the response to a request. A compressed one is unpacked here, and may have a cached response."""
+        route, streams = stream.route, self._streams
+        if route.method is None:
+            raise unknown_method(route.path)
+        message = grpc.unary_message(data, route.encoding, route.limit)
+        if data[0]:
+            streams.count(stream, len(message))
+            if streams.overfull(stream):
+                raise too_much_buffered()
+            cached = route.lookup(grpc.framed(message))
+            if cached is not None:
+                return self._cached(stream, cached)
+        return await route.method.handle(message, context)
+
+    def _cached(self, stream: Stream, cached: bytes) -> Reply:
+        """Return a cached response, which counts as a hit and not as a call with a task."""
+        stream.route.count_hits(1, 0.0)
+        stream.task_state = TaskState.NONE
+        body = cached[grpc.PREFIX : -grpc.PREFIX]
+        marks = self._server.service.stale_marks(monotonic())
+        return Reply(body) if marks is None else Reply(body + marks.message, marks.trailing)
+
+
+def too_much_buffered() -> RpcError:
+    """Return the status of a request that arrives while too many bytes of requests are held."""
+    return RpcError(grpc.RESOURCE_EXHAUSTED, "too many incomplete requests; retry later")
 
 
 def cancelled() -> RpcError:

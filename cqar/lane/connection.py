@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
         self.sender = streams.sender
         calls = CallTasks(server, streams)
         proxy = Proxy(server, streams, calls, self.schedule_flush)
-        self.requests = Requests(server, streams, calls, proxy)
+        self.requests = Requests(server, streams, calls, proxy, self.schedule_flush)
         self.reader = FrameReader(server, streams, self.requests)
         self.fast_path = FastPath(streams, self.requests, self.reader)
         self.timeouts = Timeouts(self, server, streams, self.reader, calls, server.loop.time())

@@ -92,6 +92,15 @@ class MalformedRequest(RpcError):
     """A request without a message, with a truncated message, or with one that cannot be decompressed."""
 
 
+class TooLarge(RpcError):
+    """A request over the limit of its method, in bytes. `size` is None if it is compressed: its size is then unknown."""
+
+    def __init__(self, size: int | None, limit: int) -> None:
+        self.size = size
+        self.limit = limit
+        super().__init__(RESOURCE_EXHAUSTED, f"the request is larger than {limit} bytes")
+
+
 class Reply(NamedTuple):
     """A response message as bytes, and its trailing metadata."""
 
@@ -204,28 +213,39 @@ def decompress(flag: int, message: bytes, encoding: bytes, max_bytes: int) -> by
     except zlib.error:
         raise MalformedRequest(INTERNAL, "message does not match its grpc-encoding") from None
     if len(data) > max_bytes:
-        raise too_large(max_bytes)
+        raise TooLarge(None, max_bytes)
     if not unpacker.eof:
         raise MalformedRequest(INTERNAL, "truncated compressed message")
     return data
 
 
-def too_large(max_bytes: int) -> RpcError:
-    """Return the status of a request over the size limit."""
-    return RpcError(RESOURCE_EXHAUSTED, f"the request is larger than {max_bytes} bytes")
+def check_size(prefix: bytes | bytearray, max_bytes: int) -> None:
+    """Raise TooLarge if a message that begins with these five bytes is over a limit. A compressed one may be a bit longer."""
+    flag, length = prefix[0], int.from_bytes(prefix[1:PREFIX], "big")
+    if length > (packed_limit(max_bytes) if flag else max_bytes):
+        raise TooLarge(None if flag else length, max_bytes)
 
 
-def unary_message(data: bytes, encoding: bytes, max_bytes: int) -> bytes:
-    """Decode the one message of a unary request. Raises RpcError unless there is exactly one."""
+def packed_limit(max_bytes: int) -> int:
+    """Return the maximum bytes of a compressed message that may have `max_bytes` unpacked."""
+    return max_bytes + (max_bytes >> 10) + 64
+
+
+def check_unary(data: bytes, max_bytes: int) -> None:
+    """Check the size of a unary request, as it was sent. Raises RpcError unless it is exactly one message."""
     if len(data) < PREFIX:
         raise MalformedRequest(UNIMPLEMENTED if not data else INTERNAL, "unary request without a complete message")
     length = int.from_bytes(data[1:PREFIX], "big")
-    if length > max_bytes:
-        raise too_large(max_bytes)
+    check_size(data, max_bytes)
     if len(data) < PREFIX + length:
         raise MalformedRequest(INTERNAL, "truncated message")
     if len(data) > PREFIX + length:
         raise extra_messages()
+
+
+def unary_message(data: bytes, encoding: bytes, max_bytes: int) -> bytes:
+    """Decode the one message of a unary request. Raises RpcError unless there is exactly one."""
+    check_unary(data, max_bytes)
     return decompress(data[0], data[PREFIX:], encoding, max_bytes)
 
 

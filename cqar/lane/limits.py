@@ -1,5 +1,6 @@
 """Limits per connection and per process, timeouts in seconds, and the leaky bucket that detects floods."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -71,6 +72,17 @@ class Limits:
     request: int = 16 * MEBI
     #: bytes of incomplete requests, of all connections
     buffered: int = 256 * MEBI
+    #: bytes of incomplete requests, of a connection
+    connection_buffered: int = 32 * MEBI
+    #: calls of strangers whose proof is being checked, at a time; a connection gets at most half of them
+    stranger_calls: int = 2_000
+    #: bytes of strangers' requests; a connection gets at most half of them
+    stranger_bytes: int = 32 * MEBI
+    #: refused calls of strangers that get a status of their own, as burst and per second; all others get a constant one
+    stranger_refusals: int = 2_000
+    #: concurrent calls that need no proof, of a connection and of all connections
+    connection_public_calls: int = 4
+    public_calls: int = 256
     #: bytes of unread responses, of a connection, whose other calls wait above it, and of all connections
     queued: int = 8 * MEBI
     all_queued: int = 256 * MEBI
@@ -88,6 +100,8 @@ class Limits:
     preface_timeout: float = 10.0
     frame_timeout: float = 20.0
     request_timeout: float = 30.0
+    #: for the proof of a caller
+    proof_timeout: float = 5.0
     #: for a call whose client sets no deadline
     call_timeout: float = 30.0
     #: before a connection without streams is drained, and before one whose peer reads nothing is aborted
@@ -128,7 +142,7 @@ class LeakyBucket:
 class Usage:
     """Resources that all connections of a lane use together."""
 
-    __slots__ = ("buffered", "calls", "connections", "queued", "stream_share")
+    __slots__ = ("buffered", "calls", "connections", "held", "queued", "stream_share")
 
     def __init__(self, limits: Limits) -> None:
         self.connections = 0
@@ -136,8 +150,19 @@ class Usage:
         #: bytes of requests, and of responses
         self.buffered = 0
         self.queued = 0
+        #: bytes of responses by holder; without entries of 0
+        self.held: dict[Hashable, int] = {}
         #: streams that each connection may open
         self.stream_share = limits.streams
+
+    def hold(self, holder: Hashable, size: int) -> None:
+        """Add `size` bytes of responses for a holder; a negative size removes them."""
+        self.queued += size
+        held = self.held.get(holder, 0) + size
+        if held:
+            self.held[holder] = held
+        else:
+            self.held.pop(holder, None)
 
     def share_streams(self, limits: Limits, streams: int) -> None:
         """Set the share of each connection by the number of open streams."""

@@ -8,8 +8,8 @@ import grpc as library
 import grpc.aio as library_aio
 
 from cqar.lane import grpc, upload
-from cqar.lane.call_tasks import CallTasks, cancelled
-from cqar.lane.grpc import RpcError
+from cqar.lane.call_tasks import CallTasks, cancelled, too_much_buffered
+from cqar.lane.grpc import RpcError, TooLarge
 from cqar.lane.routing import unknown_method
 from cqar.lane.server_state import ServerState
 from cqar.lane.service import Outcome, Upstream
@@ -49,16 +49,18 @@ class Proxy:
 
     def receive(self, stream: Stream, inbox: Inbox, payload: bytes) -> None:
         """Take more of a request."""
-        usage, limit = self._server.usage, self._server.limits
+        limit = stream.route.limit
         partial = inbox.partial
         partial += payload
         self._count(stream, len(payload))
         at = 0
         while len(partial) - at >= grpc.PREFIX:
-            length = int.from_bytes(partial[at + 1 : at + grpc.PREFIX], "big")
-            if length > limit.request:
-                self._abort(stream, grpc.too_large(limit.request))
+            try:
+                grpc.check_size(partial[at : at + grpc.PREFIX], limit)
+            except TooLarge as error:
+                self._abort(stream, self._server.service.explain(self._streams.context(stream), error))
                 return
+            length = int.from_bytes(partial[at + 1 : at + grpc.PREFIX], "big")
             end = at + grpc.PREFIX + length
             if len(partial) < end:
                 break
@@ -67,7 +69,7 @@ class Proxy:
             self._count(stream, _MESSAGE_OVERHEAD)
             at = end
         del partial[:at]
-        if usage.buffered > limit.buffered:
+        if self._streams.overfull(stream):
             self._abort(stream, too_much_buffered())
             return
         inbox.wake.set()
@@ -87,8 +89,7 @@ class Proxy:
 
     def _count(self, stream: Stream, size: int) -> None:
         if stream.state is not _CLOSED:
-            stream.buffered += size
-            self._server.usage.buffered += size
+            self._streams.count(stream, size)
 
     def _replenish(self, stream: Stream, inbox: Inbox) -> None:
         """Let the peer send more, unless many messages wait for upstream."""
@@ -155,6 +156,8 @@ class Proxy:
 
     async def _send(self, stream: Stream, data: bytes) -> None:
         """Send a message, and wait until the stream's queue is empty."""
+        if stream.state is not _CLOSED:
+            await self._streams.wait_for_room(stream, len(data))
         if stream.state is _CLOSED:
             return
         self._streams.sender.queue(stream, data, self._server.now)
@@ -168,7 +171,7 @@ class Proxy:
 
     async def _upload(self, stream: Stream, call: Any) -> None:
         """Pass the request on."""
-        inbox, limit = stream.inbox, self._server.limits
+        inbox = stream.inbox
         if inbox is None:
             return
         try:
@@ -181,16 +184,18 @@ class Proxy:
                     await inbox.wake.wait()
                     continue
                 flag, data = inbox.messages.popleft()
-                if not await upload.send(call, grpc.decompress(flag, data, stream.route.encoding, limit.request)):
+                message = grpc.decompress(flag, data, stream.route.encoding, stream.route.limit)
+                extra = len(message) if flag else 0
+                self._count(stream, extra)
+                if self._streams.overfull(stream):
+                    raise too_much_buffered()
+                if not await upload.send(call, message):
                     return
                 inbox.size -= len(data)
-                self._count(stream, -len(data) - grpc.PREFIX - _MESSAGE_OVERHEAD)
+                self._count(stream, -len(data) - extra - grpc.PREFIX - _MESSAGE_OVERHEAD)
                 self._replenish(stream, inbox)
                 self._schedule_flush()
+        except TooLarge as error:
+            self._abort(stream, self._server.service.explain(self._streams.context(stream), error))
         except RpcError as error:
             self._abort(stream, error)
-
-
-def too_much_buffered() -> RpcError:
-    """Return the status of a request that arrives while too many bytes of incomplete requests are buffered."""
-    return RpcError(grpc.RESOURCE_EXHAUSTED, "too many incomplete requests; retry later")

@@ -1,15 +1,18 @@
 """From header blocks and DATA to calls: routes, request messages, and responses from the cache."""
 
+from collections.abc import Callable
 from typing import Final
 
 from cqar.lane import frames, grpc, limits
-from cqar.lane.call_tasks import CallTasks
+from cqar.lane.call_tasks import CallTasks, too_much_buffered
 from cqar.lane.frames import ProtocolError
-from cqar.lane.grpc import MalformedRequest, RpcError, StaleMarks
+from cqar.lane.grpc import MalformedRequest, RpcError, StaleMarks, TooLarge
 from cqar.lane.hpack import Decoder, Field, OtherField
-from cqar.lane.proxy import Proxy, too_much_buffered
+from cqar.lane.proofs import Proofs
+from cqar.lane.proxy import Proxy
 from cqar.lane.routing import Route, RouteKind, Router
 from cqar.lane.server_state import ServerState
+from cqar.lane.strangers import Account
 from cqar.lane.stream import Stream, StreamState
 from cqar.lane.streams import Request, Streams
 
@@ -25,6 +28,7 @@ _TRIAL_PERIOD: Final = 1_024
 # Globals, since looking up a member of an Enum class costs much more.
 _UNARY: Final = RouteKind.UNARY
 _PROXIED: Final = RouteKind.PROXIED
+_STRANGER: Final = RouteKind.STRANGER
 _REFUSED: Final = RouteKind.REFUSED
 _MALFORMED: Final = RouteKind.MALFORMED
 _CLOSED: Final = StreamState.CLOSED
@@ -36,6 +40,7 @@ class Requests:
 
     __slots__ = (
         "_calls",
+        "_proofs",
         "_proxy",
         "_router",
         "_routes",
@@ -48,12 +53,15 @@ class Requests:
         "stale_marks",
     )
 
-    def __init__(self, server: ServerState, streams: Streams, calls: CallTasks, proxy: Proxy) -> None:
+    def __init__(
+        self, server: ServerState, streams: Streams, calls: CallTasks, proxy: Proxy, schedule_flush: Callable[[], None]
+    ) -> None:
         self._server = server
         self._streams = streams
         self._calls = calls
         self._proxy = proxy
-        self._router = Router(server.service, streams.peer)
+        self._router = Router(server.service, streams.peer, server.limits.request)
+        self._proofs = Proofs(server, streams, calls, self._router, self._proceed, schedule_flush)
         self._routes: dict[tuple[Field, ...], Route] = {}
         #: requests by their header block, valid while the dynamic table of HPACK stays the same
         self.blocks: dict[bytes, Request] = {}
@@ -145,10 +153,11 @@ class Requests:
             streams.refuse(number, frames.PROTOCOL_ERROR, ended=end)
         elif route.response:
             self._refuse(number, route, request[2], end=end)
+        elif route.kind is _STRANGER:
+            self._begin_stranger(number, request, end=end, size=size)
         else:
             stream = streams.open(number, request)
-            stream.buffered = size
-            self._server.usage.buffered += size
+            streams.count(stream, size)
             if size > SMALL_BLOCK and not self._check_fields(stream):
                 return
             if route.kind is _PROXIED:
@@ -165,6 +174,32 @@ class Requests:
             streams.refuse(number, frames.NO_ERROR, ended=False)
         if route.kind is _REFUSED:
             self._server.service.observer.call_ended(streams.new_context(route, others), route.status, 0.0)
+
+    def _begin_stranger(self, number: int, request: Request, *, end: bool, size: int) -> None:
+        gate = self._server.service.gate
+        if gate is not None:
+            self._proofs.begin(gate, number, request, end=end, size=size)
+
+    def _proceed(self, stream: Stream) -> None:
+        """Go on with a call whose caller is proven or needs no proof, with what has arrived of its request."""
+        data = bytes(stream.buffer or b"")
+        complete = stream.state is _HALF_CLOSED_REMOTE
+        if stream.buffered - len(data) > SMALL_BLOCK and not self._check_fields(stream):
+            return
+        if stream.route.kind is _UNARY:
+            if complete:
+                stream.buffer = None
+                self._respond(stream, data, stream.route.lookup(data))
+            else:
+                self._streams.replenish(stream)
+            return
+        stream.buffer = None
+        self._streams.count(stream, -len(data))
+        self._proxy.start(stream)
+        if stream.inbox is not None:
+            self._proxy.receive(stream, stream.inbox, data)
+        if stream.inbox is not None and complete:
+            self._proxy.receive_end(stream, stream.inbox)
 
     def _check_fields(self, stream: Stream) -> bool:
         """Fail a call whose header fields are too large or invalid. Returns whether they are valid."""
@@ -188,7 +223,7 @@ class Requests:
 
     def _gather(self, stream: Stream, payload: bytes) -> None:
         """Take more of a unary request."""
-        usage, limit, streams = self._server.usage, self._server.limits, self._streams
+        limit, streams = stream.route.limit, self._streams
         if stream.buffer is None:
             stream.buffer = bytearray()
             self._calls.start_deadline(stream)
@@ -196,15 +231,21 @@ class Requests:
                 return
         buffer = stream.buffer
         buffer += payload
-        stream.buffered += len(payload)
-        usage.buffered += len(payload)
-        if len(buffer) >= grpc.PREFIX and int.from_bytes(buffer[1 : grpc.PREFIX], "big") > limit.request:
-            streams.fail(stream, grpc.too_large(limit.request))
-        elif len(buffer) > limit.request + grpc.PREFIX:
-            streams.fail(stream, grpc.extra_messages())
-        elif usage.buffered > limit.buffered:
+        streams.count(stream, len(payload))
+        try:
+            if len(buffer) >= grpc.PREFIX:
+                grpc.check_size(buffer, limit)
+        except TooLarge as error:
+            streams.fail(stream, self._server.service.explain(streams.context(stream), error))
+            streams.cancel(stream)
+            return
+        if streams.overfull(stream):
             streams.fail(stream, too_much_buffered())
-        else:
+            streams.cancel(stream)
+        elif stream.route.method is not None and len(buffer) > grpc.packed_limit(limit) + grpc.PREFIX:
+            streams.fail(stream, grpc.extra_messages())
+            streams.cancel(stream)
+        elif stream.account is Account.PROVEN:
             streams.replenish(stream)
 
     def _complete(self, stream: Stream) -> None:
@@ -213,6 +254,8 @@ class Requests:
         if stream.inbox is not None:
             self._proxy.receive_end(stream, stream.inbox)
             return
+        if stream.account is not Account.PROVEN:
+            return  # until its caller is proven
         data = bytes(stream.buffer or b"")
         stream.buffer = None
         self._respond(stream, data, stream.route.lookup(data))
@@ -223,21 +266,17 @@ class Requests:
 
     def _respond(self, stream: Stream, data: bytes, cached: bytes | None) -> None:
         """Answer a unary request, from the cache if possible."""
-        route, limit, streams = stream.route, self._server.limits, self._streams
+        route, streams = stream.route, self._streams
         if cached is None or self._must_wait(route, cached):
             try:
-                message = grpc.unary_message(data, route.encoding, limit.request)
-            except MalformedRequest as malformed:
-                streams.fail(stream, self._server.service.explain(streams.context(stream), malformed))
-                return
+                grpc.check_unary(data, route.limit)
+            except (MalformedRequest, TooLarge) as error:
+                streams.fail(stream, self._server.service.explain(streams.context(stream), error))
             except RpcError as error:
                 streams.fail(stream, error)
-                return
-            if data[0] and cached is None:
-                cached = route.lookup(grpc.framed(message))
-            if cached is None or self._must_wait(route, cached):
-                self._calls.start(stream, message)
-                return
+            else:
+                self._start(stream, data)
+            return
         route.count_hits(1, 0.0)
         marks = self.stale_marks
         if marks is None:
@@ -246,6 +285,16 @@ class Requests:
                 streams.respond(stream, message_part, grpc.TRAILERS)
         else:
             streams.respond(stream, grpc.framed(cached[grpc.PREFIX : -grpc.PREFIX] + marks.message), marks.trailers)
+
+    def _start(self, stream: Stream, data: bytes) -> None:
+        """Have a request handled, or first its caller proven, whose proof may have ended since the headers."""
+        gate = self._server.service.gate
+        if gate is None or gate.proven(stream.route.principal):
+            self._calls.start(stream, data)
+            return
+        self._streams.transfer(stream, Account.UNPROVEN)
+        stream.buffer = bytearray(data)
+        self._proofs.prove(gate, stream)
 
     def _must_wait(self, route: Route, cached: bytes) -> bool:
         """Return whether a cached response has no room in the queue yet. One that is only referenced needs no room."""

@@ -4,7 +4,7 @@ A connection computes the route of each distinct set of routing fields once and 
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 from cqar.lane import grpc
@@ -34,6 +34,8 @@ class RouteKind(enum.Enum):
     UNARY = enum.auto()
     #: passed to the upstream server
     PROXIED = enum.auto()
+    #: a call of either kind by a caller that has not proven who it is
+    STRANGER = enum.auto()
     #: ended with a gRPC status
     REFUSED = enum.auto()
     #: ended with an HTTP status, since the client does not speak gRPC
@@ -55,7 +57,9 @@ class Route:
         "count_hits",
         "encoding",
         "fields",
+        "holder",
         "kind",
+        "limit",
         "lookup",
         "method",
         "path",
@@ -77,6 +81,9 @@ class Route:
         self.count_hits: HitCounter = ignore_hits
         self.method: Method | None = None
         self.principal: Any = None
+        #: who holds the memory of unread responses; the maximum size of a request in bytes
+        self.holder: Hashable = ""
+        self.limit = 0
         self.encoding = b"identity"
         #: for refusals, the header block that ends the stream, and its gRPC status
         self.response = b""
@@ -87,10 +94,11 @@ class Route:
 class Router:
     """Computes the routes of one peer."""
 
-    __slots__ = ("_service", "peer")
+    __slots__ = ("_max_request", "_service", "peer")
 
-    def __init__(self, service: Service, peer: Peer) -> None:
+    def __init__(self, service: Service, peer: Peer, max_request: int) -> None:
         self._service = service
+        self._max_request = max_request
         self.peer = peer
 
     def route(self, fields: tuple[Field, ...]) -> Route:
@@ -125,17 +133,34 @@ class Router:
             raise RpcError(grpc.UNIMPLEMENTED, text, trailing=accepted)
         shown = {name.decode(): value.strip(_SPACE).decode("latin-1") for name, value in named.items()}
         principal = service.authorize(AuthRequest(path, shown, self.peer))
-        method = service.methods.get(path)
-        if method is None and (service.upstream is None or service.upstream.channel(path) is None):
+        method, upstream, gate = service.methods.get(path), service.upstream, service.gate
+        if method is None and (upstream is None or upstream.channel(path) is None):
             raise unknown_method(path)
         route = Route(RouteKind.PROXIED if method is None else RouteKind.UNARY, fields, path)
-        route.principal = principal
         route.encoding = encoding
+        own = method.max_request if method is not None else None if upstream is None else upstream.max_request(path)
+        route.limit = self._max_request if own is None else min(own, self._max_request)
+        self._assign(route, principal)
+        if gate is not None and not gate.proven(principal):
+            route.kind, route.cacheable = RouteKind.STRANGER, False
+        return route
+
+    def _assign(self, route: Route, principal: Any) -> None:
+        service, method = self._service, self._service.methods.get(route.path)
+        route.principal = principal
+        route.holder = service.holder(principal, self.peer)
         if method is not None:
             route.method = method
             route.zero_copy = method.zero_copy
             route.lookup = method.lookup_for(principal)
-            route.count_hits = service.observer.hit_counter(path, principal)
+            route.count_hits = service.observer.hit_counter(route.path, principal)
+
+    def proven(self, earlier: Route, principal: Any) -> Route:
+        """Return the route of one call whose caller has proven to be `principal`. Raises what the application raises."""
+        method = self._service.methods.get(earlier.path)
+        route = Route(RouteKind.PROXIED if method is None else RouteKind.UNARY, earlier.fields, earlier.path)
+        route.encoding, route.limit = earlier.encoding, earlier.limit
+        self._assign(route, principal)
         return route
 
 

@@ -96,16 +96,17 @@ class Sender:
         while self.queued + self._reserved > limit:
             await self._progressed()
 
-    async def wait_for_room(self, size: int, limit: int) -> None:
+    async def wait_for_room(self, stream: Stream, size: int, limit: int) -> None:
         """Wait until a response of `size` bytes fits into the queue."""
+        holder = stream.route.holder
         self._reserved += size
-        self._usage.queued += size
+        self._usage.hold(holder, size)
         try:
             while not self.fits(size, limit):
                 await self._progressed()
         finally:
             self._reserved -= size
-            self._usage.queued -= size
+            self._usage.hold(holder, -size)
             self._notify()
 
     async def _progressed(self) -> None:
@@ -129,8 +130,7 @@ class Sender:
         stream.chunks.append(chunk)
         stream.unsent += len(chunk)
         if isinstance(chunk, bytes):
-            self.queued += len(chunk)
-            self._usage.queued += len(chunk)
+            self._count(stream, len(chunk))
         self._activate(stream)
         self.pump(now)
 
@@ -155,15 +155,15 @@ class Sender:
             stream.sendable = False
         for at, chunk in enumerate(stream.chunks or ()):
             if isinstance(chunk, bytes):
-                self._release(len(chunk) - (0 if at else stream.offset))
+                self._count(stream, (0 if at else stream.offset) - len(chunk))
         self._notify()
         stream.chunks = stream.trailers = None
         stream.unsent = stream.offset = 0
         _drained(stream)
 
-    def _release(self, size: int) -> None:
-        self.queued -= size
-        self._usage.queued -= size
+    def _count(self, stream: Stream, size: int) -> None:
+        self.queued += size
+        self._usage.hold(stream.route.holder, size)
 
     def _activate(self, stream: Stream) -> None:
         if stream.chunks and stream.send_window > 0 and not stream.sendable:
@@ -203,7 +203,7 @@ class Sender:
         stream.send_window -= size
         stream.unsent -= size
         if isinstance(chunk, bytes):
-            self._release(size)
+            self._count(stream, -size)
         if offset + size == len(chunk):
             chunks.popleft()
             stream.offset = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc's classes take type arguments only in its stubs
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -61,8 +61,28 @@ class Context:
         return max(0.0, self.deadline - asyncio.get_running_loop().time())
 
 
+class Gate(Protocol):
+    """Tells callers that have proven who they are from strangers, before anything is done for them."""
+
+    def proven(self, principal: Any) -> bool:
+        """Return whether this result of `Service.authorize` or `prove` is that of a caller that is proven, now."""
+
+    def public(self, path: str) -> bool:
+        """Return whether a stranger may call this path."""
+
+    def check(self, context: Context) -> None:
+        """Raise an exception if the headers of a call show that its caller cannot prove itself."""
+
+    async def prove(self, context: Context) -> Any:
+        """Return the principal of this one call, for which `proven` may still be false. Raises if its proof fails."""
+
+
 class Method(Protocol):
     """A unary method."""
+
+    @property
+    def max_request(self) -> int:
+        """The maximum size of a request in bytes; `Limits.request` is the limit of all methods."""
 
     @property
     def zero_copy(self) -> bool:
@@ -112,6 +132,10 @@ async def _unchanged(outcome: Outcome) -> Outcome:
     return outcome
 
 
+def _unlimited(_path: str) -> int | None:
+    return None
+
+
 def _no_metadata(_context: Context) -> Metadata:
     return ()
 
@@ -130,6 +154,8 @@ class Upstream:
     extra_metadata: Callable[[Context], Metadata] = _no_metadata
     #: maps the outcome of a call to the one that the client gets
     map_outcome: Callable[[Outcome], Awaitable[Outcome]] = _unchanged
+    #: returns the maximum size of a path's request message in bytes; None: `Limits.request` is the only limit
+    max_request: Callable[[str], int | None] = _unlimited
 
 
 def _explain(_context: Context, error: Exception) -> RpcError:
@@ -142,6 +168,10 @@ def _explain(_context: Context, error: Exception) -> RpcError:
 
 def _anonymous(_request: AuthRequest) -> Any:
     return None
+
+
+def _by_address(_principal: Any, peer: Peer) -> Hashable:
+    return peer.address.rpartition(":")[0]
 
 
 def _fresh(_now: float) -> StaleMarks | None:
@@ -157,10 +187,14 @@ class Service:
     upstream: Upstream | None = None
     #: returns the principal of a call, or raises RpcError; the result is cached until `Lane.revoke`
     authorize: Callable[[AuthRequest], Any] = _anonymous
+    #: tells strangers from proven callers; None: all callers are proven
+    gate: Gate | None = None
+    #: returns who holds the memory of a caller's unread responses
+    holder: Callable[[Any, Peer], Hashable] = _by_address
     #: names of header fields that `authorize` needs beside `authorization`
     routing_fields: frozenset[str] = frozenset()
     #: returns the marks for cached responses at a `time.monotonic`; called once per read, before any lookup
     stale_marks: Callable[[float], StaleMarks | None] = _fresh
-    #: maps an exception to a status; also gets MalformedRequest, and TimeoutError when the deadline has passed
+    #: maps an exception to a status; also gets MalformedRequest, TooLarge, and TimeoutError when the deadline has passed
     explain: Callable[[Context, Exception], RpcError] = _explain
     observer: Observer = field(default_factory=Observer)

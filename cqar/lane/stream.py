@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from cqar.lane.hpack import OtherField
 from cqar.lane.routing import Route
 from cqar.lane.service import Context
+from cqar.lane.strangers import Account
 
 #: Bytes to send; a memoryview refers to memory that the cache owns.
 Chunk: TypeAlias = bytes | memoryview
@@ -53,6 +54,7 @@ class Stream:
     """A stream from its request headers to its end."""
 
     __slots__ = (
+        "account",
         "buffer",
         "buffered",
         "chunks",
@@ -101,8 +103,10 @@ class Stream:
         self.buffer: bytearray | None = None
         #: the request of a proxied call
         self.inbox: Inbox | None = None
-        #: bytes of the request that count against `Limits.buffered`
+        #: bytes of the request that count against `Limits`
         self.buffered = 0
+        #: the budget of these bytes and of the call
+        self.account = Account.PROVEN
         self.task: asyncio.Task[None] | None = None
         self.task_state = _NO_TASK
         #: the deadline

@@ -12,6 +12,7 @@ from cqar.lane.routing import Route, valid_value
 from cqar.lane.sender import Sender
 from cqar.lane.server_state import ServerState
 from cqar.lane.service import CacheLookup, Context, Peer
+from cqar.lane.strangers import Account
 from cqar.lane.stream import Chunk, Stream, StreamState, TaskState
 
 #: A unary request that waits for its DATA: its cache lookup, route and other fields, and the sum of WINDOW_UPDATEs for its
@@ -27,6 +28,8 @@ _CLOSED: Final = StreamState.CLOSED
 _NO_TASK: Final = TaskState.NONE
 _SCHEDULED: Final = TaskState.SCHEDULED
 _DONE: Final = TaskState.DONE
+_PROVEN: Final = Account.PROVEN
+_UNPROVEN: Final = Account.UNPROVEN
 
 
 class Streams:
@@ -42,13 +45,17 @@ class Streams:
         "_schedule_flush",
         "_server",
         "bucket",
+        "buffered",
         "calls",
         "last",
         "live",
         "peer",
         "pending",
+        "public_calls",
         "refusing",
         "sender",
+        "stranger_bytes",
+        "stranger_calls",
     )
 
     def __init__(
@@ -69,8 +76,13 @@ class Streams:
         self.live: dict[int, Stream] = {}
         #: the highest stream id that the peer has used
         self.last = 0
-        #: calls with a task
+        #: calls with a task, and bytes of requests, of proven callers
         self.calls = 0
+        self.buffered = 0
+        #: the same of strangers; public calls
+        self.stranger_calls = 0
+        self.stranger_bytes = 0
+        self.public_calls = 0
         #: whether new streams are refused
         self.refusing = False
         #: streams that the lane reset before the peer had ended them: frames for them may still be in flight
@@ -163,6 +175,48 @@ class Streams:
             self.sender.out.append(frames.window_update(stream.number, size - stream.receive_window))
             stream.receive_window = size
 
+    # ---- budgets ---------------------------------------------------------------------------------------------------
+
+    def count(self, stream: Stream, size: int) -> None:
+        """Count bytes of a request as held, or with a negative size as released."""
+        stream.buffered += size
+        if stream.account is _PROVEN:
+            self.buffered += size
+            self._server.usage.buffered += size
+        else:
+            self.stranger_bytes += size
+            self._server.strangers.bytes += size
+
+    def overfull(self, stream: Stream) -> bool:
+        """Return whether too many bytes of requests are held, by this connection or by all of the same budget."""
+        limit = self._server.limits
+        if stream.account is not _PROVEN:
+            return self._server.strangers.over(self.stranger_bytes)
+        return self._server.usage.buffered > limit.buffered or self.buffered > limit.connection_buffered
+
+    def admit(self, stream: Stream) -> None:
+        """Reserve a place for a call with a task, which `task_done` releases. Raises RpcError."""
+        server, limit = self._server, self._server.limits
+        if stream.account is _PROVEN:
+            if self.calls >= limit.calls or server.usage.calls >= limit.all_calls:
+                raise RpcError(grpc.RESOURCE_EXHAUSTED, "too many concurrent calls; retry later")
+            self.calls += 1
+            server.usage.calls += 1
+        elif stream.account is _UNPROVEN:
+            server.strangers.admit(stream.account, self.stranger_calls)
+            self.stranger_calls += 1
+        else:
+            server.strangers.admit(stream.account, self.public_calls)
+            self.public_calls += 1
+        stream.task_state = _SCHEDULED
+
+    def transfer(self, stream: Stream, account: Account) -> None:
+        """Move a stream without a task to another budget."""
+        size = stream.buffered
+        self.count(stream, -size)
+        stream.account = account
+        self.count(stream, size)
+
     def _end_stream_sent(self, stream: Stream) -> None:
         """Remove a stream whose END_STREAM is in the output."""
         good = stream.status in limits.GOOD
@@ -181,8 +235,7 @@ class Streams:
         if self.live.pop(stream.number, None) is None:
             return
         stream.state = _CLOSED
-        self._server.usage.buffered -= stream.buffered
-        stream.buffered = 0
+        self.count(stream, -stream.buffered)
         stream.buffer = None
         if stream.timer is not None:
             stream.timer.cancel()
@@ -196,8 +249,15 @@ class Streams:
         """Release the place that the call of a stream took."""
         stream.task = None
         stream.task_state = _DONE
-        self.calls -= 1
-        self._server.usage.calls -= 1
+        if stream.account is _PROVEN:
+            self.calls -= 1
+            self._server.usage.calls -= 1
+            return
+        self._server.strangers.release(stream.account)
+        if stream.account is _UNPROVEN:
+            self.stranger_calls -= 1
+        else:
+            self.public_calls -= 1
 
     def cancel(self, stream: Stream) -> None:
         """Cancel the task of a stream, if any."""
@@ -253,7 +313,7 @@ class Streams:
 
     def respond(self, stream: Stream, message: Chunk, trailers: bytes) -> None:
         """Queue a response: a message with its prefix, and trailers."""
-        if not self._may_queue(message):
+        if not self._may_queue(stream, message):
             self.flood_later(limits.UNREAD)
             self.fail(stream, unread_responses())
             return
@@ -266,12 +326,28 @@ class Streams:
         stream.headers_sent = True
         self.sender.out.append(frames.headers(stream.number, block, end=False))
 
-    def _may_queue(self, chunk: Chunk) -> bool:
+    def _may_queue(self, stream: Stream, chunk: Chunk) -> bool:
         """Return whether a response may be queued behind unread ones."""
-        sender, usage, limit = self.sender, self._server.usage, self._server.limits
-        if not isinstance(chunk, bytes) or not sender.queued:
-            return usage.queued <= limit.all_queued
-        return sender.fits(len(chunk), limit.queued) and usage.queued + len(chunk) <= limit.all_queued
+        limit = self._server.limits
+        if not isinstance(chunk, bytes):
+            return self._server.usage.queued <= limit.all_queued
+        return self.sender.fits(len(chunk), limit.queued) and self._may_hold(stream, len(chunk))
+
+    def _may_hold(self, stream: Stream, size: int) -> bool:
+        """Return whether the holder of a response may hold `size` more bytes.
+
+        No holder gets more than is left for all others, so the largest is refused first.
+        """
+        usage = self._server.usage
+        return usage.held.get(stream.route.holder, 0) + size <= self._server.limits.all_queued - usage.queued
+
+    async def wait_for_room(self, stream: Stream, size: int) -> None:
+        """Wait until a response fits into the queue. Raises RpcError if its holder has too many unread responses."""
+        if not self._may_hold(stream, size):
+            raise unread_responses()
+        limit = self._server.limits.queued
+        if not self.sender.fits(size, limit):
+            await self.sender.wait_for_room(stream, size, limit)
 
     def fail(self, stream: Stream, error: RpcError) -> None:
         """End a call with a status. Queued data of its response is discarded."""

@@ -58,8 +58,13 @@ def request_bytes(method: MethodDescriptor) -> int:
 def check(data: bytes, most: int) -> None:
     """Raise TooLarge if the request has more than `most` bytes."""
     if len(data) > most:
-        msg = f"the request has {len(data):,} bytes; the limit of this call is {most:,}"
-        raise errors.TooLarge(msg)
+        raise too_large(len(data), most)
+
+
+def too_large(size: int | None, most: int) -> errors.TooLarge:
+    """The error of a request over the limit. `size` is None for a compressed one, whose size is unknown."""
+    has = "unpacks to more than its limit" if size is None else f"has {size:,} bytes"
+    return errors.TooLarge(f"the request {has}; the limit of this call is {most:,}")
 
 
 def seconds(remaining: float | None) -> float:

@@ -101,11 +101,11 @@ def unary(served: Served, authority: Authority | None, calls: Calls) -> grpc.Rpc
         failed = functools.partial(refuse, context, name)
         async with Outcome(calls, name, metadata, failed, request_id=known, level=level) as call:
             async with asyncio.timeout(limits.seconds(context.time_remaining())):
+                principal = ANYONE if authority is None else await admitted(authority, context)
+                call.principal = principal.name
                 data = await _message(context)
                 call.restart()
                 limits.check(data, request_bytes)
-                principal = ANYONE if authority is None else await admitted(authority, context)
-                call.principal = principal.name
                 reply = await serve(data, _call(name, metadata, principal))
         if reply.trailing:
             context.set_trailing_metadata(reply.trailing)

@@ -70,6 +70,8 @@ class Streamed(Stoppable):
             request_id = tracing.request_id(tracing.value(metadata, tracing.REQUEST_ID))
             failed = functools.partial(statuses.refuse, context, name)
             async with Outcome(self._calls, name, metadata, failed, request_id=request_id, stream=True) as call:
+                if self._authority is not None:
+                    self._authority.check_form(rpc.authorization(context), rpc.address(context))
                 await rpc.begin(context)
                 while (data := await self.unless_over(context.read())) is not grpc.aio.EOF:
                     call.restart()

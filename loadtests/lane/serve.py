@@ -66,6 +66,7 @@ class Symbols:
     """A method with cached responses that track validity and use."""
 
     zero_copy = True
+    max_request = 65_536
 
     def __init__(self, keys: int, *, waits: bool = False) -> None:
         self._waits = waits

@@ -16,7 +16,7 @@ import grpc.aio
 from cqar.lane.grpc import Reply, RpcError, StaleMarks, cached_response, framed
 from cqar.lane.limits import Limits
 from cqar.lane.server import Lane
-from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Observer, Service, Upstream
+from cqar.lane.service import AuthRequest, CacheLookup, Context, Gate, HitCounter, Observer, Service, Upstream
 
 GET = "/test.Phonebook/Get"
 OTHER = "/test.Phonebook/Other"
@@ -47,6 +47,7 @@ class Phonebook:
     release: asyncio.Event = field(default_factory=asyncio.Event)
     #: whether cached responses are referenced, not copied
     zero_copy: bool = True
+    max_request: int = 1 << 30
 
     def lookup_for(self, principal: Any) -> CacheLookup:
         return (lambda _framed: None) if principal == "guest" else self.cached.get
@@ -139,7 +140,9 @@ class RunningLane:
         usage = self.lane.state.usage
         streams = sum(len(each.streams.live) + len(each.streams.pending) for each in self.lane.connections)
         queued = sum(each.sender.queued for each in self.lane.connections)
-        return (usage.calls, usage.buffered, usage.queued, streams, queued) == (0, 0, 0, 0, 0)
+        strangers = self.lane.state.strangers
+        used = (usage.calls, usage.buffered, usage.queued, strangers.calls, strangers.public, strangers.bytes)
+        return not any((*used, streams, queued, usage.held))
 
 
 @contextlib.asynccontextmanager
@@ -149,6 +152,7 @@ async def running_lane(
     fast_path: bool = True,
     tls: ssl.SSLContext | None = None,
     upstream: Any = None,
+    gate: Gate | None = None,
 ) -> AsyncIterator[RunningLane]:
     """Run a lane. With an upstream, it proxies unknown methods."""
     phonebook, recorder = Phonebook(), Recorder()
@@ -166,6 +170,8 @@ async def running_lane(
         authorize=allowed,
         stale_marks=lambda _at: marks[0] if marks else None,
         observer=recorder,
+        gate=gate,
+        holder=lambda principal, peer: principal or peer.address.rpartition(":")[0],
         upstream=None if upstream is None else Upstream(channel=lambda _path: upstream, start_marker=STARTED),
     )
     lane = Lane(service, limits, fast_path=fast_path)

@@ -8,22 +8,24 @@ import asyncio
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import grpc.aio
 from prometheus_client.metrics_core import Metric
 
+from cqar import clock, errors
 from cqar.auth.authority import ADMITTED, Authority, Grant
 from cqar.hotpath.freshness import Freshness
+from cqar.hotpath.passthrough import request_bytes
 from cqar.hotpath.transports.unary import Unary, Wiring, answer
-from cqar.lane.grpc import MalformedRequest, Metadata, Reply, RpcError
+from cqar.lane.grpc import MalformedRequest, Metadata, Reply, RpcError, TooLarge
 from cqar.lane.limits import Limits
 from cqar.lane.routing import never_cached
 from cqar.lane.server import Lane
-from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Observer, Service, Upstream
-from cqar.model.call import Call, Principal
+from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Observer, Peer, Service, Upstream
+from cqar.model.call import ANYONE, Call, Principal
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
 from cqar.observability.metrics import counter, single, tallied
@@ -41,17 +43,23 @@ _SERVER_OPTIONS = (
     ("grpc.absolute_max_metadata_size", _METADATA),
 )
 _CHANNEL_OPTIONS = (*_SERVER_OPTIONS, ("grpc.max_send_message_length", limits.MAX_MESSAGE))
+#: The paths that need no key.
+_HEALTH = "/grpc.health.v1.Health/"
 #: Status names by code.
 _STATUS_NAMES: Mapping[int, str] = {number: status.name for number, status in statuses.STATUS.items()}
 
 
 class Caller(NamedTuple):
-    """The caller by the headers of a call: its cached grant if there is one, else its unverified credentials."""
+    """The caller by the headers of a call: its cached grant if there is one, else its unverified credentials.
+
+    `admitted`: its key has been verified for this one call.
+    """
 
     authorization: str | None
     address: str
     grant: Grant | None
     principal: Principal | None
+    admitted: bool = False
 
     @property
     def name(self) -> str:
@@ -59,11 +67,45 @@ class Caller(NamedTuple):
         return "" if self.principal is None else self.principal.name
 
 
+class _Gate:
+    """Callers without a verified key are strangers. They may only call the health service."""
+
+    def __init__(self, authority: Authority, own: Container[str]) -> None:
+        self._authority = authority
+        self._own = own
+
+    def proven(self, principal: Caller) -> bool:
+        """Return whether the caller has a valid grant, or was admitted."""
+        grant = principal.grant
+        return principal.admitted or (grant is not None and grant.basis.live and grant.expires > clock.now())
+
+    def public(self, path: str) -> bool:
+        """Return whether a call needs no key."""
+        return path.startswith(_HEALTH)
+
+    def check(self, context: Context) -> None:
+        """Refuse a missing or malformed key. Raises Unauthenticated, Throttled."""
+        caller: Caller = context.principal
+        self._authority.check_form(caller.authorization, caller.address)
+
+    async def prove(self, context: Context) -> Caller:
+        """Verify the key. Raises Unauthenticated, Throttled, and Unavailable for methods of this worker."""
+        caller: Caller = context.principal
+        try:
+            principal = await self._authority.admit(caller.authorization, caller.address)
+        except errors.Unavailable:
+            if context.path in self._own:
+                raise
+            return caller  # admin decides
+        return caller._replace(principal=principal, admitted=True)
+
+
 class _Method:
     """A unary method of the lane."""
 
     def __init__(self, unary: Unary, freshness: Freshness, authority: Authority | None) -> None:
         self._unary = unary
+        self.max_request = unary.request_bytes
         self.zero_copy = unary.zero_copy
         self._freshness = freshness
         self._authority = authority
@@ -77,9 +119,8 @@ class _Method:
         """Authenticate the caller if necessary, and serve the request. Raises errors of `cqar.errors`."""
         unary, caller = self._unary, context.principal
         async with asyncio.timeout(limits.seconds(context.remaining())):
-            limits.check(message, unary.request_bytes)
-            principal: Principal = ADMITTED.principal
-            if self._authority is not None:
+            principal: Principal = caller.principal or ADMITTED.principal
+            if self._authority is not None and not caller.admitted:
                 principal = await self._authority.admit(caller.authorization, caller.address)
                 context.principal = caller._replace(principal=principal)
             call = Call(method=unary.name, principal=principal, metadata=_metadata(context))
@@ -171,12 +212,18 @@ class LaneTransport:
         await self.server.start_at(target)
         channel = self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
         upstream = Upstream(
-            channel=lambda _path: channel, timeout=None, start_marker=rpc.FORWARDED, extra_metadata=_forwarded_for
+            channel=lambda _path: channel,
+            timeout=None,
+            start_marker=rpc.FORWARDED,
+            extra_metadata=_forwarded_for,
+            max_request=request_bytes,
         )
         service = Service(
             methods=self._methods,
             upstream=upstream,
             authorize=self._authorize,
+            gate=None if self._authority is None else _Gate(self._authority, self._methods),
+            holder=_holder,
             stale_marks=self._freshness.tick,
             explain=_explain,
             observer=self._observer,
@@ -224,6 +271,10 @@ class LaneTransport:
         yield single("cqar_grpc_connections", "Open connections", 0 if lane is None else len(lane.connections))
 
 
+def _holder(caller: Caller, _peer: Peer) -> str:
+    return caller.address if caller.principal is None or caller.principal is ANYONE else caller.principal.name
+
+
 def _forwarded_for(context: Context) -> Metadata:
     return ((rpc.FORWARDED, context.peer.address.rpartition(":")[0]),)
 
@@ -233,6 +284,10 @@ def _explain(context: Context, error: Exception) -> RpcError:
     context.call_id = tracing.request_id(tracing.value(_metadata(context), tracing.REQUEST_ID))
     if isinstance(error, MalformedRequest):
         error = rpc.unreadable()
+    elif isinstance(error, TooLarge):
+        if error.limit >= limits.MAX_MESSAGE:
+            return error
+        error = limits.too_large(error.size, error.limit)
     refusal = statuses.refusal(context.path.rpartition("/")[2], error, context.call_id)
     return RpcError(refusal.code.value[0], refusal.message, trailing=refusal.trailing)
 

@@ -1,0 +1,195 @@
+"""Callers that have not proven who they are share a small budget, apart from that of all others."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hyperframe.frame import Frame, SettingsFrame, WindowUpdateFrame
+
+from cqar.lane.grpc import RpcError, framed
+from cqar.lane.limits import Limits
+from cqar.lane.service import Context
+from tests.lane.peer import Peer, connected, fields
+from tests.lane.running import GET, backend, running_lane, until
+
+PUBLIC = "/test.Phonebook/Public"
+_GOOD, _UNKNOWN = ("authorization", "Bearer good"), ("authorization", "Bearer unknown")
+
+
+@dataclass
+class Keys:
+    """A gate with one good key. Proofs wait for `ready`."""
+
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    proofs: int = 0
+    checks: int = 0
+
+    def proven(self, principal: Any) -> bool:
+        return bool(principal == "proven")
+
+    def public(self, path: str) -> bool:
+        return path == PUBLIC
+
+    def check(self, context: Context) -> None:
+        self.checks += 1
+        if not context.principal:
+            raise RpcError(16, "no key")
+
+    async def prove(self, context: Context) -> str:
+        self.proofs += 1
+        await self.ready.wait()
+        if context.principal != "good":
+            raise RpcError(16, "invalid key")
+        return "proven"
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+async def test_a_call_without_a_key_ends_with_its_headers(keys: Keys) -> None:
+    async with running_lane(gate=keys) as running, connected(running.port) as peer:
+        await peer.send(peer.header(1), peer.call(3), peer.data(1, framed(b"short"), end=True))
+        for number in (1, 3):
+            response = await peer.response(number)
+            assert (response.status, response.headers[-1]["grpc-message"]) == ("16", "no key")
+        assert running.empty()
+        assert not keys.proofs
+
+
+async def test_a_call_goes_on_once_its_caller_is_proven(keys: Keys) -> None:
+    async with running_lane(gate=keys) as running, connected(running.port) as peer:
+        strangers = running.lane.state.strangers
+        await peer.send(peer.call(1, b"yield", fields(GET, _GOOD)))
+        await peer.send(peer.header(3, fields(GET, _GOOD)), peer.data(3, framed(b"else")[:3]))
+        await peer.send(peer.call(5, b"else", fields(GET, _UNKNOWN)))
+        await peer.sync()
+        assert (strangers.calls, running.lane.state.usage.calls) == (3, 0)
+        assert not running.phonebook.contexts
+        keys.ready.set()
+        assert (await peer.response(1)).data == framed(b"echo of yield")
+        assert (await peer.response(5)).status == "16"
+        await peer.send(peer.data(3, framed(b"else")[3:], end=True))
+        assert (await peer.response(3)).data == framed(b"echo of else")
+        assert [context.principal for context in running.phonebook.contexts] == ["proven", "proven"]
+
+
+async def test_unproven_calls_are_bounded_and_no_connection_gets_all_places(keys: Keys) -> None:
+    async with (
+        running_lane(Limits(stranger_calls=20), gate=keys) as running,
+        connected(running.port) as many,
+        connected(running.port) as other,
+    ):
+        await many.send(*(many.call(number, b"else", fields(GET, _UNKNOWN)) for number in range(1, 80, 2)))
+        await many.sync()
+        assert running.lane.state.strangers.calls == 10
+        assert sum(response.ended and response.status == "8" for response in many.responses.values()) == 30
+        await other.send(other.call(1, b"else", fields(GET, _GOOD)))
+        await other.sync()
+        keys.ready.set()
+        assert (await other.response(1)).status == "0"
+        assert running.lane.state.strangers.refused["calls"] == 30
+
+
+async def test_bytes_of_unproven_calls_are_bounded(keys: Keys) -> None:
+    async with running_lane(Limits(stranger_bytes=100_000), gate=keys) as running, connected(running.port) as peer:
+        part = b"\0\0\x10\0\0" + b"x" * 16_000
+        for number in range(1, 20, 2):
+            await peer.send(peer.header(number, fields(GET, _UNKNOWN)), peer.data(number, part))
+        await peer.sync()
+        assert running.lane.state.strangers.bytes <= 100_000 // 2
+        assert running.lane.state.usage.buffered == 0
+        assert sum(response.ended and response.status == "8" for response in peer.responses.values()) >= 7
+
+
+async def test_a_window_opens_again_for_proven_callers_only(keys: Keys) -> None:
+    async with running_lane(Limits(stream_window=70_000), gate=keys) as running, connected(running.port) as peer:
+        await peer.send(peer.header(1, fields(GET, _GOOD)), peer.data(1, b"\0\0\1\x11\x70absent " + b"x" * 15_993))
+        await peer.send(*(peer.data(1, b"x" * 16_000) for _ in range(3)))
+        await peer.sync()
+        assert 1 not in peer.updates
+        keys.ready.set()
+        await until(lambda: running.lane.state.usage.buffered)
+        await peer.sync()
+        assert peer.updates[1] == 64_005
+        await peer.send(peer.data(1, b"x" * 6_000, end=True))
+        assert (await peer.response(1)).status == "5"
+
+
+async def test_refusals_beyond_a_rate_are_brief(keys: Keys) -> None:
+    async with running_lane(Limits(stranger_refusals=10), gate=keys) as running, connected(running.port) as peer:
+        await peer.send(*(peer.call(number) for number in range(1, 400, 2)))
+        statuses = [(await peer.response(number)).status for number in range(1, 400, 2)]
+        assert set(statuses) == {"16", "8"}
+        assert statuses.count("16") == len(running.recorder.calls) < 100
+        assert running.lane.state.strangers.refused["rate"] == statuses.count("8")
+
+
+async def test_a_proof_that_takes_too_long_fails(keys: Keys) -> None:
+    async with running_lane(Limits(proof_timeout=0.01), gate=keys) as running, connected(running.port) as peer:
+        await peer.send(peer.call(1, b"else", fields(GET, _GOOD)))
+        assert (await peer.response(1)).status == "4"
+        await until(running.empty)
+
+
+async def test_a_cancelled_call_releases_its_place(keys: Keys) -> None:
+    async with running_lane(gate=keys) as running:
+        async with connected(running.port) as peer:
+            await peer.send(*(peer.call(number, b"else", fields(GET, _GOOD)) for number in range(1, 40, 2)))
+            await until(lambda: keys.proofs)
+        await until(running.empty)
+
+
+async def test_incomplete_requests_of_a_connection_are_bounded() -> None:
+    limits = Limits(connection_buffered=50_000)
+    async with running_lane(limits) as running, connected(running.port) as one, connected(running.port) as two:
+        part = b"\0\0\1\0\0" + b"x" * 16_000
+        for number in range(1, 20, 2):
+            await one.send(one.header(number), one.data(number, part))
+        await one.sync()
+        assert running.lane.state.usage.buffered <= 50_000
+        await two.send(two.header(1), two.data(1, part))
+        await two.sync()
+        assert 1 not in two.responses
+
+
+async def test_the_largest_holder_of_unread_responses_is_refused_first() -> None:
+    unread = {SettingsFrame.INITIAL_WINDOW_SIZE: 0}
+    hog, other = (fields(GET, ("authorization", f"Bearer {name}")) for name in ("hog", "other"))
+    async with running_lane(Limits(all_queued=1_000_000)) as running, AsyncExitStack() as stack:
+        usage = running.lane.state.usage
+        for _ in range(4):
+            peer = await stack.enter_async_context(connected(running.port, unread))
+            await peer.send(*(peer.call(number, b"size 100000", hog) for number in range(1, 20, 2)))
+            await peer.sync()
+        await until(lambda: len(running.phonebook.contexts) == 40)
+        assert 400_000 < usage.held["hog"] <= 600_000
+        await peer.send(peer.call(21, b"size 100000", other))
+        await until(lambda: "other" in usage.held)
+        await peer.send(WindowUpdateFrame(21, 1 << 20), WindowUpdateFrame(0, 1 << 20))
+        assert (await peer.response(21)).status == "0"
+    await until(running.empty)
+
+
+async def test_unread_responses_that_are_passed_on_are_bounded() -> None:
+    unread = {SettingsFrame.INITIAL_WINDOW_SIZE: 0}
+    async with backend() as (_, channel), running_lane(Limits(all_queued=1_000_000), upstream=channel) as running:
+        async with connected(running.port, unread) as peer:
+            for number in range(1, 80, 2):
+                await peer.send(peer.header(number, fields("/test.Upstream/Unary")), *_parts(peer, number))
+            refused = 0
+            while refused < 30:
+                await peer.step()
+                refused = sum(response.ended and response.status == "8" for response in peer.responses.values())
+            assert running.lane.state.usage.queued <= 600_000
+        await until(running.empty)
+
+
+def _parts(peer: Peer, number: int) -> Iterator[Frame]:
+    data = framed(bytes(100_000))
+    for at in range(0, len(data), 16_000):
+        yield peer.data(number, data[at : at + 16_000], end=at + 16_000 >= len(data))
