@@ -162,6 +162,14 @@ class Admin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: Annotated[Host, Meta(description="The address to listen on; 0.0.0.0 means every interface")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="TCP port of gRPC; 0 for a free port")] = 9190
     http_port: Annotated[Port, Meta(description="TCP port of HTTP (API, health); 0 for a free port")] = 8180
+    http_hosts: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^\s/@]*\Z",
+            title="host names or addresses separated by commas, or nothing",
+            description="Hosts of the HTTP API besides loopback while keys are off",
+        ),
+    ] = ""
 
 
 class Metrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -120,7 +120,7 @@ class Admin:
         application.middlewares.append(observed.middleware(self._calls, self._tracer))
         health.mount(application, lambda: not self._server.stopping, components)
         health.mount_metrics(application, self.metrics)
-        app.mount(application, self._serve, self._pool, self.authority)
+        app.mount(application, self._serve, self._pool, self.authority, self._settings.admin.http_hosts.split(","))
         return application
 
     async def _database_well(self) -> bool:

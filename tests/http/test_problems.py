@@ -132,7 +132,7 @@ async def test_a_body_that_is_too_large_is_413(shared: Api) -> None:
 
 async def test_a_body_that_does_not_come_is_not_waited_for(shared: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc, "DEFAULT_DEADLINE", 0.1)
-    head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n{"
+    head = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n{"
     for target, kind in ((b"/v1/assets", b"application/json"), (b"/v1/apply", b"application/x-ndjson")):
         reader, writer = await asyncio.open_connection("127.0.0.1", shared.port)
         writer.write(head % (target, kind))
@@ -145,7 +145,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(shared: Api, monkeypa
 async def test_a_body_that_is_cut_off_does_nothing(shared: Api) -> None:
     given = json.dumps({**ASSET, "category": "cut off"}).encode()
     _, writer = await asyncio.open_connection("127.0.0.1", shared.port)
-    head = b"POST /v1/assets HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /v1/assets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     writer.write(head % (len(given) + 1) + given)
     await writer.drain()
     writer.close()

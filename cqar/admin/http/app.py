@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from cqar import errors
 from cqar.admin import message_json
-from cqar.admin.http import incoming, openapi, problems, streams
+from cqar.admin.http import hosts, incoming, openapi, problems, streams
 from cqar.admin.http.routes import ROUTES, Route
 from cqar.auth.authority import Authority, permit
 from cqar.model import entities
@@ -44,11 +44,15 @@ _STATIC = Path(__file__).with_name("static")
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
-def mount(application: web.Application, serving: Serve, pool: Pool, authority: Authority | None) -> None:
-    """Add the API, its description and the API page. Every error of the application becomes a problem document."""
-    application.middlewares.extend((problems.middleware, incoming.own_pages))
-    if authority is not None:
-        application.middlewares.append(incoming.admission(authority))
+def mount(
+    application: web.Application, serving: Serve, pool: Pool, authority: Authority | None, names: Iterable[str] = ()
+) -> None:
+    """Add the API, its description and the API page. Every error of the application becomes a problem document.
+
+    Without an authority, only requests to loopback and to the hosts in `names` are answered.
+    """
+    admission = hosts.only(names) if authority is None else incoming.admission(authority)
+    application.middlewares.extend((problems.middleware, incoming.own_pages, admission))
     apply, events = streams.Apply(serving), streams.Events(pool)
     application.on_shutdown.append(events.stop)
     for route in ROUTES:
