@@ -151,6 +151,25 @@ class Hotpath(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 64
     recent_changes: Annotated[Count, Meta(description="Number of keys whose last change is remembered")] = 100_000
     preload: Annotated[bool, Meta(description="Load the cache before the worker reports that it is ready")] = True
+    max_connections: Annotated[
+        Count, Meta(description="Maximum number of gRPC connections, or fewer if the process may open fewer files")
+    ] = 10_000
+    address_connections: Annotated[
+        Count, Meta(description="Maximum number of them from one IPv4 address or IPv6 network (/64)")
+    ] = 1_000
+    request_memory: Annotated[Count, Meta(description="Maximum bytes of requests that a worker holds")] = 256 * 1024 * 1024
+    connection_request_memory: Annotated[Count, Meta(description="Maximum bytes of requests of one connection")] = (
+        32 * 1024 * 1024
+    )
+    response_memory: Annotated[Count, Meta(description="Maximum bytes of responses that their callers have not read")] = (
+        256 * 1024 * 1024
+    )
+    stranger_calls: Annotated[Count, Meta(description="Maximum number of calls whose keys are being verified")] = 2_000
+    stranger_bytes: Annotated[Count, Meta(description="Maximum bytes of requests without a verified key")] = 32 * 1024 * 1024
+    stranger_refusals: Annotated[Count, Meta(description="Refusals with details per second for calls without a valid key")] = (
+        2_000
+    )
+    health_calls: Annotated[Count, Meta(description="Maximum number of concurrent health checks without a key")] = 256
     passthrough_timeout: Annotated[
         Seconds, Meta(description="Timeout of a call that is passed on to admin without a deadline, in seconds")
     ] = 30.0

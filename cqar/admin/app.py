@@ -22,7 +22,7 @@ from cqar.observability import health, logs, recording
 from cqar.observability.metrics import Metrics
 from cqar.replication import probe
 from cqar.replication.relay import Relay
-from cqar.server import limits, process, rpc, tls
+from cqar.server import descriptors, limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
 from cqar.services import access, asset_registry, registry, resolver
@@ -148,6 +148,7 @@ class Admin:
 
 async def main(settings: config.Settings) -> None:
     """Run admin until SIGTERM or SIGINT."""
+    descriptors.raise_limit()
     admin = Admin(settings)
     try:
         await admin.start()

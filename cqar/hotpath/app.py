@@ -30,7 +30,7 @@ from cqar.lookups.single import LOOKUPS
 from cqar.model.call import Call
 from cqar.observability import health, logs, recording
 from cqar.observability.metrics import Metrics
-from cqar.server import limits, process, rpc, tls
+from cqar.server import descriptors, limits, process, rpc, tls
 from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
 from cqar.services import lookups, resolver
@@ -124,7 +124,7 @@ class Hotpath:
             identity=tls.identity(settings.tls, settings.hotpath.host),
             calls=self.calls,
             shared=self._member is not None,
-            connection_age=settings.hotpath.connection_age,
+            hotpath=settings.hotpath,
         )
         if settings.hotpath.transport == "grpcio":
             return GrpcioTransport(wiring)
@@ -247,6 +247,7 @@ async def main(settings: config.Settings, member: Member | None = None) -> None:
     """Run a worker until SIGTERM or SIGINT."""
     if member is not None:
         structlog.contextvars.bind_contextvars(worker=member.number)
+    descriptors.raise_limit()
     worker = Hotpath(settings, member)
     gc.freeze()
     settled = asyncio.create_task(_settle(worker.feed), name="settle")

@@ -21,7 +21,7 @@ import aiohttp
 from cqar import config, tasks
 from cqar.hotpath import fleet_status
 from cqar.observability import logs
-from cqar.server import launch, process, tls
+from cqar.server import descriptors, launch, process, tls
 
 _log = logs.logger("supervisor")
 
@@ -349,6 +349,7 @@ def count(workers: int) -> int:
 
 async def main(settings: config.Settings, workers: int, program: Sequence[str]) -> None:
     """Run a fleet until SIGTERM or SIGINT; SIGHUP rolls it. Raises PortError, TlsError, Ended."""
+    descriptors.raise_limit()
     fleet = Supervisor(settings, workers, program)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, fleet.roll)
     stopped = asyncio.create_task(process.until_stopped(fleet.kill), name="until-stopped")

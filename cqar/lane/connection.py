@@ -1,6 +1,7 @@
 """One connection: its transport, its stages from the preface to the end, and when output is written."""
 
 import asyncio
+import ipaddress
 from time import monotonic
 from typing import Final, Protocol, cast
 
@@ -22,6 +23,9 @@ _HTTP1_RESPONSE: Final = b"HTTP/1.1 505 HTTP Version Not Supported\r\nconnection
 #: Bytes in which HTTP/1 is detected.
 _HTTP1_PREFIX: Final = 2_048
 
+#: Connections over a limit that get GOAWAY. All others are closed at once, to release their file descriptors.
+_POLITE: Final = 16
+
 # Stages of a connection.
 _PREFACE: Final = 0
 _SETTINGS: Final = 1
@@ -42,6 +46,9 @@ class Owner(Protocol):
     def connection_closed(self, connection: "Connection") -> None:
         """Remove a connection."""
 
+    def close_stranger(self, but: "Connection") -> bool:
+        """Close the oldest connection, other than `but`, whose peer has not proven who it is. Returns whether there was one."""
+
 
 class Connection(asyncio.Protocol):
     """A connection, from accept to close."""
@@ -49,6 +56,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_buffer",
         "_flushing",
+        "_network",
         "_owner",
         "_server",
         "_stage",
@@ -75,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._stage = _PREFACE
         self._flushing = False
+        self._network = ""
 
     @property
     def preface_received(self) -> bool:
@@ -90,13 +99,33 @@ class Connection(asyncio.Protocol):
         self._compose(server)
         self.transport.set_write_buffer_limits(BURST)
         self._owner.connection_opened(self)
-        server.usage.connections += 1
+        self._network = network(transport.get_extra_info("peername"))
+        server.usage.connect(self._network, 1)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             self._close()
-        elif server.usage.connections > server.limits.connections or self._owner.closing:
-            self.reader.send_preface()
-            self.terminate(frames.ENHANCE_YOUR_CALM, "too many connections")
+            return
+        excess = self._excess(server)
+        if excess > 0 or self._owner.closing:
+            self._refuse(at_once=excess > _POLITE)
+
+    def _excess(self, server: ServerState) -> int:
+        """Return the number of connections over a limit. At the limit of all, the connection of a stranger makes room."""
+        usage, limit = server.usage, server.limits
+        of_address = usage.addresses[self._network] - limit.address_connections if self._network else 0
+        of_all = usage.connections - limit.connections
+        if of_address <= 0 < of_all and self._owner.close_stranger(self):
+            return 0
+        return max(of_address, of_all)
+
+    def _refuse(self, *, at_once: bool) -> None:
+        """Close the connection, since there are too many. `at_once`: without GOAWAY, and without reading on for a moment."""
+        reason = "too many connections"
+        if at_once:
+            self.abort(reason)
+            return
+        self.reader.send_preface()
+        self.terminate(frames.ENHANCE_YOUR_CALM, reason)
 
     def _compose(self, server: ServerState) -> None:
         self.streams = streams = Streams(server, _peer(self.transport), self.schedule_flush, self.fail)
@@ -113,7 +142,7 @@ class Connection(asyncio.Protocol):
         self._stage = _CLOSED
         self._close_streams()
         self._buffer = b""
-        self._server.usage.connections -= 1
+        self._server.usage.connect(self._network, -1)
         self._owner.connection_closed(self)
 
     def pause_writing(self) -> None:
@@ -288,6 +317,16 @@ class Connection(asyncio.Protocol):
             self._server.service.observer.attacker_closed(attack)
         self._stage = _CLOSED
         self.transport.abort()
+
+
+def network(peername: object) -> str:
+    """Return the address of a peer, of an IPv6 address the /64, or nothing for a Unix socket."""
+    if not isinstance(peername, tuple):
+        return ""
+    address = ipaddress.ip_address(peername[0].partition("%")[0])
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def _peer(transport: asyncio.Transport) -> Peer:

@@ -61,6 +61,8 @@ class Limits:
 
     #: concurrent connections
     connections: int = 10_000
+    #: concurrent connections from one address, or from one /64 of IPv6
+    address_connections: int = 10_000
     #: concurrent streams of a connection, advertised to peers
     streams: int = 1_000
     #: concurrent streams of all connections; above it every connection gets an equal share
@@ -142,10 +144,12 @@ class LeakyBucket:
 class Usage:
     """Resources that all connections of a lane use together."""
 
-    __slots__ = ("buffered", "calls", "connections", "held", "queued", "stream_share")
+    __slots__ = ("addresses", "buffered", "calls", "connections", "held", "queued", "stream_share")
 
     def __init__(self, limits: Limits) -> None:
         self.connections = 0
+        #: connections by network; without entries of 0
+        self.addresses: dict[str, int] = {}
         self.calls = 0
         #: bytes of requests, and of responses
         self.buffered = 0
@@ -154,6 +158,15 @@ class Usage:
         self.held: dict[Hashable, int] = {}
         #: streams that each connection may open
         self.stream_share = limits.streams
+
+    def connect(self, network: str, count: int) -> None:
+        """Count a connection of a network with 1, and its end with -1."""
+        self.connections += count
+        now = self.addresses.get(network, 0) + count
+        if now:
+            self.addresses[network] = now
+        else:
+            self.addresses.pop(network, None)
 
     def hold(self, holder: Hashable, size: int) -> None:
         """Add `size` bytes of responses for a holder; a negative size removes them."""

@@ -111,6 +111,7 @@ class Proofs:
         try:
             stream.route = self._router.proven(stream.route, principal)
             streams.transfer(stream, account)
+            streams.proven |= account is Account.PROVEN
             self._proceed(stream)
         except Exception as error:  # noqa: BLE001 - the same
             streams.fail(stream, self._status(streams.context(stream), error))

@@ -98,6 +98,8 @@ class Requests:
 
     def _route(self, fields: tuple[Field, ...]) -> Route:
         route = self._router.route(fields)
+        if route.kind is _UNARY or route.kind is _PROXIED:
+            self._streams.proven = True
         if route.cacheable:
             if len(self._routes) >= _MAX_ROUTES:
                 self._routes.clear()

@@ -34,7 +34,8 @@ class Lane:
 
     def __init__(self, service: Service, limits: Limits | None = None, *, fast_path: bool = True) -> None:
         self.state = ServerState(service, limits or Limits(), asyncio.get_running_loop(), fast_path=fast_path)
-        self.connections: set[Connection] = set()
+        #: by age
+        self.connections: dict[Connection, None] = {}
         #: whether new connections are refused
         self.closing = False
         self._servers: list[asyncio.Server] = []
@@ -93,13 +94,25 @@ class Lane:
 
     def connection_opened(self, connection: Connection) -> None:
         """Add a connection."""
-        self.connections.add(connection)
+        self.connections[connection] = None
 
     def connection_closed(self, connection: Connection) -> None:
         """Remove a connection."""
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         if not self.connections:
             self._empty.set()
+
+    def close_stranger(self, but: Connection) -> bool:
+        """Close the oldest connection, other than `but`, whose peer has not proven who it is. Returns whether there was one."""
+        if self.state.service.gate is None:
+            return False
+        for connection in self.connections:
+            if connection is not but and not connection.streams.proven:
+                self.state.strangers.refused["connections"] += 1
+                del self.connections[connection]
+                connection.abort("too many connections")
+                return True
+        return False
 
     def revoke(self) -> None:
         """Discard all results of `Service.authorize`. Calls that have started go on."""

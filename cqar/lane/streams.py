@@ -51,6 +51,7 @@ class Streams:
         "live",
         "peer",
         "pending",
+        "proven",
         "public_calls",
         "refusing",
         "sender",
@@ -83,6 +84,8 @@ class Streams:
         self.stranger_calls = 0
         self.stranger_bytes = 0
         self.public_calls = 0
+        #: whether a caller on this connection has proven who it is
+        self.proven = False
         #: whether new streams are refused
         self.refusing = False
         #: streams that the lane reset before the peer had ended them: frames for them may still be in flight

@@ -12,13 +12,19 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
 from cqar.observability import logs
-from cqar.server import http_bodies
+from cqar.server import descriptors, http_bodies
 from cqar.server.tls import Identity
 
 _log = logs.logger("process")
 
 #: Seconds for running HTTP requests to finish when the process stops.
 _HTTP_GRACE = 5.0
+#: Concurrent HTTP connections of a port, or an eighth of the file descriptors if that is less.
+_HTTP_CONNECTIONS = 256
+#: Seconds for a TLS handshake and for the head of the first request; seconds for the head of the next one.
+_HEAD_TIMEOUT = 10.0
+_KEEPALIVE_TIMEOUT = 75.0
+_BACKLOG = 128
 #: Seconds within which repeated signals count as one: a terminal and a supervisor may both forward a Ctrl-C.
 _ONE_SIGNAL = 0.5
 
@@ -43,24 +49,61 @@ class _Malformed(logging.Filter):
         return False
 
 
+class _Refusing(asyncio.Protocol):
+    """Closes a connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        transport.close()
+
+
+class _Acceptor:
+    """Accepts the HTTP connections of a port, up to a limit. Closes one whose first request does not arrive in time."""
+
+    def __init__(self, server: web.Server | None) -> None:
+        self._server = server
+        self._most = min(_HTTP_CONNECTIONS, descriptors.limit() // 8)
+
+    def __call__(self) -> asyncio.BaseProtocol:
+        """The protocol of a new connection."""
+        server = self._server
+        if server is None or len(server.connections) >= self._most:
+            return _Refusing()
+        handler = server()
+        asyncio.get_running_loop().call_later(_HEAD_TIMEOUT, self._check, handler)
+        return handler
+
+    @staticmethod
+    def _check(handler: web.RequestHandler) -> None:
+        # aiohttp's own timeout of idle connections does not run before the first request.
+        if handler.transport is not None and not handler._request_count:  # noqa: SLF001 - see above
+            handler.force_close()
+
+
 class Http:
     """The HTTP servers of one process, with its certificate, or in plaintext without one."""
 
     def __init__(self, identity: Identity | None) -> None:
         self._identity = identity
         self._runners: list[web.AppRunner] = []
+        self._servers: list[asyncio.Server] = []
         self._logger = server_logger.getChild("cqar")
         self._logger.addFilter(_Malformed())
 
     async def listen(self, host: str, port: int, application: web.Application, *, shared: bool = False) -> int:
         """Listen; returns the port. `shared`: share the port with other processes. Raises PortError if it is in use."""
-        runner = await self._prepared(application)
+        accept = _Acceptor((await self._prepared(application)).server)
         context = None if self._identity is None else self._identity.context("http/1.1")
+        loop = asyncio.get_running_loop()
+        wait = None if context is None else _HEAD_TIMEOUT
         try:
-            await web.TCPSite(runner, host, port, ssl_context=context, reuse_port=shared or None).start()
+            server = await loop.create_server(
+                accept, host, port, ssl=context, reuse_port=shared or None, backlog=_BACKLOG, ssl_handshake_timeout=wait
+            )
         except OSError as error:
             raise PortError(host, port) from error
-        return int(runner.addresses[0][1])
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
 
     async def listen_at(self, path: str, application: web.Application) -> None:
         """Listen on a Unix socket, in plaintext."""
@@ -70,7 +113,12 @@ class Http:
         application.middlewares.insert(0, http_bodies.close_unread)
         application.middlewares.append(http_bodies.identity_only)
         runner = web.AppRunner(
-            application, access_log=None, shutdown_timeout=_HTTP_GRACE, logger=self._logger, **http_bodies.OPTIONS
+            application,
+            access_log=None,
+            shutdown_timeout=_HTTP_GRACE,
+            logger=self._logger,
+            keepalive_timeout=_KEEPALIVE_TIMEOUT,
+            **http_bodies.OPTIONS,
         )
         self._runners.append(runner)
         await runner.setup()
@@ -78,6 +126,8 @@ class Http:
 
     async def close(self) -> None:
         """Stop listening and let running requests finish for a moment."""
+        for server in self._servers:
+            server.close()
         for runner in self._runners:
             await runner.cleanup()
 

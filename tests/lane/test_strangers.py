@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hyperframe.frame import Frame, SettingsFrame, WindowUpdateFrame
 
+from cqar.lane import connection
 from cqar.lane.grpc import RpcError, framed
 from cqar.lane.limits import Limits
 from cqar.lane.service import Context
 from tests.lane.peer import Peer, connected, fields
 from tests.lane.running import GET, backend, running_lane, until
 
+CALM = 11
 PUBLIC = "/test.Phonebook/Public"
 _GOOD, _UNKNOWN = ("authorization", "Bearer good"), ("authorization", "Bearer unknown")
 
@@ -193,3 +195,55 @@ def _parts(peer: Peer, number: int) -> Iterator[Frame]:
     data = framed(bytes(100_000))
     for at in range(0, len(data), 16_000):
         yield peer.data(number, data[at : at + 16_000], end=at + 16_000 >= len(data))
+
+
+async def test_connections_of_an_address_are_limited() -> None:
+    async with running_lane(Limits(address_connections=2)) as running, AsyncExitStack() as stack:
+        peers = [await stack.enter_async_context(connected(running.port)) for _ in range(2)]
+        for peer in peers:
+            await peer.sync()
+        async with connected(running.port) as third:
+            assert await third.ending() == CALM
+        await peers[0].send(peers[0].call(1))
+        assert (await peers[0].response(1)).status == "0"
+    assert not running.lane.state.usage.addresses
+
+
+async def test_connections_far_over_the_limit_are_closed_at_once() -> None:
+    async with running_lane(Limits(connections=1)) as running, AsyncExitStack() as stack:
+        for _ in range(60):
+            await stack.enter_async_context(connected(running.port))
+        await until(lambda: len(running.recorder.ends) == 59)
+        await until(lambda: running.lane.state.usage.connections <= 17)
+
+
+async def test_a_strangers_connection_makes_room_for_a_new_one(keys: Keys) -> None:
+    keys.ready.set()
+    async with running_lane(Limits(connections=3), gate=keys) as running, AsyncExitStack() as stack:
+        good = await stack.enter_async_context(connected(running.port))
+        await good.send(good.call(1, b"else", fields(GET, _GOOD)))
+        assert (await good.response(1)).status == "0"
+        idle = [await stack.enter_async_context(connected(running.port)) for _ in range(2)]
+        for peer in idle:
+            await peer.sync()
+        new = await stack.enter_async_context(connected(running.port))
+        await new.send(new.call(1, b"else", fields(GET, _GOOD)))
+        assert (await new.response(1)).status == "0"
+        assert await idle[0].ending() is None
+        await idle[1].sync()
+        await good.send(good.call(3, b"else", fields(GET, _GOOD)))
+        assert (await good.response(3)).status == "0"
+
+
+@pytest.mark.parametrize(
+    ("peername", "network"),
+    [
+        (("192.0.2.7", 5), "192.0.2.7"),
+        (("::ffff:192.0.2.7", 5, 0, 0), "192.0.2.7"),
+        (("2001:db8:1:2:3::4", 5, 0, 0), "2001:db8:1:2::/64"),
+        (("fe80::1%eth0", 5, 0, 2), "fe80::/64"),
+        ("/run/socket", ""),
+    ],
+)
+async def test_connections_count_by_network(peername: object, network: str) -> None:
+    assert connection.network(peername) == network

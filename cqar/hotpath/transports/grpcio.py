@@ -23,7 +23,7 @@ class GrpcioTransport:
             reflect=wiring.reflect,
             options=(
                 *limits.OPTIONS,
-                ("grpc.max_connection_age_ms", round(wiring.connection_age * 1_000)),
+                ("grpc.max_connection_age_ms", round(wiring.hotpath.connection_age * 1_000)),
                 ("grpc.max_connection_age_grace_ms", round(limits.DEADLINE * 1_000)),
             ),
             shared=wiring.shared,

@@ -10,12 +10,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc.aio
 from prometheus_client.metrics_core import Metric
 
-from cqar import clock, errors
+from cqar import clock, config, errors
 from cqar.auth.authority import ADMITTED, Authority, Grant
 from cqar.hotpath.freshness import Freshness
 from cqar.hotpath.passthrough import request_bytes
@@ -28,8 +28,8 @@ from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Obs
 from cqar.model.call import ANYONE, Call, Principal
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
-from cqar.observability.metrics import counter, single, tallied
-from cqar.server import limits, rpc, statuses
+from cqar.observability.metrics import counter, gauge, single, tallied
+from cqar.server import descriptors, limits, rpc, statuses
 from cqar.server.process import PortError
 
 _log = logs.logger("lane")
@@ -199,7 +199,7 @@ class LaneTransport:
             min_ping_interval=limits.PING_EVERY,
             keepalive_time=limits.KEEPALIVE,
             keepalive_timeout=limits.KEEPALIVE_TIMEOUT,
-            connection_age=wiring.connection_age,
+            **_bounds(wiring.hotpath),
         )
         self._directory: Path | None = None
         self._channel: grpc.aio.Channel | None = None
@@ -269,10 +269,39 @@ class LaneTransport:
             "cqar_grpc_attackers_closed", "Connections closed because they look like attacks, by kind", ("kind",), attackers
         )
         yield single("cqar_grpc_connections", "Open connections", 0 if lane is None else len(lane.connections))
+        if lane is not None:
+            yield from _of_strangers(lane)
+
+
+def _bounds(hotpath: config.Hotpath) -> dict[str, Any]:
+    """The limits that are settings."""
+    return {
+        "connection_age": hotpath.connection_age,
+        "connections": descriptors.connections(hotpath.max_connections),
+        "address_connections": hotpath.address_connections,
+        "buffered": hotpath.request_memory,
+        "connection_buffered": hotpath.connection_request_memory,
+        "all_queued": hotpath.response_memory,
+        "stranger_calls": hotpath.stranger_calls,
+        "stranger_bytes": hotpath.stranger_bytes,
+        "stranger_refusals": hotpath.stranger_refusals,
+        "public_calls": hotpath.health_calls,
+    }
 
 
 def _holder(caller: Caller, _peer: Peer) -> str:
     return caller.address if caller.principal is None or caller.principal is ANYONE else caller.principal.name
+
+
+def _of_strangers(lane: Lane) -> Iterator[Metric]:
+    """Yield the metrics of callers without a verified key."""
+    strangers, limit = lane.state.strangers, lane.state.limits
+    used = {"calls": strangers.calls, "health_calls": strangers.public, "bytes": strangers.bytes}
+    most = {"calls": limit.stranger_calls, "health_calls": limit.public_calls, "bytes": limit.stranger_bytes}
+    yield gauge("cqar_strangers_used", "Budget of callers without a verified key: used", ("what",), tallied(Counter(used)))
+    yield gauge("cqar_strangers_limit", "Budget of callers without a verified key: limit", ("what",), tallied(Counter(most)))
+    refused = tallied(strangers.refused)
+    yield counter("cqar_strangers_refused", "Refusals of callers without a verified key, by reason", ("reason",), refused)
 
 
 def _forwarded_for(context: Context) -> Metadata:

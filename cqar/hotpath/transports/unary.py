@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 import grpc
 
+from cqar import config
 from cqar.auth.authority import Authority, Grant
 from cqar.hotpath.freshness import Freshness, with_marks
 from cqar.hotpath.passthrough import Passthrough
@@ -69,8 +70,8 @@ class Wiring(NamedTuple):
     calls: Calls
     #: whether other workers listen on the same ports (SO_REUSEPORT)
     shared: bool
-    #: seconds after which a connection is drained
-    connection_age: float
+    #: the limits of the transport
+    hotpath: config.Hotpath
 
 
 class Transport(Protocol):
