@@ -62,10 +62,10 @@ class Copy:
         self.run("git", "apply", "--recount", "-", text=block.text.replace("/NNNN_", f"/{self.number}_"))
 
     def make(self, block: Block) -> None:
-        """Run the `make` commands of an `sh` block."""
-        for line in block.text.splitlines():
-            program, target, *rest = shlex.split(line)
-            assert program == "make", f"{block}: {line}"
+        """Run the `make` commands of a `console` block."""
+        for command in pages.commands(block):
+            program, target, *rest = shlex.split(command.text)
+            assert program == "make", f"{block}: {command.text}"
             if target == "check":
                 for name, *words in CHECK:
                     self.run(str(BIN / name), *words)
@@ -76,7 +76,7 @@ class Copy:
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_the_blocks_of_a_how_to_apply_and_its_commands_pass(page: Path, tmp_path: Path) -> None:
     copy = Copy(tmp_path / "cqar")
-    steps = {"diff": copy.apply, "sh": copy.make}
+    steps = {"diff": copy.apply, "console": copy.make}
     blocks = list(pages.blocks(page))
     assert {block.language for block in blocks} == set(steps), "every block is a change or a command"
     for block in blocks:
@@ -86,7 +86,7 @@ def test_the_blocks_of_a_how_to_apply_and_its_commands_pass(page: Path, tmp_path
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_a_how_to_ends_with_checks_and_the_tests_that_it_adds(page: Path) -> None:
     *_, last = pages.blocks(page)
-    commands = [shlex.split(line) for line in last.text.splitlines()]
+    commands = [shlex.split(each.text) for each in pages.commands(last)]
     assert ["make", "check"] in commands
     [tests] = [command[2].removeprefix("ARGS=").split() for command in commands if command[1] == "test"]
     added = re.findall(r"^\+\+\+ b/(tests/.*/test_\w+\.py)$", page.read_text(encoding="utf-8"), re.MULTILINE)
