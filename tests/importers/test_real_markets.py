@@ -95,7 +95,7 @@ def test_every_derivative_has_a_settlement_asset_and_its_terms(read: Read) -> No
 
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_SIX = re.compile(r"(?<=[-_])\d{6}(?=-|$)")
+_SIX = re.compile(r"(?<![0-9])\d{6}(?=-|$)")
 _LAST_DDMMYY = frozenset({"delta"})
 _DAY_MONTH = re.compile(r"[-_](\d{1,2})([A-Za-z]{3})(\d{2})?(?:-|$)")
 

@@ -83,13 +83,15 @@ async def streamed(client: Client, path: str, requests: Sequence[bytes], headers
     # With `write` of grpc.aio a call that ends before its requests are sent may end as INTERNAL.
     uploading = asyncio.create_task(_upload(call, requests))
     bodies: list[bytes] = []
-    try:
-        async for body in call:
-            bodies.append(body)  # noqa: PERF401 - responses before an error count too
-    except grpc.aio.AioRpcError:
-        pass
-    await uploading
-    return await _end(call, bodies)
+    # Sending on a call that has ended may wait indefinitely in grpc.aio.
+    async with asyncio.timeout(60):
+        try:
+            async for body in call:
+                bodies.append(body)  # noqa: PERF401 - responses before an error count too
+        except grpc.aio.AioRpcError:
+            pass
+        await uploading
+        return await _end(call, bodies)
 
 
 async def _upload(call: Any, requests: Sequence[bytes]) -> None:
