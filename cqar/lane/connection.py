@@ -56,11 +56,11 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_buffer",
         "_flushing",
-        "_network",
         "_owner",
         "_server",
         "_stage",
         "fast_path",
+        "network",
         "reader",
         "requests",
         "sender",
@@ -83,12 +83,18 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._stage = _PREFACE
         self._flushing = False
-        self._network = ""
+        #: see `network_of`
+        self.network = ""
 
     @property
     def preface_received(self) -> bool:
         """Whether the peer's preface is complete, or the connection is closed."""
         return self._stage >= _OPEN
+
+    @property
+    def unwritten(self) -> int:
+        """The bytes of output that the kernel has not taken yet."""
+        return self.transport.get_write_buffer_size()
 
     # ---- transport -------------------------------------------------------------------------------------------------
 
@@ -99,8 +105,8 @@ class Connection(asyncio.Protocol):
         self._compose(server)
         self.transport.set_write_buffer_limits(BURST)
         self._owner.connection_opened(self)
-        self._network = network(transport.get_extra_info("peername"))
-        server.usage.connect(self._network, 1)
+        self.network = network_of(transport.get_extra_info("peername"))
+        server.usage.connect(self.network, 1)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             self._close()
@@ -112,7 +118,7 @@ class Connection(asyncio.Protocol):
     def _excess(self, server: ServerState) -> int:
         """Return the number of connections over a limit. At the limit of all, the connection of a stranger makes room."""
         usage, limit = server.usage, server.limits
-        of_address = usage.addresses[self._network] - limit.address_connections if self._network else 0
+        of_address = usage.addresses[self.network] - limit.address_connections if self.network else 0
         of_all = usage.connections - limit.connections
         if of_address <= 0 < of_all and self._owner.close_stranger(self):
             return 0
@@ -142,7 +148,7 @@ class Connection(asyncio.Protocol):
         self._stage = _CLOSED
         self._close_streams()
         self._buffer = b""
-        self._server.usage.connect(self._network, -1)
+        self._server.usage.connect(self.network, -1)
         self._owner.connection_closed(self)
 
     def pause_writing(self) -> None:
@@ -319,7 +325,7 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
 
-def network(peername: object) -> str:
+def network_of(peername: object) -> str:
     """Return the address of a peer, of an IPv6 address the /64, or nothing for a Unix socket."""
     if not isinstance(peername, tuple):
         return ""

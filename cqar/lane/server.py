@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from typing import Final
 
 from cqar.lane.connection import Connection
@@ -91,6 +92,26 @@ class Lane:
             streams += len(connection.streams.live) + len(connection.streams.pending)
             connection.timeouts.check(now)
         state.usage.share_streams(state.limits, streams)
+        self._close_slow_readers()
+
+    def _close_slow_readers(self) -> None:
+        """Close connections whose output is in the transport's buffer, if it is too much together with queued responses.
+
+        Those of the network with the most of it are closed first.
+        """
+        usage = self.state.usage
+        sizes = {connection: connection.unwritten for connection in self.connections}
+        excess = usage.queued + sum(sizes.values()) - self.state.limits.all_queued
+        if excess <= 0:
+            return
+        networks = Counter[str]()
+        for connection, size in sizes.items():
+            networks[connection.network] += size
+        for connection in sorted(sizes, key=lambda each: (-networks[each.network], -sizes[each])):
+            if excess <= 0 or not sizes[connection]:
+                return
+            excess -= sizes[connection]
+            connection.abort("too many unread responses")
 
     def connection_opened(self, connection: Connection) -> None:
         """Add a connection."""

@@ -1,6 +1,7 @@
 """Callers that have not proven who they are share a small budget, apart from that of all others."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from cqar.lane import connection
 from cqar.lane.grpc import RpcError, framed
 from cqar.lane.limits import Limits
 from cqar.lane.service import Context
-from tests.lane.peer import Peer, connected, fields
+from tests.lane.peer import PREFACE, Peer, connected, fields
 from tests.lane.running import GET, backend, running_lane, until
 
 CALM = 11
@@ -246,4 +247,25 @@ async def test_a_strangers_connection_makes_room_for_a_new_one(keys: Keys) -> No
     ],
 )
 async def test_connections_count_by_network(peername: object, network: str) -> None:
-    assert connection.network(peername) == network
+    assert connection.network_of(peername) == network
+
+
+async def test_output_that_a_peer_does_not_read_counts_as_unread() -> None:
+    """It is in the transport's buffer, where flow control does not hold it back."""
+    async with running_lane(Limits(all_queued=1_000_000)) as running, connected(running.port) as good:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            sock.setblocking(False)  # noqa: FBT003 - the API of sockets
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, ("127.0.0.1", running.port))
+            peer = Peer(asyncio.StreamReader(), None)  # type: ignore[arg-type]
+            window = SettingsFrame(0, {SettingsFrame.INITIAL_WINDOW_SIZE: (1 << 31) - 1}).serialize()
+            more = WindowUpdateFrame(0, (1 << 31) - 70_000).serialize()
+            calls = b"".join(peer.call(number, b"longest") for number in range(1, 400, 2))
+            await loop.sock_sendall(sock, PREFACE + window + more + calls)
+            await until(lambda: any(each.sender.write_paused for each in running.lane.connections))
+            running.lane.tick()
+            await until(lambda: len(running.lane.connections) == 1)
+        await good.send(good.call(1))
+        assert (await good.response(1)).status == "0"
+        assert [reason for _, reason in running.recorder.ends] == ["too many unread responses"]
