@@ -325,7 +325,7 @@ class Cache:
         compact(self._queue, len(self._parts) - self._absent, lambda part: part.live)
 
     def expire(self, now: float, most: int) -> None:
-        """Remove the oldest absences if they have expired, at most so many."""
+        """Remove the oldest absences if they have expired, at most `most`."""
         queue = self._absent_queue
         for _ in range(most):
             if not queue or (queue[0].live and queue[0].expires > now):

@@ -303,7 +303,7 @@ class Feed:
         except Exception as error:  # noqa: BLE001 - any failure is retried
             self._log_failure(error)
             return
-        # On another history nothing was admitted: the next probe starts over.
+        # After a change of history the next probe starts over.
         if cache.starts == starts and cache.history == head.history:
             if not whole:
                 cache.follow(())

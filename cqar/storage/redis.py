@@ -23,6 +23,8 @@ _log = logs.logger("tier")
 
 #: Seconds that parts are kept, by kind. Other kinds are private, or of a version that this one does not know.
 _TTL: Final = {each.name: each.ttl for each in part_kinds.ALL if each.ttl is not None}
+#: Seconds that an absence is kept: callers send such names.
+_ABSENT_TTL: Final = 30
 #: Connections of one process at most; further calls wait for one.
 _MAX_CONNECTIONS = 32
 #: Parts that one script puts: it blocks Redis while it runs.
@@ -117,6 +119,8 @@ class RedisCache:
                 ttl = _TTL.get(kind_of(key))
                 if ttl is None:
                     continue
+                if rows is not None and not rows:
+                    ttl = min(ttl, _ABSENT_TTL)
                 body = _encoder.encode(_Value(key, None if rows is None else list(rows)))
                 keys.append(_named(history, key))
                 values += [b"%016x%d" % (snap, rows is not None) + body, ttl]

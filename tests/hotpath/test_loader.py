@@ -292,6 +292,14 @@ async def test_redis_keeps_the_later_of_two_values(cold: Cold) -> None:
     assert absent.rows == []
 
 
+async def test_redis_forgets_an_absence_soon(cold: Cold) -> None:
+    """Callers may send any number of unknown names."""
+    tier, redis = cold.worker._tier, cold.worker._tier._redis
+    await tier.put("e", [(1, {"symbol:S": [], "symbol:T": None})])
+    assert 0 < await redis.ttl("symbol:e:S") <= 30
+    assert 3_000 < await redis.ttl("symbol:e:T") <= 3_600
+
+
 async def test_redis_holds_no_private_or_unknown_kind_and_other_kinds_for_their_ttl(cold: Cold) -> None:
     tier, redis = cold.worker._tier, cold.worker._tier._redis
     keys = ("api_key:k", "colour:red", "symbol:S", "asset:A")
