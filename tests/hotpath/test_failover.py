@@ -130,7 +130,8 @@ async def test_commits_that_a_standby_lost_are_not_served_not_even_from_redis(si
         await eventually(offered)
         await admin._relay.stop()  # so that no relay sees that the stream is ahead and sets a new epoch
         await site.copies.promote(copy)
-        await eventually(lambda: warm.feed.resyncs == 1, 30)
+        # Counted when the resync begins; the cache starts over when PostgreSQL has answered.
+        await eventually(lambda: warm.feed.resyncs == 1 and warm.cache.starts == 2, 30)
         assert (await found(feed, btc)).symbol.tick_size_decimal == "0.25"
         # The new history reaches the old one's revision, with another change.
         async with (
