@@ -38,8 +38,9 @@ class Place(NamedTuple):
 
 
 @pytest.fixture
-async def place(mortal: Servers, mortal_settings: config.Settings) -> AsyncIterator[Place]:
-    settings = changed(mortal_settings, coherence=HASTE, database=SHORT_TIMEOUTS)
+async def place(mortal: Servers, mortal_settings: config.Settings, request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    coherence = {**HASTE, **getattr(request, "param", {})}
+    settings = changed(mortal_settings, coherence=coherence, database=SHORT_TIMEOUTS)
     async with (
         admin_of(settings) as admin,
         worker_of(settings, admin.port) as worker,
@@ -262,6 +263,7 @@ async def test_a_worker_that_starts_without_the_database_becomes_ready_with_it(
         assert (await found(feed, btc)).symbol.symbol_id == btc.symbol
 
 
+@pytest.mark.parametrize("place", [{"detached_serve": 60.0}], indirect=True, ids=["however long it takes"])
 async def test_a_restart_of_the_database_only_pauses_writers(place: Place) -> None:
     def again() -> None:
         place.servers.postgres.stop()
