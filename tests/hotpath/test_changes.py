@@ -82,7 +82,7 @@ async def test_a_critical_flag_blocks_trading_until_it_is_resolved(feed: Client,
 
 async def test_a_delisting_takes_effect_at_its_time_without_another_change(feed: Client, hotpath: Hotpath, btc: Listed) -> None:
     at = timestamp_pb2.Timestamp()
-    at.FromDatetime(datetime.now(UTC) + timedelta(seconds=0.5))
+    at.FromDatetime(datetime.now(UTC) + timedelta(seconds=3))
     listing = (await found(feed, btc)).venue_symbol.listing_id
     await own_call(feed, "DelistVenueSymbol", listing_id=listing, delisted_at=at)
     before = await found(feed, btc)

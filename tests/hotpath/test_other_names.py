@@ -89,7 +89,7 @@ async def test_every_change_of_a_symbols_listings_is_in_the_next_response(
 async def test_a_listing_leaves_the_response_when_it_ends(feed: Client, registry: Client, btc: Listed) -> None:
     listing = (await find(feed, btc.symbol)).venue_symbols[0]
     await own_call(
-        feed, "DelistVenueSymbol", listing_id=listing.listing_id, delisted_at=stamp(datetime.now(UTC) + timedelta(seconds=0.5))
+        feed, "DelistVenueSymbol", listing_id=listing.listing_id, delisted_at=stamp(datetime.now(UTC) + timedelta(seconds=3))
     )
     assert (await find(feed, btc.symbol)).venue_symbols[0].is_active
 
