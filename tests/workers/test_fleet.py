@@ -44,6 +44,15 @@ class Fleet(NamedTuple):
         """Whether all workers are ready."""
         return bool((await health(self.http_port))[1]["status"] == "ready")
 
+    async def targets(self, count: int) -> list[dict[str, Any]]:
+        """What Prometheus is to scrape, once all workers are among it: one that is slow to answer is left out meanwhile."""
+        async with asyncio.timeout(60):
+            while True:
+                found: list[dict[str, Any]] = (await health(self.http_port, "/metrics/targets"))[1]
+                if len(found) == count:
+                    return found
+                await asyncio.sleep(0.05)
+
     async def state(self) -> Any:
         """The status that the supervisor reports."""
         return (await health(self.http_port))[1]
@@ -94,7 +103,7 @@ def _lives(pid: int) -> bool:
 
 async def test_connections_are_spread_and_counters_add_up(fleet: Fleet) -> None:
     await _asked(fleet.port, connections=16, times=5)
-    _, targets = await health(fleet.http_port, "/metrics/targets")
+    targets = await fleet.targets(3)
     assert [each["labels"]["worker"] for each in targets] == ["0", "1", "2"]
     own = [await scrape(int(each["targets"][0].rpartition(":")[2])) for each in targets]
     calls = [of(each, "cqar_grpc_calls_total", method="GetVenue", status_code="OK") for each in own]
@@ -258,7 +267,7 @@ async def test_each_worker_may_have_a_port_of_its_own(settings: config.Settings,
     async with fleet_of(settings, admin, 2, {"CQAR_HOTPATH_OWN_PORTS": str(first)}) as fleet:
         await _asked(first, connections=1, times=3)
         await _asked(first + 1, connections=1, times=5)
-        _, targets = await health(fleet.http_port, "/metrics/targets")
+        targets = await fleet.targets(2)
         own = [await scrape(int(each["targets"][0].rpartition(":")[2])) for each in targets]
         assert [of(each, "cqar_grpc_calls_total", method="GetVenue") for each in own] == [3, 5]
 
