@@ -7,6 +7,7 @@ import pytest
 
 from cqar.importers.exchanges import declarations, payload
 from cqar.importers.exchanges.declarations import EXCHANGES, INVERSE, LINEAR, OPTION, SPOT, declared
+from cqar.importers.exchanges.facts import Address
 from tests.importers.test_markets import SPOT as PAIR
 from tests.importers.test_markets import SWAP, read
 
@@ -249,9 +250,9 @@ def test_a_hyperliquid_index_number_is_not_a_code() -> None:
 
 
 def test_the_contract_address_of_a_coin_is_evidence_at_mexc() -> None:
-    assert read({**PAIR, "info": {"contractAddress": "0xAb"}}, declared("mexc")).address == "0xAb"
-    assert read({**PAIR, "info": {"contractAddress": ""}}, declared("mexc")).address is None
-    assert read({**PAIR, "info": {"contractAddress": "0xAb"}}, declared("okx")).address is None
+    assert read({**PAIR, "info": {"contractAddress": "0xAb"}}, declared("mexc")).base.addresses == (Address("0xAb"),)
+    assert read({**PAIR, "info": {"contractAddress": ""}}, declared("mexc")).base.addresses == ()
+    assert read({**PAIR, "info": {"contractAddress": "0xAb"}}, declared("okx")).base.addresses == ()
 
 
 @pytest.mark.parametrize("multiplier", [-100_000_000, "-100000000"])

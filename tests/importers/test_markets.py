@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.importers.exchanges.declarations import EXCHANGES, Exchange, declared
+from cqar.importers.exchanges.facts import Code
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.sources import markets
 from cqar.importers.sources.markets import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE, Market
@@ -209,7 +210,7 @@ def test_a_market_without_an_id_is_rejected(nothing: str) -> None:
 @pytest.mark.parametrize("nothing", [None, "", "undefined"])
 def test_a_currency_without_a_venue_code_uses_its_ticker(nothing: str | None) -> None:
     market = read({**SPOT, "baseId": nothing})
-    assert market.base == markets.Code("AAA", "AAA")
+    assert market.base == Code("AAA", "AAA")
 
 
 def test_the_venue_code_is_stored_beside_the_ticker() -> None:

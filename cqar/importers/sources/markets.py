@@ -6,7 +6,7 @@ Pure, without the registry. A row that lacks a field that its canonical symbol n
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.errors import Invalid
 from cqar.importers.exchanges.declarations import INVERSE, LINEAR, OPTION, SPOT, Exchange
+from cqar.importers.exchanges.facts import Address, Code
 from cqar.importers.exchanges.payload import number, places_as_step
 from cqar.importers.run import documents
 from cqar.importers.run.documents import Refused, Source
@@ -85,15 +86,6 @@ class Row(msgspec.Struct, rename="camel"):
     info: Any = None
 
 
-class Code(NamedTuple):
-    """A currency: the code of the venue, and the ticker that ccxt reads it as."""
-
-    code: str
-    ticker: str
-    #: the listing counts in this many units of the ticker
-    factor: Decimal | None = None
-
-
 class Specs(msgspec.Struct, frozen=True, kw_only=True):
     """The specs of a listing; None: unknown."""
 
@@ -127,8 +119,6 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     active: bool | None
     created: datetime | None
     specs: Specs
-    #: contract address of the base, if the payload has one
-    address: str | None
     #: the part of the payload that goes into the metadata of the listing
     metadata: Mapping[str, str]
 
@@ -181,7 +171,7 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
     if not _is_set(row.id):
         raise Refused("incomplete", "the row has no id")
     payload = row.info if isinstance(row.info, dict) else {}
-    base, quote, settle = _codes(row, exchange)
+    base, quote, settle = _codes(row, payload, exchange)
     option_type = _option_type(row) if row.type == "option" else None
     return Market(
         source=source,
@@ -198,7 +188,6 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
         active=row.active,
         created=_instant(row.created) if row.created else None,
         specs=_specs(row, payload, exchange, mode),
-        address=_text(payload.get(exchange.address)) if exchange.address else None,
         metadata={name: text for name in exchange.metadata if (text := _written(payload.get(name)))},
     )
 
@@ -235,7 +224,7 @@ def _segment(row: Row) -> str:
     return INVERSE if row.inverse else LINEAR
 
 
-def _codes(row: Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
+def _codes(row: Row, payload: Mapping[str, Any], exchange: Exchange) -> tuple[Code, Code, Code | None]:
     """Base, quote and settlement. The symbol is never split: ids have no separator, and it may hold `undefined`."""
     needed = {"base": row.base, "quote": row.quote, **({"settle": row.settle} if row.type in _DERIVATIVES else {})}
     missing = [name for name, value in needed.items() if not _is_set(value)]
@@ -247,6 +236,9 @@ def _codes(row: Row, exchange: Exchange) -> tuple[Code, Code, Code | None]:
     multiplied = exchange.multipliers.get(base.ticker)
     if multiplied is not None:
         base = Code(base.code, multiplied.ticker, multiplied.factor)
+    address = _text(payload.get(exchange.address)) if exchange.address else None
+    if address is not None:
+        base = base._replace(addresses=(Address(address),))
     settle = _code(row.settle_id, row.settle or "") if row.type in _DERIVATIVES else None
     return base, _code(row.quote_id, row.quote or ""), settle
 
