@@ -313,7 +313,7 @@ class Connection(asyncio.Protocol):
 
     def _close_streams(self) -> None:
         self.streams.close_all()
-        self.requests.blocks.clear()
+        self.requests.cache.clear()
 
     def abort(self, reason: str = "", attack: str = "") -> None:
         """Close at once. `reason` and `attack` are for the observer; without them, nothing is reported."""

@@ -12,7 +12,8 @@ from cqar.lane import frames, grpc
 from cqar.lane.frame_reader import FrameReader
 from cqar.lane.frames import MAX_WINDOW, ProtocolError
 from cqar.lane.limits import ANSWERED
-from cqar.lane.requests import SMALL_BLOCK, Requests
+from cqar.lane.requests import Requests
+from cqar.lane.route_cache import SMALL_BLOCK
 from cqar.lane.routing import Route, RouteKind
 from cqar.lane.service import HitCounter
 from cqar.lane.streams import Streams
@@ -77,7 +78,7 @@ class FastPath:
         """
         streams, requests, sender = self._streams, self._requests, self._sender
         live, pending = streams.live, streams.pending
-        pop, known = pending.pop, requests.blocks.get
+        pop, known = pending.pop, requests.cache.blocks.get
         append = sender.out.append
         marks = requests.stale_marks
         marks_size = 0 if marks is None else len(marks.message)

@@ -8,11 +8,12 @@ code.
 The dynamic table belongs to a connection (`Decoder`), the cache to the process (`HeaderCache`). Both are bounded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from cqar.lane.frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM, ProtocolError
 from cqar.lane.huffman import Huffman
+from cqar.lane.limits import HEADER_LIST
 
 #: Initial size of the dynamic table in bytes.
 DEFAULT_TABLE: Final = 4_096
@@ -53,6 +54,13 @@ _MAX_FIELD: Final = 1_024
 #: Longer Huffman strings are mostly unique, such as request and trace ids, and are not cached.
 _MAX_STRING: Final = 24
 _MAX_SHIFT: Final = 28
+#: Bytes of a block that are decoded before the header list is measured.
+_STEP: Final = 2_048
+#: Header lists that exceed the limit this many times end the connection.
+_BOMB: Final = 4
+_WIDEST_STATIC: Final = max(OVERHEAD + len(name) + len(value) for name, value in STATIC)
+#: Bits of the longest Huffman code.
+_LONGEST_CODE: Final = 30
 
 _CONNECTION_SPECIFIC: Final = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 _TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
@@ -66,6 +74,14 @@ class Field:
     def __init__(self, name: bytes, value: bytes) -> None:
         self.name = name
         self.value = value
+
+
+class HeaderListError(Exception):
+    """A header list over `limits.HEADER_LIST`. It is decoded, so the connection can go on."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.fields = tuple(fields)
+        super().__init__(f"the request headers are larger than {HEADER_LIST} bytes")
 
 
 K = TypeVar("K")
@@ -176,6 +192,24 @@ def integer(block: bytes, at: int, value: int) -> tuple[int, int]:
             raise ProtocolError(COMPRESSION_ERROR, "integer too large")
 
 
+def _check_list(key: list[Field], others: list[OtherField]) -> int:
+    """Return the size of a header list, at least. Raises ProtocolError if it is far too large."""
+    count = len(key) + len(others)
+    size = OVERHEAD * count + sum(len(field.name) + len(field.value) for field in key)
+    size += sum(len(other[0]) + (len(other[1]) if len(other) == 2 else _least(other[1], other[2])) for other in others)  # noqa: PLR2004
+    if count > MAX_FIELDS or size > _BOMB * HEADER_LIST:
+        raise ProtocolError(ENHANCE_YOUR_CALM, "header list too large", "header_lists")
+    return size
+
+
+def _least(block: bytes, at: int) -> int:
+    """Return the size of the encoded string at an offset, at least: a Huffman string may be shorter than its code."""
+    length = block[at] & _SHORT_STRING
+    if length == _SHORT_STRING:
+        length, _ = integer(block, at + 1, length)
+    return length if block[at] <= _SHORT_STRING else length * 8 // _LONGEST_CODE
+
+
 def _after_string(block: bytes, at: int) -> int:
     """Return the offset after the string at an offset. Raises ProtocolError, IndexError."""
     length = block[at] & _SHORT_STRING
@@ -191,7 +225,7 @@ def _after_string(block: bytes, at: int) -> int:
 class Decoder:
     """Decodes the header blocks of one connection, which must come in order."""
 
-    __slots__ = ("_cache", "_items", "_limit", "_max", "_shrink", "_size", "_sizes", "changed")
+    __slots__ = ("_cache", "_items", "_limit", "_max", "_shrink", "_size", "_sizes", "_widest", "changed")
 
     def __init__(self, cache: HeaderCache) -> None:
         self._cache = cache
@@ -202,6 +236,8 @@ class Decoder:
         self._max = DEFAULT_TABLE
         self._limit = DEFAULT_TABLE
         self._shrink = False
+        # The largest entry that the table has ever had, or that the static table has.
+        self._widest = _WIDEST_STATIC
         #: set whenever the table changes, since the same block may then mean something else
         self.changed = False
 
@@ -211,7 +247,10 @@ class Decoder:
         self._shrink = self._max > size
 
     def decode(self, block: bytes) -> Decoded:  # noqa: C901, PLR0912, PLR0915 - a function call costs more than decoding a field
-        """Decode a header block. Raises ProtocolError, after which the connection has to close."""
+        """Decode a header block.
+
+        Raises HeaderListError if the header list exceeds the limit, and ProtocolError, after which the connection has to close.
+        """
         key: list[Field] = []
         others: list[OtherField] = []
         lead = -1
@@ -222,53 +261,60 @@ class Decoder:
         items = self._items
         at = 0
         end = len(block)
+        pause = end if end < _STEP else _STEP  # noqa: FURB136 - min() costs more
         if self._shrink and (not end or not 0x20 <= block[0] < 0x40):  # noqa: PLR2004
             raise ProtocolError(COMPRESSION_ERROR, "missing dynamic table size update")
         try:
-            while at < end:
-                first = block[at]
-                if first > 0x80:  # noqa: PLR2004 - indexed
-                    at += 1
-                    if first < 0xBE:  # noqa: PLR2004 - in the static table
-                        item = cache.static[first - 0x80]
-                    elif first < 0xFF:  # noqa: PLR2004 - in a single byte
-                        item = items[0xBD - first]
-                    else:
-                        index, at = integer(block, at, _SHORT_STRING)
-                        item = items[_TABLE_START - 1 - index]
-                elif first >= 0x40:  # noqa: PLR2004 - literal with incremental indexing
-                    item, at = self._insert(block, at)
-                elif first < 0x20:  # noqa: PLR2004 - literal without indexing
-                    index = first & _SHORT_NAME
-                    if index:
-                        name_end = at + 1 if index < _SHORT_NAME else at + 2
-                    else:
-                        name_end = at + 2 + (block[at + 1] & _SHORT_STRING)
-                    known = names.get(block[at:name_end])
-                    if known is None:
-                        item, at = self._unknown(block, at)
-                    else:
-                        stop = _after_string(block, name_end)
-                        if known[1]:
-                            wire = block[at:stop]
-                            item = literals.get(wire) or self._literal(wire, known[0], name_end - at)
+            while True:
+                while at < pause:
+                    first = block[at]
+                    if first > 0x80:  # noqa: PLR2004 - indexed
+                        at += 1
+                        if first < 0xBE:  # noqa: PLR2004 - in the static table
+                            item = cache.static[first - 0x80]
+                        elif first < 0xFF:  # noqa: PLR2004 - in a single byte
+                            item = items[0xBD - first]
                         else:
-                            item = (known[0], block, name_end)
-                        at = stop
-                else:
-                    self._resize(block, at, is_first=not key and not others)
-                    at = integer(block, at + 1, 0)[1] if first == 0x3F else at + 1  # noqa: PLR2004 - all ones
-                    continue
-                if isinstance(item, Field):
-                    key.append(item)
-                else:
-                    if lead < 0:
-                        lead = len(key)
-                    others.append(item)
+                            index, at = integer(block, at, _SHORT_STRING)
+                            item = items[_TABLE_START - 1 - index]
+                    elif first >= 0x40:  # noqa: PLR2004 - literal with incremental indexing
+                        item, at = self._insert(block, at)
+                    elif first < 0x20:  # noqa: PLR2004 - literal without indexing
+                        index = first & _SHORT_NAME
+                        if index:
+                            name_end = at + 1 if index < _SHORT_NAME else at + 2
+                        else:
+                            name_end = at + 2 + (block[at + 1] & _SHORT_STRING)
+                        known = names.get(block[at:name_end])
+                        if known is None:
+                            item, at = self._unknown(block, at)
+                        else:
+                            stop = _after_string(block, name_end)
+                            if known[1]:
+                                wire = block[at:stop]
+                                item = literals.get(wire) or self._literal(wire, known[0], name_end - at)
+                            else:
+                                item = (known[0], block, name_end)
+                            at = stop
+                    else:
+                        self._resize(block, at, is_first=not key and not others)
+                        at = integer(block, at + 1, 0)[1] if first == 0x3F else at + 1  # noqa: PLR2004 - all ones
+                        continue
+                    if isinstance(item, Field):
+                        key.append(item)
+                    else:
+                        if lead < 0:
+                            lead = len(key)
+                        others.append(item)
+                if at >= end:
+                    break
+                _check_list(key, others)
+                pause = min(end, at + _STEP)
         except IndexError:
             raise ProtocolError(COMPRESSION_ERROR, "invalid index or truncated header block") from None
-        if end > MAX_FIELDS and len(key) + len(others) > MAX_FIELDS:
-            raise ProtocolError(ENHANCE_YOUR_CALM, "too many fields")
+        # Only few lists need to be measured: this is a quick upper bound.
+        if (len(key) + len(others)) * self._widest + 2 * end > HEADER_LIST and _check_list(key, others) > HEADER_LIST:
+            raise HeaderListError(key)
         return tuple(key), others, len(key) if lead < 0 else lead
 
     def _insert(self, block: bytes, at: int) -> tuple[Field | OtherField, int]:
@@ -288,6 +334,8 @@ class Decoder:
         self._items.append(item)
         self._sizes.append(size)
         self._size += size
+        if size > self._widest:  # noqa: PLR1730 - max() costs more
+            self._widest = size
         self.changed = True
         if self._size > self._max:
             self._evict()

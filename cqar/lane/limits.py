@@ -52,6 +52,7 @@ HEADER_LIST: Final = 16_384
 #: Most bytes of a single write, and of the transport's write buffer before reading pauses.
 BURST: Final = 1 << 20
 
+KIBI: Final = 1 << 10
 MEBI: Final = 1 << 20
 
 
@@ -88,6 +89,9 @@ class Limits:
     #: bytes of unread responses, of a connection, whose other calls wait above it, and of all connections
     queued: int = 8 * MEBI
     all_queued: int = 256 * MEBI
+    #: bytes of cached routes and header blocks, of a connection and of all connections
+    cached: int = 256 * KIBI
+    all_cached: int = 64 * MEBI
     #: capacity of a connection's flood bucket, and its leak per second
     flood: int = 2_000
     flood_rate: int = 2_000
@@ -144,7 +148,7 @@ class LeakyBucket:
 class Usage:
     """Resources that all connections of a lane use together."""
 
-    __slots__ = ("addresses", "buffered", "calls", "connections", "held", "queued", "stream_share")
+    __slots__ = ("addresses", "buffered", "cached", "calls", "connections", "held", "queued", "stream_share")
 
     def __init__(self, limits: Limits) -> None:
         self.connections = 0
@@ -154,6 +158,8 @@ class Usage:
         #: bytes of requests, and of responses
         self.buffered = 0
         self.queued = 0
+        #: bytes of cached routes and header blocks
+        self.cached = 0
         #: bytes of responses by holder; without entries of 0
         self.held: dict[Hashable, int] = {}
         #: streams that each connection may open

@@ -1,5 +1,6 @@
 """From header blocks and DATA to calls: routes, request messages, and responses from the cache."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -7,20 +8,16 @@ from cqar.lane import frames, grpc, limits
 from cqar.lane.call_tasks import CallTasks, too_much_buffered
 from cqar.lane.frames import ProtocolError
 from cqar.lane.grpc import MalformedRequest, RpcError, StaleMarks, TooLarge
-from cqar.lane.hpack import Decoder, Field, OtherField
+from cqar.lane.hpack import Decoder, Field, HeaderListError, OtherField
 from cqar.lane.proofs import Proofs
 from cqar.lane.proxy import Proxy
-from cqar.lane.routing import Route, RouteKind, Router
+from cqar.lane.route_cache import SMALL_BLOCK, RouteCache
+from cqar.lane.routing import Route, RouteKind, Router, never_cached, too_large
 from cqar.lane.server_state import ServerState
 from cqar.lane.strangers import Account
 from cqar.lane.stream import Stream, StreamState
 from cqar.lane.streams import Request, Streams
 
-#: Largest header block in bytes that is cached, or that a pending request may have.
-SMALL_BLOCK: Final = 1_024
-#: Maximum of cached header blocks and routes per connection.
-_MAX_BLOCKS: Final = 32
-_MAX_ROUTES: Final = 100
 #: Of this many uncached blocks in a row, only the first few are cached: the peer's blocks seem to be unique.
 _TRIALS: Final = 64
 _TRIAL_PERIOD: Final = 1_024
@@ -43,12 +40,11 @@ class Requests:
         "_proofs",
         "_proxy",
         "_router",
-        "_routes",
         "_server",
         "_streams",
         "_uncached",
         "auth_version",
-        "blocks",
+        "cache",
         "decoder",
         "stale_marks",
     )
@@ -62,9 +58,7 @@ class Requests:
         self._proxy = proxy
         self._router = Router(server.service, streams.peer, server.limits.request)
         self._proofs = Proofs(server, streams, calls, self._router, self._proceed, schedule_flush)
-        self._routes: dict[tuple[Field, ...], Route] = {}
-        #: requests by their header block, valid while the dynamic table of HPACK stays the same
-        self.blocks: dict[bytes, Request] = {}
+        self.cache = RouteCache(server.limits, server.usage)
         self._uncached = 0
         self.decoder = Decoder(server.header_cache)
         self.auth_version = server.auth_version
@@ -76,8 +70,13 @@ class Requests:
     def parse(self, block: bytes) -> Request:
         """Decode a header block into a request. Raises ProtocolError."""
         decoder = self.decoder
-        fields, others, leading = decoder.decode(block)
-        route = self._routes.get(fields)
+        cache = self.cache
+        try:
+            fields, others, leading = decoder.decode(block)
+        except HeaderListError as error:
+            self._check_table()
+            return never_cached, too_large(error), []
+        route = cache.get(fields)
         if route is None:
             route = self._route(fields)
         if route.pseudo > leading:  # another field precedes a pseudo-header field
@@ -85,13 +84,11 @@ class Requests:
         request = (route.lookup, route, others)
         if decoder.changed:
             decoder.changed = False
-            self.blocks.clear()
+            cache.clear_blocks()
         elif route.kind is _UNARY and route.cacheable:
             self._uncached += 1
             if self._uncached <= _TRIALS:
-                if len(self.blocks) >= _MAX_BLOCKS:
-                    self.blocks.clear()
-                self.blocks[block] = request
+                cache.add_block(block, request)
             elif self._uncached > _TRIAL_PERIOD:
                 self._uncached = 0
         return request
@@ -101,16 +98,19 @@ class Requests:
         if route.kind is _UNARY or route.kind is _PROXIED:
             self._streams.proven = True
         if route.cacheable:
-            if len(self._routes) >= _MAX_ROUTES:
-                self._routes.clear()
-            self._routes[fields] = route
+            self.cache.add_route(route)
         return route
+
+    def _check_table(self) -> None:
+        """Drop the cached header blocks if the dynamic table has changed."""
+        if self.decoder.changed:
+            self.decoder.changed = False
+            self.cache.clear_blocks()
 
     def clear_routes(self) -> None:
         """Drop all cached routes, since authorization may have changed."""
         self.auth_version = self._server.auth_version
-        self.blocks.clear()
-        self._routes.clear()
+        self.cache.clear()
 
     def headers(self, number: int, block: bytes, *, end: bool) -> None:
         """Take a complete header block: request headers or request trailers. Raises ProtocolError."""
@@ -129,10 +129,9 @@ class Requests:
     def _trailers(self, number: int, block: bytes, *, end: bool) -> None:
         streams = self._streams
         stream = streams.get(number)
-        self.decoder.decode(block)
-        if self.decoder.changed:
-            self.decoder.changed = False
-            self.blocks.clear()
+        with contextlib.suppress(HeaderListError):  # trailers are ignored
+            self.decoder.decode(block)
+        self._check_table()
         if stream is None:
             if not streams.recently_reset(number, ended=end):
                 raise ProtocolError(frames.STREAM_CLOSED, "HEADERS on a closed stream")

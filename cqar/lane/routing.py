@@ -1,6 +1,6 @@
 """Routes: the method, the principal or the refusal that the routing fields of a request lead to.
 
-A connection computes the route of each distinct set of routing fields once and caches it.
+A connection computes the route of each distinct set of routing fields once and caches it, if the caller is proven.
 """
 
 import enum
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cqar.lane import grpc
 from cqar.lane.grpc import RpcError
-from cqar.lane.hpack import Field, valid_name
+from cqar.lane.hpack import Field, HeaderListError, valid_name
 from cqar.lane.service import AuthRequest, CacheLookup, Context, HitCounter, Method, Peer, Service, ignore_hits
 
 #: Header fields that every route depends on, beside the pseudo-header fields.
@@ -23,8 +23,6 @@ _GRPC: Final = b"application/grpc"
 _ENCODINGS: Final = frozenset((b"identity", b"gzip", b"deflate"))
 #: `:status` as a literal with the static name of index 8, and the length of its value.
 _HTTP_STATUS: Final = b"\x08\x03"
-#: Codes of refusals that stay valid until `Lane.revoke`: PERMISSION_DENIED, UNAUTHENTICATED.
-_CACHEABLE: Final = frozenset((7, 16))
 
 
 class RouteKind(enum.Enum):
@@ -88,7 +86,8 @@ class Route:
         #: for refusals, the header block that ends the stream, and its gRPC status
         self.response = b""
         self.status = grpc.OK
-        self.cacheable = True
+        #: whether a connection may cache it, as the caller is proven
+        self.cacheable = False
 
 
 class Router:
@@ -141,8 +140,9 @@ class Router:
         own = method.max_request if method is not None else None if upstream is None else upstream.max_request(path)
         route.limit = self._max_request if own is None else min(own, self._max_request)
         self._assign(route, principal)
-        if gate is not None and not gate.proven(principal):
-            route.kind, route.cacheable = RouteKind.STRANGER, False
+        route.cacheable = gate is None or gate.proven(principal)
+        if not route.cacheable:
+            route.kind = RouteKind.STRANGER
         return route
 
     def _assign(self, route: Route, principal: Any) -> None:
@@ -169,11 +169,16 @@ def unknown_method(path: str) -> RpcError:
     return RpcError(grpc.UNIMPLEMENTED, f"unknown method {path}")
 
 
+def too_large(error: HeaderListError) -> Route:
+    """Return the refusal of a request whose header list is too large."""
+    path = next((field.value.decode("latin-1") for field in error.fields if field.name == b":path"), "")
+    return _refusal((), path, RpcError(grpc.RESOURCE_EXHAUSTED, str(error)))
+
+
 def _refusal(fields: tuple[Field, ...], path: str, error: RpcError) -> Route:
     route = Route(RouteKind.REFUSED, fields, path)
     route.status = error.code
     route.response = grpc.RESPONSE_HEADERS + error.trailers()
-    route.cacheable = error.code in _CACHEABLE
     return route
 
 
