@@ -16,7 +16,7 @@ import hypothesis
 import msgspec
 import pytest
 
-from tests import tiers
+from tests import hangs, tiers
 
 if TYPE_CHECKING:
     import asyncpg
@@ -33,8 +33,9 @@ hypothesis.settings.load_profile("cqar")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sort the tests into tiers."""
+    """Sort the tests into tiers, and bound those that may hang."""
     config.pluginmanager.register(tiers)
+    config.pluginmanager.register(hangs)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell ignores it in background jobs, and so would all processes that the tests start and interrupt.
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -24,6 +24,8 @@ from tests.client import Client
 
 #: Seconds between probes that do not come.
 _NEVER = 3_600.0
+#: Seconds that a process may take to stop at the end of a test.
+_STOP_SECONDS = 15.0
 
 
 class Listed(NamedTuple):
@@ -116,11 +118,12 @@ async def without_periodic_probes(worker: Hotpath) -> None:
     feed, probe_and_apply = worker.feed, worker.feed._probe_and_apply
     if feed._interval == _NEVER:
         return
-    feed._interval = _NEVER
     await worker.sweep.stop()  # it demands probes
     ended = asyncio.Event()
 
     async def last() -> None:
+        # Not before: after a probe that fails, the feed waits for its interval, whatever is demanded.
+        feed._interval = _NEVER
         try:
             await probe_and_apply()
         finally:
@@ -129,7 +132,8 @@ async def without_periodic_probes(worker: Hotpath) -> None:
     # The probe under way may be followed by one more, of which this is the end.
     feed._probe_and_apply = last  # type: ignore[method-assign]
     feed.probe()
-    await ended.wait()
+    async with asyncio.timeout(60):
+        await ended.wait()
     feed._probe_and_apply = probe_and_apply  # type: ignore[method-assign]
 
 
@@ -226,9 +230,14 @@ class Process:
         return int(self._process.returncode)
 
     def close(self) -> None:
-        """Kill it and release everything."""
-        self._process.kill()
-        self._process.wait()
+        """Stop it, kill it if it does not stop soon, and release everything."""
+        # A killed process writes no coverage data.
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._reader.join()
         assert self._process.stderr is not None
         self._process.stderr.close()
@@ -236,7 +245,7 @@ class Process:
 
 @contextmanager
 def process_of(name: str, settings: config.Settings, **variables: str) -> Iterator[Process]:
-    """A running process, killed at the end."""
+    """A running process, stopped at the end."""
     process = Process(name, settings, **variables)
     try:
         yield process

@@ -90,6 +90,25 @@ async def test_without_postgresql_responses_are_marked_stale_then_refused(apart:
     assert revision["lane"].code == revision["grpcio"].code
 
 
+async def test_the_last_periodic_probe_may_fail(apart: CutOff) -> None:
+    feed = apart.pair.workers["lane"].feed
+    probe_and_apply = feed._probe_and_apply
+    begun, cut = asyncio.Event(), asyncio.Event()
+
+    async def interrupted() -> None:
+        begun.set()
+        await cut.wait()
+        await probe_and_apply()
+
+    feed._probe_and_apply = interrupted  # type: ignore[method-assign]
+    await begun.wait()
+    feed._probe_and_apply = probe_and_apply  # type: ignore[method-assign]
+    apart.link.set("cut")
+    asyncio.get_running_loop().call_later(0.05, cut.set)
+    await apart.age(5)
+    assert 5 <= feed.age() < 600
+
+
 async def test_a_strict_caller_is_answered_from_postgresql(apart: CutOff) -> None:
     request = pb.GetVenueRequest(venue_id=apart.filled.venue)
     for headers in (apart.reader, apart.strict):
