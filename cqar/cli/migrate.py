@@ -8,6 +8,8 @@ from cqar.cli import options, output
 from cqar.cli.context import CommandContext
 from cqar.cli.errors import reporting
 
+_each_as_json = options.as_json("Print one JSON object per migration that it applies or reverts.")
+
 
 @click.group()
 def migrate() -> None:
@@ -27,24 +29,31 @@ def migrate() -> None:
 
 @migrate.command("up")
 @click.argument("revision", default="head")
+@_each_as_json
 @click.pass_obj
-def migrate_up(context: CommandContext, revision: str) -> None:
+def migrate_up(context: CommandContext, revision: str, *, as_json: bool) -> None:
     """Apply the pending migrations up to and including REVISION: 0002, +1 or head (the default)."""
-    from cqar.storage import migrate as migrations
-
-    with reporting(migrations.MigrateError):
-        migrations.up(context.with_database().database.url, revision, output.echo)
+    _move(context, revision, upwards=True, as_json=as_json)
 
 
 @migrate.command("down")
 @click.argument("revision", default="-1")
+@_each_as_json
 @click.pass_obj
-def migrate_down(context: CommandContext, revision: str) -> None:
+def migrate_down(context: CommandContext, revision: str, *, as_json: bool) -> None:
     """Revert the migrations above REVISION: 0002, base or -1 (the default). Their data is lost."""
+    _move(context, revision, upwards=False, as_json=as_json)
+
+
+def _move(context: CommandContext, revision: str, *, upwards: bool, as_json: bool) -> None:
     from cqar.storage import migrate as migrations
 
+    url = context.with_database().database.url
     with reporting(migrations.MigrateError):
-        migrations.down(context.with_database().database.url, revision, output.echo)
+        if as_json:
+            migrations.move(url, revision, lambda each: output.echo_json(each._asdict()), upwards=upwards)
+        else:
+            (migrations.up if upwards else migrations.down)(url, revision, output.echo)
 
 
 @migrate.command("status")
@@ -67,7 +76,8 @@ def migrate_status(context: CommandContext, *, as_json: bool) -> None:
 @migrate.command("sql")
 @click.argument("revision", default="head")
 @click.option("--from", "start", default="base", show_default=True, help="Revision of the database.")
-def migrate_sql(revision: str, start: str) -> None:
+@options.as_json("Print a JSON object with the SQL.")
+def migrate_sql(revision: str, start: str, *, as_json: bool) -> None:
     """Print the SQL that takes a database to REVISION (head), up or down, for a DBA to run.
 
     \b
@@ -77,4 +87,8 @@ def migrate_sql(revision: str, start: str) -> None:
     from cqar.storage import migrate as migrations
 
     with reporting(migrations.MigrateError):
-        click.echo(migrations.script(revision, start), nl=False)
+        sql = migrations.script(revision, start)
+    if as_json:
+        output.echo_json({"sql": sql})
+    else:
+        click.echo(sql, nl=False)

@@ -66,7 +66,7 @@ def up(url: str, revision: str = "head", report: Callable[[str], object] = print
     for each migration. `wait` is the time in seconds to wait for another process that migrates, and for each lock that a
     migration needs. Raises MigrateError.
     """
-    asyncio.run(_move(url, revision, report, wait, upwards=True))
+    _reported(url, revision, report, wait, upwards=True)
 
 
 def down(url: str, revision: str = "-1", report: Callable[[str], object] = print, *, wait: float = 10.0) -> None:
@@ -74,7 +74,15 @@ def down(url: str, revision: str = "-1", report: Callable[[str], object] = print
 
     `revision` is a number, `base` for all migrations, or `-N` for the last N. Otherwise like `up`.
     """
-    asyncio.run(_move(url, revision, report, wait, upwards=False))
+    _reported(url, revision, report, wait, upwards=False)
+
+
+def move(url: str, revision: str, each: Callable[[Revision], object], *, upwards: bool, wait: float = 10.0) -> str:
+    """Migrate like `up` or `down`. `each` receives every migration that was applied or reverted.
+
+    Returns the revision that the database is at then, `base` if no migration is applied. Raises MigrateError.
+    """
+    return asyncio.run(_move(url, revision, each, wait, upwards=upwards))
 
 
 def current(url: str) -> str | None:
@@ -142,10 +150,22 @@ def _read(place: Path, name: str) -> Migration:
     return Migration(name.partition("_")[0], title[1].rstrip(), upwards, downwards)
 
 
-async def _move(url: str, goal: str, report: Callable[[str], object], wait: float, *, upwards: bool) -> None:
+def _reported(url: str, goal: str, report: Callable[[str], object], wait: float, *, upwards: bool) -> None:
+    """Migrate, and report each migration, or that there was none, as a line."""
+    moved: list[Revision] = []
+
+    def line(step: Revision) -> None:
+        moved.append(step)
+        report(f"{step.revision} {step.title}: {'applied' if step.applied else 'reverted'}")
+
+    at = move(url, goal, line, upwards=upwards, wait=wait)
+    if not moved:
+        report(f"nothing to do: the database is at {at}")
+
+
+async def _move(url: str, goal: str, each: Callable[[Revision], object], wait: float, *, upwards: bool) -> str:
     migrations = load()
     target: int | None = None
-    moved = False
     async with _connected(url) as connection:
         while True:
             async with connection.transaction():
@@ -153,13 +173,10 @@ async def _move(url: str, goal: str, report: Callable[[str], object], wait: floa
                 height = _height(migrations, await _stored(connection))
                 target = _target(migrations, height, goal) if target is None else target
                 if height >= target if upwards else height <= target:
-                    break
+                    return _name(migrations, height)
                 step = migrations[height if upwards else height - 1]
                 await _execute(connection, step, _step(migrations, height, upwards=upwards))
-            moved = True
-            report(f"{step.revision} {step.title}: {'applied' if upwards else 'reverted'}")
-    if not moved:
-        report(f"nothing to do: the database is at {_name(migrations, height)}")
+            each(Revision(step.revision, step.title, upwards))
 
 
 async def _current(url: str) -> str | None:

@@ -1,6 +1,7 @@
 """Migrations on a real PostgreSQL."""
 
 import asyncio
+import json
 import logging
 import shutil
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from cqar.cli.main import cli
 from cqar.dev.embedded import Postgres
 from cqar.storage import migrate
 from cqar.storage.migrate import MigrateError
@@ -205,6 +207,23 @@ def test_down_stops_at_the_target(url: str, make: Make, goal: str, reached: str 
     down(url, goal)
     assert migrate.current(url) == reached
     assert [exists(url, each) for each in ("one", "two", "three")] == [(reached or "") >= f"000{n}" for n in (1, 2, 3)]
+
+
+def test_commands_print_the_migrations_that_they_apply_or_revert_as_json(
+    url: str, make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(ONE, TWO)
+    monkeypatch.setenv("CQAR_DATABASE_URL", url)
+
+    def printed(*words: str) -> list[object]:
+        cli.main(("migrate", *words, "--json"), standalone_mode=False)
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    one, two = ({"revision": f"000{number}", "title": f"Step {number}"} for number in (1, 2))
+    assert printed("up") == [{**one, "applied": True}, {**two, "applied": True}]
+    assert printed("up") == []
+    assert printed("down") == [{**two, "applied": False}]
+    assert printed("sql", "--from", "0001") == [{"sql": migrate.script(start="0001")}]
 
 
 def test_up_never_reverts_and_down_never_applies(url: str, make: Make) -> None:
