@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,7 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model import events
 from cqar.observability import logs
 from cqar.storage.nats import EventBus
-from cqar.storage.postgres import Pool, Session
+from cqar.storage.postgres import Pool
 from cqar.writes import keyring
 
 _log = logs.logger("callers")
@@ -43,12 +44,25 @@ class _Belief:
         return time.monotonic() < self._until
 
 
+class _Batch:
+    """Keys that are read together."""
+
+    __slots__ = ("key_ids", "task")
+
+    task: asyncio.Task[Mapping[str, KeyRecord]]
+
+    def __init__(self) -> None:
+        self.key_ids: set[str] = set()
+
+
 class DatabaseKeySource(Source):
     """Reads keys from PostgreSQL. `bootstrap`: the hash of a key that is an administrator's while no other exists."""
 
     def __init__(self, pool: Pool, bus: EventBus, bootstrap: str | None) -> None:
         self._pool = pool
         self._bootstrap = bootstrap or None
+        self._gathering: _Batch | None = None
+        self._reading = asyncio.Lock()
         self._times: dict[str, int] = {}
         self._authority: Authority | None = None
         self._task: asyncio.Task[None] | None = None
@@ -65,13 +79,26 @@ class DatabaseKeySource(Source):
         await self.write()
 
     async def find(self, key_id: str) -> KeyRecord:
-        """The stored key."""
-        basis = _Belief(time.monotonic() + _BELIEVED)
-        async with self._pool.session() as session:
-            found = await keyring.stored(session, key_id)
-            if found is None and self._bootstrap is not None:
-                found = await _bootstrap_key(session, key_id, self._bootstrap)
-        return KeyRecord(found, basis)
+        """The stored key. Concurrent callers share a read, and one read runs at a time, however many ids are guessed."""
+        batch = self._gathering
+        if batch is None:
+            batch = self._gathering = _Batch()
+            batch.task = asyncio.create_task(self._read(batch), name="keys-read")
+            batch.task.add_done_callback(_retrieved)
+        batch.key_ids.add(key_id)
+        return (await asyncio.shield(batch.task))[key_id]
+
+    async def _read(self, batch: _Batch) -> Mapping[str, KeyRecord]:
+        """Wait for the read before, then read all keys of the batch."""
+        async with self._reading:
+            self._gathering = None
+            basis = _Belief(time.monotonic() + _BELIEVED)
+            async with self._pool.session() as session:
+                stored = await keyring.stored_keys(session, sorted(batch.key_ids))
+                open_to = self._bootstrap
+                if open_to is not None and (len(stored) == len(batch.key_ids) or await keyring.administered(session)):
+                    open_to = None
+        return {each: KeyRecord(stored.get(each) or _bootstrap_key(each, open_to), basis) for each in batch.key_ids}
 
     # ---- when keys were used ---------------------------------------------------------------------------------------
 
@@ -110,11 +137,15 @@ class DatabaseKeySource(Source):
             self._note(times)
 
 
-async def _bootstrap_key(session: Session, key_id: str, key_hash: str) -> pb.ApiKey | None:
-    """An administrator's key with this hash, while the registry has no other administrator's key."""
-    if await keyring.administered(session):
-        return None
-    return pb.ApiKey(key_id=key_id, hash=key_hash, principal="bootstrap", role=pb.ADMIN)
+def _bootstrap_key(key_id: str, key_hash: str | None) -> pb.ApiKey | None:
+    """An administrator's key with this hash, if there is one."""
+    return None if key_hash is None else pb.ApiKey(key_id=key_id, hash=key_hash, principal="bootstrap", role=pb.ADMIN)
+
+
+def _retrieved(task: asyncio.Task[Any]) -> None:
+    """Mark the error of a read as seen, also if all its callers are gone."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _now() -> int:

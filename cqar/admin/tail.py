@@ -57,9 +57,12 @@ class Tail(Stoppable):
                     authority.unnamed(principal, _NAME)
                     after = await audit.begin(self._pool, _from_revision(await context.read()))
                 await rpc.begin(context)
+                check = functools.partial(rpc.check_again, self._authority, context)
                 async with aclosing(audit.tail(self._pool, after)) as changes:
                     while True:
-                        yield (await self.unless_over(anext(changes))).SerializeToString()
+                        change = await self.unless_over(anext(changes), check)
+                        await check()
+                        yield change.SerializeToString()
 
         return grpc.stream_stream_rpc_method_handler(behave)
 

@@ -4,9 +4,9 @@ An `Authority` looks keys up in its source: in a worker the cache, in admin Post
 is reused while the record that it is based on is valid.
 """
 
-import time
+import hashlib
+import hmac
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple, Protocol
@@ -16,14 +16,11 @@ from google.protobuf.message import Message
 
 from cqar import clock, config, errors
 from cqar.auth import keys
+from cqar.auth.attempts import Attempts, Bucket
 from cqar.clock import NEVER
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import ANYONE, Key, Minted, Principal, Role
 
-#: Failed attempts per address, as burst and per second, before they are answered with RESOURCE_EXHAUSTED.
-FAILURES = 20
-#: Addresses whose failed attempts are remembered; the least recent failures are forgotten first.
-_ADDRESSES = 10_000
 #: Maximum number of cached grants; a registry has far fewer keys.
 _PROOFS = 10_000
 _MISSING = "missing authorization header"
@@ -64,60 +61,6 @@ class Source(ABC):
         return True
 
 
-class Bucket:
-    """A token bucket: `rate` tokens as burst and per second."""
-
-    __slots__ = ("_full", "_left", "rate")
-
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-        self._left = rate
-        #: monotonic seconds at which `_left` was updated
-        self._full = time.monotonic()
-
-    def take(self) -> float:
-        """Take a token: returns 0, or the seconds until one is available."""
-        now = time.monotonic()
-        self._left = min(self.rate, self._left + (now - self._full) * self.rate)
-        self._full = now
-        if self._left < 1:
-            return (1 - self._left) / self.rate
-        self._left -= 1
-        return 0.0
-
-    @property
-    def empty(self) -> bool:
-        """Whether no token is available."""
-        return self._left + (time.monotonic() - self._full) * self.rate < 1
-
-
-class Attempts:
-    """Failed attempts, by address."""
-
-    def __init__(self, rate: float = FAILURES) -> None:
-        self._rate = rate
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
-
-    def exhausted(self, address: str) -> bool:
-        """Whether the address has failed too often recently."""
-        bucket = self._buckets.get(address)
-        return bucket is not None and bucket.empty
-
-    def failed(self, address: str) -> None:
-        """Count a failure. Raises Throttled if it is one too many."""
-        bucket = self._buckets.setdefault(address, Bucket(self._rate))
-        self._buckets.move_to_end(address)
-        if len(self._buckets) > _ADDRESSES:
-            self._buckets.popitem(last=False)
-        seconds = bucket.take()
-        if seconds:
-            raise _too_many(seconds)
-
-
-def _too_many(seconds: float) -> errors.Throttled:
-    return errors.Throttled("too many failed attempts from this address; check the API key and retry later", seconds)
-
-
 class Grant:
     """A verified key, cached. Each use must check its basis, its expiry and its bucket."""
 
@@ -153,7 +96,6 @@ class Authority:
         self._source = source
         self._grants: dict[str, Grant] = {}
         self._buckets: dict[str, Bucket] = {}
-        self._proven: set[str] = set()
         self._used: set[str] = set()
         self.attempts = Attempts()
         #: called when there is a new grant
@@ -179,20 +121,43 @@ class Authority:
             _spend(grant.bucket)
         return grant.principal
 
-    async def admit(self, authorization: str | None, address: str) -> Principal:
-        """The principal that calls with this header from an address. Raises Unauthenticated, Throttled, Unavailable."""
+    async def admit(self, authorization: str | None, client: str | None) -> Principal:
+        """The principal that calls with this header. Raises Unauthenticated, Throttled, Unavailable.
+
+        `client`: its address, or None if a worker passed the call on.
+        """
         if not authorization:
             raise errors.Unauthenticated(_MISSING)
         principal = self.known(authorization)
-        return await self._prove(authorization, address) if principal is None else principal
+        return await self._prove(authorization, client) if principal is None else principal
 
-    def check_form(self, authorization: str | None, address: str) -> None:
+    def check_form(self, authorization: str | None, client: str | None) -> None:
         """Reject a malformed key without a lookup, before a call is passed on. Raises Unauthenticated, Throttled."""
         if not authorization:
             raise errors.Unauthenticated(_MISSING)
-        key = self._key(authorization, address)
-        if key.key_id not in self._proven and self.attempts.exhausted(address):
-            raise _too_many(1.0)
+        self._key(authorization, client)
+        self.attempts.check(client, authorization)
+
+    async def check_again(self, authorization: str | None) -> None:
+        """Verify the key of a stream again. It costs nothing of the key's rate.
+
+        Raises Unauthenticated if the key has been revoked or has expired since, and Unavailable.
+        """
+        grant = self.grant(authorization or "")
+        if grant is not None:
+            grant.basis.used = grant.used = True
+            return
+        key = _parsed(authorization or "")
+        if key is None or await self._verified(authorization or "", key) is None:
+            raise errors.Unauthenticated(_INVALID)
+
+    def mark(self, authorization: str) -> str:
+        """What a worker adds to a call that it passes on with this header. Only a process with the pepper can make it."""
+        return hmac.new(self._pepper, b"passed on\0" + authorization.encode(errors="replace"), hashlib.sha256).hexdigest()
+
+    def passed_on(self, authorization: str | None, mark: str) -> bool:
+        """Whether a worker with the same pepper has made the mark for a call with this header."""
+        return hmac.compare_digest(self.mark(authorization or "").encode(), mark.encode())
 
     def take_used(self) -> set[str]:
         """The ids of the keys used since the last call."""
@@ -203,34 +168,38 @@ class Authority:
                 grant.used = False
         return used
 
-    def _key(self, authorization: str, address: str) -> Key:
-        scheme, _, text = authorization.partition(" ")
-        key = keys.parse(text) if scheme.lower() == "bearer" else None
+    def _key(self, authorization: str, client: str | None) -> Key:
+        key = _parsed(authorization)
         if key is None:
-            self.attempts.failed(address)
+            self.attempts.failed(client, authorization)
             raise errors.Unauthenticated(_INVALID)
         return key
 
-    async def _prove(self, authorization: str, address: str) -> Principal:
-        key = self._key(authorization, address)
-        # Guessing key ids must not keep the database busy; keys that were valid here before are still checked.
-        if key.key_id not in self._proven and self.attempts.exhausted(address):
-            raise _too_many(1.0)
+    async def _prove(self, authorization: str, client: str | None) -> Principal:
+        key = self._key(authorization, client)
+        self.attempts.check(client, authorization)
+        found = await self._verified(authorization, key)
+        if found is None:
+            self.attempts.failed(client, authorization)
+            raise errors.Unauthenticated(_INVALID)
+        if found.bucket is not None:
+            _spend(found.bucket)
+        return found.principal
+
+    async def _verified(self, authorization: str, key: Key) -> Grant | None:
+        """The grant of a key, looked up, or None if the key is not valid."""
         stored, basis = await self._source.find(key.key_id)
         if stored is None or not self._holds(key, stored):
-            self.attempts.failed(address)
-            raise errors.Unauthenticated(_INVALID)
+            return None
         principal = Principal(
             name=stored.principal, role=Role(stored.role), venues=frozenset(stored.venue_ids), strict=stored.strict
         )
         bucket = self._bucket(key.key_id, stored.rate_limit)
-        self._proven.add(key.key_id)
+        grant = Grant(key.key_id, principal, _end(stored), basis or _Always(), bucket)
         self._used.add(key.key_id)
         if basis is not None:
-            self._keep(authorization, Grant(key.key_id, principal, _end(stored), basis, bucket))
-        if bucket is not None:
-            _spend(bucket)
-        return principal
+            self._keep(authorization, grant)
+        return grant
 
     def _holds(self, key: Key, stored: pb.ApiKey) -> bool:
         proven = keys.proves(key.text, self._pepper, stored.hash)
@@ -257,6 +226,12 @@ class Authority:
         grant = self._grants.pop(authorization)
         if grant.used:
             self._used.add(grant.key_id)
+
+
+def _parsed(authorization: str) -> Key | None:
+    """The key in the header, or None if it is malformed."""
+    scheme, _, text = authorization.partition(" ")
+    return keys.parse(text) if scheme.lower() == "bearer" else None
 
 
 def _spend(bucket: Bucket) -> None:

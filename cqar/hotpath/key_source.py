@@ -15,6 +15,8 @@ from cqar.storage.nats import EventBus
 
 #: Seconds between two reports to admin of the keys that were used.
 _REPORT_INTERVAL = 20.0
+#: Concurrent lookups of keys: guessed ids must not take the fills and the sessions of callers with a key.
+_LOOKUPS = 8
 _MINUTE = 60
 _encoder = msgspec.msgpack.Encoder()
 
@@ -27,6 +29,7 @@ class CachedKeySource(Source):
         self._feed = feed
         self._bus = bus
         self._detached = coherence.detached_serve
+        self._lookups = asyncio.Semaphore(_LOOKUPS)
         self._authority: Authority | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -47,10 +50,11 @@ class CachedKeySource(Source):
     async def find(self, key_id: str) -> KeyRecord:
         """The key from the cache or PostgreSQL; from PostgreSQL alone if the worker has been cut off for too long."""
         key = cache_keys.api_key_key(key_id)
-        if self.trusted():
-            rows, part = await self._engine.part(key)
-        else:
-            rows, part = await self._engine.part_from_database(key), None
+        async with self._lookups:
+            if self.trusted():
+                rows, part = await self._engine.part(key)
+            else:
+                rows, part = await self._engine.part_from_database(key), None
         return KeyRecord(pb.ApiKey.FromString(rows[0].value) if rows else None, part)
 
     async def _run(self) -> None:

@@ -114,7 +114,7 @@ class Passthrough:
             failed = functools.partial(self._refuse, context, path)
             async with Outcome(self._calls, _NAMES.get(path, _OTHER), metadata, failed, request_id=request_id) as call:
                 call.principal = ""
-                async for response in self._forwarded(path, requests, context, _onward(metadata, request_id)):
+                async for response in self._forwarded(path, requests, context, self._onward(metadata, request_id)):
                     yield response
 
         return grpc.stream_stream_rpc_method_handler(behave)
@@ -125,7 +125,7 @@ class Passthrough:
         call: Any = self._current().unary_unary(path)
         try:
             async with asyncio.timeout(self._timeout):
-                made = call(data, metadata=_onward(metadata, request_id))
+                made = call(data, metadata=self._onward(metadata, request_id))
                 body = await made
                 return Reply(body, tuple(await made.trailing_metadata()))
         except grpc.aio.AioRpcError as error:
@@ -170,6 +170,15 @@ class Passthrough:
         await self._catch_up(rpc.revision_in(trailing))
         context.set_trailing_metadata(trailing)
 
+    def _onward(self, metadata: Metadata, request_id: str) -> Metadata:
+        """The metadata for admin: the caller's without those of its connection, with the request id and this worker's mark."""
+        own = (tracing.REQUEST_ID, rpc.FORWARDED, rpc.PASSED_ON)
+        kept = [(name, value) for name, value in metadata if name not in _HOP and name not in own]
+        if self._authority is not None:
+            key = tracing.value(metadata, rpc.AUTHORIZATION)
+            kept.append((rpc.PASSED_ON, self._authority.mark(key if isinstance(key, str) else "")))
+        return (*kept, (tracing.REQUEST_ID, request_id))
+
     def end_streams(self) -> None:
         """End streams, which otherwise last as long as their callers like and keep the process from stopping."""
         streams = list(self._streams)
@@ -188,9 +197,9 @@ class Passthrough:
             await statuses.refuse(context, path, known, request_id)
             return
         if error.code() == grpc.StatusCode.UNAUTHENTICATED and self._authority is not None:
-            # Failed attempts are counted here, because admin sees all callers at this worker's address.
+            # Failed attempts are counted here, by the address of the client, and not by admin, which sees only this worker's.
             try:
-                self._authority.attempts.failed(rpc.address(context))
+                self._authority.attempts.failed(rpc.address(context), rpc.authorization(context) or "")
             except errors.Throttled as throttled:
                 await statuses.refuse(context, path, throttled, request_id)
         await statuses.refuse(context, path, _error_for_caller(path, error), request_id)
@@ -211,10 +220,3 @@ def _error_for_caller(path: str, error: grpc.aio.AioRpcError) -> Exception:
         _log.warning("admin_unreachable", method=path, details=error.details())
         return errors.Unavailable(_NO_ADMIN)
     return error
-
-
-def _onward(metadata: Metadata, request_id: str) -> Metadata:
-    """The metadata for admin: the caller's without those of its connection, with the request id."""
-    own = (tracing.REQUEST_ID, rpc.FORWARDED)
-    kept = [(name, value) for name, value in metadata if name not in _HOP and name not in own]
-    return (*kept, (tracing.REQUEST_ID, request_id))

@@ -42,7 +42,7 @@ _REQUEST_WAIT = 1.0
 #: Attributes of the spans of calls.
 _RPC = {"rpc.system.name": "grpc"}
 _REVISION = "cqar-revision"
-_AUTHORIZATION = "authorization"
+AUTHORIZATION: Final = "authorization"
 
 
 def _secret_name() -> str:
@@ -53,6 +53,10 @@ def _secret_name() -> str:
 #: Metadata with the address of a call's peer, set by the part of this process that accepted the connection and believed
 #: by the rest of it. In the initial metadata of an answer it says that the answer has begun.
 FORWARDED: Final = _secret_name()
+
+
+#: Metadata of a call that a worker passes on to admin. See `Authority.mark`.
+PASSED_ON: Final = "cqar-passed-on"
 
 
 class Reply(NamedTuple):
@@ -169,13 +173,26 @@ def unknown(authority: Authority | None) -> Callable[[str], grpc.RpcMethodHandle
 
 async def admitted(authority: Authority, context: Any) -> Principal:
     """The caller. Raises Unauthenticated, Throttled, Unavailable."""
-    return await authority.admit(authorization(context), address(context))
+    return await authority.admit(authorization(context), client(authority, context))
+
+
+async def check_again(authority: Authority | None, context: Any) -> None:
+    """Verify the key of a stream again; without an authority, do nothing. Raises Unauthenticated, Unavailable."""
+    if authority is not None:
+        await authority.check_again(authorization(context))
+
+
+def client(authority: Authority, context: Any) -> str | None:
+    """The address of the caller, or None if a worker with the same pepper has passed the call on."""
+    mark = tracing.value(context.invocation_metadata() or (), PASSED_ON)
+    passed_on = isinstance(mark, str) and authority.passed_on(authorization(context), mark)
+    return None if passed_on else address(context)
 
 
 def authorization(context: Any) -> str | None:
     """The value of the metadata `authorization`."""
     for name, value in context.invocation_metadata() or ():
-        if name == _AUTHORIZATION:
+        if name == AUTHORIZATION:
             return value if isinstance(value, str) else None
     return None
 
@@ -327,4 +344,8 @@ class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]  # i
             except errors.CqarError as error:
                 await refuse(context, "ServerReflectionInfo", error)
         async for each in super().ServerReflectionInfo(request_iterator, context):
+            try:
+                await check_again(self._authority, context)
+            except errors.CqarError as error:
+                await refuse(context, "ServerReflectionInfo", error)
             yield each

@@ -7,8 +7,8 @@ from __future__ import annotations  # grpc's classes take type arguments only in
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -23,6 +23,8 @@ from cqar.server.outcome import Outcome
 from cqar.server.rpc import Served
 
 T = TypeVar("T")
+#: Seconds between two checks of the key of a stream that waits.
+_CHECK_EVERY: Final = 1.0
 
 
 class Stoppable:
@@ -36,11 +38,17 @@ class Stoppable:
         """End all calls as soon as they wait; callers reconnect to another instance."""
         self._over.set()
 
-    async def unless_over(self, coming: Awaitable[T]) -> T:
-        """The result of `coming`. Raises Unavailable if the process stops first."""
+    async def unless_over(self, coming: Awaitable[T], check: Callable[[], Awaitable[None]]) -> T:
+        """The result of `coming`. Raises Unavailable if the process stops first, and what `check` raises.
+
+        `check` runs every second meanwhile: it verifies the key of the stream again.
+        """
         waiting, over = asyncio.ensure_future(coming), asyncio.ensure_future(self._over.wait())
         try:
-            await asyncio.wait((waiting, over), return_when=asyncio.FIRST_COMPLETED)
+            while not waiting.done() and not over.done():
+                done, _ = await asyncio.wait((waiting, over), timeout=_CHECK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    await check()
             if not waiting.done():
                 msg = f"the server is shutting down; {self._hint}"
                 raise errors.Unavailable(msg)
@@ -73,7 +81,8 @@ class Streamed(Stoppable):
                 if self._authority is not None:
                     self._authority.check_form(rpc.authorization(context), rpc.address(context))
                 await rpc.begin(context)
-                while (data := await self.unless_over(context.read())) is not grpc.aio.EOF:
+                check = functools.partial(rpc.check_again, self._authority, context)
+                while (data := await self.unless_over(context.read(), check)) is not grpc.aio.EOF:
                     call.restart()
                     async with asyncio.timeout(limits.DEADLINE):
                         limits.check(data, self._served.request_bytes)

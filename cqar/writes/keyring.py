@@ -1,6 +1,6 @@
 """API keys in the registry: create, list and revoke them, and record when they were last used."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,10 @@ _USED = Sql(
     "UPDATE api_keys t SET last_used_at = u.used_at FROM (SELECT key_id, LEAST(at, date_trunc('minute', now())) AS used_at"
     " FROM unnest($1::text[], $2::timestamptz[]) AS g(key_id, at)) u"
     " WHERE t.key_id = u.key_id AND COALESCE(t.last_used_at < u.used_at, true)",
+)
+_STORED = Sql(
+    "stored_keys",
+    f"SELECT {API_KEY.select} FROM {API_KEY.table} t WHERE t.key_id = ANY($1::text[]){API_KEY.not_deleted}",
 )
 _ADMINISTERED = Sql(
     "administered",
@@ -80,9 +84,13 @@ async def run(pool: Pool, operation: Any, request: Any, call: Call) -> Any:
 
 async def stored(session: Session, key_id: str) -> pb.ApiKey | None:
     """The stored key with its hash, or None if it does not exist."""
-    row = await session.row(operations.get_sql(API_KEY), key_id)
-    found: Any = None if row is None else API_KEY.stored(row)
-    return found  # type: ignore[no-any-return]  # the entity's message
+    return (await stored_keys(session, [key_id])).get(key_id)
+
+
+async def stored_keys(session: Session, key_ids: Sequence[str]) -> Mapping[str, pb.ApiKey]:
+    """The stored keys with their hashes, by id; ids that do not exist are missing."""
+    rows = await session.rows(_STORED, key_ids)
+    return {row["key_id"]: API_KEY.stored(row) for row in rows}  # type: ignore[misc]  # the entity's message
 
 
 async def administered(session: Session) -> bool:

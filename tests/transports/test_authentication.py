@@ -10,7 +10,8 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.auth import keys
-from cqar.auth.authority import Attempts, Authority
+from cqar.auth.attempts import Attempts
+from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model.call import Role

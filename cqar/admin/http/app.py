@@ -102,6 +102,7 @@ def _handler(route: Route, serving: Serve) -> problems.Handler:
         async with asyncio.timeout(rpc.DEFAULT_DEADLINE):
             call = incoming.call_of(request, route.rpc)
             message: Any = await _request(route, request)
+            await incoming.check_key(request)
             try:
                 reply = await serving(route.method, message.SerializeToString(deterministic=True), call)
             except errors.CannotClear as error:

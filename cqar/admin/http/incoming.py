@@ -30,6 +30,7 @@ _OPEN = re.compile(r"/|/health/\w+|/openapi\.json|/docs(/[\w.]+)?")
 #: Headers that browsers add to cross-site requests.
 _FOREIGN = frozenset({"cross-site", "same-site"})
 _PRINCIPAL = web.RequestKey("principal", Principal)
+_AUTHORITY = web.RequestKey("authority", Authority)
 
 
 def admission(authority: Authority) -> Middleware:
@@ -39,9 +40,17 @@ def admission(authority: Authority) -> Middleware:
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not _OPEN.fullmatch(request.path):
             request[_PRINCIPAL] = await authority.admit(request.headers.get("Authorization"), request.remote or "")
+            request[_AUTHORITY] = authority
         return await handler(request)
 
     return admit
+
+
+async def check_key(request: web.Request) -> None:
+    """Verify the key of a request again, whose body or response takes time. Raises Unauthenticated, Unavailable."""
+    authority = request.get(_AUTHORITY)
+    if authority is not None:
+        await authority.check_again(request.headers.get("Authorization"))
 
 
 @web.middleware

@@ -78,15 +78,21 @@ def violations_of(error: errors.CqarError) -> Sequence[Violation]:
             return ()
 
 
+def body_of(error: errors.CqarError) -> bytes:
+    """The error as a problem document."""
+    return _body(*kind_of(error), error.message, _more(error))
+
+
 def of(error: errors.CqarError) -> web.Response:
     """The error as a response."""
-    kind = kind_of(error)
-    more: dict[str, Any] = {"code": kind.code}
-    violations = violations_of(error)
-    if violations:
-        more["violations"] = [each._asdict() for each in violations]
     headers = {"Retry-After": str(math.ceil(error.seconds))} if isinstance(error, errors.Throttled) else None
-    return _answer(*kind, error.message, more, headers)
+    return _answer(*kind_of(error), error.message, _more(error), headers)
+
+
+def _more(error: errors.CqarError) -> Mapping[str, Any]:
+    violations = violations_of(error)
+    more: dict[str, Any] = {"code": kind_of(error).code}
+    return more if not violations else {**more, "violations": [each._asdict() for each in violations]}
 
 
 def plain(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -102,10 +108,14 @@ def _answer(
     more: Mapping[str, Any] = MappingProxyType({}),
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    name = "moved" if status == HTTPStatus.PRECONDITION_FAILED else code.lower().replace("_", "-")
-    body = {"type": f"{_TYPE}{name}", "title": title, "status": int(status), "detail": detail, **more}
+    body = _body(status, code, title, detail, more)
     all_headers = {**_HEADERS.get(status, {}), **(headers or {}), **HEADERS, "Cache-Control": "no-store"}
-    return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=all_headers)
+    return web.Response(status=status, body=body, content_type=CONTENT_TYPE, headers=all_headers)
+
+
+def _body(status: HTTPStatus, code: str, title: str, detail: str, more: Mapping[str, Any]) -> bytes:
+    name = "moved" if status == HTTPStatus.PRECONDITION_FAILED else code.lower().replace("_", "-")
+    return orjson.dumps({"type": f"{_TYPE}{name}", "title": title, "status": int(status), "detail": detail, **more})
 
 
 @web.middleware

@@ -1,6 +1,7 @@
 """The streams of the HTTP API: rows to apply as JSON lines, changes as server-sent events."""
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
@@ -28,7 +29,7 @@ LINES = ("application/x-ndjson", "application/jsonl")
 MAX_LINES = 16 * 1024 * 1024
 #: Seconds for a client to read what is sent.
 _WRITE_TIMEOUT = 30.0
-#: Seconds between two checks whether the client is still connected.
+#: Seconds between two checks whether the client is still connected and its key is valid.
 _CHECK_EVERY = 0.5
 
 
@@ -65,7 +66,7 @@ class Apply:
             lines = (await incoming.body(request, MAX_LINES)).split(b"\n")
         if not lines[-1].strip():
             lines.pop()
-        results = self._results(head, lines, call)
+        results = self._results(head, lines, call, functools.partial(incoming.check_key, request))
         first = await anext(results)
         request[problems.STARTED] = True
         response = web.StreamResponse(headers={**problems.HEADERS, "Content-Type": LINES[0]})
@@ -75,10 +76,13 @@ class Apply:
             await _send(response, more)
         return response
 
-    async def _results(self, head: pb.ApplyRequest, lines: Sequence[bytes], call: Call) -> AsyncIterator[bytes]:
-        """The lines of the results, one chunk at a time; at least one chunk."""
+    async def _results(
+        self, head: pb.ApplyRequest, lines: Sequence[bytes], call: Call, check: Callable[[], Awaitable[None]]
+    ) -> AsyncIterator[bytes]:
+        """The lines of the results, one chunk at a time; at least one chunk. `check` verifies the key before each chunk."""
         for at in range(0, max(len(lines), 1), self._rows):
             try:
+                await check()
                 results = await self._apply(head, lines[at : at + self._rows], call)
             except (errors.CqarError, TimeoutError) as error:
                 if not at:
@@ -155,6 +159,8 @@ class Events:
             async with aclosing(self._texts(changes, request)) as texts:
                 async for text in texts:
                     await _send(response, text)
+        except errors.Unauthenticated as error:
+            await _send(response, b"event: error\ndata: %s\n\n" % problems.body_of(error))
         except errors.CqarError as error:
             await _send(response, b": %s\n\n" % problems.kind_of(error).code.encode())
         finally:
@@ -164,7 +170,10 @@ class Events:
     async def _texts(
         self, changes: AsyncGenerator[access_pb2.TailEventsResponse], request: web.Request
     ) -> AsyncGenerator[bytes]:
-        """Yield events as they occur and comments while there are none, until the client disconnects or the server stops."""
+        """Yield events as they occur and comments while there are none, until the client disconnects or the server stops.
+
+        Verifies the key before each event. Raises Unauthenticated if it was revoked or has expired.
+        """
         time = asyncio.get_running_loop().time
         said = time()
         coming, over = asyncio.ensure_future(anext(changes)), asyncio.ensure_future(self._over.wait())
@@ -172,6 +181,7 @@ class Events:
             while not over.done() and request.transport is not None:
                 wait = min(_CHECK_EVERY, self._heartbeat)
                 await asyncio.wait((coming, over), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+                await incoming.check_key(request)
                 if coming.done():
                     change, coming, said = coming.result(), asyncio.ensure_future(anext(changes)), time()
                     yield _event(change)
