@@ -14,7 +14,7 @@ PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 # Without the bytecode cache, every process that a test starts compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up unit test coverage soak bench load check check-lock fmt proto docs lock migrate-up migrate-down build run test-integration
+.PHONY: help up unit test coverage soak bench load check audit check-lock fmt proto docs lock migrate-up migrate-down build run test-integration
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
@@ -53,6 +53,9 @@ check: .venv/made check-lock ## Check style, types, import contracts, phrases, g
 	$(BIN)/python -m cqar.dev.phrases
 	$(BIN)/python -m cqar.contract.generate --check
 	$(BIN)/python -m cqar.dev.api_page --check
+
+audit: .venv/made ## Look up known vulnerabilities of the locked dependencies; skipped if OSV cannot be reached
+	@$(BIN)/python -m cqar.dev.audit $(ARGS)
 
 check-lock: .venv/made
 	@fresh=$$(mktemp) && trap 'rm -f "$$fresh"' EXIT && cp requirements.lock "$$fresh" && $(COMPILE) --output-file "$$fresh" && \
