@@ -27,6 +27,7 @@ SERVER_FILES = (
     "coherence/*",
     "!coherence/test_history.py",
     "docs/*",
+    "!docs/test_audit.py",
     "!docs/test_pages.py",
     "embedded/*",
     "!embedded/test_binaries.py",

@@ -12,8 +12,6 @@ import pytest
 
 from cqar.dev import audit
 
-pytestmark = pytest.mark.unit
-
 LOCK = """\
 good==1.0 \\
     --hash=sha256:00

@@ -1,6 +1,7 @@
 """Authentication and authorization do not depend on the transport, with and without cached responses."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from cqar import config
 from cqar.admin.app import Admin
 from cqar.auth import keys
-from cqar.auth.attempts import Attempts
+from cqar.auth.attempts import Attempts, Bucket
 from cqar.auth.authority import Authority
 from cqar.contract.cqar.v1 import resolver_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
@@ -45,6 +46,7 @@ async def api_keys(locked: config.Settings, shared: config.Settings) -> Mapping[
         "scoped": await make(locked, Role.READER, principal="scoped", venue_ids=["binance"]),
         **{role.name.lower(): await make(locked, role) for role in Role},
         "limited": await make(locked, Role.READER, principal="limited", rate_limit=5),
+        "halted": await make(locked, Role.READER, principal="halted", rate_limit=1_000),
         "noted": await make(locked, Role.READER, principal="noted"),
         "forgotten": await make(locked, Role.READER, principal="forgotten"),
         "revoked": await make(locked, Role.READER, principal="revoked"),
@@ -179,6 +181,20 @@ async def test_a_rate_limit_counts_cached_responses_too(pair: Pair, api_keys: Ma
         return {each.code for each in result.values()} == {"OK"}
 
     await eventually(again)
+
+
+async def test_a_key_whose_rate_is_free_again_gets_the_cached_response(
+    pair: Pair, api_keys: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket refuses the lookup of the lane, and a moment later admits the call."""
+    headers, client, worker = bearer(api_keys["halted"]), pair.clients["lane"], pair.workers["lane"]
+    first = await outcome(client, GET, BINANCE.SerializeToString(), headers)
+    before, misses = worker.engine.total_hits, dict(worker.engine.misses)
+    waits = itertools.cycle((0.1, 0.0))
+    monkeypatch.setattr(Bucket, "take", lambda _bucket: next(waits))
+    assert await outcome(client, GET, BINANCE.SerializeToString(), headers) == first
+    assert worker.engine.total_hits == before + 1
+    assert worker.engine.misses == misses
 
 
 @pytest.mark.parametrize("path", [GET, LISTED])

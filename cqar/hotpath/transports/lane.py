@@ -124,7 +124,8 @@ class _Method:
                 principal = await self._authority.admit(caller.authorization, caller.address)
                 context.principal = caller._replace(principal=principal)
             call = Call(method=unary.name, principal=principal, metadata=_metadata(context))
-            if caller.grant is None or not caller.grant.basis.live:
+            if caller.grant is None or caller.grant.bucket is not None or not caller.grant.basis.live:
+                # The lookup has not seen the cached response: the key was unknown, or its rate was used up a moment ago.
                 return Reply(*await answer(unary, self._freshness, message, call))
             return Reply(*await unary.serve(message, call))
 
