@@ -105,6 +105,7 @@ METHODS: tuple[AnyMethod, ...] = (
             pb.ListAssetIdentifiersResponse,
             (Filter("asset_id", "t.asset_id = {}"), Filter("source", "t.source = {}")),
             needs=("asset_id",),
+            unless="source",
         ),
     ),
     write(

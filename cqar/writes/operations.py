@@ -388,16 +388,20 @@ class List:
         filters: Sequence[paging.Filter],
         *,
         needs: Sequence[str] = (),
+        unless: str | None = None,
         prepare: Callable[[Session, Any], Awaitable[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.entity = entity
         self.response = response
         self.filters = filters
+        #: required fields, unless the request has the field `unless`
         self.needs = needs
+        self.unless = unless
         self.prepare = prepare
 
     async def __call__(self, session: Session, request: Any) -> Message:
         """Return the rows. Raises Invalid for a bad filter or token, Exhausted if all rows do not fit one response."""
-        errors.require(request, self.needs)
+        if self.unless is None or not getattr(request, self.unless):
+            errors.require(request, self.needs)
         given = {} if self.prepare is None else await self.prepare(session, request)
         return await paging.page(session, self.entity, self.filters, request, self.response, given)

@@ -34,7 +34,7 @@ class Done(NamedTuple):
     seconds: float
 
 
-def _imports() -> Iterator[tuple[str, Sequence[str]]]:
+def imports() -> Iterator[tuple[str, Sequence[str]]]:
     """The imports in dependency order: name and arguments."""
     for kind, name in (
         *((each, each) for each in ("chains", "assets", "deployments")),
@@ -47,11 +47,11 @@ def _imports() -> Iterator[tuple[str, Sequence[str]]]:
         yield name, (kind, str(DATA / f"{name}.json.gz"))
     for path in sorted(DATA.glob("markets_*.json.gz")):
         name = path.name.removesuffix(".json.gz")
-        yield name, ("ccxt", name.removeprefix("markets_"), "--file", str(path))
+        yield name, ("ccxt", name.removeprefix("markets_"), "--file", str(path), "--new-venue")
 
 
 @contextmanager
-def _registry() -> Iterator[Mapping[str, str]]:
+def registry() -> Iterator[Mapping[str, str]]:
     """Run an empty registry and return the environment for its commands."""
     with tempfile.TemporaryDirectory(prefix="cqar-imports-") as home:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
@@ -69,14 +69,19 @@ def _registry() -> Iterator[Mapping[str, str]]:
                 up.communicate(timeout=_TIMEOUT)
 
 
+def run_import(environment: Mapping[str, str], name: str, words: Sequence[str]) -> Done:
+    """Import one file, in a process of its own."""
+    began = time.monotonic()
+    program = (sys.executable, "-m", "cqar", "import", *words, "--json")
+    done = subprocess.run(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    summary = json.loads(done.stdout)["summary"]
+    sys.stderr.write(f"{name}: {time.monotonic() - began:.1f} s\n")
+    return Done(name, summary, time.monotonic() - began)
+
+
 def _run(environment: Mapping[str, str]) -> Iterator[Done]:
-    for name, words in _imports():
-        began = time.monotonic()
-        program = (sys.executable, "-m", "cqar", "import", *words, "--json")
-        done = subprocess.run(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-        summary = json.loads(done.stdout)["summary"]
-        sys.stderr.write(f"{name}: {time.monotonic() - began:.1f} s\n")
-        yield Done(name, summary, time.monotonic() - began)
+    for name, words in imports():
+        yield run_import(environment, name, words)
 
 
 def _table(first: Sequence[Done], second: Sequence[Done]) -> Iterator[str]:
@@ -108,7 +113,7 @@ def main() -> int:
     if not DATA.exists():
         sys.stderr.write(f"the shared data are not at {DATA}\n")
         return 1
-    with _registry() as environment:
+    with registry() as environment:
         first = list(_run(environment))
         second = list(_run(environment))
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024

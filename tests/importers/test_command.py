@@ -169,13 +169,15 @@ async def test_reviews_can_be_listed_and_decided(shell: Shell, registry: Client)
     await shell.run("import", "assets", shell.write("assets.json", twins))
     rows = shell.write("markets.json", [market("GASUSDT", "GAS", "USDT")])
     await shell.run("import", "ccxt", "binance", "--file", rows)
-    _, _, err = await shell.run("resolve", "binance", "GASUSDT", *shell.at)
-    assert err == "cqar: binance GASUSDT not found; open decisions on GAS: cqar review list --venue binance\n"
+    code, _, _ = await shell.run("resolve", "binance", "GASUSDT", *shell.at)
+    assert code == 0, "a market does not wait for a decision"
+    _, _, err = await shell.run("resolve", "binance", "GASEUR", *shell.at)
+    assert err == "cqar: binance GASEUR not found; open decisions on GAS: cqar review list --venue binance\n"
     assert (await shell.run("resolve", "binance", "NOPE", *shell.at))[2] == "cqar: binance NOPE not found\n"
     code, out, _ = await shell.run("review", "list", "--venue", "binance")
     assert code == 0
     first, *_ = out.splitlines()
-    assert "candidates: 'GAS' at binance" in first
+    assert "provisional: 'GAS' at binance" in first
     assert "GAS, Gas DAO" in out
     _, out, _ = await shell.run("review", "list", "--json")
     review = json.loads(out)

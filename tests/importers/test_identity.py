@@ -1,13 +1,15 @@
 """The identity guard: what a venue's code means, on which evidence, which reviews open, and what a decision changes."""
 
+import json
 from typing import Any
 
 import asyncpg
+import pytest
 
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from tests.client import Client
-from tests.importers.imports import Importers, coin, listed, market, revision
+from tests.importers.imports import Importers, coin, listed, market, revision, swap
 
 ACCESS = "/cqar.v1.Access/"
 
@@ -37,17 +39,57 @@ async def rejected(registry: Client, review_id: str) -> None:
 TWINS = (coin("gas", "GAS", "Gas"), coin("gas-dao", "GAS", "Gas DAO"), coin("zephyr-protocol", "ZEPH", "Zephyr Protocol"))
 
 
-async def test_a_ticker_decides_if_exactly_one_established_asset_has_it(seeded: Importers, registry: Client) -> None:
+async def test_a_ticker_decides_nothing_but_finds_candidates(seeded: Importers, registry: Client) -> None:
     await seeded.document("assets", TWINS)
     result = await seeded.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT"), market("GASUSDT", "GAS", "USDT")])
-    recorded, asset = await evidence(registry, "binance", "ZEPH")
-    assert recorded == "ticker ZEPH"
-    assert asset.name == "Zephyr Protocol"
-    # Two may be meant: a person decides, and the market waits.
-    assert {each.reason for each in result.of("review")} == {"several_candidates", "waits_for_code"}
-    assert (await registry.refused("GetVenueSymbol", venue_id="binance", venue_symbol="GASUSDT")).code == "NOT_FOUND"
+    assert result.review == 0, "no market waits for a decision"
+    found = {each.code: each for each in await reviews(registry)}
+    assert {each.kind for each in found.values()} == {pb.REVIEW_KIND_PROVISIONAL}
+    for code, count in (("ZEPH", 1), ("GAS", 2)):
+        recorded, asset = await evidence(registry, "binance", code)
+        assert (recorded, asset.category) == ("provisional", "provisional")
+        assert len(found[code].candidate_asset_ids) == count
+        listing = await listed(registry, "binance", f"{code}USDT")
+        assert listing.base_asset.asset_id == found[code].asset_id == asset.asset_id
+
+
+async def test_a_row_that_only_a_token_list_has_is_no_candidate(seeded: Importers, registry: Client) -> None:
+    chain = {"source": "viem@2", "caip2": "eip155:1", "id": 1, "name": "Ethereum", "testnet": False}
+    await seeded.document("chains", [chain])
+    token = {"chainId": 1, "address": f"0x{'ab' * 20}", "symbol": "ZEPH", "name": "Zephyrus Test", "decimals": 18}
+    version = {"major": 1, "minor": 0, "patch": 0}
+    document = {"name": "a list", "timestamp": "2026-11-01T00:00:00Z", "version": version, "tokens": [token]}
+    await seeded.document("tokenlist", json.dumps(document).encode())
+    await seeded.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT")])
     [review] = await reviews(registry)
-    assert (review.kind, review.code, len(review.candidate_asset_ids)) == (pb.REVIEW_KIND_CANDIDATES, "GAS", 2)
+    assert (review.code, list(review.candidate_asset_ids)) == ("ZEPH", [])
+
+
+@pytest.mark.parametrize("code", ["HOT", "NOK", "SAR", "RON"])
+async def test_a_base_that_may_be_several_things_is_left_open(seeded: Importers, registry: Client, code: str) -> None:
+    await seeded.document("assets", [coin("holotoken", "HOT", "Holo")])
+    await seeded.markets("bittrex", [market(f"{code}-USDT", code, "USDT")])
+    _, asset = await evidence(registry, "bittrex", code)
+    assert asset.category == "provisional"
+
+
+async def test_a_permissionless_segment_is_believed_no_ticker(seeded: Importers, registry: Client) -> None:
+    await seeded.markets("hyperliquid", [market("@165", "RUB", "USDC", baseId="10165"), market("@1", "ETH", "USDC")])
+    for code in ("RUB", "ETH"):
+        _, asset = await evidence(registry, "hyperliquid", code)
+        assert asset.category == "provisional"
+
+
+async def test_a_verdict_about_one_code_is_not_one_about_another(seeded: Importers, registry: Client) -> None:
+    rows = [swap("1000000BOBUSDT", "1000000BOB", "USDT"), swap("BOBUSDT", "BOB", "USDT")]
+    await seeded.markets("binanceusdm", rows)
+    found = {each.code: each for each in await reviews(registry)}
+    assert sorted(found) == ["1000000BOB", "BOB"]
+    assert found["BOB"].asset_id != found["1000000BOB"].asset_id
+    await accepted(registry, found["BOB"].review_id, decision=pb.REVIEW_DECISION_NEW_ASSET)
+    await seeded.markets("binanceusdm", rows)
+    [still] = await reviews(registry)
+    assert (still.code, still.asset_id) == ("1000000BOB", found["1000000BOB"].asset_id)
 
 
 async def test_a_scam_token_is_not_a_candidate_for_a_ticker(seeded: Importers, registry: Client) -> None:
@@ -59,8 +101,9 @@ async def test_a_scam_token_is_not_a_candidate_for_a_ticker(seeded: Importers, r
         "RaiseQualityFlag", asset_id=fake, flag_type=scam, severity=critical, description="a copy", raised_by="desk"
     )
     await seeded.markets("binance", [market("GASUSDT", "GAS", "USDT")])
-    _, asset = await evidence(registry, "binance", "GAS")
-    assert asset.name == "Gas"
+    [review] = await reviews(registry)
+    assert fake not in review.candidate_asset_ids
+    assert len(review.candidate_asset_ids) == 1
 
 
 async def test_an_unknown_code_becomes_a_provisional_asset_of_its_venue_only(seeded: Importers, registry: Client) -> None:
@@ -134,7 +177,7 @@ async def test_a_rejected_review_is_not_opened_again(seeded: Importers, registry
     await rejected(registry, review.review_id)
     await seeded.markets("binance", rows)
     assert await reviews(registry) == []
-    assert (await registry.refused("GetVenueSymbol", venue_id="binance", venue_symbol="GASUSDT")).code == "NOT_FOUND"
+    assert (await listed(registry, "binance", "GASUSDT")).base_asset.asset_id == review.asset_id
 
 
 async def test_a_review_merges_a_provisional_asset_into_the_real_one(seeded: Importers, registry: Client) -> None:
@@ -190,12 +233,11 @@ async def test_a_correction_removes_the_old_meaning(seeded: Importers, registry:
 
 
 async def test_a_code_with_a_new_meaning_is_a_conflict(seeded: Importers, registry: Client) -> None:
-    await seeded.document("assets", TWINS)
-    await seeded.markets("kraken", [market("OLD", "ZEPH", "USDT", baseId="XYZ")], remaps={"XYZ": "ZEPH"})
+    await seeded.markets("kraken", [market("OLD", "USDC", "USDT", baseId="XYZ")], remaps={"XYZ": "USDC"})
     result = await seeded.markets("kraken", [market("OLD", "ETH", "USDT", baseId="XYZ")], remaps={"XYZ": "ETH"})
     assert result.review + result.conflict >= 1
     _, asset = await evidence(registry, "kraken", "XYZ")
-    assert asset.symbol == "ZEPH", "never written over"
+    assert asset.symbol == "USDC", "never written over"
     [review] = [each for each in await reviews(registry) if each.kind == pb.REVIEW_KIND_CODE_CONFLICT]
     assert review.code == "XYZ"
 
@@ -218,13 +260,14 @@ async def test_a_deleted_asset_is_not_a_candidate(seeded: Importers, registry: C
     [fake] = [each.asset_id for each in found if each.name == "Gas DAO"]
     await registry.call("DeleteAsset", asset_id=fake)
     await seeded.markets("binance", [market("GASUSDT", "GAS", "USDT")])
-    _, asset = await evidence(registry, "binance", "GAS")
-    assert asset.name == "Gas"
+    [review] = await reviews(registry)
+    assert fake not in review.candidate_asset_ids
+    assert len(review.candidate_asset_ids) == 1
 
 
 async def test_open_reviews_outlast_the_run(seeded: Importers, registry: Client) -> None:
     """A dry run opens no review."""
     await seeded.document("assets", TWINS)
     result = await seeded.markets("binance", [market("GASUSDT", "GAS", "USDT")], dry_run=True)
-    assert result.review == 2
+    assert result.created > 0
     assert await reviews(registry) == []

@@ -60,18 +60,11 @@ def test_currency_codes_have_three_letters_and_one_category() -> None:
         assert code.isupper()
         assert iso4217.known(code)
     assert not set(iso4217.MONEY) & set(iso4217.COMMODITIES)
-    assert set(iso4217.MONEY) >= iso4217.TRADED
 
 
 @pytest.mark.parametrize("code", ["BTC", "USDT", "XXX", "XTS", "usd", "", "US", "HRK", "ZWL"])
 def test_a_code_not_in_force_is_not_a_currency(code: str) -> None:
     assert not iso4217.known(code)
-
-
-@pytest.mark.parametrize("code", ["ALL", "MNT", "SOS", "TOP"])
-def test_a_base_with_an_ambiguous_code_is_not_taken_for_a_currency(code: str) -> None:
-    assert iso4217.known(code)
-    assert code not in iso4217.TRADED
 
 
 @pytest.mark.parametrize(

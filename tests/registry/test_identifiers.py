@@ -105,3 +105,13 @@ async def test_source_and_external_id_are_needed_and_the_owner_exists(registry: 
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(owner, "REQUIRED")])
     refused = await registry.refused(f"Get{kind}Identifier", **{owner: "nobody"})
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(source, "REQUIRED")])
+
+
+async def test_the_ids_of_all_assets_are_listed_by_source(registry: Client, factory: Factory) -> None:
+    owners = [await factory.asset("A"), await factory.asset("B")]
+    for at, owner in enumerate(owners):
+        await registry.call("CreateAssetIdentifier", asset_id=owner, source=COINGECKO, external_id=f"coin-{at}")
+        await registry.call("CreateAssetIdentifier", asset_id=owner, source=2, external_id=f"number-{at}")
+    found = (await registry.call("ListAssetIdentifiers", source=COINGECKO)).identifiers
+    assert {(each.asset_id, each.external_id) for each in found} == {(owners[0], "coin-0"), (owners[1], "coin-1")}
+    assert (await registry.refused("ListAssetIdentifiers")).fields == [("asset_id", "REQUIRED")]

@@ -80,6 +80,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     base_id_is_quote: bool = False
     #: baseId is a number that the exchange may reuse for another coin: the ticker is the code
     base_id_is_number: bool = False
+    #: segments where everyone can list a coin under a ticker of their choice
+    permissionless: frozenset[str] = frozenset()
     #: where the payload has the contract address of the base
     address: str | None = None
 
@@ -226,6 +228,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
                 **_thousand("BONK", "DOGS", "FLOKI", "LUNC", "NEIRO", "PEPE", "SHIB", prefix="K"),
             },
             base_id_is_number=True,
+            permissionless=frozenset({SPOT}),
         ),
         "kraken": Exchange(
             tick=either(at("tick_size"), places("pair_decimals")),

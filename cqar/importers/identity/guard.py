@@ -7,11 +7,11 @@
 | the venue's own renaming (`commonCurrencies`) of a code to a unified one, with what that one is | `remap XXBT is BTC, ...` |
 | an external id: of ISO 4217, of CoinGecko for ccxt's fixed codes, or a declared underlying | `external id ...` |
 | the venue's earlier mapping of the code | what was recorded then |
-| the ticker, which exactly one asset of standing has | `ticker ...` |
 | nothing: an asset that only this venue uses | `provisional` |
 
-An asset of standing has a deployment outside of test networks, or an external id that is not ours; it is not provisional,
-neither money nor an index, and bears no SCAM flag.
+A ticker decides nothing: it finds the candidates of the question that a provisional asset opens. Candidates are vetted: they
+have an id of a curated source. They are not provisional, neither money nor an index, and bear no SCAM flag. A row that only a
+token list has is not a candidate.
 """
 
 import re
@@ -34,6 +34,8 @@ PROVISIONAL: Final = rules.PROVISIONAL
 INDEX, STOCK = "index", "stock"
 #: Categories that no ticker of a coin means.
 _APART = frozenset({PROVISIONAL, iso4217.FIAT, iso4217.COMMODITY, INDEX, STOCK})
+#: Sources that assign an id to a coin after they have looked at it.
+CURATED: Final = (assets_pb2.DATA_SOURCE_COINGECKO, assets_pb2.DATA_SOURCE_COINMARKETCAP)
 #: How evidence is recorded, the strongest first.
 LEVELS: Final = ("review", "contract address", "remap", "external id", "ticker", PROVISIONAL)
 #: Addresses of which each says by its form alone that it is one; names of accounts, as EOS has them, do not.
@@ -47,6 +49,8 @@ class Use(msgspec.Struct):
     ticker: str
     #: it is a quote or settles
     as_money: bool = False
+    #: everyone can list a coin under this code
+    unvetted: bool = False
     addresses: set[str] = msgspec.field(default_factory=set)
 
 
@@ -76,50 +80,36 @@ def level(evidence: str) -> int:
 
 
 class Directory:
-    """The assets that tickers may mean, loaded once for all venues of an exchange, when the first ticker has to decide."""
+    """The vetted assets by ticker, loaded once for all venues of an exchange, when the first ticker asks for candidates."""
 
     def __init__(self, run: Run, tickers: Iterable[str]) -> None:
         self._run = run
-        self._tickers = frozenset(tickers)
+        self._tickers = frozenset(each.upper() for each in tickers)
         self._candidates: dict[str, list[str]] | None = None
-        self._standing: dict[str, bool] = {}
-        self._scams: set[str] = set()
-        self._tests: set[str] = set()
 
-    def find(self, tickers: set[str]) -> dict[str, list[str]]:
-        """The assets of standing by ticker. Raises wire.RegistryError."""
-        if not tickers:
+    def find(self, tickers: Iterable[str]) -> dict[str, list[str]]:
+        """The vetted assets that have each ticker, in any case. Raises wire.RegistryError."""
+        wanted = list(tickers)
+        if not wanted:
             return {}
         candidates = self._load()
-        wanted = {ticker: candidates.get(ticker, []) for ticker in tickers}
-        self._judge([each for group in wanted.values() for each in group if each not in self._standing])
-        return {ticker: [each for each in group if self._standing[each]] for ticker, group in wanted.items()}
+        return {ticker: candidates.get(ticker.upper(), []) for ticker in wanted}
 
     def _load(self) -> dict[str, list[str]]:
         if self._candidates is None:
             registry = self._run.registry
-            self._scams = flags.flagged(self._run, assets_pb2.FLAG_TYPE_SCAM)
-            chains = registry.pages(contract.ListChainsRequest(), "chains")
-            self._tests = {chain.chain_id for chain in chains if chain.is_testnet}
+            excluded = flags.flagged(self._run, assets_pb2.FLAG_TYPE_SCAM)
+            vetted = {
+                each.asset_id
+                for source in CURATED
+                for each in registry.pages(contract.ListAssetIdentifiersRequest(source=source), "identifiers")
+            } - excluded
             self._candidates = {}
             for asset in registry.pages(contract.ListAssetsRequest(), "assets"):
-                if asset.symbol in self._tickers and asset.category not in _APART:
-                    self._candidates.setdefault(asset.symbol, []).append(asset.asset_id)
+                ticker = asset.symbol.upper()
+                if ticker in self._tickers and asset.asset_id in vetted and asset.category not in _APART:
+                    self._candidates.setdefault(ticker, []).append(asset.asset_id)
         return self._candidates
-
-    def _judge(self, asset_ids: Sequence[str]) -> None:
-        registry = self._run.registry
-        self._standing.update(dict.fromkeys(asset_ids, False))
-        suspects = [each for each in asset_ids if each not in self._scams]
-        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in suspects)
-        for asset_id, answer in zip(suspects, deployed, strict=True):
-            places = getattr(answer, "deployments", ())
-            self._standing[asset_id] = any(each.chain_id not in self._tests for each in places)
-        rest = [each for each in suspects if not self._standing[each]]
-        named = registry.calls(contract.ListAssetIdentifiersRequest(asset_id=each, page_size=20) for each in rest)
-        for asset_id, answer in zip(rest, named, strict=True):
-            ids = getattr(answer, "identifiers", ())
-            self._standing[asset_id] = any(each.source != rows.INTERNAL for each in ids)
 
 
 class Guard:
@@ -135,25 +125,19 @@ class Guard:
         self._by_address: dict[str, set[str]] = {}
         self._by_external: dict[tuple[int, str], str | None] = {}
         self._by_ticker: dict[str, list[str]] = {}
-        self._made: dict[str, Verdict] = {}
 
     def judge(self, uses: Sequence[Use], stored: Mapping[str, Sequence[Stored]]) -> dict[str, Verdict]:
         """A verdict for each code. `stored`: what the venue's codes mean in the registry. Raises wire.RegistryError."""
-        by_ticker: dict[str, list[Stored]] = {}
-        for use in uses:
-            by_ticker.setdefault(use.ticker, []).extend(stored.get(use.code, ()))
         self._load_addresses(uses)
         self._load_external(uses)
         strong = {use.code: self._strong(use) for use in uses}
-        earlier = {use.code: stored.get(use.code) or by_ticker[use.ticker] for use in uses}
-        self._by_ticker = self._directory.find(
-            {use.ticker for use in uses if strong[use.code] is None and not earlier[use.code]}
-        )
+        earlier = {use.code: stored.get(use.code, ()) for use in uses}
+        self._by_ticker = self._directory.find({use.ticker for use in uses if strong[use.code] is None and not use.unvetted})
         doubted = {
             each.asset_id
             for code, found in strong.items()
             for each in earlier[code]
-            if found is not None and found.asset != each.asset_id
+            if found is None or found.asset != each.asset_id
         }
         self._load_provisional(doubted)
         return {use.code: self._verdict(use, strong[use.code], earlier[use.code]) for use in uses}
@@ -179,9 +163,11 @@ class Guard:
         if underlying is not None:
             own = iso4217.external_id(underlying.iso4217) if underlying.iso4217 else f"{self._venue_id}:{use.code}"
             return rows.INTERNAL, own
-        if use.ticker in known.COINGECKO:
+        if use.unvetted:
+            return None
+        if use.ticker in known.COINGECKO and use.ticker not in known.AMBIGUOUS:
             return rows.COINGECKO, known.COINGECKO[use.ticker]
-        if iso4217.known(use.ticker) and (use.as_money or use.ticker in iso4217.TRADED):
+        if iso4217.known(use.ticker) and use.as_money:
             return rows.INTERNAL, iso4217.external_id(use.ticker)
         return None
 
@@ -237,30 +223,24 @@ class Guard:
         if len(means) > 1:
             return Verdict(None, "the venue's codes mean several assets", candidates=tuple(means))
         decided = any(level(each.evidence) == 0 for each in earlier)
-        if strong is None or decided:
-            return Verdict(means[0], earlier[0].evidence) if means else self._by_name(use)
-        if not means or strong.asset == means[0]:
+        if decided or (strong is None and means and means[0] not in self._provisional):
+            return Verdict(means[0], earlier[0].evidence)
+        candidates = self._candidates(use, strong)
+        if not means:
+            return strong if strong is not None and strong.asset else self._provisionally(use, candidates)
+        if strong is not None and strong.asset == means[0]:
             return strong
-        candidates = strong.candidates or ((strong.asset,) if strong.asset and strong.row is None else ())
-        if means[0] in self._provisional:
+        if means[0] in self._provisional or means[0] in candidates:
             # It remains until a review decides for the other one.
             return Verdict(means[0], earlier[0].evidence, candidates=candidates)
-        if means[0] in candidates:
-            return Verdict(means[0], earlier[0].evidence)
-        return Verdict(None, strong.evidence, candidates=candidates, against=means[0])
+        return Verdict(None, strong.evidence if strong else PROVISIONAL, candidates=candidates, against=means[0])
 
-    def _by_name(self, use: Use) -> Verdict:
-        found = self._by_ticker.get(use.ticker, [])
-        remap = f"remap {use.code} is {use.ticker}, " if self._remaps.get(use.code) == use.ticker != use.code else ""
-        if len(found) == 1:
-            return Verdict(found[0], f"{remap}ticker {use.ticker}"[:256])
-        if found:
-            return Verdict(None, "ticker", candidates=tuple(found[:100]))
-        if use.ticker not in self._made:
-            self._made[use.ticker] = self._provisionally(use)
-        return self._made[use.ticker]
+    def _candidates(self, use: Use, strong: Verdict | None) -> tuple[str, ...]:
+        if strong is None:
+            return tuple(self._by_ticker.get(use.ticker, ()))[:100]
+        return strong.candidates[:100] or ((strong.asset,) if strong.asset and strong.row is None else ())
 
-    def _provisionally(self, use: Use) -> Verdict:
+    def _provisionally(self, use: Use, candidates: tuple[str, ...]) -> Verdict:
         """An asset that only this venue uses."""
         ref = f"{self._venue_id}:{use.code}"
         row = rows.asset(
@@ -271,7 +251,7 @@ class Guard:
             identifiers=[rows.identifier(rows.INTERNAL, f"{self._venue_id}:{use.code}")],
             ref=ref,
         )
-        return Verdict(f"ref:{ref}", PROVISIONAL, row)
+        return Verdict(f"ref:{ref}", PROVISIONAL, row, candidates)
 
 
 def _underlying(use: Use, underlying: Underlying, external_id: str, ref: str) -> pb.ApplyRow:

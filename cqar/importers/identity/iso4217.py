@@ -1,8 +1,7 @@
 """Money by ISO 4217: the codes in force, as facts.
 
 Precious metals and units of account are in the list too and are commodities here; codes for tests and for "no currency" are
-not. `TRADED` are those that exchanges of crypto assets trade as money: only they are taken for money where a venue has them as
-a base and never as a quote, since other codes are tickers of coins as well (ALL, MNT, SOS, TOP).
+not. A code alone does not mean money: many are tickers of coins as well (ALL, MNT, NOK, RON, SAR, SOS, TOP).
 """
 
 from collections.abc import Mapping
@@ -178,13 +177,6 @@ MONEY: Final[Mapping[str, str]] = MappingProxyType(
 )
 COMMODITIES: Final[Mapping[str, str]] = MappingProxyType(
     {"XAG": "Silver", "XAU": "Gold", "XPD": "Palladium", "XPT": "Platinum"}
-)
-TRADED: Final = frozenset(
-    (
-        *("AED", "ARS", "AUD", "BRL", "CAD", "CHF", "CLP", "COP", "CZK", "DKK", "EUR", "GBP", "HKD"),
-        *("IDR", "ILS", "INR", "JPY", "KRW", "KZT", "MXN", "MYR", "NGN", "NOK", "NZD", "PHP", "PLN"),
-        *("RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "VND", "ZAR"),
-    )
 )
 
 

@@ -2,7 +2,7 @@
 
 ccxt renames what an exchange calls by the ticker of another coin (`commonCurrencies`), so these codes are ids of their own.
 Only well-known codes that have never meant a second coin are listed. Codes that were reused over time (LUNA, UST, MATIC, EOS,
-FTM, TON, BCC, HC, ...) or whose coin was split in two (DYDX, ENJ) are left to the ticker rules and to reviews.
+FTM, TON, BCC, HC, ...) or whose coin was split in two (DYDX, ENJ) are left to other evidence and to reviews.
 """
 
 from collections.abc import Mapping
@@ -214,3 +214,5 @@ COINGECKO: Final[Mapping[str, str]] = MappingProxyType(
         "ZRX": "0x",
     }
 )
+#: Codes of the table that an exchange uses for another coin, by the renamings of ccxt: they decide nothing.
+AMBIGUOUS: Final = frozenset(("BOND", "HOT", "MASK", "ONE", "STX", "UNI", "YGG"))

@@ -1,6 +1,6 @@
 """The codes of one venue: how its markets use them, which assets they mean, and the venue assets that record it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,7 +42,7 @@ class VenueCodes:
         accepted = []
         for market in found:
             try:
-                self._use(market.base, as_money=False)
+                self._use(market.base, as_money=False, unvetted=market.segment in self._exchange.permissionless)
                 self._use(market.quote, as_money=True)
             except Refused as refused:
                 source = market.source
@@ -63,13 +63,14 @@ class VenueCodes:
             self._use(settle, as_money=True)
         return accepted
 
-    def _use(self, code: Code, *, as_money: bool) -> None:
+    def _use(self, code: Code, *, as_money: bool, unvetted: bool = False) -> None:
         use = self.uses.get(code.code)
         if use is None:
             use = self.uses[code.code] = Use(code.code, code.ticker)
         elif use.ticker != code.ticker:
             raise Refused("code_conflict", f"{code.code!r} is {use.ticker} in an earlier row and {code.ticker} here")
         use.as_money = use.as_money or as_money
+        use.unvetted = use.unvetted or unvetted
         if code.factor is not None:
             self._factors[code.code] = exact.plain(code.factor)
         use.addresses.update(each.text for each in code.addresses)
@@ -110,7 +111,7 @@ class VenueCodes:
                 continue
             made[item.row.ref] = f"ref:{item.row.ref}" if self._run.dry_run else result.id
             if item.row.asset.category == guard.PROVISIONAL:
-                reason = f"only {self._venue_id} uses the code, and no asset has its ticker"
+                reason = f"stands for a code of {self._venue_id} until a review decides what the code means"
                 doubts.append(Doubt(result.id, item.row.asset.symbol, reason))
                 again.update({result.id} if result.outcome != pb.CREATED else ())
         for code, verdict in verdicts.items():
@@ -181,14 +182,19 @@ class VenueCodes:
         elif verdict.evidence == guard.PROVISIONAL and not verdict.asset.startswith("ref:"):
             review.kind = reviews_pb2.REVIEW_KIND_PROVISIONAL
             review.asset_id = verdict.asset
-            review.reason = f"a provisional asset stands for {code} ({ticker})"
+            review.reason = _provisional(code, ticker, verdict.candidates)
         elif verdict.evidence == guard.PROVISIONAL and code in self.assets and not self._run.dry_run:
             review.kind = reviews_pb2.REVIEW_KIND_PROVISIONAL
             review.asset_id = self.assets[code]
-            review.reason = f"a provisional asset stands for {code} ({ticker})"
+            review.reason = _provisional(code, ticker, verdict.candidates)
         else:
             return None
         return review
+
+
+def _provisional(code: str, ticker: str, candidates: Collection[str]) -> str:
+    found = f"; {len(candidates)} vetted assets have the ticker" if candidates else ""
+    return f"a provisional asset stands for {code} ({ticker}){found}"
 
 
 def _key(asset: str) -> str:
