@@ -3,8 +3,8 @@
 from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Role
 from cqar.services.method import AnyMethod, complete, read
-from cqar.services.run import write
-from cqar.writes import audit, keyring, reviews
+from cqar.services.run import batch, write
+from cqar.writes import audit, keyring, review_batches, reviews
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
 METHODS: tuple[AnyMethod, ...] = (
@@ -16,5 +16,7 @@ METHODS: tuple[AnyMethod, ...] = (
     read(SERVICE, "ListReviews", reviews.list_reviews, Role.WRITER),
     write(SERVICE, "AcceptReview", reviews.accept_review),
     write(SERVICE, "RejectReview", reviews.reject_review),
+    write(SERVICE, "ReopenReview", reviews.reopen_review),
+    batch(SERVICE, "DecideReviews", review_batches.decide_reviews),
 )
 complete(SERVICE, METHODS)

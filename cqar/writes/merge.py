@@ -30,9 +30,9 @@ from cqar.writes.transaction import Transaction
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
 #: Specs that a listing inherits from its symbol unless it sets them.
 _SPECS = ("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size", "min_notional")
-_SYMBOLS = Sql(
+SYMBOLS = Sql(
     "symbols_of_asset",
-    f"SELECT {SYMBOL.select} FROM symbols t WHERE $1 IN (t.base_asset_id, t.quote_asset_id, t.settlement_asset_id)"
+    f"SELECT {SYMBOL.select} FROM symbols t WHERE (t.base_asset_id = $1 OR t.quote_asset_id = $1 OR t.settlement_asset_id = $1)"
     " AND t.deleted_at IS NULL ORDER BY t.symbol_id FOR UPDATE OF t",
 )
 _TWIN = Sql(
@@ -44,7 +44,7 @@ _TWIN = Sql(
 )
 _RELATIONSHIPS = Sql(
     "relationships_of_asset",
-    f"SELECT {RELATIONSHIP.select} FROM relationships t WHERE $1 IN (t.from_asset_id, t.to_asset_id)"
+    f"SELECT {RELATIONSHIP.select} FROM relationships t WHERE t.from_asset_id = $1 OR t.to_asset_id = $1"
     " ORDER BY t.relationship_id FOR UPDATE OF t",
 )
 _SAME_RELATIONSHIP = Sql(
@@ -191,11 +191,10 @@ async def _venue_assets(tx: Transaction, source: str, target: str) -> None:
 
 async def _symbols(tx: Transaction, source: str, target: str) -> None:
     """Rewrite each symbol; if `into` already has a symbol with the same terms, that one takes its listings and identifiers."""
-    for row in await tx.session.rows(_SYMBOLS, source):
-        done = _rewritten(row, source, target)
-        parts = (getattr(done, name) for name in (*_SIDES, "expiry", "strike_price", "option_type"))
-        twin = await tx.session.row(_TWIN, done.symbol_type, *parts, row["symbol_id"])
-        if twin is None:
+    for row in await tx.session.rows(SYMBOLS, source):
+        done = rewritten(row, source, target)
+        same = await twin(tx, done, row["symbol_id"])
+        if same is None:
             sides = {name: getattr(done, name) for name in _SIDES}
             label = row["symbol"]
             if label == await prepare.label(tx, prepare.terms_of(row)):
@@ -203,22 +202,28 @@ async def _symbols(tx: Transaction, source: str, target: str) -> None:
             await _moved(tx, SYMBOL, row, **sides, margin_kind=done.margin_kind, symbol=label)
             continue
         for listing in await _own(tx, VENUE_SYMBOL, "symbol_id", row["symbol_id"]):
-            await _moved(tx, VENUE_SYMBOL, listing, symbol_id=twin["symbol_id"], **_specs(listing, row, twin))
-        ids = (row["symbol_id"], twin["symbol_id"])
+            await _moved(tx, VENUE_SYMBOL, listing, symbol_id=same["symbol_id"], **own_specs(listing, row, same))
+        ids = (row["symbol_id"], same["symbol_id"])
         await _move_identifiers(tx, SYMBOL_IDENTIFIER, "symbol_id", "data_source", *ids)
         await remove(tx, SYMBOL, row)
 
 
-def _rewritten(row: Row, source: str, target: str) -> rules.Terms:
-    """The terms of a symbol with `into` instead of `from`. Raises Precondition if they are invalid."""
+async def twin(tx: Transaction, terms: rules.Terms, symbol_id: str) -> Row | None:
+    """The other symbol that has these terms, locked."""
+    parts = (getattr(terms, name) for name in (*_SIDES, "expiry", "strike_price", "option_type"))
+    return await tx.session.row(_TWIN, terms.symbol_type, *parts, symbol_id)
+
+
+def rewritten(row: Row, source: str, target: str) -> rules.Terms:
+    """The terms of a symbol with `target` instead of `source`. Raises Precondition if they are invalid."""
     sides = {name: target if row[name] == source else row[name] for name in _SIDES}
     try:
         return rules.terms(prepare.terms_of({**dict(row), **sides, "margin_kind": None}), now=None)
     except errors.Invalid as error:
-        description = f"symbol {row['symbol_id']!r} would be invalid after the merge: {error.message}; delete it first"
+        description = f"symbol {row['symbol_id']!r} would be invalid with the other asset: {error.message}; delete it first"
         raise errors.Precondition("TERMS", f"symbol:{row['symbol_id']}", description) from error
 
 
-def _specs(listing: Row, old: Row, new: Row) -> dict[str, Any]:
+def own_specs(listing: Row, old: Row, new: Row) -> dict[str, Any]:
     """The specs that a listing inherited from its old symbol and that differ at the new one: they become its own."""
     return {name: old[name] for name in _SPECS if listing[name] is None and old[name] not in (None, new[name])}

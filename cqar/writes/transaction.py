@@ -6,7 +6,8 @@ outbox and audit, and stamps the changed rows. Then comes COMMIT.
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -130,15 +131,18 @@ class Transaction:
         self._stamps.append((into, (entity.name, entity.row_id(row))))
         self.revision = max(self.revision, row["revision"])
 
-    def checkpoint(self) -> dict[tuple[str, str], _Change]:
-        """The changes collected so far, for `roll_back_to`."""
-        return dict(self._changes)
-
-    def roll_back_to(self, mark: dict[tuple[str, str], _Change]) -> None:
-        """Restore the changes of `checkpoint` after its savepoint was rolled back."""
-        self._changes = mark
-        self.locked.clear()
-        self.blocked.clear()
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo the body, collected changes included, if it raises."""
+        kept = dict(self._changes)
+        try:
+            async with self.session.savepoint():
+                yield
+        except BaseException:
+            self._changes = kept
+            self.locked.clear()
+            self.blocked.clear()
+            raise
 
     def revision_of(self, entity: Entity, row_id: str) -> int:
         """The revision that `finish` assigned to a row; 0 if it did not change."""

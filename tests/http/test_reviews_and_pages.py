@@ -23,3 +23,13 @@ async def test_reviews_are_listed_and_an_unknown_one_is_not_found(api: Api) -> N
 async def test_the_page_of_another_site_cannot_write_through_the_browser_of_an_admin(api: Api, site: str) -> None:
     answer = await api.send("POST", "/v1/flags/any/resolve", headers={"Sec-Fetch-Site": site})
     assert answer.status == 403, answer.body
+
+
+async def test_decisions_over_http_have_results_row_by_row(api: Api) -> None:
+    rows = [{"venue_id": "gate", "code": "ZEPH", "decision": "REVIEW_DECISION_REJECT"}, {"venue_id": "gate", "code": "ZEPH"}]
+    made = await api.send("POST", "/v1/reviews/decisions", {"decisions": rows, "dry_run": True})
+    assert made.status == 200, made.body
+    assert [each["outcome"] for each in made.body["results"]] == ["REFUSED", "REFUSED"]
+    wrong = await api.send("POST", "/v1/reviews/decisions", {"decisions": [{"decision": "MAYBE"}]})
+    assert wrong.status == 400, wrong.body
+    assert (await api.send("POST", "/v1/reviews/nothing/reopen", {})).status == 404

@@ -183,6 +183,8 @@ ROUTES = (
     Route("POST", "/v1/reviews", "OpenReviews"),
     Route("POST", "/v1/reviews/{review_id}/accept", "AcceptReview"),
     Route("POST", "/v1/reviews/{review_id}/reject", "RejectReview"),
+    Route("POST", "/v1/reviews/{review_id}/reopen", "ReopenReview"),
+    Route("POST", "/v1/reviews/decisions", "DecideReviews"),
 )
 
 

@@ -147,7 +147,7 @@ class _Run:
     async def _try_dry(self, tx: Transaction, rows: Sequence[RequestRow]) -> None:
         """As `_try`, with a savepoint per attempt. The transaction keeps its locks, so no race is lost twice."""
         try:
-            async with _savepoint(tx):
+            async with tx.savepoint():
                 await Chunk(tx, self.refs).run(rows)
         except errors.Unavailable:
             raise
@@ -163,15 +163,3 @@ class _Run:
         for row in rows:
             if row.ref:
                 self.refs.setdefault(row.ref, None if row.rejected else row.result.id)
-
-
-@asynccontextmanager
-async def _savepoint(tx: Transaction) -> AsyncIterator[None]:
-    """Undo the body, collected changes included, if it raises."""
-    kept = tx.checkpoint()
-    try:
-        async with tx.session.savepoint():
-            yield
-    except BaseException:
-        tx.roll_back_to(kept)
-        raise

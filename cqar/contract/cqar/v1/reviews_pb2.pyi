@@ -26,6 +26,7 @@ class ReviewStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REVIEW_STATUS_OPEN: _ClassVar[ReviewStatus]
     REVIEW_STATUS_ACCEPTED: _ClassVar[ReviewStatus]
     REVIEW_STATUS_REJECTED: _ClassVar[ReviewStatus]
+    REVIEW_STATUS_SUPERSEDED: _ClassVar[ReviewStatus]
 
 class ReviewDecision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -34,6 +35,14 @@ class ReviewDecision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REVIEW_DECISION_NEW_ASSET: _ClassVar[ReviewDecision]
     REVIEW_DECISION_REUSE: _ClassVar[ReviewDecision]
     REVIEW_DECISION_CORRECTION: _ClassVar[ReviewDecision]
+    REVIEW_DECISION_REJECT: _ClassVar[ReviewDecision]
+
+class DecisionOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECISION_OUTCOME_UNSPECIFIED: _ClassVar[DecisionOutcome]
+    DECIDED: _ClassVar[DecisionOutcome]
+    ALREADY_DECIDED: _ClassVar[DecisionOutcome]
+    REFUSED: _ClassVar[DecisionOutcome]
 REVIEW_KIND_UNSPECIFIED: ReviewKind
 REVIEW_KIND_CANDIDATES: ReviewKind
 REVIEW_KIND_PROVISIONAL: ReviewKind
@@ -43,11 +52,17 @@ REVIEW_STATUS_UNSPECIFIED: ReviewStatus
 REVIEW_STATUS_OPEN: ReviewStatus
 REVIEW_STATUS_ACCEPTED: ReviewStatus
 REVIEW_STATUS_REJECTED: ReviewStatus
+REVIEW_STATUS_SUPERSEDED: ReviewStatus
 REVIEW_DECISION_UNSPECIFIED: ReviewDecision
 REVIEW_DECISION_ASSET: ReviewDecision
 REVIEW_DECISION_NEW_ASSET: ReviewDecision
 REVIEW_DECISION_REUSE: ReviewDecision
 REVIEW_DECISION_CORRECTION: ReviewDecision
+REVIEW_DECISION_REJECT: ReviewDecision
+DECISION_OUTCOME_UNSPECIFIED: DecisionOutcome
+DECIDED: DecisionOutcome
+ALREADY_DECIDED: DecisionOutcome
+REFUSED: DecisionOutcome
 
 class Review(_message.Message):
     __slots__ = ("review_id", "kind", "status", "venue_id", "code", "asset_id", "candidate_asset_ids", "reason", "venue_asset", "venue_symbol", "symbol", "listing_id", "source", "created_at", "decided_at", "decided_by", "decision", "notes")
@@ -106,18 +121,20 @@ class OpenReviewsResponse(_message.Message):
     def __init__(self, reviews: _Optional[_Iterable[_Union[Review, _Mapping[str, object]]]] = ..., opened: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class ListReviewsRequest(_message.Message):
-    __slots__ = ("venue_id", "kind", "status", "page_size", "page_token")
+    __slots__ = ("venue_id", "kind", "status", "page_size", "page_token", "code")
     VENUE_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     venue_id: str
     kind: ReviewKind
     status: ReviewStatus
     page_size: int
     page_token: str
-    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., status: _Optional[_Union[ReviewStatus, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    code: str
+    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., status: _Optional[_Union[ReviewStatus, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
 
 class ListReviewsResponse(_message.Message):
     __slots__ = ("reviews", "next_page_token")
@@ -128,26 +145,34 @@ class ListReviewsResponse(_message.Message):
     def __init__(self, reviews: _Optional[_Iterable[_Union[Review, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class AcceptReviewRequest(_message.Message):
-    __slots__ = ("review_id", "decision", "asset_id", "at", "notes")
+    __slots__ = ("review_id", "decision", "asset_id", "at", "notes", "symbol", "name", "asset_class")
     REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ASSET_CLASS_FIELD_NUMBER: _ClassVar[int]
     review_id: str
     decision: ReviewDecision
     asset_id: str
     at: _timestamp_pb2.Timestamp
     notes: str
-    def __init__(self, review_id: _Optional[str] = ..., decision: _Optional[_Union[ReviewDecision, str]] = ..., asset_id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., notes: _Optional[str] = ...) -> None: ...
+    symbol: str
+    name: str
+    asset_class: str
+    def __init__(self, review_id: _Optional[str] = ..., decision: _Optional[_Union[ReviewDecision, str]] = ..., asset_id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., notes: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., asset_class: _Optional[str] = ...) -> None: ...
 
 class AcceptReviewResponse(_message.Message):
-    __slots__ = ("review", "revision")
+    __slots__ = ("review", "revision", "warnings")
     REVIEW_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     review: Review
     revision: int
-    def __init__(self, review: _Optional[_Union[Review, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, review: _Optional[_Union[Review, _Mapping[str, object]]] = ..., revision: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RejectReviewRequest(_message.Message):
     __slots__ = ("review_id", "notes")
@@ -164,3 +189,75 @@ class RejectReviewResponse(_message.Message):
     review: Review
     revision: int
     def __init__(self, review: _Optional[_Union[Review, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class ReopenReviewRequest(_message.Message):
+    __slots__ = ("review_id",)
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    def __init__(self, review_id: _Optional[str] = ...) -> None: ...
+
+class ReopenReviewResponse(_message.Message):
+    __slots__ = ("review", "revision")
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    review: Review
+    revision: int
+    def __init__(self, review: _Optional[_Union[Review, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("review_id", "venue_id", "code", "decision", "asset", "symbol", "name", "asset_class", "at", "notes")
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    ASSET_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ASSET_CLASS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    venue_id: str
+    code: str
+    decision: ReviewDecision
+    asset: str
+    symbol: str
+    name: str
+    asset_class: str
+    at: _timestamp_pb2.Timestamp
+    notes: str
+    def __init__(self, review_id: _Optional[str] = ..., venue_id: _Optional[str] = ..., code: _Optional[str] = ..., decision: _Optional[_Union[ReviewDecision, str]] = ..., asset: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., asset_class: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., notes: _Optional[str] = ...) -> None: ...
+
+class DecideReviewsRequest(_message.Message):
+    __slots__ = ("decisions", "dry_run")
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    decisions: _containers.RepeatedCompositeFieldContainer[Decision]
+    dry_run: bool
+    def __init__(self, decisions: _Optional[_Iterable[_Union[Decision, _Mapping[str, object]]]] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
+class DecisionResult(_message.Message):
+    __slots__ = ("outcome", "review_id", "asset_id", "code", "field", "reason", "warnings")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    outcome: DecisionOutcome
+    review_id: str
+    asset_id: str
+    code: str
+    field: str
+    reason: str
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, outcome: _Optional[_Union[DecisionOutcome, str]] = ..., review_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., code: _Optional[str] = ..., field: _Optional[str] = ..., reason: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DecideReviewsResponse(_message.Message):
+    __slots__ = ("results", "revision")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[DecisionResult]
+    revision: int
+    def __init__(self, results: _Optional[_Iterable[_Union[DecisionResult, _Mapping[str, object]]]] = ..., revision: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,228 @@
+"""DecideReviews: many decisions in bounded transactions. It can be interrupted and repeated."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from cqar import errors
+from cqar.auth import authority
+from cqar.contract.cqar.v1 import reviews_pb2 as pb
+from cqar.model.binding import TEXT
+from cqar.storage.postgres import Sql
+from cqar.writes import asset_names, review_state, reviews
+from cqar.writes.transaction import Batch, Transaction
+
+#: Maximum number of decisions of one call.
+MAX_DECISIONS = 1_000
+#: Maximum number of decisions in one transaction.
+CHUNK = 100
+#: Attempts of a transaction that loses a race.
+_TRIES = 3
+
+_OF_CODE = Sql(
+    "reviews_of_code",
+    f"{reviews.SELECT} WHERE r.venue_id = $1 AND r.code = $2 AND r.kind = ANY($3::int[]) ORDER BY r.review_id FOR UPDATE",
+)
+_BY_ID = Sql("review_to_decide", f"{reviews.SELECT} WHERE r.review_id = $1 FOR UPDATE")
+_ONE = (pb.REVIEW_DECISION_ASSET, pb.REVIEW_DECISION_REUSE, pb.REVIEW_DECISION_CORRECTION)
+
+
+class _DryRunEndsError(Exception):
+    """Rolls back the transaction of a dry run."""
+
+
+async def decide_reviews(batch: Batch, request: pb.DecideReviewsRequest) -> pb.DecideReviewsResponse:
+    """Make the decisions; returns a result for each.
+
+    Raises Invalid, Exhausted, Forbidden, Unavailable. A fault of one decision is its result.
+    """
+    authority.unnamed(batch.call.principal, "DecideReviews")
+    if batch.call.idempotency_key is not None:
+        raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is not accepted: a repeated decision changes nothing; omit it")
+    if len(request.decisions) > MAX_DECISIONS:
+        msg = f"{len(request.decisions)} decisions exceed the limit of {MAX_DECISIONS} per call; split the request"
+        raise errors.Exhausted(msg)
+    run = _Run(batch, [_Item(each) for each in request.decisions])
+    await (run.dry() if request.dry_run else run.write())
+    return pb.DecideReviewsResponse(results=[each.result for each in run.items], revision=run.revision)
+
+
+class _Item:
+    """A decision and its result."""
+
+    def __init__(self, decision: pb.Decision) -> None:
+        self.decision = decision
+        self.result = pb.DecisionResult()
+        self.contradicts = False
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What it decides."""
+        given = self.decision
+        return (given.review_id,) if given.review_id else (given.venue_id, given.code)
+
+    @property
+    def content(self) -> bytes:
+        """How it decides."""
+        content = pb.Decision()
+        content.CopyFrom(self.decision)
+        content.ClearField("notes")
+        return content.SerializeToString(deterministic=True)
+
+    def refuse(self, error: errors.CqarError) -> None:
+        """Set the result of a failed decision."""
+        self.result.Clear()
+        self.result.outcome = pb.REFUSED
+        self.result.code = _NAMES[error.code]
+        self.result.reason = error.message
+        violations = getattr(error, "violations", ())
+        self.result.field = (violations[0].field if violations else getattr(error, "field", None)) or ""
+
+
+_NAMES = {3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 6: "ALREADY_EXISTS", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED"} | {
+    9: "FAILED_PRECONDITION",
+    10: "ABORTED",
+}
+
+
+class _Run:
+    """One call: its decisions, and its last revision."""
+
+    def __init__(self, batch: Batch, items: Sequence[_Item]) -> None:
+        self._batch = batch
+        self.items = items
+        self.revision = 0
+        ways: dict[tuple[str, ...], set[bytes]] = {}
+        for each in items:
+            ways.setdefault(each.key, set()).add(each.content)
+        for each in items:
+            each.contradicts = len(ways[each.key]) > 1
+
+    async def write(self) -> None:
+        for at in range(0, len(self.items), CHUNK):
+            await self._try(self.items[at : at + CHUNK])
+
+    async def _try(self, items: Sequence[_Item]) -> None:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                async with self._batch.pool.transaction() as session:
+                    tx = Transaction(session, self._batch.call)
+                    await _decide(tx, items)
+                    await tx.finish()
+            except errors.Aborted as error:
+                if attempt < _TRIES:
+                    await asyncio.sleep(0.05 * attempt)
+                    continue
+                if len(items) == 1:
+                    items[0].refuse(error)
+                    return
+            else:
+                self.revision = max(self.revision, tx.revision)
+                return
+        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+            await self._try(half)
+
+    async def dry(self) -> None:
+        """Do the same in one transaction, and roll it back."""
+        try:
+            async with self._batch.pool.transaction() as session:
+                await _decide(Transaction(session, self._batch.call), self.items)
+                raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
+        except _DryRunEndsError:
+            pass
+
+
+async def _decide(tx: Transaction, items: Sequence[_Item]) -> None:
+    for each in items:
+        try:
+            async with tx.savepoint():
+                if each.contradicts:
+                    raise errors.Precondition("CONTRADICTION", "decision", "another decision of this call contradicts it")
+                each.result.Clear()
+                await _one(tx, each.decision, each.result)
+        except (errors.Aborted, errors.Unavailable):
+            raise
+        except errors.CqarError as error:
+            each.refuse(error)
+
+
+async def _one(tx: Transaction, given: pb.Decision, result: pb.DecisionResult) -> None:
+    """Make one decision. Raises Invalid, NotFound, Precondition."""
+    if given.decision not in pb.ReviewDecision.values() or not given.decision:
+        raise errors.Invalid.missing("decision", "ASSET, NEW_ASSET, REUSE, CORRECTION or REJECT")
+    found = await _reviews(tx, given)
+    now = await review_state.current(tx.session, found)
+    open_ = [each for each in found if each.status == pb.REVIEW_STATUS_OPEN and not now.superseded(each)]
+    if not open_:
+        await _repeated(tx, given, found, result)
+        return
+    review = open_[-1]
+    result.outcome, result.review_id = pb.DECIDED, review.review_id
+    if given.decision == pb.REVIEW_DECISION_REJECT:
+        await reviews.decide(tx, review, pb.REVIEW_STATUS_REJECTED, None, given.notes)
+        result.asset_id = review.asset_id
+        return
+    request = pb.AcceptReviewRequest(review_id=review.review_id, decision=given.decision)
+    for name in ("notes", "symbol", "name", "asset_class"):
+        if given.HasField(name):
+            setattr(request, name, getattr(given, name))
+    if given.asset:
+        request.asset_id = given.asset
+    elif given.decision in _ONE and review.kind != pb.REVIEW_KIND_LISTING_CONFLICT:
+        raise errors.Invalid.missing("asset", "name the asset that the code means")
+    if given.HasField("at"):
+        request.at.CopyFrom(given.at)
+    try:
+        accepted = await reviews.accept(tx, review, request)
+    except errors.CqarError as error:
+        raise error.renamed(lambda field: "asset" if field == "asset_id" else field) from error
+    result.asset_id = accepted.review.asset_id
+    result.warnings.extend(accepted.warnings)
+
+
+async def _reviews(tx: Transaction, given: pb.Decision) -> list[Any]:
+    """The reviews that the decision may be about, oldest first, locked. Raises Invalid, NotFound."""
+    if given.review_id:
+        row = await tx.session.row(_BY_ID, TEXT["listing_id"](given.review_id, "review_id"))
+        found = [] if row is None else [reviews.message(row)]
+        if not found:
+            raise errors.NotFound("review", given.review_id, "review_id")
+        for name in ("venue_id", "code"):
+            if getattr(given, name) not in ("", getattr(found[0], name)):
+                raise errors.Invalid(name, "OTHER_REVIEW", f"is not that of the review, {getattr(found[0], name)!r}")
+        return found
+    errors.require(given, ("venue_id", "code"))
+    place = TEXT["venue_id"](given.venue_id, "venue_id"), TEXT["venue_symbol"](given.code, "code")
+    return [reviews.message(row) for row in await tx.session.rows(_OF_CODE, *place, sorted(review_state.CODES))]
+
+
+async def _repeated(tx: Transaction, given: pb.Decision, found: Sequence[Any], result: pb.DecisionResult) -> None:
+    """The result of a decision without an open question: it was made before, or it is outdated. Raises Precondition."""
+    venue_id, code = (found[-1].venue_id, found[-1].code) if found else (given.venue_id, given.code)
+    meant = [each for each in await review_state.meaning(tx.session, venue_id, code) if not each.provisional]
+    decided = [each for each in found if each.status in (pb.REVIEW_STATUS_ACCEPTED, pb.REVIEW_STATUS_REJECTED)]
+    last = max(decided, key=lambda each: each.decided_at.ToNanoseconds(), default=None)
+    if last is not None:
+        result.review_id = last.review_id
+    if await _same(tx, given, last, [each.asset_id for each in meant]):
+        result.outcome = pb.ALREADY_DECIDED
+        result.asset_id = meant[0].asset_id if len(meant) == 1 else ""
+        return
+    if not found and not meant:
+        raise errors.NotFound("question", f"{venue_id}:{code}")
+    means = f"it means asset {meant[0].asset_id}" if meant else "it was decided differently"
+    description = f"no question about {code!r} of {venue_id} is open: {means}; use `cqar identity set` to change it"
+    raise errors.Precondition("GONE", "code", description)
+
+
+async def _same(tx: Transaction, given: pb.Decision, last: Any, meant: Sequence[str]) -> bool:
+    """Whether the code is decided like this already."""
+    if last is not None and last.kind == pb.REVIEW_KIND_LISTING_CONFLICT:
+        return bool(last.decision == given.decision)
+    if given.decision == pb.REVIEW_DECISION_REJECT:
+        return last is not None and last.status == pb.REVIEW_STATUS_REJECTED
+    if given.decision == pb.REVIEW_DECISION_NEW_ASSET:
+        return bool(last is not None and last.decision == pb.REVIEW_DECISION_NEW_ASSET and meant)
+    if not given.asset:
+        raise errors.Invalid.missing("asset", "name the asset that the code means")
+    return list(meant) == [await asset_names.find(tx, given.asset, "asset")]

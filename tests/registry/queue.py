@@ -1,0 +1,94 @@
+"""A registry with codes that wait for decisions, and the calls of the review queue."""
+
+from typing import Any, NamedTuple
+
+from cqar.contract.cqar.v1 import reviews_pb2 as pb
+from tests.client import Client
+from tests.registry.factory import Factory
+
+ACCESS = "/cqar.v1.Access/"
+ASSET, NEW, REJECT = pb.REVIEW_DECISION_ASSET, pb.REVIEW_DECISION_NEW_ASSET, pb.REVIEW_DECISION_REJECT
+REUSE, CORRECTION = pb.REVIEW_DECISION_REUSE, pb.REVIEW_DECISION_CORRECTION
+PROVISIONAL, CONFLICT = pb.REVIEW_KIND_PROVISIONAL, pb.REVIEW_KIND_CODE_CONFLICT
+
+
+class Coded(NamedTuple):
+    """A code of a venue on a provisional asset, with its open review and its market against USDT."""
+
+    venue: str
+    code: str
+    asset: str
+    review: str
+    text: str
+
+
+class Queue:
+    """Calls the review queue, and makes what it is about."""
+
+    def __init__(self, client: Client, factory: Factory) -> None:
+        self.client = client
+        self.factory = factory
+        self.quote = ""
+
+    async def call(self, method: str, **fields: Any) -> Any:
+        """The response of an RPC of reviews."""
+        request = getattr(pb, f"{method}Request")(**fields)
+        data, _ = await self.client.raw(ACCESS + method, request.SerializeToString(), deadline=60)
+        return getattr(pb, f"{method}Response").FromString(data)
+
+    async def reviews(self, **fields: Any) -> list[Any]:
+        """The reviews that a list shows."""
+        return list((await self.call("ListReviews", **fields)).reviews)
+
+    async def decide(self, *decisions: pb.Decision, **fields: Any) -> list[Any]:
+        """The results of decisions."""
+        return list((await self.call("DecideReviews", decisions=decisions, **fields)).results)
+
+    async def venue(self, name: str) -> str:
+        """A venue, made once."""
+        known = (await self.client.call("ListVenues")).venues
+        return name if any(each.venue_id == name for each in known) else await self.factory.venue(name, venue_slug=name)
+
+    async def listed(self, venue: str, code: str, asset: str, *aliases: str) -> None:
+        """A venue asset, and a market of each code against USDT."""
+        self.quote = self.quote or await self.factory.asset("USDT")
+        await self.client.call(
+            "CreateVenueAsset",
+            venue_id=await self.venue(venue),
+            asset_id=asset,
+            venue_asset_symbol=code,
+            venue_asset_aliases=aliases,
+        )
+        symbol = await self.factory.symbol(asset, self.quote)
+        for each in (code, *aliases):
+            await self.factory.listing(venue, symbol, f"{each}USDT")
+
+    async def asked(self, venue: str, code: str, *aliases: str, **fields: Any) -> Coded:
+        """A code on a provisional asset, with an open review."""
+        asset = await self.factory.asset(code, name=code, category="provisional")
+        await self.listed(venue, code, asset, *aliases)
+        review = pb.Review(**{"kind": PROVISIONAL, "venue_id": venue, "code": code, "asset_id": asset, **fields})
+        opened = (await self.call("OpenReviews", reviews=[review])).reviews[0]
+        return Coded(venue, code, asset, opened.review_id, f"{code}USDT")
+
+    async def conflict(self, venue: str, code: str, other: str) -> Coded:
+        """A code that means an asset so far, and another one by what its venue says now."""
+        asset = await self.factory.asset(code)
+        await self.listed(venue, code, asset)
+        review = pb.Review(kind=CONFLICT, venue_id=venue, code=code, asset_id=asset, candidate_asset_ids=[other])
+        opened = (await self.call("OpenReviews", reviews=[review])).reviews[0]
+        return Coded(venue, code, asset, opened.review_id, f"{code}USDT")
+
+    async def base(self, coded: Coded, **fields: Any) -> Any:
+        """The base asset of the code's market."""
+        return (await self.factory.resolved(coded.venue, coded.text, **fields)).base_asset
+
+
+def decision(coded: Coded, how: pb.ReviewDecision, asset: str | None = None, **fields: Any) -> pb.Decision:
+    """A decision about a code."""
+    return pb.Decision(venue_id=coded.venue, code=coded.code, decision=how, asset=asset, **fields)
+
+
+def outcome(result: Any) -> tuple[str, str, str]:
+    """Outcome, status code and field of a result."""
+    return pb.DecisionOutcome.Name(result.outcome), result.code, result.field
