@@ -1,4 +1,4 @@
-"""The 13 entities of the registry, and API keys.
+"""The 14 entities of the registry, and API keys.
 
 To add a field or a table, see `docs/how-to`.
 
@@ -7,7 +7,7 @@ Each entity also declares the keys of the cache parts that hold its rows, see `c
 
 from collections.abc import Mapping
 
-from cqar.contract.cqar.v1 import access_pb2
+from cqar.contract.cqar.v1 import access_pb2, identity_pb2
 from cqar.contract.cqar.v1 import events_pb2 as own_events_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.events.v1 import events_pb2
@@ -298,6 +298,21 @@ VENUE_SYMBOL = Entity(
     delisted=events_pb2.VenueSymbolDelisted,
 )
 
+#: What a venue's code means, and why. Lookups do not read it, so caches do not hold it.
+IDENTITY_CLAIM = Entity(
+    name="identity_claim",
+    table="identity_claims",
+    message=identity_pb2.IdentityClaim,
+    key=("venue_id", "code"),
+    required=("venue_id", "code", "level"),
+    field="claim",
+    plural="claims",
+    parents=(Parent("venue_id", VENUE, "venue_id"), Parent("asset_id", ASSET, "asset_id")),
+    items=frozenset({"evidence"}),
+    stamped=True,
+    carried=False,
+)
+
 ALL = (
     ASSET,
     CHAIN,
@@ -312,6 +327,7 @@ ALL = (
     VENUE,
     VENUE_ASSET,
     VENUE_SYMBOL,
+    IDENTITY_CLAIM,
 )
 
 #: API keys. Their hashes stay in PostgreSQL and in the memory of the processes.

@@ -23,7 +23,10 @@ from cqar import exact
 #: A row of a table: column name to value as asyncpg gives it (str, int, bool, Decimal, datetime, list of str, JSON text).
 Row = Mapping[str, Any]
 
-ColumnKind = Literal["text", "texts", "integer", "flag", "number", "time", "json"]
+ColumnKind = Literal["text", "texts", "integer", "flag", "number", "time", "json", "items"]
+
+#: Kinds of columns whose value is the text of a JSON document.
+DOCUMENTS: frozenset[ColumnKind] = frozenset({"json", "items"})
 
 _KINDS: Mapping[int, ColumnKind] = {
     FieldDescriptor.TYPE_STRING: "text",
@@ -54,8 +57,13 @@ class Parent(NamedTuple):
     request_field: str
 
 
-def columns_of(message: type[Message], *, numbers: frozenset[str] = frozenset()) -> dict[str, Column]:
-    """The columns that a message shows, by name. `numbers`: text fields that are NUMERIC in the table."""
+def columns_of(
+    message: type[Message], *, numbers: frozenset[str] = frozenset(), items: frozenset[str] = frozenset()
+) -> dict[str, Column]:
+    """The columns that a message shows, by name.
+
+    `numbers`: text fields that are NUMERIC in the table; `items`: repeated messages that are JSON there.
+    """
     fields = {each.name: each for each in message.DESCRIPTOR.fields}
     columns: dict[str, Column] = {}
     for name, each in fields.items():
@@ -65,6 +73,8 @@ def columns_of(message: type[Message], *, numbers: frozenset[str] = frozenset())
             columns[base] = Column(base, "number", plain, name)
         elif name in numbers:
             columns[name] = Column(name, "number", None, name)
+        elif name in items:
+            columns[name] = Column(name, "items", name)
         elif each.message_type is not None:
             kind = _MESSAGE_KINDS.get(each.message_type.full_name)
             if kind is not None and not each.is_repeated:
@@ -112,6 +122,8 @@ class Entity:
     overridden: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: text fields that are NUMERIC columns
     numbers: frozenset[str] = frozenset()
+    #: repeated messages that are JSON columns: a list of objects with the set fields, times as ISO 8601
+    items: frozenset[str] = frozenset()
     #: columns that a create must set
     required: tuple[str, ...] = ()
     #: column -> value of a create that does not set it
@@ -140,7 +152,7 @@ class Entity:
     @cached_property
     def columns(self) -> dict[str, Column]:
         """The stored columns that the message shows, by name."""
-        shown = columns_of(self.message, numbers=self.numbers)
+        shown = columns_of(self.message, numbers=self.numbers, items=self.items)
         shown.pop("revision", None)
         return {name: column for name, column in shown.items() if name not in self.joined}
 
@@ -186,7 +198,7 @@ class Entity:
             old, new = before[name], after[name]
             if old != new:
                 pair = comparable(old, kind), comparable(new, kind)
-                if kind != "json" or pair[0] != pair[1]:
+                if kind not in DOCUMENTS or pair[0] != pair[1]:
                     found[name] = pair
         return found
 
@@ -215,7 +227,7 @@ class Entity:
 
     @cached_property
     def _shown(self) -> tuple[Column, ...]:
-        shown = columns_of(self.message, numbers=self.numbers)
+        shown = columns_of(self.message, numbers=self.numbers, items=self.items)
         del shown["revision"]
         return tuple(column for name, column in shown.items() if name not in self.secret)
 
@@ -252,7 +264,16 @@ def struct(text: str) -> struct_pb2.Struct:
     return value
 
 
-_SHOW: Mapping[ColumnKind, Callable[[Any], Any]] = {"time": timestamp, "json": struct}
+def items(text: str) -> list[dict[str, Any]]:
+    """The JSON text of a list of objects as fields of messages. A key that ends with `_at` holds a time."""
+
+    def shown(name: str, value: Any) -> Any:
+        return timestamp(datetime.fromisoformat(value)) if name.endswith("_at") else value
+
+    return [{name: shown(name, value) for name, value in each.items()} for each in orjson.loads(text)]
+
+
+_SHOW: Mapping[ColumnKind, Callable[[Any], Any]] = {"time": timestamp, "json": struct, "items": items}
 
 
 def new_id() -> str:
@@ -277,4 +298,5 @@ _COMPARABLE: Mapping[ColumnKind, Callable[[Any], Any]] = {
     "number": exact.plain,
     "time": lambda value: value.astimezone(UTC).isoformat(),
     "json": orjson.loads,
+    "items": orjson.loads,
 }

@@ -17,7 +17,7 @@ from cqar.model.entities import (
 from cqar.services.method import AnyMethod, complete, read
 from cqar.services.run import batch, write
 from cqar.storage.postgres import Sql
-from cqar.writes import delist, merge, prepare, procedures
+from cqar.writes import claims, delist, merge, prepare, procedures
 from cqar.writes.apply import run
 from cqar.writes.operations import Delete, Get, Update
 
@@ -71,5 +71,7 @@ METHODS: tuple[AnyMethod, ...] = (
     read(SERVICE, "GetQualityFlag", Get(QUALITY_FLAG, pb.GetQualityFlagResponse)),
     write(SERVICE, "MergeAssets", merge.merge_assets, Role.ADMIN),
     batch(SERVICE, "Apply", run.apply),
+    write(SERVICE, "RecordClaims", claims.record_claims),
+    read(SERVICE, "ListEvidence", claims.list_evidence),
 )
 complete(SERVICE, METHODS)

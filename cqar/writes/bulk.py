@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from cqar.model.entity import Entity, Row
+from cqar.model.entity import DOCUMENTS, Entity, Row
 from cqar.storage.postgres import Session, Sql
 
 
@@ -99,7 +99,7 @@ async def _write(session: Session, entity: Entity, sql: Sql, rows: Sequence[Row]
 
 def _json(entity: Entity, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """The named columns of the rows as JSON text, without NULL values."""
-    documents = [name for name, column in entity.columns.items() if column.kind == "json"]
+    documents = [name for name, column in entity.columns.items() if column.kind in DOCUMENTS]
     shown = [{name: value for name in names if (value := row[name]) is not None} for row in rows]
     for row in shown:
         for name in documents:

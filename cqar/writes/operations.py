@@ -213,6 +213,21 @@ async def lock(tx: Transaction, entity: Entity, request: Any, strength: str = "F
     return row
 
 
+def cleared(binding: Binding, names: Sequence[str], given: Collection[str]) -> dict[str, None]:
+    """The columns of the fields that a request unsets. Raises CannotClear; `given`: the columns that it sets."""
+    columns: dict[str, None] = {}
+    for name in names:
+        column = name.removesuffix("_decimal")
+        if column not in binding.bound:
+            raise errors.CannotClear(name, "UNKNOWN_FIELD", "is not a field of this request that can be cleared")
+        if column in binding.entity.required or column in binding.entity.defaults:
+            raise errors.CannotClear(name, "REQUIRED", "cannot be cleared; set another value instead")
+        if column in given:
+            raise errors.CannotClear(name, "ALSO_SET", "is both set and cleared")
+        columns[column] = None
+    return columns
+
+
 def required(entity: Entity, binding: Binding, row: Row) -> None:
     """Raise Invalid naming each required column that a new row lacks."""
     missing = [errors.required(binding.field_of(name)) for name in entity.required if row.get(name) is None]
@@ -296,21 +311,7 @@ class Update:
     def merged(self, before: Row, request: Any) -> dict[str, Any]:
         """The stored row with the request's changes."""
         given = self.binding.values(request, before)
-        cleared = dict.fromkeys(self._cleared(request.clear, given))
-        return {**dict(before), **given, **cleared}
-
-    def _cleared(self, names: Sequence[str], given: Mapping[str, Any]) -> list[str]:
-        columns = []
-        for name in names:
-            column = name.removesuffix("_decimal")
-            if column not in self.binding.bound:
-                raise errors.CannotClear(name, "UNKNOWN_FIELD", "is not a field of this request that can be cleared")
-            if column in self.entity.required or column in self.entity.defaults:
-                raise errors.CannotClear(name, "REQUIRED", "cannot be cleared; set another value instead")
-            if column in given:
-                raise errors.CannotClear(name, "ALSO_SET", "is both set and cleared")
-            columns.append(column)
-        return columns
+        return {**dict(before), **given, **cleared(self.binding, request.clear, given)}
 
 
 class Delete:

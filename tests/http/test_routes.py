@@ -155,6 +155,7 @@ async def _venue(walk: Walk, asset: str, symbol: str) -> None:
     assert (await walk("GET", "/v1/venues/{venue_id}/assets/{asset_id}", **key)).body["venue_asset"]["trading_enabled"] is True
     await walk("POST", "/v1/venues/{venue_id}/assets/{asset_id}/delist", {"reason": "gone"}, **key)
     await walk("DELETE", "/v1/venues/{venue_id}/assets/{asset_id}", **key)
+    await _evidence(walk, venue, asset)
     await _listing(walk, venue, symbol)
 
 
@@ -178,6 +179,15 @@ async def _listing(walk: Walk, venue: str, symbol: str) -> None:
     ended = await walk("POST", "/v1/listings/{listing_id}/delist", {"delisted_at": "2020-01-01T00:00:00Z"}, listing_id=listing)
     assert ended.body["venue_symbol"]["is_active"] is False
     await walk("DELETE", "/v1/listings/{listing_id}", listing_id=listing)
+
+
+async def _evidence(walk: Walk, venue: str, asset: str) -> None:
+    item = {"kind": "EVIDENCE_KIND_NAME", "asset_id": asset, "value": "Bitcoin"}
+    claim = {"venue_id": venue, "code": "XBT", "asset_id": asset, "level": "IDENTITY_LEVEL_VERIFIED", "evidence": [item]}
+    assert (await walk("POST", "/v1/evidence", {"claims": [claim]})).body["created"] == 1
+    for template, query in (("/v1/evidence", f"?asset_id={asset}"), ("/v1/venues/{venue_id}/evidence", "?code=XBT")):
+        [shown] = (await walk("GET", template, query=query, venue_id=venue)).body["claims"]
+        assert shown["evidence"][0]["value"] == "Bitcoin"
 
 
 async def _removal(walk: Walk, symbol: str, dollar: str) -> None:

@@ -9,11 +9,11 @@ from types import ModuleType
 
 import cqar
 from cqar.model import part_kinds
-from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, RELATIONSHIP
+from cqar.model.entities import ALL, ASSET, ASSET_IDENTIFIER, BY_NAME, CHAIN, IDENTITY_CLAIM, RELATIONSHIP
 from cqar.services import access, asset_registry, registry
 from cqar.storage import parts
 from cqar.storage.postgres import Sql
-from cqar.writes import bulk, operations, paging, procedures, transaction
+from cqar.writes import bulk, claims, operations, paging, procedures, transaction
 from cqar.writes.apply import kinds
 from cqar.writes.operations import List
 
@@ -58,12 +58,14 @@ def _lists() -> Iterator[Sql]:
             yield from paging.statements(method.serve.entity, method.serve.filters, total=total)
     for ends in procedures._DIRECTIONS.values():
         yield from paging.statements(RELATIONSHIP, (ends, procedures._KIND), total=False)
+    yield from paging.statements(IDENTITY_CLAIM, claims._FILTERS, total=False)
 
 
 def _found_many() -> Iterator[Sql]:
     yield bulk.find_sql(ASSET, ("asset_id",), ())
     yield bulk.find_sql(CHAIN, ("caip2",), ())
     yield bulk.find_sql(ASSET_IDENTIFIER, ("source", "external_id"), ())
+    yield bulk.find_sql(IDENTITY_CLAIM, IDENTITY_CLAIM.key, ())
     for kind in kinds.KINDS:
         yield bulk.find_sql(kind.entity, kind.natural, kind.nullable)
 

@@ -21,6 +21,7 @@ _TYPES = {
     "number": {"numeric"},
     "time": {"timestamp with time zone"},
     "json": {"jsonb"},
+    "items": {"jsonb"},
 }
 _INTEGERS = {
     FieldDescriptor.TYPE_ENUM: "smallint",
@@ -134,6 +135,10 @@ def _fields(entity: Entity) -> set[str]:
         shown = method.response.DESCRIPTOR.fields_by_name.get(entity.field)
         if method.kind == "write" and shown is not None and shown.message_type is entity.message.DESCRIPTOR:
             fields |= set(method.request.DESCRIPTOR.fields_by_name)
+        for field in method.request.DESCRIPTOR.fields if method.kind == "write" else ():
+            # A request that holds whole messages of the entity.
+            if field.message_type is entity.message.DESCRIPTOR:
+                fields |= set(field.message_type.fields_by_name)
     assert fields, entity.name
     return fields
 

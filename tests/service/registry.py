@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import grpc.aio
+from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -25,9 +26,10 @@ class RegistryService:
 
     async def call(self, method: str, *, headers: Any = (), **fields: Any) -> Any:
         """The response. Raises AioRpcError."""
-        request = getattr(pb, f"{method}Request")(**fields)
+        called = pb.DESCRIPTOR.services_by_name["Registry"].methods_by_name[method]
+        request: Any = GetMessageClass(called.input_type)(**fields)
         data, _ = await self.client.raw(SERVICE + method, request.SerializeToString(), headers=headers, deadline=60)
-        return getattr(pb, f"{method}Response").FromString(data)
+        return GetMessageClass(called.output_type).FromString(data)
 
     async def refused(self, method: str, **fields: Any) -> Refused:
         """The refusal of a call that must not succeed."""

@@ -171,6 +171,10 @@ ROUTES = (
     Route("POST", "/v1/listings/{listing_id}/delist", "DelistVenueSymbol"),
     # ---- many rows at once ----
     Route("POST", "/v1/apply", "Apply", answer="results"),
+    # ---- what codes of venues mean, and why ----
+    Route("GET", "/v1/evidence", "ListEvidence"),
+    Route("GET", "/v1/venues/{venue_id}/evidence", "ListEvidence"),
+    Route("POST", "/v1/evidence", "RecordClaims"),
     # ---- what was done, and what happens ----
     Route("GET", "/v1/audit", "ListAudit"),
     Route("GET", "/v1/events", "TailEvents", answer="events"),

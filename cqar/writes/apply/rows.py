@@ -58,6 +58,7 @@ class RequestRow:
 
     def _read(self, refs: Refs) -> list[Part]:
         parts = [_part(self.kind, self.message, refs)]
+        parts[0].given.update(operations.cleared(BINDINGS[self.kind.field], self._row.clear, parts[0].given))
         if self.kind.entity is not ASSET:
             return parts
         for name, keys in (("identifiers", self._row.identifiers), ("deployments", self._row.deployments)):

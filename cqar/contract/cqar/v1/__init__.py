@@ -1,1 +1,1 @@
-"""Generated from resolver.proto, registry.proto and events.proto: batch lookups, registry upkeep, own events."""
+"""Generated from the .proto files of this folder: batch lookups, registry upkeep, identity, access, own events."""

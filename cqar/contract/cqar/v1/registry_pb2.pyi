@@ -1,5 +1,7 @@
 import datetime
 
+from cqar.contract.cqar.v1 import identity_pb2 as _identity_pb2
+from cqar.contract.shared import enums_pb2 as _enums_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2 as _assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2 as _markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2 as _venues_pb2
@@ -115,7 +117,7 @@ class UpdateVenueResponse(_message.Message):
     def __init__(self, venue: _Optional[_Union[_venues_pb2.Venue, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class UpdateVenueAssetRequest(_message.Message):
-    __slots__ = ("venue_id", "asset_id", "venue_asset_symbol", "deployment_id", "deposit_enabled", "withdraw_enabled", "trading_enabled", "min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal", "listed_at", "delisted_at", "is_active", "metadata", "identity_evidence", "venue_asset_aliases", "expected_revision", "clear", "min_deposit", "min_withdrawal", "withdrawal_fee", "deposit_fee")
+    __slots__ = ("venue_id", "asset_id", "venue_asset_symbol", "deployment_id", "deposit_enabled", "withdraw_enabled", "trading_enabled", "min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal", "listed_at", "delisted_at", "is_active", "metadata", "identity_evidence", "venue_asset_aliases", "expected_revision", "clear", "min_deposit", "min_withdrawal", "withdrawal_fee", "deposit_fee", "identity_level", "blocked_reason")
     VENUE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     VENUE_ASSET_SYMBOL_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +141,8 @@ class UpdateVenueAssetRequest(_message.Message):
     MIN_WITHDRAWAL_FIELD_NUMBER: _ClassVar[int]
     WITHDRAWAL_FEE_FIELD_NUMBER: _ClassVar[int]
     DEPOSIT_FEE_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_REASON_FIELD_NUMBER: _ClassVar[int]
     venue_id: str
     asset_id: str
     venue_asset_symbol: str
@@ -162,7 +166,9 @@ class UpdateVenueAssetRequest(_message.Message):
     min_withdrawal: float
     withdrawal_fee: float
     deposit_fee: float
-    def __init__(self, venue_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., venue_asset_symbol: _Optional[str] = ..., deployment_id: _Optional[str] = ..., deposit_enabled: _Optional[bool] = ..., withdraw_enabled: _Optional[bool] = ..., trading_enabled: _Optional[bool] = ..., min_deposit_decimal: _Optional[str] = ..., min_withdrawal_decimal: _Optional[str] = ..., withdrawal_fee_decimal: _Optional[str] = ..., deposit_fee_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., is_active: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., identity_evidence: _Optional[str] = ..., venue_asset_aliases: _Optional[_Iterable[str]] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ..., min_deposit: _Optional[float] = ..., min_withdrawal: _Optional[float] = ..., withdrawal_fee: _Optional[float] = ..., deposit_fee: _Optional[float] = ...) -> None: ...
+    identity_level: _enums_pb2.IdentityLevel
+    blocked_reason: str
+    def __init__(self, venue_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., venue_asset_symbol: _Optional[str] = ..., deployment_id: _Optional[str] = ..., deposit_enabled: _Optional[bool] = ..., withdraw_enabled: _Optional[bool] = ..., trading_enabled: _Optional[bool] = ..., min_deposit_decimal: _Optional[str] = ..., min_withdrawal_decimal: _Optional[str] = ..., withdrawal_fee_decimal: _Optional[str] = ..., deposit_fee_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., is_active: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., identity_evidence: _Optional[str] = ..., venue_asset_aliases: _Optional[_Iterable[str]] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ..., min_deposit: _Optional[float] = ..., min_withdrawal: _Optional[float] = ..., withdrawal_fee: _Optional[float] = ..., deposit_fee: _Optional[float] = ..., identity_level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., blocked_reason: _Optional[str] = ...) -> None: ...
 
 class UpdateVenueAssetResponse(_message.Message):
     __slots__ = ("venue_asset", "revision")
@@ -535,7 +541,7 @@ class ApplyRequest(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[ApplyRow, _Mapping[str, object]]]] = ..., dry_run: _Optional[bool] = ..., source: _Optional[str] = ..., mode: _Optional[_Union[ApplyMode, str]] = ...) -> None: ...
 
 class ApplyRow(_message.Message):
-    __slots__ = ("ref", "expected_revision", "mode", "chain", "asset", "asset_deployment", "asset_identifier", "asset_relationship", "asset_group", "asset_group_member", "symbol", "symbol_identifier", "venue", "venue_asset", "venue_symbol", "identifiers", "deployments")
+    __slots__ = ("ref", "expected_revision", "mode", "chain", "asset", "asset_deployment", "asset_identifier", "asset_relationship", "asset_group", "asset_group_member", "symbol", "symbol_identifier", "venue", "venue_asset", "venue_symbol", "identifiers", "deployments", "clear")
     REF_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
@@ -553,6 +559,7 @@ class ApplyRow(_message.Message):
     VENUE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
     IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_FIELD_NUMBER: _ClassVar[int]
     ref: str
     expected_revision: int
     mode: ApplyMode
@@ -570,7 +577,8 @@ class ApplyRow(_message.Message):
     venue_symbol: _venues_pb2.VenueSymbol
     identifiers: _containers.RepeatedCompositeFieldContainer[_assets_pb2.AssetIdentifier]
     deployments: _containers.RepeatedCompositeFieldContainer[_assets_pb2.AssetDeployment]
-    def __init__(self, ref: _Optional[str] = ..., expected_revision: _Optional[int] = ..., mode: _Optional[_Union[ApplyMode, str]] = ..., chain: _Optional[_Union[_assets_pb2.Chain, _Mapping[str, object]]] = ..., asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., asset_deployment: _Optional[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]] = ..., asset_identifier: _Optional[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]] = ..., asset_relationship: _Optional[_Union[_assets_pb2.AssetRelationship, _Mapping[str, object]]] = ..., asset_group: _Optional[_Union[_assets_pb2.AssetGroup, _Mapping[str, object]]] = ..., asset_group_member: _Optional[_Union[_assets_pb2.AssetGroupMember, _Mapping[str, object]]] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., symbol_identifier: _Optional[_Union[_markets_pb2.SymbolIdentifier, _Mapping[str, object]]] = ..., venue: _Optional[_Union[_venues_pb2.Venue, _Mapping[str, object]]] = ..., venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., identifiers: _Optional[_Iterable[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]]] = ..., deployments: _Optional[_Iterable[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]]] = ...) -> None: ...
+    clear: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ref: _Optional[str] = ..., expected_revision: _Optional[int] = ..., mode: _Optional[_Union[ApplyMode, str]] = ..., chain: _Optional[_Union[_assets_pb2.Chain, _Mapping[str, object]]] = ..., asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., asset_deployment: _Optional[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]] = ..., asset_identifier: _Optional[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]] = ..., asset_relationship: _Optional[_Union[_assets_pb2.AssetRelationship, _Mapping[str, object]]] = ..., asset_group: _Optional[_Union[_assets_pb2.AssetGroup, _Mapping[str, object]]] = ..., asset_group_member: _Optional[_Union[_assets_pb2.AssetGroupMember, _Mapping[str, object]]] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., symbol_identifier: _Optional[_Union[_markets_pb2.SymbolIdentifier, _Mapping[str, object]]] = ..., venue: _Optional[_Union[_venues_pb2.Venue, _Mapping[str, object]]] = ..., venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., identifiers: _Optional[_Iterable[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]]] = ..., deployments: _Optional[_Iterable[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]]] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ApplyResult(_message.Message):
     __slots__ = ("outcome", "id", "changed_fields", "code", "reason", "field", "revision", "changes", "differs")

@@ -1,6 +1,7 @@
 import datetime
 
 from cqar.contract.cqc.markets.v1 import markets_pb2 as _markets_pb2
+from cqar.contract.shared import enums_pb2 as _enums_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -56,7 +57,7 @@ class Venue(_message.Message):
     def __init__(self, venue_id: _Optional[str] = ..., name: _Optional[str] = ..., venue_type: _Optional[_Union[VenueType, str]] = ..., chain_id: _Optional[str] = ..., protocol_address: _Optional[str] = ..., website_url: _Optional[str] = ..., api_endpoint: _Optional[str] = ..., is_active: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., revision: _Optional[int] = ..., default_symbol_type: _Optional[_Union[_markets_pb2.SymbolType, str]] = ...) -> None: ...
 
 class VenueAsset(_message.Message):
-    __slots__ = ("venue_id", "asset_id", "venue_asset_symbol", "deployment_id", "deposit_enabled", "withdraw_enabled", "trading_enabled", "min_deposit", "min_withdrawal", "withdrawal_fee", "deposit_fee", "listed_at", "delisted_at", "is_active", "metadata", "min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal", "revision", "identity_evidence", "venue_asset_aliases", "trading_enabled_stored")
+    __slots__ = ("venue_id", "asset_id", "venue_asset_symbol", "deployment_id", "deposit_enabled", "withdraw_enabled", "trading_enabled", "min_deposit", "min_withdrawal", "withdrawal_fee", "deposit_fee", "listed_at", "delisted_at", "is_active", "metadata", "min_deposit_decimal", "min_withdrawal_decimal", "withdrawal_fee_decimal", "deposit_fee_decimal", "revision", "identity_evidence", "venue_asset_aliases", "trading_enabled_stored", "identity_level", "blocked_reason")
     VENUE_ID_FIELD_NUMBER: _ClassVar[int]
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     VENUE_ASSET_SYMBOL_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +81,8 @@ class VenueAsset(_message.Message):
     IDENTITY_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     VENUE_ASSET_ALIASES_FIELD_NUMBER: _ClassVar[int]
     TRADING_ENABLED_STORED_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_REASON_FIELD_NUMBER: _ClassVar[int]
     venue_id: str
     asset_id: str
     venue_asset_symbol: str
@@ -103,7 +106,9 @@ class VenueAsset(_message.Message):
     identity_evidence: str
     venue_asset_aliases: _containers.RepeatedScalarFieldContainer[str]
     trading_enabled_stored: bool
-    def __init__(self, venue_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., venue_asset_symbol: _Optional[str] = ..., deployment_id: _Optional[str] = ..., deposit_enabled: _Optional[bool] = ..., withdraw_enabled: _Optional[bool] = ..., trading_enabled: _Optional[bool] = ..., min_deposit: _Optional[float] = ..., min_withdrawal: _Optional[float] = ..., withdrawal_fee: _Optional[float] = ..., deposit_fee: _Optional[float] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., is_active: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., min_deposit_decimal: _Optional[str] = ..., min_withdrawal_decimal: _Optional[str] = ..., withdrawal_fee_decimal: _Optional[str] = ..., deposit_fee_decimal: _Optional[str] = ..., revision: _Optional[int] = ..., identity_evidence: _Optional[str] = ..., venue_asset_aliases: _Optional[_Iterable[str]] = ..., trading_enabled_stored: _Optional[bool] = ...) -> None: ...
+    identity_level: _enums_pb2.IdentityLevel
+    blocked_reason: str
+    def __init__(self, venue_id: _Optional[str] = ..., asset_id: _Optional[str] = ..., venue_asset_symbol: _Optional[str] = ..., deployment_id: _Optional[str] = ..., deposit_enabled: _Optional[bool] = ..., withdraw_enabled: _Optional[bool] = ..., trading_enabled: _Optional[bool] = ..., min_deposit: _Optional[float] = ..., min_withdrawal: _Optional[float] = ..., withdrawal_fee: _Optional[float] = ..., deposit_fee: _Optional[float] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., is_active: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., min_deposit_decimal: _Optional[str] = ..., min_withdrawal_decimal: _Optional[str] = ..., withdrawal_fee_decimal: _Optional[str] = ..., deposit_fee_decimal: _Optional[str] = ..., revision: _Optional[int] = ..., identity_evidence: _Optional[str] = ..., venue_asset_aliases: _Optional[_Iterable[str]] = ..., trading_enabled_stored: _Optional[bool] = ..., identity_level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., blocked_reason: _Optional[str] = ...) -> None: ...
 
 class VenueSymbol(_message.Message):
     __slots__ = ("venue_id", "symbol_id", "venue_symbol", "is_active", "maker_fee", "taker_fee", "min_order_value", "max_order_value", "min_notional", "max_leverage", "listed_at", "delisted_at", "metadata", "maker_fee_decimal", "taker_fee_decimal", "min_order_value_decimal", "max_order_value_decimal", "min_notional_decimal", "max_leverage_decimal", "revision", "symbol_type", "tick_size_decimal", "lot_size_decimal", "min_order_size_decimal", "max_order_size_decimal", "contract_size_decimal", "quantity_multiplier_decimal", "listing_id")
