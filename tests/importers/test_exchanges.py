@@ -131,7 +131,7 @@ def test_every_declared_multiplier_has_a_test_case() -> None:
     aliases = {"binanceusdm", "binancecoinm"}
     made = {(name, ticker) for name, each in EXCHANGES.items() if name not in aliases for ticker in each.multipliers}
     assert made == {(name, ticker) for name, ticker, _, _ in MULTIPLIED}
-    assert all(EXCHANGES[name] is EXCHANGES["binance"] for name in aliases)
+    assert all(EXCHANGES[name] == EXCHANGES["binance"] for name in aliases)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +197,11 @@ UNDERLYINGS = {
     ("bitmex", "METAMEX", "index"),
     ("delta", "DEFI", "index"),
     ("phemex", "GOLD", "commodity"),
+    ("hyperliquid", "xyz:XYZ100", "index"),
+    *(("hyperliquid", f"xyz:{each}", "commodity") for each in ("GOLD", "SILVER", "PLATINUM", "PALLADIUM", "COPPER")),
+    *(("hyperliquid", f"xyz:{each}", "stock") for each in ("AAPL", "AMD", "AMZN", "COIN", "CRCL", "GOOGL", "HOOD", "INTC")),
+    *(("hyperliquid", f"xyz:{each}", "stock") for each in ("META", "MSFT", "MSTR", "MU", "NFLX", "NVDA", "ORCL", "PLTR")),
+    ("hyperliquid", "xyz:TSLA", "stock"),
 }
 
 

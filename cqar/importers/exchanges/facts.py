@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 AssetClass = Literal["crypto", "fiat", "equity", "commodity", "index", "tokenized", "leveraged", "lp"]
 CRYPTO: Final[AssetClass] = "crypto"
 FIAT: Final[AssetClass] = "fiat"
+#: a share, a fund or another security
 EQUITY: Final[AssetClass] = "equity"
 COMMODITY: Final[AssetClass] = "commodity"
 INDEX: Final[AssetClass] = "index"
@@ -15,6 +16,11 @@ TOKENIZED: Final[AssetClass] = "tokenized"
 LEVERAGED: Final[AssetClass] = "leveraged"
 #: a share of a liquidity pool
 LP: Final[AssetClass] = "lp"
+
+#: Sources of `Code.ids`.
+ISO4217: Final = "iso4217"
+TOKEN_INDEX: Final = "token_index"  # noqa: S105
+ISIN: Final = "isin"
 
 
 class Address(NamedTuple):
@@ -41,5 +47,9 @@ class Code(NamedTuple):
     #: None: the venue does not say
     asset_class: AssetClass | None = None
     addresses: tuple[Address, ...] = ()
-    #: ids elsewhere: ("isin", ...), ("figi", ...), ("iso4217", ...), ("token_index", ...)
+    #: ids elsewhere: ("isin", ...), ("iso4217", ...), ("token_index", ...)
     ids: tuple[tuple[str, str], ...] = ()
+    #: False: the one who deploys the token or opens the market chooses the text, so the text proves nothing
+    vetted: bool = True
+    #: texts under which an earlier import may have recorded the code: ccxt's id or its unified code
+    former: tuple[str, ...] = ()

@@ -42,7 +42,7 @@ class VenueCodes:
         accepted = []
         for market in found:
             try:
-                self._use(market.base, as_money=False, unvetted=market.segment in self._exchange.permissionless)
+                self._use(market.base, as_money=False)
                 self._use(market.quote, as_money=True)
             except Refused as refused:
                 source = market.source
@@ -63,14 +63,14 @@ class VenueCodes:
             self._use(settle, as_money=True)
         return accepted
 
-    def _use(self, code: Code, *, as_money: bool, unvetted: bool = False) -> None:
+    def _use(self, code: Code, *, as_money: bool) -> None:
         use = self.uses.get(code.code)
         if use is None:
             use = self.uses[code.code] = Use(code.code, code.ticker)
         elif use.ticker != code.ticker:
             raise Refused("code_conflict", f"{code.code!r} is {use.ticker} in an earlier row and {code.ticker} here")
         use.as_money = use.as_money or as_money
-        use.unvetted = use.unvetted or unvetted
+        use.unvetted = use.unvetted or not code.vetted
         if code.factor is not None:
             self._factors[code.code] = exact.plain(code.factor)
         use.addresses.update(each.text for each in code.addresses)

@@ -13,9 +13,11 @@ import msgspec
 from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.errors import Invalid
+from cqar.importers.exchanges import fields, sides
 from cqar.importers.exchanges.declarations import INVERSE, LINEAR, OPTION, SPOT, Exchange
-from cqar.importers.exchanges.facts import Address, Code
+from cqar.importers.exchanges.facts import Code
 from cqar.importers.exchanges.payload import number, places_as_step
+from cqar.importers.exchanges.texts import NOTHING
 from cqar.importers.run import documents
 from cqar.importers.run.documents import Refused, Source
 
@@ -23,6 +25,9 @@ from cqar.importers.run.documents import Refused, Source
 TICK_SIZE: Final = "tick_size"
 DECIMAL_PLACES: Final = "decimal_places"
 SIGNIFICANT_DIGITS: Final = "significant_digits"
+
+#: The metadata of a listing that has the time of a planned delisting.
+DELISTING: Final = "delisting_at"
 
 _TYPES: Mapping[str, markets_pb2.SymbolType] = {
     "spot": markets_pb2.SYMBOL_TYPE_SPOT,
@@ -36,8 +41,6 @@ _SIDES: Mapping[str, markets_pb2.OptionType] = {
     "put": markets_pb2.OPTION_TYPE_PUT,
 }
 _DERIVATIVES = frozenset({"swap", "future", "option"})
-#: What JavaScript and Python write for a missing value.
-_NOTHING = frozenset({"", "undefined", "null", "None", "NaN"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = 253_402_300_799_000
 
@@ -69,6 +72,8 @@ class Row(msgspec.Struct, rename="camel"):
     base_id: str | None = None
     quote_id: str | None = None
     settle_id: str | None = None
+    base_name: str | None = None
+    stock: bool | None = None
     active: bool | None = None
     linear: bool | None = None
     inverse: bool | None = None
@@ -165,12 +170,13 @@ def mode_of(rows: Sequence[Row], exchange: Exchange) -> str | None:
 
 def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
     """Read a row. Raises Refused."""
-    symbol_type = _TYPES.get(row.type)
-    if symbol_type is None:
+    if row.type not in _TYPES:
         raise Refused("unsupported_type", f"{row.type!r} is not a supported type of market")
     if not _is_set(row.id):
         raise Refused("incomplete", "the row has no id")
     payload = row.info if isinstance(row.info, dict) else {}
+    row, delisting = _typed(row, payload, exchange)
+    symbol_type = _TYPES[row.type]
     base, quote, settle = _codes(row, payload, exchange)
     option_type = _option_type(row) if row.type == "option" else None
     return Market(
@@ -188,8 +194,34 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
         active=row.active,
         created=_instant(row.created) if row.created else None,
         specs=_specs(row, payload, exchange, mode),
-        metadata={name: text for name in exchange.metadata if (text := _written(payload.get(name)))},
+        metadata=_metadata(payload, exchange, delisting),
     )
+
+
+def _typed(row: Row, payload: Mapping[str, Any], exchange: Exchange) -> tuple[Row, datetime | None]:
+    """The row by the exchange's own type of the market, and the time of a planned delisting. Raises Refused.
+
+    ccxt reads a date of delivery as that of a future, also where the exchange announces the end of a perpetual by it.
+    """
+    kind = exchange.fields.kind(payload)
+    if kind == fields.UNSUPPORTED:
+        raise Refused("unsupported_type", f"{row.id!r} is a market of several legs, or of a type that no symbol has")
+    planned = exchange.fields.delisting(payload)
+    if row.type in _DERIVATIVES:
+        if kind == fields.SWAP:
+            planned = planned or row.expiry
+            row = msgspec.structs.replace(row, type=kind, expiry=None)
+        else:
+            planned = None
+            row = msgspec.structs.replace(row, type=kind or row.type)
+    known = planned is not None and planned not in exchange.no_expiry and 0 < planned <= _LAST
+    return row, _instant(planned) if known and planned is not None else None
+
+
+def _metadata(payload: Mapping[str, Any], exchange: Exchange, delisting: datetime | None) -> dict[str, str]:
+    """The declared part of the payload, and a planned delisting as an ISO 8601 time."""
+    found = {name: text for name in exchange.metadata if (text := _written(payload.get(name)))}
+    return found if delisting is None else {**found, DELISTING: delisting.isoformat()}
 
 
 def _option_type(row: Row) -> markets_pb2.OptionType:
@@ -203,11 +235,11 @@ def _option_type(row: Row) -> markets_pb2.OptionType:
 
 
 def _is_set(value: str | None) -> bool:
-    return value is not None and value not in _NOTHING
+    return value is not None and value not in NOTHING
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value not in _NOTHING else None
+    return value if isinstance(value, str) and value not in NOTHING else None
 
 
 def _written(value: Any) -> str | None:
@@ -230,21 +262,18 @@ def _codes(row: Row, payload: Mapping[str, Any], exchange: Exchange) -> tuple[Co
     missing = [name for name, value in needed.items() if not _is_set(value)]
     if missing:
         raise Refused("incomplete", f"the row has no {', '.join(missing)}")
-    other = exchange.base_id_is_number or (exchange.base_id_is_quote and row.inverse)
-    base_id = row.base if other else row.base_id
-    base = _code(base_id, row.base or "")
-    multiplied = exchange.multipliers.get(base.ticker)
-    if multiplied is not None:
-        base = Code(base.code, multiplied.ticker, multiplied.factor)
-    address = _text(payload.get(exchange.address)) if exchange.address else None
-    if address is not None:
-        base = base._replace(addresses=(Address(address),))
-    settle = _code(row.settle_id, row.settle or "") if row.type in _DERIVATIVES else None
-    return base, _code(row.quote_id, row.quote or ""), settle
-
-
-def _code(code: str | None, ticker: str) -> Code:
-    return Code(code if code is not None and _is_set(code) else ticker, ticker)
+    read = sides.Unified(
+        segment=_segment(row),
+        base=row.base or "",
+        quote=row.quote or "",
+        settle=row.settle if row.type in _DERIVATIVES else None,
+        base_id=row.base_id,
+        quote_id=row.quote_id,
+        settle_id=row.settle_id,
+        base_name=row.base_name if _is_set(row.base_name) else None,
+        stock=bool(row.stock),
+    )
+    return sides.codes(read, payload, exchange)
 
 
 def _margin_kind(row: Row) -> str | None:
