@@ -28,7 +28,7 @@ from cqar.server.streams import Streamed
 from cqar.services import access, asset_registry, registry, resolver
 from cqar.services.method import AnyMethod
 from cqar.services.run import run
-from cqar.storage import parts
+from cqar.storage import parts, schema
 from cqar.storage.nats import EventBus
 from cqar.storage.postgres import Pool
 from cqar.storage.redis import RedisCache
@@ -100,9 +100,10 @@ class Admin:
         return reply
 
     async def start(self) -> None:
-        """Start to listen and relay. Raises process.PortError."""
+        """Start to listen and relay. Raises process.PortError, and SchemaError if migrations are pending."""
         settings = self._settings.admin
         await self._pool.open()
+        await schema.check(self._pool)
         await self._relayed.open()
         self._bus.answer(probe.SUBJECT, functools.partial(probe.answer, self._pool))
         self._bus.listen(events.NUDGE, lambda _data: self._relay.poll())

@@ -35,7 +35,7 @@ from cqar.server.rpc import Reply, Served
 from cqar.server.streams import Streamed
 from cqar.services import lookups, resolver
 from cqar.services.method import AnyMethod
-from cqar.storage import parts
+from cqar.storage import parts, schema
 from cqar.storage.nats import EventBus
 from cqar.storage.postgres import Pool
 from cqar.storage.redis import RedisCache
@@ -159,9 +159,10 @@ class Hotpath:
         )
 
     async def start(self) -> None:
-        """Listen, load the cache and follow changes. Raises process.PortError."""
+        """Listen, load the cache and follow changes. Raises process.PortError, and SchemaError if migrations are pending."""
         settings = self._settings.hotpath
         await self._pool.open()
+        await schema.check(self._pool)
         await self._followed.open()
         await self._bus.open()
         self.feed.start()

@@ -72,11 +72,15 @@ async def guarded(locked: config.Settings, admin: Admin, api_keys: Mapping[str, 
 
 
 @pytest.fixture
-def pair(guarded: Pair, admin: Admin) -> Pair:
-    """The workers and an admin, without failed attempts."""
+async def pair(guarded: Pair, admin: Admin) -> Pair:
+    """The workers and an admin, without failed attempts and cached responses."""
     assert admin.authority is not None
     for process in (*authorities(guarded), admin.authority):
         process.attempts = Attempts()
+    # A call at its rate limit may be answered anew, at a later revision than a cached response of the other worker.
+    await guarded.settled(max(worker.cache.applied for worker in guarded.workers.values()))
+    for worker in guarded.workers.values():
+        worker.engine.responses.clear()
     return guarded
 
 

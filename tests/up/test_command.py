@@ -12,6 +12,7 @@ import pytest
 from cqar import config
 from cqar.dev import signals, up
 from cqar.dev.embedded import lock
+from cqar.storage import migrate
 
 from . import running
 from .running import FREE_PORTS, cqar, one_line
@@ -94,16 +95,29 @@ def test_migrations_without_a_database_fail_without_showing_the_password() -> No
 
 
 def test_tables_are_migrated_up_and_down(settings: config.Settings) -> None:
-    def migrate(*words: str) -> tuple[int, str]:
+    def run(*words: str) -> tuple[int, str]:
         done = cqar("migrate", *words, CQAR_DATABASE_URL=settings.database.url)
         return done.returncode, done.stdout
 
-    assert "reverted" in migrate("down", "base")[1]
-    code, told = migrate("status")
+    assert "reverted" in run("down", "base")[1]
+    code, printed = run("status")
     assert code == 1
-    assert "pending" in told
-    assert "applied" in migrate("up")[1]
-    assert migrate("status")[0] == 0
+    assert "pending" in printed
+    assert "applied" in run("up")[1]
+    assert run("status")[0] == 0
+
+
+@pytest.mark.parametrize("words", [("admin",), ("hotpath", "--workers", "1")], ids=" ".join)
+@pytest.mark.parametrize(("goal", "lacks"), [("base", "migrations 0001 to"), ("-1", "migration 00")])
+def test_a_process_does_not_start_while_migrations_are_pending(
+    settings: config.Settings, words: tuple[str, ...], goal: str, lacks: str
+) -> None:
+    url = settings.database.url
+    migrate.down(url, goal, lambda _line: None)
+    done = cqar(*words, CQAR_DATABASE_URL=url, CQAR_LOG_LEVEL="error", **FREE_PORTS)
+    assert done.returncode == 1
+    assert one_line(done).startswith(f"cqar: the database lacks {lacks}")
+    assert one_line(done).endswith(": run `cqar migrate up`")
 
 
 def test_the_sql_of_migrations_is_printed_without_a_database() -> None:
