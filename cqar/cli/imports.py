@@ -150,6 +150,9 @@ for _kind, _about in (
 @importing.command("ccxt")
 @click.argument("exchange")
 @click.option("--file", "place", metavar="FILE", help="A file with ccxt's markets; the exchange is not called.")
+@click.option(
+    "--currencies", metavar="FILE", help="The exchange's currencies as ccxt gives them: names and contract addresses."
+)
 @click.option("--one-venue", is_flag=True, help="Keep one venue for an exchange whose ids collide across types.")
 @click.option("--new-venue", is_flag=True, help="With --file: create a venue that is not an exchange in ccxt.")
 @click.option("--delist", is_flag=True, help="End listings that the source no longer has.")
@@ -160,7 +163,16 @@ for _kind, _about in (
 )
 @_options
 @click.pass_obj
-def ccxt_markets(context: CommandContext, /, exchange: str, place: str | None, *, new_venue: bool, **asked: Any) -> None:
+def ccxt_markets(
+    context: CommandContext,
+    /,
+    exchange: str,
+    place: str | None,
+    *,
+    currencies: str | None,
+    new_venue: bool,
+    **asked: Any,
+) -> None:
     """Import the markets of an exchange, by its id in ccxt: binance, okx, kraken ...
 
     Without --file the package ccxt calls the exchange (pip install 'cqar[importers]'). An exchange whose ids collide across
@@ -169,16 +181,20 @@ def ccxt_markets(context: CommandContext, /, exchange: str, place: str | None, *
 
     def work(run: Any) -> None:
         from cqar.importers.run import documents
+        from cqar.importers.sources import currencies as published
         from cqar.importers.sources import listing, live
 
+        said = {} if currencies is None else published.load(documents.load(currencies), Path(currencies).name, exchange)
         if place is not None:
             if not new_venue:
                 live.check_known(run.registry, exchange)
-            origin = listing.Origin(exchange_id=exchange)
+            origin = listing.Origin(exchange_id=exchange, currencies=said)
             listing.load(run, documents.load(place), Path(place).name, origin)
             return
         fetched = live.fetch(exchange)
-        origin = listing.Origin(exchange_id=exchange, precision_mode=fetched.precision_mode, remaps=fetched.remaps)
+        origin = listing.Origin(
+            exchange_id=exchange, precision_mode=fetched.precision_mode, remaps=fetched.remaps, currencies=said
+        )
         listing.load(run, fetched.markets, exchange, origin)
 
     _repeated(context, f"ccxt {exchange}", asked, work)

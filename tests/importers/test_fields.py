@@ -294,6 +294,15 @@ def test_a_builders_perpetual_is_an_equity_where_it_is_declared() -> None:
     assert gold.ids == ((facts.ISO4217, "XAU"),)
 
 
+@pytest.mark.parametrize("name", ["BTC", "kPEPE", "xyz:NVDA"])
+def test_the_name_of_a_perpetual_at_hyperliquid_is_a_further_text_of_its_listing(name: str) -> None:
+    market = read({**SWAP, "id": "0", "info": {"name": name}}, declared("hyperliquid"))
+    assert (market.id, market.aliases) == ("0", (name,))
+    assert read({**SWAP, "id": name, "info": {"name": name}}, declared("hyperliquid")).aliases == ()
+    assert read(_spot(26, "PUMP", "PUMP"), declared("hyperliquid")).aliases == ()
+    assert read({**SWAP, "info": {"name": name}}, declared("gate")).aliases == ()
+
+
 # ---- types ---------------------------------------------------------------------------------------------------------
 
 FUTURE = {**SWAP, "type": "future", "expiry": 1_900_000_000_000}

@@ -309,6 +309,16 @@ def test_a_declared_sentinel_is_not_an_expiry(name: str, sentinel: int) -> None:
     assert refused({**SWAP, "type": "future", "expiry": sentinel}, declared(name)) == "incomplete"
 
 
+@pytest.mark.parametrize("row", [OPTION, {**SWAP, "type": "future"}])
+def test_an_expired_contract_is_read_with_its_interval(row: dict[str, Any]) -> None:
+    market = read({**row, "expiry": 1_600_000_000_000, "created": 1_500_000_000_000, "active": False})
+    assert (market.created, market.expiry) == (
+        datetime(2017, 7, 14, 2, 40, tzinfo=UTC),
+        datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC),
+    )
+    assert market.active is False
+
+
 def test_times_keep_their_milliseconds() -> None:
     assert read({**OPTION, "expiry": 1_900_000_000_123, "created": 1}).expiry == datetime(
         2030, 3, 17, 17, 46, 40, 123_000, tzinfo=UTC

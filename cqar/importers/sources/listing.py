@@ -14,6 +14,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.importers.exchanges.currencies import Currency
 from cqar.importers.exchanges.declarations import SPOT, Exchange, Venue, declared
 from cqar.importers.identity.guard import Directory, Guard
 from cqar.importers.run import documents
@@ -33,6 +34,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     exchange_id: str
     precision_mode: str | None = None
     remaps: Mapping[str, str] | None = None
+    #: what the exchange says of its codes besides its markets
+    currencies: Mapping[str, Currency] = msgspec.field(default_factory=dict)
 
 
 def load(run: Run, data: bytes, name: str, origin: Origin) -> None:
@@ -95,7 +98,7 @@ class _Exchange:
         seen: set[tuple[str, str, int]] = set()
         for source, row in decoded:
             try:
-                market = markets.parse(source, row, self._exchange, mode)
+                market = markets.parse(source, row, self._exchange, mode).told(self._origin.currencies)
                 key = (self._venue(market).venue_id, market.id, market.symbol_type)
                 self._ids.setdefault(key[0], set()).add(market.id)
                 _once(key, seen)

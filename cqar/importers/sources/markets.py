@@ -14,6 +14,7 @@ from cqar import exact
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.errors import Invalid
 from cqar.importers.exchanges import fields, sides
+from cqar.importers.exchanges.currencies import Currency, with_facts
 from cqar.importers.exchanges.declarations import INVERSE, LINEAR, OPTION, SPOT, Exchange
 from cqar.importers.exchanges.facts import Code
 from cqar.importers.exchanges.payload import number, places_as_step
@@ -126,6 +127,16 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     specs: Specs
     #: the part of the payload that goes into the metadata of the listing
     metadata: Mapping[str, str]
+    #: further texts of the listing: the names that the exchange shows where ccxt's id is a number
+    aliases: tuple[str, ...] = ()
+
+    def told(self, currencies: Mapping[str, Currency]) -> "Market":
+        """The market with what the currencies of the exchange say of its codes."""
+        if not currencies:
+            return self
+        settle = None if self.settle is None else with_facts(self.settle, currencies)
+        base, quote = with_facts(self.base, currencies), with_facts(self.quote, currencies)
+        return msgspec.structs.replace(self, base=base, quote=quote, settle=settle)
 
 
 _ROW = documents.decoder(Row)
@@ -195,6 +206,7 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
         created=_instant(row.created) if row.created else None,
         specs=_specs(row, payload, exchange, mode),
         metadata=_metadata(payload, exchange, delisting),
+        aliases=_aliases(row.id, payload, exchange),
     )
 
 
@@ -216,6 +228,11 @@ def _typed(row: Row, payload: Mapping[str, Any], exchange: Exchange) -> tuple[Ro
             row = msgspec.structs.replace(row, type=kind or row.type)
     known = planned is not None and planned not in exchange.no_expiry and 0 < planned <= _LAST
     return row, _instant(planned) if known and planned is not None else None
+
+
+def _aliases(text: str, payload: Mapping[str, Any], exchange: Exchange) -> tuple[str, ...]:
+    name = exchange.fields.name(payload)
+    return () if name is None or name == text else (name,)
 
 
 def _metadata(payload: Mapping[str, Any], exchange: Exchange, delisting: datetime | None) -> dict[str, str]:
