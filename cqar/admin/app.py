@@ -81,6 +81,7 @@ class Admin:
             tls.identity(settings.tls, settings.admin.host),
             reflect=settings.reflection,
         )
+        self.metrics.add(self._server.http.collect)
         self.port = 0
         self.http_port = 0
 

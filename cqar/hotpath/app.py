@@ -100,6 +100,7 @@ class Hotpath:
         self._stream = Streamed(Served("StreamVenueSymbols", answering, whole.request_bytes), self.authority, self.calls)
         self._transport = self._chosen()
         self._server = self._transport.server
+        self.metrics.add(self._server.http.collect)
         self._announced: asyncio.Task[None] | None = None
         self.port = 0
         self.http_port = 0

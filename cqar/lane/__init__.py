@@ -24,5 +24,6 @@ A module imports only modules below it:
     limits        limits, timeouts, detection of floods
     hpack         decoding header blocks; huffman, their code
     grpc          messages, statuses and metadata as bytes
+    accepting     TLS handshakes, the network of a peer
     frames        HTTP/2 frames
 """

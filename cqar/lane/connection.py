@@ -1,11 +1,11 @@
 """One connection: its transport, its stages from the preface to the end, and when output is written."""
 
 import asyncio
-import ipaddress
 from time import monotonic
 from typing import Final, Protocol, cast
 
 from cqar.lane import frames
+from cqar.lane.accepting import network_of
 from cqar.lane.call_tasks import CallTasks
 from cqar.lane.fast_path import FastPath
 from cqar.lane.frame_reader import FrameReader
@@ -323,16 +323,6 @@ class Connection(asyncio.Protocol):
             self._server.service.observer.attacker_closed(attack)
         self._stage = _CLOSED
         self.transport.abort()
-
-
-def network_of(peername: object) -> str:
-    """Return the address of a peer, of an IPv6 address the /64, or nothing for a Unix socket."""
-    if not isinstance(peername, tuple):
-        return ""
-    address = ipaddress.ip_address(peername[0].partition("%")[0])
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def _peer(transport: asyncio.Transport) -> Peer:

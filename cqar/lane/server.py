@@ -4,8 +4,10 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
+from cqar.lane.accepting import Handshakes
 from cqar.lane.connection import Connection
 from cqar.lane.limits import Limits
 from cqar.lane.server_state import ServerState
@@ -37,6 +39,8 @@ class Lane:
         self.state = ServerState(service, limits or Limits(), asyncio.get_running_loop(), fast_path=fast_path)
         #: by age
         self.connections: dict[Connection, None] = {}
+        limit = self.state.limits
+        self.handshakes = Handshakes(limit.connections, limit.preface_timeout, lambda: Connection(self), _Places(self))
         #: whether new connections are refused
         self.closing = False
         self._servers: list[asyncio.Server] = []
@@ -52,27 +56,17 @@ class Lane:
             sock = socket.create_server(address, family=socket.AF_INET6, reuse_port=reuse_port, dualstack_ipv6=True)
             await self.listen_on(sock, tls=tls, backlog=backlog)
             return int(sock.getsockname()[1])
-        server = await self.state.loop.create_server(
-            lambda: Connection(self),
-            host,
-            port,
-            reuse_port=reuse_port,
-            backlog=backlog,
-            ssl=tls,
-            ssl_handshake_timeout=self._handshake_timeout(tls),
-        )
+        server = await self.state.loop.create_server(self._factory(tls), host, port, reuse_port=reuse_port, backlog=backlog)
         self._started(server)
         return int(server.sockets[0].getsockname()[1])
 
     async def listen_on(self, sock: socket.socket, *, tls: ssl.SSLContext | None = None, backlog: int = _BACKLOG) -> None:
         """Listen on a bound socket, TCP or Unix."""
-        server = await self.state.loop.create_server(
-            lambda: Connection(self), sock=sock, backlog=backlog, ssl=tls, ssl_handshake_timeout=self._handshake_timeout(tls)
-        )
+        server = await self.state.loop.create_server(self._factory(tls), sock=sock, backlog=backlog)
         self._started(server)
 
-    def _handshake_timeout(self, tls: ssl.SSLContext | None) -> float | None:
-        return None if tls is None else self.state.limits.preface_timeout
+    def _factory(self, tls: ssl.SSLContext | None) -> Callable[[], asyncio.Protocol]:
+        return (lambda: Connection(self)) if tls is None else (lambda: self.handshakes.accept(tls))
 
     def _started(self, server: asyncio.Server) -> None:
         self._servers.append(server)
@@ -123,7 +117,7 @@ class Lane:
         if not self.connections:
             self._empty.set()
 
-    def close_stranger(self, but: Connection) -> bool:
+    def close_stranger(self, but: Connection | None = None) -> bool:
         """Close the oldest connection, other than `but`, whose peer has not proven who it is. Returns whether there was one."""
         if self.state.service.gate is None:
             return False
@@ -144,6 +138,7 @@ class Lane:
         self.closing = True
         for server in self._servers:
             server.close()
+        self.handshakes.stop()
         self._empty.clear()
         for connection in list(self.connections):
             connection.drain()
@@ -166,3 +161,33 @@ class Lane:
         if tasks:
             await asyncio.wait(tasks, timeout=1)
         await asyncio.sleep(0)
+
+
+class _Places:
+    """Counts connections in a handshake with all others, so that the limits of connections hold for them, too."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def take(self, network: str) -> bool:
+        """Count a connection. At the limit of all, the connection of a stranger makes room."""
+        state = self._lane.state
+        usage, limit = state.usage, state.limits
+        usage.connect(network, 1)
+        if self._lane.closing:
+            return False
+        of_address = usage.addresses[network] if network else 0
+        fits = of_address <= limit.address_connections and (
+            usage.connections <= limit.connections or self._lane.close_stranger()
+        )
+        if not fits:
+            state.strangers.refused["connections"] += 1
+        return fits
+
+    def release(self, network: str) -> None:
+        """Stop counting a connection."""
+        self._lane.state.usage.connect(network, -1)
+
+    def crowded_out(self) -> None:
+        """Count a handshake that had to make room."""
+        self._lane.state.strangers.refused["handshakes"] += 1

@@ -4,14 +4,19 @@ import asyncio
 import logging
 import os
 import signal
+import ssl
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
+from prometheus_client.metrics_core import Metric
 
+from cqar.lane.accepting import Handshakes
 from cqar.observability import logs
+from cqar.observability.metrics import counter, tallied
 from cqar.server import descriptors, http_bodies
 from cqar.server.tls import Identity
 
@@ -60,23 +65,49 @@ class _Refusing(asyncio.Protocol):
 class _Acceptor:
     """Accepts the HTTP connections of a port, up to a limit. Closes one whose first request does not arrive in time."""
 
-    def __init__(self, server: web.Server | None) -> None:
+    def __init__(self, server: web.Server | None, tls: ssl.SSLContext | None) -> None:
         self._server = server
+        self._tls = tls
         self._most = min(_HTTP_CONNECTIONS, descriptors.limit() // 8)
+        #: connections that were closed, by reason
+        self.closed = Counter[str]()
+        self.handshakes = Handshakes(self._most, _HEAD_TIMEOUT, self._established, self)
 
-    def __call__(self) -> asyncio.BaseProtocol:
+    def __call__(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
+        return self._established() if self._tls is None else self.handshakes.accept(self._tls)
+
+    # ---- places of handshakes --------------------------------------------------------------------------------------
+
+    def take(self, _network: str) -> bool:
+        """Whether there is room for one more connection."""
+        server = self._server
+        fits = server is not None and len(server.connections) + len(self.handshakes.running) <= self._most
+        self.closed["connections"] += not fits
+        return fits
+
+    def release(self, _network: str) -> None:
+        """Nothing: the connections are counted where they are."""
+
+    def crowded_out(self) -> None:
+        """Count a handshake that had to make room."""
+        self.closed["handshakes"] += 1
+
+    # ---- requests --------------------------------------------------------------------------------------------------
+
+    def _established(self) -> asyncio.Protocol:
         server = self._server
         if server is None or len(server.connections) >= self._most:
+            self.closed["connections"] += 1
             return _Refusing()
         handler = server()
         asyncio.get_running_loop().call_later(_HEAD_TIMEOUT, self._check, handler)
         return handler
 
-    @staticmethod
-    def _check(handler: web.RequestHandler) -> None:
+    def _check(self, handler: web.RequestHandler) -> None:
         # aiohttp's own timeout of idle connections does not run before the first request.
         if handler.transport is not None and not handler._request_count:  # noqa: SLF001 - see above
+            self.closed["slow_heads"] += 1
             handler.force_close()
 
 
@@ -87,23 +118,27 @@ class Http:
         self._identity = identity
         self._runners: list[web.AppRunner] = []
         self._servers: list[asyncio.Server] = []
+        self._acceptors: list[_Acceptor] = []
         self._logger = server_logger.getChild("cqar")
         self._logger.addFilter(_Malformed())
 
     async def listen(self, host: str, port: int, application: web.Application, *, shared: bool = False) -> int:
         """Listen; returns the port. `shared`: share the port with other processes. Raises PortError if it is in use."""
-        accept = _Acceptor((await self._prepared(application)).server)
         context = None if self._identity is None else self._identity.context("http/1.1")
+        accept = _Acceptor((await self._prepared(application)).server, context)
         loop = asyncio.get_running_loop()
-        wait = None if context is None else _HEAD_TIMEOUT
         try:
-            server = await loop.create_server(
-                accept, host, port, ssl=context, reuse_port=shared or None, backlog=_BACKLOG, ssl_handshake_timeout=wait
-            )
+            server = await loop.create_server(accept, host, port, reuse_port=shared or None, backlog=_BACKLOG)
         except OSError as error:
             raise PortError(host, port) from error
         self._servers.append(server)
+        self._acceptors.append(accept)
         return int(server.sockets[0].getsockname()[1])
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of all ports."""
+        closed = sum((each.closed for each in self._acceptors), Counter[str]())
+        yield counter("cqar_http_connections_closed", "HTTP connections closed, by reason", ("reason",), tallied(closed))
 
     async def listen_at(self, path: str, application: web.Application) -> None:
         """Listen on a Unix socket, in plaintext."""
@@ -128,6 +163,8 @@ class Http:
         """Stop listening and let running requests finish for a moment."""
         for server in self._servers:
             server.close()
+        for acceptor in self._acceptors:
+            acceptor.handshakes.stop()
         for runner in self._runners:
             await runner.cleanup()
 

@@ -1,10 +1,14 @@
 """HTTP connections are bounded, and time out until a request has arrived."""
 
 import asyncio
+import contextlib
 import resource
+import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 
 from cqar.server import descriptors, process
@@ -19,14 +23,15 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(process, "_KEEPALIVE_TIMEOUT", 0.6)
     monkeypatch.setattr(process, "_HTTP_CONNECTIONS", 3)
     application = web.Application()
-
-    async def answer(_request: web.Request) -> web.Response:
-        return web.Response(text="here")
-
-    application.router.add_get("/", answer)
+    application.router.add_get("/", answered)
     http = Http(None)
     yield await http.listen("127.0.0.1", 0, application)
     await http.close()
+
+
+async def answered(_request: web.Request) -> web.Response:
+    """Answer a request."""
+    return web.Response(text="here")
 
 
 async def rest(reader: asyncio.StreamReader) -> bytes:
@@ -61,6 +66,58 @@ async def test_connections_over_the_limit_are_closed(port: int) -> None:
     assert await rest(reader) == b""
     for _, each in (*several, (reader, writer)):
         each.close()
+
+
+class Secure:
+    """An identity of this machine."""
+
+    def __init__(self) -> None:
+        self._authority = trustme.CA()
+
+    def context(self, *_protocols: str) -> ssl.SSLContext:
+        """The context of a server."""
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert("localhost").configure_cert(made)
+        return made
+
+    def client(self) -> ssl.SSLContext:
+        """The context of a client."""
+        made = ssl.create_default_context()
+        self._authority.configure_trust(made)
+        return made
+
+
+async def test_half_open_handshakes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_HTTP_CONNECTIONS", 12)
+    identity: Any = Secure()
+    http, application = Http(identity), web.Application()
+    application.router.add_get("/", answered)
+    port = await http.listen("127.0.0.1", 0, application)
+    half = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+    for reader, _ in half[:17]:
+        with contextlib.suppress(ConnectionError):
+            assert await rest(reader) == b""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=identity.client(), server_hostname="localhost")
+    writer.write(_REQUEST)
+    assert b"here" in await reader.readuntil(b"here")
+    [closed] = [each.samples for each in http.collect()]
+    # One more made room for the good one.
+    assert [(each.labels, each.value) for each in closed] == [({"reason": "handshakes"}, 18)]
+    for _, each in (*half, (reader, writer)):
+        each.close()
+    await http.close()
+
+
+async def test_a_handshake_that_is_not_completed_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_HEAD_TIMEOUT", 0.2)
+    identity: Any = Secure()
+    http = Http(identity)
+    port = await http.listen("127.0.0.1", 0, web.Application())
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.suppress(ConnectionError):
+        assert await rest(reader) == b""
+    writer.close()
+    await http.close()
 
 
 @pytest.mark.parametrize(("soft", "connections"), [(100, 50), (1_024, 768), (65_536, 10_000)])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hyperframe.frame import Frame, SettingsFrame, WindowUpdateFrame
 
-from cqar.lane import connection
+from cqar.lane.accepting import network_of
 from cqar.lane.grpc import RpcError, framed
 from cqar.lane.limits import Limits
 from cqar.lane.service import Context
@@ -247,7 +247,7 @@ async def test_a_strangers_connection_makes_room_for_a_new_one(keys: Keys) -> No
     ],
 )
 async def test_connections_count_by_network(peername: object, network: str) -> None:
-    assert connection.network_of(peername) == network
+    assert network_of(peername) == network
 
 
 async def test_output_that_a_peer_does_not_read_counts_as_unread() -> None:
