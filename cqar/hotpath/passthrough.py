@@ -16,6 +16,7 @@ from cqar.contract.cqar.v1 import access_pb2, registry_pb2, resolver_pb2, review
 from cqar.contract.cqc.services.v1 import asset_registry_pb2
 from cqar.hotpath.feed import Feed
 from cqar.lane import upload
+from cqar.model.call import Role
 from cqar.observability import logs, tracing
 from cqar.observability.logs import Calls
 from cqar.server import limits, rpc, statuses
@@ -45,6 +46,7 @@ _METHODS = {
     for service in each.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
+_RESOLVER = resolver_pb2.DESCRIPTOR.services_by_name["Resolver"]
 #: Names of the contract's RPCs in metrics, by path; all other paths share one name.
 _NAMES = {path: method.name for path, method in _METHODS.items()}
 _OTHER = "other"
@@ -52,10 +54,18 @@ _NO_ADMIN_CODES = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCEL
 _STREAMS = frozenset(path for path, method in _METHODS.items() if method.server_streaming)
 
 
-def request_bytes(path: str) -> int | None:
-    """The maximum bytes of a request of the RPC, or None if the path is not in the contract."""
+def request_bytes(path: str, role: Role | None) -> int:
+    """The maximum bytes of a request that is passed on, by its path and the role of its caller; None before that is known.
+
+    What admin refuses to a role, whatever the request is, may only be small: RPCs that the contract does not have, which an
+    administrator may call, and writes. Among the reads, only those of the Resolver have large requests.
+    """
     method = _METHODS.get(path)
-    return None if method is None else limits.request_bytes(method)
+    if method is None:
+        return limits.SINGLE if role in {Role.READER, Role.WRITER} else limits.MAX_MESSAGE
+    if role is Role.READER and method.containing_service is not _RESOLVER:
+        return limits.SINGLE
+    return limits.request_bytes(method)
 
 
 class Passthrough:

@@ -1,5 +1,6 @@
 """Limits per connection and per process, timeouts in seconds, and the leaky bucket that detects floods."""
 
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -86,6 +87,8 @@ class Limits:
     #: concurrent calls that need no proof, of a connection and of all connections
     connection_public_calls: int = 4
     public_calls: int = 256
+    #: bytes that a compressed message of such a call may have after decompression
+    public_unpacked: int = 64 * 1_024
     #: bytes of unread responses, of a connection, whose other calls wait above it, and of all connections
     queued: int = 8 * MEBI
     all_queued: int = 256 * MEBI
@@ -148,7 +151,17 @@ class LeakyBucket:
 class Usage:
     """Resources that all connections of a lane use together."""
 
-    __slots__ = ("addresses", "buffered", "cached", "calls", "connections", "held", "queued", "stream_share")
+    __slots__ = (
+        "addresses",
+        "buffered",
+        "cached",
+        "calls",
+        "connections",
+        "held",
+        "queued",
+        "refused",
+        "stream_share",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.connections = 0
@@ -162,6 +175,8 @@ class Usage:
         self.cached = 0
         #: bytes of responses by holder; without entries of 0
         self.held: dict[Hashable, int] = {}
+        #: calls of proven callers that were refused because of a limit, by reason
+        self.refused = Counter[str]()
         #: streams that each connection may open
         self.stream_share = limits.streams
 

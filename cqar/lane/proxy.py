@@ -13,6 +13,7 @@ from cqar.lane.grpc import RpcError, TooLarge
 from cqar.lane.routing import unknown_method
 from cqar.lane.server_state import ServerState
 from cqar.lane.service import Outcome, Upstream
+from cqar.lane.strangers import Account
 from cqar.lane.stream import Inbox, Stream, StreamState, TaskState
 from cqar.lane.streams import Streams
 
@@ -184,7 +185,7 @@ class Proxy:
                     await inbox.wake.wait()
                     continue
                 flag, data = inbox.messages.popleft()
-                message = grpc.decompress(flag, data, stream.route.encoding, stream.route.limit)
+                message = self._unpacked(stream, flag, data)
                 extra = len(message) if flag else 0
                 self._count(stream, extra)
                 if self._streams.overfull(stream):
@@ -199,3 +200,12 @@ class Proxy:
             self._abort(stream, self._server.service.explain(self._streams.context(stream), error))
         except RpcError as error:
             self._abort(stream, error)
+
+    def _unpacked(self, stream: Stream, flag: int, data: bytes) -> bytes:
+        """Return a message without compression. Raises TooLarge, RpcError."""
+        limit = stream.route.limit
+        if flag and stream.account is Account.UNPROVEN:
+            raise RpcError(grpc.UNAVAILABLE, "this key cannot be verified now; retry later, or without compression")
+        if flag and stream.account is Account.PUBLIC:
+            limit = min(limit, self._server.limits.public_unpacked)
+        return grpc.decompress(flag, data, stream.route.encoding, limit)

@@ -137,8 +137,6 @@ class Router:
             raise unknown_method(path)
         route = Route(RouteKind.PROXIED if method is None else RouteKind.UNARY, fields, path)
         route.encoding = encoding
-        own = method.max_request if method is not None else None if upstream is None else upstream.max_request(path)
-        route.limit = self._max_request if own is None else min(own, self._max_request)
         self._assign(route, principal)
         route.cacheable = gate is None or gate.proven(principal)
         if not route.cacheable:
@@ -149,6 +147,7 @@ class Router:
         service, method = self._service, self._service.methods.get(route.path)
         route.principal = principal
         route.holder = service.holder(principal, self.peer)
+        route.limit = self._limit(route.path, principal)
         if method is not None:
             route.method = method
             route.zero_copy = method.zero_copy
@@ -159,9 +158,17 @@ class Router:
         """Return the route of one call whose caller has proven to be `principal`. Raises what the application raises."""
         method = self._service.methods.get(earlier.path)
         route = Route(RouteKind.PROXIED if method is None else RouteKind.UNARY, earlier.fields, earlier.path)
-        route.encoding, route.limit = earlier.encoding, earlier.limit
+        route.encoding = earlier.encoding
         self._assign(route, principal)
         return route
+
+    def _limit(self, path: str, principal: Any) -> int:
+        """Return the maximum size of a request in bytes."""
+        method, upstream = self._service.methods.get(path), self._service.upstream
+        if method is not None:
+            return min(method.max_request, self._max_request)
+        own = None if upstream is None else upstream.max_request(path, principal)
+        return self._max_request if own is None else min(own, self._max_request)
 
 
 def unknown_method(path: str) -> RpcError:

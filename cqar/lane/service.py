@@ -132,7 +132,7 @@ async def _unchanged(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _unlimited(_path: str) -> int | None:
+def _unlimited(_path: str, _principal: Any) -> int | None:
     return None
 
 
@@ -154,8 +154,8 @@ class Upstream:
     extra_metadata: Callable[[Context], Metadata] = _no_metadata
     #: maps the outcome of a call to the one that the client gets
     map_outcome: Callable[[Outcome], Awaitable[Outcome]] = _unchanged
-    #: returns the maximum size of a path's request message in bytes; None: `Limits.request` is the only limit
-    max_request: Callable[[str], int | None] = _unlimited
+    #: returns the maximum size of a request message in bytes, by path and principal; None: `Limits.request` is the only limit
+    max_request: Callable[[str, Any], int | None] = _unlimited
 
 
 def _explain(_context: Context, error: Exception) -> RpcError:

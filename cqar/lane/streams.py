@@ -195,13 +195,18 @@ class Streams:
         limit = self._server.limits
         if stream.account is not _PROVEN:
             return self._server.strangers.over(self.stranger_bytes)
-        return self._server.usage.buffered > limit.buffered or self.buffered > limit.connection_buffered
+        usage = self._server.usage
+        over = usage.buffered > limit.buffered or self.buffered > limit.connection_buffered
+        if over:
+            usage.refused["request_memory"] += 1
+        return over
 
     def admit(self, stream: Stream) -> None:
         """Reserve a place for a call with a task, which `task_done` releases. Raises RpcError."""
         server, limit = self._server, self._server.limits
         if stream.account is _PROVEN:
             if self.calls >= limit.calls or server.usage.calls >= limit.all_calls:
+                server.usage.refused["calls"] += 1
                 raise RpcError(grpc.RESOURCE_EXHAUSTED, "too many concurrent calls; retry later")
             self.calls += 1
             server.usage.calls += 1
@@ -318,7 +323,7 @@ class Streams:
         """Queue a response: a message with its prefix, and trailers."""
         if not self._may_queue(stream, message):
             self.flood_later(limits.UNREAD)
-            self.fail(stream, unread_responses())
+            self.fail(stream, self._unread_responses())
             return
         self.send_headers(stream, grpc.RESPONSE_HEADERS)
         self.sender.queue(stream, message, self._server.now)
@@ -344,10 +349,15 @@ class Streams:
         usage = self._server.usage
         return usage.held.get(stream.route.holder, 0) + size <= self._server.limits.all_queued - usage.queued
 
+    def _unread_responses(self) -> RpcError:
+        """Count a call whose response does not fit beside those that peers have not read, and return its status."""
+        self._server.usage.refused["response_memory"] += 1
+        return RpcError(grpc.RESOURCE_EXHAUSTED, "too many unread responses; read them and retry")
+
     async def wait_for_room(self, stream: Stream, size: int) -> None:
         """Wait until a response fits into the queue. Raises RpcError if its holder has too many unread responses."""
         if not self._may_hold(stream, size):
-            raise unread_responses()
+            raise self._unread_responses()
         limit = self._server.limits.queued
         if not self.sender.fits(size, limit):
             await self.sender.wait_for_room(stream, size, limit)
@@ -369,8 +379,3 @@ class Streams:
 
 def _flooded(event: Flood) -> ProtocolError:
     return ProtocolError(frames.ENHANCE_YOUR_CALM, "too many control frames", event.kind)
-
-
-def unread_responses() -> RpcError:
-    """Return the status of a call whose response does not fit beside those that peers have not read."""
-    return RpcError(grpc.RESOURCE_EXHAUSTED, "too many unread responses; read them and retry")

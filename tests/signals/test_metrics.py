@@ -1,9 +1,12 @@
 """`/metrics` reports what happened."""
 
+import re
 import sys
 import time
 
+import aiohttp
 import pytest
+from hyperframe.frame import PingFrame
 from prometheus_client import CollectorRegistry
 
 from cqar import config
@@ -11,7 +14,9 @@ from cqar.admin.app import Admin
 from cqar.hotpath.app import Hotpath
 from cqar.observability.metrics import Durations, Metrics
 from tests.client import Client
-from tests.hotpath.stack import eventually, found, listed, ticked, worker_of
+from tests.hotpath.stack import changed, eventually, found, listed, ticked, worker_of
+from tests.lane.peer import connected
+from tests.signals.policy import PAGE
 from tests.signals.scrape import of, scrape
 
 CALLS, TOOK = "cqar_grpc_calls_total", "cqar_grpc_call_duration_seconds_count"
@@ -48,6 +53,47 @@ async def test_both_processes_report_their_file_descriptors(hotpath: Hotpath, ad
     for port in (hotpath.metrics_port, admin.http_port):
         samples = await scrape(port)
         assert 0 < of(samples, "process_open_fds") < of(samples, "process_max_fds")
+
+
+async def exposed(port: int) -> set[str]:
+    """The names of the metrics of a process."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/metrics") as response:
+        return set(re.findall(r"^# TYPE ((?:cqar|process)_\w+) ", await response.text(), re.MULTILINE))
+
+
+def documented(process: str) -> set[str]:
+    """The names that docs/operations.md lists for `worker` or `admin`."""
+    rows = re.findall(r"^\| (`(?:cqar|process)_.*`) \| [^|]*\| ([^|]+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name for names, where in rows if where.startswith((process, "both")) for name in re.findall(r"`(\w+)`", names)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the metrics of a process are those of Linux")
+async def test_the_metrics_of_each_process_are_those_that_the_page_lists(hotpath: Hotpath, admin: Admin) -> None:
+    usual = {"process_virtual_memory_bytes", "process_resident_memory_bytes"}
+    usual |= {"process_start_time_seconds", "process_cpu_seconds_total"}
+    assert await exposed(hotpath.metrics_port) - usual == documented("worker")
+    assert await exposed(admin.http_port) - usual == documented("admin")
+
+
+async def test_attackers_are_counted_by_kind(hotpath: Hotpath) -> None:
+    async with connected(hotpath.port) as peer:
+        await peer.send(*(PingFrame(0, b"attacker") for _ in range(5_000)))
+        assert await peer.ending() == 11
+    samples = await scrape(hotpath.metrics_port)
+    assert of(samples, "cqar_grpc_attackers_closed_total") == of(samples, "cqar_grpc_attackers_closed_total", kind="pings") == 1
+
+
+async def test_refusals_because_of_a_limit_are_counted_by_reason(
+    settings: config.Settings, admin: Admin, registry: Client
+) -> None:
+    at = await listed(registry)
+    tight = changed(settings, hotpath={"connection_request_memory": 100, "response_memory": 0})
+    async with worker_of(tight, admin.port) as worker, Client(worker.port) as client:
+        for method, fields in (("GetVenueSymbol", {"venue_id": at.venue, "venue_symbol": at.text}), ("ListVenues", {})):
+            assert (await client.refused(method, **fields)).code == "RESOURCE_EXHAUSTED"
+        samples = await scrape(worker.metrics_port)
+    for reason in ("request_memory", "response_memory"):
+        assert of(samples, "cqar_grpc_refused_total", reason=reason) == 1
 
 
 async def test_workers_in_one_process_have_numbers_of_their_own(

@@ -1,21 +1,25 @@
 """What a worker does for callers without a verified key: next to nothing, and within bounds."""
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
+from hyperframe.frame import Frame
 
-from cqar import config
-from cqar.admin.app import Admin
+from cqar import config, errors
+from cqar.admin.app import METHODS, Admin
+from cqar.auth import keys
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.hotpath.app import Hotpath
+from cqar.hotpath.passthrough import request_bytes
 from cqar.hotpath.transports.lane import LaneTransport
 from cqar.lane import grpc
 from cqar.lane.grpc import framed
 from cqar.lane.proxy import Proxy
 from cqar.lane.server import Lane
 from cqar.model.call import Role
+from cqar.server import limits
 from tests.access import credentials
 from tests.client import SERVICE
 from tests.hotpath.stack import admin_of, worker_of
@@ -23,7 +27,9 @@ from tests.lane.peer import Fields, Peer, connected, fields
 from tests.transports.pair import RESOLVER, TAIL
 
 GET, LISTED, NOTHING = f"{SERVICE}GetVenue", f"{SERVICE}ListAssets", f"{SERVICE}GetNothing"
-STREAM, WATCH = f"{RESOLVER}StreamVenueSymbols", "/grpc.health.v1.Health/Watch"
+STREAM, APPLY = f"{RESOLVER}StreamVenueSymbols", "/cqar.v1.Registry/Apply"
+OPEN, WATCH = "/cqar.v1.Access/OpenReviews", "/grpc.health.v1.Health/Watch"
+CHECK = "/grpc.health.v1.Health/Check"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 KIBI = 1_024
 _GZIP = ("grpc-encoding", "gzip")
@@ -45,6 +51,12 @@ async def secret(locked: config.Settings, admin: Admin) -> str:  # noqa: ARG001 
     return await credentials.make(locked, Role.READER, principal="strangers")
 
 
+@pytest.fixture(scope="module")
+async def held(locked: config.Settings, admin: Admin) -> Mapping[Role, str]:  # noqa: ARG001 - has migrated the database
+    """A key of each role."""
+    return {role: await credentials.make(locked, role) for role in Role}
+
+
 @pytest.fixture
 async def worker(locked: config.Settings, admin: Admin, secret: str) -> AsyncIterator[Hotpath]:  # noqa: ARG001 - exists before
     async with worker_of(locked, admin.port) as process:
@@ -60,16 +72,16 @@ async def peer(worker: Hotpath) -> AsyncIterator[Peer]:
 @pytest.fixture
 def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The limits with which messages were unpacked."""
-    limits: list[int] = []
+    recorded: list[int] = []
     decompress = grpc.decompress
 
-    def recorded(flag: int, message: bytes, encoding: bytes, max_bytes: int) -> bytes:
+    def recording(flag: int, message: bytes, encoding: bytes, max_bytes: int) -> bytes:
         if flag:
-            limits.append(max_bytes)
+            recorded.append(max_bytes)
         return decompress(flag, message, encoding, max_bytes)
 
-    monkeypatch.setattr(grpc, "decompress", recorded)
-    return limits
+    monkeypatch.setattr(grpc, "decompress", recording)
+    return recorded
 
 
 def lane_of(worker: Hotpath) -> Lane:
@@ -83,6 +95,12 @@ def authorized(path: str, secret: str, *more: tuple[str, str]) -> Fields:
     return fields(path, ("authorization", f"Bearer {secret}"), *more)
 
 
+def chunks(peer: Peer, number: int, data: bytes) -> Iterator[Frame]:
+    """The DATA frames of a whole request."""
+    for at in range(0, len(data), 16_000):
+        yield peer.data(number, data[at : at + 16_000], end=at + 16_000 >= len(data))
+
+
 def packed(message: bytes) -> bytes:
     data = gzip.compress(message, mtime=0)
     return b"\1" + len(data).to_bytes(4, "big") + data
@@ -94,6 +112,66 @@ async def test_nothing_is_unpacked_for_a_caller_without_a_key(peer: Peer, unpack
     assert (await peer.response(1)).status == "16"
     await peer.sync()
     assert not unpacked
+
+
+async def test_a_health_check_without_a_key_is_unpacked_up_to_a_small_limit(peer: Peer, unpacked: list[int]) -> None:
+    for number, size, status in ((1, 4_000 * KIBI, "8"), (3, 64 * KIBI + 1, "8"), (5, 0, "0")):
+        await peer.send(peer.header(number, fields(CHECK, _GZIP)), peer.data(number, packed(bytes(size)), end=True))
+        assert (await peer.response(number)).status == status
+    assert unpacked == [64 * KIBI] * 3
+
+
+async def test_nothing_is_unpacked_while_a_key_cannot_be_verified(
+    peer: Peer, worker: Hotpath, unpacked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(_key_id: str) -> Any:
+        msg = "the database is down"
+        raise errors.Unavailable(msg)
+
+    assert worker.authority is not None
+    monkeypatch.setattr(worker.authority._source, "find", down)
+    header = authorized(LISTED, keys.make("dev").text, _GZIP)
+    await peer.send(peer.header(1, header), peer.data(1, packed(bytes(4_000 * KIBI)), end=True))
+    response = await peer.response(1)
+    assert (response.status, response.headers[-1]["grpc-message"][:36]) == ("14", "this key cannot be verified now; ret")
+    assert not unpacked
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "limit"),
+    [
+        (Role.READER, LISTED, 64 * KIBI),
+        (Role.READER, APPLY, 64 * KIBI),
+        (Role.READER, OPEN, 64 * KIBI),
+        (Role.READER, STREAM, 2_048 * KIBI),
+        (Role.READER, NOTHING, 64 * KIBI),
+        (Role.READER, "/no.such.Service/Get", 64 * KIBI),
+        (Role.READER, REFLECTION, 64 * KIBI),
+        (Role.WRITER, OPEN, 2_048 * KIBI),
+        (Role.WRITER, NOTHING, 64 * KIBI),
+        (Role.WRITER, REFLECTION, 64 * KIBI),
+        (Role.WRITER, APPLY, 16_384 * KIBI),
+        (Role.ADMIN, NOTHING, 16_384 * KIBI),
+    ],
+)
+async def test_what_is_passed_on_is_unpacked_up_to_the_limit_of_its_role(
+    peer: Peer, worker: Hotpath, unpacked: list[int], held: Mapping[Role, str], role: Role, path: str, limit: int
+) -> None:
+    # Once for a key that this process has to look up, and once for a known one.
+    for number in (1, 3):
+        await peer.send(peer.header(number, authorized(path, held[role], _GZIP)))
+        await peer.send(*chunks(peer, number, packed(bytes(limit + 1))))
+        assert (await peer.response(number)).status == "8"
+        assert unpacked == [limit]
+        unpacked.clear()
+    await peer.sync()
+    assert lane_of(worker).state.usage.buffered == 0
+
+
+def test_no_read_that_is_passed_on_has_a_larger_limit_than_readers_have() -> None:
+    for method in METHODS:
+        if method.role is Role.READER:
+            assert request_bytes(method.path, Role.READER) == limits.request_bytes(method.described), method.name
 
 
 async def test_a_compressed_request_is_unpacked_up_to_the_limit_of_its_method(

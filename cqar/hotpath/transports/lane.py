@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import grpc.aio
 from prometheus_client.metrics_core import Metric
@@ -191,17 +191,7 @@ class LaneTransport:
         self._methods = {each.path: _Method(each, wiring.freshness, wiring.authority) for each in wiring.unary}
         self._freshness = wiring.freshness
         self._shared = wiring.shared
-        # See `cqar.server.limits`.
-        self._limits = Limits(
-            streams=limits.STREAMS,
-            request=limits.MAX_MESSAGE,
-            request_timeout=limits.DEADLINE,
-            call_timeout=limits.DEADLINE,
-            min_ping_interval=limits.PING_EVERY,
-            keepalive_time=limits.KEEPALIVE,
-            keepalive_timeout=limits.KEEPALIVE_TIMEOUT,
-            **_bounds(wiring.hotpath),
-        )
+        self._limits = limits_of(wiring.hotpath)
         self._directory: Path | None = None
         self._channel: grpc.aio.Channel | None = None
         self._lane: Lane | None = None
@@ -217,7 +207,7 @@ class LaneTransport:
             timeout=None,
             start_marker=rpc.FORWARDED,
             extra_metadata=_forwarded_for,
-            max_request=request_bytes,
+            max_request=_request_bytes,
         )
         service = Service(
             methods=self._methods,
@@ -271,31 +261,40 @@ class LaneTransport:
         )
         yield single("cqar_grpc_connections", "Open connections", 0 if lane is None else len(lane.connections))
         if lane is not None:
-            yield from _of_strangers(lane)
+            yield from _of_callers(lane)
 
 
-def _bounds(hotpath: config.Hotpath) -> dict[str, Any]:
-    """The limits that are settings."""
-    return {
-        "connection_age": hotpath.connection_age,
-        "connections": descriptors.connections(hotpath.max_connections),
-        "address_connections": hotpath.address_connections,
-        "buffered": hotpath.request_memory,
-        "connection_buffered": hotpath.connection_request_memory,
-        "all_queued": hotpath.response_memory,
-        "stranger_calls": hotpath.stranger_calls,
-        "stranger_bytes": hotpath.stranger_bytes,
-        "stranger_refusals": hotpath.stranger_refusals,
-        "public_calls": hotpath.health_calls,
-    }
+def limits_of(hotpath: config.Hotpath) -> Limits:
+    """The limits of a lane: those of `cqar.server.limits`, and settings."""
+    return Limits(
+        streams=limits.STREAMS,
+        request=limits.MAX_MESSAGE,
+        request_timeout=limits.DEADLINE,
+        call_timeout=limits.DEADLINE,
+        min_ping_interval=limits.PING_EVERY,
+        keepalive_time=limits.KEEPALIVE,
+        keepalive_timeout=limits.KEEPALIVE_TIMEOUT,
+        connection_age=hotpath.connection_age,
+        connections=descriptors.connections(hotpath.max_connections),
+        address_connections=hotpath.address_connections,
+        buffered=hotpath.request_memory,
+        connection_buffered=hotpath.connection_request_memory,
+        all_queued=hotpath.response_memory,
+        stranger_calls=hotpath.stranger_calls,
+        stranger_bytes=hotpath.stranger_bytes,
+        stranger_refusals=hotpath.stranger_refusals,
+        public_calls=hotpath.health_calls,
+    )
 
 
 def _holder(caller: Caller, _peer: Peer) -> str:
     return caller.address if caller.principal is None or caller.principal is ANYONE else caller.principal.name
 
 
-def _of_strangers(lane: Lane) -> Iterator[Metric]:
-    """Yield the metrics of callers without a verified key."""
+def _of_callers(lane: Lane) -> Iterator[Metric]:
+    """Yield the metrics of refusals, and of callers without a verified key."""
+    limited = tallied(lane.state.usage.refused)
+    yield counter("cqar_grpc_refused", "Calls refused because of a limit of the lane, by reason", ("reason",), limited)
     strangers, limit = lane.state.strangers, lane.state.limits
     used = {"calls": strangers.calls, "health_calls": strangers.public, "bytes": strangers.bytes}
     most = {"calls": limit.stranger_calls, "health_calls": limit.public_calls, "bytes": limit.stranger_bytes}
@@ -303,6 +302,10 @@ def _of_strangers(lane: Lane) -> Iterator[Metric]:
     yield gauge("cqar_strangers_limit", "Budget of callers without a verified key: limit", ("what",), tallied(Counter(most)))
     refused = tallied(strangers.refused)
     yield counter("cqar_strangers_refused", "Refusals of callers without a verified key, by reason", ("reason",), refused)
+
+
+def _request_bytes(path: str, caller: Caller) -> int:
+    return request_bytes(path, None if caller.principal is None else caller.principal.role)
 
 
 def _forwarded_for(context: Context) -> Metadata:
