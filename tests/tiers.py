@@ -28,6 +28,7 @@ SERVER_FILES = (
     "!coherence/test_history.py",
     "docs/*",
     "!docs/test_audit.py",
+    "!docs/test_limits.py",
     "!docs/test_pages.py",
     "embedded/*",
     "!embedded/test_binaries.py",
