@@ -196,12 +196,13 @@ class Process:
             **{f"CQAR_{each}PORT": "0" for each in ("ADMIN_", "ADMIN_HTTP_", "HOTPATH_", "HOTPATH_HTTP_", "METRICS_")},
         }
         kept = {key: value for key, value in os.environ.items() if not key.startswith("CQAR_")}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cqar", name], env=kept | own | variables, stderr=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(self._command(name), env=kept | own | variables, stderr=subprocess.PIPE, text=True)
         self.log: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def _command(self, name: str) -> list[str]:
+        return [sys.executable, "-m", "cqar", name]
 
     def _read(self) -> None:
         assert self._process.stderr is not None
