@@ -118,16 +118,26 @@ class Lane:
             self._empty.set()
 
     def close_stranger(self, but: Connection | None = None) -> bool:
-        """Close the oldest connection, other than `but`, whose peer has not proven who it is. Returns whether there was one."""
+        """Close the oldest connection, other than `but`, whose peer has not proven who it is. Returns whether there was one.
+
+        One whose proof is being checked is closed only if there is no other.
+        """
         if self.state.service.gate is None:
             return False
+        oldest = None
         for connection in self.connections:
-            if connection is not but and not connection.streams.proven:
-                self.state.strangers.refused["connections"] += 1
-                del self.connections[connection]
-                connection.abort("too many connections")
-                return True
-        return False
+            if connection is but or connection.streams.proven:
+                continue
+            if not connection.streams.stranger_calls:
+                oldest = connection
+                break
+            oldest = oldest or connection
+        if oldest is None:
+            return False
+        self.state.strangers.refused["connections"] += 1
+        del self.connections[oldest]
+        oldest.abort("too many connections")
+        return True
 
     def revoke(self) -> None:
         """Discard all results of `Service.authorize`. Calls that have started go on."""

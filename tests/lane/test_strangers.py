@@ -236,6 +236,21 @@ async def test_a_strangers_connection_makes_room_for_a_new_one(keys: Keys) -> No
         assert (await good.response(3)).status == "0"
 
 
+async def test_a_connection_whose_proof_is_checked_is_closed_after_idle_ones(keys: Keys) -> None:
+    async with running_lane(Limits(connections=3), gate=keys) as running, AsyncExitStack() as stack:
+        busy = await stack.enter_async_context(connected(running.port))
+        await busy.send(busy.call(1, b"else", fields(GET, _GOOD)))
+        await busy.sync()
+        idle = []
+        for _ in range(4):
+            idle.append(await stack.enter_async_context(connected(running.port)))
+            await idle[-1].sync()
+        for peer in idle[:2]:
+            assert await peer.ending() is None
+        keys.ready.set()
+        assert (await busy.response(1)).status == "0"
+
+
 @pytest.mark.parametrize(
     ("peername", "network"),
     [
