@@ -9,7 +9,7 @@ from cqar import config
 from cqar.auth import attempts
 from cqar.hotpath import key_source
 from cqar.hotpath.transports.lane import limits_of
-from cqar.lane import accepting, limits, route_cache, timeouts
+from cqar.lane import accepting, hpack, limits, route_cache, timeouts
 from cqar.server import descriptors, process, streams
 from cqar.server import limits as calls
 
@@ -105,6 +105,8 @@ OPERATIONS = {
         f"frames on closed streams | {limits.REFUSED.weight} |",
         f"refused by their headers | {limits.REJECTED.weight} |",
         f"do not fit beside unread ones | {limits.UNREAD.weight} |",
+        f"header list of more than {hpack._BOMB * limits.HEADER_LIST // KIBI} KiB or {hpack.MAX_FIELDS} fields",
+        f"above {limits.HEADER_LIST // KIBI} KiB a call gets",
         f"more than {limits.CONTINUATIONS} CONTINUATION frames or {limits.BLOCK_BYTES // KIBI} KiB",
         f"takes longer than {_LANE.preface_timeout:g} s, a frame or header block longer than {_LANE.frame_timeout:g} s",
         f"reads nothing for {_LANE.stall_timeout:g} s",

@@ -39,17 +39,13 @@ async def test_idle_peers_leave_descriptors_for_everything_else(settings: config
         await worker.says("hotpath_ready")
         port, metrics = (int(where[each].rpartition(":")[2]) for each in ("grpc", "metrics"))
 
-        async def attack() -> None:
-            for _ in range(PEERS):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                stack.callback(writer.close)
-
-        attacking = asyncio.create_task(attack())
+        for _ in range(PEERS):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
         good = await stack.enter_async_context(Client(port))
-        # A fill, from PostgreSQL and offered to Redis, and a call that is passed on.
+        # A fill, from PostgreSQL and offered to Redis, and calls that are passed on.
         found = await good.call("GetVenueSymbol", venue_id=at.venue, venue_symbol=at.text, headers=headers)
         assert found.symbol.symbol_id == at.symbol
-        await attacking
         for path in (f"{SERVICE}ListVenues", f"{SERVICE}ListAssets"):
             assert await good.raw(path, b"", headers=headers)
         second = await stack.enter_async_context(Client(port))
