@@ -14,7 +14,7 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.entities import ASSET, SYMBOL, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, new_id, timestamp
 from cqar.storage.postgres import Sql
-from cqar.writes import merge, operations, prepare
+from cqar.writes import claim_decisions, merge, operations, prepare
 from cqar.writes.apply.chunk import Chunk
 from cqar.writes.apply.kinds import KINDS
 from cqar.writes.apply.rows import read_rows
@@ -53,6 +53,11 @@ class Moved(NamedTuple):
 async def living(tx: Transaction, venue_id: str, code: str) -> list[Row]:
     """The venue assets that have the code now, locked."""
     return [row for row in await tx.session.rows(_MEANT, venue_id, code) if not over(row, tx.now)]
+
+
+async def listings(tx: Transaction, venue_id: str, asset_id: str) -> int:
+    """The number of the venue's listings that stand on the asset, ended ones included."""
+    return len(await tx.session.rows(_LISTINGS, venue_id, asset_id))
 
 
 async def take_over(tx: Transaction, venue_id: str, code: str, ids: tuple[str, str], check: Callable[[Row], None]) -> None:
@@ -103,16 +108,27 @@ def codes_of(row: Row) -> list[str]:
     return [row["venue_asset_symbol"], *(row["venue_asset_aliases"] or ())]
 
 
-async def enter(tx: Transaction, given: venues_pb2.VenueAsset, code: str, asset_id: str, since: datetime | None = None) -> None:
+class Decided(NamedTuple):
+    """What a person decided: the asset of a code, since when, and why."""
+
+    code: str
+    asset_id: str
+    since: datetime | None = None
+    notes: str = ""
+
+
+async def enter(tx: Transaction, given: venues_pb2.VenueAsset, decided: Decided) -> None:
     """Map the code to the asset as a person's decision: create its venue asset, or add the code as an alias.
 
     `given`: the venue and what else is known of the venue asset. Raises Precondition if the rules of Apply refuse it.
     """
+    code, asset_id, since, notes = decided
     stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), given.venue_id, asset_id)
     row = venues_pb2.VenueAsset()
     row.CopyFrom(given)
     row.asset_id, row.identity_evidence = asset_id, EVIDENCE
     row.venue_asset_symbol = row.venue_asset_symbol or code
+    cleared = await _verified(tx, row, stored, code)
     if stored is not None:
         codes = dict.fromkeys([*codes_of(stored), row.venue_asset_symbol, *row.venue_asset_aliases])
         row.venue_asset_symbol = stored["venue_asset_symbol"]
@@ -120,7 +136,30 @@ async def enter(tx: Transaction, given: venues_pb2.VenueAsset, code: str, asset_
         row.venue_asset_aliases.extend(each for each in codes if each != row.venue_asset_symbol)
     if since is not None:
         row.listed_at.CopyFrom(timestamp(since))
-    await write(tx, [registry_pb2.ApplyRow(venue_asset=row)])
+    await write(tx, [registry_pb2.ApplyRow(venue_asset=row, clear=cleared)])
+    await claim_decisions.decide(tx, given.venue_id, code, asset_id, notes)
+
+
+async def _verified(tx: Transaction, row: venues_pb2.VenueAsset, stored: Row | None, code: str) -> list[str]:
+    """Set the level of the venue asset, unless other codes share it; returns what else is no longer true of it."""
+    if stored is None or set(codes_of(stored)) <= {code}:
+        row.identity_level = claim_decisions.VERIFIED
+        return [] if stored is None else ["blocked_reason"]
+    if stored["blocked_reason"] is None:
+        return []
+    claim = await claim_decisions.find(tx, row.venue_id, code)
+    # Another code of the asset may be contradicted, too.
+    return ["blocked_reason"] if claim is not None and claim["blocked_reason"] == stored["blocked_reason"] else []
+
+
+async def contest(tx: Transaction, venue_id: str, code: str, asset_id: str, reason: str) -> None:
+    """Take back the decision that the code means the asset: it is contradicted again, and blocked for this reason."""
+    stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), venue_id, asset_id)
+    blocked = reason or "a conflict about the code is open"
+    if stored is not None:
+        after = {**dict(stored), "identity_level": int(claim_decisions.CONTESTED), "blocked_reason": blocked}
+        await operations.replace(tx, VENUE_ASSET, stored, after)
+    await claim_decisions.withdraw(tx, venue_id, code, blocked)
 
 
 async def write(tx: Transaction, rows: Sequence[registry_pb2.ApplyRow]) -> list[str]:

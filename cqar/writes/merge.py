@@ -15,6 +15,7 @@ from cqar.model.entities import (
     ASSET_IDENTIFIER,
     CHAIN,
     DEPLOYMENT,
+    IDENTITY_CLAIM,
     RELATIONSHIP,
     SYMBOL,
     SYMBOL_IDENTIFIER,
@@ -90,7 +91,7 @@ async def merge(tx: Transaction, source: str, target: str, check: Callable[[Row]
             raise errors.NotFound(ASSET.name, asset_id, name)
     if check is not None:
         check(locked[source])
-    for step in (_deployments, _identifiers, _relationships, _memberships, _chains, _venue_assets, _symbols):
+    for step in (_deployments, _identifiers, _relationships, _memberships, _chains, _venue_assets, _claims, _symbols):
         await step(tx, source, target)
     await remove(tx, ASSET, locked[source])
     return locked[target]
@@ -187,6 +188,11 @@ async def _venue_assets(tx: Transaction, source: str, target: str) -> None:
         codes = [*(kept["venue_asset_aliases"] or ()), row["venue_asset_symbol"], *(row["venue_asset_aliases"] or ())]
         aliases = [code for code in dict.fromkeys(codes) if code != kept["venue_asset_symbol"]]
         await _moved(tx, VENUE_ASSET, kept, venue_asset_aliases=aliases or None)
+
+
+async def _claims(tx: Transaction, source: str, target: str) -> None:
+    for row in await _own(tx, IDENTITY_CLAIM, "asset_id", source):
+        await _moved(tx, IDENTITY_CLAIM, row, asset_id=target)
 
 
 async def _symbols(tx: Transaction, source: str, target: str) -> None:

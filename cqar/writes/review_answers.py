@@ -15,7 +15,17 @@ from cqar.model.binding import TEXT, instant
 from cqar.model.entities import ASSET, SYMBOL, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, timestamp
 from cqar.storage.postgres import Sql
-from cqar.writes import asset_names, meanings, merge, operations, prepare, procedures, review_subjects
+from cqar.writes import (
+    asset_names,
+    claim_decisions,
+    grouping,
+    meanings,
+    merge,
+    operations,
+    prepare,
+    procedures,
+    review_subjects,
+)
 from cqar.writes.transaction import Transaction
 
 _UNVERIFIED = Sql(
@@ -68,11 +78,11 @@ async def _chosen(tx: Transaction, review: Any, request: Any) -> str:
     return str(review.candidate_asset_ids[0])
 
 
-async def _means(tx: Transaction, review: Any, asset_id: str, since: datetime | None = None) -> str:
+async def _means(tx: Transaction, review: Any, request: Any, asset_id: str, since: datetime | None = None) -> str:
     given = venues_pb2.VenueAsset()
     given.CopyFrom(review.venue_asset)
     given.venue_id = review.venue_id
-    await meanings.enter(tx, given, review.code, asset_id, since)
+    await meanings.enter(tx, given, meanings.Decided(review.code, asset_id, since, request.notes))
     return asset_id
 
 
@@ -80,11 +90,11 @@ async def _means(tx: Transaction, review: Any, asset_id: str, since: datetime | 
 
 
 async def _is_asset(tx: Transaction, review: Any, request: Any) -> str:
-    return await _means(tx, review, await _chosen(tx, review, request))
+    return await _means(tx, review, request, await _chosen(tx, review, request))
 
 
 async def _is_new_asset(tx: Transaction, review: Any, request: Any) -> str:
-    symbol, name, category, kind = _new(review, request)
+    symbol, name, category, kind = await _new(tx, review, request)
     asset = assets_pb2.Asset(symbol=symbol, name=name, asset_type=kind)
     if category is not None:
         asset.category = category
@@ -92,17 +102,18 @@ async def _is_new_asset(tx: Transaction, review: Any, request: Any) -> str:
         source=assets_pb2.DATA_SOURCE_INTERNAL, external_id=f"{review.venue_id}:{review.code}", is_primary=True
     )
     [asset_id] = await meanings.write(tx, [registry_pb2.ApplyRow(asset=asset, identifiers=[ident])])
-    return await _means(tx, review, asset_id)
+    return await _means(tx, review, request, asset_id)
 
 
-def _new(review: Any, request: Any) -> tuple[str, str, str | None, Any]:
-    """Symbol, name, category and type of a new asset. Raises Invalid."""
-    symbol = TEXT["symbol"](request.symbol or review.code, "symbol")
-    name = TEXT["name"](request.name or symbol, "name")
-    given = request.asset_class or "crypto"
-    if given not in CLASSES:
+async def _new(tx: Transaction, review: Any, request: Any) -> tuple[str, str, str | None, Any]:
+    """Symbol, name, category and type of a new asset: as requested, else as the venue says. Raises Invalid."""
+    facts = claim_decisions.facts_of(await claim_decisions.find(tx, review.venue_id, review.code))
+    said = grouping.said(facts, review.code)
+    symbol = TEXT["symbol"](request.symbol or said.ticker, "symbol")
+    name = TEXT["name"](request.name or next(iter(said.names), symbol), "name")
+    if request.asset_class and request.asset_class not in CLASSES:
         raise errors.Invalid("asset_class", "UNKNOWN_VALUE", f"is not a class of asset; use one of {', '.join(CLASSES)}")
-    return (symbol, name, *CLASSES[given])
+    return (symbol, name, *CLASSES.get(request.asset_class or said.asset_class, CLASSES["crypto"]))
 
 
 async def _was_asset(tx: Transaction, review: Any, request: Any) -> str:
@@ -110,7 +121,7 @@ async def _was_asset(tx: Transaction, review: Any, request: Any) -> str:
     asset_id = await _chosen(tx, review, request)
     check = await review_subjects.check_merged(tx, review)
     await meanings.take_over(tx, review.venue_id, review.code, (review.asset_id, asset_id), check)
-    return await _means(tx, review, asset_id)
+    return await _means(tx, review, request, asset_id)
 
 
 async def _was_new_asset(tx: Transaction, review: Any, request: Any) -> str:
@@ -119,13 +130,13 @@ async def _was_new_asset(tx: Transaction, review: Any, request: Any) -> str:
     if before is None:
         raise errors.NotFound(ASSET.name, review.asset_id)
     if before["category"] == rules.PROVISIONAL:
-        symbol, name, category, kind = _new(review, request)
+        symbol, name, category, kind = await _new(tx, review, request)
         after = {**dict(before), "symbol": symbol, "name": name, "category": category, "asset_type": kind}
         await _renamed(tx, before, after)
     notes = f"review {review.review_id}"
     for row in await tx.session.rows(_UNVERIFIED, review.asset_id):
         await procedures.resolve_flag(tx, contract.ResolveQualityFlagRequest(flag_id=row["flag_id"], resolution_notes=notes))
-    return await _means(tx, review, review.asset_id)
+    return await _means(tx, review, request, review.asset_id)
 
 
 async def _renamed(tx: Transaction, before: Row, after: Row) -> None:
@@ -157,13 +168,13 @@ async def _code_reused(tx: Transaction, review: Any, request: Any) -> str:
     at = _start(tx, request, review.venue_asset, None if stored is None else stored["listed_at"])
     asset_id = await _other(tx, review, request)
     await meanings.leave(tx, review.venue_id, review.code, (review.asset_id, asset_id), at)
-    return await _means(tx, review, asset_id, at)
+    return await _means(tx, review, request, asset_id, at)
 
 
 async def _code_corrected(tx: Transaction, review: Any, request: Any) -> str:
     asset_id = await _other(tx, review, request)
     await meanings.leave(tx, review.venue_id, review.code, (review.asset_id, asset_id))
-    return await _means(tx, review, asset_id)
+    return await _means(tx, review, request, asset_id)
 
 
 async def _other(tx: Transaction, review: Any, request: Any) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 from cqar import errors
 from cqar.auth import authority
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
+from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT
 from cqar.storage.postgres import Sql
-from cqar.writes import asset_names, review_state, reviews
+from cqar.writes import asset_names, claim_decisions, meanings, review_state, reviews
 from cqar.writes.transaction import Batch, Transaction
 
 #: Maximum number of decisions of one call.
@@ -159,7 +160,7 @@ async def _one(tx: Transaction, given: pb.Decision, result: pb.DecisionResult) -
     review = open_[-1]
     result.outcome, result.review_id = pb.DECIDED, review.review_id
     if given.decision == pb.REVIEW_DECISION_REJECT:
-        await reviews.decide(tx, review, pb.REVIEW_STATUS_REJECTED, None, given.notes)
+        await reviews.reject(tx, review, given.notes)
         result.asset_id = review.asset_id
         return
     request = pb.AcceptReviewRequest(review_id=review.review_id, decision=given.decision)
@@ -205,8 +206,13 @@ async def _repeated(tx: Transaction, given: pb.Decision, found: Sequence[Any], r
     if last is not None:
         result.review_id = last.review_id
     if await _same(tx, given, last, [each.asset_id for each in meant]):
-        result.outcome = pb.ALREADY_DECIDED
         result.asset_id = meant[0].asset_id if len(meant) == 1 else ""
+        result.outcome = pb.ALREADY_DECIDED
+        if given.decision in _ONE and not await claim_decisions.is_decided(tx, venue_id, code, result.asset_id):
+            # It means the asset without a person's decision so far.
+            place = venues_pb2.VenueAsset(venue_id=venue_id)
+            await meanings.enter(tx, place, meanings.Decided(code, result.asset_id, None, given.notes))
+            result.outcome = pb.DECIDED
         return
     if not found and not meant:
         raise errors.NotFound("question", f"{venue_id}:{code}")

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from cqar import errors
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
+from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT
 from cqar.model.entities import VENUE
 from cqar.model.entity import Row, new_id, timestamp
@@ -54,7 +55,9 @@ _REOPEN = Sql(
 _LIST = Sql(
     "list_reviews",
     f"{SELECT} WHERE r.status = $1 AND ($2::text IS NULL OR r.venue_id = $2) AND ($3::int IS NULL OR r.kind = $3)"
-    " AND ($4::text IS NULL OR r.code = $4) AND ($5::text IS NULL OR r.review_id > $5) ORDER BY r.review_id LIMIT $6",
+    " AND ($4::text IS NULL OR r.code = $4) AND ($5::int IS NULL OR EXISTS (SELECT FROM identity_claims c"
+    " WHERE c.venue_id = r.venue_id AND c.code = r.code AND c.level = $5))"
+    " AND ($6::text IS NULL OR r.review_id > $6) ORDER BY r.review_id LIMIT $7",
 )
 #: The stored status of reviews whose status is derived.
 _STORED: Mapping[int, int] = {pb.REVIEW_STATUS_SUPERSEDED: pb.REVIEW_STATUS_OPEN}
@@ -173,6 +176,7 @@ async def list_reviews(session: Session, request: Any) -> Message:
     """ListReviews: a page in the order in which reviews were opened. Raises Invalid."""
     filters = [paging.checked(request, name) for name in ("venue_id", "kind")]
     filters.append(TEXT["venue_symbol"](request.code, "code") if request.code else None)
+    filters.append(paging.checked(request, "level"))
     status = paging.checked(request, "status") or pb.REVIEW_STATUS_OPEN
     limit = paging.size(request)
     scope = f"ListReviewsResponse {filters} {status}"
@@ -230,9 +234,21 @@ async def accept(tx: Transaction, review: Any, request: Any) -> pb.AcceptReviewR
 
 
 async def reject_review(tx: Transaction, request: Any) -> Message:
-    """RejectReview: changes nothing else. Raises NotFound, Precondition."""
+    """RejectReview: what the code or the listing has meant so far stays. Raises NotFound, Precondition."""
     review = await _locked(tx, request)
-    return pb.RejectReviewResponse(review=await decide(tx, review, pb.REVIEW_STATUS_REJECTED, None, request.notes))
+    return pb.RejectReviewResponse(review=await reject(tx, review, request.notes))
+
+
+async def reject(tx: Transaction, review: Any, notes: str) -> Any:
+    """Reject a review that is locked and open; returns it. A conflict of codes is decided for the old meaning."""
+    if review.kind == pb.REVIEW_KIND_CODE_CONFLICT and review.asset_id in await _meant(tx, review):
+        given = venues_pb2.VenueAsset(venue_id=review.venue_id)
+        await meanings.enter(tx, given, meanings.Decided(review.code, review.asset_id, None, notes))
+    return await decide(tx, review, pb.REVIEW_STATUS_REJECTED, None, notes)
+
+
+async def _meant(tx: Transaction, review: Any) -> list[str]:
+    return [row["asset_id"] for row in await meanings.living(tx, review.venue_id, review.code)]
 
 
 async def reopen_review(tx: Transaction, request: Any) -> Message:
@@ -249,6 +265,8 @@ async def reopen_review(tx: Transaction, request: Any) -> Message:
         raise errors.Precondition("OPEN", f"review:{review.review_id}", description) from None
     if row is None:
         raise errors.NotFound("review", review.review_id)
+    if review.kind == pb.REVIEW_KIND_CODE_CONFLICT and review.asset_id in await _meant(tx, review):
+        await meanings.contest(tx, review.venue_id, review.code, review.asset_id, review.reason)
     return pb.ReopenReviewResponse(review=message(row))
 
 

@@ -2,11 +2,16 @@
 
 from typing import Any, NamedTuple
 
+from cqar.contract.cqar.v1 import identity_pb2, registry_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
+from cqar.contract.shared import enums_pb2
 from tests.client import Client
 from tests.registry.factory import Factory
 
 ACCESS = "/cqar.v1.Access/"
+VERIFIED, CORROBORATED = enums_pb2.IDENTITY_LEVEL_VERIFIED, enums_pb2.IDENTITY_LEVEL_CORROBORATED
+SUGGESTED, CONTESTED = enums_pb2.IDENTITY_LEVEL_SUGGESTED, enums_pb2.IDENTITY_LEVEL_CONTESTED
+UNKNOWN = enums_pb2.IDENTITY_LEVEL_UNKNOWN
 ASSET, NEW, REJECT = pb.REVIEW_DECISION_ASSET, pb.REVIEW_DECISION_NEW_ASSET, pb.REVIEW_DECISION_REJECT
 REUSE, CORRECTION = pb.REVIEW_DECISION_REUSE, pb.REVIEW_DECISION_CORRECTION
 PROVISIONAL, CONFLICT = pb.REVIEW_KIND_PROVISIONAL, pb.REVIEW_KIND_CODE_CONFLICT
@@ -35,6 +40,33 @@ class Queue:
         request = getattr(pb, f"{method}Request")(**fields)
         data, _ = await self.client.raw(ACCESS + method, request.SerializeToString(), deadline=60)
         return getattr(pb, f"{method}Response").FromString(data)
+
+    async def record(self, *claims: identity_pb2.IdentityClaim) -> None:
+        """Record claims of an importer."""
+        request = identity_pb2.RecordClaimsRequest(claims=claims)
+        await self.client.raw("/cqar.v1.Registry/RecordClaims", request.SerializeToString())
+
+    async def claimed(self, venue: str, code: str) -> Any:
+        """The claim about a code."""
+        request = identity_pb2.ListEvidenceRequest(venue_id=venue, code=code)
+        data, _ = await self.client.raw("/cqar.v1.Registry/ListEvidence", request.SerializeToString())
+        [found] = identity_pb2.ListEvidenceResponse.FromString(data).claims
+        return found
+
+    async def meaning(self, venue: str, code: str) -> Any:
+        """The venue asset that has a code now."""
+        listed = (await self.client.call("ListVenueAssets", venue_id=venue, venue_asset_symbol=code)).venue_assets
+        [found] = [each for each in listed if not each.HasField("delisted_at")]
+        return found
+
+    async def update(self, **fields: Any) -> None:
+        """Change a venue asset."""
+        request = registry_pb2.UpdateVenueAssetRequest(**fields)
+        await self.client.raw("/cqar.v1.Registry/UpdateVenueAsset", request.SerializeToString())
+
+    async def set_identity(self, coded: Coded, asset: str, **fields: Any) -> Any:
+        """Set what a code means."""
+        return await self.call("SetIdentity", venue_id=coded.venue, code=coded.code, asset=asset, **fields)
 
     async def reviews(self, **fields: Any) -> list[Any]:
         """The reviews that a list shows."""
@@ -92,3 +124,11 @@ def decision(coded: Coded, how: pb.ReviewDecision, asset: str | None = None, **f
 def outcome(result: Any) -> tuple[str, str, str]:
     """Outcome, status code and field of a result."""
     return pb.DecisionOutcome.Name(result.outcome), result.code, result.field
+
+
+def claim(coded: Coded, level: enums_pb2.IdentityLevel, *candidates: str, **facts: Any) -> identity_pb2.IdentityClaim:
+    """A claim of an importer about the code, with what its venue says."""
+    made = identity_pb2.IdentityClaim(venue_id=coded.venue, code=coded.code, asset_id=coded.asset, level=level)
+    made.candidate_asset_ids.extend(candidates)
+    made.facts.update(facts)
+    return made

@@ -189,6 +189,8 @@ ROUTES = (
     Route("POST", "/v1/reviews/{review_id}/reject", "RejectReview"),
     Route("POST", "/v1/reviews/{review_id}/reopen", "ReopenReview"),
     Route("POST", "/v1/reviews/decisions", "DecideReviews"),
+    Route("GET", "/v1/reviews/questions", "ListQuestions"),
+    Route("POST", "/v1/reviews/identity", "SetIdentity"),
 )
 
 

@@ -22,54 +22,73 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cqar.contract.cqar.v1 import identity_pb2 as cqar_dot_contract_dot_cqar_dot_v1_dot_identity__pb2
+try:
+  cqar_dot_contract_dot_shared_dot_enums__pb2 = cqar_dot_contract_dot_cqar_dot_v1_dot_identity__pb2.cqar_dot_contract_dot_shared_dot_enums__pb2
+except AttributeError:
+  cqar_dot_contract_dot_shared_dot_enums__pb2 = cqar_dot_contract_dot_cqar_dot_v1_dot_identity__pb2.cqar.contract.shared.enums_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2 as cqar_dot_contract_dot_cqc_dot_markets_dot_v1_dot_markets__pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2 as cqar_dot_contract_dot_cqc_dot_venues_dot_v1_dot_venues__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cqar/contract/cqar/v1/reviews.proto\x12\x07\x63qar.v1\x1a*cqar/contract/cqc/markets/v1/markets.proto\x1a(cqar/contract/cqc/venues/v1/venues.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x04\n\x06Review\x12\x11\n\treview_id\x18\x01 \x01(\t\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKind\x12%\n\x06status\x18\x03 \x01(\x0e\x32\x15.cqar.v1.ReviewStatus\x12\x10\n\x08venue_id\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x06 \x01(\t\x12\x1b\n\x13\x63\x61ndidate_asset_ids\x18\x07 \x03(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12.\n\x0bvenue_asset\x18\t \x01(\x0b\x32\x19.cqc.venues.v1.VenueAsset\x12\x30\n\x0cvenue_symbol\x18\n \x01(\x0b\x32\x1a.cqc.venues.v1.VenueSymbol\x12&\n\x06symbol\x18\x0b \x01(\x0b\x32\x16.cqc.markets.v1.Symbol\x12\x12\n\nlisting_id\x18\x0c \x01(\t\x12\x0e\n\x06source\x18\r \x01(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndecided_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndecided_by\x18\x10 \x01(\t\x12)\n\x08\x64\x65\x63ision\x18\x11 \x01(\x0e\x32\x17.cqar.v1.ReviewDecision\x12\r\n\x05notes\x18\x12 \x01(\t\"6\n\x12OpenReviewsRequest\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\"k\n\x13OpenReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\x12\x0e\n\x06opened\x18\x02 \x01(\x05\x12\x15\n\x08revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\x8a\x02\n\x12ListReviewsRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKindH\x01\x88\x01\x01\x12*\n\x06status\x18\x03 \x01(\x0e\x32\x15.cqar.v1.ReviewStatusH\x02\x88\x01\x01\x12\x16\n\tpage_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x06 \x01(\tH\x05\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_kindB\t\n\x07_statusB\x0c\n\n_page_sizeB\r\n\x0b_page_tokenB\x07\n\x05_code\"P\n\x13ListReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc8\x02\n\x13\x41\x63\x63\x65ptReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12.\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x17.cqar.v1.ReviewDecisionH\x01\x88\x01\x01\x12\x15\n\x08\x61sset_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05notes\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x13\n\x06symbol\x18\x06 \x01(\tH\x04\x88\x01\x01\x12\x11\n\x04name\x18\x07 \x01(\tH\x05\x88\x01\x01\x12\x18\n\x0b\x61sset_class\x18\x08 \x01(\tH\x06\x88\x01\x01\x42\x0c\n\n_review_idB\x0b\n\t_decisionB\x0b\n\t_asset_idB\x08\n\x06_notesB\t\n\x07_symbolB\x07\n\x05_nameB\x0e\n\x0c_asset_class\"m\n\x14\x41\x63\x63\x65ptReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08warnings\x18\x03 \x03(\tB\x0b\n\t_revision\"Y\n\x13RejectReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05notes\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x0c\n\n_review_idB\x08\n\x06_notes\"[\n\x14RejectReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\";\n\x13ReopenReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x0c\n\n_review_id\"[\n\x14ReopenReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xf7\x02\n\x08\x44\x65\x63ision\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08venue_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x03 \x01(\tH\x02\x88\x01\x01\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0e\x32\x17.cqar.v1.ReviewDecisionH\x03\x88\x01\x01\x12\x12\n\x05\x61sset\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x13\n\x06symbol\x18\x06 \x01(\tH\x05\x88\x01\x01\x12\x11\n\x04name\x18\x07 \x01(\tH\x06\x88\x01\x01\x12\x18\n\x0b\x61sset_class\x18\x08 \x01(\tH\x07\x88\x01\x01\x12&\n\x02\x61t\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05notes\x18\n \x01(\tH\x08\x88\x01\x01\x42\x0c\n\n_review_idB\x0b\n\t_venue_idB\x07\n\x05_codeB\x0b\n\t_decisionB\x08\n\x06_assetB\t\n\x07_symbolB\x07\n\x05_nameB\x0e\n\x0c_asset_classB\x08\n\x06_notes\"M\n\x14\x44\x65\x63ideReviewsRequest\x12$\n\tdecisions\x18\x01 \x03(\x0b\x32\x11.cqar.v1.Decision\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"\x9f\x01\n\x0e\x44\x65\x63isionResult\x12)\n\x07outcome\x18\x01 \x01(\x0e\x32\x18.cqar.v1.DecisionOutcome\x12\x11\n\treview_id\x18\x02 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\r\n\x05\x66ield\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\"e\n\x15\x44\x65\x63ideReviewsResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.cqar.v1.DecisionResult\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision*\xa3\x01\n\nReviewKind\x12\x1b\n\x17REVIEW_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16REVIEW_KIND_CANDIDATES\x10\x01\x12\x1b\n\x17REVIEW_KIND_PROVISIONAL\x10\x02\x12\x1d\n\x19REVIEW_KIND_CODE_CONFLICT\x10\x03\x12 \n\x1cREVIEW_KIND_LISTING_CONFLICT\x10\x04*\x9b\x01\n\x0cReviewStatus\x12\x1d\n\x19REVIEW_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12REVIEW_STATUS_OPEN\x10\x01\x12\x1a\n\x16REVIEW_STATUS_ACCEPTED\x10\x02\x12\x1a\n\x16REVIEW_STATUS_REJECTED\x10\x03\x12\x1c\n\x18REVIEW_STATUS_SUPERSEDED\x10\x04*\xc2\x01\n\x0eReviewDecision\x12\x1f\n\x1bREVIEW_DECISION_UNSPECIFIED\x10\x00\x12\x19\n\x15REVIEW_DECISION_ASSET\x10\x01\x12\x1d\n\x19REVIEW_DECISION_NEW_ASSET\x10\x02\x12\x19\n\x15REVIEW_DECISION_REUSE\x10\x03\x12\x1e\n\x1aREVIEW_DECISION_CORRECTION\x10\x04\x12\x1a\n\x16REVIEW_DECISION_REJECT\x10\x05*b\n\x0f\x44\x65\x63isionOutcome\x12 \n\x1c\x44\x45\x43ISION_OUTCOME_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x44\x45\x43IDED\x10\x01\x12\x13\n\x0f\x41LREADY_DECIDED\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#cqar/contract/cqar/v1/reviews.proto\x12\x07\x63qar.v1\x1a$cqar/contract/cqar/v1/identity.proto\x1a*cqar/contract/cqc/markets/v1/markets.proto\x1a(cqar/contract/cqc/venues/v1/venues.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x04\n\x06Review\x12\x11\n\treview_id\x18\x01 \x01(\t\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKind\x12%\n\x06status\x18\x03 \x01(\x0e\x32\x15.cqar.v1.ReviewStatus\x12\x10\n\x08venue_id\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x06 \x01(\t\x12\x1b\n\x13\x63\x61ndidate_asset_ids\x18\x07 \x03(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12.\n\x0bvenue_asset\x18\t \x01(\x0b\x32\x19.cqc.venues.v1.VenueAsset\x12\x30\n\x0cvenue_symbol\x18\n \x01(\x0b\x32\x1a.cqc.venues.v1.VenueSymbol\x12&\n\x06symbol\x18\x0b \x01(\x0b\x32\x16.cqc.markets.v1.Symbol\x12\x12\n\nlisting_id\x18\x0c \x01(\t\x12\x0e\n\x06source\x18\r \x01(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndecided_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndecided_by\x18\x10 \x01(\t\x12)\n\x08\x64\x65\x63ision\x18\x11 \x01(\x0e\x32\x17.cqar.v1.ReviewDecision\x12\r\n\x05notes\x18\x12 \x01(\t\"6\n\x12OpenReviewsRequest\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\"k\n\x13OpenReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\x12\x0e\n\x06opened\x18\x02 \x01(\x05\x12\x15\n\x08revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xc0\x02\n\x12ListReviewsRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKindH\x01\x88\x01\x01\x12*\n\x06status\x18\x03 \x01(\x0e\x32\x15.cqar.v1.ReviewStatusH\x02\x88\x01\x01\x12\x16\n\tpage_size\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x17\n\npage_token\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x06 \x01(\tH\x05\x88\x01\x01\x12*\n\x05level\x18\x07 \x01(\x0e\x32\x16.cqar.v1.IdentityLevelH\x06\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_kindB\t\n\x07_statusB\x0c\n\n_page_sizeB\r\n\x0b_page_tokenB\x07\n\x05_codeB\x08\n\x06_level\"P\n\x13ListReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.cqar.v1.Review\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc8\x02\n\x13\x41\x63\x63\x65ptReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12.\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x17.cqar.v1.ReviewDecisionH\x01\x88\x01\x01\x12\x15\n\x08\x61sset_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05notes\x18\x05 \x01(\tH\x03\x88\x01\x01\x12\x13\n\x06symbol\x18\x06 \x01(\tH\x04\x88\x01\x01\x12\x11\n\x04name\x18\x07 \x01(\tH\x05\x88\x01\x01\x12\x18\n\x0b\x61sset_class\x18\x08 \x01(\tH\x06\x88\x01\x01\x42\x0c\n\n_review_idB\x0b\n\t_decisionB\x0b\n\t_asset_idB\x08\n\x06_notesB\t\n\x07_symbolB\x07\n\x05_nameB\x0e\n\x0c_asset_class\"m\n\x14\x41\x63\x63\x65ptReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08warnings\x18\x03 \x03(\tB\x0b\n\t_revision\"Y\n\x13RejectReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05notes\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x0c\n\n_review_idB\x08\n\x06_notes\"[\n\x14RejectReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\";\n\x13ReopenReviewRequest\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x0c\n\n_review_id\"[\n\x14ReopenReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.cqar.v1.Review\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xf7\x02\n\x08\x44\x65\x63ision\x12\x16\n\treview_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08venue_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x03 \x01(\tH\x02\x88\x01\x01\x12.\n\x08\x64\x65\x63ision\x18\x04 \x01(\x0e\x32\x17.cqar.v1.ReviewDecisionH\x03\x88\x01\x01\x12\x12\n\x05\x61sset\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x13\n\x06symbol\x18\x06 \x01(\tH\x05\x88\x01\x01\x12\x11\n\x04name\x18\x07 \x01(\tH\x06\x88\x01\x01\x12\x18\n\x0b\x61sset_class\x18\x08 \x01(\tH\x07\x88\x01\x01\x12&\n\x02\x61t\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05notes\x18\n \x01(\tH\x08\x88\x01\x01\x42\x0c\n\n_review_idB\x0b\n\t_venue_idB\x07\n\x05_codeB\x0b\n\t_decisionB\x08\n\x06_assetB\t\n\x07_symbolB\x07\n\x05_nameB\x0e\n\x0c_asset_classB\x08\n\x06_notes\"M\n\x14\x44\x65\x63ideReviewsRequest\x12$\n\tdecisions\x18\x01 \x03(\x0b\x32\x11.cqar.v1.Decision\x12\x0f\n\x07\x64ry_run\x18\x02 \x01(\x08\"\x9f\x01\n\x0e\x44\x65\x63isionResult\x12)\n\x07outcome\x18\x01 \x01(\x0e\x32\x18.cqar.v1.DecisionOutcome\x12\x11\n\treview_id\x18\x02 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\x12\r\n\x05\x66ield\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\"e\n\x15\x44\x65\x63ideReviewsResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.cqar.v1.DecisionResult\x12\x15\n\x08revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\x8c\x02\n\x0cQuestionCode\x12\x11\n\treview_id\x18\x01 \x01(\t\x12\x10\n\x08venue_id\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x04 \x01(\t\x12%\n\x05level\x18\x05 \x01(\x0e\x32\x16.cqar.v1.IdentityLevel\x12\x0e\n\x06ticker\x18\x06 \x01(\t\x12\r\n\x05names\x18\x07 \x03(\t\x12\x13\n\x0b\x61sset_class\x18\x08 \x01(\t\x12\x11\n\taddresses\x18\t \x03(\t\x12\x0f\n\x07markets\x18\n \x01(\x05\x12\x10\n\x08included\x18\x0b \x01(\x08\x12\x16\n\x0e\x62locked_reason\x18\x0c \x01(\t\x12\x0e\n\x06reason\x18\r \x01(\t\"\xb2\x01\n\x11QuestionCandidate\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x14\n\x0c\x63oingecko_id\x18\x05 \x01(\t\x12\x11\n\taddresses\x18\x06 \x03(\t\x12\r\n\x05\x63odes\x18\x07 \x03(\t\x12#\n\x08\x65vidence\x18\x08 \x03(\x0b\x32\x11.cqar.v1.Evidence\"\xd5\x01\n\x08Question\x12\x13\n\x0bquestion_id\x18\x01 \x01(\t\x12!\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKind\x12\x0e\n\x06ticker\x18\x03 \x01(\t\x12\x0f\n\x07markets\x18\x04 \x01(\x05\x12$\n\x05\x63odes\x18\x05 \x03(\x0b\x32\x15.cqar.v1.QuestionCode\x12.\n\ncandidates\x18\x06 \x03(\x0b\x32\x1a.cqar.v1.QuestionCandidate\x12\x1a\n\x12suggested_asset_id\x18\x07 \x01(\t\"\x8b\x02\n\x14ListQuestionsRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x13.cqar.v1.ReviewKindH\x01\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x03 \x01(\tH\x02\x88\x01\x01\x12*\n\x05level\x18\x04 \x01(\x0e\x32\x16.cqar.v1.IdentityLevelH\x03\x88\x01\x01\x12\x16\n\tpage_size\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x17\n\npage_token\x18\x06 \x01(\tH\x05\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_kindB\x07\n\x05_codeB\x08\n\x06_levelB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"\x86\x01\n\x15ListQuestionsResponse\x12$\n\tquestions\x18\x01 \x03(\x0b\x32\x11.cqar.v1.Question\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\x0ftotal_questions\x18\x03 \x01(\x05\x12\x15\n\rtotal_reviews\x18\x04 \x01(\x05\"\xbb\x01\n\x12SetIdentityRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05\x61sset\x18\x03 \x01(\tH\x02\x88\x01\x01\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05notes\x18\x05 \x01(\tH\x03\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_codeB\x08\n\x06_assetB\x08\n\x06_notes\"\x98\x01\n\x13SetIdentityResponse\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x19\n\x11previous_asset_id\x18\x02 \x01(\t\x12\r\n\x05moved\x18\x03 \x01(\x05\x12\x0f\n\x07unclear\x18\x04 \x03(\t\x12\x10\n\x08warnings\x18\x05 \x03(\t\x12\x15\n\x08revision\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision*\xa3\x01\n\nReviewKind\x12\x1b\n\x17REVIEW_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16REVIEW_KIND_CANDIDATES\x10\x01\x12\x1b\n\x17REVIEW_KIND_PROVISIONAL\x10\x02\x12\x1d\n\x19REVIEW_KIND_CODE_CONFLICT\x10\x03\x12 \n\x1cREVIEW_KIND_LISTING_CONFLICT\x10\x04*\x9b\x01\n\x0cReviewStatus\x12\x1d\n\x19REVIEW_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12REVIEW_STATUS_OPEN\x10\x01\x12\x1a\n\x16REVIEW_STATUS_ACCEPTED\x10\x02\x12\x1a\n\x16REVIEW_STATUS_REJECTED\x10\x03\x12\x1c\n\x18REVIEW_STATUS_SUPERSEDED\x10\x04*\xc2\x01\n\x0eReviewDecision\x12\x1f\n\x1bREVIEW_DECISION_UNSPECIFIED\x10\x00\x12\x19\n\x15REVIEW_DECISION_ASSET\x10\x01\x12\x1d\n\x19REVIEW_DECISION_NEW_ASSET\x10\x02\x12\x19\n\x15REVIEW_DECISION_REUSE\x10\x03\x12\x1e\n\x1aREVIEW_DECISION_CORRECTION\x10\x04\x12\x1a\n\x16REVIEW_DECISION_REJECT\x10\x05*b\n\x0f\x44\x65\x63isionOutcome\x12 \n\x1c\x44\x45\x43ISION_OUTCOME_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x44\x45\x43IDED\x10\x01\x12\x13\n\x0f\x41LREADY_DECIDED\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cqar.contract.cqar.v1.reviews_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REVIEWKIND']._serialized_start=2733
-  _globals['_REVIEWKIND']._serialized_end=2896
-  _globals['_REVIEWSTATUS']._serialized_start=2899
-  _globals['_REVIEWSTATUS']._serialized_end=3054
-  _globals['_REVIEWDECISION']._serialized_start=3057
-  _globals['_REVIEWDECISION']._serialized_end=3251
-  _globals['_DECISIONOUTCOME']._serialized_start=3253
-  _globals['_DECISIONOUTCOME']._serialized_end=3351
-  _globals['_REVIEW']._serialized_start=168
-  _globals['_REVIEW']._serialized_end=712
-  _globals['_OPENREVIEWSREQUEST']._serialized_start=714
-  _globals['_OPENREVIEWSREQUEST']._serialized_end=768
-  _globals['_OPENREVIEWSRESPONSE']._serialized_start=770
-  _globals['_OPENREVIEWSRESPONSE']._serialized_end=877
-  _globals['_LISTREVIEWSREQUEST']._serialized_start=880
-  _globals['_LISTREVIEWSREQUEST']._serialized_end=1146
-  _globals['_LISTREVIEWSRESPONSE']._serialized_start=1148
-  _globals['_LISTREVIEWSRESPONSE']._serialized_end=1228
-  _globals['_ACCEPTREVIEWREQUEST']._serialized_start=1231
-  _globals['_ACCEPTREVIEWREQUEST']._serialized_end=1559
-  _globals['_ACCEPTREVIEWRESPONSE']._serialized_start=1561
-  _globals['_ACCEPTREVIEWRESPONSE']._serialized_end=1670
-  _globals['_REJECTREVIEWREQUEST']._serialized_start=1672
-  _globals['_REJECTREVIEWREQUEST']._serialized_end=1761
-  _globals['_REJECTREVIEWRESPONSE']._serialized_start=1763
-  _globals['_REJECTREVIEWRESPONSE']._serialized_end=1854
-  _globals['_REOPENREVIEWREQUEST']._serialized_start=1856
-  _globals['_REOPENREVIEWREQUEST']._serialized_end=1915
-  _globals['_REOPENREVIEWRESPONSE']._serialized_start=1917
-  _globals['_REOPENREVIEWRESPONSE']._serialized_end=2008
-  _globals['_DECISION']._serialized_start=2011
-  _globals['_DECISION']._serialized_end=2386
-  _globals['_DECIDEREVIEWSREQUEST']._serialized_start=2388
-  _globals['_DECIDEREVIEWSREQUEST']._serialized_end=2465
-  _globals['_DECISIONRESULT']._serialized_start=2468
-  _globals['_DECISIONRESULT']._serialized_end=2627
-  _globals['_DECIDEREVIEWSRESPONSE']._serialized_start=2629
-  _globals['_DECIDEREVIEWSRESPONSE']._serialized_end=2730
+  _globals['_REVIEWKIND']._serialized_start=4245
+  _globals['_REVIEWKIND']._serialized_end=4408
+  _globals['_REVIEWSTATUS']._serialized_start=4411
+  _globals['_REVIEWSTATUS']._serialized_end=4566
+  _globals['_REVIEWDECISION']._serialized_start=4569
+  _globals['_REVIEWDECISION']._serialized_end=4763
+  _globals['_DECISIONOUTCOME']._serialized_start=4765
+  _globals['_DECISIONOUTCOME']._serialized_end=4863
+  _globals['_REVIEW']._serialized_start=206
+  _globals['_REVIEW']._serialized_end=750
+  _globals['_OPENREVIEWSREQUEST']._serialized_start=752
+  _globals['_OPENREVIEWSREQUEST']._serialized_end=806
+  _globals['_OPENREVIEWSRESPONSE']._serialized_start=808
+  _globals['_OPENREVIEWSRESPONSE']._serialized_end=915
+  _globals['_LISTREVIEWSREQUEST']._serialized_start=918
+  _globals['_LISTREVIEWSREQUEST']._serialized_end=1238
+  _globals['_LISTREVIEWSRESPONSE']._serialized_start=1240
+  _globals['_LISTREVIEWSRESPONSE']._serialized_end=1320
+  _globals['_ACCEPTREVIEWREQUEST']._serialized_start=1323
+  _globals['_ACCEPTREVIEWREQUEST']._serialized_end=1651
+  _globals['_ACCEPTREVIEWRESPONSE']._serialized_start=1653
+  _globals['_ACCEPTREVIEWRESPONSE']._serialized_end=1762
+  _globals['_REJECTREVIEWREQUEST']._serialized_start=1764
+  _globals['_REJECTREVIEWREQUEST']._serialized_end=1853
+  _globals['_REJECTREVIEWRESPONSE']._serialized_start=1855
+  _globals['_REJECTREVIEWRESPONSE']._serialized_end=1946
+  _globals['_REOPENREVIEWREQUEST']._serialized_start=1948
+  _globals['_REOPENREVIEWREQUEST']._serialized_end=2007
+  _globals['_REOPENREVIEWRESPONSE']._serialized_start=2009
+  _globals['_REOPENREVIEWRESPONSE']._serialized_end=2100
+  _globals['_DECISION']._serialized_start=2103
+  _globals['_DECISION']._serialized_end=2478
+  _globals['_DECIDEREVIEWSREQUEST']._serialized_start=2480
+  _globals['_DECIDEREVIEWSREQUEST']._serialized_end=2557
+  _globals['_DECISIONRESULT']._serialized_start=2560
+  _globals['_DECISIONRESULT']._serialized_end=2719
+  _globals['_DECIDEREVIEWSRESPONSE']._serialized_start=2721
+  _globals['_DECIDEREVIEWSRESPONSE']._serialized_end=2822
+  _globals['_QUESTIONCODE']._serialized_start=2825
+  _globals['_QUESTIONCODE']._serialized_end=3093
+  _globals['_QUESTIONCANDIDATE']._serialized_start=3096
+  _globals['_QUESTIONCANDIDATE']._serialized_end=3274
+  _globals['_QUESTION']._serialized_start=3277
+  _globals['_QUESTION']._serialized_end=3490
+  _globals['_LISTQUESTIONSREQUEST']._serialized_start=3493
+  _globals['_LISTQUESTIONSREQUEST']._serialized_end=3760
+  _globals['_LISTQUESTIONSRESPONSE']._serialized_start=3763
+  _globals['_LISTQUESTIONSRESPONSE']._serialized_end=3897
+  _globals['_SETIDENTITYREQUEST']._serialized_start=3900
+  _globals['_SETIDENTITYREQUEST']._serialized_end=4087
+  _globals['_SETIDENTITYRESPONSE']._serialized_start=4090
+  _globals['_SETIDENTITYRESPONSE']._serialized_end=4242
 # @@protoc_insertion_point(module_scope)

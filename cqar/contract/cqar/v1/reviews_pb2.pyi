@@ -1,5 +1,7 @@
 import datetime
 
+from cqar.contract.cqar.v1 import identity_pb2 as _identity_pb2
+from cqar.contract.shared import enums_pb2 as _enums_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2 as _markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2 as _venues_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -121,20 +123,22 @@ class OpenReviewsResponse(_message.Message):
     def __init__(self, reviews: _Optional[_Iterable[_Union[Review, _Mapping[str, object]]]] = ..., opened: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class ListReviewsRequest(_message.Message):
-    __slots__ = ("venue_id", "kind", "status", "page_size", "page_token", "code")
+    __slots__ = ("venue_id", "kind", "status", "page_size", "page_token", "code", "level")
     VENUE_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     venue_id: str
     kind: ReviewKind
     status: ReviewStatus
     page_size: int
     page_token: str
     code: str
-    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., status: _Optional[_Union[ReviewStatus, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
+    level: _enums_pb2.IdentityLevel
+    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., status: _Optional[_Union[ReviewStatus, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., code: _Optional[str] = ..., level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ...) -> None: ...
 
 class ListReviewsResponse(_message.Message):
     __slots__ = ("reviews", "next_page_token")
@@ -261,3 +265,129 @@ class DecideReviewsResponse(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[DecisionResult]
     revision: int
     def __init__(self, results: _Optional[_Iterable[_Union[DecisionResult, _Mapping[str, object]]]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class QuestionCode(_message.Message):
+    __slots__ = ("review_id", "venue_id", "code", "asset_id", "level", "ticker", "names", "asset_class", "addresses", "markets", "included", "blocked_reason", "reason")
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    TICKER_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    ASSET_CLASS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    MARKETS_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_REASON_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    review_id: str
+    venue_id: str
+    code: str
+    asset_id: str
+    level: _enums_pb2.IdentityLevel
+    ticker: str
+    names: _containers.RepeatedScalarFieldContainer[str]
+    asset_class: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    markets: int
+    included: bool
+    blocked_reason: str
+    reason: str
+    def __init__(self, review_id: _Optional[str] = ..., venue_id: _Optional[str] = ..., code: _Optional[str] = ..., asset_id: _Optional[str] = ..., level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., ticker: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., asset_class: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., markets: _Optional[int] = ..., included: _Optional[bool] = ..., blocked_reason: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class QuestionCandidate(_message.Message):
+    __slots__ = ("asset_id", "symbol", "name", "category", "coingecko_id", "addresses", "codes", "evidence")
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    COINGECKO_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    asset_id: str
+    symbol: str
+    name: str
+    category: str
+    coingecko_id: str
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    codes: _containers.RepeatedScalarFieldContainer[str]
+    evidence: _containers.RepeatedCompositeFieldContainer[_identity_pb2.Evidence]
+    def __init__(self, asset_id: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., category: _Optional[str] = ..., coingecko_id: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., codes: _Optional[_Iterable[str]] = ..., evidence: _Optional[_Iterable[_Union[_identity_pb2.Evidence, _Mapping[str, object]]]] = ...) -> None: ...
+
+class Question(_message.Message):
+    __slots__ = ("question_id", "kind", "ticker", "markets", "codes", "candidates", "suggested_asset_id")
+    QUESTION_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TICKER_FIELD_NUMBER: _ClassVar[int]
+    MARKETS_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTED_ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    question_id: str
+    kind: ReviewKind
+    ticker: str
+    markets: int
+    codes: _containers.RepeatedCompositeFieldContainer[QuestionCode]
+    candidates: _containers.RepeatedCompositeFieldContainer[QuestionCandidate]
+    suggested_asset_id: str
+    def __init__(self, question_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., ticker: _Optional[str] = ..., markets: _Optional[int] = ..., codes: _Optional[_Iterable[_Union[QuestionCode, _Mapping[str, object]]]] = ..., candidates: _Optional[_Iterable[_Union[QuestionCandidate, _Mapping[str, object]]]] = ..., suggested_asset_id: _Optional[str] = ...) -> None: ...
+
+class ListQuestionsRequest(_message.Message):
+    __slots__ = ("venue_id", "kind", "code", "level", "page_size", "page_token")
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    venue_id: str
+    kind: ReviewKind
+    code: str
+    level: _enums_pb2.IdentityLevel
+    page_size: int
+    page_token: str
+    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., code: _Optional[str] = ..., level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListQuestionsResponse(_message.Message):
+    __slots__ = ("questions", "next_page_token", "total_questions", "total_reviews")
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_REVIEWS_FIELD_NUMBER: _ClassVar[int]
+    questions: _containers.RepeatedCompositeFieldContainer[Question]
+    next_page_token: str
+    total_questions: int
+    total_reviews: int
+    def __init__(self, questions: _Optional[_Iterable[_Union[Question, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ..., total_questions: _Optional[int] = ..., total_reviews: _Optional[int] = ...) -> None: ...
+
+class SetIdentityRequest(_message.Message):
+    __slots__ = ("venue_id", "code", "asset", "since", "notes")
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ASSET_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    venue_id: str
+    code: str
+    asset: str
+    since: _timestamp_pb2.Timestamp
+    notes: str
+    def __init__(self, venue_id: _Optional[str] = ..., code: _Optional[str] = ..., asset: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., notes: _Optional[str] = ...) -> None: ...
+
+class SetIdentityResponse(_message.Message):
+    __slots__ = ("asset_id", "previous_asset_id", "moved", "unclear", "warnings", "revision")
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    MOVED_FIELD_NUMBER: _ClassVar[int]
+    UNCLEAR_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    asset_id: str
+    previous_asset_id: str
+    moved: int
+    unclear: _containers.RepeatedScalarFieldContainer[str]
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    revision: int
+    def __init__(self, asset_id: _Optional[str] = ..., previous_asset_id: _Optional[str] = ..., moved: _Optional[int] = ..., unclear: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., revision: _Optional[int] = ...) -> None: ...
