@@ -99,7 +99,7 @@ async def test_a_batch_is_one_call_of_a_key_with_a_limit_and_so_is_each_request_
     client: Client, settings: config.Settings, venues: Sequence[str]
 ) -> None:
     token = await credentials.make(settings, Role.READER, rate_limit=3)
-    large = batch(*[*venues] * 200)
+    large = batch(*[*venues] * 10)
     for _ in range(2):
         assert await outcome(client, f"{PATH}ResolveVenueSymbols", token, large) is None
     codes = [await outcome(client, f"{PATH}ResolveVenueSymbols", token, large) for _ in range(6)]

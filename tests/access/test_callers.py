@@ -21,7 +21,7 @@ from cqar.model.call import Role
 from tests.access import credentials
 from tests.access.credentials import bearer, outcome
 from tests.client import Client
-from tests.hotpath.stack import eventually
+from tests.hotpath.stack import eventually, move_clock
 
 REGISTRY = "/cqc.services.v1.AssetRegistry/"
 INVALID = ("UNAUTHENTICATED", "invalid API key")
@@ -87,14 +87,15 @@ async def test_a_good_key_in_another_dress_is_none(client: Client, held: Mapping
 
 
 async def test_an_expired_key_is_none_also_where_it_was_good_a_moment_ago(
-    client: Client, settings: config.Settings, venues: tuple[str, str]
+    client: Client, settings: config.Settings, venues: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = await credentials.make(settings, Role.READER, expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    key = await credentials.make(settings, Role.READER, expires_at=datetime.now(UTC) + timedelta(hours=1))
     assert await seen(client, key, venues[0]) == "OK"
 
     async def refused() -> bool:
         return await seen(client, key) == "UNAUTHENTICATED"
 
+    move_clock(monkeypatch, 3_600)
     await eventually(refused)
 
 

@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 
-from cqar import config
+from cqar import clock, config
 from cqar.admin.app import Admin
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
@@ -64,6 +65,12 @@ async def found(client: Client, at: Listed, **fields: Any) -> Any:
 async def ticked(registry: Client, at: Listed, tick: str) -> int:
     """Set the symbol's tick size; the revision of the change."""
     return int((await registry.call("UpdateSymbol", symbol_id=at.symbol, tick_size_decimal=tick)).revision)
+
+
+def move_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Set the clock of this process forward, for validity times. PostgreSQL and what expires by the lease do not follow."""
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + round(seconds * 1_000_000))
 
 
 async def own_call(client: Client, method: str, **fields: Any) -> Any:

@@ -119,20 +119,20 @@ def _stream(passing: Passing, name: str, *requests: bytes, **options: Any) -> An
 
 async def test_a_unary_call_and_its_metadata_pass_unchanged_both_ways(passing: Passing) -> None:
     sent = (("idempotency-key", "k1"), ("authorization", "Bearer x"), ("trace-bin", b"\x00\x01\xff"), ("twice", "a"))
-    call = passing.channel.unary_unary("/some.Service/Echo")(b"\xff\x00 anything", metadata=sent, timeout=5)
+    call = passing.channel.unary_unary("/some.Service/Echo")(b"\xff\x00 anything", metadata=sent, timeout=20)
     assert await call == b"\xff\x00 anything"
     for name, value in sent:
         assert passing.admin.metadata[name] == value
     assert dict(await call.initial_metadata()) == {"from-admin": "yes", "from-admin-bin": b"\x00\xff"}
     assert dict(await call.trailing_metadata()) == {"spent": "7", "spent-bin": b"\x01\xfe"}
     assert passing.admin.remaining is not None
-    assert 0 < passing.admin.remaining < 6
+    assert 0 < passing.admin.remaining < 21
 
 
 async def test_streams_of_every_kind_pass_message_by_message(passing: Passing) -> None:
     assert [each async for each in _stream(passing, "Count", b"3", b"2")] == [b"0", b"1", b"2", b"0", b"1"]
     assert [each async for each in _stream(passing, "Last", b"1", b"2", b"3")] == [b"3"]
-    call = passing.channel.stream_stream("/some.Service/Echo")(timeout=5)
+    call = passing.channel.stream_stream("/some.Service/Echo")(timeout=20)
     for word in (b"one", b"two", b""):
         await call.write(word)
         assert await call.read() == word
@@ -142,7 +142,7 @@ async def test_streams_of_every_kind_pass_message_by_message(passing: Passing) -
 
 
 async def test_initial_metadata_arrives_before_any_message(passing: Passing) -> None:
-    call = passing.channel.stream_stream("/some.Service/Echo")(timeout=5)
+    call = passing.channel.stream_stream("/some.Service/Echo")(timeout=20)
     assert dict(await call.initial_metadata())["from-admin"] == "yes"
     await call.write(b"now")
     assert await call.read() == b"now"
@@ -173,7 +173,7 @@ async def test_a_call_that_ends_before_its_requests_are_sent_has_admins_status(p
 
 
 async def test_a_stream_that_fails_midway_delivers_what_came_before(passing: Passing) -> None:
-    call = _stream(passing, "Break", b"first", timeout=5)
+    call = _stream(passing, "Break", b"first", timeout=20)
     assert await call.read() == b"first"
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call.read()
@@ -182,16 +182,16 @@ async def test_a_stream_that_fails_midway_delivers_what_came_before(passing: Pas
 
 async def test_a_cancelled_call_is_cancelled_at_admin(passing: Passing) -> None:
     call = _stream(passing, "Hang", b"x", timeout=30)
-    await asyncio.wait_for(passing.admin.started.wait(), 10)
+    await asyncio.wait_for(passing.admin.started.wait(), 30)
     call.cancel()
-    await asyncio.wait_for(passing.admin.cancelled.wait(), 10)
+    await asyncio.wait_for(passing.admin.cancelled.wait(), 30)
 
 
 async def test_the_callers_deadline_applies_at_admin(passing: Passing) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await passing.client.raw("/some.Service/Hang", b"", deadline=0.3)
+        await passing.client.raw("/some.Service/Hang", b"", deadline=1)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    await asyncio.wait_for(passing.admin.cancelled.wait(), 10)
+    await asyncio.wait_for(passing.admin.cancelled.wait(), 30)
 
 
 async def test_without_a_deadline_only_the_first_response_has_a_timeout(

@@ -95,7 +95,7 @@ async def test_a_worker_serves_from_loading_until_it_stops(mortal: Servers, mort
             assert (await watch.read()).status == NOT_SERVING
             assert await watch.read() is grpc.aio.EOF
             # A health watch does not delay the stop, for which calls in progress have half a minute.
-            assert asyncio.get_running_loop().time() - began < 15
+            assert asyncio.get_running_loop().time() - began < 25
 
 
 async def test_a_dependency_that_is_down_means_degraded_and_not_unready(

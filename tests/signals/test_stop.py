@@ -132,7 +132,7 @@ async def test_nats_that_is_gone_does_not_hold_up_the_end_for_long(settings: con
         await listed(registry)
     began = time.monotonic()
     await admin.stop()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 25
 
 
 @pytest.mark.parametrize("name", ["admin", "hotpath"])
