@@ -43,6 +43,10 @@ def test_an_address_is_read_where_the_exchange_has_it(exchange: str, key: str) -
     assert facts_of({"AAA": currency("AAA", SOL={key: A})}, "okx")["AAA"].addresses == ()
 
 
+def test_an_address_that_repeats_the_code_is_none() -> None:
+    assert facts_of({"BTC": currency("BTC", BTC={"contractAddress": "btc"})}, "weex")["BTC"].addresses == ()
+
+
 def test_a_name_that_repeats_the_code_is_none() -> None:
     assert facts_of({"AAA": currency("AAA", "aaa")}, "kucoin")["AAA"].names == ()
     assert facts_of({"BTC": currency("XXBT", "XBT")}, "kraken")["XXBT"].names == ()

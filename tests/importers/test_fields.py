@@ -56,6 +56,8 @@ CODES: list[tuple[str, dict[str, Any], tuple[str | None, str | None, str | None]
     ("hyperliquid", {"name": "flx:AB", "collateralToken": "0"}, ("flx:AB", "USDC", "USDC")),
     ("hyperliquid", {"name": "@7", "tokens": [9, 0]}, ("AAA:9", "USDC", None)),
     ("kraken", {"base": "XXBT", "quote": "ZUSD"}, ("XXBT", "ZUSD", None)),
+    ("krakenfutures", {"symbol": "PF_XBTUSD", "base": "XBT", "quote": "USD"}, ("XBT", "USD", None)),
+    ("krakenfutures", {"symbol": "pi_xbtusd"}, (None, None, None)),
     ("kucoin", {"symbol": "b-q", "baseCurrency": "renamed"}, ("b", "q", None)),
     ("kucoinfutures", {"baseCurrency": "b", "quoteCurrency": "q", "settleCurrency": "s"}, ("b", "q", "s")),
     ("kucoinfutures", {"baseCurrency": "b", "quoteCurrency": "q", "settlementCurrency": "s"}, ("b", "q", "s")),
@@ -169,12 +171,15 @@ CLASSES: list[tuple[str, dict[str, Any], str | None]] = [
     ("aster", {"underlyingType": "COIN", "contractType": "PERPETUAL"}, facts.CRYPTO),
     ("alpaca", {"class": "us_equity"}, facts.EQUITY),
     ("backpack", {"rwaMarketType": "STOCK"}, facts.EQUITY),
+    ("bitget", {"symbolType": "stock"}, facts.EQUITY),
+    ("bitget", {"symbolType": "metal"}, facts.COMMODITY),
+    ("bitget", {"symbolType": "perpetual"}, None),
     ("bittrex", {"tags": ["TOKENIZED_SECURITY", "USE_MIDPOINT_CANDLES"]}, facts.TOKENIZED),
     ("bittrex", {"tags": [], "associatedTermsOfService": ["TOS_FTX_BERMUDA"]}, facts.LEVERAGED),
     ("bittrex", {"tags": []}, None),
     ("bybit", {"symbolType": "xstocks"}, facts.TOKENIZED),
     ("bybit", {"symbolType": "stock"}, facts.EQUITY),
-    ("bybit", {"symbolType": "etf"}, facts.EQUITY),
+    ("bybit", {"symbolType": "ETF"}, facts.EQUITY),
     ("bybit", {"symbolType": "commodity"}, facts.COMMODITY),
     ("bybit", {"symbolType": "forex"}, facts.FIAT),
     ("bybit", {"symbolType": "innovation"}, None),
@@ -187,6 +192,7 @@ CLASSES: list[tuple[str, dict[str, Any], str | None]] = [
     ("okx", {"instCategory": "3"}, facts.EQUITY),
     ("okx", {"instCategory": 4}, facts.COMMODITY),
     ("okx", {"instCategory": "5"}, facts.FIAT),
+    ("polymarket", {"category": "commodity"}, facts.COMMODITY),
     ("no-such-exchange", {"underlyingType": "EQUITY", "tags": ["TOKENIZED_SECURITY"]}, None),
 ]
 
@@ -261,6 +267,11 @@ def _spot(index: int, base: str, name: str) -> dict[str, Any]:
     return {**PAIR, "id": f"@{index}", "base": base, "baseId": str(10_000 + index), "baseName": name, "info": info}
 
 
+def test_a_spot_token_at_hyperliquid_is_unvetted_without_an_index_too() -> None:
+    assert not read({**PAIR, "id": "@165", "baseId": "10165"}, declared("hyperliquid")).base.vetted
+    assert read(PAIR, declared("hyperliquid")).quote.vetted
+
+
 def test_tokens_of_one_ticker_at_hyperliquid_are_as_many_codes() -> None:
     exchange = declared("hyperliquid")
     token = read(_spot(26, "PUMP", "PUMP"), exchange).base
@@ -313,6 +324,7 @@ PERPETUALS: list[tuple[str, dict[str, Any]]] = [
     ("binance", {"contractType": "PERPETUAL"}),
     ("binance", {"contractType": "TRADIFI_PERPETUAL"}),
     ("bitget", {"symbolType": "perpetual"}),
+    ("bitget", {"symbolType": "stock", "type": "perpetual"}),
     ("bitmex", {"typ": "FFWCSX"}),
     ("bybit", {"contractType": "LinearPerpetual"}),
     ("bybit", {"contractType": "InversePerpetual"}),

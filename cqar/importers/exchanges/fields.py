@@ -194,13 +194,12 @@ FIELDS: Final[Mapping[str, Fields]] = MappingProxyType(
         **dict.fromkeys(("binance", "binanceusdm", "binancecoinm", "binanceus", "tokocrypto"), _BINANCE),
         **dict.fromkeys(("bybit", "bybiteu", "bybitid"), _BYBIT),
         **dict.fromkeys(("okx", "okxus", "myokx"), _OKX),
-        **dict.fromkeys(("extended", "lighter", "modetrade", "nado", "pacifica", "polymarket", "woofipro"), _DEX),
+        **dict.fromkeys(("apex", "extended", "lighter", "modetrade", "nado", "pacifica", "woofipro"), _DEX),
         "alpaca": Fields(
             base_names=(part("name", of=" / ", place=0),),
             quote_names=(part("name", of=" / ", place=1),),
             base_class=classed(text("class"), {"crypto": CRYPTO, "us_equity": EQUITY}),
         ),
-        "apex": _DEX,
         "aster": Fields(
             **_codes("baseAsset", "quoteAsset", "marginAsset"),
             base_class=_binance_class,
@@ -223,8 +222,11 @@ FIELDS: Final[Mapping[str, Fields]] = MappingProxyType(
         ),
         "bitget": Fields(
             **_codes("baseCoin", "quoteCoin"),
+            base_class=classed(
+                text("symbolType"), {"stock": EQUITY, "metal": COMMODITY, "commodity": COMMODITY, "forex": FIAT}
+            ),
             leveraged=_LEVERAGED,
-            kind=mapped(first(text("symbolType"), text("type")), {"perpetual": SWAP, "delivery": FUTURE}),
+            kind=mapped(first(text("type"), text("symbolType")), {"perpetual": SWAP, "delivery": FUTURE}),
             delisting=milliseconds("offTime"),
         ),
         "bithumb": Fields(base_names=(text("english_name"),)),
@@ -329,6 +331,7 @@ FIELDS: Final[Mapping[str, Fields]] = MappingProxyType(
         ),
         "kraken": Fields(**_codes("base", "quote"), base_class=classed(text("aclass_base"), {"tokenized_asset": TOKENIZED})),
         "krakenfutures": Fields(
+            **_codes("base", "quote"),
             kind=mapped(
                 lambda payload: (text("symbol")(payload) or "")[:3].lower(),
                 {"pi_": SWAP, "pf_": SWAP, "pv_": SWAP, "fi_": FUTURE, "ff_": FUTURE, "fv_": FUTURE},
@@ -368,6 +371,10 @@ FIELDS: Final[Mapping[str, Fields]] = MappingProxyType(
             base_code=first(text("baseCurrency"), part("displaySymbol", of=" / ", place=0)),
             quote_code=text("quoteCurrency"),
             settle_code=text("settleCurrency"),
+        ),
+        "polymarket": Fields(
+            base_class=classed(text("category"), {"crypto": CRYPTO, "equity": EQUITY, "commodity": COMMODITY, "index": INDEX}),
+            permissionless=always,
         ),
         "poloniex": Fields(
             base_code=first(text("baseCurrencyName"), text("bCcy")),

@@ -73,8 +73,9 @@ def unsaid(_payload: Payload) -> str | None:
 
 
 def classed(rule: Text, meanings: Mapping[str, AssetClass]) -> Classifier:
-    """The class that is declared for the text of the rule."""
-    return lambda payload: meanings.get(rule(payload) or "")
+    """The class that is declared for the text of the rule, in any case."""
+    folded = {text.lower(): asset_class for text, asset_class in meanings.items()}
+    return lambda payload: folded.get((rule(payload) or "").lower())
 
 
 def tagged(*path: str | int, tags: Mapping[str, AssetClass]) -> Classifier:
