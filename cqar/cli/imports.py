@@ -57,8 +57,8 @@ def importing() -> None:
     """
 
 
-def _document(name: str, about: str) -> None:
-    """Add the command that imports one kind of document."""
+def _document(name: str, about: str, role: str = "writer") -> None:
+    """Add the command that imports one kind of document, with the key of a role."""
 
     @importing.command(name, help=about, short_help=about.partition("\n")[0].partition(".")[0])
     @click.argument("place", metavar="URL-or-FILE" if name == "tokenlist" else "FILE")
@@ -70,7 +70,9 @@ def _document(name: str, about: str) -> None:
         from cqar.importers.run import documents
 
         loader = import_module(f"cqar.importers.sources.{name}")
-        _repeated(context, f"{name} {place}", asked, lambda run: loader.load(run, documents.load(place), Path(place).name))
+        _repeated(
+            context, f"{name} {place}", asked, lambda run: loader.load(run, documents.load(place), Path(place).name), role
+        )
 
 
 _document(
@@ -79,7 +81,11 @@ _document(
 )
 _document("assets", "Import assets by CoinGecko id, with the names that each source uses.")
 _document("deployments", "Import contracts and native coins on chains. The address decides which asset it is.")
-_document("coingecko", "Import CoinGecko's list of contracts: pairs of a CAIP-19 id and a CoinGecko id.")
+_document(
+    "coingecko",
+    "Import CoinGecko's list of contracts: pairs of a CAIP-19 id and a CoinGecko id. It needs an admin's key to merge assets.",
+    role="admin",
+)
 _document("relationships", "Import relationships of tokens: bridged, wrapped, staked, synthetic, migrated.")
 _document("tokenlist", "Import a token list in the Uniswap schema. A version older than the last imported one is refused.")
 _document("venues", "Import exchanges as ccxt declares them: names, URLs, fees, renamed tickers.")
@@ -155,7 +161,12 @@ for _kind, _about in (
 )
 @click.option("--one-venue", is_flag=True, help="Keep one venue for an exchange whose ids collide across types.")
 @click.option("--new-venue", is_flag=True, help="With --file: create a venue that is not an exchange in ccxt.")
-@click.option("--delist", is_flag=True, help="End listings that the source no longer has.")
+@click.option(
+    "--delist", is_flag=True, help="End listings that the source no longer has: at most a fifth, but ten, of a venue."
+)
+@click.option(
+    "--delist-limit", type=options.Share(), metavar="N|N%", help="The most listings of a venue that --delist ends.  [20%]"
+)
 @click.option(
     "--precision-mode",
     type=click.Choice(["tick_size", "decimal_places", "significant_digits"]),
@@ -200,17 +211,22 @@ def ccxt_markets(
     _repeated(context, f"ccxt {exchange}", asked, work)
 
 
-def _repeated(context: CommandContext, source: str, asked: Mapping[str, Any], work: Callable[[Any], None]) -> None:
+def _repeated(
+    context: CommandContext, source: str, asked: Mapping[str, Any], work: Callable[[Any], None], role: str = "writer"
+) -> None:
     """Run the import once, or repeatedly: then a failed run is reported and the next one starts on schedule."""
     from cqar.importers import schedule
+    from cqar.importers.run.run import DelistLimit
 
+    limit = asked.get("delist_limit")
+    own = {name: value for name, value in asked.items() if name in _RUN_OPTIONS}
     address = asked["address"] or context.admin()
     once = schedule.Once(
         address=address,
-        key=context.key("writer", address),
+        key=context.key(role, address),
         outgoing=context.tls(address),
         source=source,
-        options={name: value for name, value in asked.items() if name in _RUN_OPTIONS},
+        options={**own, "delist_limit": None if limit is None else DelistLimit(*limit)},
         as_json=asked["as_json"],
         verbose=asked["verbose"],
         quiet=asked["quiet"],

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import click
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_ALL = Decimal(100)
 
 #: Where admin answers.
 admin_address = click.option("--address", metavar="HOST:PORT", help="Address of admin or hotpath.  [admin in the settings]")
@@ -45,6 +47,19 @@ class Interval(click.ParamType[float]):
         if found is None or not int(found[1]):
             self.fail(f"invalid interval {value!r}: use 90s, 15m, 6h or 1d", param, context)
         return float(int(found[1]) * _SECONDS[found[2]])
+
+
+class Share(click.ParamType[tuple[int, Decimal]]):
+    """A number, or a percentage such as 50%: the number and the percentage, of which one is 0."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[int, Decimal]:
+        """Parse the text."""
+        found = re.fullmatch(r"(?:(\d{1,9})|(\d{1,3}(?:\.\d{1,9})?)%)", str(value))
+        if found is None or Decimal(found[2] or 0) > _ALL:
+            self.fail(f"invalid limit {value!r}: use a number such as 200, or a percentage such as 50%", param, context)
+        return int(found[1] or 0), Decimal(found[2] or 0)
 
 
 def instant(text: str) -> datetime:

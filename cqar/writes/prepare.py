@@ -5,6 +5,7 @@ concurrent delete or CRITICAL flag waits or is seen.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from cqar import errors, text
@@ -142,10 +143,22 @@ def terms_of(row: Row) -> rules.Terms:
 
 
 async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """Complete and check the terms, which are fixed once the symbol is listed; derive the label by default."""
+    """Complete and check the terms, which are fixed once the symbol is listed; derive the label by default.
+
+    A new option expires in the future.
+    """
+    await _symbol(tx, row, before, tx.now if before is None else None)
+
+
+async def past_symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+    """As `symbol`, for a symbol whose listings have all ended: a new option may have expired."""
+    await _symbol(tx, row, before, None)
+
+
+async def _symbol(tx: Transaction, row: dict[str, Any], before: Row | None, now: datetime | None) -> None:
     if before is not None and row["symbol_type"] != before["symbol_type"] and row["symbol_type"] not in rules.DERIVATIVES:
         row.update({name: None for name in ("settlement_asset_id", "margin_kind") if row[name] == before[name]})
-    done = rules.terms(terms_of(row), now=tx.now if before is None else None)
+    done = rules.terms(terms_of(row), now=now)
     row.update({name: getattr(done, name) for name in TERMS})
     rules.order_sizes(row["min_order_size"], row["max_order_size"], ("min_order_size_decimal", "max_order_size_decimal"))
     changed = [] if before is None else [name for name in TERMS if row[name] != before[name]]

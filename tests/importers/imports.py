@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ class ImportResult:
 class Importers:
     """Runs imports against the admin process on a port."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, key: str | None = None) -> None:
         self._address = f"127.0.0.1:{port}"
+        self._key = key
 
     async def run(self, work: Callable[[Run], None], source: str = "test", **options: Any) -> ImportResult:
         """Run an import."""
@@ -68,7 +70,7 @@ class Importers:
             sink = EntryList()
             own = Options(**options)
             report = Report(sink, source=source, dry_run=own.dry_run)
-            with connected(self._address, None, None, wire.OPTIONS) as channel:
+            with connected(self._address, self._key, None, wire.OPTIONS) as channel:
                 work(Run(Registry(channel), report, own))
             return ImportResult(report, sink.entries)
 
@@ -111,6 +113,12 @@ def swap(name: str, base: str, quote: str, **more: Any) -> dict[str, Any]:
     """A linear perpetual."""
     own = {"type": "swap", "settle": quote, "settleId": quote, "linear": True, "inverse": False, "contractSize": 1}
     return market(name, base, quote, **(own | more))
+
+
+def option(name: str, base: str, quote: str, expiry: datetime, **more: Any) -> dict[str, Any]:
+    """A linear call option with a strike of 100."""
+    own = {"type": "option", "strike": 100, "optionType": "call", "expiry": round(expiry.timestamp() * 1000)}
+    return swap(name, base, quote, **(own | more))
 
 
 def coin(coingecko_id: str, symbol: str, name: str) -> dict[str, Any]:

@@ -113,6 +113,52 @@ async def test_a_misspelt_exchange_creates_no_venue_without_new_venue(shell: She
     assert (code, err) == (1, "cqar: binanse is not an exchange that ccxt knows; did you mean binance?\n")
 
 
+@pytest.mark.parametrize("part", ["binance-options", "gate-futures", "bybit-linear"])
+async def test_a_part_of_an_exchange_is_not_an_exchange(shell: Shell, part: str) -> None:
+    whole = part.partition("-")[0]
+    rows = shell.write("markets.json", [market("BTCUSDT", "BTC", "USDT")])
+    code, _, err = await shell.run("import", "ccxt", part, "--file", rows)
+    assert (code, err) == (1, f"cqar: {part} is a part of the exchange {whole}: cqar import ccxt {whole}\n")
+
+
+async def test_an_exchange_of_ccxt_needs_no_package_to_be_known(shell: Shell) -> None:
+    rows = shell.write("markets.json", [market("BTCUSDT", "BTC", "USDT")])
+    for exchange in ("aster", "luno", "bittrex"):
+        code, _, err = await shell.run("import", "ccxt", exchange, "--file", rows, "--dry-run")
+        assert (code, err) == (0, "")
+
+
+async def test_two_live_markets_of_one_unified_symbol_both_arrive(shell: Shell, registry: Client) -> None:
+    """What `load_markets` of ccxt would lose (input 12); the fees are those that it would add."""
+    await shell.run("import", "assets", shell.write("assets.json", COINS))
+    rows = [market(name, "ETH", "USDT", maker=None, taker=None) for name in ("XETHUSDT", "ETH2USDT")]
+    shell.write("1.json", rows)
+    code, _, err = await shell.run("import", "ccxt", "binance", path=RECORDED)
+    assert (code, err) == (0, "")
+    found = [(await listed(registry, "binance", each["id"])).venue_symbol for each in rows]
+    assert found[0].symbol_id == found[1].symbol_id
+    assert {(each.maker_fee_decimal, each.taker_fee_decimal) for each in found} == {("0.001", "0.002")}
+
+
+async def test_delisting_too_much_fails_and_says_what_it_would_end(shell: Shell, connection: asyncpg.Connection) -> None:
+    await shell.run("import", "assets", shell.write("assets.json", COINS))
+    rows = [market(f"BTC{at}", "BTC", "USDT") for at in range(20)]
+    words = ("import", "ccxt", "okx", "--file")
+    await shell.run(*words, shell.write("all.json", rows))
+    head = await revision(connection)
+    few = shell.write("few.json", rows[:1])
+    code, out, err = await shell.run(*words, few, "--delist")
+    assert (code, out) == (1, "")
+    assert err.startswith(
+        "cqar: --delist would end 19 of the 20 living listings of okx, more than the limit of 10: BTC1 (spot), "
+    )
+    assert (await shell.run(*words, few, "--delist", "--delist-limit", "94%"))[0] == 1
+    assert (await shell.run(*words, few, "--delist", "--delist-limit", "101%"))[0] == 2
+    assert await revision(connection) == head
+    code, out, _ = await shell.run(*words, few, "--delist", "--delist-limit", "95%", "--quiet")
+    assert (code, " delisted=19 " in out) == (0, True)
+
+
 async def test_ctrl_c_reports_where_an_import_stopped_and_how_to_continue(shell: Shell, connection: asyncpg.Connection) -> None:
     rows = shell.write("assets.json", [coin(f"coin-{number}", f"C{number}", f"Coin {number}") for number in range(20_000)])
     process = shell.start("import", "assets", rows)
@@ -220,9 +266,9 @@ async def test_a_scheduled_import_polls_the_exchange_again_and_survives_errors(s
     await shell.run("import", "assets", shell.write("assets.json", COINS))
     first = market("BTCUSDT", "BTC", "USDT", precision={"amount": "0.00001", "price": "0.01"})
     later = market("BTCUSDT", "BTC", "USDT", precision={"amount": "0.00001", "price": "0.1"})
-    shell.write("1.json", {"BTC/USDT": first})
+    shell.write("1.json", [first])
     shell.write("2.json", "the exchange is down for maintenance")
-    shell.write("3.json", {"BTC/USDT": later})
+    shell.write("3.json", [later])
     process = shell.start("import", "ccxt", "binance", "--every", "1s", path=RECORDED)
     try:
 

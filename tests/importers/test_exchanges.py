@@ -229,7 +229,7 @@ def test_payload_values_take_precedence_over_ccxt() -> None:
     row = {
         **SWAP,
         "maker": 0.0002,
-        "precision": {"price": 1},
+        "precision": {"price": 2},
         "info": {"maker_fee_rate": "-0.0001", "order_price_round": "0.1"},
     }
     specs = read(row, declared("gate")).specs

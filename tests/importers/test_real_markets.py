@@ -204,12 +204,19 @@ def test_fees_equal_those_of_the_exchange_or_of_ccxt(read: Read) -> None:
             assert fee is None or abs(fee) < Decimal("0.05"), market.id
 
 
-def test_limits_equal_those_of_ccxt_and_a_maximum_of_zero_is_unset(read: Read) -> None:
+#: What exchanges write for "no maximum"; a leverage of 1 is what ccxt fills in.
+PLACEHOLDERS = re.compile(r"1|9{6,}|10{15,}")
+
+
+def test_limits_equal_those_of_ccxt_and_a_placeholder_for_no_maximum_is_unset(read: Read) -> None:
     for line, market in read.found.items():
         limits, specs = read.rows[line - 1]["limits"], market.specs
         assert specs.min_order_size == _unified(limits, "amount", "min"), market.id
         assert specs.min_notional == _unified(limits, "cost", "min"), market.id
-        assert specs.max_leverage == (_unified(limits, "leverage", "max") or None), market.id
-        if read.exchange != "phemex":
-            assert specs.max_order_size == (_unified(limits, "amount", "max") or None), market.id
-            assert specs.max_order_value == (_unified(limits, "cost", "max") or None), market.id
+        most = [("max_leverage", "leverage"), ("max_order_size", "amount"), ("max_order_value", "cost")]
+        for field, limit in most if read.exchange != "phemex" else most[:1]:
+            own, unified = getattr(specs, field), _unified(limits, limit, "max") or None
+            doubted = [each for each in market.doubts if each.field == field]
+            assert own == (None if doubted else unified), market.id
+            assert all(each.value == unified and PLACEHOLDERS.fullmatch(str(unified)) for each in doubted), market.id
+        assert all(each.routine for each in market.doubts), market.id

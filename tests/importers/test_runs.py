@@ -1,13 +1,19 @@
 """Complete imports: what they write and report; a repeated import changes nothing."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
 
 from cqar.importers.run.documents import FileError
+from cqar.importers.run.run import DelistLimit
 from tests.client import Client
-from tests.importers.imports import DATA, Importers, coin, listed, market, revision, shared_file, swap
+from tests.hotpath.stack import own_call
+from tests.importers.imports import DATA, Importers, coin, listed, market, option, revision, shared_file, swap
+from tests.registry.factory import stamp
 
 CHAINS = [
     {
@@ -118,6 +124,130 @@ async def test_missing_listings_are_delisted_only_with_the_delist_option(seeded:
     result = await seeded.markets("binance", both)
     assert (result.created, result.updated) == (1, 0)
     assert (await listed(registry, "binance", "ETHUSDT")).venue_symbol.is_active
+
+
+async def test_a_listing_ends_by_text_and_type(seeded: Importers, registry: Client) -> None:
+    """One text of two types: the perpetual is gone, the spot pair lives (input 11)."""
+    rows = [market("BTCUSDT", "BTC", "USDT"), swap("BTCUSDT", "BTC", "USDT"), market("ETHUSDT", "ETH", "USDT")]
+    await seeded.markets("aster", rows)
+    result = await seeded.markets("aster", [rows[0], rows[2]], delist=True)
+    assert [each.about for each in result.of("delisted")] == ["BTCUSDT (perpetual) at aster"]
+    found = await listed(registry, "aster", "BTCUSDT")
+    assert (found.symbol.symbol_type, found.venue_symbol.is_active) == (1, True)
+    assert not (await listed(registry, "aster", "BTCUSDT", symbol_type=2)).venue_symbol.is_active
+
+
+async def test_delisting_is_limited_and_refused_before_anything_is_written(
+    seeded: Importers, registry: Client, connection: asyncpg.Connection
+) -> None:
+    rows = [market(f"BTC{at}", "BTC", "USDT") for at in range(60)]
+    await seeded.markets("okx", rows)
+    head = await revision(connection)
+    few = [market("BTC0", "BTC", "USDT", active=False)]
+    for limit in (None, DelistLimit(number=58), DelistLimit(percent=Decimal(98))):
+        for dry_run in (True, False):
+            with pytest.raises(FileError) as refused:
+                await seeded.markets("okx", few, delist=True, dry_run=dry_run, delist_limit=limit)
+            assert "would end 59 of the 60 living listings of okx" in str(refused.value)
+            assert "BTC1 (spot), BTC10 (spot)" in str(refused.value)
+    assert "and 49 others. Nothing was imported: check the source, or allow it with --delist-limit" in str(refused.value)
+    assert await revision(connection) == head
+    assert (await seeded.markets("okx", rows[12:], delist=True)).delisted == 12
+    result = await seeded.markets("okx", rows[12:13], delist=True, delist_limit=DelistLimit(percent=Decimal(100)))
+    assert (result.delisted, (await listed(registry, "okx", "BTC13")).venue_symbol.is_active) == (47, False)
+
+
+async def test_ten_listings_of_a_small_venue_may_end(seeded: Importers) -> None:
+    rows = [market(f"BTC{at}", "BTC", "USDT") for at in range(12)]
+    await seeded.markets("okx", rows)
+    with pytest.raises(FileError, match="more than the limit of 10"):
+        await seeded.markets("okx", rows[:1], delist=True)
+    assert (await seeded.markets("okx", rows[:2], delist=True)).delisted == 10
+
+
+async def test_rows_that_contradict_each_other_are_refused_and_name_each_other(seeded: Importers, registry: Client) -> None:
+    rows = [
+        market("X", "BTC", "USDT"),
+        market("Y", "ETH", "USDT"),
+        market("X", "ETH", "USDT"),
+        market("Y", "ETH", "USDT"),
+        swap("Y", "ETH", "USDT"),
+    ]
+    result = await seeded.markets("okx", rows)
+    assert [(each.line, each.reason, each.detail) for each in result.of("rejected")] == [
+        (1, "contradictory", "BTC/USDT has the id and type of row 3 (ETH/USDT), which says something else"),
+        (3, "contradictory", "ETH/USDT has the id and type of row 1 (BTC/USDT), which says something else"),
+    ]
+    assert (await listed(registry, "okx", "Y", symbol_type=1)).base_asset.symbol == "ETH"
+    assert (await registry.refused("GetVenueSymbol", venue_id="okx", venue_symbol="X")).code == "NOT_FOUND"
+
+
+async def test_a_venue_without_a_number_does_not_answer_that_of_another_venue(seeded: Importers, registry: Client) -> None:
+    """Inputs 14 to 17: contract size and tick of the first venue are not those of the second."""
+    first = swap("BTCUSDTM", "BTC", "USDT", contractSize=100, precision={"price": 1e-8, "amount": 1}, limits={})
+    await seeded.markets("kucoinfutures", [first])
+    await seeded.markets("bydfi", [swap("BTC-USDT", "BTC", "USDT", contractSize=None, precision={}, limits={})])
+    own, other = await listed(registry, "kucoinfutures", "BTCUSDTM"), await listed(registry, "bydfi", "BTC-USDT")
+    assert (own.symbol.contract_size_decimal, own.symbol.tick_size_decimal) == ("100", "0.00000001")
+    assert other.symbol.symbol_id == own.symbol.symbol_id
+    names = [each.name for each, _ in other.symbol.ListFields()]
+    assert [name for name in names if "size" in name or "notional" in name] == []
+    stored = (await registry.call("GetSymbol", symbol_id=own.symbol.symbol_id)).symbol
+    assert [each.name for each, _ in stored.ListFields() if "size" in each.name or "notional" in each.name] == []
+
+
+async def test_a_number_beyond_its_bound_is_reported_and_withdrawn(seeded: Importers, registry: Client) -> None:
+    await registry.call("CreateVenue", name="somewhere", venue_type=1)
+    assert (await seeded.markets("somewhere", [market("BTCUSDT", "BTC", "USDT", maker="0.05")])).omitted == 0
+    listing = (await listed(registry, "somewhere", "BTCUSDT")).venue_symbol
+    await own_call(registry, "UpdateVenueSymbol", listing_id=listing.listing_id, maker_fee_decimal="0.2")
+    rows = [market("BTCUSDT", "BTC", "USDT", maker="0.2", limits={"amount": {"max": "9999999999"}})]
+    for dry_run in (True, False):
+        result = await seeded.markets("somewhere", rows, dry_run=dry_run)
+        assert [(each.reason, each.about) for each in result.of("omitted")] == [("beyond_bound", "BTCUSDT")]
+        assert result.report.summary()["by_reason"]["note"]["sentinel max_order_size"] == 1
+        assert [(each.field, each.before, each.after) for each in result.of("updated")[0].changes] == [
+            ("maker_fee", "0.2", None)
+        ]
+    found = (await listed(registry, "somewhere", "BTCUSDT")).venue_symbol
+    assert (found.HasField("maker_fee"), found.taker_fee_decimal) == (False, "0.002")
+    assert (await seeded.markets("somewhere", rows)).updated == 0
+
+
+async def test_an_expired_contract_is_an_ended_listing(
+    seeded: Importers, registry: Client, connection: asyncpg.Connection
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    ends, begins = now - timedelta(days=30), now - timedelta(days=90)
+    rows = [
+        option("BTC-C", "BTC", "USDT", ends, created=round(begins.timestamp() * 1000), active=False),
+        option("BTC-P", "BTC", "USDT", ends, optionType="put", active=False),
+        option("BTC-F", "BTC", "USDT", ends, type="future", strike=None, optionType=None, active=False),
+    ]
+    tried = await seeded.markets("deribit", rows, dry_run=True)
+    result = await seeded.markets("deribit", rows)
+    assert (result.rejected, tried.line) == (0, result.line)
+    for text in ("BTC-C", "BTC-P", "BTC-F"):
+        found = await listed(registry, "deribit", text)
+        assert (found.venue_symbol.is_active, found.venue_symbol.delisted_at) == (False, stamp(ends))
+        then = await listed(registry, "deribit", text, as_of=stamp(now - timedelta(days=60)))
+        assert (then.venue_symbol.is_active, then.symbol.symbol_id) == (True, found.symbol.symbol_id)
+    early = {"venue_id": "deribit", "venue_symbol": "BTC-C", "as_of": stamp(now - timedelta(days=91))}
+    assert (await registry.refused("GetVenueSymbol", **early)).code == "NOT_FOUND"
+    head = await revision(connection)
+    assert (await seeded.markets("deribit", rows)).line.startswith("created=0 updated=0 ")
+    assert await revision(connection) == head
+
+
+async def test_a_contract_that_expires_ends_when_it_expires(seeded: Importers, registry: Client) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    rows = [option("BTC-C", "BTC", "USDT", soon)]
+    await seeded.markets("deribit", rows)
+    assert (await listed(registry, "deribit", "BTC-C")).venue_symbol.is_active
+    await asyncio.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()) + 0.1)
+    assert (await seeded.markets("deribit", [{**rows[0], "active": False}])).updated == 1
+    found = (await listed(registry, "deribit", "BTC-C")).venue_symbol
+    assert found.delisted_at.ToMilliseconds() == rows[0]["expiry"]
 
 
 async def test_a_malformed_row_does_not_stop_the_others(seeded: Importers, registry: Client) -> None:

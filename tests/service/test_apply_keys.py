@@ -299,6 +299,27 @@ async def test_a_symbol_is_its_terms_whatever_it_is_called(registry: Client, ser
 # ---- listings --------------------------------------------------------------------------------------------------------
 
 
+async def test_a_new_option_has_expired_only_if_all_its_listings_in_the_call_have_ended(service: RegistryService) -> None:
+    base = await service.apply(asset("BTC"), asset("USDT"), venue("okx"))
+    btc, usdt, _ = [each.id for each in base.results]
+    terms: dict[str, Any] = {"expiry": day(-1), "option_type": 1, "strike_price_decimal": "1"}
+
+    def made(strike: str, *ends: Any) -> list[pb.ApplyRow]:
+        ref = f"s{strike}"
+        own = symbol(btc, usdt, OPTION, ref=ref, **{**terms, "strike_price_decimal": strike})
+        listings = [
+            listing(f"ref:{ref}", f"X{strike}-{at}", "okx", **({} if end is None else {"delisted_at": end}))
+            for at, end in enumerate(ends)
+        ]
+        return [own, *listings]
+
+    for number, ends in enumerate(((), (None,), (day(1),), (day(-1), None)), 1):
+        answer = await service.apply(*made(str(number), *ends))
+        assert rejection(answer.results[0]) == ("INVALID_ARGUMENT", "expiry"), ends
+    answer = await service.apply(*made("9", day(-1), day(-2)))
+    assert outcomes(answer) == ["CREATED", "CREATED", "CREATED"]
+
+
 async def test_a_venue_asset_is_its_venue_and_asset_and_opens_again(
     registry: Client, service: RegistryService, records: Records
 ) -> None:

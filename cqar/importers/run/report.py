@@ -18,12 +18,14 @@ REJECTED: Final = "rejected"
 OUTCOMES: Final = (CREATED, UPDATED, UNCHANGED, DELISTED, REVIEW, CONFLICT, REJECTED)
 #: Not an outcome of a row: a source disagrees with the registry, which is not changed.
 DIFFERS: Final = "differs"
+#: Not an outcome of a row: a number of it cannot be right and is not written.
+OMITTED: Final = "omitted"
 #: A remark that changes nothing.
 NOTE: Final = "note"
 
 
-#: Outcomes that someone has to look at.
-ATTENTION: Final = (REVIEW, CONFLICT, REJECTED)
+#: Entries that someone has to look at.
+ATTENTION: Final = (REVIEW, CONFLICT, REJECTED, OMITTED)
 #: Rows that need attention that a report shows unless it is verbose.
 EXAMPLES: Final = 10
 
@@ -134,10 +136,11 @@ class Report:
             "rows": self.rows,
             **{outcome: self.total(outcome) for outcome in OUTCOMES},
             "differs": self.total(DIFFERS),
+            "omitted": self.total(OMITTED),
             "by_kind": self._grouped(lambda outcome, kind, _reason: (outcome, kind), OUTCOMES),
             "examples": dict(self._notes),
             "by_reason": self._grouped(
-                lambda outcome, _kind, reason: (outcome, reason), (REVIEW, CONFLICT, REJECTED, DIFFERS, NOTE)
+                lambda outcome, _kind, reason: (outcome, reason), (REVIEW, CONFLICT, REJECTED, DIFFERS, OMITTED, NOTE)
             ),
         }
 

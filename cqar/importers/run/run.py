@@ -1,8 +1,10 @@
 """A run of an importer: its options, the registry it writes to, and its report."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+import grpc
 import msgspec
 from google.protobuf.message import Message
 
@@ -11,7 +13,7 @@ from cqar.importers.run import report
 from cqar.importers.run.documents import Source
 from cqar.importers.run.progress import Progress
 from cqar.importers.run.report import Change, Entry, Report
-from cqar.importers.run.wire import Registry
+from cqar.importers.run.wire import Registry, RegistryError
 
 #: Rows of a document per Apply.
 CHUNK: Final = 1_000
@@ -27,6 +29,19 @@ _OUTCOMES = {
 _NOWHERE = Source(0, b"")
 
 
+class DelistLimit(NamedTuple):
+    """How many listings of a venue an import may end: a number, or a percentage of the living ones."""
+
+    number: int = 0
+    percent: Decimal = Decimal(0)
+    #: this many, however few there are
+    least: int = 0
+
+    def of(self, living: int) -> int:
+        """Return the limit for a venue with that many living listings."""
+        return max(self.number, self.least, int(living * self.percent / 100))
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The options of an import."""
 
@@ -36,6 +51,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     overwrite: bool = False
     #: end listings that are missing from the document
     delist: bool = False
+    #: the most listings of a venue that `delist` may end; None: the usual limit
+    delist_limit: DelistLimit | None = None
     #: keep one venue although its ids collide across types
     one_venue: bool = False
     #: tick_size, decimal_places or significant_digits; None: as declared by the source
@@ -76,6 +93,17 @@ class Run:
     def dry_run(self) -> bool:
         """Whether the run is a dry run."""
         return self.options.dry_run
+
+    def require(self, request: Message, why: str) -> None:
+        """Raise wire.RegistryError if the key may not make a call that the import needs. A dry run needs it, too.
+
+        `request` is an empty one, which the registry refuses as such only after it has checked the key. `why` is a clause.
+        """
+        try:
+            self.registry.call(request)
+        except RegistryError as error:
+            if error.code is grpc.StatusCode.PERMISSION_DENIED:
+                raise error.because(why) from error
 
     def progress(self, name: str, total: int, *, passes: int = 1) -> Progress:
         """Start to show the progress of a document."""

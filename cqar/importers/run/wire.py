@@ -55,7 +55,13 @@ class RegistryError(CallError):
 
     def __init__(self, rpc: str, code: grpc.StatusCode, details: str) -> None:
         super().__init__(f"{rpc}: {code.name}: {details}", code)
+        self.rpc = rpc
         self.details = details
+
+    def because(self, why: str) -> "RegistryError":
+        """Return the error with the reason for the call in front."""
+        assert self.code is not None  # noqa: S101 - that of a call
+        return RegistryError(self.rpc, self.code, f"{why}: {self.details}")
 
 
 class Registry:

@@ -73,6 +73,7 @@ class _Found(NamedTuple):
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
     sources = documents.rows(data, name, "coingecko", tuple[str, str])
+    run.require(pb.MergeAssetsRequest(), "this import merges assets; use the key of an admin")
     run.report.rows += len(sources)
     chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
     progress = run.progress(name, len(sources), passes=2)

@@ -4,7 +4,7 @@ First the codes of each venue are resolved (`cqar.importers.identity.guard`) and
 whose codes are all resolved. Other codes, and their markets, wait in the review queue.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -17,12 +17,14 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.importers.exchanges.currencies import Currency
 from cqar.importers.exchanges.declarations import SPOT, Exchange, Venue, declared
 from cqar.importers.identity.guard import Directory, Guard
-from cqar.importers.run import documents
+from cqar.importers.run import documents, report
 from cqar.importers.run.documents import FileError, Refused, Source
+from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.sources import markets, venues
 from cqar.importers.sources.codes import VenueCodes
 from cqar.importers.sources.markets import Market
+from cqar.importers.sources.standing import Present, Standing, end, missing
 from cqar.importers.sources.symbols import Listings
 
 _MODES = (markets.TICK_SIZE, markets.DECIMAL_PLACES, markets.SIGNIFICANT_DIGITS)
@@ -50,7 +52,7 @@ class _Exchange:
         self._run = run
         self._origin = origin
         self._exchange = declared(origin.exchange_id)
-        self._ids: dict[str, set[str]] = {}
+        self._present: dict[str, Present] = {}
 
     def load(self, sources: list[Source], name: str) -> None:
         run = self._run
@@ -60,6 +62,8 @@ class _Exchange:
         by_venue: dict[str, list[Market]] = {}
         for market in found:
             by_venue.setdefault(self._venue(market).venue_id, []).append(market)
+        standing = {venue_id: Standing(run, venue_id) for venue_id in by_venue}
+        gone = missing(run, standing, self._present) if run.options.delist else {}
         self._write_venues(by_venue, found)
         remaps = self._origin.remaps if self._origin.remaps is not None else venues.remaps(known)
         codes = {venue_id: VenueCodes(run, venue_id, self._exchange) for venue_id in by_venue}
@@ -68,12 +72,11 @@ class _Exchange:
         progress = run.progress(name, len(sources))
         for venue_id, own in codes.items():
             own.judge(Guard(run, directory, venue_id, self._exchange, remaps))
-            listings = Listings(run, venue_id, own.assets)
+            listings = Listings(run, venue_id, own.assets, standing[venue_id])
             for chunk in documents.chunks(accepted[venue_id], CHUNK):
                 listings.write(chunk)
                 progress.advance(len(chunk))
-            if run.options.delist and by_venue[venue_id]:
-                listings.delist(self._ids[venue_id])
+            end(run, venue_id, gone.get(venue_id, []))
 
     # ---- rows ------------------------------------------------------------------------------------------------------
 
@@ -94,20 +97,35 @@ class _Exchange:
                 run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
                 self._remember(source)
         mode = self._mode([row for _, row in decoded], known)
-        found: list[Market] = []
-        seen: set[tuple[str, str, int]] = set()
+        found = _Found()
         for source, row in decoded:
             try:
                 market = markets.parse(source, row, self._exchange, mode).told(self._origin.currencies)
-                key = (self._venue(market).venue_id, market.id, market.symbol_type)
-                self._ids.setdefault(key[0], set()).add(market.id)
-                _once(key, seen)
             except Refused as refused:
                 run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt, about=row.id)
                 self._remember(source)
             else:
-                found.append(market)
-        return found
+                venue_id = self._venue(market).venue_id
+                self._of(venue_id).add(market.id, market.symbol_type)
+                found.add(venue_id, market)
+        for market, detail in found.contradictory:
+            source = market.source
+            run.report.reject("contradictory", detail, line=source.line, row=source.excerpt, about=market.id)
+        for market in found.markets:
+            self._doubt(market)
+        return found.markets
+
+    def _doubt(self, market: Market) -> None:
+        """Report the numbers of a row that are not read."""
+        for doubt in market.doubts:
+            if doubt.routine:
+                self._run.report.note(f"{doubt.kind} {doubt.field}", doubt.detail)
+            else:
+                entry = Entry(report.OMITTED, "venue_symbol", market.id, doubt.kind, doubt.detail, (), market.source.line)
+                self._run.report.add(entry)
+
+    def _of(self, venue_id: str) -> Present:
+        return self._present.setdefault(venue_id, Present())
 
     def _remember(self, source: Source) -> None:
         """A refused row is not an absent row: its listing is not delisted, at any venue of the exchange."""
@@ -117,7 +135,7 @@ class _Exchange:
             return
         if isinstance(row, dict) and isinstance(row.get("id"), str):
             for venue in {self._origin.exchange_id, *(each.venue_id for each in self._exchange.venues.values())}:
-                self._ids.setdefault(venue, set()).add(row["id"])
+                self._of(venue).reject(row["id"])
 
     def _mode(self, rows: list[Any], known: Any) -> str:
         """The precision mode: as requested, else proven by the payloads, else declared by the exchange, else tick sizes."""
@@ -149,10 +167,34 @@ class _Exchange:
         self._run.write(items, pb.FILL_UNSET)
 
 
-def _once(key: tuple[str, str, int], seen: set[tuple[str, str, int]]) -> None:
-    if key in seen:
-        raise Refused("duplicate", f"{key[1]!r} is in the document twice with the same type")
-    seen.add(key)
+class _Found:
+    """The markets of a document. Rows that describe one market differently contradict each other: all of them are refused."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str, int], list[Market]] = {}
+
+    def add(self, venue_id: str, market: Market) -> None:
+        """Add a market; one that says the same as an earlier one changes nothing."""
+        group = self._groups.setdefault((venue_id, market.id, market.symbol_type), [])
+        if all(_facts(market) != _facts(each) for each in group):
+            group.append(market)
+
+    @property
+    def markets(self) -> list[Market]:
+        """The markets without contradiction, in the order of the document."""
+        return [group[0] for group in self._groups.values() if len(group) == 1]
+
+    @property
+    def contradictory(self) -> Iterator[tuple[Market, str]]:
+        """The rows that contradict others, each with the reason, which names the others."""
+        for group in self._groups.values():
+            for market in group if len(group) > 1 else ():
+                others = ", ".join(f"row {each.source.line} ({each.name})" for each in group if each is not market)
+                yield market, f"{market.name} has the id and type of {others}, which says something else"
+
+
+def _facts(market: Market) -> Market:
+    return msgspec.structs.replace(market, source=Source(0, b""))
 
 
 def _default(found: list[Market], exchange: Exchange) -> markets_pb2.SymbolType:

@@ -21,6 +21,7 @@ from cqar.importers.exchanges.payload import number, places_as_step
 from cqar.importers.exchanges.texts import NOTHING
 from cqar.importers.run import documents
 from cqar.importers.run.documents import Refused, Source
+from cqar.importers.sources.bounds import Bounds, Doubt
 
 #: The precision modes of ccxt.
 TICK_SIZE: Final = "tick_size"
@@ -125,6 +126,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     active: bool | None
     created: datetime | None
     specs: Specs
+    #: numbers of the row that are not read
+    doubts: tuple[Doubt, ...] = ()
     #: the part of the payload that goes into the metadata of the listing
     metadata: Mapping[str, str]
     #: further texts of the listing: the names that the exchange shows where ccxt's id is a number
@@ -137,6 +140,12 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
         settle = None if self.settle is None else with_facts(self.settle, currencies)
         base, quote = with_facts(self.base, currencies), with_facts(self.quote, currencies)
         return msgspec.structs.replace(self, base=base, quote=quote, settle=settle)
+
+    @property
+    def name(self) -> str:
+        """The market for people: BTC/USDT, BTC/USDT:USDT."""
+        settled = f":{self.settle.ticker}" if self.settle is not None else ""
+        return f"{self.base.ticker}/{self.quote.ticker}{settled}"
 
 
 _ROW = documents.decoder(Row)
@@ -190,6 +199,7 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
     symbol_type = _TYPES[row.type]
     base, quote, settle = _codes(row, payload, exchange)
     option_type = _option_type(row) if row.type == "option" else None
+    specs, doubts = _specs(row, payload, exchange, mode)
     return Market(
         source=source,
         id=row.id,
@@ -204,7 +214,8 @@ def parse(source: Source, row: Row, exchange: Exchange, mode: str) -> Market:
         option_type=option_type,
         active=row.active,
         created=_instant(row.created) if row.created else None,
-        specs=_specs(row, payload, exchange, mode),
+        specs=specs,
+        doubts=doubts,
         metadata=_metadata(payload, exchange, delisting),
         aliases=_aliases(row.id, payload, exchange),
     )
@@ -320,52 +331,47 @@ def _instant(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _specs(row: Row, payload: Mapping[str, Any], exchange: Exchange, mode: str) -> Specs:
-    """The numbers of the payload if a rule is declared, else those of ccxt."""
+def _specs(row: Row, payload: Mapping[str, Any], exchange: Exchange, mode: str) -> tuple[Specs, tuple[Doubt, ...]]:
+    """The numbers of the payload if a rule is declared, else those of ccxt; numbers that cannot be right are left out."""
     precision, limits = row.precision or _Precision(), row.limits or _Limits()
     amount, cost, leverage = limits.amount or _Range(), limits.cost or _Range(), limits.leverage or _Range()
     contracts = exchange.max_contracts if row.type in _DERIVATIVES else None
-    return Specs(
-        tick_size=_step(exchange.tick(payload), precision.price, mode, "price"),
-        lot_size=_step(exchange.lot(payload), precision.amount, mode, "amount"),
+    bounds = Bounds()
+    specs = Specs(
+        tick_size=_step(bounds, "tick_size", exchange.tick(payload), precision.price, mode),
+        lot_size=_step(bounds, "lot_size", exchange.lot(payload), precision.amount, mode),
         min_order_size=amount.min,
-        max_order_size=_above_zero(amount.max if contracts is None else contracts(payload)),
+        max_order_size=bounds.most("max_order_size", amount.max if contracts is None else contracts(payload)),
         min_notional=cost.min,
-        max_order_value=_above_zero(cost.max) if contracts is None else None,
-        max_leverage=_above_zero(leverage.max),
+        max_order_value=bounds.most("max_order_value", cost.max) if contracts is None else None,
+        max_leverage=bounds.leverage(leverage.max),
         contract_size=_contract_size(row, payload, exchange),
-        maker_fee=_fee(row, row.maker, exchange.maker(payload)),
-        taker_fee=_fee(row, row.taker, exchange.taker(payload)),
+        maker_fee=bounds.fee("maker_fee", exchange.maker(payload), _fraction(row, row.maker)),
+        taker_fee=bounds.fee("taker_fee", exchange.taker(payload), _fraction(row, row.taker)),
     )
+    return specs, tuple(bounds.doubts)
 
 
-def _step(own: Decimal | None, unified: Decimal | None, mode: str, field: str) -> Decimal | None:
+def _step(bounds: Bounds, field: str, own: Decimal | None, unified: Decimal | None, mode: str) -> Decimal | None:
     """A tick or lot size: the step in the payload, else the number of ccxt by its mode. Raises Refused if it is not a step."""
-    step = unified if mode == TICK_SIZE else None
-    if own is not None:
-        step = own
-    elif unified is not None and mode == DECIMAL_PLACES:
-        step = places_as_step(unified)
-        if step is None:
-            raise Refused("bad_precision", f"the {field} precision is {unified}, which is not a number of decimal places")
+    read = unified if mode == TICK_SIZE else None
+    if unified is not None and mode == DECIMAL_PLACES:
+        read = places_as_step(unified)
+        if own is None and read is None:
+            raise Refused("bad_precision", f"the {field} is {unified}, which is not a number of decimal places")
+    step = read if own is None else own
     if step is not None and step <= 0:
-        raise Refused("bad_precision", f"the {field} step is {step}, which is not a {mode.replace('_', ' ')}")
-    return step
-
-
-def _above_zero(value: Decimal | None) -> Decimal | None:
-    """A maximum; exchanges write zero for "none"."""
-    return value if value is not None and value > 0 else None
+        raise Refused("bad_precision", f"the {field} is {step}, which is not a {mode.replace('_', ' ')}")
+    return bounds.agreed(field, own, read)
 
 
 def _contract_size(row: Row, payload: Mapping[str, Any], exchange: Exchange) -> Decimal | None:
+    """The contract size. A rule is declared where that of ccxt is known to be another number."""
     if row.type not in _DERIVATIVES:
         return None
     return row.contract_size if exchange.contract_size is None else exchange.contract_size(payload)
 
 
-def _fee(row: Row, unified: Decimal | None, own: Decimal | None) -> Decimal | None:
-    """A fee as a fraction: of the payload, else of ccxt, which is a fraction unless the row says otherwise."""
-    if own is not None:
-        return own
-    return None if row.percentage is False else unified
+def _fraction(row: Row, fee: Decimal | None) -> Decimal | None:
+    """A fee of ccxt, which is a fraction unless the row says otherwise."""
+    return None if row.percentage is False else fee

@@ -17,6 +17,7 @@ from cqar.importers.exchanges.payload import number
 from cqar.importers.run import documents, rows
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Run
+from cqar.importers.sources.bounds import Bounds
 
 #: Keys in the metadata of a venue.
 REMAPS: Final = "common_currencies"
@@ -76,10 +77,10 @@ def parse(source: Source) -> Fact:
 
 
 def _fee(trading: Any, side: str) -> str | None:
-    """A fee as an exact fraction; `percentage` of ccxt states that it is one."""
+    """A plausible fee as an exact fraction; `percentage` of ccxt states that it is one."""
     if not isinstance(trading, dict) or trading.get("percentage", True) is not True:
         return None
-    fee = number(trading.get(side))
+    fee = Bounds().fee(side, None, number(trading.get(side)))
     return None if fee is None else exact.plain(fee)
 
 

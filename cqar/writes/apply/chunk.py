@@ -162,7 +162,9 @@ class Chunk:
 
     async def _prepare(self, item: Item, row: dict[str, Any], before: Row | None) -> None:
         """Run the checks of the single RPCs."""
-        if item.kind.prepare is None:
+        if item.requested.past and item.kind.entity is SYMBOL:
+            await prepare.past_symbol(self._tx, row, before)
+        elif item.kind.prepare is None:
             await operations.check_parents(self._tx, item.kind.entity, row, before)
         else:
             await item.kind.prepare(self._tx, row, before)

@@ -1,5 +1,6 @@
 """The rows of an Apply, as requested and while they are processed."""
 
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,9 +33,9 @@ class Part(NamedTuple):
 class RequestRow:
     """One row of the request and its result."""
 
-    __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "ref", "result")
+    __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "past", "ref", "result")
 
-    def __init__(self, kind: RowKind | None, row: pb.ApplyRow, mode: int) -> None:
+    def __init__(self, kind: RowKind | None, row: pb.ApplyRow, mode: int, *, past: bool = False) -> None:
         self.kind = kind or KINDS[0]
         self.ref = row.ref
         self.mode = mode
@@ -43,6 +44,8 @@ class RequestRow:
         self.result = pb.ApplyResult()
         #: rejected because of its form, whatever the registry contains
         self.final = False
+        #: of a symbol: all listings in this call that name it have ended, so it may have expired
+        self.past = past
         self._row = row
         self._parts: list[Part] = []
 
@@ -177,11 +180,12 @@ def read_rows(request: pb.ApplyRequest) -> list[RequestRow]:
     """The rows of the request. A row without an entity or with a repeated ref is rejected."""
     requested = []
     names = repeated(request)
+    past = _past(request)
     met: set[str] = set()
     for row in request.rows:
         field = row.WhichOneof("entity")
         mode = row.mode if row.HasField("mode") and row.mode else request.mode
-        each = RequestRow(BY_FIELD[field] if field else None, row, mode or pb.UPSERT)
+        each = RequestRow(BY_FIELD[field] if field else None, row, mode or pb.UPSERT, past=row.ref in past)
         if field is None:
             each.reject(errors.Invalid.missing("entity", "each row has exactly one"))
         elif mode not in _MODES:
@@ -194,6 +198,18 @@ def read_rows(request: pb.ApplyRequest) -> list[RequestRow]:
         each.final = each.rejected
         requested.append(each)
     return requested
+
+
+def _past(request: pb.ApplyRequest) -> set[str]:
+    """The refs that only listings name whose end is past."""
+    now = time.time()
+    over: dict[str, bool] = {}
+    for row in request.rows:
+        listing = row.venue_symbol
+        if row.HasField("venue_symbol") and listing.symbol_id.startswith(REF):
+            ended = listing.HasField("delisted_at") and listing.delisted_at.seconds < now
+            over[listing.symbol_id] = over.get(listing.symbol_id, True) and ended
+    return {name.removeprefix(REF) for name, each in over.items() if each}
 
 
 _MODES = frozenset(pb.ApplyMode.values())
