@@ -24,13 +24,13 @@ class SchemaError(errors.Unavailable):
 async def check(pool: Pool) -> None:
     """Raise SchemaError if migrations are pending.
 
-    Does nothing if PostgreSQL does not answer within 2 seconds, since processes start without it, or if the database is at a
+    Does nothing if PostgreSQL cannot be asked within 2 seconds, since processes start without it, or if the database is at a
     revision that this version does not know: older processes run on while a newer version is installed.
     """
     try:
         async with asyncio.timeout(_TIMEOUT), pool.session() as session:
             missing = await _missing(session)
-    except (errors.Unavailable, TimeoutError):
+    except Exception:  # noqa: BLE001 - a wrong password as an outage: health and the log report both, now and later
         return
     if missing:
         message = f"the database lacks {_named(missing)}: run `cqar migrate up`"

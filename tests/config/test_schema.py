@@ -1,5 +1,6 @@
 """Which databases a process starts on."""
 
+import asyncpg
 import pytest
 
 from cqar import config
@@ -62,5 +63,11 @@ async def test_a_role_that_cannot_read_the_revision_passes(settings: config.Sett
         await execute(settings.database.url, f"DROP ROLE {role}")
 
 
-async def test_a_database_that_is_down_passes(settings: config.Settings) -> None:
-    assert await refusal(changed(settings, database={"url": "postgresql://cqar@127.0.0.1:1/none"})) is None
+@pytest.mark.parametrize(
+    ("part", "wrong"), [("//cqar@", "//nobody_here@"), ("/t_", "/none_"), ("?", "?port=1&"), ("?", "?sslmode=verify-full&")]
+)
+async def test_a_database_that_cannot_be_asked_passes(settings: config.Settings, part: str, wrong: str) -> None:
+    url = settings.database.url.replace(part, wrong, 1)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - the driver has many
+        await asyncpg.connect(url, timeout=5)
+    assert await refusal(changed(settings, database={"url": url})) is None
