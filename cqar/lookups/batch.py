@@ -47,7 +47,7 @@ _BY_TEXT = single.LOOKUPS["GetVenueSymbol"]
 def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> Derived:
     try:
         single.check(_BY_TEXT, key)
-        listing, canonical, blocking, delisted, valid_until = found = venue_symbols.resolve(get, key, now)
+        listing, canonical, blocking, delisted, valid_until, source = found = venue_symbols.resolve(get, key, now)
     except errors.NotFound:
         return Derived(pb.VenueSymbolResolution(status=pb.NOT_FOUND), _next_change(get, key, now), absence=True)
     except errors.Ambiguous as error:
@@ -66,6 +66,7 @@ def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> 
         is_active=listing.is_active,
         trading_blocked=bool(blocking),
         full=venue_symbols.response(get, found) if full else None,
+        specs_source=source,
     )
     return Derived(response, valid_until)
 

@@ -9,7 +9,8 @@ from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
-from cqar.lookups import derive
+from cqar.contract.shared.enums_pb2 import SpecsSource
+from cqar.lookups import derive, specs
 from cqar.lookups.derive import Derived, Get
 from cqar.model import cache_keys, venue_spelling
 
@@ -27,6 +28,8 @@ class Resolved(NamedTuple):
     delisted: bool
     #: microseconds since 1970
     valid_until: int
+    #: whose numbers the symbol has; 0: it has none
+    specs_source: SpecsSource
 
 
 def next_change(get: Get, key: Any, now: int) -> int:
@@ -54,9 +57,9 @@ def resolve(get: Get, key: Any, now: int) -> Resolved:
         # A foreign key forbids it, but parts read at different snaps can show it.
         raise errors.Unavailable(_TORN)
     blocking = derive.blocking(get, canonical)
-    _specialise(canonical, listing)
+    source = specs.apply(canonical, listing, as_of if key.HasField("as_of") else None)
     boundary = derive.next_boundary(map(derive.interval, listings), now)
-    return Resolved(listing, canonical, blocking, not begins <= as_of < ends, boundary)
+    return Resolved(listing, canonical, blocking, not begins <= as_of < ends, boundary, source)
 
 
 def response(get: Get, found: Resolved) -> pb.GetVenueSymbolResponse:
@@ -69,6 +72,7 @@ def response(get: Get, found: Resolved) -> pb.GetVenueSymbolResponse:
         quote_asset=_summary(get, canonical.quote_asset_id),
         trading_blocked=bool(flags),
         blocking_flags=flags,
+        specs_source=found.specs_source or None,
     )
 
 
@@ -129,22 +133,6 @@ def _choose(
         msg = f"{key.venue_symbol!r} at {key.venue_id!r} is {kinds}; send symbol_type"
         raise errors.Ambiguous(msg, candidates)
     return fit[0]
-
-
-#: The specs that both a listing and a symbol have.
-_SPECS = ("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size")
-
-
-def _specialise(canonical: markets_pb2.Symbol, listing: venues_pb2.VenueSymbol) -> None:
-    """Overwrite the symbol's specs with the listing's own."""
-    for name in _SPECS:
-        exact_name = f"{name}_decimal"
-        if listing.HasField(exact_name):
-            exact = getattr(listing, exact_name)
-            setattr(canonical, exact_name, exact)
-            setattr(canonical, name, float(exact))
-    if listing.HasField("min_notional_decimal"):
-        canonical.min_notional, canonical.min_notional_decimal = listing.min_notional, listing.min_notional_decimal
 
 
 def _summary(get: Get, asset_id: str) -> assets_pb2.Asset | None:

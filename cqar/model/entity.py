@@ -93,8 +93,8 @@ def _no_keys(_row: Row) -> tuple[str, ...]:
     return ()
 
 
-#: Columns that the database sets to the time of the insert; no request sets them.
-_STAMPS = frozenset({"created_at", "updated_at", "added_at", "raised_at"})
+#: Columns that the database sets to the time of a write; no request sets them.
+_STAMPS = frozenset({"created_at", "updated_at", "added_at", "raised_at", "specs_since"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ from cqar.admin.app import Admin
 from cqar.contract.cqar.v1 import resolver_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2 as venues
+from cqar.contract.shared.enums_pb2 import SPECS_SOURCE_LISTING, SPECS_SOURCE_SYMBOL
 from cqar.hotpath.app import Hotpath
 from tests.client import Client
 from tests.hotpath.resolving import (
@@ -79,8 +80,11 @@ async def test_each_key_has_its_own_result_in_order(feed: Client, registry: Clie
     assert statuses(response) == [r, n, r, n, i, r, i, n, r, n, i, i]
     okx, binance = response.results[0], response.results[2]
     expected: dict[str, Any] = {"symbol_id": btc.symbol, "symbol_type": SPOT, "is_active": True}
-    assert binance == pb.VenueSymbolResolution(status=pb.RESOLVED, tick_size_decimal="0.5", **expected)
+    assert binance == pb.VenueSymbolResolution(
+        status=pb.RESOLVED, tick_size_decimal="0.5", specs_source=SPECS_SOURCE_SYMBOL, **expected
+    )
     specs: dict[str, Any] = {"tick_size_decimal": "0.1", "quantity_multiplier_decimal": "1000"}
+    specs["specs_source"] = SPECS_SOURCE_LISTING
     assert okx == response.results[5] == pb.VenueSymbolResolution(status=pb.RESOLVED, **specs, **expected)
     assert "venue_symbol: is required" in response.results[4].reason
     assert response.results[6].reason.startswith("venue_id: ")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cqar/contract/shared/enums.proto\x12\x07\x63qar.v1*\xc5\x01\n\rIdentityLevel\x12\x1e\n\x1aIDENTITY_LEVEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17IDENTITY_LEVEL_VERIFIED\x10\x01\x12\x1f\n\x1bIDENTITY_LEVEL_CORROBORATED\x10\x02\x12\x1c\n\x18IDENTITY_LEVEL_SUGGESTED\x10\x03\x12\x1c\n\x18IDENTITY_LEVEL_CONTESTED\x10\x04\x12\x1a\n\x16IDENTITY_LEVEL_UNKNOWN\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cqar/contract/shared/enums.proto\x12\x07\x63qar.v1*\xc5\x01\n\rIdentityLevel\x12\x1e\n\x1aIDENTITY_LEVEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17IDENTITY_LEVEL_VERIFIED\x10\x01\x12\x1f\n\x1bIDENTITY_LEVEL_CORROBORATED\x10\x02\x12\x1c\n\x18IDENTITY_LEVEL_SUGGESTED\x10\x03\x12\x1c\n\x18IDENTITY_LEVEL_CONTESTED\x10\x04\x12\x1a\n\x16IDENTITY_LEVEL_UNKNOWN\x10\x05*\x97\x01\n\x0bSpecsSource\x12\x1c\n\x18SPECS_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14SPECS_SOURCE_LISTING\x10\x01\x12\x17\n\x13SPECS_SOURCE_SYMBOL\x10\x02\x12\x16\n\x12SPECS_SOURCE_MIXED\x10\x03\x12\x1f\n\x1bSPECS_SOURCE_NOT_KNOWN_THEN\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,4 +33,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_IDENTITYLEVEL']._serialized_start=46
   _globals['_IDENTITYLEVEL']._serialized_end=243
+  _globals['_SPECSSOURCE']._serialized_start=246
+  _globals['_SPECSSOURCE']._serialized_end=397
 # @@protoc_insertion_point(module_scope)

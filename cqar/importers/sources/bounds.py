@@ -32,7 +32,7 @@ class Doubt(NamedTuple):
 
     @property
     def routine(self) -> bool:
-        """Whether nobody has to look at it: exchanges write placeholders for "none"."""
+        """Whether it is expected: exchanges write placeholders for "none"."""
         return self.kind in ("sentinel", "filler")
 
 
@@ -56,7 +56,7 @@ class Bounds:
             return None
         if not _is_sentinel(value):
             return value
-        self._doubt(field, value, "sentinel", f"{exact.plain(value)} means that there is no maximum")
+        self._doubt(field, value, "sentinel", f"{exact.plain(value)} is a placeholder for no maximum")
         return None
 
     def leverage(self, value: Decimal | None) -> Decimal | None:

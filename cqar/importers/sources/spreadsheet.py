@@ -37,7 +37,7 @@ _PATHS: Final[Mapping[str, str]] = {
     **{f"deployments[0].{each}": each for each in ("chain_id", "address", "decimals")},
 }
 #: Columns that the registry sets.
-_SET_BY_REGISTRY: Final = frozenset({"created_at", "updated_at", "added_at", "trading_enabled_stored"})
+_SET_BY_REGISTRY: Final = frozenset({"created_at", "updated_at", "added_at", "specs_since", "trading_enabled_stored"})
 #: A table of each kind. Each builds on those before it.
 EXAMPLES: Final[Mapping[str, str]] = {
     "chain": "chain_id,chain_name,chain_type,caip2\nethereum,Ethereum,EVM,eip155:1",

@@ -1,6 +1,6 @@
 """The symbols and listings of one venue's markets.
 
-Specs are stored on the listing alone. A venue symbol that means another symbol than before, or that began anew by the venue's
+Specs are stored on the listing alone. A venue symbol that means another symbol than before, or that began later by the venue's
 own account, is never overwritten: it becomes a review, and trading of the listing is blocked until it is decided.
 """
 

@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 from cqar.contract.shared.enums_pb2 import IdentityLevel as IdentityLevel
+from cqar.contract.shared.enums_pb2 import SpecsSource as SpecsSource
 
 DESCRIPTOR: _descriptor.FileDescriptor
 IDENTITY_LEVEL_UNSPECIFIED: _enums_pb2.IdentityLevel
@@ -18,6 +19,11 @@ IDENTITY_LEVEL_CORROBORATED: _enums_pb2.IdentityLevel
 IDENTITY_LEVEL_SUGGESTED: _enums_pb2.IdentityLevel
 IDENTITY_LEVEL_CONTESTED: _enums_pb2.IdentityLevel
 IDENTITY_LEVEL_UNKNOWN: _enums_pb2.IdentityLevel
+SPECS_SOURCE_UNSPECIFIED: _enums_pb2.SpecsSource
+SPECS_SOURCE_LISTING: _enums_pb2.SpecsSource
+SPECS_SOURCE_SYMBOL: _enums_pb2.SpecsSource
+SPECS_SOURCE_MIXED: _enums_pb2.SpecsSource
+SPECS_SOURCE_NOT_KNOWN_THEN: _enums_pb2.SpecsSource
 
 class EvidenceKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()

@@ -179,7 +179,7 @@ class UpdateVenueAssetResponse(_message.Message):
     def __init__(self, venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class UpdateVenueSymbolRequest(_message.Message):
-    __slots__ = ("listing_id", "symbol_id", "venue_symbol", "is_active", "maker_fee_decimal", "taker_fee_decimal", "min_order_value_decimal", "max_order_value_decimal", "min_notional_decimal", "max_leverage_decimal", "listed_at", "delisted_at", "metadata", "tick_size_decimal", "lot_size_decimal", "min_order_size_decimal", "max_order_size_decimal", "contract_size_decimal", "quantity_multiplier_decimal", "expected_revision", "clear", "maker_fee", "taker_fee", "min_order_value", "max_order_value", "min_notional", "max_leverage")
+    __slots__ = ("listing_id", "symbol_id", "venue_symbol", "is_active", "maker_fee_decimal", "taker_fee_decimal", "min_order_value_decimal", "max_order_value_decimal", "min_notional_decimal", "max_leverage_decimal", "listed_at", "delisted_at", "metadata", "tick_size_decimal", "lot_size_decimal", "min_order_size_decimal", "max_order_size_decimal", "contract_size_decimal", "quantity_multiplier_decimal", "expected_revision", "clear", "maker_fee", "taker_fee", "min_order_value", "max_order_value", "min_notional", "max_leverage", "blocked_reason")
     LISTING_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_ID_FIELD_NUMBER: _ClassVar[int]
     VENUE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
@@ -207,6 +207,7 @@ class UpdateVenueSymbolRequest(_message.Message):
     MAX_ORDER_VALUE_FIELD_NUMBER: _ClassVar[int]
     MIN_NOTIONAL_FIELD_NUMBER: _ClassVar[int]
     MAX_LEVERAGE_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_REASON_FIELD_NUMBER: _ClassVar[int]
     listing_id: str
     symbol_id: str
     venue_symbol: str
@@ -234,7 +235,8 @@ class UpdateVenueSymbolRequest(_message.Message):
     max_order_value: float
     min_notional: float
     max_leverage: float
-    def __init__(self, listing_id: _Optional[str] = ..., symbol_id: _Optional[str] = ..., venue_symbol: _Optional[str] = ..., is_active: _Optional[bool] = ..., maker_fee_decimal: _Optional[str] = ..., taker_fee_decimal: _Optional[str] = ..., min_order_value_decimal: _Optional[str] = ..., max_order_value_decimal: _Optional[str] = ..., min_notional_decimal: _Optional[str] = ..., max_leverage_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., min_order_size_decimal: _Optional[str] = ..., max_order_size_decimal: _Optional[str] = ..., contract_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ..., maker_fee: _Optional[float] = ..., taker_fee: _Optional[float] = ..., min_order_value: _Optional[float] = ..., max_order_value: _Optional[float] = ..., min_notional: _Optional[float] = ..., max_leverage: _Optional[float] = ...) -> None: ...
+    blocked_reason: str
+    def __init__(self, listing_id: _Optional[str] = ..., symbol_id: _Optional[str] = ..., venue_symbol: _Optional[str] = ..., is_active: _Optional[bool] = ..., maker_fee_decimal: _Optional[str] = ..., taker_fee_decimal: _Optional[str] = ..., min_order_value_decimal: _Optional[str] = ..., max_order_value_decimal: _Optional[str] = ..., min_notional_decimal: _Optional[str] = ..., max_leverage_decimal: _Optional[str] = ..., listed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., min_order_size_decimal: _Optional[str] = ..., max_order_size_decimal: _Optional[str] = ..., contract_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., expected_revision: _Optional[int] = ..., clear: _Optional[_Iterable[str]] = ..., maker_fee: _Optional[float] = ..., taker_fee: _Optional[float] = ..., min_order_value: _Optional[float] = ..., max_order_value: _Optional[float] = ..., min_notional: _Optional[float] = ..., max_leverage: _Optional[float] = ..., blocked_reason: _Optional[str] = ...) -> None: ...
 
 class UpdateVenueSymbolResponse(_message.Message):
     __slots__ = ("venue_symbol", "revision")

@@ -4,6 +4,7 @@ from cqar.contract.cqc.assets.v1 import assets_pb2 as _assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2 as _markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as _asset_registry_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2 as _venues_pb2
+from cqar.contract.shared import enums_pb2 as _enums_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -61,7 +62,7 @@ class ResolveVenueSymbolsRequest(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[VenueSymbolKey, _Mapping[str, object]]]] = ..., view: _Optional[_Union[View, str]] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class VenueSymbolResolution(_message.Message):
-    __slots__ = ("status", "symbol_id", "symbol_type", "tick_size_decimal", "lot_size_decimal", "quantity_multiplier_decimal", "is_active", "trading_blocked", "candidate_symbol_ids", "reason", "full")
+    __slots__ = ("status", "symbol_id", "symbol_type", "tick_size_decimal", "lot_size_decimal", "quantity_multiplier_decimal", "is_active", "trading_blocked", "candidate_symbol_ids", "reason", "full", "specs_source")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +74,7 @@ class VenueSymbolResolution(_message.Message):
     CANDIDATE_SYMBOL_IDS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
+    SPECS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     status: ResolutionStatus
     symbol_id: str
     symbol_type: _markets_pb2.SymbolType
@@ -84,7 +86,8 @@ class VenueSymbolResolution(_message.Message):
     candidate_symbol_ids: _containers.RepeatedScalarFieldContainer[str]
     reason: str
     full: _asset_registry_pb2.GetVenueSymbolResponse
-    def __init__(self, status: _Optional[_Union[ResolutionStatus, str]] = ..., symbol_id: _Optional[str] = ..., symbol_type: _Optional[_Union[_markets_pb2.SymbolType, str]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., is_active: _Optional[bool] = ..., trading_blocked: _Optional[bool] = ..., candidate_symbol_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., full: _Optional[_Union[_asset_registry_pb2.GetVenueSymbolResponse, _Mapping[str, object]]] = ...) -> None: ...
+    specs_source: _enums_pb2.SpecsSource
+    def __init__(self, status: _Optional[_Union[ResolutionStatus, str]] = ..., symbol_id: _Optional[str] = ..., symbol_type: _Optional[_Union[_markets_pb2.SymbolType, str]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., is_active: _Optional[bool] = ..., trading_blocked: _Optional[bool] = ..., candidate_symbol_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., full: _Optional[_Union[_asset_registry_pb2.GetVenueSymbolResponse, _Mapping[str, object]]] = ..., specs_source: _Optional[_Union[_enums_pb2.SpecsSource, str]] = ...) -> None: ...
 
 class ResolveVenueSymbolsResponse(_message.Message):
     __slots__ = ("results", "revision", "stale", "age_ms")
