@@ -1,265 +1,254 @@
-"""The identity guard: which asset a venue means by a code, by which evidence, and when to leave it open.
+"""The identity guard: what each code of a venue means, how sure that is, and which questions are open.
 
-| evidence, the strongest first | recorded as |
-|---|---|
-| a person's decision | `review` |
-| the contract's address that the venue's payload has is a deployment of one asset | `contract address ...` |
-| the venue's own renaming (`commonCurrencies`) of a code to a unified one, with what that one is | `remap XXBT is BTC, ...` |
-| an external id: of ISO 4217, of CoinGecko for ccxt's fixed codes, or a declared underlying | `external id ...` |
-| the venue's earlier mapping of the code | what was recorded then |
-| nothing: an asset that only this venue uses | `provisional` |
-
-A ticker decides nothing: it finds the candidates of the question that a provisional asset opens. Candidates are vetted: they
-have an id of a curated source. They are not provisional, neither money nor an index, and bear no SCAM flag. A row that only a
-token list has is not a candidate.
+It collects evidence (`evidence`, `declared`, `candidates`, `claims`), weighs it (`weigh`), and compares the verdict with what
+the code has meant so far. An undecided code means a provisional asset of its own. A meaning that the registry has is never
+replaced: where the evidence speaks against it, the code is in conflict until a person decides.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
-
-import msgspec
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
-from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.importers.exchanges.declarations import Exchange, Underlying
-from cqar.importers.identity import flags, iso4217, known
+from cqar.importers.exchanges.declarations import Exchange
+from cqar.importers.identity import declared, evidence
+from cqar.importers.identity.candidates import Directory, Owned
+from cqar.importers.identity.claims import Claim, Claims
+from cqar.importers.identity.evidence import Candidate, Facts, Item, Kind, Level
+from cqar.importers.identity.meaning import PROVISIONAL, Meaning, Reading, Stored
+from cqar.importers.identity.weigh import Verdict, weigh, weight
 from cqar.importers.run import rows
 from cqar.importers.run.run import Run
-from cqar.importers.run.wire import RegistryError
-from cqar.model import rules
 
-PROVISIONAL: Final = rules.PROVISIONAL
-INDEX, STOCK = "index", "stock"
-#: Categories that no ticker of a coin means.
-_APART = frozenset({PROVISIONAL, iso4217.FIAT, iso4217.COMMODITY, INDEX, STOCK})
-#: Sources that assign an id to a coin after they have looked at it.
-CURATED: Final = (assets_pb2.DATA_SOURCE_COINGECKO, assets_pb2.DATA_SOURCE_COINMARKETCAP)
-#: How evidence is recorded, the strongest first.
-LEVELS: Final = ("review", "contract address", "remap", "external id", "ticker", PROVISIONAL)
-#: Addresses of which each says by its form alone that it is one; names of accounts, as EOS has them, do not.
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44}|(?:EQ|UQ)[0-9A-Za-z_-]{46}|0x[0-9a-fA-F]{1,64}::\w+::\w+")
-
-
-class Use(msgspec.Struct):
-    """A code of a venue and how its markets use it."""
-
-    code: str
-    ticker: str
-    #: it is a quote or settles
-    as_money: bool = False
-    #: everyone can list a coin under this code
-    unvetted: bool = False
-    addresses: set[str] = msgspec.field(default_factory=set)
-
-
-class Verdict(NamedTuple):
-    """What a code means. Without an asset it is not decided: `candidates` are what a review has to choose from."""
-
-    #: an id, or `ref:<name>` of `row`
-    asset: str | None
-    evidence: str
-    #: the new asset
-    row: pb.ApplyRow | None = None
-    candidates: tuple[str, ...] = ()
-    #: the asset that the venue has meant by the code so far, where the evidence speaks against it
-    against: str | None = None
-
-
-class Stored(NamedTuple):
-    """A venue asset of the registry."""
-
-    asset_id: str
-    evidence: str
-
-
-def level(evidence: str) -> int:
-    """The place of recorded evidence in LEVELS; the last for what is not of importers."""
-    return next((at for at, name in enumerate(LEVELS) if evidence.startswith(name)), len(LEVELS))
-
-
-class Directory:
-    """The vetted assets by ticker, loaded once for all venues of an exchange, when the first ticker asks for candidates."""
-
-    def __init__(self, run: Run, tickers: Iterable[str]) -> None:
-        self._run = run
-        self._tickers = frozenset(each.upper() for each in tickers)
-        self._candidates: dict[str, list[str]] | None = None
-
-    def find(self, tickers: Iterable[str]) -> dict[str, list[str]]:
-        """The vetted assets that have each ticker, in any case. Raises wire.RegistryError."""
-        wanted = list(tickers)
-        if not wanted:
-            return {}
-        candidates = self._load()
-        return {ticker: candidates.get(ticker.upper(), []) for ticker in wanted}
-
-    def _load(self) -> dict[str, list[str]]:
-        if self._candidates is None:
-            registry = self._run.registry
-            excluded = flags.flagged(self._run, assets_pb2.FLAG_TYPE_SCAM)
-            vetted = {
-                each.asset_id
-                for source in CURATED
-                for each in registry.pages(contract.ListAssetIdentifiersRequest(source=source), "identifiers")
-            } - excluded
-            self._candidates = {}
-            for asset in registry.pages(contract.ListAssetsRequest(), "assets"):
-                ticker = asset.symbol.upper()
-                if ticker in self._tickers and asset.asset_id in vetted and asset.category not in _APART:
-                    self._candidates.setdefault(ticker, []).append(asset.asset_id)
-        return self._candidates
+_WORDS: Final = {
+    Kind.ADDRESS: "contract address",
+    Kind.ADDRESS_IN_LIST: "contract address",
+    Kind.DECLARED_ID: "external id",
+    Kind.ISO_4217: "external id",
+    Kind.NAME: "name",
+    Kind.CLASS: "class",
+    Kind.AGREEMENT: "agreement",
+}
+#: The longest evidence on a venue asset, and the most candidates of a review.
+_EVIDENCE: Final = 256
+_CANDIDATES: Final = 100
 
 
 class Guard:
-    """Judges the codes of one venue, with a fixed number of registry requests."""
+    """Judges the codes of one venue, with a bounded number of requests. Every method may raise wire.RegistryError."""
 
-    def __init__(self, run: Run, directory: Directory, venue_id: str, exchange: Exchange, remaps: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        directory: Directory,
+        known: Claims,
+        venue_id: str,
+        exchange: Exchange,
+        renamed: Collection[str] = (),
+    ) -> None:
         self._run = run
         self._directory = directory
+        self._claims = known
         self._venue_id = venue_id
         self._exchange = exchange
-        self._remaps = remaps
+        self._renamed = renamed
         self._provisional: set[str] = set()
-        self._by_address: dict[str, set[str]] = {}
-        self._by_external: dict[tuple[int, str], str | None] = {}
-        self._by_ticker: dict[str, list[str]] = {}
 
-    def judge(self, uses: Sequence[Use], stored: Mapping[str, Sequence[Stored]]) -> dict[str, Verdict]:
-        """A verdict for each code. `stored`: what the venue's codes mean in the registry. Raises wire.RegistryError."""
-        self._load_addresses(uses)
-        self._load_external(uses)
-        strong = {use.code: self._strong(use) for use in uses}
-        earlier = {use.code: stored.get(use.code, ()) for use in uses}
-        self._by_ticker = self._directory.find({use.ticker for use in uses if strong[use.code] is None and not use.unvetted})
-        doubted = {
-            each.asset_id
-            for code, found in strong.items()
-            for each in earlier[code]
-            if found is None or found.asset != each.asset_id
-        }
-        self._load_provisional(doubted)
-        return {use.code: self._verdict(use, strong[use.code], earlier[use.code]) for use in uses}
+    def judge(
+        self, said: Sequence[Facts], stored: Mapping[str, Sequence[Stored]], known: Mapping[str, Claim]
+    ) -> dict[str, Meaning]:
+        """The meaning of each code. `stored`: what it means in the registry; `known`: its claim there."""
+        means = {each.asset_id for group in stored.values() for each in group}
+        self._provisional = {each for each in means if self._directory.is_provisional(each)}
+        cases = self._cases(said, {code: [each.asset_id for each in group] for code, group in stored.items()})
+        found = {}
+        for each, case in zip(said, cases, strict=True):
+            verdict = self._weigh(each, case)
+            found[each.code] = self._meaning(each, case, verdict, stored.get(each.code, ()), known.get(each.code))
+        return found
 
     # ---- evidence --------------------------------------------------------------------------------------------------
 
-    def _load_addresses(self, uses: Sequence[Use]) -> None:
-        wanted = sorted({each for use in uses for each in use.addresses if _ADDRESS.fullmatch(each)})
-        requests = [contract.ListAssetDeploymentsRequest(address=each, page_size=100) for each in wanted]
-        for address, answer in zip(wanted, self._run.registry.calls(requests), strict=True):
-            if not isinstance(answer, RegistryError):
-                self._by_address[address] = {each.asset_id for each in answer.deployments if not each.is_native}
+    def _cases(self, said: Sequence[Facts], means: Mapping[str, Sequence[str]]) -> "list[_Case]":
+        """The candidates of each code, loaded for all codes at once."""
+        directory = self._directory
+        owners = directory.owners(address.text for each in said for address in each.addresses)
+        keys = [(each, key) for each in said for key in declared.keys(each, self._exchange, self._venue_id, self._renamed)]
+        ids = self._run.find(rows.by_identifier(key.source, key.external_id) for _, key in keys)
+        cases = {each.code: _Case(directory.knowledge.found(each), [], {}) for each in said}
+        for (each, key), asset_id in zip(keys, ids, strict=True):
+            _declare(cases[each.code], key, asset_id)
+        for each in said:
+            cases[each.code].found.extend(_standing(each, owners, directory.knowledge.vetted))
+        placed = (asset for each in said if each.addresses for asset in (*cases[each.code].found, *means.get(each.code, ())))
+        directory.load_places(placed)
+        return [cases[each.code] for each in said]
 
-    def _load_external(self, uses: Sequence[Use]) -> None:
-        wanted = {key for use in uses if (key := self._external_key(use)) is not None}
-        keys = sorted(wanted)
-        found = self._run.find(rows.by_identifier(source, external_id) for source, external_id in keys)  # type: ignore[arg-type]
-        self._by_external = dict(zip(keys, found, strict=True))
+    def _weigh(self, said: Facts, case: "_Case") -> Verdict:
+        verdict = weigh(said, self._candidates(said, case), case.items)
+        if verdict.asset is None:
+            agreeing = self._claims.agreeing(self._venue_id, said)
+            if agreeing:
+                case.items.extend(agreeing)
+                case.found.extend(each.asset for each in agreeing if not self._directory.is_provisional(each.asset))
+                verdict = weigh(said, self._candidates(said, case), case.items)
+        return verdict
 
-    def _external_key(self, use: Use) -> tuple[int, str] | None:
-        """The external id that a code is declared to have."""
-        underlying = self._exchange.underlyings.get(use.ticker)
-        if underlying is not None:
-            own = iso4217.external_id(underlying.iso4217) if underlying.iso4217 else f"{self._venue_id}:{use.code}"
-            return rows.INTERNAL, own
-        if use.unvetted:
-            return None
-        if use.ticker in known.COINGECKO and use.ticker not in known.AMBIGUOUS:
-            return rows.COINGECKO, known.COINGECKO[use.ticker]
-        if iso4217.known(use.ticker) and use.as_money:
-            return rows.INTERNAL, iso4217.external_id(use.ticker)
-        return None
-
-    def _strong(self, use: Use) -> Verdict | None:
-        """The verdict by evidence other than ticker and history."""
-        for address in sorted(use.addresses):
-            owners = self._by_address.get(address, set())
-            if len(owners) == 1:
-                return Verdict(next(iter(owners)), f"contract address {address}"[:256])
-            if len(owners) > 1:
-                return Verdict(None, f"contract address {address}", candidates=tuple(sorted(owners)))
-        remapped = self._remaps.get(use.code) == use.ticker and use.code != use.ticker
-        found = self._external(use)
-        if found is None or not remapped:
-            return found
-        return found._replace(evidence=f"remap {use.code} is {use.ticker}, {found.evidence}"[:256])
-
-    def _external(self, use: Use) -> Verdict | None:
-        key = self._external_key(use)
-        if key is None:
-            return None
-        source, external_id = key
-        name = f"external id {external_id}" if source == rows.INTERNAL else f"external id coingecko:{external_id}"
-        asset_id = self._by_external[key]
-        if asset_id is not None:
-            return Verdict(asset_id, name)
-        if source == rows.COINGECKO:
-            return None
-        row = self._new(use, external_id)
-        return Verdict(f"ref:{row.ref}", name, row)
-
-    def _new(self, use: Use, external_id: str) -> pb.ApplyRow:
-        """Money, or what is declared as an underlying."""
-        underlying = self._exchange.underlyings.get(use.ticker)
-        ref = f"{self._venue_id}:{external_id}"
-        if underlying is None:
-            return iso4217.asset(use.ticker, ref)
-        if underlying.iso4217 is not None:
-            return iso4217.asset(underlying.iso4217, ref)
-        return _underlying(use, underlying, external_id, ref)
-
-    def _load_provisional(self, asset_ids: Iterable[str]) -> None:
-        """Which of the assets that the venue's codes mean so far are provisional."""
-        answers = self._run.registry.calls(contract.GetAssetRequest(asset_id=each) for each in sorted(asset_ids))
-        self._provisional = {
-            answer.asset.asset_id for answer in answers if hasattr(answer, "asset") and answer.asset.category == PROVISIONAL
-        }
+    def _candidates(self, said: Facts, case: "_Case") -> Iterator[Candidate]:
+        yield from self._directory.candidates(dict.fromkeys(case.found), said)
+        for ref, key in case.new.items():
+            row = key.row
+            if row is not None:
+                name, category = row.asset.name, row.asset.category
+                yield Candidate(asset_id=ref, symbol=row.asset.symbol, name=name, asset_class=evidence.CLASSES[category])
 
     # ---- verdicts --------------------------------------------------------------------------------------------------
 
-    def _verdict(self, use: Use, strong: Verdict | None, earlier: Sequence[Stored]) -> Verdict:
-        means = sorted({each.asset_id for each in earlier})
-        if len(means) > 1:
-            return Verdict(None, "the venue's codes mean several assets", candidates=tuple(means))
-        decided = any(level(each.evidence) == 0 for each in earlier)
-        if decided or (strong is None and means and means[0] not in self._provisional):
-            return Verdict(means[0], earlier[0].evidence)
-        candidates = self._candidates(use, strong)
+    def _meaning(self, said: Facts, case: "_Case", verdict: Verdict, stored: Sequence[Stored], claim: Claim | None) -> Meaning:
+        means = sorted({each.asset_id for each in stored})
+        basis = Reading(said.ticker, said.first_market, said.first_seen)
         if not means:
-            return strong if strong is not None and strong.asset else self._provisionally(use, candidates)
-        if strong is not None and strong.asset == means[0]:
-            return strong
-        if means[0] in self._provisional or means[0] in candidates:
-            # It remains until a review decides for the other one.
-            return Verdict(means[0], earlier[0].evidence, candidates=candidates)
-        return Verdict(None, strong.evidence if strong else PROVISIONAL, candidates=candidates, against=means[0])
+            return self._new(said, case, verdict)._replace(basis=basis)
+        if len(means) > 1:
+            reason = f"{said.code} means {len(means)} assets at {self._venue_id}"
+            return Meaning(None, Level.CONTESTED, "", verdict.items, tuple(means), conflict=reason, basis=basis)
+        now = stored[0]
+        if now.decided or (claim is not None and claim.decided):
+            return Meaning(now.asset_id, Level.VERIFIED, now.evidence, verdict.items, basis=basis)
+        before = claim.reading if claim is not None else None
+        conflict = self._conflict(said, verdict, now.asset_id, before)
+        if conflict:
+            ranked = self._ranked(verdict, now.asset_id)
+            level, basis = Level.CONTESTED, before or basis
+            return Meaning(now.asset_id, level, now.evidence, verdict.items, ranked, conflict=conflict, basis=basis)
+        return self._kept(said, verdict, now, before)._replace(basis=basis)
 
-    def _candidates(self, use: Use, strong: Verdict | None) -> tuple[str, ...]:
-        if strong is None:
-            return tuple(self._by_ticker.get(use.ticker, ()))[:100]
-        return strong.candidates[:100] or ((strong.asset,) if strong.asset and strong.row is None else ())
+    def _new(self, said: Facts, case: "_Case", verdict: Verdict) -> Meaning:
+        """The meaning of a code that the registry does not have."""
+        if verdict.asset is not None:
+            key = case.new.get(verdict.asset)
+            text = recorded(said, verdict, verdict.asset)
+            return Meaning(verdict.asset, verdict.level, text, verdict.items, row=key.row if key else None)
+        row = _provisional(said, self._venue_id)
+        ranked = self._ranked(verdict, "")
+        question = _undecided(said, verdict, ranked)
+        return Meaning(f"ref:{row.ref}", verdict.level, PROVISIONAL, verdict.items, ranked, row, question=question)
 
-    def _provisionally(self, use: Use, candidates: tuple[str, ...]) -> Verdict:
-        """An asset that only this venue uses."""
-        ref = f"{self._venue_id}:{use.code}"
-        row = rows.asset(
-            use.ticker,
-            use.ticker,
-            assets_pb2.ASSET_TYPE_NATIVE,
-            category=PROVISIONAL,
-            identifiers=[rows.identifier(rows.INTERNAL, f"{self._venue_id}:{use.code}")],
-            ref=ref,
-        )
-        return Verdict(f"ref:{ref}", PROVISIONAL, row, candidates)
+    def _kept(self, said: Facts, verdict: Verdict, now: Stored, before: Reading | None) -> Meaning:
+        """The meaning that the registry has, with what the evidence says of it now."""
+        if verdict.asset == now.asset_id:
+            text, moved = recorded(said, verdict, now.asset_id), _moved_in_time(said, before)
+            return Meaning(now.asset_id, verdict.level, text, verdict.items, question=moved)
+        ranked = self._ranked(verdict, now.asset_id)
+        question = _undecided(said, verdict, ranked)
+        if now.asset_id in self._provisional:
+            # It stays until a person decides, however good the evidence for another asset has become.
+            level = Level.SUGGESTED if verdict.asset is not None else verdict.level
+            return Meaning(now.asset_id, level, PROVISIONAL, verdict.items, ranked, question=question)
+        question = f"{said.code} ({said.ticker}) rests on too little: {now.evidence}"
+        return Meaning(now.asset_id, verdict.level, now.evidence, verdict.items, ranked, question=question)
+
+    def _conflict(self, said: Facts, verdict: Verdict, asset_id: str, before: Reading | None) -> str:
+        """Why the evidence speaks against what the code has meant so far; empty if it does not."""
+        if verdict.asset == asset_id:
+            return ""
+        if moved := _moved(said, before):
+            return moved
+        if asset_id in self._provisional:
+            return ""
+        if verdict.asset is not None:
+            text = recorded(said, verdict, verdict.asset)
+            return f"{said.code} ({said.ticker}) has meant another asset so far than {text} says"
+        own = verdict if asset_id in verdict.ranked else weigh(said, self._directory.candidates([asset_id], said))
+        refuting = own.refuting(asset_id)
+        if refuting is None:
+            return ""
+        what = refuting.kind.name.lower().replace("_", " ")
+        return f"{said.code} ({said.ticker}) cannot mean what it has meant so far: {what} {refuting.value}"
+
+    def _ranked(self, verdict: Verdict, now: str) -> tuple[str, ...]:
+        """The candidates of a question; assets that are not written yet cannot be chosen."""
+        first = (verdict.asset,) if verdict.asset is not None else ()
+        ranked = dict.fromkeys((*first, *verdict.ranked))
+        return tuple(each for each in ranked if each != now and not each.startswith("ref:"))[:_CANDIDATES]
 
 
-def _underlying(use: Use, underlying: Underlying, external_id: str, ref: str) -> pb.ApplyRow:
+class _Case(NamedTuple):
+    """What a code may mean: assets of the registry, evidence besides the facts, and assets that it does not have yet."""
+
+    found: list[str]
+    items: list[Item]
+    #: `ref:<name>` -> key
+    new: dict[str, declared.Key]
+
+
+def _declare(case: _Case, key: declared.Key, asset_id: str | None) -> None:
+    if asset_id is not None:
+        case.found.append(asset_id)
+        case.items.append(Item(key.kind, asset_id, key.value, strong=key.strong, source="declared"))
+    elif key.row is not None:
+        ref = f"ref:{key.row.ref}"
+        case.new[ref] = key
+        case.items.append(Item(key.kind, ref, key.value, strong=key.strong, source="declared"))
+
+
+def _standing(said: Facts, owners: Mapping[str, Sequence[Owned]], vetted: Collection[str]) -> list[str]:
+    """The assets at the addresses of a code, without those that only a token list has."""
+    found = (each for address in said.addresses for each in owners.get(address.text, ()))
+    return [each.asset_id for each in found if each.asset_id in vetted or not each.listed_only]
+
+
+def _undecided(said: Facts, verdict: Verdict, ranked: Sequence[str]) -> str:
+    """The question about a code that is not decided."""
+    if not ranked:
+        return f"no asset is known that {said.code} ({said.ticker}) may mean"
+    best = f"; the likeliest by {recorded(said, verdict, ranked[0])}" if len(ranked) > 1 else ""
+    return f"{said.code} ({said.ticker}) may mean {len(ranked)} {'assets' if len(ranked) > 1 else 'asset'}{best}"
+
+
+def _moved(said: Facts, before: Reading | None) -> str:
+    """How the reading of a code has changed since its meaning was written; empty if it has not."""
+    if before is not None and before.ticker.upper() != said.ticker.upper():
+        return f"{said.code} has been read as {before.ticker} so far and is read as {said.ticker} now"
+    return _moved_in_time(said, before)
+
+
+def _moved_in_time(said: Facts, before: Reading | None) -> str:
+    """Whether the venue says now that the oldest market of a code began later than it said before."""
+    if before is None or before.first_seen is None or said.first_seen is None or before.first_market != said.first_market:
+        return ""
+    if said.first_seen <= before.first_seen:
+        return ""
+    began = f"began on {said.first_seen:%Y-%m-%d}, not on {before.first_seen:%Y-%m-%d}"
+    return f"{said.code} may be another coin: the venue says now that {said.first_market} {began}"
+
+
+def recorded(said: Facts, verdict: Verdict, asset_id: str) -> str:
+    """The evidence for an asset as the venue asset records it: its strongest item."""
+    own = [each for each in verdict.items if each.asset == asset_id and not each.against and each.kind in _WORDS]
+    if not own:
+        return f"ticker {said.ticker}"[:_EVIDENCE]
+    best = min(own, key=lambda each: (-weight(each, own), each.kind))
+    renamed = f"remap {said.code} is {said.ticker}, " if said.renamed else ""
+    return f"{renamed}{_WORDS[best.kind]} {best.value}"[:_EVIDENCE]
+
+
+def _provisional(said: Facts, venue_id: str) -> pb.ApplyRow:
+    """An asset that only this code of this venue means."""
+    ref = f"{venue_id}:{said.code}"
     return rows.asset(
-        use.ticker,
-        underlying.name,
-        assets_pb2.ASSET_TYPE_SYNTHETIC,
-        category=underlying.category,
-        identifiers=[rows.identifier(rows.INTERNAL, external_id)],
+        said.ticker,
+        evidence.own_names(said)[0] if evidence.own_names(said) else said.ticker,
+        assets_pb2.ASSET_TYPE_NATIVE,
+        category=PROVISIONAL,
+        identifiers=[rows.identifier(rows.INTERNAL, ref)],
         ref=ref,
     )
+
+
+def by_code(found: Iterable[tuple[str, Stored]]) -> dict[str, list[Stored]]:
+    """The meanings of each code."""
+    grouped: dict[str, list[Stored]] = {}
+    for code, each in found:
+        grouped.setdefault(code, []).append(each)
+    return grouped

@@ -116,6 +116,7 @@ COINGECKO: Final[Mapping[str, str]] = MappingProxyType(
         "LRC": "loopring",
         "LSK": "lisk",
         "LTC": "litecoin",
+        "LUNC": "terra-luna",
         "MANA": "decentraland",
         "MASK": "mask-network",
         "MINA": "mina-protocol",
@@ -216,3 +217,5 @@ COINGECKO: Final[Mapping[str, str]] = MappingProxyType(
 )
 #: Codes of the table that an exchange uses for another coin, by the renamings of ccxt: they decide nothing.
 AMBIGUOUS: Final = frozenset(("BOND", "HOT", "MASK", "ONE", "STX", "UNI", "YGG"))
+#: Codes that venues write for one coin only, whatever ccxt reads them as.
+CODES: Final[Mapping[str, str]] = MappingProxyType({"LUNA2": "terra-luna-2"})

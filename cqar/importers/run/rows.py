@@ -1,7 +1,7 @@
 """Rows for Apply as importers make them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf import struct_pb2
 
@@ -12,6 +12,8 @@ from cqar.errors import Invalid
 
 COINGECKO = assets_pb2.DATA_SOURCE_COINGECKO
 INTERNAL = assets_pb2.DATA_SOURCE_INTERNAL
+#: Metadata of a deployment: the token list that it was imported from.
+LISTED_BY: Final = "listed_by"
 
 
 def struct(value: Mapping[str, Any]) -> struct_pb2.Struct:

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from cqar.client.connect import CallError
-from cqar.contract.cqar.v1 import access_pb2, registry_pb2, reviews_pb2
+from cqar.contract.cqar.v1 import access_pb2, identity_pb2, registry_pb2, reviews_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 
 #: Timeouts in seconds of a call and of an Apply.
@@ -41,7 +41,7 @@ _SERVICES = {
 }
 _REPLIES = {
     name: getattr(module, f"{name}Response")
-    for module in (contract, registry_pb2, reviews_pb2)
+    for module in (contract, registry_pb2, identity_pb2, reviews_pb2)
     for name in _SERVICES
     if hasattr(module, f"{name}Response")
 }

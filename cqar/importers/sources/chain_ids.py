@@ -12,16 +12,17 @@ from typing import Any, Final
 
 from google.protobuf import json_format
 
+from cqar.importers.run import caip2 as caip2_ids
 from cqar.importers.run.documents import Refused
 
 _CAIP2 = re.compile(r"([-a-z0-9]{3,8}):([-_a-zA-Z0-9]{1,32})")
 _COSMOS = re.compile(r"[-_a-zA-Z0-9]{1,32}")
 _HASHED = 16
 
-BITCOIN: Final = "bip122:000000000019d6689c085ae165831e93"
-SOLANA: Final = "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"
-TON: Final = "ton:-239"
-TRON: Final = "tron:0x2b6653dc"
+BITCOIN: Final = caip2_ids.BITCOIN
+SOLANA: Final = caip2_ids.SOLANA
+TON: Final = caip2_ids.TON
+TRON: Final = caip2_ids.TRON
 
 #: Non-standard spellings of CAIP-2 ids in sources.
 SPELLINGS: Final[Mapping[str, str]] = MappingProxyType(

@@ -19,7 +19,7 @@ from cqar.importers.run.run import CHUNK, MOST, Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources.assets import retype
 from cqar.importers.sources.chain_ids import Chains
-from cqar.importers.sources.deployments import LISTED_BY, asset_type
+from cqar.importers.sources.deployments import asset_type
 
 #: Namespaces of CAIP-19 whose reference is an address; slip44 is the native coin.
 _TOKENS = frozenset({"erc20", "token", "jetton", "coin", "trc20", "nep141"})
@@ -186,7 +186,7 @@ class _Merges:
         deployments = self._run.registry.call(
             contract.ListAssetDeploymentsRequest(asset_id=asset_id, page_size=100)
         ).deployments
-        return all(LISTED_BY in each.metadata.fields for each in deployments)
+        return all(rows.LISTED_BY in each.metadata.fields for each in deployments)
 
     def _merge(self, found: _Found, owner: str, coin: str) -> None:
         """Merge the asset at the address into the coin."""

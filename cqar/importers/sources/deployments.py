@@ -6,7 +6,6 @@ are kept as a claim in the metadata. The list by CoinGecko itself is imported se
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import msgspec
 
@@ -29,8 +28,6 @@ _VOUCHERS = frozenset({"ics20"})
 _NATIVE_KINDS = frozenset({"evm-base", "svm-base", "bitcoin-like", "NATIVE"})
 #: Names that Subwallet uses for tokens without an address.
 _NO_ADDRESS = "-LOCAL-"
-#: Metadata of a deployment: the token list that it was imported from.
-LISTED_BY: Final = "listed_by"
 #: The category of assets on test networks: worthless and not traded.
 TESTNET = "testnet"
 
@@ -128,7 +125,7 @@ class Placed(msgspec.Struct):
         """The deployment to create. Existing deployments are not attributed to the list."""
         made = self.deployment()
         if self.listed_by:
-            made.metadata.update({LISTED_BY: self.listed_by})
+            made.metadata.update({rows.LISTED_BY: self.listed_by})
         return made
 
     def deployment(self) -> assets_pb2.AssetDeployment:

@@ -16,7 +16,9 @@ from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.importers.exchanges.currencies import Currency
 from cqar.importers.exchanges.declarations import SPOT, Exchange, Venue, declared
-from cqar.importers.identity.guard import Directory, Guard
+from cqar.importers.identity.candidates import Directory
+from cqar.importers.identity.claims import Claims
+from cqar.importers.identity.guard import Guard
 from cqar.importers.run import documents, report
 from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.report import Entry
@@ -53,6 +55,8 @@ class _Exchange:
         self._origin = origin
         self._exchange = declared(origin.exchange_id)
         self._present: dict[str, Present] = {}
+        #: codes that ccxt reads as another coin at some exchange
+        self._renamed = {code for code, unified in (origin.remaps or {}).items() if code != unified}
 
     def load(self, sources: list[Source], name: str) -> None:
         run = self._run
@@ -65,13 +69,12 @@ class _Exchange:
         standing = {venue_id: Standing(run, venue_id) for venue_id in by_venue}
         gone = missing(run, standing, self._present) if run.options.delist else {}
         self._write_venues(by_venue, found)
-        remaps = self._origin.remaps if self._origin.remaps is not None else venues.remaps(known)
-        codes = {venue_id: VenueCodes(run, venue_id, self._exchange) for venue_id in by_venue}
+        codes = {venue_id: VenueCodes(run, venue_id) for venue_id in by_venue}
         accepted = {venue_id: codes[venue_id].read(each) for venue_id, each in by_venue.items()}
-        directory = Directory(run, {use.ticker for each in codes.values() for use in each.uses.values()})
+        directory, claims = Directory(run), Claims(run)
         progress = run.progress(name, len(sources))
         for venue_id, own in codes.items():
-            own.judge(Guard(run, directory, venue_id, self._exchange, remaps))
+            own.judge(Guard(run, directory, claims, venue_id, self._exchange, self._renamed), claims)
             listings = Listings(run, venue_id, own.assets, standing[venue_id])
             for chunk in documents.chunks(accepted[venue_id], CHUNK):
                 listings.write(chunk)
@@ -81,11 +84,13 @@ class _Exchange:
     # ---- rows ------------------------------------------------------------------------------------------------------
 
     def _known_venue(self) -> Any:
-        """The venue of the exchange in the registry; empty if it does not exist."""
+        """The venue of the exchange in the registry; empty if it does not exist. Collects what all venues rename."""
+        known = venues_pb2.Venue()
         for venue in self._run.registry.pages(contract.ListVenuesRequest(), "venues"):
+            self._renamed.update(code for code, unified in venues.remaps(venue).items() if code != unified)
             if venue.venue_id == self._origin.exchange_id:
-                return venue
-        return venues_pb2.Venue()
+                known = venue
+        return known
 
     def _parse(self, sources: list[Source], known: Any) -> list[Market]:
         run = self._run
