@@ -330,7 +330,7 @@ class BatchMethod:
 
     def _store_result(self, table: _Table, key: bytes, framed: bytes, parts: Sequence[Part], valid_until: int) -> None:
         """Cache a result. One that rests on absent parts is valid only as long as they are, and such results are few."""
-        absent = [part.expires for part in parts if not part.rows]
+        absent = [part.expires for part in parts if part.absent]
         if absent:
             valid_until = min(valid_until, clock.now() + round((min(absent) - time.monotonic()) * 1_000_000))
         cached = self._engine.responses.insert(table, key, framed, parts, valid_until)

@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from cqar.hotpath.part import PART_COST, Part, part_of
+from cqar.hotpath.part import OPTIONAL, PART_COST, Part, part_of
 from cqar.model.cache_keys import kind_of
 from cqar.model.events import Change
 from cqar.model.parts import Stored
@@ -100,7 +100,7 @@ class Cache:
 
     def get(self, key: str, now: float) -> Part | None:
         """The live part under the key, marked as used; None if it is not cached, or was an absence that has expired."""
-        part = self._parts.get(key)
+        part = self._parts.get(key) or self._lacking(key, now)
         if part is None:
             return None
         if part.expires <= now:
@@ -108,6 +108,13 @@ class Cache:
             return None
         part.used = True
         return part
+
+    def _lacking(self, key: str, now: float) -> Part | None:
+        """The part of an optional kind that is known to have no row, which is cached from now on."""
+        if kind_of(key) not in OPTIONAL or not self.absent(key):
+            return None
+        self._put(key, self.applied, (), now)
+        return self._parts.get(key)
 
     def absent(self, key: str) -> bool:
         """Whether the key is known to have no rows, because all parts of its kind are cached."""
@@ -283,7 +290,7 @@ class Cache:
         self._parts[key] = part
         self._holes.discard(key)
         self.bytes += part.cost
-        if rows:
+        if not part.absent:
             self._queue.append(part)
         else:
             self._absent += 1

@@ -20,6 +20,8 @@ _ROW_COST = 160
 _WIDE = 4
 #: Kinds of parts that are not evicted while a cached response about something else needs them.
 _SHARED = part_kinds.names(lambda kind: kind.shared)
+#: Kinds of parts that may lack a row, and whose names only stored rows give.
+OPTIONAL = part_kinds.names(lambda kind: kind.optional)
 
 
 FOREVER = float("inf")
@@ -99,10 +101,25 @@ class _Absent(Part, eq=False, gc=False, kw_only=True):
         return ()
 
 
+class _Lacking(Part, eq=False, gc=False):
+    """A part of an optional kind without a row. It is no absence: callers neither name it nor learn of it."""
+
+    @property
+    def cost(self) -> int:
+        """Approximate bytes in memory."""
+        return PART_COST + len(self.key)
+
+    @property
+    def rows(self) -> tuple[Stored, ...]:
+        return ()
+
+
 def part_of(key: str, snap: int, rows: Sequence[Stored], until: float) -> Part:
-    """A part with these rows; without any, it expires at `until`."""
+    """A part with these rows; without any it expires at `until`, unless its kind is optional."""
     if len(rows) == 1 and not rows[0].deleted:
         row = rows[0]
         row_id = None if key.partition(":")[2] == row.row_id else row.row_id
         return _OneRow(key, snap, entity=row.entity, row_id=row_id, value=row.value)
-    return _ManyRows(key, snap, all_rows=tuple(rows)) if rows else _Absent(key, snap, until=until)
+    if rows:
+        return _ManyRows(key, snap, all_rows=tuple(rows))
+    return _Lacking(key, snap) if kind_of(key) in OPTIONAL else _Absent(key, snap, until=until)

@@ -47,7 +47,7 @@ _BY_TEXT = single.LOOKUPS["GetVenueSymbol"]
 def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> Derived:
     try:
         single.check(_BY_TEXT, key)
-        listing, canonical, blocking, delisted, valid_until, source = found = venue_symbols.resolve(get, key, now)
+        found = venue_symbols.resolve(get, key, now)
     except errors.NotFound:
         return Derived(pb.VenueSymbolResolution(status=pb.NOT_FOUND), _next_change(get, key, now), absence=True)
     except errors.Ambiguous as error:
@@ -56,19 +56,21 @@ def _venue_symbol(get: Get, key: pb.VenueSymbolKey, now: int, *, full: bool) -> 
         return Derived(response, _next_change(get, key, now), absence=True)
     except errors.Invalid as error:
         return Derived(pb.VenueSymbolResolution(status=pb.INVALID, reason=error.message))
+    listing, canonical = found.listing, found.canonical
     response = pb.VenueSymbolResolution(
-        status=pb.DELISTED if delisted else pb.RESOLVED,
+        status=pb.DELISTED if found.delisted else pb.RESOLVED,
         symbol_id=listing.symbol_id,
         symbol_type=canonical.symbol_type,
         tick_size_decimal=canonical.tick_size_decimal,
         lot_size_decimal=canonical.lot_size_decimal,
         quantity_multiplier_decimal=listing.quantity_multiplier_decimal,
         is_active=listing.is_active,
-        trading_blocked=bool(blocking),
+        trading_blocked=found.blocked,
         full=venue_symbols.response(get, found) if full else None,
-        specs_source=source,
+        identity_level=found.identity.lowest,
+        specs_source=found.specs_source,
     )
-    return Derived(response, valid_until)
+    return Derived(response, found.valid_until)
 
 
 def _next_change(get: Get, key: pb.VenueSymbolKey, now: int) -> int:
@@ -107,7 +109,7 @@ def _asset(get: Get, asset_id: str, **more: Any) -> Derived:
     found, deleted, flags = derive.asset(get, asset_id)
     if found is None or (deleted and more.get("status") != pb.DELISTED):
         raise errors.NotFound("asset", asset_id)
-    blocked = bool(derive.critical(flags))
+    blocked = more.pop("blocked", False) or bool(derive.critical(flags))
     return Derived(pb.AssetResolution(**{"status": pb.RESOLVED, "asset": found, "trading_blocked": blocked, **more}))
 
 
@@ -155,12 +157,16 @@ def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
     boundary = derive.next_boundary(map(derive.interval, listed), now)
     valid = derive.valid(listed, now)
     status = pb.RESOLVED if valid else pb.DELISTED
-    ids = sorted({each.asset_id for each in valid or derive.last_begun(listed, now)})
+    meant = {each.asset_id: each for each in valid or derive.last_begun(listed, now)}
+    ids = sorted(meant)
     if len(ids) > 1:
         return Derived(pb.AssetResolution(status=pb.AMBIGUOUS, candidate_asset_ids=ids), boundary, absence=True)
     if not ids:
         return Derived(pb.AssetResolution(status=pb.NOT_FOUND), boundary, absence=True)
-    return _asset(get, ids[0], status=status)._replace(valid_until=boundary)
+    record = meant[ids[0]]
+    blocked = bool(record.blocked_reason)
+    found = _asset(get, ids[0], status=status, identity_level=record.identity_level, blocked=blocked)
+    return found._replace(valid_until=boundary)
 
 
 def _by_id(get: Get, key: pb.AssetKey, _now: int) -> Derived:

@@ -11,6 +11,8 @@ from cqar.clock import NEVER
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.contract.shared.enums_pb2 import IDENTITY_LEVEL_UNSPECIFIED as UNSET
+from cqar.contract.shared.enums_pb2 import IdentityLevel
 from cqar.model import cache_keys, entities
 from cqar.model.parts import Stored
 
@@ -62,6 +64,36 @@ def symbol(get: Get, symbol_id: str) -> tuple[markets_pb2.Symbol | None, bool]:
     for row in get(cache_keys.symbol_key(symbol_id)):
         return markets_pb2.Symbol.FromString(row.value), row.deleted
     return None, False
+
+
+class Identity(NamedTuple):
+    """How far the assets of a symbol can be trusted at a venue: levels, 0 if unset, and why trading is blocked there."""
+
+    base: IdentityLevel
+    quote: IdentityLevel
+    settlement: IdentityLevel
+    #: empty: it is not
+    blocked_reason: str
+
+    @property
+    def lowest(self) -> IdentityLevel:
+        """The level that can be trusted least."""
+        return max(self.base, self.quote, self.settlement)
+
+
+def identity(get: Get, venue_id: str, symbol: markets_pb2.Symbol) -> Identity:
+    """What a venue's records of the assets of a symbol say."""
+    sides = symbol.base_asset_id, symbol.quote_asset_id, symbol.settlement_asset_id
+    levels, reasons = {"": UNSET}, dict[str, None]()
+    for asset_id in dict.fromkeys(filter(None, sides)):
+        levels[asset_id] = UNSET
+        for row in get(cache_keys.identity_key(venue_id, asset_id)):
+            record = venues_pb2.VenueAsset.FromString(row.value)
+            levels[asset_id] = record.identity_level
+            if record.blocked_reason:
+                reasons[record.blocked_reason] = None
+    base, quote, settlement = (levels[each] for each in sides)
+    return Identity(base, quote, settlement, "; ".join(reasons))
 
 
 def chain(get: Get, chain_id: str) -> assets_pb2.Chain | None:

@@ -45,18 +45,19 @@ def venue(get: Get, request: pb.GetVenueRequest, _now: int) -> Derived:
 
 
 def venue_asset(get: Get, request: pb.GetVenueAssetRequest, now: int) -> Derived:
-    """GetVenueAsset: trading is enabled if the switch is on and no flag blocks the asset."""
+    """GetVenueAsset: trading is enabled if the switch is on and nothing blocks the asset."""
     rows = get(cache_keys.venue_asset_key(request.venue_id, request.asset_id))
     if not rows:
         raise errors.NotFound("venue_asset", f"{request.venue_id}/{request.asset_id}")
     found = venues_pb2.VenueAsset.FromString(rows[0].value)
     flags = derive.critical(derive.asset(get, request.asset_id)[2])
+    blocked = bool(flags or found.blocked_reason)
     if found.HasField("trading_enabled"):
         found.trading_enabled_stored = found.trading_enabled
-        found.trading_enabled = found.trading_enabled and not flags
+        found.trading_enabled = found.trading_enabled and not blocked
     begins, ends = derive.interval(found)
     found.is_active = found.is_active and begins <= now < ends
-    response = pb.GetVenueAssetResponse(venue_asset=found, trading_blocked=bool(flags), blocking_flags=flags)
+    response = pb.GetVenueAssetResponse(venue_asset=found, trading_blocked=blocked, blocking_flags=flags)
     return Derived(response, derive.next_boundary([(begins, ends)], now))
 
 

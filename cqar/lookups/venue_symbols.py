@@ -24,12 +24,19 @@ class Resolved(NamedTuple):
     canonical: markets_pb2.Symbol
     #: the flags that block trading now
     blocking: list[assets_pb2.AssetQualityFlag]
+    #: what the venue's records of the symbol's assets say now
+    identity: derive.Identity
     #: the listing has ended by that time, and no other has begun since
     delisted: bool
     #: microseconds since 1970
     valid_until: int
     #: whose numbers the symbol has; 0: it has none
     specs_source: SpecsSource
+
+    @property
+    def blocked(self) -> bool:
+        """Whether trading is blocked now."""
+        return bool(self.blocking or self.identity.blocked_reason)
 
 
 def next_change(get: Get, key: Any, now: int) -> int:
@@ -57,21 +64,26 @@ def resolve(get: Get, key: Any, now: int) -> Resolved:
         # A foreign key forbids it, but parts read at different snaps can show it.
         raise errors.Unavailable(_TORN)
     blocking = derive.blocking(get, canonical)
+    identity = derive.identity(get, listing.venue_id, canonical)
     source = specs.apply(canonical, listing, as_of if key.HasField("as_of") else None)
     boundary = derive.next_boundary(map(derive.interval, listings), now)
-    return Resolved(listing, canonical, blocking, not begins <= as_of < ends, boundary, source)
+    return Resolved(listing, canonical, blocking, identity, not begins <= as_of < ends, boundary, source)
 
 
 def response(get: Get, found: Resolved) -> pb.GetVenueSymbolResponse:
     """The response of GetVenueSymbol, without its revision and marks."""
-    listing, canonical, flags, *_ = found
+    canonical, (base, quote, settlement, reason) = found.canonical, found.identity
     return pb.GetVenueSymbolResponse(
-        venue_symbol=listing,
+        venue_symbol=found.listing,
         symbol=canonical,
         base_asset=_summary(get, canonical.base_asset_id),
         quote_asset=_summary(get, canonical.quote_asset_id),
-        trading_blocked=bool(flags),
-        blocking_flags=flags,
+        trading_blocked=found.blocked,
+        blocking_flags=found.blocking,
+        base_level=base or None,
+        quote_level=quote or None,
+        settlement_level=settlement or None,
+        blocked_reason=reason or None,
         specs_source=found.specs_source or None,
     )
 
@@ -99,6 +111,8 @@ def venue_symbols(get: Get, request: resolver_pb2.FindVenueSymbolsRequest, now: 
             each.is_active = each.is_active and begins <= now < ends
             found.append(each)
     blocked = bool(derive.blocking(get, canonical))
+    if request.venue_id:
+        blocked = bool(derive.identity(get, request.venue_id, canonical).blocked_reason) or blocked
     message = resolver_pb2.FindVenueSymbolsResponse(venue_symbols=found, trading_blocked=blocked)
     return Derived(message, boundary, absence=not found)
 

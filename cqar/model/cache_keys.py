@@ -39,6 +39,11 @@ def venue_asset_key(venue_id: str, asset_id: str) -> str:
     return f"venue_asset:{venue_id}:{asset_id}"
 
 
+def identity_key(venue_id: str, asset_id: str) -> str:
+    """The same, for the listings of the asset at the venue: how far its identity there can be trusted."""
+    return f"identity:{venue_id}:{asset_id}"
+
+
 def venue_code_key(venue_id: str, code: str) -> str:
     """The venue assets that a venue's code may mean, as main code or alias."""
     return f"venue_code:{venue_id}:{code}"

@@ -22,6 +22,7 @@ from cqar.model.cache_keys import (
     deployment_key,
     external_asset_key,
     external_symbol_key,
+    identity_key,
     listings_key,
     symbol_identifiers_key,
     symbol_key,
@@ -77,7 +78,8 @@ def _symbol_identifier_keys(row: Row) -> tuple[str, ...]:
 
 def _venue_asset_keys(row: Row) -> tuple[str, ...]:
     venue, codes = row["venue_id"], [row["venue_asset_symbol"], *(row["venue_asset_aliases"] or ())]
-    return venue_asset_key(venue, row["asset_id"]), *(venue_code_key(venue, code) for code in dict.fromkeys(codes))
+    own = venue_asset_key(venue, row["asset_id"]), identity_key(venue, row["asset_id"])
+    return *own, *(venue_code_key(venue, code) for code in dict.fromkeys(codes))
 
 
 def _venue_symbol_keys(row: Row) -> tuple[str, ...]:
@@ -266,7 +268,8 @@ VENUE_ASSET = Entity(
     ),
     joined={"trading_enabled_stored": "t.trading_enabled"},
     overridden={
-        "trading_enabled": f"CASE WHEN t.trading_enabled THEN NOT {_blocked('t.asset_id')} ELSE t.trading_enabled END",
+        "trading_enabled": "CASE WHEN t.trading_enabled THEN t.blocked_reason IS NULL"
+        f" AND NOT {_blocked('t.asset_id')} ELSE t.trading_enabled END",
         "is_active": f"t.is_active AND {_VALID_NOW}",
     },
     defaults={"is_active": True},

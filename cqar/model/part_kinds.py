@@ -32,8 +32,14 @@ class Beside(NamedTuple):
     """Parts of another kind that answers about a part also need, so that one statement reads them along."""
 
     kind: "PartKind"
-    #: SQL that completes `t.<column of that kind>`; the rows of the part itself are `root`
+    #: SQL that completes the columns of that kind: `t.<column>`, or `(t.<column>, t.<column>)`; the rows of the part itself
+    #: are `root`
     which: str
+
+    @property
+    def names(self) -> str:
+        """SQL of the names in the keys that are read, if `which` selects them: a subquery in parentheses."""
+        return self.which.removeprefix("IN ") if self.which.startswith("IN (SELECT ") else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +61,9 @@ class PartKind:
     shared: bool = False
     #: a part has at most one row, so a change to that row is the whole part
     single_row: bool = False
+    #: answers about something else may do without the row. Only stored rows name such parts, never callers, so a part without
+    #: rows is cached like any other
+    optional: bool = False
     #: held in PostgreSQL and in the memory of processes only, never in Redis
     private: bool = False
     #: workers load all parts of this kind when they start
@@ -100,8 +109,12 @@ class PartKind:
 
     def _cache_faults(self) -> Iterator[tuple[str, str]]:
         for each in self.beside:
-            if not each.kind.shared or each.kind.arity != 1:
-                yield "beside", f"{each.kind.name} is not shared, or its keys have two names"
+            if not each.kind.shared:
+                yield "beside", f"{each.kind.name} is not shared"
+            if each.kind.optional and not each.names:
+                yield "beside", f"{each.kind.name} is optional, so its names must be selected"
+        if self.optional and not self.shared:
+            yield "optional", "answers about something else need no part of a kind that is not shared"
         if self.preloaded and self.where:
             yield "preloaded", "rows found by a condition of their own are not read in the order of their keys"
         if (self.ttl is None) != self.private:
@@ -170,13 +183,25 @@ ASSET = PartKind(
     ttl=300,  # flags block trading
 )
 
+IDENTITY = PartKind(
+    name="identity",
+    key=cache_keys.identity_key,
+    entities=(entities.VENUE_ASSET,),
+    columns=("venue_id", "asset_id"),
+    shared=True,
+    single_row=True,
+    optional=True,
+    preloaded=True,
+    ttl=_QUARTER,
+)
+
+_SIDES: Final = "s.base_asset_id, s.quote_asset_id, s.settlement_asset_id"
 _ASSETS_OF_ROOT: Final = Beside(ASSET, "IN (SELECT r.asset_id FROM root r)")
 
 
 def _assets_of(symbols: str) -> Beside:
     """The assets of symbols `s`, which follow FROM."""
-    sides = "s.base_asset_id, s.quote_asset_id, s.settlement_asset_id"
-    return Beside(ASSET, f"IN (SELECT unnest(ARRAY[{sides}]) FROM {symbols})")
+    return Beside(ASSET, f"IN (SELECT unnest(ARRAY[{_SIDES}]) FROM {symbols})")
 
 
 SYMBOL = PartKind(
@@ -199,6 +224,7 @@ LISTINGS = PartKind(
         Beside(VENUE, "= ANY($1::text[])"),
         Beside(SYMBOL, "IN (SELECT r.symbol_id FROM root r)"),
         _assets_of("symbols s WHERE s.symbol_id IN (SELECT r.symbol_id FROM root r)"),
+        Beside(IDENTITY, f"IN (SELECT r.venue_id, unnest(ARRAY[{_SIDES}]) FROM root r JOIN symbols s USING (symbol_id))"),
     ),
     preloaded=True,
     ttl=_QUARTER,
@@ -283,6 +309,7 @@ ALL: Final = (
     VENUE,
     ASSET,
     SYMBOL,
+    IDENTITY,
     LISTINGS,
     VENUE_ASSET,
     DEPLOYMENT,

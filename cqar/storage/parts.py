@@ -12,7 +12,7 @@ from cqar import errors, tasks
 from cqar.model import entities, part_kinds
 from cqar.model.cache_keys import kind_of
 from cqar.model.entity import Entity, Row
-from cqar.model.part_kinds import PartKind
+from cqar.model.part_kinds import Beside, PartKind
 from cqar.model.parts import Head, Stored, stored
 from cqar.storage.postgres import Session, Sql
 
@@ -39,7 +39,9 @@ def fill_sql(name: str) -> Sql:
     root = f"WITH root AS MATERIALIZED (SELECT t.* FROM {entity.table} t WHERE {_where(entity, _found(kind))}) "
     selects = [_select(kind, entity, "root t")]
     for beside in kind.beside:
-        selects += _selects(beside.kind, f"t.{beside.kind.columns[0]} {beside.which}")
+        selects += _selects(beside.kind, f"{_columns(beside.kind)} {beside.which}")
+        if beside.kind.optional:
+            selects.append(_asked(beside))
     return Sql(f"fill_{name}", root + _text(selects))
 
 
@@ -62,20 +64,31 @@ def keys_sql(name: str) -> Sql:
     return Sql(f"keys_{name}", f"SELECT {_HEAD}, {names} FROM head h LEFT JOIN LATERAL ({rows}) x ON true ORDER BY {names}")
 
 
+def _columns(kind: PartKind) -> str:
+    """SQL: the columns over `t` that the keys of a kind name."""
+    columns = ", ".join(f"t.{each}" for each in kind.columns)
+    return columns if kind.arity == 1 else f"({columns})"
+
+
+def _asked(beside: Beside) -> str:
+    """SQL: the names of the parts beside, as JSON, in place of rows: a part may have none."""
+    return f"SELECT '{beside.kind.name}' AS kind, NULL AS entity, to_json(w)::text AS row FROM {beside.names} w(first, second)"
+
+
 def _found(kind: PartKind) -> str:
     """SQL: the condition over `t` for rows that the names in the keys find."""
     if kind.where:
         return kind.where
-    columns = [f"t.{each}" for each in kind.columns]
+    columns = _columns(kind)
     if kind.arity == 1:
-        return f"{columns[0]} = ANY($1::text[])"
+        return f"{columns} = ANY($1::text[])"
     # Names travel as text; an enum's number is compared as a number, so that its index serves.
     integers = [kind.entities[0].columns[each].kind == "integer" for each in kind.columns]
     named = "* FROM unnest($1::text[], $2::text[])"
     if any(integers):
         casts = [f"k.{name}{'::int' * integer}" for name, integer in zip(("first", "second"), integers, strict=True)]
         named = f"{', '.join(casts)} FROM unnest($1::text[], $2::text[]) k(first, second)"
-    return f"({', '.join(columns)}) IN (SELECT {named})"
+    return f"{columns} IN (SELECT {named})"
 
 
 def _where(entity: Entity, found: str) -> str:
@@ -135,6 +148,11 @@ async def _read(session: Session, sql: Sql, keys: Sequence[str]) -> tuple[Head, 
         for each in some:
             kind = each["kind"]
             if kind is None:
+                continue
+            if each["entity"] is None:
+                names = orjson.loads(each["row"]).values()
+                if None not in names:
+                    found.setdefault(part_kinds.BY_NAME[kind].key(*names), [])
                 continue
             entity = entities.BY_NAME[each["entity"]]
             row = _row(entity, each["row"])

@@ -6,7 +6,8 @@ that the part has changed since any older value. After a failure, Redis is not u
 """
 
 import time
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,6 +17,8 @@ import redis.exceptions
 from cqar import config
 from cqar.model import part_kinds
 from cqar.model.cache_keys import kind_of
+from cqar.model.entities import ALL
+from cqar.model.entity import Entity
 from cqar.model.parts import Stored
 from cqar.observability import logs
 
@@ -139,6 +142,15 @@ class RedisCache:
         _log.warning("redis_failed", error=repr(error))
 
 
+def _form(entities: Iterable[Entity]) -> str:
+    """The form of the rows in parts: of a version with other columns it differs, as its rows lack them."""
+    return f"{zlib.crc32(repr([(each.name, tuple(each.columns)) for each in entities]).encode()):08x}"
+
+
+#: A row that an earlier version put lacks the columns that have been added since: it is under another key.
+_FORM: Final = _form(ALL)
+
+
 def _named(history: str, key: str) -> str:
     kind, _, rest = key.partition(":")
-    return f"{kind}:{history}:{rest}"
+    return f"{kind}:{history}.{_FORM}:{rest}"

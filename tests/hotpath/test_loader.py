@@ -1,6 +1,7 @@
 """Loading parts: once for all callers, from Redis if its value is provably right, else from PostgreSQL."""
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -17,7 +18,10 @@ from cqar.hotpath.app import Hotpath
 from cqar.hotpath.cache import Cache
 from cqar.hotpath.loader import Loaded, PartsView
 from cqar.hotpath.part import FOREVER
+from cqar.model import entities
 from cqar.model.parts import Missing, Stored
+from cqar.storage import redis as tiers
+from cqar.storage.redis import _named
 from tests.client import Client, refusal
 from tests.hotpath.stack import (
     Listed,
@@ -296,33 +300,45 @@ async def test_redis_forgets_an_absence_soon(cold: Cold) -> None:
     """Callers may send any number of unknown names."""
     tier, redis = cold.worker._tier, cold.worker._tier._redis
     await tier.put("e", [(1, {"symbol:S": [], "symbol:T": None})])
-    assert 0 < await redis.ttl("symbol:e:S") <= 30
-    assert 3_000 < await redis.ttl("symbol:e:T") <= 3_600
+    assert 0 < await redis.ttl(_named("e", "symbol:S")) <= 30
+    assert 3_000 < await redis.ttl(_named("e", "symbol:T")) <= 3_600
 
 
 async def test_redis_holds_no_private_or_unknown_kind_and_other_kinds_for_their_ttl(cold: Cold) -> None:
     tier, redis = cold.worker._tier, cold.worker._tier._redis
     keys = ("api_key:k", "colour:red", "symbol:S", "asset:A")
     await tier.put("e", [(1, {key: [Stored("any", "1", b"row")] for key in keys})])
-    assert {key async for key in redis.scan_iter("*:e:*")} == {b"symbol:e:S", b"asset:e:A"}
-    assert 3_000 < await redis.ttl("symbol:e:S") <= 3_600
-    assert 200 < await redis.ttl("asset:e:A") <= 300
-    value = await redis.get("symbol:e:S")
+    held = {key.decode() async for key in redis.scan_iter("*:e.*")}
+    assert held == {_named("e", "symbol:S"), _named("e", "asset:A")}
+    assert 3_000 < await redis.ttl(_named("e", "symbol:S")) <= 3_600
+    assert 200 < await redis.ttl(_named("e", "asset:A")) <= 300
+    value = await redis.get(_named("e", "symbol:S"))
     assert value is not None
-    await redis.set("api_key:e:k", value)
+    await redis.set(_named("e", "api_key:k"), value)
     assert await tier.get("e", "api_key:k") is None
+
+
+async def test_parts_of_a_version_with_other_columns_are_not_read(cold: Cold, monkeypatch: pytest.MonkeyPatch) -> None:
+    tier = cold.worker._tier
+    rows = [Stored("symbol", "S", b"row")]
+    await tier.put("e", [(1, {"symbol:S": rows})])
+    assert await tier.get("e", "symbol:S") == (1, rows)
+    fewer = [entities.SYMBOL, dataclasses.replace(entities.VENUE_ASSET, joined={"blocked_reason": "NULL"})]
+    assert tiers._form(fewer) != tiers._form([entities.SYMBOL, entities.VENUE_ASSET])
+    monkeypatch.setattr(tiers, "_FORM", tiers._form(fewer))
+    assert await tier.get("e", "symbol:S") is None
 
 
 async def test_a_value_under_a_wrong_key_or_a_corrupt_one_is_rejected(cold: Cold) -> None:
     tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.history
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
     await eventually(lambda: not cold.worker.engine.loader._offers)
-    value = await redis.get(f"asset:{history}:{cold.btc.base}")
+    value = await redis.get(_named(history, f"asset:{cold.btc.base}"))
     assert value is not None
     for wrong in (value, value[:20], b"", b"0" * 100, b"\xff" * 40):
-        await redis.set(f"asset:{history}:{cold.btc.quote}", wrong)
+        await redis.set(_named(history, f"asset:{cold.btc.quote}"), wrong)
         assert await tier.get(history, f"asset:{cold.btc.quote}") is None
-    await redis.set(f"asset:{history}:{cold.btc.quote}", value)
+    await redis.set(_named(history, f"asset:{cold.btc.quote}"), value)
     assert (await cold.feed.call("GetAsset", asset_id=cold.btc.quote)).asset.symbol == "USDT"
     assert tier.failures == 0
 

@@ -156,6 +156,7 @@ _NAMED = {
     "symbol_identifiers": ["s777"],
     "symbol_listings": ["s777"],
     "venue": ["v7"],
+    "identity": ["v1", "a777"],
     "venue_asset": ["v1", "a777"],
     "venue_code": ["v1", "T777"],
 }

@@ -24,6 +24,8 @@ from cqar.storage import parts
         (part_kinds.ASSET, "where", {"where": "true", "preloaded": False}),
         (part_kinds.ASSET, "beside", {"beside": (Beside(part_kinds.VENUE, "= ANY($1::text[])"),)}),
         (part_kinds.DEPLOYMENT, "beside", {"beside": (Beside(part_kinds.LISTINGS, "= ANY($1::text[])"),)}),
+        (part_kinds.LISTINGS, "beside", {"beside": (Beside(part_kinds.IDENTITY, "= ANY($1::text[])"),)}),
+        (part_kinds.VENUE_ASSET, "optional", {"optional": True}),
         (part_kinds.VENUE_CODE, "preloaded", {"preloaded": True}),
         (part_kinds.CHAIN, "ttl", {"ttl": None}),
         (part_kinds.API_KEY, "ttl", {"ttl": 60}),

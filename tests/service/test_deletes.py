@@ -25,6 +25,7 @@ async def _made(factory: Factory, method: str) -> tuple[str, dict[str, Any], Any
             key = {"venue_id": await factory.venue(), "asset_id": await factory.asset()}
             made = await client.call("CreateVenueAsset", **key, venue_asset_symbol="XBT", venue_asset_aliases=["BTC"])
             parts = [f"venue_asset:{key['venue_id']}:{key['asset_id']}"]
+            parts += [f"identity:{key['venue_id']}:{key['asset_id']}"]
             parts += [f"venue_code:{key['venue_id']}:{code}" for code in ("XBT", "BTC")]
             return "venue_asset", key, made.venue_asset, parts
         case "DeleteAssetDeployment":

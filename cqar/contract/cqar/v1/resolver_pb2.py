@@ -30,47 +30,47 @@ from cqar.contract.shared import enums_pb2 as cqar_dot_contract_dot_shared_dot_e
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cqar/contract/cqar/v1/resolver.proto\x12\x07\x63qar.v1\x1a(cqar/contract/cqc/assets/v1/assets.proto\x1a*cqar/contract/cqc/markets/v1/markets.proto\x1a\x32\x63qar/contract/cqc/services/v1/asset_registry.proto\x1a(cqar/contract/cqc/venues/v1/venues.proto\x1a cqar/contract/shared/enums.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x01\n\x0eVenueSymbolKey\x12\x10\n\x08venue_id\x18\x01 \x01(\t\x12\x14\n\x0cvenue_symbol\x18\x02 \x01(\t\x12\x34\n\x0bsymbol_type\x18\x03 \x01(\x0e\x32\x1a.cqc.markets.v1.SymbolTypeH\x00\x88\x01\x01\x12.\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\x0e\n\x0c_symbol_typeB\x08\n\x06_as_of\"\x8c\x01\n\x1aResolveVenueSymbolsRequest\x12%\n\x04keys\x18\x01 \x03(\x0b\x32\x17.cqar.v1.VenueSymbolKey\x12\x1b\n\x04view\x18\x02 \x01(\x0e\x32\r.cqar.v1.View\x12\x19\n\x0cmin_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_revision\"\x9e\x03\n\x15VenueSymbolResolution\x12)\n\x06status\x18\x01 \x01(\x0e\x32\x19.cqar.v1.ResolutionStatus\x12\x11\n\tsymbol_id\x18\x02 \x01(\t\x12/\n\x0bsymbol_type\x18\x03 \x01(\x0e\x32\x1a.cqc.markets.v1.SymbolType\x12\x19\n\x11tick_size_decimal\x18\x04 \x01(\t\x12\x18\n\x10lot_size_decimal\x18\x05 \x01(\t\x12#\n\x1bquantity_multiplier_decimal\x18\x06 \x01(\t\x12\x11\n\tis_active\x18\x07 \x01(\x08\x12\x17\n\x0ftrading_blocked\x18\x08 \x01(\x08\x12\x1c\n\x14\x63\x61ndidate_symbol_ids\x18\t \x03(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x35\n\x04\x66ull\x18\x0b \x01(\x0b\x32\'.cqc.services.v1.GetVenueSymbolResponse\x12+\n\x0cspecs_source\x18\xf0\x01 \x01(\x0e\x32\x14.cqar.v1.SpecsSource\"\x82\x01\n\x1bResolveVenueSymbolsResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.cqar.v1.VenueSymbolResolution\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\x12\x0e\n\x05stale\x18\xc9\x01 \x01(\x08\x12\x0f\n\x06\x61ge_ms\x18\xca\x01 \x01(\x03\"\xe9\x02\n\x08\x41ssetKey\x12\x12\n\x08\x61sset_id\x18\x01 \x01(\tH\x00\x12-\n\x08on_chain\x18\x02 \x01(\x0b\x32\x19.cqar.v1.AssetKey.OnChainH\x00\x12.\n\x08\x65xternal\x18\x03 \x01(\x0b\x32\x1a.cqar.v1.AssetKey.ExternalH\x00\x12\x31\n\nvenue_code\x18\x04 \x01(\x0b\x32\x1b.cqar.v1.AssetKey.VenueCodeH\x00\x1a)\n\x07OnChain\x12\r\n\x05\x63hain\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x1aJ\n\x08\x45xternal\x12)\n\x06source\x18\x01 \x01(\x0e\x32\x19.cqc.assets.v1.DataSource\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x1a\x39\n\tVenueCode\x12\x10\n\x08venue_id\x18\x01 \x01(\t\x12\x1a\n\x12venue_asset_symbol\x18\x02 \x01(\tB\x05\n\x03key\"c\n\x14ResolveAssetsRequest\x12\x1f\n\x04keys\x18\x01 \x03(\x0b\x32\x11.cqar.v1.AssetKey\x12\x19\n\x0cmin_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_revision\"\xdb\x01\n\x0f\x41ssetResolution\x12)\n\x06status\x18\x01 \x01(\x0e\x32\x19.cqar.v1.ResolutionStatus\x12#\n\x05\x61sset\x18\x02 \x01(\x0b\x32\x14.cqc.assets.v1.Asset\x12\x17\n\x0ftrading_blocked\x18\x03 \x01(\x08\x12\x32\n\ndeployment\x18\x04 \x01(\x0b\x32\x1e.cqc.assets.v1.AssetDeployment\x12\x1b\n\x13\x63\x61ndidate_asset_ids\x18\x05 \x03(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\"v\n\x15ResolveAssetsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.cqar.v1.AssetResolution\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\x12\x0e\n\x05stale\x18\xc9\x01 \x01(\x08\x12\x0f\n\x06\x61ge_ms\x18\xca\x01 \x01(\x03\"\x96\x01\n\x17\x46indVenueSymbolsRequest\x12\x11\n\tsymbol_id\x18\x01 \x01(\t\x12\x15\n\x08venue_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x10include_delisted\x18\x03 \x01(\x08\x12\x19\n\x0cmin_revision\x18\x04 \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\t_venue_idB\x0f\n\r_min_revision\"\x9a\x01\n\x18\x46indVenueSymbolsResponse\x12\x31\n\rvenue_symbols\x18\x01 \x03(\x0b\x32\x1a.cqc.venues.v1.VenueSymbol\x12\x17\n\x0ftrading_blocked\x18\x02 \x01(\x08\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\x12\x0e\n\x05stale\x18\xc9\x01 \x01(\x08\x12\x0f\n\x06\x61ge_ms\x18\xca\x01 \x01(\x03\"\x14\n\x12GetRevisionRequest\"F\n\x13GetRevisionResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0e\n\x06\x61ge_ms\x18\x03 \x01(\x03*|\n\x10ResolutionStatus\x12!\n\x1dRESOLUTION_STATUS_UNSPECIFIED\x10\x00\x12\x0c\n\x08RESOLVED\x10\x01\x12\r\n\tNOT_FOUND\x10\x02\x12\r\n\tAMBIGUOUS\x10\x03\x12\x0c\n\x08\x44\x45LISTED\x10\x04\x12\x0b\n\x07INVALID\x10\x05*0\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x08\n\x04SLIM\x10\x01\x12\x08\n\x04\x46ULL\x10\x02\x32\xc4\x03\n\x08Resolver\x12`\n\x13ResolveVenueSymbols\x12#.cqar.v1.ResolveVenueSymbolsRequest\x1a$.cqar.v1.ResolveVenueSymbolsResponse\x12\x63\n\x12StreamVenueSymbols\x12#.cqar.v1.ResolveVenueSymbolsRequest\x1a$.cqar.v1.ResolveVenueSymbolsResponse(\x01\x30\x01\x12N\n\rResolveAssets\x12\x1d.cqar.v1.ResolveAssetsRequest\x1a\x1e.cqar.v1.ResolveAssetsResponse\x12W\n\x10\x46indVenueSymbols\x12 .cqar.v1.FindVenueSymbolsRequest\x1a!.cqar.v1.FindVenueSymbolsResponse\x12H\n\x0bGetRevision\x12\x1b.cqar.v1.GetRevisionRequest\x1a\x1c.cqar.v1.GetRevisionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cqar/contract/cqar/v1/resolver.proto\x12\x07\x63qar.v1\x1a(cqar/contract/cqc/assets/v1/assets.proto\x1a*cqar/contract/cqc/markets/v1/markets.proto\x1a\x32\x63qar/contract/cqc/services/v1/asset_registry.proto\x1a(cqar/contract/cqc/venues/v1/venues.proto\x1a cqar/contract/shared/enums.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x01\n\x0eVenueSymbolKey\x12\x10\n\x08venue_id\x18\x01 \x01(\t\x12\x14\n\x0cvenue_symbol\x18\x02 \x01(\t\x12\x34\n\x0bsymbol_type\x18\x03 \x01(\x0e\x32\x1a.cqc.markets.v1.SymbolTypeH\x00\x88\x01\x01\x12.\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\x0e\n\x0c_symbol_typeB\x08\n\x06_as_of\"\x8c\x01\n\x1aResolveVenueSymbolsRequest\x12%\n\x04keys\x18\x01 \x03(\x0b\x32\x17.cqar.v1.VenueSymbolKey\x12\x1b\n\x04view\x18\x02 \x01(\x0e\x32\r.cqar.v1.View\x12\x19\n\x0cmin_revision\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_revision\"\xcf\x03\n\x15VenueSymbolResolution\x12)\n\x06status\x18\x01 \x01(\x0e\x32\x19.cqar.v1.ResolutionStatus\x12\x11\n\tsymbol_id\x18\x02 \x01(\t\x12/\n\x0bsymbol_type\x18\x03 \x01(\x0e\x32\x1a.cqc.markets.v1.SymbolType\x12\x19\n\x11tick_size_decimal\x18\x04 \x01(\t\x12\x18\n\x10lot_size_decimal\x18\x05 \x01(\t\x12#\n\x1bquantity_multiplier_decimal\x18\x06 \x01(\t\x12\x11\n\tis_active\x18\x07 \x01(\x08\x12\x17\n\x0ftrading_blocked\x18\x08 \x01(\x08\x12\x1c\n\x14\x63\x61ndidate_symbol_ids\x18\t \x03(\t\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x35\n\x04\x66ull\x18\x0b \x01(\x0b\x32\'.cqc.services.v1.GetVenueSymbolResponse\x12/\n\x0eidentity_level\x18\xe6\x01 \x01(\x0e\x32\x16.cqar.v1.IdentityLevel\x12+\n\x0cspecs_source\x18\xf0\x01 \x01(\x0e\x32\x14.cqar.v1.SpecsSource\"\x82\x01\n\x1bResolveVenueSymbolsResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.cqar.v1.VenueSymbolResolution\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\x12\x0e\n\x05stale\x18\xc9\x01 \x01(\x08\x12\x0f\n\x06\x61ge_ms\x18\xca\x01 \x01(\x03\"\xe9\x02\n\x08\x41ssetKey\x12\x12\n\x08\x61sset_id\x18\x01 \x01(\tH\x00\x12-\n\x08on_chain\x18\x02 \x01(\x0b\x32\x19.cqar.v1.AssetKey.OnChainH\x00\x12.\n\x08\x65xternal\x18\x03 \x01(\x0b\x32\x1a.cqar.v1.AssetKey.ExternalH\x00\x12\x31\n\nvenue_code\x18\x04 \x01(\x0b\x32\x1b.cqar.v1.AssetKey.VenueCodeH\x00\x1a)\n\x07OnChain\x12\r\n\x05\x63hain\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x1aJ\n\x08\x45xternal\x12)\n\x06source\x18\x01 \x01(\x0e\x32\x19.cqc.assets.v1.DataSource\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\x1a\x39\n\tVenueCode\x12\x10\n\x08venue_id\x18\x01 \x01(\t\x12\x1a\n\x12venue_asset_symbol\x18\x02 \x01(\tB\x05\n\x03key\"c\n\x14ResolveAssetsRequest\x12\x1f\n\x04keys\x18\x01 \x03(\x0b\x32\x11.cqar.v1.AssetKey\x12\x19\n\x0cmin_revision\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_min_revision\"\x8c\x02\n\x0f\x41ssetResolution\x12)\n\x06status\x18\x01 \x01(\x0e\x32\x19.cqar.v1.ResolutionStatus\x12#\n\x05\x61sset\x18\x02 \x01(\x0b\x32\x14.cqc.assets.v1.Asset\x12\x17\n\x0ftrading_blocked\x18\x03 \x01(\x08\x12\x32\n\ndeployment\x18\x04 \x01(\x0b\x32\x1e.cqc.assets.v1.AssetDeployment\x12\x1b\n\x13\x63\x61ndidate_asset_ids\x18\x05 \x03(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12/\n\x0eidentity_level\x18\xe6\x01 \x01(\x0e\x32\x16.cqar.v1.IdentityLevel\"v\n\x15ResolveAssetsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.cqar.v1.AssetResolution\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\x12\x0e\n\x05stale\x18\xc9\x01 \x01(\x08\x12\x0f\n\x06\x61ge_ms\x18\xca\x01 \x01(\x03\"\x96\x01\n\x17\x46indVenueSymbolsRequest\x12\x11\n\tsymbol_id\x18\x01 \x01(\t\x12\x15\n\x08venue_id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x10include_delisted\x18\x03 \x01(\x08\x12\x19\n\x0cmin_revision\x18\x04 \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\t_venue_idB\x0f\n\r_min_revision\"\x9a\x01\n\x18\x46indVenueSymbolsResponse\x12\x31\n\rvenue_symbols\x18\x01 \x03(\x0b\x32\x1a.cqc.venues.v1.VenueSymbol\x12\x17\n\x0ftrading_blocked\x18\x02 \x01(\x08\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\x12\x0e\n\x05stale\x18\xc9\x01 \x01(\x08\x12\x0f\n\x06\x61ge_ms\x18\xca\x01 \x01(\x03\"\x14\n\x12GetRevisionRequest\"F\n\x13GetRevisionResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0e\n\x06\x61ge_ms\x18\x03 \x01(\x03*|\n\x10ResolutionStatus\x12!\n\x1dRESOLUTION_STATUS_UNSPECIFIED\x10\x00\x12\x0c\n\x08RESOLVED\x10\x01\x12\r\n\tNOT_FOUND\x10\x02\x12\r\n\tAMBIGUOUS\x10\x03\x12\x0c\n\x08\x44\x45LISTED\x10\x04\x12\x0b\n\x07INVALID\x10\x05*0\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x08\n\x04SLIM\x10\x01\x12\x08\n\x04\x46ULL\x10\x02\x32\xc4\x03\n\x08Resolver\x12`\n\x13ResolveVenueSymbols\x12#.cqar.v1.ResolveVenueSymbolsRequest\x1a$.cqar.v1.ResolveVenueSymbolsResponse\x12\x63\n\x12StreamVenueSymbols\x12#.cqar.v1.ResolveVenueSymbolsRequest\x1a$.cqar.v1.ResolveVenueSymbolsResponse(\x01\x30\x01\x12N\n\rResolveAssets\x12\x1d.cqar.v1.ResolveAssetsRequest\x1a\x1e.cqar.v1.ResolveAssetsResponse\x12W\n\x10\x46indVenueSymbols\x12 .cqar.v1.FindVenueSymbolsRequest\x1a!.cqar.v1.FindVenueSymbolsResponse\x12H\n\x0bGetRevision\x12\x1b.cqar.v1.GetRevisionRequest\x1a\x1c.cqar.v1.GetRevisionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cqar.contract.cqar.v1.resolver_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESOLUTIONSTATUS']._serialized_start=2387
-  _globals['_RESOLUTIONSTATUS']._serialized_end=2511
-  _globals['_VIEW']._serialized_start=2513
-  _globals['_VIEW']._serialized_end=2561
+  _globals['_RESOLUTIONSTATUS']._serialized_start=2485
+  _globals['_RESOLUTIONSTATUS']._serialized_end=2609
+  _globals['_VIEW']._serialized_start=2611
+  _globals['_VIEW']._serialized_end=2659
   _globals['_VENUESYMBOLKEY']._serialized_start=297
   _globals['_VENUESYMBOLKEY']._serialized_end=481
   _globals['_RESOLVEVENUESYMBOLSREQUEST']._serialized_start=484
   _globals['_RESOLVEVENUESYMBOLSREQUEST']._serialized_end=624
   _globals['_VENUESYMBOLRESOLUTION']._serialized_start=627
-  _globals['_VENUESYMBOLRESOLUTION']._serialized_end=1041
-  _globals['_RESOLVEVENUESYMBOLSRESPONSE']._serialized_start=1044
-  _globals['_RESOLVEVENUESYMBOLSRESPONSE']._serialized_end=1174
-  _globals['_ASSETKEY']._serialized_start=1177
-  _globals['_ASSETKEY']._serialized_end=1538
-  _globals['_ASSETKEY_ONCHAIN']._serialized_start=1355
-  _globals['_ASSETKEY_ONCHAIN']._serialized_end=1396
-  _globals['_ASSETKEY_EXTERNAL']._serialized_start=1398
-  _globals['_ASSETKEY_EXTERNAL']._serialized_end=1472
-  _globals['_ASSETKEY_VENUECODE']._serialized_start=1474
-  _globals['_ASSETKEY_VENUECODE']._serialized_end=1531
-  _globals['_RESOLVEASSETSREQUEST']._serialized_start=1540
-  _globals['_RESOLVEASSETSREQUEST']._serialized_end=1639
-  _globals['_ASSETRESOLUTION']._serialized_start=1642
-  _globals['_ASSETRESOLUTION']._serialized_end=1861
-  _globals['_RESOLVEASSETSRESPONSE']._serialized_start=1863
-  _globals['_RESOLVEASSETSRESPONSE']._serialized_end=1981
-  _globals['_FINDVENUESYMBOLSREQUEST']._serialized_start=1984
-  _globals['_FINDVENUESYMBOLSREQUEST']._serialized_end=2134
-  _globals['_FINDVENUESYMBOLSRESPONSE']._serialized_start=2137
-  _globals['_FINDVENUESYMBOLSRESPONSE']._serialized_end=2291
-  _globals['_GETREVISIONREQUEST']._serialized_start=2293
-  _globals['_GETREVISIONREQUEST']._serialized_end=2313
-  _globals['_GETREVISIONRESPONSE']._serialized_start=2315
-  _globals['_GETREVISIONRESPONSE']._serialized_end=2385
-  _globals['_RESOLVER']._serialized_start=2564
-  _globals['_RESOLVER']._serialized_end=3016
+  _globals['_VENUESYMBOLRESOLUTION']._serialized_end=1090
+  _globals['_RESOLVEVENUESYMBOLSRESPONSE']._serialized_start=1093
+  _globals['_RESOLVEVENUESYMBOLSRESPONSE']._serialized_end=1223
+  _globals['_ASSETKEY']._serialized_start=1226
+  _globals['_ASSETKEY']._serialized_end=1587
+  _globals['_ASSETKEY_ONCHAIN']._serialized_start=1404
+  _globals['_ASSETKEY_ONCHAIN']._serialized_end=1445
+  _globals['_ASSETKEY_EXTERNAL']._serialized_start=1447
+  _globals['_ASSETKEY_EXTERNAL']._serialized_end=1521
+  _globals['_ASSETKEY_VENUECODE']._serialized_start=1523
+  _globals['_ASSETKEY_VENUECODE']._serialized_end=1580
+  _globals['_RESOLVEASSETSREQUEST']._serialized_start=1589
+  _globals['_RESOLVEASSETSREQUEST']._serialized_end=1688
+  _globals['_ASSETRESOLUTION']._serialized_start=1691
+  _globals['_ASSETRESOLUTION']._serialized_end=1959
+  _globals['_RESOLVEASSETSRESPONSE']._serialized_start=1961
+  _globals['_RESOLVEASSETSRESPONSE']._serialized_end=2079
+  _globals['_FINDVENUESYMBOLSREQUEST']._serialized_start=2082
+  _globals['_FINDVENUESYMBOLSREQUEST']._serialized_end=2232
+  _globals['_FINDVENUESYMBOLSRESPONSE']._serialized_start=2235
+  _globals['_FINDVENUESYMBOLSRESPONSE']._serialized_end=2389
+  _globals['_GETREVISIONREQUEST']._serialized_start=2391
+  _globals['_GETREVISIONREQUEST']._serialized_end=2411
+  _globals['_GETREVISIONRESPONSE']._serialized_start=2413
+  _globals['_GETREVISIONRESPONSE']._serialized_end=2483
+  _globals['_RESOLVER']._serialized_start=2662
+  _globals['_RESOLVER']._serialized_end=3114
 # @@protoc_insertion_point(module_scope)

@@ -62,7 +62,7 @@ class ResolveVenueSymbolsRequest(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[VenueSymbolKey, _Mapping[str, object]]]] = ..., view: _Optional[_Union[View, str]] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class VenueSymbolResolution(_message.Message):
-    __slots__ = ("status", "symbol_id", "symbol_type", "tick_size_decimal", "lot_size_decimal", "quantity_multiplier_decimal", "is_active", "trading_blocked", "candidate_symbol_ids", "reason", "full", "specs_source")
+    __slots__ = ("status", "symbol_id", "symbol_type", "tick_size_decimal", "lot_size_decimal", "quantity_multiplier_decimal", "is_active", "trading_blocked", "candidate_symbol_ids", "reason", "full", "identity_level", "specs_source")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +74,7 @@ class VenueSymbolResolution(_message.Message):
     CANDIDATE_SYMBOL_IDS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_LEVEL_FIELD_NUMBER: _ClassVar[int]
     SPECS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     status: ResolutionStatus
     symbol_id: str
@@ -86,8 +87,9 @@ class VenueSymbolResolution(_message.Message):
     candidate_symbol_ids: _containers.RepeatedScalarFieldContainer[str]
     reason: str
     full: _asset_registry_pb2.GetVenueSymbolResponse
+    identity_level: _enums_pb2.IdentityLevel
     specs_source: _enums_pb2.SpecsSource
-    def __init__(self, status: _Optional[_Union[ResolutionStatus, str]] = ..., symbol_id: _Optional[str] = ..., symbol_type: _Optional[_Union[_markets_pb2.SymbolType, str]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., is_active: _Optional[bool] = ..., trading_blocked: _Optional[bool] = ..., candidate_symbol_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., full: _Optional[_Union[_asset_registry_pb2.GetVenueSymbolResponse, _Mapping[str, object]]] = ..., specs_source: _Optional[_Union[_enums_pb2.SpecsSource, str]] = ...) -> None: ...
+    def __init__(self, status: _Optional[_Union[ResolutionStatus, str]] = ..., symbol_id: _Optional[str] = ..., symbol_type: _Optional[_Union[_markets_pb2.SymbolType, str]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., quantity_multiplier_decimal: _Optional[str] = ..., is_active: _Optional[bool] = ..., trading_blocked: _Optional[bool] = ..., candidate_symbol_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., full: _Optional[_Union[_asset_registry_pb2.GetVenueSymbolResponse, _Mapping[str, object]]] = ..., identity_level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., specs_source: _Optional[_Union[_enums_pb2.SpecsSource, str]] = ...) -> None: ...
 
 class ResolveVenueSymbolsResponse(_message.Message):
     __slots__ = ("results", "revision", "stale", "age_ms")
@@ -143,20 +145,22 @@ class ResolveAssetsRequest(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[AssetKey, _Mapping[str, object]]]] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class AssetResolution(_message.Message):
-    __slots__ = ("status", "asset", "trading_blocked", "deployment", "candidate_asset_ids", "reason")
+    __slots__ = ("status", "asset", "trading_blocked", "deployment", "candidate_asset_ids", "reason", "identity_level")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     ASSET_FIELD_NUMBER: _ClassVar[int]
     TRADING_BLOCKED_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_ASSET_IDS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_LEVEL_FIELD_NUMBER: _ClassVar[int]
     status: ResolutionStatus
     asset: _assets_pb2.Asset
     trading_blocked: bool
     deployment: _assets_pb2.AssetDeployment
     candidate_asset_ids: _containers.RepeatedScalarFieldContainer[str]
     reason: str
-    def __init__(self, status: _Optional[_Union[ResolutionStatus, str]] = ..., asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., trading_blocked: _Optional[bool] = ..., deployment: _Optional[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]] = ..., candidate_asset_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    identity_level: _enums_pb2.IdentityLevel
+    def __init__(self, status: _Optional[_Union[ResolutionStatus, str]] = ..., asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., trading_blocked: _Optional[bool] = ..., deployment: _Optional[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]] = ..., candidate_asset_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., identity_level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ...) -> None: ...
 
 class ResolveAssetsResponse(_message.Message):
     __slots__ = ("results", "revision", "stale", "age_ms")

@@ -1045,7 +1045,7 @@ class GetVenueSymbolRequest(_message.Message):
     def __init__(self, venue_id: _Optional[str] = ..., venue_symbol: _Optional[str] = ..., min_revision: _Optional[int] = ..., as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., symbol_type: _Optional[_Union[_markets_pb2.SymbolType, str]] = ...) -> None: ...
 
 class GetVenueSymbolResponse(_message.Message):
-    __slots__ = ("venue_symbol", "revision", "stale", "age_ms", "symbol", "base_asset", "quote_asset", "trading_blocked", "blocking_flags", "specs_source")
+    __slots__ = ("venue_symbol", "revision", "stale", "age_ms", "symbol", "base_asset", "quote_asset", "trading_blocked", "blocking_flags", "base_level", "quote_level", "settlement_level", "blocked_reason", "specs_source")
     VENUE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     STALE_FIELD_NUMBER: _ClassVar[int]
@@ -1055,6 +1055,10 @@ class GetVenueSymbolResponse(_message.Message):
     QUOTE_ASSET_FIELD_NUMBER: _ClassVar[int]
     TRADING_BLOCKED_FIELD_NUMBER: _ClassVar[int]
     BLOCKING_FLAGS_FIELD_NUMBER: _ClassVar[int]
+    BASE_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    QUOTE_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    SETTLEMENT_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_REASON_FIELD_NUMBER: _ClassVar[int]
     SPECS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     venue_symbol: _venues_pb2.VenueSymbol
     revision: int
@@ -1065,8 +1069,12 @@ class GetVenueSymbolResponse(_message.Message):
     quote_asset: _assets_pb2.Asset
     trading_blocked: bool
     blocking_flags: _containers.RepeatedCompositeFieldContainer[_assets_pb2.AssetQualityFlag]
+    base_level: _enums_pb2.IdentityLevel
+    quote_level: _enums_pb2.IdentityLevel
+    settlement_level: _enums_pb2.IdentityLevel
+    blocked_reason: str
     specs_source: _enums_pb2.SpecsSource
-    def __init__(self, venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., revision: _Optional[int] = ..., stale: _Optional[bool] = ..., age_ms: _Optional[int] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., base_asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., quote_asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., trading_blocked: _Optional[bool] = ..., blocking_flags: _Optional[_Iterable[_Union[_assets_pb2.AssetQualityFlag, _Mapping[str, object]]]] = ..., specs_source: _Optional[_Union[_enums_pb2.SpecsSource, str]] = ...) -> None: ...
+    def __init__(self, venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., revision: _Optional[int] = ..., stale: _Optional[bool] = ..., age_ms: _Optional[int] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., base_asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., quote_asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., trading_blocked: _Optional[bool] = ..., blocking_flags: _Optional[_Iterable[_Union[_assets_pb2.AssetQualityFlag, _Mapping[str, object]]]] = ..., base_level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., quote_level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., settlement_level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., blocked_reason: _Optional[str] = ..., specs_source: _Optional[_Union[_enums_pb2.SpecsSource, str]] = ...) -> None: ...
 
 class ListVenueSymbolsRequest(_message.Message):
     __slots__ = ("venue_id", "symbol_id", "page_size", "page_token", "venue_symbol", "include_delisted")
