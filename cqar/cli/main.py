@@ -12,12 +12,14 @@ from cqar.cli import errors, output
 from cqar.cli.context import CommandContext
 from cqar.cli.epoch import epoch
 from cqar.cli.events import events
+from cqar.cli.identity import identity
 from cqar.cli.imports import importing
 from cqar.cli.keys import keys
 from cqar.cli.migrate import migrate
 from cqar.cli.resolve import resolve
 from cqar.cli.reviews import review
 from cqar.cli.sample import sample
+from cqar.cli.search import search
 from cqar.cli.serve import admin, hotpath
 from cqar.cli.settings import settings
 from cqar.cli.up import up
@@ -60,7 +62,11 @@ def cli(context: click.Context, path: Path | None) -> None:
     context.obj = CommandContext(path)
 
 
-for _command in (admin, epoch, events, hotpath, importing, keys, migrate, resolve, review, sample, settings, up):
+_COMMANDS = (
+    *(admin, epoch, events, hotpath, identity, importing, keys, migrate),
+    *(resolve, review, sample, search, settings, up),
+)
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

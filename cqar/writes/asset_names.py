@@ -16,9 +16,12 @@ from cqar import errors
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.model import addresses
 from cqar.model.binding import TEXT
+from cqar.model.entities import ASSET
 from cqar.model.entity import Row
+from cqar.model.rules import PROVISIONAL
 from cqar.storage.postgres import Sql
 from cqar.text import quoted
+from cqar.writes import operations
 from cqar.writes.transaction import Transaction
 
 _COINGECKO: Final = "coingecko:"
@@ -70,3 +73,11 @@ def _one(rows: list[Row], text: str, field: str) -> str:
         msg = f"{field}: several assets are {quoted(text)}; use an asset_id"
         raise errors.Ambiguous(msg, candidates)
     return str(rows[0]["asset_id"])
+
+
+async def refuse_provisional(tx: Transaction, asset_id: str, field: str) -> None:
+    """Raise Precondition for an asset that stands for an undecided code itself."""
+    held = await operations.lock_live(tx, ASSET, [asset_id])
+    if asset_id in held and held[asset_id]["category"] == PROVISIONAL:
+        description = f"{field}: asset {asset_id!r} is provisional: decide what it is first, or that it is a new asset"
+        raise errors.Precondition("PROVISIONAL", field, description)

@@ -35,6 +35,8 @@ async def set_identity(tx: Transaction, request: Any) -> Message:
     # Reviews before assets, as decisions lock them.
     asked = [reviews.message(row) for row in await tx.session.rows(_OPEN, venue_id, code, sorted(review_state.CODES))]
     before = await _before(tx, venue_id, code)
+    if before != asset_id:
+        await asset_names.refuse_provisional(tx, asset_id, "asset")
     response = pb.SetIdentityResponse(asset_id=asset_id)
     if before is not None and before != asset_id:
         response.previous_asset_id = before

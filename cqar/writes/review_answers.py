@@ -71,7 +71,9 @@ def _only_for_new(request: Any) -> None:
 async def _chosen(tx: Transaction, review: Any, request: Any) -> str:
     """The asset that the request names, or the only candidate."""
     if request.asset_id:
-        return await asset_names.find(tx, request.asset_id, "asset_id")
+        asset_id = await asset_names.find(tx, request.asset_id, "asset_id")
+        await asset_names.refuse_provisional(tx, asset_id, "asset_id")
+        return asset_id
     if len(review.candidate_asset_ids) != 1:
         count = len(review.candidate_asset_ids)
         raise errors.Invalid.missing("asset_id", f"the review has {count} candidates")

@@ -100,51 +100,81 @@ class _Run:
             each.contradicts = len(ways[each.key]) > 1
 
     async def write(self) -> None:
-        for at in range(0, len(self.items), CHUNK):
-            await self._try(self.items[at : at + CHUNK])
+        chunk: list[list[_Item]] = []
+        for together in _groups(self.items):
+            if chunk and sum(map(len, chunk)) + len(together) > CHUNK:
+                await self._try(chunk)
+                chunk = []
+            chunk.append(together)
+        await self._try(chunk)
 
-    async def _try(self, items: Sequence[_Item]) -> None:
+    async def _try(self, groups: Sequence[Sequence[_Item]]) -> None:
         for attempt in range(1, _TRIES + 1):
             try:
                 async with self._batch.pool.transaction() as session:
                     tx = Transaction(session, self._batch.call)
-                    await _decide(tx, items)
+                    await _decide(tx, groups)
                     await tx.finish()
             except errors.Aborted as error:
                 if attempt < _TRIES:
                     await asyncio.sleep(0.05 * attempt)
                     continue
-                if len(items) == 1:
-                    items[0].refuse(error)
+                if len(groups) == 1:
+                    for each in groups[0]:
+                        each.refuse(error)
                     return
             else:
                 self.revision = max(self.revision, tx.revision)
                 return
-        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+        for half in (groups[: len(groups) // 2], groups[len(groups) // 2 :]):
             await self._try(half)
 
     async def dry(self) -> None:
         """Do the same in one transaction, and roll it back."""
         try:
             async with self._batch.pool.transaction() as session:
-                await _decide(Transaction(session, self._batch.call), self.items)
+                await _decide(Transaction(session, self._batch.call), _groups(self.items))
                 raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
         except _DryRunEndsError:
             pass
 
 
-async def _decide(tx: Transaction, items: Sequence[_Item]) -> None:
+def _groups(items: Sequence[_Item]) -> list[list[_Item]]:
+    """The decisions that are made together."""
+    groups: list[list[_Item]] = []
     for each in items:
+        last = groups[-1][-1].decision if groups else None
+        if (
+            last is not None
+            and last.HasField("group")
+            and each.decision.HasField("group")
+            and last.group == each.decision.group
+        ):
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    return groups
+
+
+async def _decide(tx: Transaction, groups: Sequence[Sequence[_Item]]) -> None:
+    for together in groups:
+        at = 0
         try:
             async with tx.savepoint():
-                if each.contradicts:
-                    raise errors.Precondition("CONTRADICTION", "decision", "another decision of this call contradicts it")
-                each.result.Clear()
-                await _one(tx, each.decision, each.result)
+                for at, each in enumerate(together):  # noqa: B007 - the handler below reads it
+                    if each.contradicts:
+                        raise errors.Precondition("CONTRADICTION", "decision", "another decision of this call contradicts it")
+                    each.result.Clear()
+                    await _one(tx, each.decision, each.result)
         except (errors.Aborted, errors.Unavailable):
             raise
         except errors.CqarError as error:
-            each.refuse(error)
+            for each in together:
+                each.refuse(_WITH_ANOTHER)
+            together[at].refuse(error)
+
+
+_WITH_ANOTHER = errors.Precondition("GROUP", "group", "another decision of its group is refused")
 
 
 async def _one(tx: Transaction, given: pb.Decision, result: pb.DecisionResult) -> None:
@@ -159,11 +189,12 @@ async def _one(tx: Transaction, given: pb.Decision, result: pb.DecisionResult) -
         return
     review = open_[-1]
     result.outcome, result.review_id = pb.DECIDED, review.review_id
-    if given.decision == pb.REVIEW_DECISION_REJECT:
+    how = await _fitting(tx, given, review)
+    if how == pb.REVIEW_DECISION_REJECT:
         await reviews.reject(tx, review, given.notes)
         result.asset_id = review.asset_id
         return
-    request = pb.AcceptReviewRequest(review_id=review.review_id, decision=given.decision)
+    request = pb.AcceptReviewRequest(review_id=review.review_id, decision=how)
     for name in ("notes", "symbol", "name", "asset_class"):
         if given.HasField(name):
             setattr(request, name, getattr(given, name))
@@ -171,7 +202,7 @@ async def _one(tx: Transaction, given: pb.Decision, result: pb.DecisionResult) -
         request.asset_id = given.asset
     elif given.decision in _ONE and review.kind != pb.REVIEW_KIND_LISTING_CONFLICT:
         raise errors.Invalid.missing("asset", "name the asset that the code means")
-    if given.HasField("at"):
+    if given.HasField("at") and how == pb.REVIEW_DECISION_REUSE:
         request.at.CopyFrom(given.at)
     try:
         accepted = await reviews.accept(tx, review, request)
@@ -179,6 +210,20 @@ async def _one(tx: Transaction, given: pb.Decision, result: pb.DecisionResult) -
         raise error.renamed(lambda field: "asset" if field == "asset_id" else field) from error
     result.asset_id = accepted.review.asset_id
     result.warnings.extend(accepted.warnings)
+
+
+async def _fitting(tx: Transaction, given: pb.Decision, review: Any) -> pb.ReviewDecision:
+    """The decision that means the same for this kind of review: files are applied to registries that ask differently."""
+    if review.kind in (pb.REVIEW_KIND_PROVISIONAL, pb.REVIEW_KIND_CANDIDATES):
+        return pb.REVIEW_DECISION_ASSET if given.decision in _ONE else given.decision
+    if review.kind != pb.REVIEW_KIND_CODE_CONFLICT or given.decision != pb.REVIEW_DECISION_ASSET:
+        return given.decision
+    if given.asset and await asset_names.find(tx, given.asset, "asset") == review.asset_id:
+        return pb.REVIEW_DECISION_REJECT
+    if given.HasField("at"):
+        return pb.REVIEW_DECISION_REUSE
+    description = "the code means another asset so far: use CORRECTION if that was wrong, or REUSE if the venue reused the code"
+    raise errors.Invalid("decision", "CONFLICT", description)
 
 
 async def _reviews(tx: Transaction, given: pb.Decision) -> list[Any]:

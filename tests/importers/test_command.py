@@ -223,8 +223,9 @@ async def test_reviews_can_be_listed_and_decided(shell: Shell, registry: Client)
     code, out, _ = await shell.run("review", "list", "--venue", "binance")
     assert code == 0
     first, *_ = out.splitlines()
-    assert "provisional: 'GAS' at binance" in first
-    assert "GAS, Gas DAO" in out
+    assert first == "GAS: 1 market"
+    assert "binance:GAS" in out
+    assert "GAS  Gas DAO  coingecko:gas-dao" in out
     _, out, _ = await shell.run("review", "list", "--json")
     review = json.loads(out)
     chosen = review["candidate_asset_ids"][1]

@@ -103,11 +103,12 @@ async def test_two_different_decisions_about_one_code_are_both_refused(queue: Qu
     [
         ({}, ("REFUSED", "INVALID_ARGUMENT", "decision")),
         ({"decision": ASSET}, ("REFUSED", "INVALID_ARGUMENT", "asset")),
-        ({"decision": REUSE, "asset": "x"}, ("REFUSED", "INVALID_ARGUMENT", "decision")),
+        ({"decision": 99}, ("REFUSED", "INVALID_ARGUMENT", "decision")),
+        ({"decision": ASSET, "asset": "gate:ZEPH"}, ("REFUSED", "FAILED_PRECONDITION", "asset")),
         ({"decision": ASSET, "asset": "coingecko:nothing"}, ("REFUSED", "NOT_FOUND", "asset")),
         ({"decision": ASSET, "asset": "nowhere:XYZ"}, ("REFUSED", "NOT_FOUND", "asset")),
         ({"decision": ASSET, "asset": "a\x00b"}, ("REFUSED", "INVALID_ARGUMENT", "asset")),
-        ({"decision": ASSET, "asset": "gate:ZEPH", "symbol": "Z"}, ("REFUSED", "INVALID_ARGUMENT", "symbol")),
+        ({"decision": ASSET, "asset": "x", "symbol": "Z"}, ("REFUSED", "INVALID_ARGUMENT", "symbol")),
         ({"decision": NEW, "asset_class": "shoe"}, ("REFUSED", "INVALID_ARGUMENT", "asset_class")),
         ({"decision": REJECT, "code": "GONE"}, ("REFUSED", "NOT_FOUND", "")),
         ({"decision": REJECT, "venue_id": ""}, ("REFUSED", "INVALID_ARGUMENT", "venue_id")),
@@ -133,6 +134,40 @@ async def test_a_decision_about_a_code_that_was_decided_otherwise_is_outdated(qu
 async def test_more_than_a_thousand_decisions_are_refused(queue: Queue) -> None:
     error = await refused(queue, "DecideReviews", decisions=[pb.Decision()] * 1_001)
     assert error.code == "RESOURCE_EXHAUSTED"
+
+
+async def test_the_decisions_of_a_group_are_made_together_or_not_at_all(queue: Queue, factory: Factory) -> None:
+    zeph = await factory.asset("ZEPH")
+    first, second, third = [await queue.asked(venue, "ZEPH") for venue in ("gate", "mexc", "htx")]
+    wrong = decision(second, ASSET, "nothing", group=1)
+    results = await queue.decide(decision(first, ASSET, zeph, group=1), wrong, decision(third, ASSET, zeph, group=2))
+    assert [outcome(each) for each in results] == [
+        ("REFUSED", "FAILED_PRECONDITION", "group"),
+        ("REFUSED", "NOT_FOUND", "asset"),
+        ("DECIDED", "", ""),
+    ]
+    assert [each.venue_id for each in await queue.reviews()] == ["gate", "mexc"]
+    new = [decision(first, NEW, group=1), decision(second, ASSET, "gate:ZEPH", group=1)]
+    made = await queue.decide(*new)
+    assert [outcome(each)[0] for each in made] == ["DECIDED"] * 2
+    assert (await queue.base(first)).asset_id == (await queue.base(second)).asset_id == first.asset
+
+
+async def test_a_decision_fits_the_question_that_the_registry_asks(queue: Queue, factory: Factory) -> None:
+    other = await factory.asset("LUNA")
+    coded = await queue.asked("gate", "LUNA")
+    kept, reused, unclear = [await queue.conflict(venue, "LUNA", other) for venue in ("kraken", "mexc", "htx")]
+    results = await queue.decide(
+        decision(coded, REUSE, other, at=at(-5)),
+        decision(kept, ASSET, kept.asset),
+        decision(reused, ASSET, other, at=at(-5)),
+        decision(unclear, ASSET, other),
+    )
+    assert [outcome(each) for each in results] == [("DECIDED", "", "")] * 3 + [("REFUSED", "INVALID_ARGUMENT", "decision")]
+    assert [(await queue.base(each)).asset_id for each in (coded, kept, reused, unclear)] == [
+        *(other, kept.asset, other),
+        unclear.asset,
+    ]
 
 
 # ---- what an asset is called ---------------------------------------------------------------------------------------

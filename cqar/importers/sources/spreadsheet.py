@@ -4,10 +4,8 @@ Spreadsheets rewrite text that looks like a number, a date or a boolean: the tic
 loses its zeros. Such text is refused unless a leading apostrophe marks it as text.
 """
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,7 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.importers.run import documents, rows
+from cqar.importers.run import documents, rows, tables
 from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.sources import references
@@ -55,13 +53,9 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "symbol_identifier": "symbol_id,data_source,external_id\nkraken:XBTUSDT,COINGECKO,bitcoin-tether",
     "venue_symbol": "venue_id,symbol_id,venue_symbol,maker_fee\nkraken,binance:BTCUSDT,XBTUSDT,0.0016",
 }
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?%?")
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}-[A-Za-z]{3}(-\d{2,4})?|[A-Za-z]{3}-\d{2}")
-_WORDS = frozenset({"true", "false", "yes", "no", "nan", "inf", "null", "none", "undefined"})
 _BOOLEANS: Final = {"true": True, "false": False}
 _SPLIT = ";"
-_MARK = "'"
 
 #: What a cell that refers to another row holds.
 _NATURAL: Final[Mapping[str, str]] = {
@@ -72,17 +66,6 @@ _NATURAL: Final[Mapping[str, str]] = {
 }
 
 _Read = Callable[[str, str], Any]
-
-
-def _text(value: str, column: str) -> str:
-    """Text; text that a spreadsheet may have rewritten must be marked. Raises Refused."""
-    if value.startswith(_MARK):
-        return value[1:]
-    if _NUMBER.fullmatch(value) or _DATE.fullmatch(value) or value.casefold() in _WORDS or value.startswith("#"):
-        raise Refused(
-            "looks_rewritten", f"{column}: a spreadsheet may have rewritten {value!r}; put an apostrophe before it: '{value}"
-        )
-    return value
 
 
 def _number(value: str, column: str) -> str:
@@ -142,7 +125,7 @@ _INTEGERS: Final = frozenset({FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_I
 def _reader(field: Any) -> _Read | None:
     """How cells of a field are read; None: it has no cells."""
     if field.type == FieldDescriptor.TYPE_STRING:
-        return _number if field.name.endswith("_decimal") else _text
+        return _number if field.name.endswith("_decimal") else tables.plain_text
     if field.type in _INTEGERS:
         return _integer
     if field.type == FieldDescriptor.TYPE_BOOL:
@@ -190,27 +173,6 @@ def _meaning(kind: str, field: Any) -> str:
     return named.get(field.type, "a whole number")
 
 
-def _table(data: bytes, name: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The header, and the rows with their lines. Raises FileError."""
-    try:
-        content = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"{name}: is not UTF-8 ({error.reason}): save it as CSV UTF-8"
-        raise FileError(message) from error
-    first = content.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(content), delimiter=delimiter, strict=True)
-    try:
-        lines = [(reader.line_num, cells) for cells in reader if any(cells)]
-    except csv.Error as error:
-        message = f"{name}: line {reader.line_num}: {error}"
-        raise FileError(message) from error
-    if not lines:
-        message = f"{name}: is empty; the first line holds the column names"
-        raise FileError(message)
-    return [each.strip() for each in lines[0][1]], iter(lines[1:])
-
-
 def _checked(header: Sequence[str], allowed: Sequence[str], name: str) -> None:
     unknown = [each for each in header if each not in allowed]
     if unknown or len(set(header)) != len(header):
@@ -222,7 +184,7 @@ def _checked(header: Sequence[str], allowed: Sequence[str], name: str) -> None:
 def load(run: Run, data: bytes, name: str, kind: str) -> None:
     """Import the table. Raises documents.FileError before anything is written, wire.RegistryError."""
     columns = _columns(kind)
-    header, lines = _table(data, name)
+    header, lines = tables.table(data, name)
     keys = _KEYS if kind == "asset" else ()
     _checked(header, (*columns, *(each for each in keys if each not in columns)), name)
     items = []
@@ -299,10 +261,10 @@ def _set(message: Message, field: Any, read: _Read, cell: str, column: str) -> N
 def _find_by(row: pb.ApplyRow, keys: Mapping[str, str]) -> None:
     """What an asset is found by, and gets where it is new."""
     if "coingecko_id" in keys:
-        row.identifiers.append(rows.identifier(rows.COINGECKO, _text(keys["coingecko_id"], "coingecko_id")))
+        row.identifiers.append(rows.identifier(rows.COINGECKO, tables.plain_text(keys["coingecko_id"], "coingecko_id")))
     if "address" in keys or "chain_id" in keys:
         if "chain_id" not in keys or "address" not in keys:
             raise Refused("incomplete", "a contract needs both chain_id and address")
         decimals = _integer(keys["decimals"], "decimals") if "decimals" in keys else None
-        address = keys["address"].removeprefix(_MARK)
-        row.deployments.append(rows.deployment(_text(keys["chain_id"], "chain_id"), address, decimals))
+        address = keys["address"].removeprefix(tables.MARK)
+        row.deployments.append(rows.deployment(tables.plain_text(keys["chain_id"], "chain_id"), address, decimals))

@@ -209,7 +209,7 @@ class ReopenReviewResponse(_message.Message):
     def __init__(self, review: _Optional[_Union[Review, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("review_id", "venue_id", "code", "decision", "asset", "symbol", "name", "asset_class", "at", "notes")
+    __slots__ = ("review_id", "venue_id", "code", "decision", "asset", "symbol", "name", "asset_class", "at", "notes", "group")
     REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
     VENUE_ID_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +220,7 @@ class Decision(_message.Message):
     ASSET_CLASS_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     review_id: str
     venue_id: str
     code: str
@@ -230,7 +231,8 @@ class Decision(_message.Message):
     asset_class: str
     at: _timestamp_pb2.Timestamp
     notes: str
-    def __init__(self, review_id: _Optional[str] = ..., venue_id: _Optional[str] = ..., code: _Optional[str] = ..., decision: _Optional[_Union[ReviewDecision, str]] = ..., asset: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., asset_class: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., notes: _Optional[str] = ...) -> None: ...
+    group: int
+    def __init__(self, review_id: _Optional[str] = ..., venue_id: _Optional[str] = ..., code: _Optional[str] = ..., decision: _Optional[_Union[ReviewDecision, str]] = ..., asset: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., asset_class: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., notes: _Optional[str] = ..., group: _Optional[int] = ...) -> None: ...
 
 class DecideReviewsRequest(_message.Message):
     __slots__ = ("decisions", "dry_run")
