@@ -18,6 +18,9 @@ from cqar.text import quoted
 #: The category of an asset that stands for a venue's code until a review decides what the code means.
 PROVISIONAL: Final = "provisional"
 
+#: How the reason begins why a listing is blocked while a review about it is open.
+OPEN_QUESTION: Final = "open question: "
+
 #: cqc.markets.v1.SymbolType.
 SPOT: Final = 1
 PERPETUAL: Final = 2

@@ -216,14 +216,18 @@ async def _listing_reused(tx: Transaction, review: Any, request: Any) -> str:
     if stored["listed_at"] is not None and at <= stored["listed_at"]:
         raise errors.Invalid("at", "BAD_RANGE", f"is not after {stored['listed_at'].isoformat()}, when the old listing began")
     if stored["delisted_at"] is None or stored["delisted_at"] > at:
-        await operations.replace(tx, VENUE_SYMBOL, stored, {**dict(stored), "delisted_at": at})
+        await operations.replace(tx, VENUE_SYMBOL, stored, {**dict(stored), "delisted_at": at, "blocked_reason": None})
     await _new_listing(tx, review, at)
     return ""
 
 
 async def _listing_corrected(tx: Transaction, review: Any, _request: Any) -> str:
-    """Remove the wrong listing and create the right one with the same start."""
+    """Remove the wrong listing and create the right one with the same start; a wrong start is replaced alone."""
     stored = await _standing(tx, review)
+    if review.venue_symbol.symbol_id == stored["symbol_id"]:
+        begins = instant(review.venue_symbol.listed_at, "listed_at")
+        await operations.replace(tx, VENUE_SYMBOL, stored, {**dict(stored), "listed_at": begins, "blocked_reason": None})
+        return ""
     await operations.remove(tx, VENUE_SYMBOL, stored)
     await _new_listing(tx, review, stored["listed_at"])
     return ""

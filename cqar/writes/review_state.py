@@ -1,6 +1,7 @@
 """Which open reviews are still questions: a review is superseded once the code is gone or means something else."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC
 from typing import Any, NamedTuple
 
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
@@ -21,7 +22,7 @@ _MEANT = Sql(
 )
 _LISTED = Sql(
     "symbols_of_listings",
-    "SELECT t.listing_id, t.venue_id, s.* FROM venue_symbols t JOIN symbols s USING (symbol_id)"
+    "SELECT t.listing_id, t.venue_id, t.listed_at, s.* FROM venue_symbols t JOIN symbols s USING (symbol_id)"
     " WHERE t.listing_id = ANY($1::text[]) AND COALESCE(t.delisted_at > now(), true)",
 )
 _SIDES = ("base_asset_id", "quote_asset_id", "settlement_asset_id")
@@ -52,6 +53,8 @@ class Current:
         """Whether the open review has no question left."""
         if review.kind == pb.REVIEW_KIND_LISTING_CONFLICT:
             listed = self._listed.get(review.listing_id)
+            if listed is not None and review.venue_symbol.symbol_id:
+                return _began(review.venue_symbol, listed)
             return listed is None or _same_terms(review.symbol, listed)
         meant = self.of(review.venue_id, review.code)
         if review.kind == pb.REVIEW_KIND_CANDIDATES:
@@ -59,6 +62,12 @@ class Current:
         if review.kind == pb.REVIEW_KIND_PROVISIONAL:
             return Meaning(review.asset_id, provisional=True) not in meant
         return all(each.asset_id != review.asset_id for each in meant)
+
+
+def _began(proposed: Any, row: Row) -> bool:
+    """Whether the listing begins when the review proposes, or later."""
+    begins = row["listed_at"]
+    return begins is not None and begins >= proposed.listed_at.ToDatetime(tzinfo=UTC)
 
 
 def _same_terms(symbol: Any, row: Row) -> bool:

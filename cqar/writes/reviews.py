@@ -13,7 +13,7 @@ from cqar.model.binding import TEXT
 from cqar.model.entities import VENUE
 from cqar.model.entity import Row, new_id, timestamp
 from cqar.storage.postgres import Session, Sql
-from cqar.writes import meanings, operations, paging, review_answers, review_state, review_subjects
+from cqar.writes import listing_blocks, meanings, operations, paging, review_answers, review_state, review_subjects
 from cqar.writes.transaction import Transaction
 
 #: Maximum number of reviews of one OpenReviews, and of candidates of one review.
@@ -105,7 +105,9 @@ async def open_reviews(tx: Transaction, request: Any) -> Message:
     found, opened = await _settle(tx, proposals, sorted(places))
     # After the reviews are locked: decisions lock in this order, too.
     await review_subjects.check_opened(tx, request.reviews)
-    return pb.OpenReviewsResponse(reviews=[message(found[each.key]) for each in proposals], opened=opened)
+    reviews = [message(found[each.key]) for each in proposals]
+    await listing_blocks.block(tx, reviews)
+    return pb.OpenReviewsResponse(reviews=reviews, opened=opened)
 
 
 class _Proposed:
@@ -244,6 +246,7 @@ async def reject(tx: Transaction, review: Any, notes: str) -> Any:
     if review.kind == pb.REVIEW_KIND_CODE_CONFLICT and review.asset_id in await _meant(tx, review):
         given = venues_pb2.VenueAsset(venue_id=review.venue_id)
         await meanings.enter(tx, given, meanings.Decided(review.code, review.asset_id, None, notes))
+    await listing_blocks.lift(tx, review)
     return await decide(tx, review, pb.REVIEW_STATUS_REJECTED, None, notes)
 
 
@@ -267,6 +270,7 @@ async def reopen_review(tx: Transaction, request: Any) -> Message:
         raise errors.NotFound("review", review.review_id)
     if review.kind == pb.REVIEW_KIND_CODE_CONFLICT and review.asset_id in await _meant(tx, review):
         await meanings.contest(tx, review.venue_id, review.code, review.asset_id, review.reason)
+    await listing_blocks.block(tx, [message(row)])
     return pb.ReopenReviewResponse(review=message(row))
 
 

@@ -8,12 +8,23 @@ from typing import Any
 import asyncpg
 import pytest
 
+from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.importers.run.documents import FileError
 from cqar.importers.run.run import DelistLimit
 from tests.client import Client
 from tests.hotpath.stack import own_call
 from tests.importers.imports import DATA, Importers, coin, listed, market, option, revision, shared_file, swap
 from tests.registry.factory import stamp
+
+REUSE, CORRECTION = reviews_pb2.REVIEW_DECISION_REUSE, reviews_pb2.REVIEW_DECISION_CORRECTION
+
+
+async def access(client: Client, method: str, **fields: Any) -> Any:
+    """A call of cqar.v1.Access about reviews."""
+    request = getattr(reviews_pb2, f"{method}Request")(**fields)
+    data, _ = await client.raw(f"/cqar.v1.Access/{method}", request.SerializeToString())
+    return getattr(reviews_pb2, f"{method}Response").FromString(data)
+
 
 CHAINS = [
     {
@@ -248,6 +259,106 @@ async def test_a_contract_that_expires_ends_when_it_expires(seeded: Importers, r
     assert (await seeded.markets("deribit", [{**rows[0], "active": False}])).updated == 1
     found = (await listed(registry, "deribit", "BTC-C")).venue_symbol
     assert found.delisted_at.ToMilliseconds() == rows[0]["expiry"]
+
+
+def created(moment: datetime) -> dict[str, int]:
+    return {"created": round(moment.timestamp() * 1000)}
+
+
+OLD, NEW = datetime(2020, 9, 13, tzinfo=UTC), datetime(2022, 5, 28, tzinfo=UTC)
+
+
+async def _asked(registry: Client, importers: Importers) -> tuple[Any, Any]:
+    """A listing that began later by the venue's new account, and the question about it (input 23).
+
+    It is not the oldest market of its code: the beginning of that one is a matter of the code.
+    """
+    oldest = market("BTC-USDC", "BTC", "USDC", **created(OLD - timedelta(days=9)))
+    assert (await importers.markets("okx", [oldest, market("BTC-USDT", "BTC", "USDT", **created(OLD))])).created
+    later = [oldest, market("BTC-USDT", "BTC", "USDT", **created(NEW), precision={"price": 5})]
+    for dry_run in (True, False, False):
+        result = await importers.markets("okx", later, dry_run=dry_run)
+        [conflict] = result.of("conflict")
+        assert (conflict.reason, result.updated, result.rejected) == ("other_beginning", 0, 0)
+        assert conflict.detail.startswith("the venue now says that it listed the market on 2022-05-28, before 2020-09-13")
+    [review] = (await access(registry, "ListReviews", venue_id="okx", kind=4)).reviews
+    return later, review
+
+
+async def test_a_listing_that_began_later_than_before_is_blocked_and_asked_about(seeded: Importers, registry: Client) -> None:
+    _, review = await _asked(registry, seeded)
+    found = (await listed(registry, "okx", "BTC-USDT")).venue_symbol
+    assert found.blocked_reason == f"open question: {review.reason}"
+    assert (found.tick_size_decimal, found.listed_at) == ("0.01", stamp(OLD))
+
+
+async def test_a_rejected_question_about_a_beginning_is_not_asked_again(seeded: Importers, registry: Client) -> None:
+    later, review = await _asked(registry, seeded)
+    await access(registry, "RejectReview", review_id=review.review_id)
+    result = await seeded.markets("okx", later)
+    assert (result.conflict, result.updated) == (0, 1)
+    found = (await listed(registry, "okx", "BTC-USDT")).venue_symbol
+    assert (found.blocked_reason, found.tick_size_decimal, found.listed_at) == ("", "5", stamp(OLD))
+    await access(registry, "ReopenReview", review_id=review.review_id)
+    assert (await listed(registry, "okx", "BTC-USDT")).venue_symbol.blocked_reason
+
+
+async def test_a_reused_text_gets_a_new_listing_and_a_wrong_beginning_is_corrected(seeded: Importers, registry: Client) -> None:
+    later, review = await _asked(registry, seeded)
+    before = (await listed(registry, "okx", "BTC-USDT")).venue_symbol.listing_id
+    await access(registry, "AcceptReview", review_id=review.review_id, decision=REUSE)
+    now, then = await listed(registry, "okx", "BTC-USDT"), await listed(registry, "okx", "BTC-USDT", as_of=stamp(OLD))
+    assert (now.venue_symbol.listed_at, then.venue_symbol.delisted_at) == (stamp(NEW), stamp(NEW))
+    assert (then.venue_symbol.listing_id, now.venue_symbol.blocked_reason) == (before, "")
+    assert now.venue_symbol.listing_id != before
+    assert (await seeded.markets("okx", later)).updated == 1
+    assert (await seeded.markets("okx", later)).line.startswith("created=0 updated=0 ")
+
+
+async def test_a_wrong_beginning_is_corrected_in_place(seeded: Importers, registry: Client) -> None:
+    later, review = await _asked(registry, seeded)
+    before = (await listed(registry, "okx", "BTC-USDT")).venue_symbol.listing_id
+    await access(registry, "AcceptReview", review_id=review.review_id, decision=CORRECTION)
+    found = (await listed(registry, "okx", "BTC-USDT")).venue_symbol
+    assert (found.listing_id, found.listed_at, found.blocked_reason) == (before, stamp(NEW), "")
+    assert (await seeded.markets("okx", later)).conflict == 0
+
+
+async def test_a_beginning_that_differs_by_a_day_or_is_earlier_is_no_question(seeded: Importers, registry: Client) -> None:
+    oldest = market("BTC-USDC", "BTC", "USDC", **created(OLD - timedelta(days=9)))
+    await seeded.markets("okx", [oldest, market("BTC-USDT", "BTC", "USDT", **created(NEW))])
+    for moment in (NEW + timedelta(days=1), NEW - timedelta(days=1), datetime.now(UTC) + timedelta(days=9)):
+        result = await seeded.markets("okx", [oldest, market("BTC-USDT", "BTC", "USDT", **created(moment))])
+        assert (result.conflict, result.differs) == (0, 0)
+    result = await seeded.markets("okx", [oldest, market("BTC-USDT", "BTC", "USDT", **created(OLD))])
+    assert (result.conflict, [each.reason for each in result.of("differs")]) == (0, ["listed_at"])
+    assert (await listed(registry, "okx", "BTC-USDT")).venue_symbol.listed_at == stamp(NEW)
+
+
+async def test_a_text_with_another_meaning_is_blocked_until_the_source_agrees_again(
+    seeded: Importers, registry: Client
+) -> None:
+    first, other = market("X", "BTC", "USDT"), market("X", "ETH", "USDT")
+    await seeded.markets("okx", [first])
+    assert [each.reason for each in (await seeded.markets("okx", [other])).of("conflict")] == ["other_symbol"]
+    assert (await listed(registry, "okx", "X")).venue_symbol.blocked_reason.startswith(
+        "open question: the venue symbol now means"
+    )
+    [review] = (await access(registry, "ListReviews", venue_id="okx")).reviews
+    assert (await seeded.markets("okx", [first])).updated == 0
+    assert (await listed(registry, "okx", "X")).venue_symbol.blocked_reason
+    # Another change answers the question, so that it is superseded.
+    found = await listed(registry, "okx", "X")
+    await own_call(registry, "DeleteVenueSymbol", listing_id=found.venue_symbol.listing_id)
+    row = {"venue_id": "okx", "venue_symbol": "X", "symbol_id": found.symbol.symbol_id}
+    again = (await registry.call("CreateVenueSymbol", **row)).venue_symbol
+    await own_call(registry, "UpdateVenueSymbol", listing_id=again.listing_id, blocked_reason=f"open question: {review.reason}")
+    for dry_run in (True, False):
+        update = (await seeded.markets("okx", [first], dry_run=dry_run)).of("updated")[0]
+        assert [each.field for each in update.changes] == ["blocked_reason"]
+    assert not (await listed(registry, "okx", "X")).venue_symbol.blocked_reason
+    await own_call(registry, "UpdateVenueSymbol", listing_id=again.listing_id, blocked_reason="by hand")
+    assert (await seeded.markets("okx", [first])).updated == 0
 
 
 async def test_a_malformed_row_does_not_stop_the_others(seeded: Importers, registry: Client) -> None:

@@ -75,7 +75,8 @@ class _Exchange:
         progress = run.progress(name, len(sources))
         for venue_id, own in codes.items():
             own.judge(Guard(run, directory, claims, venue_id, self._exchange, self._renamed), claims)
-            listings = Listings(run, venue_id, own.assets, standing[venue_id])
+            oldest = {each.first_market for each in own.facts.values()}
+            listings = Listings(run, venue_id, own.assets, standing[venue_id], oldest)
             for chunk in documents.chunks(accepted[venue_id], CHUNK):
                 listings.write(chunk)
                 progress.advance(len(chunk))

@@ -4,7 +4,7 @@ Specs are stored on the listing alone. A venue symbol that means another symbol 
 own account, is never overwritten: it becomes a review, and trading of the listing is blocked until it is decided.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -22,6 +22,7 @@ from cqar.importers.run.run import Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources.markets import Market
 from cqar.importers.sources.standing import Standing
+from cqar.model import rules
 
 _LISTING_SPECS = (
     *("tick_size", "lot_size", "min_order_size", "max_order_size", "contract_size"),
@@ -42,19 +43,26 @@ class _Plan(NamedTuple):
 
 
 class Listings:
-    """Writes the markets of a venue. `assets`: the asset of each code, an id or `ref:<name>`."""
+    """Writes the markets of a venue.
 
-    def __init__(self, run: Run, venue_id: str, assets: Mapping[str, str], standing: Standing) -> None:
+    `assets`: the asset of each code, an id or `ref:<name>`; `oldest`: the first market of each code, whose beginning is a
+    matter of the code.
+    """
+
+    def __init__(
+        self, run: Run, venue_id: str, assets: Mapping[str, str], standing: Standing, oldest: Collection[str] = ()
+    ) -> None:
         self._run = run
         self._venue_id = venue_id
         self._assets = assets
         self._standing = standing
+        self._oldest = oldest
         self._now = standing.now
 
     def write(self, markets: list[Market]) -> None:
         """Write symbols and listings in one call. Raises wire.RegistryError."""
         plans = [plan for market in markets if (plan := self._plan(market)) is not None]
-        plans = list(self._without_conflicts(plans))
+        plans = self._without_conflicts(plans)
         items = []
         for plan in plans:
             ref, source, about = f"{self._venue_id} {plan.market.source.line}", plan.market.source, self._about(plan.market)
@@ -199,42 +207,120 @@ class Listings:
 
     # ---- conflicts -------------------------------------------------------------------------------------------------
 
-    def _without_conflicts(self, plans: list[_Plan]) -> Iterator[_Plan]:
-        """Markets whose venue symbol keeps its meaning; the others become reviews."""
+    def _without_conflicts(self, plans: list[_Plan]) -> list[_Plan]:
+        """Markets whose venue symbol keeps its meaning and its beginning; the others become reviews."""
         standing = [plan for plan in plans if plan.stored is not None and not self._standing.over(plan.stored)]
         known = [not any(self._refs(plan.market)) for plan in standing]
         rows = [pb.ApplyRow(symbol=plan.symbol) for plan, sure in zip(standing, known, strict=True) if sure]
         found = iter(self._run.find(rows))
         means = {id(plan): next(found) if sure else None for plan, sure in zip(standing, known, strict=True)}
-        reviews = []
+        kept, reviews = [], []
         for plan in plans:
-            if id(plan) not in means or means[id(plan)] == plan.stored.symbol_id:
-                yield plan
-            else:
-                reviews.append(self._review(plan))
+            if id(plan) in means and means[id(plan)] != plan.stored.symbol_id:
+                reviews.append(self._other_symbol(plan))
+                continue
+            later = id(plan) in means and self._began_later(plan)
+            if later and plan.market.id not in self._oldest and not self._same_by_decision(plan):
+                reviews.append(self._other_beginning(plan))
+                continue
+            kept.append(plan)
+            if later or (id(plan) in means and self._began_earlier(plan)):
+                self._tell_beginning(plan)
         if reviews and not self._run.dry_run:
             self._run.registry.call(reviews_pb2.OpenReviewsRequest(reviews=reviews))
+        self._lift([plan for plan in kept if plan.stored is not None])
+        return kept
 
-    def _review(self, plan: _Plan) -> reviews_pb2.Review:
+    def _began_later(self, plan: _Plan) -> bool:
+        """Whether the venue now says that the listing began later than the registry does."""
+        created, stored = plan.market.created, plan.stored
+        if created is None or created > self._now or not stored.HasField("listed_at"):
+            return False
+        return created > _time(stored, "listed_at") + _ROUNDED
+
+    def _began_earlier(self, plan: _Plan) -> bool:
+        """Whether the venue says that the listing began earlier, when the registry has no listing of that text and type."""
+        created, stored = plan.market.created, plan.stored
+        if created is None or not stored.HasField("listed_at") or created >= _time(stored, "listed_at") - _ROUNDED:
+            return False
+        others = self._standing.all(plan.market.id, plan.market.symbol_type)
+        return not any(_holds(each, created) for each in others if self._standing.over(each))
+
+    def _tell_beginning(self, plan: _Plan) -> None:
+        begins, created = (str(each) for each in (_time(plan.stored, "listed_at"), plan.market.created))
+        about, line = self._about(plan.market), plan.market.source.line
+        change = Change("listed_at", begins, created)
+        self._run.report.add(Entry(report.DIFFERS, "venue_symbol", about, "listed_at", changes=(change,), line=line))
+
+    def _same_by_decision(self, plan: _Plan) -> bool:
+        """Whether a person has decided that the listing did not begin anew then."""
+        request = reviews_pb2.ListReviewsRequest(
+            venue_id=self._venue_id,
+            kind=reviews_pb2.REVIEW_KIND_LISTING_CONFLICT,
+            status=reviews_pb2.REVIEW_STATUS_REJECTED,
+            code=plan.market.id,
+        )
+        return any(
+            each.listing_id == plan.stored.listing_id
+            and each.venue_symbol.symbol_id == plan.stored.symbol_id
+            and _time(each.venue_symbol, "listed_at") == plan.market.created
+            for each in self._run.registry.pages(request, "reviews")
+        )
+
+    def _other_symbol(self, plan: _Plan) -> reviews_pb2.Review:
+        """The question about a venue symbol that now means another symbol."""
+        sides = f"{plan.market.base.ticker}/{plan.market.quote.ticker}"
+        reason = f"the venue symbol now means {sides}, before {plan.stored.symbol_id}"
+        return self._review(plan, plan.listing, "other_symbol", reason)
+
+    def _other_beginning(self, plan: _Plan) -> reviews_pb2.Review:
+        """The question about a listing that began later by the venue's own account. The next import writes its numbers."""
+        listing = venues_pb2.VenueSymbol(
+            venue_id=self._venue_id,
+            venue_symbol=plan.market.id,
+            symbol_type=plan.market.symbol_type,
+            symbol_id=plan.stored.symbol_id,
+        )
+        if plan.listing.quantity_multiplier_decimal:
+            listing.quantity_multiplier_decimal = plan.listing.quantity_multiplier_decimal
+        times = f"{plan.market.created:%Y-%m-%d}, before {_time(plan.stored, 'listed_at'):%Y-%m-%d}"
+        reason = f"the venue now says that it listed the market on {times}: the text may have been given to another asset"
+        return self._review(plan, listing, "other_beginning", reason)
+
+    def _review(self, plan: _Plan, listing: venues_pb2.VenueSymbol, kind: str, reason: str) -> reviews_pb2.Review:
         review = reviews_pb2.Review(
             kind=reviews_pb2.REVIEW_KIND_LISTING_CONFLICT,
             venue_id=self._venue_id,
             code=plan.market.id,
             listing_id=plan.stored.listing_id,
             symbol=plan.symbol,
-            venue_symbol=plan.listing,
+            venue_symbol=listing,
             source=self._run.report.source,
+            reason=reason,
         )
         if plan.market.created is not None:
             _set(review.venue_symbol.listed_at, plan.market.created)
         else:
             review.venue_symbol.ClearField("listed_at")
-        sides = f"{plan.market.base.ticker}/{plan.market.quote.ticker}"
-        review.reason = f"the venue symbol now means {sides}, before {plan.stored.symbol_id}"
-        about, line = self._about(plan.market), plan.market.source.line
-        entry = Entry(report.CONFLICT, "venue_symbol", about, "other_symbol", review.reason, (), line)
-        self._run.report.add(entry._replace(row=plan.market.source.excerpt))
+        about, source = self._about(plan.market), plan.market.source
+        self._run.report.add(Entry(report.CONFLICT, "venue_symbol", about, kind, reason, (), source.line, source.excerpt))
         return review
+
+    def _lift(self, plans: list[_Plan]) -> None:
+        """Lift blocks for questions that no longer exist, since the source and the registry agree again."""
+        blocked = [plan for plan in plans if plan.stored.blocked_reason.startswith(rules.OPEN_QUESTION)]
+        for plan in blocked:
+            request = reviews_pb2.ListReviewsRequest(
+                venue_id=self._venue_id, kind=reviews_pb2.REVIEW_KIND_LISTING_CONFLICT, code=plan.market.id
+            )
+            listing_id = plan.stored.listing_id
+            if any(each.listing_id == listing_id for each in self._run.registry.pages(request, "reviews")):
+                continue
+            if not self._run.dry_run:
+                self._run.registry.call(pb.UpdateVenueSymbolRequest(listing_id=listing_id, clear=["blocked_reason"]))
+            change = Change("blocked_reason", plan.stored.blocked_reason, None)
+            about, line = self._about(plan.market), plan.market.source.line
+            self._run.report.add(Entry(report.UPDATED, "venue_symbol", about, changes=(change,), line=line))
 
 
 def _set(into: timestamp_pb2.Timestamp, at: datetime) -> None:
@@ -247,3 +333,8 @@ def _time(listing: Any, field: str) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
     found: datetime = getattr(listing, field).ToDatetime(tzinfo=UTC)
     return found
+
+
+def _holds(listing: Any, at: datetime) -> bool:
+    """Whether the interval of a listing that has ended contains a time."""
+    return _time(listing, "listed_at") <= at < _time(listing, "delisted_at")
