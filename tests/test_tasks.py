@@ -25,7 +25,7 @@ async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same() -> None:
     assert lost == 3
 
 
-async def test_the_error_of_a_task_that_is_ended_is_nobodys() -> None:
+async def test_the_error_of_a_task_that_is_ended_is_dropped() -> None:
     async def failing() -> None:
         raise ValueError
 

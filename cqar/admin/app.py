@@ -56,12 +56,12 @@ class Admin:
         timeout, queries = database.statement_timeout, self.metrics.queries
         self._pool = Pool(database, statement_timeout=timeout, name="cqar-admin", queries=queries)
         self._bus = EventBus(settings.nats, name="cqar-admin")
-        self._tier = RedisCache(settings.redis)
+        self._redis_cache = RedisCache(settings.redis)
         # A pool of its own: the relay holds its sessions permanently, and writers keep all of theirs.
         relayed = msgspec.structs.replace(database, pool_max=Relay.SESSIONS)
         self._relayed = Pool(relayed, statement_timeout=timeout, name="cqar-relay", queries=queries)
-        self._relay = Relay(self._relayed, self._bus, self._tier, settings.coherence, settings.retention, self._tracer)
-        own_metrics = AdminMetrics(self._relay, self._tier)
+        self._relay = Relay(self._relayed, self._bus, self._redis_cache, settings.coherence, settings.retention, self._tracer)
+        own_metrics = AdminMetrics(self._relay, self._redis_cache)
         self.metrics.add(own_metrics.collect, own_metrics.refresh)
         self.metrics.add_pools(self._pool, self._relayed)
         self.key_source = DatabaseKeySource(self._pool, self._bus, os.environ.get(_BOOTSTRAP))
@@ -118,7 +118,7 @@ class Admin:
 
     def _application(self) -> web.Application:
         application = web.Application()
-        components = {"database": self._database_well, "cache": self._tier.ping, "event_bus": self._bus_well}
+        components = {"database": self._database_well, "cache": self._redis_cache.ping, "event_bus": self._bus_well}
         application.middlewares.append(observed.middleware(self._calls, self._tracer))
         health.mount(application, lambda: not self._server.stopping, components)
         health.mount_metrics(application, self.metrics)
@@ -142,7 +142,7 @@ class Admin:
             _log.warning("relay_not_flushed")
         await self._relay.stop()
         await self._bus.close()
-        await self._tier.close()
+        await self._redis_cache.close()
         await self._relayed.close()
         await self._pool.close()
         await self._tracer.close()

@@ -12,9 +12,9 @@ from cqar.storage.redis import RedisCache
 class AdminMetrics:
     """The metrics of one admin process."""
 
-    def __init__(self, relay: Relay, tier: RedisCache) -> None:
+    def __init__(self, relay: Relay, redis_cache: RedisCache) -> None:
         self._relay = relay
-        self._tier = tier
+        self._redis_cache = redis_cache
 
     async def refresh(self) -> None:
         """Count the rows of the outbox."""
@@ -35,4 +35,4 @@ class AdminMetrics:
         yield single("cqar_relay_active", "1 if this process is the active relay, else 0", int(self._relay.active))
         shared = "Times that the stream of changes ended with a change of another registry"
         yield counter("cqar_relay_foreign_changes", shared, (), {(): self._relay.foreign})
-        yield counter("cqar_redis_failures", "Failed Redis operations", (), {(): self._tier.failures})
+        yield counter("cqar_redis_failures", "Failed Redis operations", (), {(): self._redis_cache.failures})

@@ -80,13 +80,13 @@ class Hotpath:
         timeout = database.statement_timeout
         self._followed = Pool(followed, statement_timeout=timeout, name="cqar-hotpath-feed", queries=queries)
         self._bus = EventBus(settings.nats, name="cqar-hotpath")
-        self._tier = RedisCache(settings.redis)
+        self._redis_cache = RedisCache(settings.redis)
         self.feed = Feed(self.cache, self._followed, self._bus, coherence, hotpath)
-        self.engine = Engine(self.cache, self.feed, self._pool, self._tier, settings)
+        self.engine = Engine(self.cache, self.feed, self._pool, self._redis_cache, settings)
         self.key_source = CachedKeySource(self.engine, self.feed, self._bus, coherence)
         self.authority = Authority(authority.pepper(settings), self.key_source) if settings.auth == "keys" else None
         self.sweep = Sweep(self.cache, self.feed, self._followed)
-        self.metrics.add(WorkerMetrics(self.engine, self.cache, self.feed, self._tier, coherence.lease).collect)
+        self.metrics.add(WorkerMetrics(self.engine, self.cache, self.feed, self._redis_cache, coherence.lease).collect)
         self.metrics.add(self.sweep.collect)
         self.metrics.add_pools(self._pool, self._followed)
         outgoing = tls.outgoing(settings.tls, hotpath.admin_address)
@@ -209,7 +209,7 @@ class Hotpath:
         application = web.Application()
         components = {
             "database": self._database_up,
-            "cache": self._tier.ping,
+            "cache": self._redis_cache.ping,
             "event_bus": self._bus_up,
             "feed": self._feed_fresh,
         }
@@ -239,7 +239,7 @@ class Hotpath:
         await self.engine.close()
         await self._passthrough.close()
         await self._bus.close()
-        await self._tier.close()
+        await self._redis_cache.close()
         await self._followed.close()
         await self._pool.close()
         await self._tracer.close()

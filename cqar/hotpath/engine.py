@@ -28,12 +28,12 @@ RESPONSES_SHARE = 3
 class Engine:
     """Answers lookups from a cache that a feed keeps up to date. Belongs to one event loop."""
 
-    def __init__(self, cache: Cache, feed: Feed, pool: Pool, tier: RedisCache, settings: config.Settings) -> None:
+    def __init__(self, cache: Cache, feed: Feed, pool: Pool, redis_cache: RedisCache, settings: config.Settings) -> None:
         self._cache = cache
         self._feed = feed
         self._pool = pool
         self.freshness = Freshness(feed, settings.coherence)
-        self.loader = Loader(cache, feed, pool, tier, self.freshness, settings)
+        self.loader = Loader(cache, feed, pool, redis_cache, self.freshness, settings)
         self._min_revision_wait = settings.coherence.min_revision_wait
         entries, size = settings.hotpath.cache_entries, settings.hotpath.cache_bytes // RESPONSES_SHARE
         self.responses = ResponseCache(cache, self.freshness, tuple(LOOKUPS), entries=entries, size=size)

@@ -104,12 +104,12 @@ class Loader:
     """Loads parts that the cache lacks; concurrent callers share a load. Belongs to one event loop."""
 
     def __init__(
-        self, cache: Cache, feed: Feed, pool: Pool, tier: RedisCache, freshness: Freshness, settings: config.Settings
+        self, cache: Cache, feed: Feed, pool: Pool, redis_cache: RedisCache, freshness: Freshness, settings: config.Settings
     ) -> None:
         self._cache = cache
         self._feed = feed
         self._pool = pool
-        self._tier = tier
+        self._redis_cache = redis_cache
         self._freshness = freshness
         self._apply_timeout = settings.coherence.min_revision_wait
         self._max_running = settings.hotpath.max_fills
@@ -172,7 +172,7 @@ class Loader:
     async def _adopt(self, key: str) -> Loaded | None:
         """The part in Redis, if it is provably right: admissible, of this history, and not of a fork of it."""
         cache, history, starts = self._cache, self._cache.history, self._cache.starts
-        value = await self._tier.get(history, key)
+        value = await self._redis_cache.get(history, key)
         if value is None or value.rows is None:
             return None
         if not value.rows and not self._freshness.fresh():
@@ -207,7 +207,7 @@ class Loader:
 
     async def _put(self, head: Head, found: Mapping[str, Sequence[Stored]]) -> None:
         async for keys in tasks.in_turns(list(found), _AT_ONCE):
-            await self._tier.put(head.history, [(head.snap, {key: found[key] for key in keys})])
+            await self._redis_cache.put(head.history, [(head.snap, {key: found[key] for key in keys})])
 
     # ---- many parts ------------------------------------------------------------------------------------------------
 

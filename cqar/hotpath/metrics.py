@@ -25,11 +25,11 @@ _ENTITIES: Final = {
 class WorkerMetrics:
     """The metrics of one worker. `lease` is the age in seconds from which it counts as detached."""
 
-    def __init__(self, engine: Engine, cache: Cache, feed: Feed, tier: RedisCache, lease: float) -> None:
+    def __init__(self, engine: Engine, cache: Cache, feed: Feed, redis_cache: RedisCache, lease: float) -> None:
         self._engine = engine
         self._cache = cache
         self._feed = feed
-        self._tier = tier
+        self._redis_cache = redis_cache
         self._lease = lease
 
     @property
@@ -66,7 +66,7 @@ class WorkerMetrics:
         )
         yield counter("cqar_cache_evicted", "Parts evicted", (), {(): cache.evicted})
         yield single("cqar_fills_in_flight", "Loads of uncached parts under way", len(loader))
-        yield counter("cqar_redis_failures", "Failed calls of Redis", (), {(): self._tier.failures})
+        yield counter("cqar_redis_failures", "Failed calls of Redis", (), {(): self._redis_cache.failures})
 
     def _coherence(self) -> Iterator[Metric]:
         feed, cache = self._feed, self._cache

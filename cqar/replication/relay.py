@@ -81,7 +81,7 @@ class Relay:
         self,
         pool: Pool,
         bus: EventBus,
-        tier: RedisCache,
+        redis_cache: RedisCache,
         coherence: config.Coherence,
         retention: config.Retention = config.Retention(),  # noqa: B008 - it never changes
         tracer: Tracer = tracing.OFF,
@@ -89,7 +89,7 @@ class Relay:
         self._pool = pool
         self._bus = bus
         poll = coherence.poll_interval
-        self._changes = _Changes(pool, bus, poll, tracer, tier)
+        self._changes = _Changes(pool, bus, poll, tracer, redis_cache)
         self._loops: tuple[_Loop, ...] = (self._changes, _Events(pool, bus, poll, tracer))
         self._tasks: list[asyncio.Task[None]] = []
         #: what the outbox holds, and its pruning
@@ -278,9 +278,9 @@ class _Changes(_Loop):
     number = 1
     sql = CHANGES
 
-    def __init__(self, pool: Pool, bus: EventBus, poll_interval: float, tracer: Tracer, tier: RedisCache) -> None:
+    def __init__(self, pool: Pool, bus: EventBus, poll_interval: float, tracer: Tracer, redis_cache: RedisCache) -> None:
         super().__init__(pool, bus, poll_interval, tracer)
-        self._tier = tier
+        self._redis_cache = redis_cache
         self._last = 0
         self._registry = ""
         #: times that the stream ended with a change of another registry
@@ -330,7 +330,7 @@ class _Changes(_Loop):
 
     async def _send(self, rows: Sequence[Row]) -> None:
         changes = [change_of(row) for row in rows]
-        await self._tier.put(rows[0]["history"], [(change.revision, _tier_parts(change)) for change in changes])
+        await self._redis_cache.put(rows[0]["history"], [(change.revision, _redis_parts(change)) for change in changes])
         subjects = [f"{events.CHANGES}{each.entity}" for each in changes]
         with self._traced(subjects, rows) as parents:
             messages = [
@@ -367,7 +367,7 @@ def _published(payload: bytes) -> events.Change | None:
         return None
 
 
-def _tier_parts(change: events.Change) -> dict[str, list[Stored] | None]:
+def _redis_parts(change: events.Change) -> dict[str, list[Stored] | None]:
     """The parts to write to Redis for a change: single-row parts with their row, tombstones for all others."""
     by_key: dict[str, list[Stored] | None] = dict.fromkeys((*change.keys, *change.left_keys))
     for key in change.keys:

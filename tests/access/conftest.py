@@ -16,6 +16,6 @@ def settings(settings: config.Settings) -> config.Settings:
 
 
 @pytest.fixture
-async def held(settings: config.Settings) -> Mapping[Role, str]:
+async def api_keys(settings: config.Settings) -> Mapping[Role, str]:
     """A key of each role."""
     return {role: await credentials.make(settings, role) for role in Role}

@@ -85,7 +85,7 @@ async def exhaust(authority: Authority, client: str = HERE) -> None:
     assert await ended(authority, _forged(), client) == "Throttled"
 
 
-async def test_a_good_key_is_admitted_while_others_at_its_address_fail(authority: Authority, table: Table) -> None:
+async def test_a_valid_key_is_admitted_while_others_at_its_address_fail(authority: Authority, table: Table) -> None:
     await exhaust(authority)
     for _ in range(3):
         good = table.make()
@@ -150,7 +150,7 @@ async def test_only_a_process_with_the_pepper_marks_calls(authority: Authority) 
         assert not authority.passed_on(header, forged)
 
 
-async def test_calls_that_a_worker_passes_on_are_not_counted_at_its_address(admin: Admin, held: Mapping[Role, str]) -> None:
+async def test_calls_that_a_worker_passes_on_are_not_counted_at_its_address(admin: Admin, api_keys: Mapping[Role, str]) -> None:
     assert admin.authority is not None
     admin.authority.attempts = Attempts(now=lambda: 0.0)
     async with Client(admin.port) as worker:
@@ -167,4 +167,4 @@ async def test_calls_that_a_worker_passes_on_are_not_counted_at_its_address(admi
         assert {await code(each, admin.authority.mark(each)) for each in forged} == {"UNAUTHENTICATED"}
         found = [await code(each, admin.authority.mark("")) for each in forged]
         assert found == ["UNAUTHENTICATED"] * FAILURES + ["RESOURCE_EXHAUSTED"] * (2 * FAILURES)
-        assert await code(f"Bearer {held[Role.READER]}", None) == "OK"
+        assert await code(f"Bearer {api_keys[Role.READER]}", None) == "OK"

@@ -33,11 +33,13 @@ async def client(request: pytest.FixtureRequest, settings: config.Settings, admi
 
 
 @pytest.fixture
-async def venues(admin: Admin, held: Mapping[Role, str]) -> Sequence[str]:
+async def venues(admin: Admin, api_keys: Mapping[Role, str]) -> Sequence[str]:
     """Two venues."""
     async with Client(admin.port) as made:
         for name in ("binance", "kraken"):
-            await made.call("CreateVenue", name=name, venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(held[Role.WRITER]))
+            await made.call(
+                "CreateVenue", name=name, venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(api_keys[Role.WRITER])
+            )
     return "binance", "kraken"
 
 
@@ -68,13 +70,13 @@ async def streamed(client: Client, token: str, *requests: bytes) -> list[Any]:
 
 
 async def test_one_key_of_another_venue_refuses_the_whole_batch(
-    client: Client, settings: config.Settings, venues: Sequence[str], held: Mapping[Role, str]
+    client: Client, settings: config.Settings, venues: Sequence[str], api_keys: Mapping[Role, str]
 ) -> None:
     ours, theirs = venues
     token = await credentials.make(settings, Role.READER, venue_ids=[ours])
     method = f"{PATH}ResolveVenueSymbols"
     for _ in range(2):  # the second time, all stands ready
-        assert await outcome(client, method, held[Role.READER], batch(ours, theirs)) is None
+        assert await outcome(client, method, api_keys[Role.READER], batch(ours, theirs)) is None
         for named, denied in (((ours, ours), False), ((ours, theirs), True), ((theirs,), True), ((), False)):
             refused = await outcome(client, method, token, batch(*named))
             assert (refused is not None and refused.code == "PERMISSION_DENIED") is denied, named
@@ -89,7 +91,7 @@ async def test_one_key_of_another_venue_refuses_the_whole_batch(
     assert await streamed(client, token, batch(ours), batch(ours, theirs), batch(ours)) == [1, "PERMISSION_DENIED"]
     assets = pb.ResolveAssetsRequest(keys=[pb.AssetKey(asset_id="x")]).SerializeToString()
     for _ in range(2):
-        assert await outcome(client, f"{PATH}ResolveAssets", held[Role.READER], assets) is None
+        assert await outcome(client, f"{PATH}ResolveAssets", api_keys[Role.READER], assets) is None
         refused = await outcome(client, f"{PATH}ResolveAssets", token, assets)
         assert refused is not None
         assert refused.code == "PERMISSION_DENIED"

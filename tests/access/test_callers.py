@@ -35,11 +35,13 @@ async def client(request: pytest.FixtureRequest, admin: Admin, hotpath: Hotpath)
 
 
 @pytest.fixture
-async def venues(admin: Admin, held: Mapping[Role, str]) -> tuple[str, str]:
+async def venues(admin: Admin, api_keys: Mapping[Role, str]) -> tuple[str, str]:
     """Two venues."""
     async with Client(admin.port) as made:
         for name in ("binance", "kraken"):
-            await made.call("CreateVenue", name=name, venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(held[Role.WRITER]))
+            await made.call(
+                "CreateVenue", name=name, venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(api_keys[Role.WRITER])
+            )
     return "binance", "kraken"
 
 
@@ -71,8 +73,8 @@ def _wrong(good: str) -> dict[str, str]:
     }
 
 
-async def test_a_wrong_key_is_told_so_and_nothing_more(client: Client, held: Mapping[Role, str]) -> None:
-    for what, key in _wrong(held[Role.READER]).items():
+async def test_a_wrong_key_gets_one_message_and_no_details(client: Client, api_keys: Mapping[Role, str]) -> None:
+    for what, key in _wrong(api_keys[Role.READER]).items():
         for path in (f"{REGISTRY}GetAsset", f"{REGISTRY}ListAssets"):
             refused = await outcome(client, path, key)
             assert refused is not None, what
@@ -80,13 +82,13 @@ async def test_a_wrong_key_is_told_so_and_nothing_more(client: Client, held: Map
 
 
 @pytest.mark.parametrize("scheme", ["Basic ", "", "Bearer  ", "Token "])
-async def test_a_good_key_in_another_dress_is_none(client: Client, held: Mapping[Role, str], scheme: str) -> None:
+async def test_a_valid_key_under_another_scheme_is_refused(client: Client, api_keys: Mapping[Role, str], scheme: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await client.raw(f"{REGISTRY}GetAsset", b"", headers=(("authorization", f"{scheme}{held[Role.READER]}"),))
+        await client.raw(f"{REGISTRY}GetAsset", b"", headers=(("authorization", f"{scheme}{api_keys[Role.READER]}"),))
     assert (refused.value.code().name, refused.value.details()) == INVALID
 
 
-async def test_an_expired_key_is_none_also_where_it_was_good_a_moment_ago(
+async def test_an_expired_key_is_refused_also_where_it_was_cached(
     client: Client, settings: config.Settings, venues: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = await credentials.make(settings, Role.READER, expires_at=datetime.now(UTC) + timedelta(hours=1))
@@ -99,7 +101,7 @@ async def test_an_expired_key_is_none_also_where_it_was_good_a_moment_ago(
     await eventually(refused)
 
 
-async def test_a_key_that_is_over_before_it_was_used_is_none(
+async def test_a_key_that_expired_before_its_first_use_is_refused(
     client: Client, settings: config.Settings, connection: asyncpg.Connection
 ) -> None:
     key = await credentials.make(settings, Role.READER)
@@ -108,13 +110,13 @@ async def test_a_key_that_is_over_before_it_was_used_is_none(
 
 
 async def test_a_principal_may_have_several_keys_and_losing_one_leaves_the_others(
-    client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+    client: Client, settings: config.Settings, venues: tuple[str, str], api_keys: Mapping[Role, str]
 ) -> None:
     one, two = [await credentials.make(settings, Role.READER, principal="feed") for _ in range(2)]
     assert [await seen(client, key, venues[0]) for key in (one, two)] == ["OK", "OK"]
     found = keys.parse(one)
     assert found is not None
-    await credentials.own(client, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
+    await credentials.own(client, api_keys[Role.ADMIN], "RevokeKey", key_id=found.key_id)
 
     async def refused() -> bool:
         return await seen(client, one) == "UNAUTHENTICATED"
@@ -124,11 +126,11 @@ async def test_a_principal_may_have_several_keys_and_losing_one_leaves_the_other
 
 
 async def test_the_audit_names_the_principal_who_wrote(
-    client: Client, settings: config.Settings, held: Mapping[Role, str]
+    client: Client, settings: config.Settings, api_keys: Mapping[Role, str]
 ) -> None:
     key = await credentials.make(settings, Role.WRITER, principal="lister of Binance")
     await client.call("CreateVenue", name="binance", venue_type=venues_pb2.VENUE_TYPE_CEX, headers=bearer(key))
-    listed = await credentials.own(client, held[Role.ADMIN], "ListAudit", entity="venue")
+    listed = await credentials.own(client, api_keys[Role.ADMIN], "ListAudit", entity="venue")
     assert [each.actor for each in listed.entries] == ["lister of Binance"]
 
 
@@ -136,12 +138,12 @@ async def test_the_audit_names_the_principal_who_wrote(
 
 
 async def test_a_key_of_a_venue_may_call_what_names_that_venue_alone(
-    client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+    client: Client, settings: config.Settings, venues: tuple[str, str], api_keys: Mapping[Role, str]
 ) -> None:
     ours, theirs = venues
     key = await credentials.make(settings, Role.WRITER, venue_ids=[ours])
     for venue in venues:
-        assert await seen(client, held[Role.READER], venue) == "OK"  # the answers stand ready now
+        assert await seen(client, api_keys[Role.READER], venue) == "OK"  # the answers stand ready now
     for _ in range(2):
         assert await seen(client, key, ours) == "OK"
         assert await seen(client, key, theirs) == "PERMISSION_DENIED"
@@ -174,8 +176,8 @@ async def test_one_row_of_another_venue_refuses_the_whole_batch(
 # ---- limits --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_key_with_a_limit_is_throttled_and_told_when_to_come_again(
-    client: Client, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+async def test_a_rate_limited_key_is_throttled_with_retry_after(
+    client: Client, settings: config.Settings, venues: tuple[str, str], api_keys: Mapping[Role, str]
 ) -> None:
     key = await credentials.make(settings, Role.READER, rate_limit=1)
     ended: list[Any] = []
@@ -188,11 +190,11 @@ async def test_a_key_with_a_limit_is_throttled_and_told_when_to_come_again(
             ended.append("OK")
     assert ended[0] == "OK"
     assert ("RESOURCE_EXHAUSTED", "1") in ended
-    assert await seen(client, held[Role.READER]) == "OK"
+    assert await seen(client, api_keys[Role.READER]) == "OK"
 
 
-async def test_an_address_that_fails_too_often_is_slowed_down_and_good_keys_from_there_are_not(
-    client: Client, admin: Admin, hotpath: Hotpath, held: Mapping[Role, str], venues: tuple[str, str]
+async def test_failed_attempts_of_an_address_are_throttled_and_its_valid_keys_are_not(
+    client: Client, admin: Admin, hotpath: Hotpath, api_keys: Mapping[Role, str], venues: tuple[str, str]
 ) -> None:
     for process in (admin.authority, hotpath.authority):
         assert process is not None
@@ -204,21 +206,21 @@ async def test_an_address_that_fails_too_often_is_slowed_down_and_good_keys_from
     assert sorted(codes) == ["RESOURCE_EXHAUSTED"] * (200 - FAILURES) + ["UNAUTHENTICATED"] * FAILURES
     # Neither process has seen these keys before.
     for role in Role:
-        assert await seen(client, held[role], venues[0]) == "OK"
-        assert await outcome(client, f"{REGISTRY}ListVenues", held[role]) is None
+        assert await seen(client, api_keys[role], venues[0]) == "OK"
+        assert await outcome(client, f"{REGISTRY}ListVenues", api_keys[role]) is None
 
 
 # ---- use -----------------------------------------------------------------------------------------------------------
 
 
-async def test_when_a_key_was_used_is_told_to_the_minute_and_is_no_change(
-    admin: Admin, hotpath: Hotpath, settings: config.Settings, venues: tuple[str, str], held: Mapping[Role, str]
+async def test_the_last_use_of_a_key_is_shown_to_the_minute_and_is_no_change(
+    admin: Admin, hotpath: Hotpath, settings: config.Settings, venues: tuple[str, str], api_keys: Mapping[Role, str]
 ) -> None:
     key = await credentials.make(settings, Role.READER, principal="feed")
     async with Client(hotpath.port) as worker, Client(admin.port) as desk:
 
         async def listed() -> pb.ApiKey:
-            found: pb.ListKeysResponse = await credentials.own(desk, held[Role.ADMIN], "ListKeys", principal="feed")
+            found: pb.ListKeysResponse = await credentials.own(desk, api_keys[Role.ADMIN], "ListKeys", principal="feed")
             return found.keys[0]
 
         before = await listed()

@@ -34,20 +34,20 @@ async def test_everything_else_needs_one(admin: Admin, path: str) -> None:
     assert await status(admin, path, credentials.WRONG) == 401
 
 
-async def test_roles_are_those_of_the_calls(admin: Admin, held: Mapping[Role, str]) -> None:
+async def test_roles_are_those_of_the_calls(admin: Admin, api_keys: Mapping[Role, str]) -> None:
     venue = {"json": {"name": "Binance", "venue_type": "VENUE_TYPE_CEX"}}
-    assert await status(admin, "/v1/venues", held[Role.READER], "POST", **venue) == 403
-    assert await status(admin, "/v1/venues", held[Role.WRITER], "POST", **venue) == 201
-    assert await status(admin, "/v1/venues/binance", held[Role.READER]) == 200
-    assert await status(admin, "/v1/audit", held[Role.WRITER]) == 403
-    assert await status(admin, "/v1/audit", held[Role.ADMIN]) == 200
+    assert await status(admin, "/v1/venues", api_keys[Role.READER], "POST", **venue) == 403
+    assert await status(admin, "/v1/venues", api_keys[Role.WRITER], "POST", **venue) == 201
+    assert await status(admin, "/v1/venues/binance", api_keys[Role.READER]) == 200
+    assert await status(admin, "/v1/audit", api_keys[Role.WRITER]) == 403
+    assert await status(admin, "/v1/audit", api_keys[Role.ADMIN]) == 200
 
 
 async def test_a_key_of_one_venue_sees_no_other_and_no_events(
-    admin: Admin, settings: config.Settings, held: Mapping[Role, str]
+    admin: Admin, settings: config.Settings, api_keys: Mapping[Role, str]
 ) -> None:
     for name in ("Binance", "Kraken"):
-        await status(admin, "/v1/venues", held[Role.WRITER], "POST", json={"name": name, "venue_type": "VENUE_TYPE_CEX"})
+        await status(admin, "/v1/venues", api_keys[Role.WRITER], "POST", json={"name": name, "venue_type": "VENUE_TYPE_CEX"})
     key = await credentials.make(settings, Role.READER, venue_ids=["binance"])
     assert await status(admin, "/v1/venues/binance", key) == 200
     assert await status(admin, "/v1/venues/kraken", key) == 403

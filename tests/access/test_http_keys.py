@@ -63,17 +63,17 @@ async def http(admin: Admin) -> AsyncIterator[HttpClient]:
 # ---- keys are made, listed and revoked -----------------------------------------------------------------------------
 
 
-async def test_a_key_is_shown_once_when_it_is_made(http: HttpClient, held: Mapping[Role, str]) -> None:
-    made = await http.ask("POST", "/v1/keys", held[Role.ADMIN], json={"principal": "feed", "role": "READER"})
+async def test_a_key_is_shown_once_when_it_is_made(http: HttpClient, api_keys: Mapping[Role, str]) -> None:
+    made = await http.ask("POST", "/v1/keys", api_keys[Role.ADMIN], json={"principal": "feed", "role": "READER"})
     assert made.status == 201
     secret, key_id = made.body["secret"], made.body["key"]["key_id"]
     assert made.headers["Location"] == f"/v1/keys/{key_id}"
     assert made.headers["Cache-Control"] == "no-store"
     assert (await http.ask("GET", "/v1/venues", secret)).status == 200
 
-    listed = await http.ask("GET", "/v1/keys?principal=feed", held[Role.ADMIN])
+    listed = await http.ask("GET", "/v1/keys?principal=feed", api_keys[Role.ADMIN])
     assert [each["key_id"] for each in listed.body["keys"]] == [key_id]
-    audit = await http.ask("GET", "/v1/audit?entity=api_key", held[Role.ADMIN])
+    audit = await http.ask("GET", "/v1/audit?entity=api_key", api_keys[Role.ADMIN])
     assert any(each["row_id"] == key_id for each in audit.body["entries"])
     for told in (listed, audit):
         assert secret not in str(told.body)
@@ -82,11 +82,11 @@ async def test_a_key_is_shown_once_when_it_is_made(http: HttpClient, held: Mappi
 
 
 async def test_a_key_that_is_revoked_over_http_is_refused_there_and_by_workers_within_a_second(
-    http: HttpClient, hotpath: Hotpath, held: Mapping[Role, str]
+    http: HttpClient, hotpath: Hotpath, api_keys: Mapping[Role, str]
 ) -> None:
     venue = {"name": "binance", "venue_type": "VENUE_TYPE_CEX"}
-    assert (await http.ask("POST", "/v1/venues", held[Role.WRITER], json=venue)).status == 201
-    made = await http.ask("POST", "/v1/keys", held[Role.ADMIN], json={"principal": "feed", "role": "READER"})
+    assert (await http.ask("POST", "/v1/venues", api_keys[Role.WRITER], json=venue)).status == 201
+    made = await http.ask("POST", "/v1/keys", api_keys[Role.ADMIN], json={"principal": "feed", "role": "READER"})
     secret, path = made.body["secret"], f"/v1/keys/{made.body['key']['key_id']}"
     async with Client(hotpath.port) as worker:
 
@@ -95,7 +95,7 @@ async def test_a_key_that_is_revoked_over_http_is_refused_there_and_by_workers_w
             return (by_worker == "OK") is well and (by_http.status == 200) is well
 
         await eventually(functools.partial(ends, well=True))
-        revoked = await http.ask("DELETE", path, held[Role.ADMIN])
+        revoked = await http.ask("DELETE", path, api_keys[Role.ADMIN])
         acknowledged = time.monotonic()
         assert revoked.status == 200
         assert revoked.body["key"]["revoked_at"]
@@ -104,12 +104,12 @@ async def test_a_key_that_is_revoked_over_http_is_refused_there_and_by_workers_w
         assert await seen(worker, secret) in {"UNAUTHENTICATED", "STALE"}  # stale: the worker could not confirm it
         refused = await http.ask("GET", "/v1/venues/binance", secret)
         assert (refused.status, refused.problem()) == (401, "invalid API key")
-    assert (await http.ask("GET", "/v1/keys?principal=feed", held[Role.ADMIN])).body.get("keys", []) == []
-    ended = await http.ask("GET", "/v1/keys?principal=feed&include_revoked=true", held[Role.ADMIN])
+    assert (await http.ask("GET", "/v1/keys?principal=feed", api_keys[Role.ADMIN])).body.get("keys", []) == []
+    ended = await http.ask("GET", "/v1/keys?principal=feed&include_revoked=true", api_keys[Role.ADMIN])
     assert [f"/v1/keys/{each['key_id']}" for each in ended.body["keys"]] == [path]
 
 
-async def test_a_keys_limit_is_429_with_the_time_to_come_again(http: HttpClient, settings: config.Settings) -> None:
+async def test_a_rate_limit_is_429_with_retry_after(http: HttpClient, settings: config.Settings) -> None:
     key = await credentials.make(settings, Role.READER, rate_limit=1)
     answers = [await http.ask("GET", "/v1/venues", key) for _ in range(4)]
     assert answers[0].status == 200
@@ -137,9 +137,9 @@ async def refused(http: HttpClient, route: Route, key: str | None = None) -> Ans
         await asyncio.sleep(0.2)
 
 
-async def test_the_role_is_asked_for_before_the_request_is_read(http: HttpClient, held: Mapping[Role, str]) -> None:
+async def test_the_role_is_checked_before_the_request_is_read(http: HttpClient, api_keys: Mapping[Role, str]) -> None:
     for path in ("/v1/venues", "/v1/apply"):
-        answer = await http.ask("POST", path, held[Role.READER], data=b"no JSON at all")
+        answer = await http.ask("POST", path, api_keys[Role.READER], data=b"no JSON at all")
         assert answer.status == 403, path
 
 
@@ -150,10 +150,10 @@ async def test_the_routes_of_the_application_are_the_table(http: HttpClient) -> 
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_every_route_asks_for_the_role_of_its_call(http: HttpClient, held: Mapping[Role, str], role: Role) -> None:
+async def test_every_route_asks_for_the_role_of_its_call(http: HttpClient, api_keys: Mapping[Role, str], role: Role) -> None:
     for route in ROUTES:
         more: dict[str, Any] = {"json": {}} if route.takes_body else {}
-        answer = await http.ask(route.verb, path_of(route), held[role], **more)
+        answer = await http.ask(route.verb, path_of(route), api_keys[role], **more)
         if role < route.role:
             assert answer.status == 403, f"{route} as {role.name}"
             assert f"{route.rpc} requires the role {route.role.name.lower()}" in answer.problem()

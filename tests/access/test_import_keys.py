@@ -14,17 +14,17 @@ PAIRS = [["eip155:1/slip44:60", "ethereum"]]
 
 @pytest.mark.parametrize("dry_run", [True, False])
 async def test_an_import_that_merges_assets_tells_a_writer_at_once(
-    admin: Admin, held: Mapping[Role, str], *, dry_run: bool
+    admin: Admin, api_keys: Mapping[Role, str], *, dry_run: bool
 ) -> None:
     for role in (Role.READER, Role.WRITER):
         with pytest.raises(RegistryError) as refused:
-            await Importers(admin.port, held[role]).document("coingecko", PAIRS, dry_run=dry_run)
+            await Importers(admin.port, api_keys[role]).document("coingecko", PAIRS, dry_run=dry_run)
         assert "this import merges assets; use the key of an admin: " in str(refused.value)
-    result = await Importers(admin.port, held[Role.ADMIN]).document("coingecko", PAIRS, dry_run=dry_run)
+    result = await Importers(admin.port, api_keys[Role.ADMIN]).document("coingecko", PAIRS, dry_run=dry_run)
     assert [each.reason for each in result.of("rejected")] == ["unknown_chain"]
 
 
-async def test_a_dry_run_needs_the_key_of_a_writer(admin: Admin, held: Mapping[Role, str]) -> None:
+async def test_a_dry_run_needs_the_key_of_a_writer(admin: Admin, api_keys: Mapping[Role, str]) -> None:
     with pytest.raises(RegistryError, match="PERMISSION_DENIED"):
-        await Importers(admin.port, held[Role.READER]).document("assets", COINS, dry_run=True)
-    assert (await Importers(admin.port, held[Role.WRITER]).document("assets", COINS, dry_run=True)).created == len(COINS)
+        await Importers(admin.port, api_keys[Role.READER]).document("assets", COINS, dry_run=True)
+    assert (await Importers(admin.port, api_keys[Role.WRITER]).document("assets", COINS, dry_run=True)).created == len(COINS)

@@ -25,10 +25,10 @@ class Desk(NamedTuple):
     """Admin, a key of each role, and a registry of two venues."""
 
     client: Client
-    held: Mapping[Role, str]
+    api_keys: Mapping[Role, str]
 
     async def call(self, method: str, role: Role = Role.WRITER, **fields: Any) -> Any:
-        return await self.client.call(method, headers=bearer(self.held[role]), **fields)
+        return await self.client.call(method, headers=bearer(self.api_keys[role]), **fields)
 
     async def asset(self, symbol: str, category: str | None = None, venue: str | None = None) -> str:
         """A new asset, listed at a venue."""
@@ -40,7 +40,7 @@ class Desk(NamedTuple):
         return str(made)
 
     async def lives(self, asset_id: str) -> bool:
-        return await outcome(self.client, *_raw("GetAsset", self.held[Role.READER], asset_id=asset_id)) is None
+        return await outcome(self.client, *_raw("GetAsset", self.api_keys[Role.READER], asset_id=asset_id)) is None
 
     async def opened(self, key: str, **fields: Any) -> str:
         """A new review."""
@@ -58,7 +58,7 @@ class Desk(NamedTuple):
 
     async def accepted(self, role: Role, review_id: str, **fields: Any) -> Refused | None:
         data = reviews_pb2.AcceptReviewRequest(review_id=review_id, **fields).SerializeToString()
-        return await outcome(self.client, f"{ACCESS}AcceptReview", self.held[role], data)
+        return await outcome(self.client, f"{ACCESS}AcceptReview", self.api_keys[role], data)
 
 
 def _raw(method: str, key: str, **fields: Any) -> tuple[str, str, bytes]:
@@ -67,21 +67,21 @@ def _raw(method: str, key: str, **fields: Any) -> tuple[str, str, bytes]:
 
 
 @pytest.fixture
-async def desk(admin: Admin, held: Mapping[Role, str]) -> AsyncIterator[Desk]:
+async def desk(admin: Admin, api_keys: Mapping[Role, str]) -> AsyncIterator[Desk]:
     async with Client(admin.port) as client:
-        made = Desk(client, held)
+        made = Desk(client, api_keys)
         for name in ("binance", "kraken"):
             await made.call("CreateVenue", name=name, venue_type=venues_pb2.VENUE_TYPE_CEX)
         yield made
 
 
 async def test_a_writer_does_not_merge_an_asset_that_is_not_provisional(desk: Desk) -> None:
-    writer = desk.held[Role.WRITER]
+    writer = desk.api_keys[Role.WRITER]
     bitcoin, other = await desk.asset("BTC", venue="binance"), await desk.asset("ETH")
     refused = await desk.not_opened(writer, kind=PROVISIONAL, asset_id=bitcoin, candidate_asset_ids=[other])
     assert refused.preconditions[0][:2] == ("NOT_PROVISIONAL", f"asset:{bitcoin}")
     # An administrator may open it; a writer still may not accept it.
-    review = await desk.opened(desk.held[Role.ADMIN], kind=PROVISIONAL, asset_id=bitcoin, candidate_asset_ids=[other])
+    review = await desk.opened(desk.api_keys[Role.ADMIN], kind=PROVISIONAL, asset_id=bitcoin, candidate_asset_ids=[other])
     answer = await desk.accepted(Role.WRITER, review)
     assert answer is not None
     assert answer.code == "FAILED_PRECONDITION"
@@ -92,7 +92,7 @@ async def test_a_writer_does_not_merge_an_asset_that_is_not_provisional(desk: De
 
 async def test_an_asset_that_became_permanent_since_is_not_merged(desk: Desk) -> None:
     asset, other = await desk.asset("ZEPH", "provisional", "binance"), await desk.asset("ETH")
-    review = await desk.opened(desk.held[Role.WRITER], kind=PROVISIONAL, asset_id=asset, candidate_asset_ids=[other])
+    review = await desk.opened(desk.api_keys[Role.WRITER], kind=PROVISIONAL, asset_id=asset, candidate_asset_ids=[other])
     await desk.call("UpdateAsset", asset_id=asset, category="coin")
     answer = await desk.accepted(Role.WRITER, review)
     assert answer is not None
@@ -102,7 +102,7 @@ async def test_an_asset_that_became_permanent_since_is_not_merged(desk: Desk) ->
 
 async def test_a_writer_does_not_make_an_existing_asset_provisional(desk: Desk) -> None:
     bitcoin = await desk.asset("BTC", venue="binance")
-    path, key, data = _raw("UpdateAsset", desk.held[Role.WRITER], asset_id=bitcoin, category="provisional")
+    path, key, data = _raw("UpdateAsset", desk.api_keys[Role.WRITER], asset_id=bitcoin, category="provisional")
     refused = await outcome(desk.client, path, key, data)
     assert refused is not None
     assert refused.code == "FAILED_PRECONDITION"
@@ -114,7 +114,7 @@ async def test_a_writer_does_not_make_an_existing_asset_provisional(desk: Desk) 
 
 
 async def test_a_writer_merges_a_provisional_asset_of_the_venue_into_a_live_other_one(desk: Desk) -> None:
-    writer = desk.held[Role.WRITER]
+    writer = desk.api_keys[Role.WRITER]
     asset, other = await desk.asset("ZEPH", "provisional", "binance"), await desk.asset("ETH")
     elsewhere = await desk.not_opened(writer, kind=PROVISIONAL, venue_id="kraken", asset_id=asset)
     assert elsewhere.code == "FAILED_PRECONDITION"
@@ -143,11 +143,11 @@ async def test_a_conflict_does_not_name_the_listing_of_another_venue(
     listing = await desk.call("CreateVenueSymbol", venue_id="kraken", symbol_id=symbol, venue_symbol="XBTUSDT")
     proposed = {"kind": reviews_pb2.REVIEW_KIND_LISTING_CONFLICT, "listing_id": listing.venue_symbol.listing_id}
     restricted = await credentials.make(settings, Role.WRITER, venue_ids=["binance"])
-    for key in (restricted, *desk.held.values()):
-        if key != desk.held[Role.READER]:
+    for key in (restricted, *desk.api_keys.values()):
+        if key != desk.api_keys[Role.READER]:
             assert (await desk.not_opened(key, **proposed)).code == "FAILED_PRECONDITION"
     # Nor is one accepted that was stored before this rule.
-    review = await desk.opened(desk.held[Role.WRITER], **{**proposed, "venue_id": "kraken"})
+    review = await desk.opened(desk.api_keys[Role.WRITER], **{**proposed, "venue_id": "kraken"})
     await connection.execute("UPDATE reviews SET venue_id = 'binance'")
     for decision in (reviews_pb2.REVIEW_DECISION_REUSE, reviews_pb2.REVIEW_DECISION_CORRECTION):
         answer = await desk.accepted(Role.ADMIN, review, decision=decision)

@@ -38,9 +38,9 @@ async def venue(client: Client, key: str) -> None:
 
 
 async def test_every_worker_refuses_a_revoked_key_within_a_second_of_the_acknowledgement(
-    settings: config.Settings, admin: Admin, held: Mapping[Role, str]
+    settings: config.Settings, admin: Admin, api_keys: Mapping[Role, str]
 ) -> None:
-    key = held[Role.READER]
+    key = api_keys[Role.READER]
     found = keys.parse(key)
     assert found is not None
     async with (
@@ -51,7 +51,7 @@ async def test_every_worker_refuses_a_revoked_key_within_a_second_of_the_acknowl
         Client(two.port) as second,
     ):
         clients = [first, second, admin_client]
-        await venue(admin_client, held[Role.WRITER])
+        await venue(admin_client, api_keys[Role.WRITER])
         for client in clients:
             await eventually(functools.partial(_answered, client, key))
         acknowledged = float("inf")
@@ -75,7 +75,7 @@ async def test_every_worker_refuses_a_revoked_key_within_a_second_of_the_acknowl
                 group.create_task(read(number, client))
             await asyncio.sleep(0.1)
             assert not refused
-            await credentials.own(admin_client, held[Role.ADMIN], "RevokeKey", key_id=found.key_id)
+            await credentials.own(admin_client, api_keys[Role.ADMIN], "RevokeKey", key_id=found.key_id)
             acknowledged = time.monotonic()
         assert refused == {0, 1, 2}
         assert not late
@@ -86,12 +86,12 @@ async def _answered(client: Client, key: str) -> bool:
 
 
 async def test_a_new_key_works_at_once_even_where_its_id_was_guessed_before(
-    settings: config.Settings, hotpath: Hotpath, admin: Admin, held: Mapping[Role, str]
+    settings: config.Settings, hotpath: Hotpath, admin: Admin, api_keys: Mapping[Role, str]
 ) -> None:
     async with Client(hotpath.port) as worker, Client(admin.port) as admin_client:
-        await venue(admin_client, held[Role.WRITER])
+        await venue(admin_client, api_keys[Role.WRITER])
         assert await ask(worker, keys.make("dev").text) == "UNAUTHENTICATED"
-        made = await credentials.own(worker, held[Role.ADMIN], "CreateKey", principal="feed", role="READER")
+        made = await credentials.own(worker, api_keys[Role.ADMIN], "CreateKey", principal="feed", role="READER")
         assert (await ask(worker, made.secret)).venue.venue_id == "binance"
         await credentials.revoke(settings, Key(made.key.key_id, made.secret))
         await eventually(lambda: _is(worker, made.secret, "UNAUTHENTICATED"))
@@ -108,33 +108,33 @@ async def cut_off(worker: Hotpath, lease: float) -> None:
 
 
 async def test_a_worker_that_is_cut_off_serves_known_readers_stale_and_refuses_strict_ones(
-    settings: config.Settings, hotpath: Hotpath, admin: Admin, held: Mapping[Role, str]
+    settings: config.Settings, hotpath: Hotpath, admin: Admin, api_keys: Mapping[Role, str]
 ) -> None:
     strict = await credentials.make(settings, Role.READER, strict=True)
     async with Client(hotpath.port) as worker, Client(admin.port) as admin_client:
-        await venue(admin_client, held[Role.WRITER])
-        for key in (held[Role.READER], strict):
+        await venue(admin_client, api_keys[Role.WRITER])
+        for key in (api_keys[Role.READER], strict):
             await eventually(functools.partial(_answered, worker, key))
         await cut_off(hotpath, settings.coherence.lease)
-        assert (await ask(worker, held[Role.READER])).stale
+        assert (await ask(worker, api_keys[Role.READER])).stale
         assert not (await ask(worker, strict)).stale  # PostgreSQL itself still answers
         unheard = await credentials.make(settings, Role.READER)
         await hotpath._pool.close()
-        assert (await ask(worker, held[Role.READER])).stale
+        assert (await ask(worker, api_keys[Role.READER])).stale
         assert await ask(worker, strict) == "UNAVAILABLE"
         assert await ask(worker, unheard) == "UNAVAILABLE"
 
 
-async def test_a_worker_knows_the_keys_that_were_there_when_it_started(held: Mapping[Role, str], hotpath: Hotpath) -> None:
+async def test_a_worker_knows_the_keys_that_were_there_when_it_started(api_keys: Mapping[Role, str], hotpath: Hotpath) -> None:
     await hotpath._pool.close()
     async with Client(hotpath.port) as worker:
-        assert await ask(worker, held[Role.READER]) != "UNAUTHENTICATED"
+        assert await ask(worker, api_keys[Role.READER]) != "UNAUTHENTICATED"
         assert hotpath.authority is not None
-        assert hotpath.authority.known(f"Bearer {held[Role.READER]}") is not None
+        assert hotpath.authority.known(f"Bearer {api_keys[Role.READER]}") is not None
 
 
 async def test_a_worker_that_was_cut_off_for_too_long_asks_postgresql_who_calls(
-    settings: config.Settings, admin: Admin, held: Mapping[Role, str]
+    settings: config.Settings, admin: Admin, api_keys: Mapping[Role, str]
 ) -> None:
     short = msgspec.structs.replace(settings.coherence, detached_serve=1.5)
     async with (
@@ -142,45 +142,45 @@ async def test_a_worker_that_was_cut_off_for_too_long_asks_postgresql_who_calls(
         Client(worker.port) as client,
         Client(admin.port) as admin_client,
     ):
-        await venue(admin_client, held[Role.WRITER])
-        await eventually(lambda: _answered(client, held[Role.READER]))
+        await venue(admin_client, api_keys[Role.WRITER])
+        await eventually(lambda: _answered(client, api_keys[Role.READER]))
         await cut_off(worker, 1.5)
-        found = keys.parse(held[Role.READER])
+        found = keys.parse(api_keys[Role.READER])
         assert found is not None
-        assert not isinstance(await ask(client, held[Role.READER]), str)
+        assert not isinstance(await ask(client, api_keys[Role.READER]), str)
         await credentials.revoke(settings, found)
-        assert await ask(client, held[Role.READER]) == "UNAUTHENTICATED"
+        assert await ask(client, api_keys[Role.READER]) == "UNAUTHENTICATED"
 
 
 async def test_a_worker_cut_off_leaves_writers_to_admin(
-    hotpath: Hotpath, settings: config.Settings, held: Mapping[Role, str]
+    hotpath: Hotpath, settings: config.Settings, api_keys: Mapping[Role, str]
 ) -> None:
     async with Client(hotpath.port) as worker:
         await cut_off(hotpath, settings.coherence.lease)
-        await venue(worker, held[Role.WRITER])
-        found = keys.parse(held[Role.WRITER])
+        await venue(worker, api_keys[Role.WRITER])
+        found = keys.parse(api_keys[Role.WRITER])
         assert found is not None
         await credentials.revoke(settings, found)
 
         async def refused() -> bool:
-            ended = await credentials.outcome(worker, "/cqc.services.v1.AssetRegistry/CreateVenue", held[Role.WRITER])
+            ended = await credentials.outcome(worker, "/cqc.services.v1.AssetRegistry/CreateVenue", api_keys[Role.WRITER])
             return ended is not None and ended.code == "UNAUTHENTICATED"
 
         await eventually(refused)
 
 
 async def test_a_key_revoked_while_it_is_loaded_does_not_pass(
-    settings: config.Settings, admin: Admin, held: Mapping[Role, str], monkeypatch: pytest.MonkeyPatch
+    settings: config.Settings, admin: Admin, api_keys: Mapping[Role, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row was read before the revocation, which the worker has applied when the row arrives."""
-    key = held[Role.READER]
+    key = api_keys[Role.READER]
     found = keys.parse(key)
     assert found is not None
     reads = Reads()
     monkeypatch.setattr(parts, "read", reads.of(parts.read))
     empty = changed(settings, hotpath={"preload": False})
     async with worker_of(empty, admin.port) as worker, Client(worker.port) as client, Client(admin.port) as admin_client:
-        await venue(admin_client, held[Role.WRITER])
+        await venue(admin_client, api_keys[Role.WRITER])
         reads.open.clear()
         asked = asyncio.create_task(ask(client, key))
         await reads.arrived.wait()

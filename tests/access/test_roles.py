@@ -39,11 +39,11 @@ def calls() -> Iterator[str]:
         yield from (f"/{service.full_name}/{each.name}" for each in service.methods if not each.server_streaming)
 
 
-async def walk(client: Client, held: Mapping[Role, str]) -> int:
+async def walk(client: Client, api_keys: Mapping[Role, str]) -> int:
     count = 0
     for path in calls():
         name = path.rpartition("/")[2]
-        for role, key in held.items():
+        for role, key in api_keys.items():
             refused = await outcome(client, path, key)
             if role < needed(name):
                 assert refused is not None, f"{path} as {role.name}"
@@ -58,22 +58,22 @@ async def walk(client: Client, held: Mapping[Role, str]) -> int:
     return count
 
 
-async def test_every_call_asks_admin_callers_for_its_role(admin: Admin, held: Mapping[Role, str]) -> None:
+async def test_every_call_asks_admin_callers_for_its_role(admin: Admin, api_keys: Mapping[Role, str]) -> None:
     async with Client(admin.port) as client:
-        assert await walk(client, held) == 3 * len(METHODS) > 150
+        assert await walk(client, api_keys) == 3 * len(METHODS) > 150
 
 
-async def test_every_call_through_the_hot_path_asks_for_the_same_role(hotpath: Hotpath, held: Mapping[Role, str]) -> None:
+async def test_every_call_through_the_hot_path_asks_for_the_same_role(hotpath: Hotpath, api_keys: Mapping[Role, str]) -> None:
     async with Client(hotpath.port) as client:
-        assert await walk(client, held) == 3 * len(METHODS)
+        assert await walk(client, api_keys) == 3 * len(METHODS)
 
 
 @pytest.mark.parametrize("name", ["admin", "hotpath"])
-async def test_a_call_that_nobody_declared_is_an_administrators(
-    name: str, admin: Admin, hotpath: Hotpath, held: Mapping[Role, str]
+async def test_an_undeclared_call_needs_the_role_admin(
+    name: str, admin: Admin, hotpath: Hotpath, api_keys: Mapping[Role, str]
 ) -> None:
     async with Client(admin.port if name == "admin" else hotpath.port) as client:
-        found = {role: await outcome(client, "/some.Service/Unheard", key) for role, key in held.items()}
+        found = {role: await outcome(client, "/some.Service/Unheard", key) for role, key in api_keys.items()}
         codes = {role: refused and refused.code for role, refused in found.items()}
         assert codes == {
             Role.READER: "PERMISSION_DENIED",
@@ -87,14 +87,14 @@ async def test_a_call_that_nobody_declared_is_an_administrators(
 
 @pytest.mark.parametrize("name", ["admin", "hotpath"])
 async def test_health_needs_no_key_and_reflection_any(
-    name: str, admin: Admin, hotpath: Hotpath, held: Mapping[Role, str]
+    name: str, admin: Admin, hotpath: Hotpath, api_keys: Mapping[Role, str]
 ) -> None:
     reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
     async with Client(admin.port if name == "admin" else hotpath.port) as client:
         assert await outcome(client, "/grpc.health.v1.Health/Check") is None
         listing = b":\x00"  # list_services
         ask: Any = client.channel.stream_stream(reflection)
-        for key in held.values():
+        for key in api_keys.values():
             stream: Any = ask(iter([listing]), metadata=credentials.bearer(key), timeout=10)
             assert b"AssetRegistry" in await stream.read()
             stream.cancel()

@@ -46,9 +46,9 @@ async def revoke(settings: config.Settings, key: str) -> None:
     await credentials.revoke(settings, parsed)
 
 
-async def venue(admin: Admin, held: Mapping[Role, str], name: str) -> None:
+async def venue(admin: Admin, api_keys: Mapping[Role, str], name: str) -> None:
     async with Client(admin.port) as writer:
-        await writer.call("CreateVenue", name=name, venue_type=1, headers=bearer(held[Role.WRITER]))
+        await writer.call("CreateVenue", name=name, venue_type=1, headers=bearer(api_keys[Role.WRITER]))
 
 
 async def opened(client: Client, path: str, key: str, request: bytes | None = None) -> Any:
@@ -87,16 +87,16 @@ async def test_an_idle_stream_ends_when_its_key_is_revoked(
 
 
 async def test_no_change_is_sent_once_the_key_is_refused(
-    client: Client, admin: Admin, settings: config.Settings, key: str, held: Mapping[Role, str]
+    client: Client, admin: Admin, settings: config.Settings, key: str, api_keys: Mapping[Role, str]
 ) -> None:
     call = await opened(client, TAIL, key, pb.TailEventsRequest(from_revision=0).SerializeToString())
-    await venue(admin, held, "early")
+    await venue(admin, api_keys, "early")
     async with asyncio.timeout(60):
         while pb.TailEventsResponse.FromString(await call.read()).row_id != "early":
             pass
     await revoke(settings, key)
     await eventually(functools.partial(refused, admin, key))
-    await venue(admin, held, "late")
+    await venue(admin, api_keys, "late")
     status, later = await over(call)
     assert status == ENDED
     assert "late" not in [pb.TailEventsResponse.FromString(data).row_id for data in later]

@@ -17,7 +17,7 @@ from tests.coherence.stack import Stack, running_stack
 #: Seconds after a fault within which all workers must agree.
 AGREED = 2.0
 #: Seconds after which the check gives up.
-_PATIENCE = 15.0
+_AGREEMENT_TIMEOUT = 15.0
 #: The highest 99.9th percentile of visibility without faults, in milliseconds.
 VISIBLE = 50.0
 CALM = "no fault"
@@ -139,10 +139,10 @@ async def _faults(outcome: Outcome, scene: Scene, began: float, say: object) -> 
         start = time.monotonic()
         await KINDS[kind](scene)
         lasted = time.monotonic() - start
-        agreed = await scene.load.converged(max(_PATIENCE, plan.agreed))
+        agreed = await scene.load.converged(max(_AGREEMENT_TIMEOUT, plan.agreed))
         outcome.healed.setdefault(kind, []).append(agreed)
         if agreed is None or agreed > plan.agreed:
-            history.breach("convergence", f"{agreed or max(_PATIENCE, plan.agreed):.1f} s until all workers agreed")
+            history.breach("convergence", f"{agreed or max(_AGREEMENT_TIMEOUT, plan.agreed):.1f} s until all workers agreed")
         await scene.outbox.follow()
         if callable(say):
             state = f"{sum(history.breaks.values())} broken" if history.breaks else "sound"
@@ -174,7 +174,7 @@ def table(outcome: Outcome) -> str:
     total = dict.fromkeys(("reads", "marked", "failed"), 0)
     for name, tally in outcome.history.tallies.items():
         healed = outcome.healed.get(name, [])
-        worst = max((_PATIENCE if each is None else each for each in healed), default=0.0)
+        worst = max((_AGREEMENT_TIMEOUT if each is None else each for each in healed), default=0.0)
         stale = " | ".join(f"{tally.per_million(each):.0f}" for each in LIMITS)
         agreed = f"{worst:.2f}" if healed else ""
         lines.append(

@@ -186,8 +186,8 @@ async def redis_restarted(scene: Scene) -> None:
 async def redis_flushed(scene: Scene) -> None:
     for _ in range(3):
         with scene.outbox.flushing():
-            async with scene.stack.tier() as tier:
-                await tier.flushall()
+            async with scene.stack.redis_client() as client:
+                await client.flushall()
         await asyncio.sleep(0.1)
 
 
@@ -233,7 +233,7 @@ async def _with_stream(scene: Scene, act: Callable[[Any], Awaitable[Any]]) -> No
     async with scene.load.paused():
         await asyncio.sleep(0.2)
         await scene.outbox.follow()
-    async with scene.stack.bus() as client:
+    async with scene.stack.nats_client() as client:
         await act(client.jetstream())
     scene.outbox.purged()
 

@@ -84,7 +84,7 @@ class Outbox:
     async def follow(self) -> None:
         """Read new messages: every revision once, in order, each equal to the outbox's change."""
         await self.collect()
-        async with self._stack.bus() as client:
+        async with self._stack.nats_client() as client:
             for message in await self._messages(client.jetstream()):
                 self.messages += 1
                 self._follows(events.decode(message.data))
@@ -142,15 +142,15 @@ class Outbox:
         """Check continuously that no snap in Redis goes back."""
         while True:
             with contextlib.suppress(redis.exceptions.RedisError, OSError, TimeoutError):
-                async with self._stack.tier() as tier:
-                    for key in [key async for key in tier.scan_iter(count=500)][:500]:
-                        held = self._snaps
-                        before = held.get(key, b"")
-                        snap = await tier.getrange(key, 0, 16)
-                        if self._watches and before == held.get(key, b"") and snap:
+                async with self._stack.redis_client() as client:
+                    for key in [key async for key in client.scan_iter(count=500)][:500]:
+                        snaps = self._snaps
+                        before = snaps.get(key, b"")
+                        snap = await client.getrange(key, 0, 16)
+                        if self._watches and before == snaps.get(key, b"") and snap:
                             if snap < before:
                                 self._history.breach("Redis", f"{key!r} went from {before!r} to {snap!r}")
-                            held[key] = snap
+                            snaps[key] = snap
             await asyncio.sleep(0.25)
 
 

@@ -231,8 +231,8 @@ class Stack:
             await connection.close()
 
     @asynccontextmanager
-    async def bus(self) -> AsyncIterator[Any]:
-        """NATS, past all links."""
+    async def nats_client(self) -> AsyncIterator[Any]:
+        """A client of NATS, past all links."""
         client = await nats.connect(self.nats.url, connect_timeout=5, allow_reconnect=False)
         try:
             yield client
@@ -241,8 +241,8 @@ class Stack:
                 await client.close()
 
     @asynccontextmanager
-    async def tier(self) -> AsyncIterator[Any]:
-        """Redis, past all links."""
+    async def redis_client(self) -> AsyncIterator[Any]:
+        """A client of Redis, past all links."""
         client = redis.asyncio.Redis.from_url(self.valkey.url, socket_timeout=2)
         try:
             yield client

@@ -180,8 +180,8 @@ def _admitted(worker: Worker, read: Read, rule: Rule) -> Worker:
     if (rule.epoch and epoch != held_epoch) or (rule.timeline and timeline != held_timeline):
         return worker
     for which, event in enumerate(read.events):
-        held = worker.parts[which]
-        if worker.floor <= read.snap and worker.recent[which] <= read.snap and (held is None or held.snap <= read.snap):
+        stored = worker.parts[which]
+        if worker.floor <= read.snap and worker.recent[which] <= read.snap and (stored is None or stored.snap <= read.snap):
             worker = _put(worker, which, Part(event, read.snap))
     return worker
 
@@ -190,8 +190,8 @@ def _applied(worker: Worker, which: int, event: int) -> Worker:
     revision = worker.applied + 1
     recent = (revision, worker.recent[SYMBOL]) if which == LISTING else (worker.recent[LISTING], revision)
     worker = worker._replace(applied=revision, last=event, recent=recent)
-    held = worker.parts[which]
-    return worker if held is None or held.snap >= revision else _put(worker, which, Part(event, revision))
+    stored = worker.parts[which]
+    return worker if stored is None or stored.snap >= revision else _put(worker, which, Part(event, revision))
 
 
 def _probe(state: State, rule: Rule) -> Worker:

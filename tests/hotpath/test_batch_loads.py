@@ -39,7 +39,7 @@ async def cold(settings: config.Settings, admin: Admin, connection: asyncpg.Conn
     names = await crowd(connection)
     empty = changed(settings, hotpath={"preload": False, "max_fills": 4})
     async with worker_of(empty, admin.port) as worker, Client(worker.port) as feed:
-        await worker._tier._redis.flushall()
+        await worker._redis_cache._redis.flushall()
         yield Cold(worker, feed, [key(*each) for each in names])
 
 
@@ -108,11 +108,11 @@ async def test_a_key_that_is_being_loaded_is_not_loaded_again(cold: Cold, reads:
 
 async def test_a_batch_counts_as_one_of_the_concurrent_loads(cold: Cold, reads: Reads) -> None:
     reads.open.clear()
-    held = [asyncio.create_task(resolved(cold.feed, *cold.keys[at : at + 500])) for at in range(0, 2_000, 500)]
+    waiting = [asyncio.create_task(resolved(cold.feed, *cold.keys[at : at + 500])) for at in range(0, 2_000, 500)]
     await eventually(lambda: len(cold.worker.engine.loader) == 4)
     assert (await refused(cold.feed, "ResolveVenueSymbols", keys=cold.keys[2_000:2_010])).code == "RESOURCE_EXHAUSTED"
     reads.open.set()
-    for each in held:
+    for each in waiting:
         assert statuses(await each) == ["RESOLVED"] * 500
     assert statuses(await resolved(cold.feed, *cold.keys[2_000:2_010])) == ["RESOLVED"] * 10
 
@@ -174,7 +174,7 @@ async def test_a_stream_whose_responses_are_not_read_is_paused(cold: Cold) -> No
     assert [len(each.results) async for each in answers] == [2_000] * 199
 
 
-async def test_a_stream_ends_with_its_worker_and_the_status_says_so(settings: config.Settings, admin: Admin) -> None:
+async def test_a_stream_ends_as_unavailable_with_its_worker(settings: config.Settings, admin: Admin) -> None:
     for transport in ("grpcio", "lane"):
         async with (
             worker_of(changed(settings, hotpath={"transport": transport}), admin.port) as worker,

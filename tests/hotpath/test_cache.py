@@ -191,8 +191,8 @@ class Play:
     def check(self) -> None:
         cache = self.cache
         for key, part in cache._parts.items():
-            held = {row.row_id: row.value for row in part.rows}
-            assert held == self.truth.at(max(cache.applied, part.snap), key), f"{key} is wrong"
+            stored = {row.row_id: row.value for row in part.rows}
+            assert stored == self.truth.at(max(cache.applied, part.snap), key), f"{key} is wrong"
             assert part.key == key
             assert part.live
         for key in KEYS:
@@ -240,8 +240,8 @@ class _NoRecent(Cache):
 
 class _WritersView(Cache):
     def _change(self, key: str, change: Change, now: float, *, enters: bool) -> None:
-        held = self._parts.get(key)
-        if held is not None and held.snap < change.revision and enters and change.value is not None:
+        stored = self._parts.get(key)
+        if stored is not None and stored.snap < change.revision and enters and change.value is not None:
             self._put(key, change.revision, (Stored(change.entity, change.row_id, change.value),), now)
         else:
             super()._change(key, change, now, enters=enters)

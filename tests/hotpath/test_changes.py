@@ -218,9 +218,9 @@ async def test_changes_that_arrive_during_a_probe_are_not_mistaken_for_a_restore
     gated = GatedPool(hotpath.feed._pool)
     hotpath.feed._pool = gated  # type: ignore[assignment]
     for tick in ("0.25", "0.125"):
-        gated.held.clear()
+        gated.blocked.clear()
         gated.open.clear()
-        await gated.held.wait()
+        await gated.blocked.wait()
         revision = await ticked(registry, btc, tick)
         await _applied(hotpath, revision)
         gated.open.set()
@@ -255,7 +255,7 @@ class GatedPool:
         self._pool = pool
         self.open = asyncio.Event()
         self.open.set()
-        self.held = asyncio.Event()
+        self.blocked = asyncio.Event()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
@@ -264,7 +264,7 @@ class GatedPool:
     async def rows(self, *arguments: Any) -> Any:
         async with self._pool.session() as session:
             result = await session.rows(*arguments)
-        self.held.set()
+        self.blocked.set()
         await self.open.wait()
         return result
 

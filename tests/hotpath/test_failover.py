@@ -124,8 +124,8 @@ async def test_commits_that_a_standby_lost_are_not_served_not_even_from_redis(si
         history = warm.cache.history
 
         async def offered() -> bool:
-            held = await warm._tier.get(history, key)
-            return held is not None and held.snap == lost
+            stored = await warm._redis_cache.get(history, key)
+            return stored is not None and stored.snap == lost
 
         await eventually(offered)
         await admin._relay.stop()  # so that no relay sees that the stream is ahead and sets a new epoch

@@ -125,21 +125,21 @@ async def test_a_slow_redis_delays_one_call_and_is_then_avoided(mortal: Servers,
         ):
             btc = await listed(registry)
             await eventually(lambda: worker.cache.applied == 5)
-            assert await worker._tier.ping()
+            assert await worker._redis_cache.ping()
             link.set("delay", 0.3)
             assert (await feed.call("GetAsset", asset_id=btc.base)).asset.symbol == "BTC"
             assert feed.trailing["cqar-source"] == "database"
-            assert worker._tier.failures >= 1
-            assert not worker._tier.up
-            failures = worker._tier.failures
+            assert worker._redis_cache.failures >= 1
+            assert not worker._redis_cache.up
+            failures = worker._redis_cache.failures
             for at in range(20):
                 assert (await feed.refused("GetAsset", asset_id=f"nobody{at}")).code == "NOT_FOUND"
-            assert worker._tier.failures <= failures + 2, "each of them waited for Redis"
+            assert worker._redis_cache.failures <= failures + 2, "each of them waited for Redis"
             link.set("pass")
 
             async def used() -> bool:
                 await feed.refused("GetAsset", asset_id=f"nobody{asyncio.get_running_loop().time()}")
-                return worker._tier.up and await worker._tier.ping()
+                return worker._redis_cache.up and await worker._redis_cache.ping()
 
             await eventually(used)
     finally:

@@ -51,7 +51,7 @@ async def cold(settings: config.Settings, admin: Admin, registry: Client) -> Asy
     empty = changed(settings, hotpath={"preload": False, "max_fills": 8})
     async with worker_of(empty, admin.port) as worker, Client(worker.port) as feed:
         await eventually(lambda: worker.cache.applied == 5)
-        await worker._tier._redis.flushall()
+        await worker._redis_cache._redis.flushall()
         yield Cold(worker, feed, btc)
 
 
@@ -154,7 +154,7 @@ async def test_a_value_read_from_redis_before_a_restore_is_not_used_after_it(
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     await eventually(lambda: not cold.worker.engine.loader._offers)
     cold.worker.cache._drop(cold.worker.cache._parts[f"symbol:{cold.btc.symbol}"])
-    get, arrived, go_on = cold.worker._tier.get, asyncio.Event(), asyncio.Event()
+    get, arrived, go_on = cold.worker._redis_cache.get, asyncio.Event(), asyncio.Event()
 
     async def slow(epoch: str, key: str) -> Any:
         adopted = await get(epoch, key)
@@ -162,7 +162,7 @@ async def test_a_value_read_from_redis_before_a_restore_is_not_used_after_it(
         await go_on.wait()
         return adopted
 
-    monkeypatch.setattr(cold.worker._tier, "get", slow)
+    monkeypatch.setattr(cold.worker._redis_cache, "get", slow)
     asked = asyncio.create_task(cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol))
     await arrived.wait()
     await connection.execute("UPDATE symbols SET tick_size = 7")
@@ -185,11 +185,11 @@ async def test_a_worker_does_not_go_back_to_an_older_value_in_redis(cold: Cold, 
     await without_periodic_probes(cold.worker)
     await ticked(registry, cold.btc, "0.125")
     cold.worker.cache._drop(old)
-    cold.worker._tier._retry_at = FOREVER
+    cold.worker._redis_cache._retry_at = FOREVER
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
-    cold.worker._tier._retry_at = 0
-    await cold.worker._tier._redis.flushall()
-    await cold.worker._tier.put(cold.worker.cache.history, [(old.snap, {key: old.rows})])
+    cold.worker._redis_cache._retry_at = 0
+    await cold.worker._redis_cache._redis.flushall()
+    await cold.worker._redis_cache.put(cold.worker.cache.history, [(old.snap, {key: old.rows})])
     assert (await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)).symbol.tick_size_decimal == "0.125"
 
 
@@ -264,13 +264,13 @@ async def test_a_value_in_redis_older_than_a_change_is_not_used(cold: Cold, regi
     key = f"symbol:{cold.btc.symbol}"
     await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     await eventually(lambda: not cold.worker.engine.loader._offers)
-    held = cold.worker.cache.get(key, 0)
-    assert held is not None
+    stored = cold.worker.cache.get(key, 0)
+    assert stored is not None
     await ticked(registry, cold.btc, "0.125")
     await eventually(lambda: cold.worker.cache.applied == 6)
     # The old value comes back, as from a replica that lags.
-    await cold.worker._tier._redis.flushall()
-    await cold.worker._tier.put(cold.worker.cache.history, [(held.snap, {key: held.rows})])
+    await cold.worker._redis_cache._redis.flushall()
+    await cold.worker._redis_cache.put(cold.worker.cache.history, [(stored.snap, {key: stored.rows})])
     cold.worker.cache._drop(cold.worker.cache._parts[key])
     answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     assert answer.symbol.tick_size_decimal == "0.125"
@@ -278,77 +278,77 @@ async def test_a_value_in_redis_older_than_a_change_is_not_used(cold: Cold, regi
 
 
 async def test_redis_keeps_the_later_of_two_values(cold: Cold) -> None:
-    tier = cold.worker._tier
+    redis_cache = cold.worker._redis_cache
     for snap in (5, 9, 7, 9, 300, 20):
-        await tier.put("e", [(snap, {"symbol:S": [Stored("symbol", "S", b"at %d" % snap)]})])
-    held = await tier.get("e", "symbol:S")
-    assert held is not None
-    assert held.rows is not None
-    assert (held.snap, held.rows[0].value) == (300, b"at 300")
-    await tier.put("e", [(301, {"symbol:S": None})])
-    gone = await tier.get("e", "symbol:S")
+        await redis_cache.put("e", [(snap, {"symbol:S": [Stored("symbol", "S", b"at %d" % snap)]})])
+    stored = await redis_cache.get("e", "symbol:S")
+    assert stored is not None
+    assert stored.rows is not None
+    assert (stored.snap, stored.rows[0].value) == (300, b"at 300")
+    await redis_cache.put("e", [(301, {"symbol:S": None})])
+    gone = await redis_cache.get("e", "symbol:S")
     assert gone is not None
     assert (gone.snap, gone.rows) == (301, None)
-    assert await tier.get("another epoch", "symbol:S") is None
-    await tier.put("e", [(400, {"symbol:S": []})])
-    absent = await tier.get("e", "symbol:S")
+    assert await redis_cache.get("another epoch", "symbol:S") is None
+    await redis_cache.put("e", [(400, {"symbol:S": []})])
+    absent = await redis_cache.get("e", "symbol:S")
     assert absent is not None
     assert absent.rows == []
 
 
 async def test_redis_forgets_an_absence_soon(cold: Cold) -> None:
     """Callers may send any number of unknown names."""
-    tier, redis = cold.worker._tier, cold.worker._tier._redis
-    await tier.put("e", [(1, {"symbol:S": [], "symbol:T": None})])
+    redis_cache, redis = cold.worker._redis_cache, cold.worker._redis_cache._redis
+    await redis_cache.put("e", [(1, {"symbol:S": [], "symbol:T": None})])
     assert 0 < await redis.ttl(_named("e", "symbol:S")) <= 30
     assert 3_000 < await redis.ttl(_named("e", "symbol:T")) <= 3_600
 
 
 async def test_redis_holds_no_private_or_unknown_kind_and_other_kinds_for_their_ttl(cold: Cold) -> None:
-    tier, redis = cold.worker._tier, cold.worker._tier._redis
+    redis_cache, redis = cold.worker._redis_cache, cold.worker._redis_cache._redis
     keys = ("api_key:k", "colour:red", "symbol:S", "asset:A")
-    await tier.put("e", [(1, {key: [Stored("any", "1", b"row")] for key in keys})])
-    held = {key.decode() async for key in redis.scan_iter("*:e.*")}
-    assert held == {_named("e", "symbol:S"), _named("e", "asset:A")}
+    await redis_cache.put("e", [(1, {key: [Stored("any", "1", b"row")] for key in keys})])
+    stored = {key.decode() async for key in redis.scan_iter("*:e.*")}
+    assert stored == {_named("e", "symbol:S"), _named("e", "asset:A")}
     assert 3_000 < await redis.ttl(_named("e", "symbol:S")) <= 3_600
     assert 200 < await redis.ttl(_named("e", "asset:A")) <= 300
     value = await redis.get(_named("e", "symbol:S"))
     assert value is not None
     await redis.set(_named("e", "api_key:k"), value)
-    assert await tier.get("e", "api_key:k") is None
+    assert await redis_cache.get("e", "api_key:k") is None
 
 
 async def test_parts_of_a_version_with_other_columns_are_not_read(cold: Cold, monkeypatch: pytest.MonkeyPatch) -> None:
-    tier = cold.worker._tier
+    redis_cache = cold.worker._redis_cache
     rows = [Stored("symbol", "S", b"row")]
-    await tier.put("e", [(1, {"symbol:S": rows})])
-    assert await tier.get("e", "symbol:S") == (1, rows)
+    await redis_cache.put("e", [(1, {"symbol:S": rows})])
+    assert await redis_cache.get("e", "symbol:S") == (1, rows)
     fewer = [entities.SYMBOL, dataclasses.replace(entities.VENUE_ASSET, joined={"blocked_reason": "NULL"})]
     assert tiers._form(fewer) != tiers._form([entities.SYMBOL, entities.VENUE_ASSET])
     monkeypatch.setattr(tiers, "_FORM", tiers._form(fewer))
-    assert await tier.get("e", "symbol:S") is None
+    assert await redis_cache.get("e", "symbol:S") is None
 
 
 async def test_a_value_under_a_wrong_key_or_a_corrupt_one_is_rejected(cold: Cold) -> None:
-    tier, redis, history = cold.worker._tier, cold.worker._tier._redis, cold.worker.cache.history
+    redis_cache, redis, history = cold.worker._redis_cache, cold.worker._redis_cache._redis, cold.worker.cache.history
     await cold.feed.call("GetAsset", asset_id=cold.btc.base)
     await eventually(lambda: not cold.worker.engine.loader._offers)
     value = await redis.get(_named(history, f"asset:{cold.btc.base}"))
     assert value is not None
     for wrong in (value, value[:20], b"", b"0" * 100, b"\xff" * 40):
         await redis.set(_named(history, f"asset:{cold.btc.quote}"), wrong)
-        assert await tier.get(history, f"asset:{cold.btc.quote}") is None
+        assert await redis_cache.get(history, f"asset:{cold.btc.quote}") is None
     await redis.set(_named(history, f"asset:{cold.btc.quote}"), value)
     assert (await cold.feed.call("GetAsset", asset_id=cold.btc.quote)).asset.symbol == "USDT"
-    assert tier.failures == 0
+    assert redis_cache.failures == 0
 
 
 async def test_the_relay_updates_redis_before_it_publishes(cold: Cold, registry: Client) -> None:
     revision = await ticked(registry, cold.btc, "0.125")
     await eventually(lambda: cold.worker.cache.applied == revision)
-    held = await cold.worker._tier.get(cold.worker.cache.history, f"symbol:{cold.btc.symbol}")
-    assert held is not None
-    assert held.snap == revision
+    stored = await cold.worker._redis_cache.get(cold.worker.cache.history, f"symbol:{cold.btc.symbol}")
+    assert stored is not None
+    assert stored.snap == revision
     answer = await cold.feed.call("GetSymbol", symbol_id=cold.btc.symbol)
     assert answer.symbol.tick_size_decimal == "0.125"
     assert answer.symbol.revision == revision

@@ -34,8 +34,8 @@ async def loaded(settings: config.Settings, limit: int, at_once: int) -> tuple[R
         await pool.close()
     taken = everything.take(list(everything.found))
     assert not everything.found
-    found = {key: {(each.entity, each.row_id, each.value) for each in held} for key, held in taken.items()}
-    assert all(len(found[key]) == len(held) for key, held in taken.items())
+    found = {key: {(each.entity, each.row_id, each.value) for each in part_rows} for key, part_rows in taken.items()}
+    assert all(len(found[key]) == len(part_rows) for key, part_rows in taken.items())
     return found, everything.whole
 
 
@@ -68,7 +68,7 @@ async def test_no_part_is_cut_off(settings: config.Settings) -> None:
             found, whole = await loaded(settings, limit, at_once)
             assert whole == (limit > rows)
             assert not whole or found == everything
-            assert all(held == everything[key] for key, held in found.items())
+            assert all(part_rows == everything[key] for key, part_rows in found.items())
 
 
 #: A commit that the worker learns of by a probe.

@@ -122,12 +122,12 @@ async def test_lookups_and_writes_work_without_redis(place: Place, fault: str) -
     assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.125"
     place.worker.cache.follow(())  # so that it asks Redis for unknown names
     await place.feed.refused("GetAsset", asset_id="nobody")
-    assert place.worker._tier.failures >= 1
-    assert not place.worker._tier.up
-    failures = place.worker._tier.failures
+    assert place.worker._redis_cache.failures >= 1
+    assert not place.worker._redis_cache.up
+    failures = place.worker._redis_cache.failures
     for at in range(20):
         assert (await place.feed.refused("GetAsset", asset_id=f"nobody{at}")).code == "NOT_FOUND"
-    assert place.worker._tier.failures <= failures + 3, "each of them waited for Redis"
+    assert place.worker._redis_cache.failures <= failures + 3, "each of them waited for Redis"
     if fault == "kill":
         place.servers.valkey.start()
     else:
@@ -135,13 +135,13 @@ async def test_lookups_and_writes_work_without_redis(place: Place, fault: str) -
 
     async def used() -> bool:
         await place.feed.refused("GetAsset", asset_id=f"nobody{asyncio.get_running_loop().time()}")
-        return place.worker._tier.up and await place.worker._tier.ping()
+        return place.worker._redis_cache.up and await place.worker._redis_cache.ping()
 
     await eventually(used)
 
 
 async def test_a_flush_of_redis_is_harmless(place: Place) -> None:
-    await place.worker._tier._redis.flushall()
+    await place.worker._redis_cache._redis.flushall()
     assert (await found(place.feed, place.btc)).venue_symbol.is_active
     await ticked(place.feed, place.btc, "0.125")
     assert (await found(place.feed, place.btc)).symbol.tick_size_decimal == "0.125"

@@ -71,11 +71,11 @@ class Api:
         self, verb: str, target: str, content: Any = None, *, data: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """`content` goes as JSON, `data` as it is."""
-        given = dict(headers or {})
+        sent = dict(headers or {})
         if content is not None:
             data = json.dumps(content, ensure_ascii=False).encode()
-            given.setdefault("Content-Type", "application/json")
-        async with self.session.request(verb, self.url(target), data=data, headers=given) as response:
+            sent.setdefault("Content-Type", "application/json")
+        async with self.session.request(verb, self.url(target), data=data, headers=sent) as response:
             raw = await response.read()
             is_json = raw and response.content_type in ("application/json", "application/problem+json")
             return Answer(response.status, response.headers, json.loads(raw) if is_json else raw.decode())
@@ -112,6 +112,6 @@ class Api:
         return body["venue_symbol"]
 
     async def flag(self, asset: str, severity: str = "FLAG_SEVERITY_CRITICAL") -> str:
-        given = {"flag_type": "FLAG_TYPE_SCAM", "severity": severity, "description": "found out", "raised_by": "desk"}
-        body = await self.made("/v1/flags", asset_id=asset, **given)
+        sent = {"flag_type": "FLAG_TYPE_SCAM", "severity": severity, "description": "found out", "raised_by": "desk"}
+        body = await self.made("/v1/flags", asset_id=asset, **sent)
         return str(body["flag"]["flag_id"])

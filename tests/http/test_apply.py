@@ -33,7 +33,7 @@ def results(answer: Answer) -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.body.splitlines()]
 
 
-async def test_rows_are_written_and_told_line_by_line(api: Api) -> None:
+async def test_rows_are_written_and_reported_line_by_line(api: Api) -> None:
     pair = {
         "symbol_type": "SYMBOL_TYPE_SPOT",
         "base_asset_id": "ref:a1",

@@ -97,7 +97,7 @@ async def _flood(port: int, request: bytes, headers: Mapping[str, str]) -> tuple
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 @pytest.mark.parametrize("request_line", [b"GET /nowhere", b"GET /health/live"])
-async def test_a_body_that_nobody_reads_is_not_received(shared: Api, plain: Api, request_line: bytes, encoding: str) -> None:
+async def test_an_unread_body_is_not_received(shared: Api, plain: Api, request_line: bytes, encoding: str) -> None:
     for port in (shared.port, plain.port):
         head, accepted = await _flood(port, request_line, {"Content-Encoding": encoding})
         assert b"connection: close" in head.lower()

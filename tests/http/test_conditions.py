@@ -27,7 +27,7 @@ async def test_the_tag_of_a_row_is_its_revision(shared: Api) -> None:
     assert changed.tag == f'"{changed.body["asset"]["revision"]}"' != answer.tag
 
 
-async def test_if_match_makes_sure_that_nobody_was_there_between(shared: Api) -> None:
+async def test_if_match_refuses_a_write_after_another(shared: Api) -> None:
     asset = await shared.asset()
     seen = (await shared.get(f"/v1/assets/{asset}")).tag
     mine = await shared.send("PATCH", f"/v1/assets/{asset}", {"category": "mine"}, headers={"If-Match": seen})
@@ -118,7 +118,7 @@ async def test_time_alone_changes_the_tag_of_a_listing_that_ends(api: Api, conne
 
 
 async def test_a_repeat_under_the_same_key_is_done_once(shared: Api) -> None:
-    given = {
+    sent = {
         "symbol": "BTC",
         "name": "Bitcoin",
         "asset_type": 1,
@@ -126,15 +126,15 @@ async def test_a_repeat_under_the_same_key_is_done_once(shared: Api) -> None:
         "metadata": {"a": 1, "b": 2, "c": [1, {"d": None}]},
     }
     headers = {"Idempotency-Key": "1f8c"}
-    first, second = await asyncio.gather(*(shared.send("POST", "/v1/assets", given, headers=headers) for _ in range(2)))
+    first, second = await asyncio.gather(*(shared.send("POST", "/v1/assets", sent, headers=headers) for _ in range(2)))
     assert (first.status, second.status) == (201, 201)
     assert first.body == second.body
     assert (first.headers["Location"], first.tag) == (second.headers["Location"], second.tag)
     assert (await shared.get("/v1/assets?category=repeated")).body["total_count"] == 1
-    other = await shared.send("POST", "/v1/assets", {**given, "symbol": "ETH"}, headers=headers)
+    other = await shared.send("POST", "/v1/assets", {**sent, "symbol": "ETH"}, headers=headers)
     assert (other.status, other.broken) == (400, [("idempotency-key", "REUSED")])
     for bad in ("x" * 129, "é"):
-        refused = await shared.send("POST", "/v1/assets", given, headers={"Idempotency-Key": bad})
+        refused = await shared.send("POST", "/v1/assets", sent, headers={"Idempotency-Key": bad})
         assert (refused.status, refused.broken) == (400, [("Idempotency-Key", "BAD_KEY")])
 
 

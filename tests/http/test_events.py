@@ -73,7 +73,7 @@ async def test_a_client_that_comes_again_misses_nothing(api: Api) -> None:
         assert [at for at, _ in await events.events(2)] == [3, 4]
 
 
-async def test_without_a_revision_only_what_comes_is_told(api: Api) -> None:
+async def test_without_a_revision_only_new_changes_are_sent(api: Api) -> None:
     await api.asset("A")
     async with stream(api) as events:
         await api.asset("B")
@@ -102,7 +102,7 @@ async def test_a_start_that_cannot_be_is_a_problem(api: Api, connection: asyncpg
         pass
 
 
-async def test_a_quiet_stream_says_so_and_ends_with_its_client(admin: Admin) -> None:
+async def test_a_quiet_stream_sends_comments_and_ends_with_its_client(admin: Admin) -> None:
     events, ended = Events(admin._pool, heartbeat=0.05), asyncio.Event()
 
     async def handle(request: web.Request) -> web.StreamResponse:

@@ -53,7 +53,7 @@ def test_what_a_create_must_have_is_required() -> None:
     assert required("/v1/venues/{venue_id}/symbols") == ["symbol_id", "venue_symbol"]
 
 
-async def test_the_api_does_as_its_description_says(shared: Api, tmp_path: Path) -> None:
+async def test_the_api_behaves_as_described(shared: Api, tmp_path: Path) -> None:
     # What is valid by its schema may still break a rule that no schema can say: positive_data_acceptance has no place here.
     options = [
         *("--phases=examples,fuzzing", "--max-examples=3", "--seed=1", "--no-shrink", "--continue-on-failure"),

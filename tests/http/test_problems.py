@@ -48,7 +48,9 @@ def test_every_kind_of_error_has_a_status() -> None:
         (errors.Unauthenticated("missing authorization header"), 401, ("WWW-Authenticate", "Bearer")),
     ],
 )
-def test_a_client_is_told_what_to_do_next(error: errors.CqarError, status: int, header: tuple[str, str]) -> None:
+def test_each_error_has_its_status_and_the_header_for_the_next_step(
+    error: errors.CqarError, status: int, header: tuple[str, str]
+) -> None:
     answer = problems.of(error)
     assert (answer.status, answer.headers[header[0]]) == (status, header[1])
 
@@ -117,7 +119,7 @@ _MALFORMED = (
 )
 
 
-async def test_malformed_json_is_told_with_its_place(shared: Api) -> None:
+async def test_malformed_json_is_reported_with_its_position(shared: Api) -> None:
     for data, said in _MALFORMED:
         answer = await shared.send("POST", "/v1/assets", data=data, headers={"Content-Type": "application/json"})
         assert answer.status == 400
@@ -143,10 +145,10 @@ async def test_a_body_that_does_not_come_is_not_waited_for(shared: Api, monkeypa
 
 
 async def test_a_body_that_is_cut_off_does_nothing(shared: Api) -> None:
-    given = json.dumps({**ASSET, "category": "cut off"}).encode()
+    sent = json.dumps({**ASSET, "category": "cut off"}).encode()
     _, writer = await asyncio.open_connection("127.0.0.1", shared.port)
     head = b"POST /v1/assets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    writer.write(head % (len(given) + 1) + given)
+    writer.write(head % (len(sent) + 1) + sent)
     await writer.drain()
     writer.close()
     await writer.wait_closed()
@@ -208,8 +210,10 @@ async def test_fields_stand_where_the_verb_has_them(shared: Api) -> None:
     assert (query.status, query.broken) == (400, [("query", "NOT_ALLOWED")])
     told = await shared.send("DELETE", f"/v1/assets/{asset}", {"expected_revision": 1})
     assert (told.status, told.broken) == (400, [("body", "NOT_ALLOWED")])
-    held = await shared.send("PATCH", f"/v1/assets/{asset}", {"expected_revision": 1, "clear": ["category"], "asset_id": "x"})
-    assert held.broken == [("expected_revision", "NOT_HERE"), ("clear", "NOT_HERE"), ("asset_id", "NOT_HERE")]
+    refused = await shared.send(
+        "PATCH", f"/v1/assets/{asset}", {"expected_revision": 1, "clear": ["category"], "asset_id": "x"}
+    )
+    assert refused.broken == [("expected_revision", "NOT_HERE"), ("clear", "NOT_HERE"), ("asset_id", "NOT_HERE")]
 
 
 async def test_a_fault_of_the_server_tells_nothing_but_that(api: Api, admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,8 +72,8 @@ async def _chain_and_deployment(walk: Walk, asset: str) -> None:
     await walk("PATCH", "/v1/chains/{chain_id}", {"is_testnet": False}, chain_id="ethereum")
     assert (await walk("GET", "/v1/chains/{chain_id}", chain_id="ethereum")).body["chain"]["is_testnet"] is False
     assert len((await walk("GET", "/v1/chains", query="?chain_type=evm")).body["chains"]) == 1
-    given = {"asset_id": asset, "chain_id": "ethereum", "contract_address": USDC, "decimals": 6}
-    made = (await walk("POST", "/v1/deployments", given)).body["deployment"]
+    sent = {"asset_id": asset, "chain_id": "ethereum", "contract_address": USDC, "decimals": 6}
+    made = (await walk("POST", "/v1/deployments", sent)).body["deployment"]
     key = {"deployment_id": made["deployment_id"]}
     await walk("PATCH", "/v1/deployments/{deployment_id}", {"decimals": 8}, **key)
     assert (await walk("GET", "/v1/deployments/{deployment_id}", **key)).body["deployment"]["decimals"] == 8
@@ -82,8 +82,8 @@ async def _chain_and_deployment(walk: Walk, asset: str) -> None:
 
 
 async def _relationships_and_groups(walk: Walk, asset: str, other: str) -> None:
-    given = {"source_asset_id": asset, "target_asset_id": other, "relationship_type": "RELATIONSHIP_TYPE_WRAPS"}
-    made = (await walk("POST", "/v1/relationships", {**given, "conversion_rate": "1e-8"})).body["relationship"]
+    sent = {"source_asset_id": asset, "target_asset_id": other, "relationship_type": "RELATIONSHIP_TYPE_WRAPS"}
+    made = (await walk("POST", "/v1/relationships", {**sent, "conversion_rate": "1e-8"})).body["relationship"]
     assert made["conversion_rate"] == "0.00000001"
     key = {"relationship_id": made["relationship_id"]}
     await walk("PATCH", "/v1/relationships/{relationship_id}", {"conversion_rate": None}, **key)
@@ -106,8 +106,8 @@ async def _relationships_and_groups(walk: Walk, asset: str, other: str) -> None:
 
 
 async def _flags(walk: Walk, asset: str) -> None:
-    given = {"asset_id": asset, "flag_type": "FLAG_TYPE_PAUSED", "severity": 5, "description": "halted", "raised_by": "desk"}
-    made = await walk("POST", "/v1/flags", given)
+    sent = {"asset_id": asset, "flag_type": "FLAG_TYPE_PAUSED", "severity": 5, "description": "halted", "raised_by": "desk"}
+    made = await walk("POST", "/v1/flags", sent)
     flag = made.body["flag"]["flag_id"]
     assert made.body["flag"]["severity"] == "FLAG_SEVERITY_CRITICAL"
     blocked = await walk("GET", "/v1/assets/{asset_id}", asset_id=asset)
@@ -118,8 +118,8 @@ async def _flags(walk: Walk, asset: str) -> None:
 
 
 async def _symbols(walk: Walk, base: str, quoted: str) -> str:
-    given = {"symbol_type": "SYMBOL_TYPE_SPOT", "base_asset_id": base, "quote_asset_id": quoted, "tick_size_decimal": "0.010"}
-    made = (await walk("POST", "/v1/symbols", given)).body["symbol"]
+    sent = {"symbol_type": "SYMBOL_TYPE_SPOT", "base_asset_id": base, "quote_asset_id": quoted, "tick_size_decimal": "0.010"}
+    made = (await walk("POST", "/v1/symbols", sent)).body["symbol"]
     assert made["tick_size_decimal"] == "0.01"
     assert "tick_size" not in made
     key = {"symbol_id": str(made["symbol_id"])}
@@ -142,8 +142,8 @@ async def _venue(walk: Walk, asset: str, symbol: str) -> None:
     await walk("PATCH", "/v1/venues/{venue_id}", {"website_url": "https://example.com"}, venue_id=venue)
     assert (await walk("GET", "/v1/venues/{venue_id}", venue_id=venue)).body["venue"]["website_url"] == "https://example.com"
     assert len((await walk("GET", "/v1/venues", query="?venue_type=VENUE_TYPE_CEX")).body["venues"]) == 1
-    given = {"asset_id": asset, "venue_asset_symbol": "XBT", "trading_enabled": True}
-    made = await walk("POST", "/v1/venues/{venue_id}/assets", given, venue_id=venue)
+    sent = {"asset_id": asset, "venue_asset_symbol": "XBT", "trading_enabled": True}
+    made = await walk("POST", "/v1/venues/{venue_id}/assets", sent, venue_id=venue)
     assert made.headers["Location"] == f"/v1/venues/{venue}/assets/{asset}"
     key = {"venue_id": venue, "asset_id": asset}
     await walk("PATCH", "/v1/venues/{venue_id}/assets/{asset_id}", {"venue_asset_aliases": ["XXBT"]}, **key)
@@ -160,8 +160,8 @@ async def _venue(walk: Walk, asset: str, symbol: str) -> None:
 
 
 async def _listing(walk: Walk, venue: str, symbol: str) -> None:
-    given = {"symbol_id": symbol, "venue_symbol": "BTC/USDT", "maker_fee_decimal": "-0.00025"}
-    made = await walk("POST", "/v1/venues/{venue_id}/symbols", given, venue_id=venue)
+    sent = {"symbol_id": symbol, "venue_symbol": "BTC/USDT", "maker_fee_decimal": "-0.00025"}
+    made = await walk("POST", "/v1/venues/{venue_id}/symbols", sent, venue_id=venue)
     listing = made.body["venue_symbol"]["listing_id"]
     assert made.headers["Location"] == f"/v1/listings/{listing}"
     await walk("PATCH", "/v1/listings/{listing_id}", {"taker_fee_decimal": "0.001"}, listing_id=listing)

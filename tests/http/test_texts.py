@@ -51,9 +51,9 @@ async def test_a_venue_symbol_of_any_text_resolves_at_its_path(shared: Api) -> N
 
 async def test_an_external_id_may_have_slashes(shared: Api) -> None:
     asset = await shared.asset()
-    given = {"source": "DATA_SOURCE_INTERNAL", "external_id": "venue:a/b/../c d"}
-    await shared.made(f"/v1/assets/{asset}/identifiers", **given)
-    answer = await shared.get(path("/v1/identifiers/assets/{source}/{external_id}", **given))
+    sent = {"source": "DATA_SOURCE_INTERNAL", "external_id": "venue:a/b/../c d"}
+    await shared.made(f"/v1/assets/{asset}/identifiers", **sent)
+    answer = await shared.get(path("/v1/identifiers/assets/{source}/{external_id}", **sent))
     assert answer.body["identifier"]["asset_id"] == asset
 
 

@@ -46,8 +46,8 @@ class Factory:
 
     async def asset(self, symbol: str = "BTC", **fields: Any) -> str:
         """An asset's id."""
-        given = {"symbol": symbol, "name": f"{symbol} coin", "asset_type": assets.ASSET_TYPE_NATIVE, **fields}
-        made = await self.client.call("CreateAsset", **given)
+        sent = {"symbol": symbol, "name": f"{symbol} coin", "asset_type": assets.ASSET_TYPE_NATIVE, **fields}
+        made = await self.client.call("CreateAsset", **sent)
         return str(made.asset.asset_id)
 
     async def chain(self, name: str = "Ethereum", chain_type: str = "EVM", **fields: Any) -> str:
@@ -57,8 +57,8 @@ class Factory:
 
     async def symbol(self, base: str, quote: str, symbol_type: int = SPOT, **fields: Any) -> str:
         """A canonical symbol's id."""
-        given = {"symbol_type": symbol_type, "base_asset_id": base, "quote_asset_id": quote, **fields}
-        made = await self.client.call("CreateSymbol", **given)
+        sent = {"symbol_type": symbol_type, "base_asset_id": base, "quote_asset_id": quote, **fields}
+        made = await self.client.call("CreateSymbol", **sent)
         return str(made.symbol.symbol_id)
 
     async def pair(self, base: str = "BTC", quote: str = "USDT", **fields: Any) -> str:
@@ -78,14 +78,14 @@ class Factory:
 
     async def flag(self, asset: str, severity: int = assets.FLAG_SEVERITY_CRITICAL, **fields: Any) -> str:
         """A quality flag's id."""
-        given = {
+        sent = {
             "flag_type": assets.FLAG_TYPE_SCAM,
             "severity": severity,
             "description": "found out",
             "raised_by": "desk",
             **fields,
         }
-        made = await self.client.call("RaiseQualityFlag", asset_id=asset, **given)
+        made = await self.client.call("RaiseQualityFlag", asset_id=asset, **sent)
         return str(made.flag.flag_id)
 
     async def resolved(self, venue: str, text: str, **fields: Any) -> Any:

@@ -113,11 +113,11 @@ def fitting(required: Mapping[str, Any], optional: Mapping[str, st.SearchStrateg
     return st.fixed_dictionaries(fixed, optional=dict(optional))
 
 
-def same(given: Any, shown: Any) -> bool:
+def same(sent: Any, shown: Any) -> bool:
     """The value of a field as it was sent and as it is answered."""
-    if isinstance(given, str) and isinstance(shown, str) and given != shown:
-        return Decimal(given) == Decimal(shown)
-    return bool(given == shown)
+    if isinstance(sent, str) and isinstance(shown, str) and sent != shown:
+        return Decimal(sent) == Decimal(shown)
+    return bool(sent == shown)
 
 
 # ---- anything ------------------------------------------------------------------------------------------------------
@@ -166,10 +166,10 @@ def anything(draw: st.DrawFn, start: str = "") -> tuple[AnyMethod, Message]:
         each.name: _fit(each) for each in described if each.name in _NEEDED or each.name == f"{method.name[3:].lower()}_id"
     }
     more = {each.name: _fit(each) for each in described if each.name not in needed}
-    given = draw(st.fixed_dictionaries(needed, optional=more))
+    sent = draw(st.fixed_dictionaries(needed, optional=more))
     for each in draw(st.lists(st.sampled_from(described), max_size=2)):
-        given[each.name] = draw(_value(each, _ANY_TEXT))
-    return method, method.request(**given)
+        sent[each.name] = draw(_value(each, _ANY_TEXT))
+    return method, method.request(**sent)
 
 
 def _fit(field: FieldDescriptor) -> st.SearchStrategy[Any]:

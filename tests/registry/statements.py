@@ -25,7 +25,7 @@ def modules() -> list[ModuleType]:
     return [importlib.import_module(name) for name in names if not name.startswith(skipped) and "__main__" not in name]
 
 
-def held() -> set[Sql]:
+def declared() -> set[Sql]:
     """The statements in the globals of modules, including collections and objects of the package."""
     found: set[Sql] = set()
     seen: set[int] = set()
@@ -123,4 +123,4 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
 
 def everything() -> set[Sql]:
     """All statements."""
-    return held().union(*(make() for make in MAKERS.values() if make is not None))
+    return declared().union(*(make() for make in MAKERS.values() if make is not None))

@@ -30,7 +30,7 @@ async def test_an_asset_reads_back_as_it_was_registered(registry: Client) -> Non
     assert found.created_at.seconds > 0
 
 
-async def test_what_is_not_said_stays_unset(registry: Client, factory: Factory) -> None:
+async def test_omitted_fields_stay_unset(registry: Client, factory: Factory) -> None:
     asset = (await registry.call("GetAsset", asset_id=await factory.asset())).asset
     for name in ("category", "description", "logo_url", "website_url", "metadata"):
         assert not asset.HasField(name), name
@@ -85,7 +85,7 @@ async def test_an_update_cannot_clear_what_must_have_a_value_or_is_set_beside(re
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("clear", rule)]), clear
 
 
-async def test_an_update_that_says_nothing_new_changes_nothing(registry: Client, factory: Factory) -> None:
+async def test_an_update_with_equal_values_changes_nothing(registry: Client, factory: Factory) -> None:
     metadata = Struct()
     metadata.update({"b": 1, "a": {"z": [1], "y": None}})
     asset = await factory.asset(metadata=metadata)

@@ -258,7 +258,7 @@ async def test_rebates_are_legal(factory: Factory) -> None:
         assert (await factory.listing(venue, symbol, text, maker_fee_decimal=fee)).maker_fee_decimal == fee
 
 
-async def test_decimals_go_as_far_as_the_chain_says(registry: Client, factory: Factory) -> None:
+async def test_decimals_are_limited_by_the_chain(registry: Client, factory: Factory) -> None:
     asset = await factory.asset()
     evm, strict = await factory.chain("Ethereum", max_decimals=255), await factory.chain("Strict")
     for decimals in (24, 69, 100, 0):
@@ -276,7 +276,7 @@ async def test_decimals_go_as_far_as_the_chain_says(registry: Client, factory: F
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("decimals", "OUT_OF_RANGE")])
 
 
-async def test_a_bridged_coin_is_an_asset_of_its_own_that_stands_for_the_other(registry: Client, factory: Factory) -> None:
+async def test_a_bridged_coin_is_a_separate_asset_related_to_the_original(registry: Client, factory: Factory) -> None:
     usdc, bridged = await factory.asset("USDC"), await factory.asset("USDC.e")
     await registry.call(
         "CreateAssetRelationship",

@@ -78,7 +78,7 @@ async def test_a_chain_type_is_one_of_those_whose_addresses_are_known(registry: 
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("chain_type", "BAD_CHAIN_TYPE")])
 
 
-async def test_what_a_chain_says_has_limits(registry: Client) -> None:
+async def test_the_fields_of_a_chain_have_limits(registry: Client) -> None:
     for fields, violation in (
         ({"max_decimals": 256}, ("max_decimals", "OUT_OF_RANGE")),
         ({"rpc_urls": ["ftp://x"]}, ("rpc_urls", "BAD_URL")),

@@ -13,7 +13,7 @@ _FINE_EMPTY = {
 _GARBAGE = b"\x00\xff\x00\xff"
 
 
-async def test_an_empty_request_is_answered_or_told_what_it_lacks(registry: Client, feed: Client) -> None:
+async def test_an_empty_request_is_answered_or_refused_with_what_it_lacks(registry: Client, feed: Client) -> None:
     assert len(asset_registry.METHODS) == 42
     for client in (registry, feed):
         for method in asset_registry.METHODS:

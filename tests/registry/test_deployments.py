@@ -7,8 +7,8 @@ from tests.registry.factory import USDC, USDT, Factory, at
 
 
 async def deploy(client: Client, asset: str, chain: str, address: str | None = None, **fields: Any) -> Any:
-    given = {"asset_id": asset, "chain_id": chain, **({} if address is None else {"contract_address": address}), **fields}
-    return (await client.call("CreateAssetDeployment", **given)).deployment
+    sent = {"asset_id": asset, "chain_id": chain, **({} if address is None else {"contract_address": address}), **fields}
+    return (await client.call("CreateAssetDeployment", **sent)).deployment
 
 
 async def test_a_deployment_reads_back_as_it_was_registered(registry: Client, factory: Factory) -> None:
@@ -40,7 +40,7 @@ async def test_an_evm_address_is_one_in_every_case_and_a_wrong_checksum_is_refus
 async def test_every_chain_type_has_its_own_rule(registry: Client, factory: Factory) -> None:
     asset = await factory.asset("X")
     hexes = "ca6e321c7cce9ecedf0a8ca2492ec8592494aa5fb5ce0387dff96ef6af982a3e"
-    for chain_type, given, stored in (
+    for chain_type, sent, stored in (
         ("SOLANA", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v", "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"),
         ("TON", f"0:{hexes.upper()}", f"0:{hexes}"),
         ("MOVE", "0x2::sui::SUI", f"0x{'2'.zfill(64)}::sui::SUI"),
@@ -49,9 +49,9 @@ async def test_every_chain_type_has_its_own_rule(registry: Client, factory: Fact
         ("OTHER", "eosio.token:XPR", "eosio.token:XPR"),
     ):
         chain = await factory.chain(chain_type, chain_type)
-        made = await deploy(registry, asset, chain, given)
+        made = await deploy(registry, asset, chain, sent)
         assert made.address == stored, chain_type
-        listed = await registry.call("ListAssetDeployments", address=given)
+        listed = await registry.call("ListAssetDeployments", address=sent)
         assert [each.deployment_id for each in listed.deployments] == [made.deployment_id], chain_type
     for chain_type, wrong in (("SOLANA", "epjfwdd5"), ("TON", "EQ"), ("STARKNET", "xyz"), ("MOVE", "sui::SUI")):
         refused = await registry.refused(

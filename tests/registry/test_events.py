@@ -25,7 +25,9 @@ async def _events(connection: asyncpg.Connection, name: str) -> list[Any]:
     return found
 
 
-async def test_a_new_market_is_told_of_step_by_step(registry: Client, factory: Factory, connection: asyncpg.Connection) -> None:
+async def test_a_new_market_is_published_step_by_step(
+    registry: Client, factory: Factory, connection: asyncpg.Connection
+) -> None:
     base, quote, chain = await factory.asset("WBTC"), await factory.asset("USDT"), await factory.chain()
     await registry.call("CreateAssetDeployment", asset_id=base, chain_id=chain, contract_address=USDC)
     await registry.call(
@@ -95,7 +97,7 @@ async def test_a_flag_tells_who_raised_it_and_whether_trading_stops(
     assert (await _events(connection, "QualityFlagRaised"))[-1].actor_id == "anonymous"
 
 
-async def test_what_is_refused_or_changes_nothing_is_not_told(
+async def test_refused_writes_and_writes_without_a_change_publish_nothing(
     registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
     asset = await factory.asset()

@@ -8,9 +8,9 @@ from tests.registry.factory import Factory
 CRITICAL, HIGH, INFO = assets.FLAG_SEVERITY_CRITICAL, assets.FLAG_SEVERITY_HIGH, assets.FLAG_SEVERITY_INFO
 
 
-async def test_a_flag_says_what_is_wrong_how_bad_and_who_found_it(registry: Client, factory: Factory) -> None:
+async def test_a_flag_has_type_severity_and_who_raised_it(registry: Client, factory: Factory) -> None:
     asset = await factory.asset()
-    given = {
+    sent = {
         "asset_id": asset,
         "flag_type": assets.FLAG_TYPE_EXPLOITED,
         "severity": HIGH,
@@ -18,13 +18,13 @@ async def test_a_flag_says_what_is_wrong_how_bad_and_who_found_it(registry: Clie
         "source": "rekt",
         "evidence_url": "https://example.com/rekt",
     }
-    flag = (await registry.call("RaiseQualityFlag", raised_by="alice", **given)).flag
+    flag = (await registry.call("RaiseQualityFlag", raised_by="alice", **sent)).flag
     assert (flag.reason, flag.source, flag.severity, flag.flag_type) == ("the bridge was drained", "rekt", HIGH, 3)
     assert flag.evidence_url == "https://example.com/rekt"
     assert flag.raised_at.seconds > 0
     assert not flag.HasField("resolved_at")
     assert list((await registry.call("GetAsset", asset_id=asset)).active_flags) == [flag]
-    without_source = (await registry.call("RaiseQualityFlag", raised_by="alice", **{**given, "source": ""})).flag
+    without_source = (await registry.call("RaiseQualityFlag", raised_by="alice", **{**sent, "source": ""})).flag
     assert without_source.source == "alice"
 
 
@@ -33,11 +33,11 @@ async def test_what_a_flag_needs_is_named(registry: Client, factory: Factory) ->
     needed = {(name, "REQUIRED") for name in ("asset_id", "flag_type", "severity", "description")}
     assert (refused.code, set(refused.fields)) == ("INVALID_ARGUMENT", needed)
     asset = await factory.asset()
-    given = {"asset_id": asset, "flag_type": 1, "severity": 1, "description": "?"}
-    refused = await registry.refused("RaiseQualityFlag", **given)
+    sent = {"asset_id": asset, "flag_type": 1, "severity": 1, "description": "?"}
+    refused = await registry.refused("RaiseQualityFlag", **sent)
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("source", "REQUIRED")])
     for field, value in (("flag_type", 10), ("severity", 6)):
-        refused = await registry.refused("RaiseQualityFlag", **{**given, field: value, "source": "x"})
+        refused = await registry.refused("RaiseQualityFlag", **{**sent, field: value, "source": "x"})
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(field, "UNKNOWN_VALUE")])
 
 

@@ -29,7 +29,7 @@ async def test_a_group_is_made_with_its_members_and_read_by_id_and_by_name(regis
         assert {each.asset_id: each.weight for each in found.members} == {eth: 0.7, steth: 0.3}
 
 
-async def test_a_group_is_asked_for_by_one_of_its_names(registry: Client) -> None:
+async def test_a_group_is_read_by_one_of_its_names(registry: Client) -> None:
     group = (await registry.call("CreateAssetGroup", name="G")).group
     refused = await registry.refused("GetAssetGroup", group_id=group.group_id, name="G")
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("name", "ALSO_SET")])

@@ -11,7 +11,7 @@ from tests.registry.factory import Factory, stamp
 
 async def test_a_decimal_comes_back_plain_and_exact(registry: Client, feed: Client, factory: Factory) -> None:
     venue = await factory.venue()
-    for given, shown in (
+    for sent, shown in (
         ("1e-19", "0.0000000000000000001"),
         ("1E-8", "0.00000001"),
         ("100000000000000000000000000000.000000000000000001", "100000000000000000000000000000.000000000000000001"),
@@ -20,17 +20,17 @@ async def test_a_decimal_comes_back_plain_and_exact(registry: Client, feed: Clie
         ("+.5", "0.5"),
         ("12e3", "12000"),
     ):
-        symbol = await factory.pair(tick_size_decimal=given)
-        await Factory(feed).listing(venue, symbol, given, tick_size_decimal=given)
+        symbol = await factory.pair(tick_size_decimal=sent)
+        await Factory(feed).listing(venue, symbol, sent, tick_size_decimal=sent)
         for client in (registry, feed):
-            found = await Factory(client).resolved(venue, given)
+            found = await Factory(client).resolved(venue, sent)
             assert found.symbol.tick_size_decimal == found.venue_symbol.tick_size_decimal == shown
-            assert found.symbol.tick_size == float(given)
+            assert found.symbol.tick_size == float(sent)
             assert (await client.call("GetSymbol", symbol_id=symbol)).symbol.tick_size_decimal == shown
 
 
 async def test_what_is_no_number_or_too_long_for_one_is_refused(registry: Client, factory: Factory) -> None:
-    given = {"symbol_type": 1, "base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
+    sent = {"symbol_type": 1, "base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
     for text, rule in (
         ("NaN", "NOT_A_NUMBER"),
         ("Infinity", "NOT_A_NUMBER"),
@@ -44,9 +44,9 @@ async def test_what_is_no_number_or_too_long_for_one_is_refused(registry: Client
         ("1e999999999", "TOO_MANY_DIGITS"),
         ("1" * 10_000, "TOO_MANY_DIGITS"),
     ):
-        refused = await registry.refused("CreateSymbol", **given, tick_size_decimal=text)
+        refused = await registry.refused("CreateSymbol", **sent, tick_size_decimal=text)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("tick_size_decimal", rule)]), text
-    refused = await registry.refused("CreateSymbol", **given, tick_size=1e300)
+    refused = await registry.refused("CreateSymbol", **sent, tick_size=1e300)
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("tick_size", "TOO_MANY_DIGITS")])
 
 
@@ -63,10 +63,10 @@ async def test_a_double_means_its_shortest_decimal(registry: Client, factory: Fa
 
 
 async def test_both_forms_agree_or_the_request_is_refused(registry: Client, factory: Factory) -> None:
-    given = {"symbol_type": 1, "base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
-    refused = await registry.refused("CreateSymbol", **given, tick_size=0.1, tick_size_decimal="0.2")
+    sent = {"symbol_type": 1, "base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
+    refused = await registry.refused("CreateSymbol", **sent, tick_size=0.1, tick_size_decimal="0.2")
     assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("tick_size_decimal", "DECIMAL_MISMATCH")])
-    made = await registry.call("CreateSymbol", **given, tick_size=0.1, tick_size_decimal="0.10000000000000000001")
+    made = await registry.call("CreateSymbol", **sent, tick_size=0.1, tick_size_decimal="0.10000000000000000001")
     assert made.symbol.tick_size_decimal == "0.10000000000000000001"
 
 

@@ -97,9 +97,7 @@ async def test_a_forged_token_is_refused_whatever_is_in_it(registry: Client, fac
     assert len((await registry.call("ListAssets", page_size=1, page_token=forged([""]))).assets) == 1
 
 
-async def test_a_page_has_a_hundred_entries_where_nothing_is_said_and_a_thousand_at_most(
-    registry: Client, connection: asyncpg.Connection
-) -> None:
+async def test_a_page_has_100_entries_by_default_and_1000_at_most(registry: Client, connection: asyncpg.Connection) -> None:
     await connection.execute(
         "INSERT INTO assets (asset_id, symbol, name, asset_type) SELECT 'a' || g, 'A', 'A', 1 FROM generate_series(1, 1200) g"
     )

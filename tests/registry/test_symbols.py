@@ -81,7 +81,7 @@ async def test_base_and_quote_are_needed_and_exist(registry: Client, factory: Fa
 
 
 async def test_sizes_and_steps_are_what_can_be_traded(registry: Client, factory: Factory) -> None:
-    given = {"symbol_type": SPOT, "base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
+    sent = {"symbol_type": SPOT, "base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
     for fields, violation in (
         ({"tick_size": 0.0}, ("tick_size", "NOT_POSITIVE")),
         ({"tick_size": -1.0}, ("tick_size", "NOT_POSITIVE")),
@@ -95,14 +95,14 @@ async def test_sizes_and_steps_are_what_can_be_traded(registry: Client, factory:
         ({"contract_size_decimal": "-1"}, ("contract_size_decimal", "NOT_POSITIVE")),
         ({"min_notional_decimal": "many"}, ("min_notional_decimal", "NOT_A_NUMBER")),
     ):
-        refused = await registry.refused("CreateSymbol", **given, **fields)
+        refused = await registry.refused("CreateSymbol", **sent, **fields)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [violation]), fields
-    made = await _made(registry, **given, min_order_size_decimal="1", max_order_size_decimal="2")
+    made = await _made(registry, **sent, min_order_size_decimal="1", max_order_size_decimal="2")
     assert not made.HasField("tick_size")
 
 
 async def test_options_futures_and_perpetuals_have_what_they_need_and_nothing_else(registry: Client, factory: Factory) -> None:
-    given = {"base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
+    sent = {"base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
     option = {"symbol_type": OPTION, "expiry": at(1), "strike_price_decimal": "10", "option_type": CALL}
     for fields, violations in (
         ({**option, "expiry": None}, [("expiry", "REQUIRED")]),
@@ -115,16 +115,16 @@ async def test_options_futures_and_perpetuals_have_what_they_need_and_nothing_el
         ({"symbol_type": FUTURE, "expiry": at(1), "option_type": CALL}, [("option_type", "NOT_ALLOWED")]),
         ({"symbol_type": PERPETUAL, "expiry": at(1)}, [("expiry", "NOT_ALLOWED")]),
         ({"symbol_type": SPOT, "expiry": at(1)}, [("expiry", "NOT_ALLOWED")]),
-        ({"symbol_type": SPOT, "settlement_asset_id": given["quote_asset_id"]}, [("settlement_asset_id", "NOT_ALLOWED")]),
+        ({"symbol_type": SPOT, "settlement_asset_id": sent["quote_asset_id"]}, [("settlement_asset_id", "NOT_ALLOWED")]),
         ({"symbol_type": MARGIN, "margin_kind": "linear"}, [("margin_kind", "NOT_ALLOWED")]),
-        ({"symbol_type": SPOT, "quote_asset_id": given["base_asset_id"]}, [("quote_asset_id", "SAME_ASSET")]),
+        ({"symbol_type": SPOT, "quote_asset_id": sent["base_asset_id"]}, [("quote_asset_id", "SAME_ASSET")]),
     ):
-        asked = {name: value for name, value in {**given, **fields}.items() if value is not None}
+        asked = {name: value for name, value in {**sent, **fields}.items() if value is not None}
         refused = await registry.refused("CreateSymbol", **asked)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", violations), fields
     # A future of the past is history worth keeping.
-    await _made(registry, **given, symbol_type=FUTURE, expiry=at(-1))
-    await _made(registry, **given, **option)
+    await _made(registry, **sent, symbol_type=FUTURE, expiry=at(-1))
+    await _made(registry, **sent, **option)
 
 
 async def test_settlement_and_margin_kind_follow_from_each_other_and_never_contradict(
@@ -155,20 +155,20 @@ async def test_settlement_and_margin_kind_follow_from_each_other_and_never_contr
 
 async def test_a_symbol_is_unique_by_its_terms_alone_among_the_living(registry: Client, factory: Factory) -> None:
     btc, usd = await factory.asset("BTC"), await factory.asset("USD")
-    given = {"base_asset_id": btc, "quote_asset_id": usd}
-    spot = await _made(registry, **given, symbol_type=SPOT)
-    refused = await registry.refused("CreateSymbol", **given, symbol_type=SPOT, symbol="another label", tick_size=3.0)
+    sent = {"base_asset_id": btc, "quote_asset_id": usd}
+    spot = await _made(registry, **sent, symbol_type=SPOT)
+    refused = await registry.refused("CreateSymbol", **sent, symbol_type=SPOT, symbol="another label", tick_size=3.0)
     assert refused.code == "ALREADY_EXISTS"
     option = {"symbol_type": OPTION, "expiry": at(9), "strike_price_decimal": "1.520", "option_type": CALL}
-    await _made(registry, **given, **option)
-    refused = await registry.refused("CreateSymbol", **given, **{**option, "strike_price_decimal": "1.52"})
+    await _made(registry, **sent, **option)
+    refused = await registry.refused("CreateSymbol", **sent, **{**option, "strike_price_decimal": "1.52"})
     assert refused.code == "ALREADY_EXISTS"
     for other in ({"strike_price_decimal": "1.53"}, {"option_type": PUT}, {"expiry": at(10)}, {"settlement_asset_id": btc}):
-        await _made(registry, **given, **{**option, **other})
+        await _made(registry, **sent, **{**option, **other})
     for kind in (MARGIN, PERPETUAL):
-        await _made(registry, **given, symbol_type=kind)
+        await _made(registry, **sent, symbol_type=kind)
     await registry.call("DeleteSymbol", symbol_id=spot.symbol_id)
-    again = await _made(registry, **given, symbol_type=SPOT)
+    again = await _made(registry, **sent, symbol_type=SPOT)
     assert again.symbol_id != spot.symbol_id
 
 
@@ -200,7 +200,7 @@ async def test_specs_of_a_symbol_are_corrected_and_unset(registry: Client, facto
     assert refused.code == "NOT_FOUND"
 
 
-async def test_a_label_that_is_cleared_is_made_anew(registry: Client, factory: Factory) -> None:
+async def test_a_cleared_label_is_derived_again(registry: Client, factory: Factory) -> None:
     symbol = await factory.pair(symbol="anything")
     changed = (await registry.call("UpdateSymbol", symbol_id=symbol, clear=["symbol"])).symbol
     assert changed.symbol == "BTC/USDT"
@@ -282,6 +282,6 @@ async def test_symbols_are_listed_by_type_base_and_quote(registry: Client, facto
 async def test_a_client_that_cannot_say_strike_and_expiry_cannot_make_options_and_futures(
     registry: Client, factory: Factory
 ) -> None:
-    given = {"base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
+    sent = {"base_asset_id": await factory.asset(), "quote_asset_id": await factory.asset()}
     for kind in (OPTION, FUTURE):
-        assert (await registry.refused("CreateSymbol", **given, symbol_type=kind)).code == "INVALID_ARGUMENT"
+        assert (await registry.refused("CreateSymbol", **sent, symbol_type=kind)).code == "INVALID_ARGUMENT"

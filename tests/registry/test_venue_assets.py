@@ -86,7 +86,7 @@ async def test_both_ends_and_the_deployment_exist_and_belong_together(registry: 
     foreign = (
         await registry.call("CreateAssetDeployment", asset_id=other, chain_id=chain, contract_address=USDT)
     ).deployment.deployment_id
-    given = {"venue_id": venue, "asset_id": asset, "venue_asset_symbol": "X"}
+    sent = {"venue_id": venue, "asset_id": asset, "venue_asset_symbol": "X"}
     for fields, code, violation in (
         ({"venue_id": "nowhere"}, "NOT_FOUND", ("venue_id", "NOT_FOUND")),
         ({"asset_id": "nobody"}, "NOT_FOUND", ("asset_id", "NOT_FOUND")),
@@ -100,7 +100,7 @@ async def test_both_ends_and_the_deployment_exist_and_belong_together(registry: 
         ({"withdrawal_fee_decimal": "-1"}, "INVALID_ARGUMENT", ("withdrawal_fee_decimal", "NEGATIVE")),
         ({"listed_at": at(0), "delisted_at": at(0)}, "INVALID_ARGUMENT", ("delisted_at", "BAD_RANGE")),
     ):
-        refused = await registry.refused("CreateVenueAsset", **{**given, **fields})
+        refused = await registry.refused("CreateVenueAsset", **{**sent, **fields})
         assert (refused.code, refused.fields) == (code, [violation]), fields
 
 

@@ -11,7 +11,7 @@ from tests.registry.factory import FUTURE, PERPETUAL, SPOT, USDC, Factory, at
 
 async def test_a_listing_reads_back_as_it_was_made(registry: Client, feed: Client, factory: Factory) -> None:
     symbol, venue = await factory.pair(), await factory.venue()
-    given = {
+    sent = {
         "maker_fee_decimal": "-0.00025",
         "taker_fee": 0.001,
         "tick_size_decimal": "0.00000001",
@@ -28,7 +28,7 @@ async def test_a_listing_reads_back_as_it_was_made(registry: Client, feed: Clien
         "delisted_at": at(100),
         "symbol_type": SPOT,
     }
-    made = await Factory(feed).listing(venue, symbol, "BTCUSDT", **given)
+    made = await Factory(feed).listing(venue, symbol, "BTCUSDT", **sent)
     assert made.listing_id
     assert (made.maker_fee, made.maker_fee_decimal, made.taker_fee_decimal) == (-0.00025, "-0.00025", "0.001")
     assert (made.tick_size_decimal, made.lot_size_decimal, made.max_order_size_decimal) == ("0.00000001", "0.00001", "9000")
@@ -70,7 +70,7 @@ async def test_an_answer_carries_symbol_base_and_quote(registry: Client, feed: C
 
 async def test_venue_and_symbol_exist_and_the_type_is_the_symbols(registry: Client, factory: Factory) -> None:
     symbol, venue = await factory.pair(), await factory.venue()
-    given = {"venue_id": venue, "symbol_id": symbol, "venue_symbol": "X"}
+    sent = {"venue_id": venue, "symbol_id": symbol, "venue_symbol": "X"}
     for fields, code, violation in (
         ({"venue_id": "nowhere"}, "NOT_FOUND", ("venue_id", "NOT_FOUND")),
         ({"symbol_id": "nothing"}, "NOT_FOUND", ("symbol_id", "NOT_FOUND")),
@@ -89,20 +89,20 @@ async def test_venue_and_symbol_exist_and_the_type_is_the_symbols(registry: Clie
             ("max_order_value_decimal", "BAD_RANGE"),
         ),
     ):
-        refused = await registry.refused("CreateVenueSymbol", **{**given, **fields})
+        refused = await registry.refused("CreateVenueSymbol", **{**sent, **fields})
         assert (refused.code, refused.fields) == (code, [violation]), fields
 
 
 async def test_fees_are_fractions_and_rebates_are_legal(registry: Client, factory: Factory) -> None:
     symbol, venue = await factory.pair(), await factory.venue()
-    given = {"venue_id": venue, "symbol_id": symbol, "venue_symbol": "X"}
+    sent = {"venue_id": venue, "symbol_id": symbol, "venue_symbol": "X"}
     for fields, field in (
         ({"maker_fee": 1.5}, "maker_fee"),
         ({"maker_fee_decimal": "-1.01"}, "maker_fee"),
         ({"taker_fee": -0.0001}, "taker_fee"),
         ({"taker_fee_decimal": "1.000000001"}, "taker_fee"),
     ):
-        refused = await registry.refused("CreateVenueSymbol", **given, **fields)
+        refused = await registry.refused("CreateVenueSymbol", **sent, **fields)
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [(field, "OUT_OF_RANGE")])
     made = await factory.listing(venue, symbol, "X", maker_fee=-0.000152, taker_fee=0.0)
     assert (made.maker_fee_decimal, made.taker_fee_decimal) == ("-0.000152", "0")
@@ -181,7 +181,7 @@ async def test_a_reused_ticker_means_what_it_meant_at_the_time(registry: Client,
         assert (refused.code, refused.fields) == ("INVALID_ARGUMENT", [("as_of", "BAD_TIME")])
 
 
-async def test_after_its_end_a_text_still_says_what_it_meant_and_before_its_begin_nothing(
+async def test_a_text_resolves_after_its_end_and_not_before_its_beginning(
     registry: Client, feed: Client, factory: Factory
 ) -> None:
     old, older, future, venue = await factory.pair("A"), await factory.pair("B"), await factory.pair("C"), await factory.venue()

@@ -56,7 +56,7 @@ async def test_revisions_are_dense_and_rows_answers_outbox_and_audit_agree_on_th
     assert await connection.fetchval("SELECT revision FROM assets") == 8
 
 
-async def test_the_audit_says_who_changed_what_from_what_to_what(
+async def test_the_audit_records_actor_entity_and_both_values(
     registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
     metadata = Struct()
@@ -77,7 +77,7 @@ async def test_the_audit_says_who_changed_what_from_what_to_what(
 # ---- expected revision ---------------------------------------------------------------------------------------------
 
 
-async def test_a_writer_that_expects_another_revision_is_told_to_read_again(registry: Client, factory: Factory) -> None:
+async def test_a_write_with_an_outdated_expected_revision_is_aborted(registry: Client, factory: Factory) -> None:
     asset = await factory.asset()
     first = (await registry.call("GetAsset", asset_id=asset)).asset.revision
     second = (await registry.call("UpdateAsset", asset_id=asset, name="B", expected_revision=first)).asset.revision
@@ -108,7 +108,7 @@ async def test_every_update_and_delete_takes_an_expected_revision(registry: Clie
     await registry.call("RemoveAssetFromGroup", group_id=group.group_id, asset_id=asset, expected_revision=member)
 
 
-async def test_who_lost_a_race_is_told_when_to_try_again(registry: Client, factory: Factory) -> None:
+async def test_the_loser_of_a_race_gets_a_retry_delay(registry: Client, factory: Factory) -> None:
     request = pb.UpdateAssetRequest(asset_id=await factory.asset(), name="B", expected_revision=99)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await registry.call("UpdateAsset", request)
@@ -212,7 +212,7 @@ _BUSY = (
 )
 
 
-async def test_a_write_that_waits_too_long_for_another_is_told_to_try_again(
+async def test_a_write_that_waits_too_long_for_a_lock_is_aborted(
     settings: config.Settings, registry: Client, factory: Factory, connection: asyncpg.Connection
 ) -> None:
     asset = await factory.asset()

@@ -41,7 +41,7 @@ def test_decimals_beyond_the_limit_are_refused(value: int, limit: int | None, br
     assert broken(lambda: rules.decimals(value, limit, "decimals")) == [("decimals", "OUT_OF_RANGE")]
 
 
-def test_too_many_decimals_are_told_what_the_chain_lacks() -> None:
+def test_too_many_decimals_are_refused_with_the_limit_of_the_chain() -> None:
     for value in (19, 255):
         with pytest.raises(Invalid, match="max_decimals"):
             rules.decimals(value, None, "decimals")
@@ -86,7 +86,7 @@ def test_a_number_outside_of_its_rule_is_refused(check: Check, value: str, rule:
 
 
 @pytest.mark.parametrize("check", [rules.fee_maker, rules.fee_taker])
-def test_a_fee_in_percent_is_told_that_fees_are_fractions(check: Check) -> None:
+def test_a_fee_in_percent_is_refused_because_fees_are_fractions(check: Check) -> None:
     with pytest.raises(Invalid, match=r"1\.5 is .*fractions: 0\.001 is 0\.1 %"):
         check(Decimal("1.5"), "taker_fee")
 
@@ -250,7 +250,7 @@ def test_a_future_has_only_an_expiry(broken: Broken) -> None:
 
 
 @pytest.mark.parametrize("option_type", [None, 0])
-def test_an_option_without_its_terms_is_told_each_of_them(option_type: int | None, broken: Broken) -> None:
+def test_an_option_without_its_terms_is_refused_with_each_of_them(option_type: int | None, broken: Broken) -> None:
     bare = replace(spot(), symbol_type=OPTION, option_type=option_type)
     wanted = [("strike", "REQUIRED"), ("expiry", "REQUIRED"), ("option_type", "REQUIRED")]
     assert broken(lambda: rules.terms(bare, now=NOW, strike_field="strike")) == wanted

@@ -187,7 +187,7 @@ async def test_any_request_has_an_answer_of_the_contract(
 
 @examples
 @given(given_=_rows(fitting=True))
-async def test_any_row_does_what_its_dry_run_said_and_once(
+async def test_any_row_does_what_its_dry_run_reported_and_once(
     service: RegistryService, ids: dict[str, str], connection: asyncpg.Connection, given_: Any
 ) -> None:
     row = _named(pb.ApplyRow(**given_), ids)

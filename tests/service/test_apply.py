@@ -152,9 +152,9 @@ async def test_a_ref_to_a_row_that_is_there_already_is_its_id(
 
 
 async def test_a_rejected_row_rejects_only_what_refers_to_it(service: RegistryService) -> None:
-    given = everything()
-    given[10].asset.asset_type = 99  # type: ignore[assignment]
-    answer = await service.apply(*given)
+    sent = everything()
+    sent[10].asset.asset_type = 99  # type: ignore[assignment]
+    answer = await service.apply(*sent)
     rejected = {at for at, each in enumerate(answer.results) if each.outcome == pb.REJECTED}
     assert rejected == {0, 1, 2, 3, 4, 6, 7, 10}
     assert rejection(answer.results[10]) == ("INVALID_ARGUMENT", "asset_type")
@@ -357,14 +357,14 @@ async def test_each_row_meets_the_rules_of_the_single_call(dry_run: bool, servic
     ]
     answer = await service.apply(*good, *[row for row, _, _ in bad], dry_run=dry_run)
     assert outcomes(answer)[:3] == ["UNCHANGED"] * 3
-    for result, (given, *expected) in zip(answer.results[3:], bad, strict=True):
-        assert rejection(result) == tuple(expected), (given, result)
+    for result, (sent, *expected) in zip(answer.results[3:], bad, strict=True):
+        assert rejection(result) == tuple(expected), (sent, result)
         assert result.id == ""
 
 
 def _deployed(chain_id: str, address: str, **fields: Any) -> pb.ApplyRow:
-    given = {"asset_id": "ref:BTC", "chain_id": chain_id, "address": address, **fields}
-    return rows.row("asset_deployment", **given)
+    sent = {"asset_id": "ref:BTC", "chain_id": chain_id, "address": address, **fields}
+    return rows.row("asset_deployment", **sent)
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------------

@@ -75,8 +75,8 @@ async def test_an_asset_is_found_by_any_of_its_keys_and_gets_the_others(
         assert answer.results[0].id == known
     by_id = await service.apply(rows.row("asset", asset_id=known, category="privacy", identifiers=[identifier("9", 2)]))
     assert (outcomes(by_id), by_id.results[0].id) == (["UPDATED"], known)
-    held = (await registry.call("ListAssetIdentifiers", asset_id=known)).identifiers
-    assert {(each.source, each.external_id) for each in held} == {
+    identifiers = (await registry.call("ListAssetIdentifiers", asset_id=known)).identifiers
+    assert {(each.source, each.external_id) for each in identifiers} == {
         (1, "litentry"),
         (5, "LIT"),
         (1, "new"),
@@ -168,8 +168,8 @@ async def test_a_deleted_asset_is_not_found_by_what_it_had(registry: Client, ser
 
 async def test_a_deployment_is_its_chain_and_address_and_stays_its_asset_s(registry: Client, service: RegistryService) -> None:
     def deployed(asset_id: str, address: str, **fields: object) -> pb.ApplyRow:
-        given = {"asset_id": asset_id, "chain_id": "ethereum", "address": address, **fields}
-        return rows.row("asset_deployment", **given)
+        sent = {"asset_id": asset_id, "chain_id": "ethereum", "address": address, **fields}
+        return rows.row("asset_deployment", **sent)
 
     base = [chain("ethereum"), asset("USDC"), asset("FAKE")]
     made = await service.apply(*base, deployed("ref:USDC", USDC.lower(), decimals=6), deployed("ref:USDC", "0x0"))

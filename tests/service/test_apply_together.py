@@ -26,15 +26,15 @@ def _world() -> list[pb.ApplyRow]:
 
 
 async def test_the_same_rows_at_once_are_there_once(registry: Client, service: RegistryService, records: Records) -> None:
-    given = _world()
-    answers = await asyncio.gather(*(service.apply(*given) for _ in range(4)))
+    sent = _world()
+    answers = await asyncio.gather(*(service.apply(*sent) for _ in range(4)))
     for answer in answers:
         assert set(outcomes(answer)) <= {"CREATED", "UNCHANGED"}, answer
-    created = [sum(outcomes(answer)[at] == "CREATED" for answer in answers) for at in range(len(given))]
-    assert created == [1] * len(given)
+    created = [sum(outcomes(answer)[at] == "CREATED" for answer in answers) for at in range(len(sent))]
+    assert created == [1] * len(sent)
     assert len({tuple(each.id for each in answer.results) for answer in answers}) == 1
     assert len((await registry.call("ListAssets")).assets) == 12
-    assert len([each for each in await records.since(0) if each.op == "create"]) == len(given) + 12
+    assert len([each for each in await records.since(0) if each.op == "create"]) == len(sent) + 12
 
 
 async def test_rows_in_any_order_at_once_lose_nothing(registry: Client, service: RegistryService) -> None:
@@ -43,8 +43,8 @@ async def test_rows_in_any_order_at_once_lose_nothing(registry: Client, service:
     await service.apply(*[asset(f"A{at}") for at in range(40)])
 
     async def one(at: int, field: str) -> pb.ApplyResponse:
-        given = [asset(f"A{each}", **{field: f"https://{field.replace('_', '-')}.org"}) for each in range(40)]
-        return await service.apply(*(given if at % 2 else reversed(given)))
+        sent = [asset(f"A{each}", **{field: f"https://{field.replace('_', '-')}.org"}) for each in range(40)]
+        return await service.apply(*(sent if at % 2 else reversed(sent)))
 
     for answer in await asyncio.gather(*(one(at, field) for at, field in enumerate(fields))):
         assert outcomes(answer) == ["UPDATED"] * 40
@@ -57,8 +57,8 @@ async def test_asset_rows_of_one_key_at_once_make_one_asset(registry: Client, se
     answers = await asyncio.gather(*(service.apply(*each) for each in rows))
     assert sorted(outcomes(each)[0] for each in answers) == ["CREATED", *["UPDATED"] * 5]
     [made] = (await registry.call("ListAssets")).assets
-    held = (await registry.call("ListAssetIdentifiers", asset_id=made.asset_id)).identifiers
-    assert len(held) == 7
+    identifiers = (await registry.call("ListAssetIdentifiers", asset_id=made.asset_id)).identifiers
+    assert len(identifiers) == 7
 
 
 async def test_a_lost_race_is_run_again(service: RegistryService, monkeypatch: pytest.MonkeyPatch, records: Records) -> None:
@@ -84,9 +84,9 @@ async def test_an_asset_is_merged_beside_the_rows_that_name_it(
 ) -> None:
     source, target, other = await factory.asset("XBT"), await factory.asset("BTC"), await factory.asset("USD")
     await service.apply(venue())
-    given = [symbol(source, other, ref="s"), listing("ref:s", "XBTUSD"), venue_asset(source, "XBT")]
+    sent = [symbol(source, other, ref="s"), listing("ref:s", "XBTUSD"), venue_asset(source, "XBT")]
     answer, _ = await asyncio.gather(
-        service.apply(*given), service.call("MergeAssets", from_asset_id=source, into_asset_id=target)
+        service.apply(*sent), service.call("MergeAssets", from_asset_id=source, into_asset_id=target)
     )
     for row, outcome in zip(answer.results, outcomes(answer), strict=True):
         assert outcome == "CREATED" or row.code in ("NOT_FOUND", "FAILED_PRECONDITION"), row

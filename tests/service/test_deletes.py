@@ -89,7 +89,9 @@ async def test_what_is_removed_is_shown_once_more_and_stays_in_the_audit(
     assert await records.head() == start + 1
 
 
-async def test_a_removed_mapping_resolves_nowhere_and_may_come_again(registry: Client, feed: Client, factory: Factory) -> None:
+async def test_a_removed_mapping_resolves_nowhere_and_can_be_created_again(
+    registry: Client, feed: Client, factory: Factory
+) -> None:
     venue, symbol = await factory.venue(), await factory.pair()
     listing = await factory.listing(venue, symbol)
     asked = {"venue_id": venue, "venue_symbol": "BTCUSDT"}
@@ -104,7 +106,7 @@ async def test_a_removed_mapping_resolves_nowhere_and_may_come_again(registry: C
     assert found.venue_symbol.listing_id == again.listing_id
 
 
-async def test_a_removed_venue_asset_is_gone_under_all_of_its_codes(registry: Client, feed: Client, factory: Factory) -> None:
+async def test_a_removed_venue_asset_is_not_found_by_any_of_its_codes(registry: Client, feed: Client, factory: Factory) -> None:
     key = {"venue_id": await factory.venue(), "asset_id": await factory.asset()}
     await registry.call("CreateVenueAsset", **key, venue_asset_symbol="XBT", venue_asset_aliases=["BTC"])
     assert (await feed.call("GetVenueAsset", **key)).venue_asset.venue_asset_symbol == "XBT"

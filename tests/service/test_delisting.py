@@ -53,7 +53,7 @@ async def test_what_is_delisted_now_is_over_at_once(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_delisting_to_come_is_told_at_once_with_its_time(
+async def test_a_future_delisting_is_published_at_once_with_its_time(
     kind: str, service: RegistryService, factory: Factory, records: Records
 ) -> None:
     key, _ = await _listed(factory, kind)
@@ -90,7 +90,7 @@ async def test_nothing_ends_before_it_began(kind: str, service: RegistryService,
     assert await records.head() == start
 
 
-async def test_after_its_end_a_text_still_says_what_it_meant(feed: Client, factory: Factory) -> None:
+async def test_a_text_resolves_after_its_end(feed: Client, factory: Factory) -> None:
     key, named = await _listed(factory, "VenueSymbol", listed_at=day(-9))
     asked = {"venue_id": named["venue_id"], "venue_symbol": "LITUSDT"}
     assert (await feed.call("GetVenueSymbol", **asked)).venue_symbol.is_active

@@ -13,12 +13,12 @@ from tests.hotpath.stack import changed, worker_of
 from tests.signals.scrape import health
 
 
-async def test_a_process_that_lives_says_so(hotpath: Hotpath, admin: Admin) -> None:
+async def test_a_running_process_is_live(hotpath: Hotpath, admin: Admin) -> None:
     for port in (hotpath.http_port, admin.http_port):
         assert await health(port, "/health/live") == (200, {"status": "ok"})
 
 
-async def test_components_are_told_with_what_they_took(hotpath: Hotpath, admin: Admin) -> None:
+async def test_components_are_reported_with_their_latencies(hotpath: Hotpath, admin: Admin) -> None:
     for port, names in (
         (hotpath.http_port, ["database", "cache", "event_bus", "feed"]),
         (admin.http_port, ["database", "cache", "event_bus"]),
@@ -44,19 +44,19 @@ async def test_before_it_can_answer_it_is_unready(settings: config.Settings) -> 
     assert (status, told["status"], told["components"]["database"]) == (503, "unready", "down")
 
 
-async def test_while_calls_under_way_end_it_is_unready_for_whoever_asks(settings: config.Settings, admin: Admin) -> None:
+async def test_a_stopping_process_is_unready_until_its_calls_end(settings: config.Settings, admin: Admin) -> None:
     async with worker_of(settings, admin.port) as worker, Client(worker.port) as client:
         watch: Any = client.channel.unary_stream(
             "/grpc.health.v1.Health/Watch", response_deserializer=health_pb2.HealthCheckResponse.FromString
         )
         watching = watch(b"")
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
-        held, entered = asyncio.Event(), asyncio.Event()
+        proceed, entered = asyncio.Event(), asyncio.Event()
         resolve = worker.engine.resolve
 
         async def slowly(*values: object, **more: object) -> object:
             entered.set()
-            await held.wait()
+            await proceed.wait()
             return await resolve(*values, **more)  # type: ignore[arg-type]  # what it was called with
 
         worker.engine.resolve = slowly  # type: ignore[method-assign,assignment]  # a fault
@@ -66,6 +66,6 @@ async def test_while_calls_under_way_end_it_is_unready_for_whoever_asks(settings
         assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert (await health(worker.http_port))[0] == 503
         assert not stopping.done()
-        held.set()
+        proceed.set()
         assert (await asked).code == "NOT_FOUND"
         await stopping

@@ -113,7 +113,7 @@ async def test_a_truncated_message_has_a_status_and_the_next_call_its_answer(por
         assert (await peer.response(1)).status == "5"
 
 
-async def test_requests_that_never_come_to_an_end_keep_nobody_waiting(port: int, client: Client) -> None:
+async def test_incomplete_requests_delay_no_other_call(port: int, client: Client) -> None:
     async with connected(port) as peer:
         for number in range(1, 401, 2):
             await peer.send(peer.header(number, fields(GET_VENUE)), peer.data(number, b"\0\0\0\x40\0half"))

@@ -36,7 +36,7 @@ async def test_calls_are_counted_and_timed_by_method_and_status(hotpath: Hotpath
         assert of(samples, name, method="ListVenues", status_code="OK") == 1
 
 
-async def test_a_method_that_nobody_serves_makes_no_series_of_its_own(hotpath: Hotpath, feed: Client) -> None:
+async def test_unknown_methods_share_one_series(hotpath: Hotpath, feed: Client) -> None:
     for path in ("/made.up/One", "/made.up/Two"):
         with pytest.raises(Exception, match="UNIMPLEMENTED"):
             await feed.raw(path, b"")
@@ -44,7 +44,7 @@ async def test_a_method_that_nobody_serves_makes_no_series_of_its_own(hotpath: H
     assert of(samples, CALLS, status_code="UNIMPLEMENTED") == of(samples, CALLS, method="other") == 2
 
 
-async def test_both_ports_of_a_worker_tell_the_metrics(hotpath: Hotpath) -> None:
+async def test_both_ports_of_a_worker_expose_the_metrics(hotpath: Hotpath) -> None:
     assert set(await scrape(hotpath.metrics_port)) == set(await scrape(hotpath.http_port))
 
 
@@ -128,7 +128,7 @@ async def test_caches_tell_which_tier_had_what(admin: Admin, settings: config.Se
     assert of(last, "cqar_grpc_connections") == 1
 
 
-async def test_how_close_a_worker_follows_is_told(hotpath: Hotpath, registry: Client) -> None:
+async def test_metrics_show_how_closely_a_worker_follows(hotpath: Hotpath, registry: Client) -> None:
     at = await listed(registry)
     revision = await ticked(registry, at, "0.25")
     await eventually(lambda: hotpath.cache.applied >= revision)

@@ -35,7 +35,7 @@ async def test_old_idempotency_keys_go_and_the_audit_stays(
     assert await connection.fetchval("SELECT count(*) FROM audit") == audited
 
 
-async def test_the_audit_goes_as_far_back_as_the_setting_says_a_few_rows_at_a_time(
+async def test_the_audit_is_pruned_to_its_setting_a_few_rows_at_a_time(
     settings: config.Settings, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "_PRUNED_AT_ONCE", 2)

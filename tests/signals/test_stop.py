@@ -79,7 +79,7 @@ async def test_a_second_signal_ends_it_at_once(settings: config.Settings, connec
             assert (await writing).code == "UNAVAILABLE"
 
 
-async def test_two_signals_in_one_breath_are_one(settings: config.Settings) -> None:
+async def test_two_signals_in_quick_succession_count_as_one(settings: config.Settings) -> None:
     with process_of("admin", settings) as admin:
         await admin.says("admin_ready")
         admin.send(signal.SIGINT)
@@ -124,7 +124,7 @@ async def test_what_was_written_is_sent_before_the_end(settings: config.Settings
     assert cursor == await connection.fetchval("SELECT seq FROM head") == 5
 
 
-async def test_nats_that_is_gone_does_not_hold_up_the_end_for_long(settings: config.Settings) -> None:
+async def test_a_process_without_nats_stops_in_time(settings: config.Settings) -> None:
     without = changed(settings, nats={"url": "nats://127.0.0.1:1"})
     admin = Admin(without)
     await admin.start()
@@ -136,7 +136,7 @@ async def test_nats_that_is_gone_does_not_hold_up_the_end_for_long(settings: con
 
 
 @pytest.mark.parametrize("name", ["admin", "hotpath"])
-async def test_a_process_that_nobody_calls_ends_well(name: str, settings: config.Settings) -> None:
+async def test_an_idle_process_stops_with_code_0(name: str, settings: config.Settings) -> None:
     with process_of(name, settings) as process:
         await process.says(f"{name}_ready")
         process.send(signal.SIGTERM)

@@ -176,7 +176,7 @@ async def test_a_share_of_the_calls_without_a_trace_is_sampled(settings: config.
         await eventually(lambda: "CreateVenue" in {each.name for each in receiver.spans})
 
 
-async def test_a_receiver_that_is_away_holds_up_nobody(settings: config.Settings) -> None:
+async def test_a_receiver_that_is_down_delays_no_call(settings: config.Settings) -> None:
     async with place_of(settings, 1, CQAR_TRACING_RATIO="1") as place:
         for number in range(20):
             await place.worker.call("CreateVenue", name=f"venue {number}", venue_type=1, deadline=10)

@@ -122,13 +122,13 @@ async def test_a_strict_caller_is_answered_from_postgresql(apart: CutOff) -> Non
 async def test_a_call_that_waits_for_redis_ends_at_its_deadline_or_when_cancelled(apart: CutOff) -> None:
     for worker in apart.pair.workers.values():
         worker.cache.follow(())
-        get = worker._tier.get
+        get = worker._redis_cache.get
 
         async def slowly(history: str, key: str, get: Any = get) -> Any:
             await asyncio.sleep(1.0)
             return await get(history, key)
 
-        worker._tier.get = slowly  # type: ignore[method-assign]  # a slow Redis
+        worker._redis_cache.get = slowly  # type: ignore[method-assign]  # a slow Redis
     path, data = f"{SERVICE}GetAsset", pb.GetAssetRequest(asset_id="unknown").SerializeToString()
 
     async def given_up(client: Client) -> str:

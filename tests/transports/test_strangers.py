@@ -52,7 +52,7 @@ async def secret(locked: config.Settings, admin: Admin) -> str:  # noqa: ARG001 
 
 
 @pytest.fixture(scope="module")
-async def held(locked: config.Settings, admin: Admin) -> Mapping[Role, str]:  # noqa: ARG001 - has migrated the database
+async def api_keys(locked: config.Settings, admin: Admin) -> Mapping[Role, str]:  # noqa: ARG001 - has migrated the database
     """A key of each role."""
     return {role: await credentials.make(locked, role) for role in Role}
 
@@ -155,11 +155,11 @@ async def test_nothing_is_unpacked_while_a_key_cannot_be_verified(
     ],
 )
 async def test_what_is_passed_on_is_unpacked_up_to_the_limit_of_its_role(
-    peer: Peer, worker: Hotpath, unpacked: list[int], held: Mapping[Role, str], role: Role, path: str, limit: int
+    peer: Peer, worker: Hotpath, unpacked: list[int], api_keys: Mapping[Role, str], role: Role, path: str, limit: int
 ) -> None:
     # Once for a key that this process has to look up, and once for a known one.
     for number in (1, 3):
-        await peer.send(peer.header(number, authorized(path, held[role], _GZIP)))
+        await peer.send(peer.header(number, authorized(path, api_keys[role], _GZIP)))
         await peer.send(*chunks(peer, number, packed(bytes(limit + 1))))
         assert (await peer.response(number)).status == "8"
         assert unpacked == [limit]

@@ -62,11 +62,11 @@ def call(up: Up, at: str, name: str, /, **fields: object) -> Any:
 
 
 def test_keys_are_readable_by_the_owner_only_and_never_shown(up: Up, home: Path) -> None:
-    held = json.loads((home / "credentials.json").read_text())
-    assert sorted(held) == ["admin", "reader", "writer"]
+    credentials = json.loads((home / "credentials.json").read_text())
+    assert sorted(credentials) == ["admin", "reader", "writer"]
     assert [path.stat().st_mode & 0o777 for path in (home / "credentials.json", home / "pepper")] == [0o600, 0o600]
     logs = "".join(path.read_text() for path in (home / "log").iterdir())
-    secrets = [*held.values(), (home / "pepper").read_text()]
+    secrets = [*credentials.values(), (home / "pepper").read_text()]
     assert [secret for secret in secrets if secret in up.said or secret in logs] == []
     assert re.search(r"^  keys +created, in ", up.said, re.MULTILINE)
 
