@@ -45,6 +45,19 @@ async def decide(tx: Transaction, venue_id: str, code: str, asset_id: str, notes
     await operations.replace(tx, IDENTITY_CLAIM, before, {**dict(before), **decided, "evidence": _dumped(evidence)})
 
 
+async def accept_reading(tx: Transaction, venue_id: str, code: str) -> None:
+    """What the venue says now contradicts nothing: the next import compares with it."""
+    before = await find(tx, venue_id, code)
+    if before is None:
+        return
+    facts = facts_of(before)
+    reading = facts.get("reading")
+    if isinstance(reading, dict):
+        facts["reading"] = {**reading, **{name: facts[name] for name in ("ticker", "first_seen") if name in facts}}
+    after = {"facts": orjson.dumps(facts).decode() if facts else None, "blocked_reason": None}
+    await operations.replace(tx, IDENTITY_CLAIM, before, {**dict(before), **after})
+
+
 async def withdraw(tx: Transaction, venue_id: str, code: str, blocked_reason: str) -> None:
     """Take the decision back: the claim is contested again."""
     before = await find(tx, venue_id, code)

@@ -14,7 +14,7 @@ from cqar.contract.cqar.v1 import reviews_pb2 as pb
 
 _EVM = re.compile(r"0[xX][0-9a-fA-F]{40}")
 #: Asides in names, and everything but letters and digits.
-_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_ASIDE = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _OTHER = re.compile(r"[\W_]+")
 
 
@@ -80,14 +80,20 @@ def _addresses(value: Any) -> Iterable[tuple[str, str]]:
             yield (chain if isinstance(chain, str) else ""), text
 
 
-def name_key(name: str) -> str:
-    """What spellings of one name have in common: letters and digits in lower case, without accents and asides.
+def name_key(name: str, ticker: str = "") -> str:
+    """What spellings of one name have in common: letters and digits in lower case, without accents and the ticker as an aside.
 
-    >>> name_key("Peanut the Squirrel (PNUT)") == name_key("PEANUT THE SQUIRREL")
+    Other asides count: `BitTorrent (Old)` is another coin.
+
+    >>> name_key("Peanut the Squirrel (PNUT)", "PNUT") == name_key("PEANUT THE SQUIRREL")
     True
     """
-    bare = _ASIDE.sub(" ", name)
-    folded = unicodedata.normalize("NFKD", bare if _OTHER.sub("", bare) else name)
+    bare = _ASIDE.sub(lambda found: "" if _plain(found[1]) == _plain(ticker) else found[0], name)
+    return _plain(bare) or _plain(name)
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKD", text)
     return _OTHER.sub("", "".join(each for each in folded if not unicodedata.combining(each))).casefold()
 
 
@@ -109,7 +115,7 @@ class _Cluster:
 
     def add(self, asked: Asked) -> None:
         self.members.append(asked)
-        self._names |= {name_key(each) for each in asked.said.names}
+        self._names |= {name_key(each, asked.said.ticker) for each in asked.said.names}
         self._classes |= {asked.said.asset_class} - {""}
         for chain, text in asked.said.addresses:
             self._addresses.setdefault(chain, set()).add(address_key(text))
@@ -125,7 +131,7 @@ class _Cluster:
         if any(chain and self._addresses.get(chain) for chain, _ in given.addresses):
             # Two contracts on one chain.
             return 0
-        return int(not self._names.isdisjoint(name_key(each) for each in given.names))
+        return int(not self._names.isdisjoint(name_key(each, given.ticker) for each in given.names))
 
     @property
     def markets(self) -> int:

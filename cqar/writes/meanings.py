@@ -13,6 +13,7 @@ from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.entities import ASSET, SYMBOL, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, new_id, timestamp
+from cqar.model.rules import PROVISIONAL
 from cqar.storage.postgres import Sql
 from cqar.writes import claim_decisions, merge, operations, prepare
 from cqar.writes.apply.chunk import Chunk
@@ -138,6 +139,17 @@ async def enter(tx: Transaction, given: venues_pb2.VenueAsset, decided: Decided)
         row.listed_at.CopyFrom(timestamp(since))
     await write(tx, [registry_pb2.ApplyRow(venue_asset=row, clear=cleared)])
     await claim_decisions.decide(tx, given.venue_id, code, asset_id, notes)
+
+
+async def keep(tx: Transaction, venue_id: str, decided: Decided) -> None:
+    """The code keeps its meaning in spite of a contradiction. A provisional meaning stays undecided, but is open again."""
+    stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), venue_id, decided.asset_id)
+    held = (await operations.lock_live(tx, ASSET, [decided.asset_id])).get(decided.asset_id)
+    if stored is None or held is None or held["category"] != PROVISIONAL:
+        await enter(tx, venues_pb2.VenueAsset(venue_id=venue_id), decided)
+        return
+    await operations.replace(tx, VENUE_ASSET, stored, {**dict(stored), "blocked_reason": None})
+    await claim_decisions.accept_reading(tx, venue_id, decided.code)
 
 
 async def _verified(tx: Transaction, row: venues_pb2.VenueAsset, stored: Row | None, code: str) -> list[str]:

@@ -18,6 +18,7 @@ from cqar.writes import claim_decisions, grouping, paging, review_state, reviews
 
 #: Maximum numbers of addresses and of codes that are shown of a candidate, and of candidates of a question.
 _ADDRESSES, _CODES, _CANDIDATES = 10, 20, 20
+_UNDECIDED = frozenset({pb.REVIEW_KIND_PROVISIONAL, pb.REVIEW_KIND_CANDIDATES})
 _OPEN = Sql("open_questions", f"{reviews.SELECT} WHERE r.status = {pb.REVIEW_STATUS_OPEN} ORDER BY r.review_id")
 _CLAIMS = Sql(
     "claims_of_codes",
@@ -118,6 +119,9 @@ async def _entries(session: Session) -> list[_Entry]:
     found = [reviews.message(row) for row in await session.rows(_OPEN)]
     now = await review_state.current(session, found)
     found = [each for each in found if not now.superseded(each)]
+    conflicts = {(each.venue_id, each.code) for each in found if each.kind == pb.REVIEW_KIND_CODE_CONFLICT}
+    # What a provisional asset is cannot be decided while it is in doubt whether the code still means it.
+    found = [each for each in found if each.kind not in _UNDECIDED or (each.venue_id, each.code) not in conflicts]
     venues = [each.venue_id for each in found]
     claims = {
         (row["venue_id"], row["code"]): dict(row) for row in await session.rows(_CLAIMS, venues, [each.code for each in found])

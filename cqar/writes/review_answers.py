@@ -72,6 +72,8 @@ async def _chosen(tx: Transaction, review: Any, request: Any) -> str:
     """The asset that the request names, or the only candidate."""
     if request.asset_id:
         asset_id = await asset_names.find(tx, request.asset_id, "asset_id")
+        if asset_id == review.asset_id:
+            raise errors.Invalid("asset_id", "SAME_ASSET", "is what the code means now; use NEW_ASSET, or reject the review")
         await asset_names.refuse_provisional(tx, asset_id, "asset_id")
         return asset_id
     if len(review.candidate_asset_ids) != 1:
@@ -83,6 +85,7 @@ async def _chosen(tx: Transaction, review: Any, request: Any) -> str:
 async def _means(tx: Transaction, review: Any, request: Any, asset_id: str, since: datetime | None = None) -> str:
     given = venues_pb2.VenueAsset()
     given.CopyFrom(review.venue_asset)
+    given.ClearField("blocked_reason")
     given.venue_id = review.venue_id
     await meanings.enter(tx, given, meanings.Decided(review.code, asset_id, since, request.notes))
     return asset_id
@@ -168,23 +171,20 @@ def _start(tx: Transaction, request: Any, proposed: Any, since: datetime | None)
 async def _code_reused(tx: Transaction, review: Any, request: Any) -> str:
     stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
     at = _start(tx, request, review.venue_asset, None if stored is None else stored["listed_at"])
-    asset_id = await _other(tx, review, request)
+    asset_id = await _chosen(tx, review, request)
     await meanings.leave(tx, review.venue_id, review.code, (review.asset_id, asset_id), at)
     return await _means(tx, review, request, asset_id, at)
 
 
 async def _code_corrected(tx: Transaction, review: Any, request: Any) -> str:
-    asset_id = await _other(tx, review, request)
-    await meanings.leave(tx, review.venue_id, review.code, (review.asset_id, asset_id))
-    return await _means(tx, review, request, asset_id)
-
-
-async def _other(tx: Transaction, review: Any, request: Any) -> str:
-    """The chosen asset, which is not the one that the code means so far."""
     asset_id = await _chosen(tx, review, request)
-    if asset_id == review.asset_id:
-        raise errors.Invalid("asset_id", "SAME_ASSET", "is what the code means so far; reject the review to keep it")
-    return asset_id
+    ids = (review.asset_id, asset_id)
+    held = (await operations.lock_live(tx, ASSET, [review.asset_id])).get(review.asset_id)
+    if held is not None and held["category"] == rules.PROVISIONAL:
+        await meanings.take_over(tx, review.venue_id, review.code, ids, review_subjects.check_provisional)
+    else:
+        await meanings.leave(tx, review.venue_id, review.code, ids)
+    return await _means(tx, review, request, asset_id)
 
 
 # ---- conflicts of listings -----------------------------------------------------------------------------------------

@@ -187,7 +187,10 @@ async def _one(tx: Transaction, given: pb.Decision, result: pb.DecisionResult) -
     if not open_:
         await _repeated(tx, given, found, result)
         return
-    review = open_[-1]
+    # A code can be in conflict while its asset is provisional.
+    conflict = pb.REVIEW_KIND_CODE_CONFLICT
+    wants = given.decision in (pb.REVIEW_DECISION_REUSE, pb.REVIEW_DECISION_CORRECTION, pb.REVIEW_DECISION_REJECT)
+    review = max(open_, key=lambda each: ((each.kind == conflict) == wants, each.review_id))
     result.outcome, result.review_id = pb.DECIDED, review.review_id
     how = await _fitting(tx, given, review)
     if how == pb.REVIEW_DECISION_REJECT:

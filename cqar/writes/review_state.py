@@ -14,10 +14,10 @@ CODES = frozenset({pb.REVIEW_KIND_CANDIDATES, pb.REVIEW_KIND_PROVISIONAL, pb.REV
 _MEANT = Sql(
     "meanings_of_codes",
     "WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS k(venue_id, code)),"
-    " c AS (SELECT k.*, t.asset_id, t.delisted_at FROM k JOIN venue_assets t ON t.venue_id = k.venue_id"
-    " AND t.venue_asset_symbol = k.code UNION SELECT k.*, t.asset_id, t.delisted_at FROM k"
+    " c AS (SELECT k.*, t.asset_id, t.delisted_at, t.blocked_reason FROM k JOIN venue_assets t ON t.venue_id = k.venue_id"
+    " AND t.venue_asset_symbol = k.code UNION SELECT k.*, t.asset_id, t.delisted_at, t.blocked_reason FROM k"
     " JOIN venue_assets t ON t.venue_id = k.venue_id AND t.venue_asset_aliases @> ARRAY[k.code])"
-    " SELECT c.venue_id, c.code, c.asset_id, a.category FROM c JOIN assets a USING (asset_id)"
+    " SELECT c.venue_id, c.code, c.asset_id, c.blocked_reason, a.category FROM c JOIN assets a USING (asset_id)"
     " WHERE COALESCE(c.delisted_at > now(), true) AND a.deleted_at IS NULL ORDER BY c.venue_id, c.code, c.asset_id",
 )
 _LISTED = Sql(
@@ -33,6 +33,7 @@ class Meaning(NamedTuple):
 
     asset_id: str
     provisional: bool
+    blocked: bool = False
 
 
 class Current:
@@ -41,7 +42,7 @@ class Current:
     def __init__(self, meant: Iterable[Row] = (), listed: Iterable[Row] = ()) -> None:
         self._meant: dict[tuple[str, str], list[Meaning]] = {}
         for row in meant:
-            meaning = Meaning(row["asset_id"], row["category"] == PROVISIONAL)
+            meaning = Meaning(row["asset_id"], row["category"] == PROVISIONAL, row["blocked_reason"] is not None)
             self._meant.setdefault((row["venue_id"], row["code"]), []).append(meaning)
         self._listed: Mapping[str, Row] = {row["listing_id"]: row for row in listed}
 
@@ -59,9 +60,11 @@ class Current:
         meant = self.of(review.venue_id, review.code)
         if review.kind == pb.REVIEW_KIND_CANDIDATES:
             return any(not each.provisional for each in meant)
+        own = [each for each in meant if each.asset_id == review.asset_id]
         if review.kind == pb.REVIEW_KIND_PROVISIONAL:
-            return Meaning(review.asset_id, provisional=True) not in meant
-        return all(each.asset_id != review.asset_id for each in meant)
+            return not any(each.provisional for each in own)
+        # A contradiction that blocked trading is over once an import has opened it again.
+        return not own or (bool(review.venue_asset.blocked_reason) and not any(each.blocked for each in own))
 
 
 def _began(proposed: Any, row: Row) -> bool:

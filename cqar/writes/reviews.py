@@ -8,7 +8,6 @@ from google.protobuf.message import Message
 
 from cqar import errors
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
-from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT
 from cqar.model.entities import VENUE
 from cqar.model.entity import Row, new_id, timestamp
@@ -244,8 +243,8 @@ async def reject_review(tx: Transaction, request: Any) -> Message:
 async def reject(tx: Transaction, review: Any, notes: str) -> Any:
     """Reject a review that is locked and open; returns it. A conflict of codes is decided for the old meaning."""
     if review.kind == pb.REVIEW_KIND_CODE_CONFLICT and review.asset_id in await _meant(tx, review):
-        given = venues_pb2.VenueAsset(venue_id=review.venue_id)
-        await meanings.enter(tx, given, meanings.Decided(review.code, review.asset_id, None, notes))
+        decided = meanings.Decided(review.code, review.asset_id, None, notes)
+        await meanings.keep(tx, review.venue_id, decided)
     await listing_blocks.lift(tx, review)
     return await decide(tx, review, pb.REVIEW_STATUS_REJECTED, None, notes)
 

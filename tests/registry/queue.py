@@ -103,11 +103,13 @@ class Queue:
         opened = (await self.call("OpenReviews", reviews=[review])).reviews[0]
         return Coded(venue, code, asset, opened.review_id, f"{code}USDT")
 
-    async def conflict(self, venue: str, code: str, other: str) -> Coded:
+    async def conflict(self, venue: str, code: str, other: str, blocked_reason: str = "") -> Coded:
         """A code that means an asset so far, and another one by what its venue says now."""
         asset = await self.factory.asset(code)
         await self.listed(venue, code, asset)
         review = pb.Review(kind=CONFLICT, venue_id=venue, code=code, asset_id=asset, candidate_asset_ids=[other])
+        if blocked_reason:
+            review.venue_asset.blocked_reason = blocked_reason
         opened = (await self.call("OpenReviews", reviews=[review])).reviews[0]
         return Coded(venue, code, asset, opened.review_id, f"{code}USDT")
 

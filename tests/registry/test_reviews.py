@@ -104,7 +104,8 @@ async def test_two_different_decisions_about_one_code_are_both_refused(queue: Qu
         ({}, ("REFUSED", "INVALID_ARGUMENT", "decision")),
         ({"decision": ASSET}, ("REFUSED", "INVALID_ARGUMENT", "asset")),
         ({"decision": 99}, ("REFUSED", "INVALID_ARGUMENT", "decision")),
-        ({"decision": ASSET, "asset": "gate:ZEPH"}, ("REFUSED", "FAILED_PRECONDITION", "asset")),
+        ({"decision": ASSET, "asset": "gate:ZEPH"}, ("REFUSED", "INVALID_ARGUMENT", "asset")),
+        ({"decision": ASSET, "asset": "mexc:ZEPH"}, ("REFUSED", "FAILED_PRECONDITION", "asset")),
         ({"decision": ASSET, "asset": "coingecko:nothing"}, ("REFUSED", "NOT_FOUND", "asset")),
         ({"decision": ASSET, "asset": "nowhere:XYZ"}, ("REFUSED", "NOT_FOUND", "asset")),
         ({"decision": ASSET, "asset": "a\x00b"}, ("REFUSED", "INVALID_ARGUMENT", "asset")),
@@ -117,9 +118,10 @@ async def test_two_different_decisions_about_one_code_are_both_refused(queue: Qu
 )
 async def test_a_wrong_decision_is_refused_with_its_field(queue: Queue, fields: dict[str, Any], expected: Any) -> None:
     await queue.asked("gate", "ZEPH")
+    await queue.asked("mexc", "ZEPH")
     [result] = await queue.decide(pb.Decision(**{"venue_id": "gate", "code": "ZEPH", **fields}))
     assert outcome(result) == expected
-    assert len(await queue.reviews()) == 1
+    assert len(await queue.reviews()) == 2
 
 
 async def test_a_decision_about_a_code_that_was_decided_otherwise_is_outdated(queue: Queue, factory: Factory) -> None:

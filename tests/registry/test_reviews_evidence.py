@@ -4,14 +4,17 @@ import asyncpg
 import pytest
 
 from cqar.contract.cqar.v1 import identity_pb2
+from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from tests.client import Client
 from tests.registry.factory import Factory
 from tests.registry.queue import (
     ASSET,
+    CONFLICT,
     CONTESTED,
     CORRECTION,
     CORROBORATED,
     NEW,
+    PROVISIONAL,
     REJECT,
     SUGGESTED,
     VERIFIED,
@@ -126,3 +129,39 @@ async def test_a_shared_venue_asset_keeps_the_level_of_its_other_codes(queue: Qu
     means = await queue.meaning("gate", "ZPH")
     assert (means.venue_asset_symbol, means.identity_level) == ("ZEPH", CORROBORATED)
     assert (await queue.claimed("gate", "ZPH")).level == VERIFIED
+
+
+async def test_a_contradiction_that_is_over_is_no_question(queue: Queue, factory: Factory) -> None:
+    """An import that finds no contradiction any more opens trading again."""
+    other = await factory.asset("LUNA")
+    coded = await queue.conflict("kraken", "LUNA", other, blocked_reason="another coin by its name")
+    await queue.update(venue_id="kraken", asset_id=coded.asset, blocked_reason="another coin by its name")
+    assert len(await queue.reviews()) == 1
+    await queue.update(venue_id="kraken", asset_id=coded.asset, clear=["blocked_reason"])
+    assert await queue.reviews() == []
+
+
+async def test_a_conflict_about_a_provisional_asset_is_asked_first_and_can_be_decided(queue: Queue, factory: Factory) -> None:
+    zeph = await factory.asset("ZEPH")
+    for how in (CORRECTION, REJECT):
+        coded = await queue.asked("probit", f"ROOK{how}")
+        review = pb.Review(kind=CONFLICT, venue_id="probit", code=coded.code, asset_id=coded.asset)
+        review.venue_asset.blocked_reason = "read as ROOK so far"
+        await queue.call("OpenReviews", reviews=[review])
+        await queue.update(venue_id="probit", asset_id=coded.asset, blocked_reason="read as ROOK so far")
+        contested = claim(coded, CONTESTED, ticker="NEW", reading={"ticker": "ROOK"})
+        contested.blocked_reason = "read as ROOK so far"
+        await queue.record(contested)
+        [question] = (await queue.call("ListQuestions")).questions
+        assert question.kind == CONFLICT
+        [result] = await queue.decide(decision(coded, how, zeph if how == CORRECTION else None))
+        assert outcome(result)[0] == "DECIDED"
+        means, found = await queue.meaning("probit", coded.code), await queue.claimed("probit", coded.code)
+        assert (means.blocked_reason, found.blocked_reason) == ("", "")
+        left = [each.kind for each in await queue.reviews()]
+        if how == CORRECTION:
+            assert (means.asset_id, left) == (zeph, [])
+        else:
+            assert (means.asset_id, left) == (coded.asset, [PROVISIONAL]), "what it is has not been decided"
+            assert found.facts["reading"]["ticker"] == "NEW", "the next import finds no contradiction"
+            assert found.evidence == []

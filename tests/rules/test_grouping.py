@@ -91,6 +91,12 @@ def test_venues_that_all_say_nothing_share_a_question_and_none_is_decided_with_i
     assert questions(asked("htx")) == [(["htx"], [])]
 
 
+def test_an_old_contract_is_another_coin_than_the_new_one() -> None:
+    new = asked("a", ticker="BTT", names=("BitTorrent",), markets=2)
+    found = questions(new, asked("b", ticker="BTT", names=("BitTorrent (Old)",)))
+    assert found == [(["a"], []), (["b"], [])]
+
+
 def test_tickers_and_kinds_are_apart() -> None:
     found = questions(
         asked("a", ticker="BOB", names=("Bob",), markets=3),
