@@ -58,7 +58,7 @@ async def accept_reading(tx: Transaction, venue_id: str, code: str) -> None:
     await operations.replace(tx, IDENTITY_CLAIM, before, {**dict(before), **after})
 
 
-async def withdraw(tx: Transaction, venue_id: str, code: str, blocked_reason: str) -> None:
+async def withdraw(tx: Transaction, venue_id: str, code: str, blocked_reason: str | None) -> None:
     """Take the decision back: the claim is contested again."""
     before = await find(tx, venue_id, code)
     if before is None:

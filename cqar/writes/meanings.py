@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2
 from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.model import rules
 from cqar.model.entities import ASSET, SYMBOL, VENUE_ASSET, VENUE_SYMBOL
 from cqar.model.entity import Row, new_id, timestamp
-from cqar.model.rules import PROVISIONAL
 from cqar.storage.postgres import Sql
 from cqar.writes import claim_decisions, merge, operations, prepare
 from cqar.writes.apply.chunk import Chunk
@@ -145,7 +145,7 @@ async def keep(tx: Transaction, venue_id: str, decided: Decided) -> None:
     """The code keeps its meaning in spite of a contradiction. A provisional meaning stays undecided, but is open again."""
     stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), venue_id, decided.asset_id)
     held = (await operations.lock_live(tx, ASSET, [decided.asset_id])).get(decided.asset_id)
-    if stored is None or held is None or held["category"] != PROVISIONAL:
+    if stored is None or held is None or held["category"] != rules.PROVISIONAL:
         await enter(tx, venues_pb2.VenueAsset(venue_id=venue_id), decided)
         return
     await operations.replace(tx, VENUE_ASSET, stored, {**dict(stored), "blocked_reason": None})
@@ -164,14 +164,14 @@ async def _verified(tx: Transaction, row: venues_pb2.VenueAsset, stored: Row | N
     return ["blocked_reason"] if claim is not None and claim["blocked_reason"] == stored["blocked_reason"] else []
 
 
-async def contest(tx: Transaction, venue_id: str, code: str, asset_id: str, reason: str) -> None:
-    """Take back the decision that the code means the asset: it is contradicted again, and blocked for this reason."""
-    stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), venue_id, asset_id)
-    blocked = reason or "a conflict about the code is open"
+async def contest(tx: Transaction, review: Any) -> None:
+    """Take back the decision that a code keeps its meaning: it is contested again, and blocked if it was before."""
+    stored = await tx.session.row(operations.lock_sql(VENUE_ASSET), review.venue_id, review.asset_id)
+    blocked = review.venue_asset.blocked_reason or None
     if stored is not None:
         after = {**dict(stored), "identity_level": int(claim_decisions.CONTESTED), "blocked_reason": blocked}
         await operations.replace(tx, VENUE_ASSET, stored, after)
-    await claim_decisions.withdraw(tx, venue_id, code, blocked)
+    await claim_decisions.withdraw(tx, review.venue_id, review.code, blocked)
 
 
 async def write(tx: Transaction, rows: Sequence[registry_pb2.ApplyRow]) -> list[str]:
@@ -242,6 +242,8 @@ async def _move(tx: Transaction, listing: Row, ids: tuple[str, str], since: date
     symbol = (await operations.lock_live(tx, SYMBOL, [listing["symbol_id"]]))[listing["symbol_id"]]
     target = await _symbol(tx, symbol, ids)
     columns = {"symbol_id": target["symbol_id"], **merge.own_specs(listing, symbol, target)}
+    if (listing["blocked_reason"] or "").startswith(rules.OPEN_QUESTION):
+        columns["blocked_reason"] = None
     if since is None or (listing["listed_at"] is not None and since <= listing["listed_at"]):
         await operations.replace(tx, VENUE_SYMBOL, listing, {**dict(listing), **columns})
         return

@@ -268,7 +268,7 @@ async def reopen_review(tx: Transaction, request: Any) -> Message:
     if row is None:
         raise errors.NotFound("review", review.review_id)
     if review.kind == pb.REVIEW_KIND_CODE_CONFLICT and review.asset_id in await _meant(tx, review):
-        await meanings.contest(tx, review.venue_id, review.code, review.asset_id, review.reason)
+        await meanings.contest(tx, review)
     await listing_blocks.block(tx, [message(row)])
     return pb.ReopenReviewResponse(review=message(row))
 

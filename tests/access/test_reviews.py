@@ -93,16 +93,16 @@ async def test_a_writer_does_not_merge_an_asset_that_is_not_provisional(desk: De
 async def test_many_decisions_at_once_give_a_writer_no_more(desk: Desk) -> None:
     bitcoin, other = await desk.asset("BTC", venue="binance"), await desk.asset("ETH")
     opened = {"kind": PROVISIONAL, "code": "BTC", "asset_id": bitcoin, "candidate_asset_ids": [other]}
-    review = await desk.opened(desk.held[Role.ADMIN], **opened)
+    review = await desk.opened(desk.api_keys[Role.ADMIN], **opened)
     decision = reviews_pb2.Decision(review_id=review, decision=reviews_pb2.REVIEW_DECISION_ASSET, asset=other)
     data = reviews_pb2.DecideReviewsRequest(decisions=[decision]).SerializeToString()
-    answer, _ = await desk.client.raw(f"{ACCESS}DecideReviews", data, headers=bearer(desk.held[Role.WRITER]))
+    answer, _ = await desk.client.raw(f"{ACCESS}DecideReviews", data, headers=bearer(desk.api_keys[Role.WRITER]))
     [result] = reviews_pb2.DecideReviewsResponse.FromString(answer).results
     assert result.outcome != reviews_pb2.DECIDED
     assert await desk.lives(bitcoin)
     # A code can be given another asset; the old one stays.
     given = reviews_pb2.SetIdentityRequest(venue_id="binance", code="BTC", asset=other).SerializeToString()
-    assert await outcome(desk.client, f"{ACCESS}SetIdentity", desk.held[Role.WRITER], given) is None
+    assert await outcome(desk.client, f"{ACCESS}SetIdentity", desk.api_keys[Role.WRITER], given) is None
     assert await desk.lives(bitcoin)
 
 
@@ -113,7 +113,7 @@ async def test_a_reader_and_a_key_of_a_venue_decide_nothing(desk: Desk, settings
         "SetIdentity": reviews_pb2.SetIdentityRequest(venue_id="binance", code="X", asset="x"),
     }[method]
     restricted = await credentials.make(settings, Role.WRITER, venue_ids=["binance"])
-    for key in (desk.held[Role.READER], restricted):
+    for key in (desk.api_keys[Role.READER], restricted):
         refused = await outcome(desk.client, f"{ACCESS}{method}", key, request.SerializeToString())
         assert refused is not None
         assert refused.code == "PERMISSION_DENIED"

@@ -81,12 +81,13 @@ async def test_a_decision_ends_a_block_and_a_rejected_conflict_is_one_for_the_ol
 
 async def test_a_conflict_that_is_opened_again_blocks_again(queue: Queue, factory: Factory) -> None:
     other = await factory.asset("LUNA")
-    coded = await queue.conflict("kraken", "LUNA", other)
+    coded = await queue.conflict("kraken", "LUNA", other, blocked_reason="another coin by its name")
+    await queue.update(venue_id="kraken", asset_id=coded.asset, blocked_reason="another coin by its name")
     await queue.decide(decision(coded, REJECT))
     await queue.call("ReopenReview", review_id=coded.review)
     means, found = await queue.meaning("kraken", "LUNA"), await queue.claimed("kraken", "LUNA")
     assert (means.identity_level, found.level, list(found.evidence)) == (CONTESTED, CONTESTED, [])
-    assert means.blocked_reason == found.blocked_reason != ""
+    assert means.blocked_reason == found.blocked_reason == "another coin by its name"
 
 
 async def test_a_new_asset_is_what_the_venue_says_unless_the_decision_says_otherwise(queue: Queue) -> None:
