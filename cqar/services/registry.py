@@ -14,6 +14,7 @@ from cqar.model.entities import (
     VENUE_ASSET,
     VENUE_SYMBOL,
 )
+from cqar.services import explanations
 from cqar.services.method import AnyMethod, complete, read
 from cqar.services.run import batch, write
 from cqar.storage.postgres import Sql
@@ -73,5 +74,6 @@ METHODS: tuple[AnyMethod, ...] = (
     batch(SERVICE, "Apply", run.apply),
     write(SERVICE, "RecordClaims", claims.record_claims),
     read(SERVICE, "ListEvidence", claims.list_evidence),
+    read(SERVICE, "Explain", explanations.explain),
 )
 complete(SERVICE, METHODS)

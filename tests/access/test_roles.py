@@ -17,7 +17,7 @@ from tests.client import Client
 #: What only an administrator does, and reads that are a writer's business.
 ADMINS = {"CreateKey", "ListKeys", "RevokeKey", "ListAudit", "MergeAssets"}
 WRITERS = {"ListReviews"}
-READS = ("Get", "List", "Search", "Find", "ResolveVenueSymbols", "ResolveAssets")
+READS = ("Get", "List", "Search", "Find", "Explain", "ResolveVenueSymbols", "ResolveAssets")
 
 
 def needed(name: str) -> Role:

@@ -188,6 +188,8 @@ async def _evidence(walk: Walk, venue: str, asset: str) -> None:
     for template, query in (("/v1/evidence", f"?asset_id={asset}"), ("/v1/venues/{venue_id}/evidence", "?code=XBT")):
         [shown] = (await walk("GET", template, query=query, venue_id=venue)).body["claims"]
         assert shown["evidence"][0]["value"] == "Bitcoin"
+    [told] = (await walk("GET", "/v1/venues/{venue_id}/explain", query="?code=XBT", venue_id=venue)).body["explanations"]
+    assert told["evidence_for"][0]["name"] == "Bitcoin"
 
 
 async def _removal(walk: Walk, symbol: str, dollar: str) -> None:

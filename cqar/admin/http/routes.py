@@ -175,6 +175,7 @@ ROUTES = (
     Route("GET", "/v1/evidence", "ListEvidence"),
     Route("GET", "/v1/venues/{venue_id}/evidence", "ListEvidence"),
     Route("POST", "/v1/evidence", "RecordClaims"),
+    Route("GET", "/v1/venues/{venue_id}/explain", "Explain"),
     # ---- what was done, and what happens ----
     Route("GET", "/v1/audit", "ListAudit"),
     Route("GET", "/v1/events", "TailEvents", answer="events"),

@@ -22,31 +22,42 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from cqar.contract.cqc.markets.v1 import markets_pb2 as cqar_dot_contract_dot_cqc_dot_markets_dot_v1_dot_markets__pb2
 from cqar.contract.shared import enums_pb2 as cqar_dot_contract_dot_shared_dot_enums__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 from cqar.contract.shared.enums_pb2 import *
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cqar/contract/cqar/v1/identity.proto\x12\x07\x63qar.v1\x1a cqar/contract/shared/enums.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x01\n\x08\x45vidence\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.cqar.v1.EvidenceKind\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61gainst\x18\x03 \x01(\x08\x12\r\n\x05value\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12+\n\x07seen_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbd\x02\n\rIdentityClaim\x12\x10\n\x08venue_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12%\n\x05level\x18\x04 \x01(\x0e\x32\x16.cqar.v1.IdentityLevel\x12#\n\x08\x65vidence\x18\x05 \x03(\x0b\x32\x11.cqar.v1.Evidence\x12\x1b\n\x13\x63\x61ndidate_asset_ids\x18\x06 \x03(\t\x12&\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0e\x62locked_reason\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\x12.\n\nupdated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\"]\n\x13RecordClaimsRequest\x12&\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x16.cqar.v1.IdentityClaim\x12\x13\n\x06source\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_source\"o\n\x14RecordClaimsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x05\x12\x0f\n\x07updated\x18\x02 \x01(\x05\x12\x11\n\tunchanged\x18\x03 \x01(\x05\x12\x15\n\x08revision\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xfd\x01\n\x13ListEvidenceRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x61sset_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12*\n\x05level\x18\x04 \x01(\x0e\x32\x16.cqar.v1.IdentityLevelH\x03\x88\x01\x01\x12\x16\n\tpage_size\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x17\n\npage_token\x18\x06 \x01(\tH\x05\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_codeB\x0b\n\t_asset_idB\x08\n\x06_levelB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"W\n\x14ListEvidenceResponse\x12&\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x16.cqar.v1.IdentityClaim\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xde\x02\n\x0c\x45videnceKind\x12\x1d\n\x19\x45VIDENCE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45VIDENCE_KIND_DECISION\x10\x01\x12\x19\n\x15\x45VIDENCE_KIND_ADDRESS\x10\x02\x12!\n\x1d\x45VIDENCE_KIND_ADDRESS_IN_LIST\x10\x03\x12\x17\n\x13\x45VIDENCE_KIND_CLASS\x10\x04\x12\x16\n\x12\x45VIDENCE_KIND_NAME\x10\x05\x12\x1d\n\x19\x45VIDENCE_KIND_DECLARED_ID\x10\x06\x12\x1a\n\x16\x45VIDENCE_KIND_ISO_4217\x10\x07\x12\x1a\n\x16\x45VIDENCE_KIND_RENAMING\x10\x08\x12\x1b\n\x17\x45VIDENCE_KIND_AGREEMENT\x10\t\x12\x16\n\x12\x45VIDENCE_KIND_TIME\x10\n\x12\x18\n\x14\x45VIDENCE_KIND_TICKER\x10\x0bP\x00\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$cqar/contract/cqar/v1/identity.proto\x12\x07\x63qar.v1\x1a*cqar/contract/cqc/markets/v1/markets.proto\x1a cqar/contract/shared/enums.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x01\n\x08\x45vidence\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.cqar.v1.EvidenceKind\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61gainst\x18\x03 \x01(\x08\x12\r\n\x05value\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12+\n\x07seen_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbd\x02\n\rIdentityClaim\x12\x10\n\x08venue_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x03 \x01(\t\x12%\n\x05level\x18\x04 \x01(\x0e\x32\x16.cqar.v1.IdentityLevel\x12#\n\x08\x65vidence\x18\x05 \x03(\x0b\x32\x11.cqar.v1.Evidence\x12\x1b\n\x13\x63\x61ndidate_asset_ids\x18\x06 \x03(\t\x12&\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x0e\x62locked_reason\x18\x08 \x01(\t\x12\x0e\n\x06source\x18\t \x01(\t\x12.\n\nupdated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\x08revision\x18\xc8\x01 \x01(\x03\"]\n\x13RecordClaimsRequest\x12&\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x16.cqar.v1.IdentityClaim\x12\x13\n\x06source\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\t\n\x07_source\"o\n\x14RecordClaimsResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x05\x12\x0f\n\x07updated\x18\x02 \x01(\x05\x12\x11\n\tunchanged\x18\x03 \x01(\x05\x12\x15\n\x08revision\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0b\n\t_revision\"\xfd\x01\n\x13ListEvidenceRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08\x61sset_id\x18\x03 \x01(\tH\x02\x88\x01\x01\x12*\n\x05level\x18\x04 \x01(\x0e\x32\x16.cqar.v1.IdentityLevelH\x03\x88\x01\x01\x12\x16\n\tpage_size\x18\x05 \x01(\x05H\x04\x88\x01\x01\x12\x17\n\npage_token\x18\x06 \x01(\tH\x05\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_codeB\x0b\n\t_asset_idB\x08\n\x06_levelB\x0c\n\n_page_sizeB\r\n\x0b_page_token\"W\n\x14ListEvidenceResponse\x12&\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x16.cqar.v1.IdentityClaim\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc2\x01\n\x0e\x45xplainRequest\x12\x15\n\x08venue_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04\x63ode\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x19\n\x0cvenue_symbol\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x34\n\x0bsymbol_type\x18\x04 \x01(\x0e\x32\x1a.cqc.markets.v1.SymbolTypeH\x03\x88\x01\x01\x42\x0b\n\t_venue_idB\x07\n\x05_codeB\x0f\n\r_venue_symbolB\x0e\n\x0c_symbol_type\"=\n\x0f\x45xplainResponse\x12*\n\x0c\x65xplanations\x18\x01 \x03(\x0b\x32\x14.cqar.v1.Explanation\"\xa4\x03\n\x0b\x45xplanation\x12\x10\n\x08venue_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\r\n\x05sides\x18\x03 \x03(\t\x12&\n\x05\x61sset\x18\x04 \x01(\x0b\x32\x17.cqar.v1.ExplainedAsset\x12%\n\x05level\x18\x05 \x01(\x0e\x32\x16.cqar.v1.IdentityLevel\x12\x16\n\x0e\x62locked_reason\x18\x06 \x01(\t\x12\x19\n\x11identity_evidence\x18\x07 \x01(\t\x12%\n\x05\x63laim\x18\x08 \x01(\x0b\x32\x16.cqar.v1.IdentityClaim\x12\x30\n\x0c\x65vidence_for\x18\t \x03(\x0b\x32\x1a.cqar.v1.ExplainedEvidence\x12\x34\n\x10\x65vidence_against\x18\n \x03(\x0b\x32\x1a.cqar.v1.ExplainedEvidence\x12\'\n\x06rivals\x18\x0b \x03(\x0b\x32\x17.cqar.v1.ExplainedAsset\x12\x14\n\x0cwould_decide\x18\x0c \x03(\t\x12\x16\n\x0eopen_review_id\x18\r \x01(\t\"R\n\x11\x45xplainedEvidence\x12\x1f\n\x04item\x18\x01 \x01(\x0b\x32\x11.cqar.v1.Evidence\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"r\n\x0e\x45xplainedAsset\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x0b\n\x03ids\x18\x05 \x03(\t\x12\x11\n\taddresses\x18\x06 \x03(\t*\xde\x02\n\x0c\x45videnceKind\x12\x1d\n\x19\x45VIDENCE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45VIDENCE_KIND_DECISION\x10\x01\x12\x19\n\x15\x45VIDENCE_KIND_ADDRESS\x10\x02\x12!\n\x1d\x45VIDENCE_KIND_ADDRESS_IN_LIST\x10\x03\x12\x17\n\x13\x45VIDENCE_KIND_CLASS\x10\x04\x12\x16\n\x12\x45VIDENCE_KIND_NAME\x10\x05\x12\x1d\n\x19\x45VIDENCE_KIND_DECLARED_ID\x10\x06\x12\x1a\n\x16\x45VIDENCE_KIND_ISO_4217\x10\x07\x12\x1a\n\x16\x45VIDENCE_KIND_RENAMING\x10\x08\x12\x1b\n\x17\x45VIDENCE_KIND_AGREEMENT\x10\t\x12\x16\n\x12\x45VIDENCE_KIND_TIME\x10\n\x12\x18\n\x14\x45VIDENCE_KIND_TICKER\x10\x0bP\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cqar.contract.cqar.v1.identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVIDENCEKIND']._serialized_start=1181
-  _globals['_EVIDENCEKIND']._serialized_end=1531
-  _globals['_EVIDENCE']._serialized_start=147
-  _globals['_EVIDENCE']._serialized_end=305
-  _globals['_IDENTITYCLAIM']._serialized_start=308
-  _globals['_IDENTITYCLAIM']._serialized_end=625
-  _globals['_RECORDCLAIMSREQUEST']._serialized_start=627
-  _globals['_RECORDCLAIMSREQUEST']._serialized_end=720
-  _globals['_RECORDCLAIMSRESPONSE']._serialized_start=722
-  _globals['_RECORDCLAIMSRESPONSE']._serialized_end=833
-  _globals['_LISTEVIDENCEREQUEST']._serialized_start=836
-  _globals['_LISTEVIDENCEREQUEST']._serialized_end=1089
-  _globals['_LISTEVIDENCERESPONSE']._serialized_start=1091
-  _globals['_LISTEVIDENCERESPONSE']._serialized_end=1178
+  _globals['_EVIDENCEKIND']._serialized_start=2108
+  _globals['_EVIDENCEKIND']._serialized_end=2458
+  _globals['_EVIDENCE']._serialized_start=191
+  _globals['_EVIDENCE']._serialized_end=349
+  _globals['_IDENTITYCLAIM']._serialized_start=352
+  _globals['_IDENTITYCLAIM']._serialized_end=669
+  _globals['_RECORDCLAIMSREQUEST']._serialized_start=671
+  _globals['_RECORDCLAIMSREQUEST']._serialized_end=764
+  _globals['_RECORDCLAIMSRESPONSE']._serialized_start=766
+  _globals['_RECORDCLAIMSRESPONSE']._serialized_end=877
+  _globals['_LISTEVIDENCEREQUEST']._serialized_start=880
+  _globals['_LISTEVIDENCEREQUEST']._serialized_end=1133
+  _globals['_LISTEVIDENCERESPONSE']._serialized_start=1135
+  _globals['_LISTEVIDENCERESPONSE']._serialized_end=1222
+  _globals['_EXPLAINREQUEST']._serialized_start=1225
+  _globals['_EXPLAINREQUEST']._serialized_end=1419
+  _globals['_EXPLAINRESPONSE']._serialized_start=1421
+  _globals['_EXPLAINRESPONSE']._serialized_end=1482
+  _globals['_EXPLANATION']._serialized_start=1485
+  _globals['_EXPLANATION']._serialized_end=1905
+  _globals['_EXPLAINEDEVIDENCE']._serialized_start=1907
+  _globals['_EXPLAINEDEVIDENCE']._serialized_end=1989
+  _globals['_EXPLAINEDASSET']._serialized_start=1991
+  _globals['_EXPLAINEDASSET']._serialized_end=2105
 # @@protoc_insertion_point(module_scope)

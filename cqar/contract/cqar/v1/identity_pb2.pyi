@@ -1,5 +1,6 @@
 import datetime
 
+from cqar.contract.cqc.markets.v1 import markets_pb2 as _markets_pb2
 from cqar.contract.shared import enums_pb2 as _enums_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -137,3 +138,77 @@ class ListEvidenceResponse(_message.Message):
     claims: _containers.RepeatedCompositeFieldContainer[IdentityClaim]
     next_page_token: str
     def __init__(self, claims: _Optional[_Iterable[_Union[IdentityClaim, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("venue_id", "code", "venue_symbol", "symbol_type")
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    VENUE_SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_TYPE_FIELD_NUMBER: _ClassVar[int]
+    venue_id: str
+    code: str
+    venue_symbol: str
+    symbol_type: _markets_pb2.SymbolType
+    def __init__(self, venue_id: _Optional[str] = ..., code: _Optional[str] = ..., venue_symbol: _Optional[str] = ..., symbol_type: _Optional[_Union[_markets_pb2.SymbolType, str]] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("explanations",)
+    EXPLANATIONS_FIELD_NUMBER: _ClassVar[int]
+    explanations: _containers.RepeatedCompositeFieldContainer[Explanation]
+    def __init__(self, explanations: _Optional[_Iterable[_Union[Explanation, _Mapping[str, object]]]] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("venue_id", "code", "sides", "asset", "level", "blocked_reason", "identity_evidence", "claim", "evidence_for", "evidence_against", "rivals", "would_decide", "open_review_id")
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SIDES_FIELD_NUMBER: _ClassVar[int]
+    ASSET_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_REASON_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FOR_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_AGAINST_FIELD_NUMBER: _ClassVar[int]
+    RIVALS_FIELD_NUMBER: _ClassVar[int]
+    WOULD_DECIDE_FIELD_NUMBER: _ClassVar[int]
+    OPEN_REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    venue_id: str
+    code: str
+    sides: _containers.RepeatedScalarFieldContainer[str]
+    asset: ExplainedAsset
+    level: _enums_pb2.IdentityLevel
+    blocked_reason: str
+    identity_evidence: str
+    claim: IdentityClaim
+    evidence_for: _containers.RepeatedCompositeFieldContainer[ExplainedEvidence]
+    evidence_against: _containers.RepeatedCompositeFieldContainer[ExplainedEvidence]
+    rivals: _containers.RepeatedCompositeFieldContainer[ExplainedAsset]
+    would_decide: _containers.RepeatedScalarFieldContainer[str]
+    open_review_id: str
+    def __init__(self, venue_id: _Optional[str] = ..., code: _Optional[str] = ..., sides: _Optional[_Iterable[str]] = ..., asset: _Optional[_Union[ExplainedAsset, _Mapping[str, object]]] = ..., level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., blocked_reason: _Optional[str] = ..., identity_evidence: _Optional[str] = ..., claim: _Optional[_Union[IdentityClaim, _Mapping[str, object]]] = ..., evidence_for: _Optional[_Iterable[_Union[ExplainedEvidence, _Mapping[str, object]]]] = ..., evidence_against: _Optional[_Iterable[_Union[ExplainedEvidence, _Mapping[str, object]]]] = ..., rivals: _Optional[_Iterable[_Union[ExplainedAsset, _Mapping[str, object]]]] = ..., would_decide: _Optional[_Iterable[str]] = ..., open_review_id: _Optional[str] = ...) -> None: ...
+
+class ExplainedEvidence(_message.Message):
+    __slots__ = ("item", "symbol", "name")
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    item: Evidence
+    symbol: str
+    name: str
+    def __init__(self, item: _Optional[_Union[Evidence, _Mapping[str, object]]] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ExplainedAsset(_message.Message):
+    __slots__ = ("asset_id", "symbol", "name", "category", "ids", "addresses")
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    asset_id: str
+    symbol: str
+    name: str
+    category: str
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, asset_id: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., category: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., addresses: _Optional[_Iterable[str]] = ...) -> None: ...
