@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from cqar.client.resolve import Answer, Question, kind
+from cqar.client.resolve import Answer, Question, kind, level_name
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
@@ -38,6 +38,9 @@ def _lines(question: Question, answer: Answer) -> Iterator[tuple[str, str]]:
     yield "symbol", f"{symbol.symbol}  {kind(markets_pb2.SymbolType.Name(symbol.symbol_type))}  {symbol.symbol_id}"
     yield "base asset", _asset(found.base_asset)
     yield "quote asset", _asset(found.quote_asset)
+    levels = {"base": found.base_level, "quote": found.quote_level, "settlement": found.settlement_level}
+    if any(levels.values()):
+        yield "identity", ", ".join(f"{side} {level_name(level)}" for side, level in levels.items() if level)
     yield "tick size", _number(symbol, "tick_size", quote)
     yield "lot size", _number(symbol, "lot_size", sizes)
     yield "order size", f"min {_number(symbol, 'min_order_size', sizes)}, max {_number(symbol, 'max_order_size', sizes)}"
@@ -112,7 +115,8 @@ def _activity(listing: Any) -> str:
 def _trading(found: contract.GetVenueSymbolResponse) -> str:
     if not found.trading_blocked:
         return "not blocked"
-    return f"BLOCKED by {', '.join(map(_flag, found.blocking_flags)) or 'a flag'}"
+    reasons = [*map(_flag, found.blocking_flags), *([found.blocked_reason] if found.blocked_reason else [])]
+    return f"BLOCKED by {', '.join(reasons) or 'a flag'}"
 
 
 def _flag(flag: assets_pb2.AssetQualityFlag) -> str:

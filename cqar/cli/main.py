@@ -12,6 +12,7 @@ from cqar.cli import errors, output
 from cqar.cli.context import CommandContext
 from cqar.cli.epoch import epoch
 from cqar.cli.events import events
+from cqar.cli.explain import explain
 from cqar.cli.identity import identity
 from cqar.cli.imports import importing
 from cqar.cli.keys import keys
@@ -63,7 +64,7 @@ def cli(context: click.Context, path: Path | None) -> None:
 
 
 _COMMANDS = (
-    *(admin, epoch, events, hotpath, identity, importing, keys, migrate),
+    *(admin, epoch, events, explain, hotpath, identity, importing, keys, migrate),
     *(resolve, review, sample, search, settings, up),
 )
 for _command in _COMMANDS:

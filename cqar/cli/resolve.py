@@ -13,13 +13,18 @@ from cqar.cli.errors import CliError
 if TYPE_CHECKING:
     from cqar.client.resolve import Question
 
-_TYPES = click.Choice(["spot", "perpetual", "future", "option", "margin"], case_sensitive=False)
+TYPES = click.Choice(["spot", "perpetual", "future", "option", "margin"], case_sensitive=False)
 
 
 @click.command()
 @click.argument("venue")
 @click.argument("symbol")
-@click.option("--type", "kind", type=_TYPES, help="The type of symbol, if the venue has several with one name.")
+@click.option("--type", "kind", type=TYPES, help="The type of symbol, if the venue has several with one name.")
+@click.option(
+    "--min-level",
+    type=click.Choice(["verified", "corroborated", "suggested", "contested", "unknown"]),
+    help="Refuse an answer whose assets can be trusted less than this.",
+)
 @click.option("--as-of", type=options.Time(), metavar="TIME", help="Resolve as of a time: ISO 8601, UTC unless it has a zone.")
 @options.as_json("Print one JSON object with the contract's field names and exact numbers as text.")
 @options.hotpath_address
@@ -30,13 +35,14 @@ def resolve(
     symbol: str,
     kind: str | None,
     as_of: datetime | None,
+    min_level: str | None,
     address: str | None,
     *,
     as_json: bool,
 ) -> None:
     """Show what a VENUE means by SYMBOL, spelled exactly as the venue spells it.
 
-    The exit code is 1 if the symbol has no meaning, or several.
+    The exit code is 1 if the symbol has no meaning, or several, or if --min-level refuses the answer.
 
     \b
       cqar resolve binance BTCUSDT
@@ -46,7 +52,7 @@ def resolve(
     from cqar.cli import answers
     from cqar.client.resolve import Question, ask
 
-    question = Question(venue, symbol, kind and kind.upper(), as_of)
+    question = Question(venue, symbol, kind and kind.upper(), as_of, min_level and min_level.upper())
     at = address or context.hotpath()
     try:
         with context.connected("reader", at) as channel:

@@ -12,6 +12,7 @@ from cqar.client.connect import CallError
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.contract.shared import enums_pb2
 
 _SERVICE = "/cqc.services.v1.AssetRegistry/"
 #: Seconds that a call may take.
@@ -30,6 +31,8 @@ class Question(NamedTuple):
     #: SPOT, PERPETUAL, FUTURE, OPTION or MARGIN
     type: str | None = None
     as_of: datetime | None = None
+    #: VERIFIED, CORROBORATED, SUGGESTED, CONTESTED or UNKNOWN: refuse an answer whose assets can be trusted less
+    min_level: str | None = None
 
     def request(self) -> contract.GetVenueSymbolRequest:
         """Return the contract's request."""
@@ -54,7 +57,14 @@ class Answer(NamedTuple):
 
 
 def ask(channel: grpc.Channel, question: Question) -> Answer:
-    """Resolve the question over a connected channel; the time to connect is not measured. Raises ResolveError."""
+    """Resolve the question over a connected channel; the time to connect is not measured.
+
+    Raises ResolveError, also if the question's `min_level` refuses the answer.
+
+    Example:
+        ask(channel, Question("binance", "BTCUSDT", min_level="CORROBORATED"))
+
+    """
     call = _method(channel, "GetVenueSymbol", contract.GetVenueSymbolRequest, contract.GetVenueSymbolResponse)
     request = question.request()
     began = time.perf_counter_ns()
@@ -63,8 +73,26 @@ def ask(channel: grpc.Channel, question: Question) -> Answer:
     except grpc.RpcError as error:
         raise ResolveError(_reason(channel, question, error), error.code()) from error
     elapsed = time.perf_counter_ns() - began
+    if question.min_level is not None:
+        _refuse_below(question, response)
     source = next((str(value) for name, value in made.trailing_metadata() or () if name == "cqar-source"), "memory")
     return Answer(response, source, elapsed, _settlement(channel, response.symbol))
+
+
+def _refuse_below(question: Question, found: contract.GetVenueSymbolResponse) -> None:
+    """Raise ResolveError if a side of the answer can be trusted less than the question asks. Unset is as good as VERIFIED."""
+    least = enums_pb2.IdentityLevel.Value(f"IDENTITY_LEVEL_{question.min_level}")
+    sides = {"base": found.base_level, "quote": found.quote_level, "settlement": found.settlement_level}
+    below = [f"{side} asset is {level_name(level)}" for side, level in sides.items() if level > least]
+    if below:
+        what = f"the {', the '.join(below)}, below {question.min_level}"
+        message = f"{question.venue} {question.symbol}: {what}; see cqar explain {question.venue} {question.symbol}"
+        raise ResolveError(message, grpc.StatusCode.FAILED_PRECONDITION)
+
+
+def level_name(level: enums_pb2.IdentityLevel) -> str:
+    """Return the short name of a level: `VERIFIED` for IDENTITY_LEVEL_VERIFIED."""
+    return enums_pb2.IdentityLevel.Name(level).removeprefix("IDENTITY_LEVEL_")
 
 
 def kind(name: str) -> str:

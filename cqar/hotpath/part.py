@@ -102,7 +102,7 @@ class _Absent(Part, eq=False, gc=False, kw_only=True):
 
 
 class _Lacking(Part, eq=False, gc=False):
-    """A part of an optional kind without a row. It is no absence: callers neither name it nor learn of it."""
+    """A part of an optional kind without a row. Unlike an absence, callers neither name it nor learn of it."""
 
     @property
     def cost(self) -> int:

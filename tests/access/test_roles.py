@@ -16,7 +16,7 @@ from tests.client import Client
 
 #: What only an administrator does, and reads that are a writer's business.
 ADMINS = {"CreateKey", "ListKeys", "RevokeKey", "ListAudit", "MergeAssets"}
-WRITERS = {"ListReviews"}
+WRITERS = {"ListReviews", "ListQuestions"}
 READS = ("Get", "List", "Search", "Find", "Explain", "ResolveVenueSymbols", "ResolveAssets")
 
 

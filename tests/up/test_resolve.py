@@ -1,16 +1,21 @@
 """The output of `cqar resolve` for cases that the sample lacks, and the source that it names."""
 
+import asyncio
 from datetime import UTC, datetime
 
+import pytest
+
 from cqar import config
+from cqar.admin.app import Admin
 from cqar.cli import answers
-from cqar.client import resolve
+from cqar.client import connect, resolve
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.contract.shared import enums_pb2
 from tests.client import Client
-from tests.hotpath.stack import changed, eventually, worker_of
+from tests.hotpath.stack import changed, eventually, listed, worker_of
 
 
 def told(answer: pb.GetVenueSymbolResponse) -> dict[str, str]:
@@ -84,3 +89,31 @@ async def test_a_result_names_its_source_memory_redis_or_database(feed: Client, 
             sources.append(client.trailing.get("cqar-source", "memory"))
             await eventually(lambda worker=other: not worker.engine.loader._offers)  # type: ignore[misc]  # the same
     assert sources == ["memory", "database", "redis"]
+
+
+def test_the_levels_of_the_assets_and_the_reason_of_a_block_are_shown() -> None:
+    answer = option()
+    answer.base_level, answer.settlement_level = enums_pb2.IDENTITY_LEVEL_CONTESTED, enums_pb2.IDENTITY_LEVEL_VERIFIED
+    answer.blocked_reason = "another address"
+    said = told(answer)
+    assert said["identity"] == "base CONTESTED, settlement VERIFIED"
+    assert said["trading"] == "BLOCKED by SCAM (a drill), another address"
+
+
+async def test_an_answer_below_the_least_level_is_refused(admin: Admin, registry: Client) -> None:
+    btc = await listed(registry)
+    record = {"venue_id": btc.venue, "asset_id": btc.quote, "venue_asset_symbol": "USDT"}
+    await registry.call("CreateVenueAsset", **record, identity_level=enums_pb2.IDENTITY_LEVEL_SUGGESTED)
+
+    def ask(least: str | None) -> resolve.Answer:
+        with connect.connected(f"127.0.0.1:{admin.port}") as channel:
+            return resolve.ask(channel, resolve.Question(btc.venue, btc.text, min_level=least))
+
+    for enough in (None, "SUGGESTED", "UNKNOWN"):
+        assert (await asyncio.to_thread(ask, enough)).response.quote_level == enums_pb2.IDENTITY_LEVEL_SUGGESTED
+    with pytest.raises(resolve.ResolveError, match="the quote asset is SUGGESTED, below CORROBORATED; see cqar explain"):
+        await asyncio.to_thread(ask, "CORROBORATED")
+
+
+def test_hand_written_assets_pass_every_least_level() -> None:
+    resolve._refuse_below(resolve.Question("v", "S", min_level="VERIFIED"), pb.GetVenueSymbolResponse())
