@@ -485,3 +485,24 @@ async def test_rows_that_mean_the_same_are_written_one_after_the_other(
     )
     [created] = [each.event for each in await records.since(head) if each.event is not None]
     assert (created.asset.symbol, created.asset.category) == ("BTC", "coin")
+
+
+async def test_a_new_asset_may_come_with_a_flag_that_it_is_unverified(
+    registry: Client, service: RegistryService, records: Records
+) -> None:
+    rows_ = [rows.asset("A"), rows.asset("B")]
+    rows_[0].unverified = "stands for a code"
+    head = await records.head()
+    answer = await service.apply(*rows_)
+    assert outcomes(answer) == ["CREATED", "CREATED"]
+    [raised] = [each for each in await records.since(head) if each.entity == "quality_flag"]
+    assert raised.event is not None
+    [flag] = (await registry.call("ListQualityFlags", asset_id=answer.results[0].id)).flags
+    assert (flag.reason, flag.severity, flag.flag_type) == ("stands for a code", 2, 6)
+    assert (await registry.call("ListQualityFlags", asset_id=answer.results[1].id)).flags == []
+    await service.apply(*rows_)
+    assert len((await registry.call("ListQualityFlags", asset_id=answer.results[0].id)).flags) == 1
+    misplaced, hostile = venue("gate-io"), rows.asset("C")
+    misplaced.unverified, hostile.unverified = "no asset", "a\x00b"
+    answer = await service.apply(misplaced, hostile)
+    assert [rejection(each) for each in answer.results] == [("INVALID_ARGUMENT", "unverified")] * 2

@@ -31,6 +31,9 @@ _FORMS: Final = frozenset((assets_pb2.RELATIONSHIP_TYPE_WRAPS, assets_pb2.RELATI
 _RELATED: Final = _FORMS | {assets_pb2.RELATIONSHIP_TYPE_MIGRATES_TO}
 #: Most deployments of one asset that are compared.
 _PLACES: Final = 200
+#: Calls for single addresses up to this number, or up to one for so many assets of the registry: then pages are faster.
+_SINGLE: Final = 200
+_PER_PAGE: Final = 50
 #: Words of the names of tokens that stand for a security.
 _TOKENIZED: Final = frozenset(("xstock", "tokenized", "tokenised", "ondo"))
 
@@ -113,15 +116,78 @@ def class_of(asset: Asset) -> AssetClass:
     return facts.CRYPTO if _TOKENIZED.isdisjoint(names.words(asset.name)) else facts.TOKENIZED
 
 
+class Deployments:
+    """Loads deployments by address and by asset: one call for each, or all of them where that takes less time."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._caip2: dict[str, str] | None = None
+        self._all: Mapping[str, Sequence[Any]] | None = None
+        #: by asset
+        self.places: dict[str, tuple[Place, ...]] = {}
+        #: by address as a venue writes it
+        self.owners: dict[str, tuple[Owned, ...]] = {}
+
+    def at(self, addresses: Iterable[str], assets: int) -> Mapping[str, Sequence[Owned]]:
+        """The deployments at each address, on all chains. `assets`: how many the registry has."""
+        wanted = sorted(set(addresses) - self.owners.keys())
+        if self._all is None and len(wanted) > max(_SINGLE, assets // _PER_PAGE):
+            self._load_all()
+        single = [each for each in wanted if self._all is None or not evidence.is_spelled_once(each)]
+        for address in wanted:
+            if self._all is not None:
+                self._own(address, self._all.get(evidence.normal(address), ()))
+        requests = [contract.ListAssetDeploymentsRequest(address=each, page_size=100) for each in single]
+        for address, answer in zip(single, self._run.registry.calls(requests), strict=True):
+            self._own(address, () if isinstance(answer, RegistryError) else answer.deployments)
+        return self.owners
+
+    def load(self, asset_ids: Iterable[str]) -> None:
+        """Load the deployments of the assets."""
+        wanted = [] if self._all is not None else sorted(set(asset_ids) - self.places.keys())
+        requests = [contract.ListAssetDeploymentsRequest(asset_id=each, page_size=_PLACES) for each in wanted]
+        for asset_id, answer in zip(wanted, self._run.registry.calls(requests), strict=True):
+            found = () if isinstance(answer, RegistryError) else answer.deployments
+            self.places[asset_id] = tuple(map(self._place, found))
+
+    def _load_all(self) -> None:
+        found: dict[str, list[Any]] = {}
+        places: dict[str, list[Place]] = {}
+        for each in self._run.registry.pages(contract.ListAssetDeploymentsRequest(), "deployments"):
+            place = self._place(each)
+            found.setdefault(place.address, []).append(each)
+            places.setdefault(each.asset_id, []).append(place)
+        self._all = found
+        self.places = {asset_id: tuple(own) for asset_id, own in places.items()}
+
+    def _own(self, address: str, found: Iterable[Any]) -> None:
+        """Keep who owns an address, spelled as the venue spells it."""
+        text = evidence.normal(address)
+        self.owners[address] = tuple(
+            Owned(each.asset_id, self._place(each)._replace(address=text), rows.LISTED_BY in each.metadata.fields)
+            for each in found
+            if not each.is_native
+        )
+
+    def _place(self, each: Any) -> Place:
+        address = "" if each.is_native else evidence.normal(each.address)
+        return Place(self._chain(each.chain_id), address, each.is_native or each.is_canonical)
+
+    def _chain(self, chain_id: str) -> str:
+        """The CAIP-2 id of a chain, where it has one."""
+        if self._caip2 is None:
+            chains = self._run.registry.pages(contract.ListChainsRequest(), "chains")
+            self._caip2 = {each.chain_id: each.caip2 or each.chain_id for each in chains}
+        return self._caip2.get(chain_id, chain_id)
+
+
 class Directory:
     """Loads what the registry knows, once for all venues of an exchange. Every method may raise wire.RegistryError."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._knowledge: Knowledge | None = None
-        self._caip2: dict[str, str] | None = None
-        self._places: dict[str, tuple[Place, ...]] = {}
-        self._owners: dict[str, tuple[Owned, ...]] = {}
+        self._deployments = Deployments(run)
         self._relations: dict[str, set[str]] | None = None
         self._form_of: dict[str, set[str]] = {}
 
@@ -147,56 +213,24 @@ class Directory:
 
     def owners(self, addresses: Iterable[str]) -> Mapping[str, Sequence[Owned]]:
         """The deployments at each address, on all chains."""
-        wanted = sorted(set(addresses) - self._owners.keys())
-        requests = [contract.ListAssetDeploymentsRequest(address=each, page_size=100) for each in wanted]
-        chains = self._chains() if wanted else {}
-        for address, answer in zip(wanted, self._run.registry.calls(requests), strict=True):
-            found = () if isinstance(answer, RegistryError) else answer.deployments
-            self._owners[address] = tuple(
-                Owned(
-                    each.asset_id,
-                    Place(chains.get(each.chain_id, each.chain_id), evidence.normal(address), each.is_canonical),
-                    rows.LISTED_BY in each.metadata.fields,
-                )
-                for each in found
-                if not each.is_native
-            )
-        return self._owners
+        return self._deployments.at(addresses, len(self.knowledge.assets))
+
+    def load_places(self, asset_ids: Iterable[str]) -> None:
+        """Load the deployments of the assets, and how they are related to others."""
+        self._load_relations()
+        self._deployments.load(asset_ids)
 
     def candidates(self, asset_ids: Iterable[str], said: Facts) -> Iterator[Candidate]:
         """The assets as candidates for a code; those that the registry does not have are left out."""
-        owners = {evidence.normal(each.text): self._owners.get(each.text, ()) for each in said.addresses}
+        owners = {evidence.normal(each.text): self._deployments.owners.get(each.text, ()) for each in said.addresses}
         for asset_id in asset_ids:
             related = self._related(asset_id) if owners else frozenset()
             excused = [text for text, found in owners.items() if any(each.asset_id in related for each in found)]
             own = [each.place for found in owners.values() for each in found if each.asset_id == asset_id]
-            places = (*own, *self._places.get(asset_id, ())) if owners else ()
+            places = (*own, *self._deployments.places.get(asset_id, ())) if owners else ()
             found_candidate = self.knowledge.candidate(asset_id, _homed(places), excused, self._form_of.get(asset_id, ()))
             if found_candidate is not None:
                 yield found_candidate
-
-    def load_places(self, asset_ids: Iterable[str]) -> None:
-        """Load the deployments of the assets, and how they are related to others."""
-        wanted = sorted(set(asset_ids) - self._places.keys())
-        self._load_relations()
-        chains = self._chains() if wanted else {}
-        requests = [contract.ListAssetDeploymentsRequest(asset_id=each, page_size=_PLACES) for each in wanted]
-        for asset_id, answer in zip(wanted, self._run.registry.calls(requests), strict=True):
-            found = () if isinstance(answer, RegistryError) else answer.deployments
-            self._places[asset_id] = tuple(
-                Place(
-                    chains.get(each.chain_id, each.chain_id),
-                    "" if each.is_native else evidence.normal(each.address),
-                    each.is_native or each.is_canonical,
-                )
-                for each in found
-            )
-
-    def _chains(self) -> Mapping[str, str]:
-        if self._caip2 is None:
-            chains = self._run.registry.pages(contract.ListChainsRequest(), "chains")
-            self._caip2 = {each.chain_id: each.caip2 or each.chain_id for each in chains}
-        return self._caip2
 
     def _load_relations(self) -> None:
         if self._relations is not None:

@@ -160,6 +160,11 @@ def normal(address: str) -> str:
     return address.lower() if is_evm(address) else address
 
 
+def is_spelled_once(address: str) -> bool:
+    """Whether an address of this form has one spelling, apart from case on EVM chains."""
+    return is_evm(address) or any(form.fullmatch(address) for form, chain in _FORMS if chain != caip2.TON)
+
+
 def chain_of(address: Address) -> str | None:
     """The chain of an address: what the venue says, else the only chain with addresses of its form."""
     return address.chain or next((chain for form, chain in _FORMS if form.fullmatch(address.text)), None)

@@ -1,4 +1,4 @@
-"""Quality flags that importers raise: UNVERIFIED, on provisional assets and on tickers that look like others."""
+"""Quality flags that importers raise: UNVERIFIED, on tickers that look like others."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple

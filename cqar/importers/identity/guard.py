@@ -80,8 +80,9 @@ class Guard:
             _declare(cases[each.code], key, asset_id)
         for each in said:
             cases[each.code].found.extend(_standing(each, owners, directory.knowledge.vetted))
-        placed = (asset for each in said if each.addresses for asset in (*cases[each.code].found, *means.get(each.code, ())))
-        directory.load_places(placed)
+        addressed = [each.code for each in said if each.addresses]
+        placed = {asset for code in addressed for asset in (*cases[code].found, *means.get(code, ()))}
+        directory.load_places(placed - self._provisional)
         return [cases[each.code] for each in said]
 
     def _weigh(self, said: Facts, case: "_Case") -> Verdict:
@@ -236,7 +237,7 @@ def recorded(said: Facts, verdict: Verdict, asset_id: str) -> str:
 def _provisional(said: Facts, venue_id: str) -> pb.ApplyRow:
     """An asset that only this code of this venue means."""
     ref = f"{venue_id}:{said.code}"
-    return rows.asset(
+    row = rows.asset(
         said.ticker,
         evidence.own_names(said)[0] if evidence.own_names(said) else said.ticker,
         assets_pb2.ASSET_TYPE_NATIVE,
@@ -244,6 +245,8 @@ def _provisional(said: Facts, venue_id: str) -> pb.ApplyRow:
         identifiers=[rows.identifier(rows.INTERNAL, ref)],
         ref=ref,
     )
+    row.unverified = f"stands for a code of {venue_id} until a review decides what the code means"
+    return row
 
 
 def by_code(found: Iterable[tuple[str, Stored]]) -> dict[str, list[Stored]]:

@@ -13,10 +13,9 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.importers.exchanges.facts import Code
-from cqar.importers.identity import claims, flags
+from cqar.importers.identity import claims
 from cqar.importers.identity.claims import Claim, Claims
 from cqar.importers.identity.evidence import Facts
-from cqar.importers.identity.flags import Doubt
 from cqar.importers.identity.guard import Guard
 from cqar.importers.identity.meaning import PROVISIONAL, Meaning, Stored
 from cqar.importers.run import documents, report
@@ -106,28 +105,18 @@ class VenueCodes:
             if meaning.row is not None:
                 new.setdefault(meaning.row.ref, meaning.row)
         made: dict[str, str] = {}
-        doubts = []
-        again: set[str] = set()
         items = [
             Item(row, f"{row.asset.symbol} at {self._venue_id}", keys=(f"asset {ref}",), differs=False)
             for ref, row in new.items()
         ]
         for item, result in zip(items, self._run.write(items, pb.CREATE_ONLY), strict=True):
-            if result.outcome == pb.REJECTED:
-                continue
-            made[item.row.ref] = f"ref:{item.row.ref}" if self._run.dry_run else result.id
-            if item.row.asset.category == PROVISIONAL:
-                reason = f"stands for a code of {self._venue_id} until a review decides what the code means"
-                doubts.append(Doubt(result.id, item.row.asset.symbol, reason))
-                again.update({result.id} if result.outcome != pb.CREATED else ())
+            if result.outcome != pb.REJECTED:
+                made[item.row.ref] = f"ref:{item.row.ref}" if self._run.dry_run else result.id
         for code, meaning in meanings.items():
             if meaning.asset is not None:
                 asset = made.get(meaning.row.ref) if meaning.row is not None else meaning.asset
                 if asset is not None:
                     self.assets[code] = asset
-        flagged = again - flags.without(self._run, again)
-        doubts = [each for each in doubts if each.asset_id not in flagged]
-        flags.raise_unverified(self._run, doubts)
 
     # ---- venue assets and claims -----------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
-from cqar.model.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT
+from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.model.entities import ASSET, ASSET_IDENTIFIER, CHAIN, DEPLOYMENT, QUALITY_FLAG
 from cqar.model.entity import Entity, Row, new_id
 from cqar.storage.postgres import Sql
 from cqar.writes import bulk, operations
@@ -124,6 +125,19 @@ async def write_keys(tx: Transaction, items: Sequence[Item]) -> None:
                 result.outcome = pb.UPDATED
                 result.changed_fields.extend({field} - set(result.changed_fields))
                 result.changes.add(field=field, after="/".join(map(str, key.natural())))
+
+
+async def raise_unverified(tx: Transaction, items: Sequence[Item]) -> None:
+    """Raise the flags UNVERIFIED that new assets come with."""
+    blank = {**dict.fromkeys(QUALITY_FLAG.columns), **QUALITY_FLAG.defaults, "source": tx.call.source}
+    blank |= {"flag_type": assets_pb2.FLAG_TYPE_UNVERIFIED, "severity": assets_pb2.FLAG_SEVERITY_LOW}
+    flags = [
+        {**blank, "flag_id": new_id(), "asset_id": item.row["asset_id"], "reason": item.requested.unverified}
+        for item in items
+        if item.requested.unverified
+    ]
+    for stored in (await bulk.insert_many(tx.session, QUALITY_FLAG, flags)).values():
+        tx.changed(QUALITY_FLAG, None, stored)
 
 
 def _order(key: Item) -> tuple[str, ...]:

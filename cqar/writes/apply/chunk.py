@@ -126,6 +126,7 @@ class Chunk:
         await self._insert(kind.entity, new)
         await self._update(kind.entity, changed)
         if kind.entity is ASSET:
+            await assets.raise_unverified(self._tx, new)
             await assets.write_keys(self._tx, [item for item in batch if not item.requested.rejected])
         elif kind.entity is ASSET_GROUP_MEMBER:
             await self._touch_groups([*new, *changed])

@@ -10,6 +10,7 @@ from google.rpc import code_pb2
 
 from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.model.binding import TEXT
 from cqar.model.entities import ASSET
 from cqar.model.entity import Entity, Row
 from cqar.writes import operations
@@ -33,7 +34,7 @@ class Part(NamedTuple):
 class RequestRow:
     """One row of the request and its result."""
 
-    __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "past", "ref", "result")
+    __slots__ = ("_parts", "_row", "expected", "final", "kind", "message", "mode", "past", "ref", "result", "unverified")
 
     def __init__(self, kind: RowKind | None, row: pb.ApplyRow, mode: int, *, past: bool = False) -> None:
         self.kind = kind or KINDS[0]
@@ -46,6 +47,8 @@ class RequestRow:
         self.final = False
         #: of a symbol: all listings in this call that name it have ended, so it may have expired
         self.past = past
+        #: of an asset: the reason of the flag UNVERIFIED that is raised if the row creates it
+        self.unverified: str | None = None
         self._row = row
         self._parts: list[Part] = []
 
@@ -64,6 +67,8 @@ class RequestRow:
         parts[0].given.update(operations.cleared(BINDINGS[self.kind.field], self._row.clear, parts[0].given))
         if self.kind.entity is not ASSET:
             return parts
+        if self._row.unverified:
+            self.unverified = TEXT["reason"](self._row.unverified, "unverified")
         for name, keys in (("identifiers", self._row.identifiers), ("deployments", self._row.deployments)):
             kind = BY_ENTITY["asset_identifier" if name == "identifiers" else "deployment"]
             parts += [_part(kind, key, refs, f"{name}[{at}]") for at, key in enumerate(keys)]
@@ -192,6 +197,8 @@ def read_rows(request: pb.ApplyRequest) -> list[RequestRow]:
             each.reject(errors.Invalid("mode", "UNKNOWN_VALUE", f"{mode} is not a mode"))
         elif field != "asset" and (row.identifiers or row.deployments):
             each.reject(errors.Invalid("identifiers", "NOT_HERE", "are accepted in asset rows only"))
+        elif field != "asset" and row.unverified:
+            each.reject(errors.Invalid("unverified", "NOT_HERE", "is accepted in asset rows only"))
         elif row.ref in names and row.ref in met:
             each.reject(errors.Invalid("ref", "REPEATED", f"{row.ref[:60]!r} is the ref of an earlier row; refs are unique"))
         met.add(row.ref)

@@ -543,7 +543,7 @@ class ApplyRequest(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[ApplyRow, _Mapping[str, object]]]] = ..., dry_run: _Optional[bool] = ..., source: _Optional[str] = ..., mode: _Optional[_Union[ApplyMode, str]] = ...) -> None: ...
 
 class ApplyRow(_message.Message):
-    __slots__ = ("ref", "expected_revision", "mode", "chain", "asset", "asset_deployment", "asset_identifier", "asset_relationship", "asset_group", "asset_group_member", "symbol", "symbol_identifier", "venue", "venue_asset", "venue_symbol", "identifiers", "deployments", "clear")
+    __slots__ = ("ref", "expected_revision", "mode", "chain", "asset", "asset_deployment", "asset_identifier", "asset_relationship", "asset_group", "asset_group_member", "symbol", "symbol_identifier", "venue", "venue_asset", "venue_symbol", "identifiers", "deployments", "clear", "unverified")
     REF_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
@@ -562,6 +562,7 @@ class ApplyRow(_message.Message):
     IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENTS_FIELD_NUMBER: _ClassVar[int]
     CLEAR_FIELD_NUMBER: _ClassVar[int]
+    UNVERIFIED_FIELD_NUMBER: _ClassVar[int]
     ref: str
     expected_revision: int
     mode: ApplyMode
@@ -580,7 +581,8 @@ class ApplyRow(_message.Message):
     identifiers: _containers.RepeatedCompositeFieldContainer[_assets_pb2.AssetIdentifier]
     deployments: _containers.RepeatedCompositeFieldContainer[_assets_pb2.AssetDeployment]
     clear: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, ref: _Optional[str] = ..., expected_revision: _Optional[int] = ..., mode: _Optional[_Union[ApplyMode, str]] = ..., chain: _Optional[_Union[_assets_pb2.Chain, _Mapping[str, object]]] = ..., asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., asset_deployment: _Optional[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]] = ..., asset_identifier: _Optional[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]] = ..., asset_relationship: _Optional[_Union[_assets_pb2.AssetRelationship, _Mapping[str, object]]] = ..., asset_group: _Optional[_Union[_assets_pb2.AssetGroup, _Mapping[str, object]]] = ..., asset_group_member: _Optional[_Union[_assets_pb2.AssetGroupMember, _Mapping[str, object]]] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., symbol_identifier: _Optional[_Union[_markets_pb2.SymbolIdentifier, _Mapping[str, object]]] = ..., venue: _Optional[_Union[_venues_pb2.Venue, _Mapping[str, object]]] = ..., venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., identifiers: _Optional[_Iterable[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]]] = ..., deployments: _Optional[_Iterable[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]]] = ..., clear: _Optional[_Iterable[str]] = ...) -> None: ...
+    unverified: str
+    def __init__(self, ref: _Optional[str] = ..., expected_revision: _Optional[int] = ..., mode: _Optional[_Union[ApplyMode, str]] = ..., chain: _Optional[_Union[_assets_pb2.Chain, _Mapping[str, object]]] = ..., asset: _Optional[_Union[_assets_pb2.Asset, _Mapping[str, object]]] = ..., asset_deployment: _Optional[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]] = ..., asset_identifier: _Optional[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]] = ..., asset_relationship: _Optional[_Union[_assets_pb2.AssetRelationship, _Mapping[str, object]]] = ..., asset_group: _Optional[_Union[_assets_pb2.AssetGroup, _Mapping[str, object]]] = ..., asset_group_member: _Optional[_Union[_assets_pb2.AssetGroupMember, _Mapping[str, object]]] = ..., symbol: _Optional[_Union[_markets_pb2.Symbol, _Mapping[str, object]]] = ..., symbol_identifier: _Optional[_Union[_markets_pb2.SymbolIdentifier, _Mapping[str, object]]] = ..., venue: _Optional[_Union[_venues_pb2.Venue, _Mapping[str, object]]] = ..., venue_asset: _Optional[_Union[_venues_pb2.VenueAsset, _Mapping[str, object]]] = ..., venue_symbol: _Optional[_Union[_venues_pb2.VenueSymbol, _Mapping[str, object]]] = ..., identifiers: _Optional[_Iterable[_Union[_assets_pb2.AssetIdentifier, _Mapping[str, object]]]] = ..., deployments: _Optional[_Iterable[_Union[_assets_pb2.AssetDeployment, _Mapping[str, object]]]] = ..., clear: _Optional[_Iterable[str]] = ..., unverified: _Optional[str] = ...) -> None: ...
 
 class ApplyResult(_message.Message):
     __slots__ = ("outcome", "id", "changed_fields", "code", "reason", "field", "revision", "changes", "differs")
