@@ -14,7 +14,8 @@ WHERE num_nonnulls(tick_size, lot_size, min_order_size, max_order_size, contract
 
 CREATE FUNCTION venue_symbols_specs_since() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.specs_since := now();
+    -- Numbers that a listing gets after its end are those of its interval.
+    NEW.specs_since := CASE WHEN NEW.delisted_at <= now() THEN NEW.listed_at ELSE now() END;
     RETURN NEW;
 END $$;
 CREATE TRIGGER venue_symbols_specs_set BEFORE INSERT ON venue_symbols FOR EACH ROW

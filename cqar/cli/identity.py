@@ -1,16 +1,19 @@
 """`cqar identity`: what the codes of venues mean."""
 
+import sys
 from datetime import datetime
 
 import click
 
 from cqar.cli import options, output
-from cqar.cli.context import CommandContext
+from cqar.cli.context import CommandContext, call_failed
+from cqar.cli.errors import Interrupted
+from cqar.cli.imports import REJECTED
 
 
 @click.group("identity")
 def identity() -> None:
-    """Change what the codes of venues mean."""
+    """Change what the codes of venues mean, and clean up after earlier versions."""
 
 
 @identity.command("set")
@@ -55,3 +58,38 @@ def identity_set(
             return
         for line in lines:
             output.echo(line)
+
+
+@identity.command("clean-specs")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--quiet", is_flag=True, help="Print the totals only, and no progress.")
+@click.option("--verbose", is_flag=True, help="Print every symbol that changes.")
+@options.as_json("Print one JSON object.")
+@options.admin_address
+@click.pass_obj
+def identity_clean_specs(context: CommandContext, /, address: str | None, **asked: bool) -> None:
+    """Unset the numbers that imports wrote on canonical symbols.
+
+    Earlier versions gave a symbol the tick size, lot size and contract size of its first market, and venues without numbers
+    of their own answered them. Numbers that people set stay. Where the audit does not tell who wrote a number, it stays and
+    is reported. Needs the key of an admin, to read the audit.
+    """
+    from cqar.importers import schedule
+    from cqar.importers.identity import clean_specs
+
+    address = address or context.admin()
+    once = schedule.Once(
+        address=address,
+        key=context.key("admin", address),
+        outgoing=context.tls(address),
+        source="identity clean-specs",
+        options={"dry_run": asked["dry_run"]},
+        **{name: asked[name] for name in ("as_json", "verbose", "quiet")},
+    )
+    try:
+        rejected = once.run(clean_specs.clean)
+    except schedule.EXPECTED as error:
+        raise call_failed(error, address, once.key) from error
+    except schedule.Stopped as stopped:
+        raise Interrupted(stopped) from stopped
+    sys.exit(REJECTED if rejected else 0)

@@ -36,7 +36,12 @@ class Resolved(NamedTuple):
     @property
     def blocked(self) -> bool:
         """Whether trading is blocked now."""
-        return bool(self.blocking or self.identity.blocked_reason)
+        return bool(self.blocking or self.blocked_reason)
+
+    @property
+    def blocked_reason(self) -> str:
+        """Why the venue's records of the assets, or the listing, block trading; empty if they do not."""
+        return "; ".join(filter(None, (self.identity.blocked_reason, self.listing.blocked_reason)))
 
 
 def next_change(get: Get, key: Any, now: int) -> int:
@@ -72,7 +77,7 @@ def resolve(get: Get, key: Any, now: int) -> Resolved:
 
 def response(get: Get, found: Resolved) -> pb.GetVenueSymbolResponse:
     """The response of GetVenueSymbol, without its revision and marks."""
-    canonical, (base, quote, settlement, reason) = found.canonical, found.identity
+    canonical, (base, quote, settlement, _) = found.canonical, found.identity
     return pb.GetVenueSymbolResponse(
         venue_symbol=found.listing,
         symbol=canonical,
@@ -83,7 +88,7 @@ def response(get: Get, found: Resolved) -> pb.GetVenueSymbolResponse:
         base_level=base or None,
         quote_level=quote or None,
         settlement_level=settlement or None,
-        blocked_reason=reason or None,
+        blocked_reason=found.blocked_reason or None,
         specs_source=found.specs_source or None,
     )
 

@@ -39,6 +39,8 @@ MARGIN_KINDS: Final = ("linear", "inverse", "quanto")
 RELATIONSHIPS: Final = range(1, 9)
 #: The types that must not form a cycle of any length: WRAPS, BRIDGES, STAKES, SYNTHETIC_OF, REBASES_WITH.
 ACYCLIC: Final = frozenset({1, 2, 3, 4, 8})
+#: MIGRATES_TO: an asset that migrates to another is not what that one migrates to.
+MIGRATES: Final = frozenset({6})
 
 #: Maximum decimals of a token if its chain declares no limit.
 DECIMALS_DEFAULT: Final = 18
@@ -129,6 +131,11 @@ def relationship(from_asset_id: str, to_asset_id: str, relationship_type: int, f
         raise Invalid(fields[2], "BAD_TYPE", f"{relationship_type} is not a known relationship type")
     if from_asset_id == to_asset_id:
         raise Invalid(fields[1], "SELF_LINK", f"is the same asset as {fields[0]}; a relationship links two assets")
+
+
+def cycle_free(relationship_type: int) -> frozenset[int]:
+    """The types among which a relationship of this type must not close a cycle; empty if it may."""
+    return next((types for types in (ACYCLIC, MIGRATES) if relationship_type in types), frozenset())
 
 
 def caip2(text: str, field: str) -> str:

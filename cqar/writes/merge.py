@@ -1,6 +1,6 @@
 """MergeAssets: merge one asset, with everything that refers to it, into another in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from google.protobuf.message import Message
@@ -148,13 +148,14 @@ async def _relationships(tx: Transaction, source: str, target: str) -> None:
             continue
         stored = await tx.session.row(_MOVE_RELATIONSHIP, row["relationship_id"], *ends)
         tx.changed(RELATIONSHIP, row, stored)
-        if kind in rules.ACYCLIC:
-            await _refuse_cycle(tx, row["relationship_id"], *ends)
+        if kinds := rules.cycle_free(kind):
+            await _refuse_cycle(tx, row["relationship_id"], ends, kinds)
 
 
-async def _refuse_cycle(tx: Transaction, relationship_id: str, source: str, target: str) -> None:
-    """Raise Precondition if the moved relationship closes a cycle."""
-    if await prepare.reaches(tx, target, source):
+async def _refuse_cycle(tx: Transaction, relationship_id: str, ends: list[str], kinds: Collection[int]) -> None:
+    """Raise Precondition if the moved relationship closes a cycle among these types."""
+    source, target = ends
+    if await prepare.reaches(tx, target, source, kinds):
         description = f"relationship {relationship_id!r} would close a cycle after the merge; delete it first"
         raise errors.Precondition("CYCLE", f"relationship:{relationship_id}", description)
 

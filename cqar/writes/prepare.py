@@ -103,29 +103,32 @@ async def lock_cycles(tx: Transaction) -> None:
     await tx.session.row(_LOCK, _CYCLE_LOCK)
 
 
-async def reaches(tx: Transaction, start: str, end: str) -> bool:
-    """Whether acyclic relationships lead from one asset to the other."""
-    return await tx.session.row(_REACHES, start, end, sorted(rules.ACYCLIC)) is not None
+async def reaches(tx: Transaction, start: str, end: str, kinds: Collection[int]) -> bool:
+    """Whether relationships of these types lead from one asset to the other."""
+    return await tx.session.row(_REACHES, start, end, sorted(kinds)) is not None
 
 
 async def relationship(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
-    """Reject a self link, and a cycle among the acyclic relationship types."""
+    """Reject a self link, and a cycle among relationship types that must not form one."""
     source, target, kind = row["from_asset_id"], row["to_asset_id"], row["relationship_type"]
     if before is not None:
         return
     rules.relationship(source, target, kind, ("source_asset_id", "target_asset_id", "relationship_type"))
-    if kind not in rules.ACYCLIC:
+    kinds = rules.cycle_free(kind)
+    if not kinds:
         await lock_parents(tx, entities.RELATIONSHIP, row)
         return
     await lock_cycles(tx)
     await lock_parents(tx, entities.RELATIONSHIP, row)
-    if await reaches(tx, target, source):
-        raise cycle(source, target)
+    if await reaches(tx, target, source, kinds):
+        raise cycle(source, target, kinds)
 
 
-def cycle(source: str, target: str) -> errors.Precondition:
+def cycle(source: str, target: str, kinds: Collection[int]) -> errors.Precondition:
     """The error of a relationship that would close a cycle."""
     description = f"asset {target!r} is already derived from {source!r}, directly or transitively; this would close a cycle"
+    if kinds == rules.MIGRATES:
+        description = f"asset {target!r} already migrates to {source!r}, directly or transitively; this contradicts it"
     return errors.Precondition("CYCLE", "target_asset_id", description)
 
 

@@ -243,6 +243,7 @@ async def test_an_expired_contract_is_an_ended_listing(
         assert (found.venue_symbol.is_active, found.venue_symbol.delisted_at) == (False, stamp(ends))
         then = await listed(registry, "deribit", text, as_of=stamp(now - timedelta(days=60)))
         assert (then.venue_symbol.is_active, then.symbol.symbol_id) == (True, found.symbol.symbol_id)
+        assert (then.symbol.tick_size_decimal, then.symbol.contract_size_decimal) == ("0.01", "1")
     early = {"venue_id": "deribit", "venue_symbol": "BTC-C", "as_of": stamp(now - timedelta(days=91))}
     assert (await registry.refused("GetVenueSymbol", **early)).code == "NOT_FOUND"
     head = await revision(connection)
@@ -287,9 +288,11 @@ async def _asked(registry: Client, importers: Importers) -> tuple[Any, Any]:
 
 async def test_a_listing_that_began_later_than_before_is_blocked_and_asked_about(seeded: Importers, registry: Client) -> None:
     _, review = await _asked(registry, seeded)
-    found = (await listed(registry, "okx", "BTC-USDT")).venue_symbol
-    assert found.blocked_reason == f"open question: {review.reason}"
-    assert (found.tick_size_decimal, found.listed_at) == ("0.01", stamp(OLD))
+    found = await listed(registry, "okx", "BTC-USDT")
+    reason = f"open question: {review.reason}"
+    assert (found.trading_blocked, found.blocked_reason, found.venue_symbol.blocked_reason) == (True, reason, reason)
+    assert (found.symbol.tick_size_decimal, found.venue_symbol.listed_at) == ("0.01", stamp(OLD))
+    assert not (await listed(registry, "okx", "BTC-USDC")).trading_blocked
 
 
 async def test_a_rejected_question_about_a_beginning_is_not_asked_again(seeded: Importers, registry: Client) -> None:

@@ -92,6 +92,22 @@ async def test_no_circle_closes_over_any_types_that_say_what_an_asset_is_made_of
     await relate(registry, ids[0], ids[-1], WRAPS)
 
 
+async def test_no_asset_migrates_back(registry: Client, factory: Factory) -> None:
+    """Input 26: SKY does not migrate to MKR, if MKR migrates to SKY."""
+    mkr, sky, third = [await factory.asset(each) for each in ("MKR", "SKY", "THIRD")]
+    await relate(registry, mkr, sky, MIGRATES)
+    await relate(registry, sky, third, MIGRATES)
+    for source, target in ((sky, mkr), (third, mkr), (third, sky)):
+        refused = await registry.refused(
+            "CreateAssetRelationship", source_asset_id=source, target_asset_id=target, relationship_type=MIGRATES
+        )
+        assert refused.code == "FAILED_PRECONDITION"
+        assert [(each[0], each[1]) for each in refused.preconditions] == [("CYCLE", "target_asset_id")]
+        assert "already migrates to" in refused.message
+    # What an asset is made of is another matter than what it became.
+    await relate(registry, sky, mkr, WRAPS)
+
+
 async def test_all_variants_of_eth_come_in_one_call(registry: Client, factory: Factory) -> None:
     eth, weth, steth, wsteth, bridged, fork = [
         await factory.asset(each) for each in ("ETH", "WETH", "stETH", "wstETH", "WETH.e", "ETHW")

@@ -89,6 +89,20 @@ async def test_numbers_of_a_time_before_their_last_change_are_not_known(
             assert (found.specs_source, found.symbol.tick_size_decimal) == (MIXED, "0.1")
 
 
+async def test_numbers_that_are_recorded_after_the_end_of_a_listing_hold_while_it_lived(feed: Client, factory: Factory) -> None:
+    symbol, venue = await factory.pair(), await factory.venue()
+    for text, begins in (("X", {"listed_at": at(-100)}), ("Y", {})):
+        made = await Factory(feed).listing(venue, symbol, text, delisted_at=at(-10), **begins, **TICK)
+        assert made.specs_since == made.listed_at
+        assert (await looked_up(feed, venue, text, as_of=at(-50))).specs_source == LISTING
+        await own_call(feed, "UpdateVenueSymbol", listing_id=made.listing_id, tick_size_decimal="0.1")
+        found = await looked_up(feed, venue, text, as_of=at(-50))
+        assert (found.specs_source, found.symbol.tick_size_decimal) == (LISTING, "0.1")
+    made = await Factory(feed).listing(venue, symbol, "Z", listed_at=at(-100), **TICK)
+    await own_call(feed, "DelistVenueSymbol", listing_id=made.listing_id)
+    assert (await looked_up(feed, venue, "Z", as_of=at(-50))).specs_source == NOT_KNOWN_THEN
+
+
 async def test_a_listing_without_numbers_of_its_own_gives_those_of_the_symbol_at_any_time(
     feed: Client, factory: Factory
 ) -> None:

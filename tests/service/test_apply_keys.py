@@ -235,6 +235,17 @@ async def test_no_circle_comes_in_with_a_call_nor_over_what_is_there(registry: C
     assert len((await registry.call("ListAssetRelationships")).relationships) == 4
 
 
+async def test_a_migration_back_is_rejected_in_a_call_and_over_what_is_there(service: RegistryService) -> None:
+    base = [asset(each) for each in ("MKR", "SKY", "X")]
+    there, back = related("ref:MKR", "ref:SKY", 6, conversion_rate="24000"), related("ref:SKY", "ref:MKR", 6)
+    answer = await service.apply(*base, there, back, related("ref:SKY", "ref:X", 6), related("ref:SKY", "ref:MKR", 1))
+    assert outcomes(answer)[3:] == ["CREATED", "REJECTED", "CREATED", "CREATED"]
+    assert rejection(answer.results[4]) == ("FAILED_PRECONDITION", "to_asset_id")
+    assert "already migrates to" in answer.results[4].reason
+    answer = await service.apply(*base, related("ref:X", "ref:MKR", 6))
+    assert rejection(answer.results[3]) == ("FAILED_PRECONDITION", "to_asset_id")
+
+
 async def test_a_group_is_its_name_and_a_member_its_group_and_asset(
     registry: Client, service: RegistryService, records: Records
 ) -> None:

@@ -20,12 +20,14 @@ OUTCOMES: Final = (CREATED, UPDATED, UNCHANGED, DELISTED, REVIEW, CONFLICT, REJE
 DIFFERS: Final = "differs"
 #: Not an outcome of a row: a number of it cannot be right and is not written.
 OMITTED: Final = "omitted"
+#: Not an outcome of a row: a value stays that cannot be judged.
+KEPT: Final = "kept"
 #: A remark that changes nothing.
 NOTE: Final = "note"
 
 
 #: Entries that someone has to look at.
-ATTENTION: Final = (REVIEW, CONFLICT, REJECTED, OMITTED)
+ATTENTION: Final = (REVIEW, CONFLICT, REJECTED, OMITTED, KEPT)
 #: Rows that need attention that a report shows unless it is verbose.
 EXAMPLES: Final = 10
 
@@ -140,7 +142,7 @@ class Report:
             "by_kind": self._grouped(lambda outcome, kind, _reason: (outcome, kind), OUTCOMES),
             "examples": dict(self._notes),
             "by_reason": self._grouped(
-                lambda outcome, _kind, reason: (outcome, reason), (REVIEW, CONFLICT, REJECTED, DIFFERS, OMITTED, NOTE)
+                lambda outcome, _kind, reason: (outcome, reason), (REVIEW, CONFLICT, REJECTED, DIFFERS, OMITTED, KEPT, NOTE)
             ),
         }
 

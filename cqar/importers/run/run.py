@@ -97,7 +97,7 @@ class Run:
     def require(self, request: Message, why: str) -> None:
         """Raise wire.RegistryError if the key may not make a call that the import needs. A dry run needs it, too.
 
-        `request` is an empty one, which the registry refuses as such only after it has checked the key. `why` is a clause.
+        `request` is one that changes nothing: the registry checks the key before it looks at the request. `why` is a clause.
         """
         try:
             self.registry.call(request)

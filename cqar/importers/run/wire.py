@@ -41,7 +41,7 @@ _SERVICES = {
 }
 _REPLIES = {
     name: getattr(module, f"{name}Response")
-    for module in (contract, registry_pb2, identity_pb2, reviews_pb2)
+    for module in (contract, registry_pb2, access_pb2, identity_pb2, reviews_pb2)
     for name in _SERVICES
     if hasattr(module, f"{name}Response")
 }

@@ -253,7 +253,7 @@ class Listings:
         self._run.report.add(Entry(report.DIFFERS, "venue_symbol", about, "listed_at", changes=(change,), line=line))
 
     def _same_by_decision(self, plan: _Plan) -> bool:
-        """Whether a person has decided that the listing did not begin anew then."""
+        """Whether a person has decided that the listing did not begin again then."""
         request = reviews_pb2.ListReviewsRequest(
             venue_id=self._venue_id,
             kind=reviews_pb2.REVIEW_KIND_LISTING_CONFLICT,

@@ -75,7 +75,7 @@ class Chunk:
     async def _lock_named(self, entity: Entity, items: Sequence[Item]) -> None:
         """Lock everything that the rows name, with one statement per entity, so that `prepare` finds it locked."""
         tx = self._tx
-        if entity is RELATIONSHIP and any(item.row["relationship_type"] in rules.ACYCLIC for item in items):
+        if entity is RELATIONSHIP and any(rules.cycle_free(item.row["relationship_type"]) for item in items):
             await prepare.lock_cycles(tx)
         for parent in dict.fromkeys(parent for _, parent, _ in entity.parents):
             columns = [column for column, each, _ in entity.parents if each is parent]
@@ -237,11 +237,12 @@ class Chunk:
 
     async def _refuse_cycles(self, items: Sequence[Item]) -> None:
         """Raise Precondition if the new relationships close a cycle, among themselves or with stored ones."""
-        made = [item.row for item in items if item.row["relationship_type"] in rules.ACYCLIC]
-        ends = [[row[name] for row in made] for name in ("from_asset_id", "to_asset_id")]
-        found = await self._tx.session.row(_CYCLES, *ends, sorted(rules.ACYCLIC)) if made else None
-        if found is not None:
-            raise prepare.cycle(found["source"], found["target"])
+        for kinds in (rules.ACYCLIC, rules.MIGRATES):
+            made = [item.row for item in items if item.row["relationship_type"] in kinds]
+            ends = [[row[name] for row in made] for name in ("from_asset_id", "to_asset_id")]
+            found = await self._tx.session.row(_CYCLES, *ends, sorted(kinds)) if made else None
+            if found is not None:
+                raise prepare.cycle(found["source"], found["target"], kinds)
 
     # ---- finding ---------------------------------------------------------------------------------------------------
 
