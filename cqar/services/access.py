@@ -4,7 +4,7 @@ from cqar.contract.cqar.v1 import access_pb2 as pb
 from cqar.model.call import Role
 from cqar.services.method import AnyMethod, complete, read
 from cqar.services.run import batch, write
-from cqar.writes import audit, identity, keyring, questions, review_batches, reviews
+from cqar.writes import audit, identity, keyring, moves, questions, review_batches, reviews
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Access"]
 METHODS: tuple[AnyMethod, ...] = (
@@ -20,5 +20,6 @@ METHODS: tuple[AnyMethod, ...] = (
     batch(SERVICE, "DecideReviews", review_batches.decide_reviews),
     read(SERVICE, "ListQuestions", questions.list_questions, Role.WRITER),
     write(SERVICE, "SetIdentity", identity.set_identity),
+    batch(SERVICE, "MoveCodes", moves.move_codes),
 )
 complete(SERVICE, METHODS)

@@ -70,9 +70,17 @@ async def withdraw(tx: Transaction, venue_id: str, code: str, blocked_reason: st
 
 async def is_decided(tx: Transaction, venue_id: str, code: str, asset_id: str) -> bool:
     """Whether a person has decided for the asset."""
-    claim = await find(tx, venue_id, code)
-    decisions = [] if claim is None else [each for each in _items(claim) if each["kind"] == pb.EVIDENCE_KIND_DECISION]
+    decisions = _decisions(await find(tx, venue_id, code))
     return any(each.get("asset_id") == asset_id and not each.get("against") for each in decisions)
+
+
+def has_decision(claim: Row | None) -> bool:
+    """Whether a person has decided about the code of the claim."""
+    return bool(_decisions(claim))
+
+
+def _decisions(claim: Row | None) -> list[dict[str, Any]]:
+    return [] if claim is None else [each for each in _items(claim) if each["kind"] == pb.EVIDENCE_KIND_DECISION]
 
 
 def _items(claim: Row) -> list[dict[str, Any]]:

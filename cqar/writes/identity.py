@@ -40,9 +40,9 @@ async def set_identity(tx: Transaction, request: Any) -> Message:
     response = pb.SetIdentityResponse(asset_id=asset_id)
     if before is not None and before != asset_id:
         response.previous_asset_id = before
-        moved = await _moved(tx, (venue_id, code), (before, asset_id), since)
-        response.moved = moved.listings
-        response.unclear.extend(moved.left[:100])
+        done = await moved(tx, (venue_id, code), (before, asset_id), since)
+        response.moved = done.listings
+        response.unclear.extend(done.left[:100])
     elif before is None and not asked and await claim_decisions.find(tx, venue_id, code) is None:
         raise errors.NotFound("code", f"{venue_id}:{code}", "code")
     if (await operations.lock_live(tx, ASSET, [asset_id])).get(asset_id) is None:
@@ -67,8 +67,11 @@ async def _before(tx: Transaction, venue_id: str, code: str) -> str | None:
     return found[0] if found else None
 
 
-async def _moved(tx: Transaction, place: tuple[str, str], ids: tuple[str, str], since: Any) -> meanings.Moved:
-    """Move the markets. A provisional asset that only this code uses is merged, unless it keeps its past."""
+async def moved(tx: Transaction, place: tuple[str, str], ids: tuple[str, str], since: Any = None) -> meanings.Moved:
+    """Move the markets of a code, `place`, from one asset to another.
+
+    A provisional asset that only this code uses is merged, unless it keeps its past.
+    """
     venue_id, code = place
     held = await operations.lock_live(tx, ASSET, ids)
     for name, asset_id in zip(("code", "asset"), ids, strict=True):

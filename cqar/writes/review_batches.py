@@ -74,13 +74,13 @@ class _Item:
         """Set the result of a failed decision."""
         self.result.Clear()
         self.result.outcome = pb.REFUSED
-        self.result.code = _NAMES[error.code]
+        self.result.code = NAMES[error.code]
         self.result.reason = error.message
         violations = getattr(error, "violations", ())
         self.result.field = (violations[0].field if violations else getattr(error, "field", None)) or ""
 
 
-_NAMES = {3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 6: "ALREADY_EXISTS", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED"} | {
+NAMES = {3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 6: "ALREADY_EXISTS", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED"} | {
     9: "FAILED_PRECONDITION",
     10: "ABORTED",
 }

@@ -192,6 +192,7 @@ ROUTES = (
     Route("POST", "/v1/reviews/decisions", "DecideReviews"),
     Route("GET", "/v1/reviews/questions", "ListQuestions"),
     Route("POST", "/v1/reviews/identity", "SetIdentity"),
+    Route("POST", "/v1/reviews/moves", "MoveCodes"),
 )
 
 

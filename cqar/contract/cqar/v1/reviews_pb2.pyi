@@ -45,6 +45,13 @@ class DecisionOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DECIDED: _ClassVar[DecisionOutcome]
     ALREADY_DECIDED: _ClassVar[DecisionOutcome]
     REFUSED: _ClassVar[DecisionOutcome]
+
+class MoveOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MOVE_OUTCOME_UNSPECIFIED: _ClassVar[MoveOutcome]
+    MOVED: _ClassVar[MoveOutcome]
+    ALREADY_MOVED: _ClassVar[MoveOutcome]
+    NOT_MOVED: _ClassVar[MoveOutcome]
 REVIEW_KIND_UNSPECIFIED: ReviewKind
 REVIEW_KIND_CANDIDATES: ReviewKind
 REVIEW_KIND_PROVISIONAL: ReviewKind
@@ -65,6 +72,10 @@ DECISION_OUTCOME_UNSPECIFIED: DecisionOutcome
 DECIDED: DecisionOutcome
 ALREADY_DECIDED: DecisionOutcome
 REFUSED: DecisionOutcome
+MOVE_OUTCOME_UNSPECIFIED: MoveOutcome
+MOVED: MoveOutcome
+ALREADY_MOVED: MoveOutcome
+NOT_MOVED: MoveOutcome
 
 class Review(_message.Message):
     __slots__ = ("review_id", "kind", "status", "venue_id", "code", "asset_id", "candidate_asset_ids", "reason", "venue_asset", "venue_symbol", "symbol", "listing_id", "source", "created_at", "decided_at", "decided_by", "decision", "notes")
@@ -393,3 +404,61 @@ class SetIdentityResponse(_message.Message):
     warnings: _containers.RepeatedScalarFieldContainer[str]
     revision: int
     def __init__(self, asset_id: _Optional[str] = ..., previous_asset_id: _Optional[str] = ..., moved: _Optional[int] = ..., unclear: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class CodeMove(_message.Message):
+    __slots__ = ("venue_id", "code", "from_asset_id", "to_asset_id", "symbol", "name", "identity_evidence", "claim", "review")
+    VENUE_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    FROM_ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    TO_ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    SYMBOL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CLAIM_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    venue_id: str
+    code: str
+    from_asset_id: str
+    to_asset_id: str
+    symbol: str
+    name: str
+    identity_evidence: str
+    claim: _identity_pb2.IdentityClaim
+    review: Review
+    def __init__(self, venue_id: _Optional[str] = ..., code: _Optional[str] = ..., from_asset_id: _Optional[str] = ..., to_asset_id: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., identity_evidence: _Optional[str] = ..., claim: _Optional[_Union[_identity_pb2.IdentityClaim, _Mapping[str, object]]] = ..., review: _Optional[_Union[Review, _Mapping[str, object]]] = ...) -> None: ...
+
+class MoveCodesRequest(_message.Message):
+    __slots__ = ("moves", "source")
+    MOVES_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    moves: _containers.RepeatedCompositeFieldContainer[CodeMove]
+    source: str
+    def __init__(self, moves: _Optional[_Iterable[_Union[CodeMove, _Mapping[str, object]]]] = ..., source: _Optional[str] = ...) -> None: ...
+
+class MoveResult(_message.Message):
+    __slots__ = ("outcome", "asset_id", "moved", "unclear", "code", "field", "reason", "warnings")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ASSET_ID_FIELD_NUMBER: _ClassVar[int]
+    MOVED_FIELD_NUMBER: _ClassVar[int]
+    UNCLEAR_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    outcome: MoveOutcome
+    asset_id: str
+    moved: int
+    unclear: _containers.RepeatedScalarFieldContainer[str]
+    code: str
+    field: str
+    reason: str
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, outcome: _Optional[_Union[MoveOutcome, str]] = ..., asset_id: _Optional[str] = ..., moved: _Optional[int] = ..., unclear: _Optional[_Iterable[str]] = ..., code: _Optional[str] = ..., field: _Optional[str] = ..., reason: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class MoveCodesResponse(_message.Message):
+    __slots__ = ("results", "revision")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[MoveResult]
+    revision: int
+    def __init__(self, results: _Optional[_Iterable[_Union[MoveResult, _Mapping[str, object]]]] = ..., revision: _Optional[int] = ...) -> None: ...
