@@ -25,6 +25,7 @@ _notes = click.option("--notes", metavar="TEXT", help="The reason; it is stored 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that narrow a list of questions."""
     for option in (
+        click.option("--unknown", is_flag=True, help="Also questions without a candidate: there is nothing to choose."),
         click.option("--code", metavar="CODE", help="Only questions about this code."),
         click.option("--level", type=click.Choice(_LEVELS), help="Only questions whose claim has this level."),
         click.option("--kind", type=click.Choice(_KINDS), help="Only questions of this kind."),
@@ -60,13 +61,15 @@ def review() -> None:
 @options.as_json("Print one JSON object per review, one on each line.")
 @options.admin_address
 @click.pass_obj
-def review_list(context: CommandContext, /, status: str, address: str | None, *, as_json: bool, **filters: str | None) -> None:
+def review_list(
+    context: CommandContext, /, status: str, address: str | None, *, unknown: bool, as_json: bool, **filters: str | None
+) -> None:
     """List questions with their codes and candidates, or decided reviews."""
     from cqar.importers.identity import deciding
 
     with context.registry(address) as registry:
         _check_venue(registry, filters["venue"])
-        for line in deciding.describe(registry, status, filters, as_json=as_json):
+        for line in deciding.describe(registry, status, filters, unknown=unknown, as_json=as_json):
             click.echo(printable_json(line) if as_json else output.lines(line))
 
 
@@ -161,7 +164,15 @@ def review_reopen(context: CommandContext, review_id: str, address: str | None) 
 @options.admin_address
 @click.pass_obj
 def review_export(
-    context: CommandContext, /, file: str, address: str | None, *, decided: bool, as_json: bool, **filters: str | None
+    context: CommandContext,
+    /,
+    file: str,
+    address: str | None,
+    *,
+    decided: bool,
+    unknown: bool,
+    as_json: bool,
+    **filters: str | None,
 ) -> None:
     """Write open questions to a file; `-` is standard output.
 
@@ -169,18 +180,18 @@ def review_export(
     new one, `from` of a reused code, `notes`. A decision applies to the codes in `venues`; move codes there from
     `other_venues` to include them. Rows without a decision are left alone.
     """
-    from cqar.importers.identity import applying, decision_files
+    from cqar.importers.identity import applying, deciding, decision_files
 
-    if decided and any(value is not None for value in filters.values()):
+    if decided and (unknown or any(value is not None for value in filters.values())):
         message = "--decided exports all decisions; filters apply to open questions"
         raise CliError(message)
     with context.registry(address) as registry:
         _check_venue(registry, filters["venue"])
-        rows = list(applying.decisions(registry) if decided else applying.questions(registry, filters))
+        rows = list(applying.decisions(registry) if decided else applying.questions(registry, filters, unknown=unknown))
     lines = decision_files.json_lines(rows) if as_json else decision_files.csv_lines(rows)
     _write(file, lines)
     if file != "-":
-        output.echo(f"{file}: {len(rows)} rows", err=as_json)
+        output.echo(f"{file}: {deciding.counted(len(rows), 'row')}", err=as_json)
 
 
 def _write(file: str, lines: Iterator[str]) -> None:

@@ -11,6 +11,7 @@ from cqar import errors
 from cqar.contract.cqar.v1 import identity_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
+from cqar.contract.shared import enums_pb2
 from cqar.model.binding import TEXT
 from cqar.model.entities import IDENTITY_CLAIM
 from cqar.storage.postgres import Session, Sql
@@ -72,15 +73,21 @@ async def list_questions(session: Session, request: Any) -> Message:
     filters = {name: paging.checked(request, name) for name in ("venue_id", "kind", "level")}
     filters["code"] = TEXT["venue_symbol"](request.code, "code") if request.code else None
     limit = paging.size(request)
-    scope = f"ListQuestionsResponse {filters}"
+    scope = f"ListQuestionsResponse {filters} {request.include_unknown}"
     start = _start(scope, request.page_token) if request.page_token else None
     entries = {each.review.review_id: each for each in await _entries(session)}
-    found = [
+    matching = [
         each
         for each in grouping.group(entry.asked for entry in entries.values())
         if _passes([entries[code.review_id] for code in each.codes], filters)
     ]
-    response = pb.ListQuestionsResponse(total_questions=len(found), total_reviews=sum(len(each.codes) for each in found))
+    everything = request.include_unknown or filters["code"] or filters["level"] == enums_pb2.IDENTITY_LEVEL_UNKNOWN
+    found = matching if everything else [each for each in matching if not _unknown(each, entries)]
+    response = pb.ListQuestionsResponse(
+        total_questions=len(found),
+        total_reviews=sum(len(each.codes) for each in found),
+        total_unknown=len(matching) - len(found),
+    )
     rest = [each for each in found if start is None or _place(each) > start]
     shown = await _questions(session, rest[:limit], entries)
     last = paging.fill(response.questions, shown)
@@ -101,6 +108,12 @@ def _start(scope: str, token: str) -> tuple[int, str]:
     if not markets.isdecimal() or len(markets) > 9:  # noqa: PLR2004 - no registry has more listings
         raise errors.Invalid("page_token", "BAD_TOKEN", "is not a page token of this list and filters; start without one")
     return -int(markets), review_id
+
+
+def _unknown(question: grouping.Question, entries: Mapping[str, _Entry]) -> bool:
+    """Whether there is nothing to choose: the code means a provisional asset, and no other asset is a candidate."""
+    own = [entries[each.review_id] for each in question.codes]
+    return all(each.review.kind in _UNDECIDED and not each.candidates for each in own)
 
 
 def _passes(entries: Sequence[_Entry], filters: Mapping[str, Any]) -> bool:

@@ -11,15 +11,31 @@ from cqar.storage.postgres import Session, Sql
 
 #: The kinds of reviews about codes.
 CODES = frozenset({pb.REVIEW_KIND_CANDIDATES, pb.REVIEW_KIND_PROVISIONAL, pb.REVIEW_KIND_CODE_CONFLICT})
-_MEANT = Sql(
-    "meanings_of_codes",
-    "WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS k(venue_id, code)),"
-    " c AS (SELECT k.*, t.asset_id, t.delisted_at, t.blocked_reason FROM k JOIN venue_assets t ON t.venue_id = k.venue_id"
-    " AND t.venue_asset_symbol = k.code UNION SELECT k.*, t.asset_id, t.delisted_at, t.blocked_reason FROM k"
-    " JOIN venue_assets t ON t.venue_id = k.venue_id AND t.venue_asset_aliases @> ARRAY[k.code])"
-    " SELECT c.venue_id, c.code, c.asset_id, c.blocked_reason, a.category FROM c JOIN assets a USING (asset_id)"
-    " WHERE COALESCE(c.delisted_at > now(), true) AND a.deleted_at IS NULL ORDER BY c.venue_id, c.code, c.asset_id",
+
+
+def _meant(name: str, aliases: str) -> Sql:
+    """What the codes of venues, $1 and $2, mean. `aliases`: FROM of the venue assets `t` that have a code `k` as an alias."""
+    columns = "k.venue_id, k.code, t.asset_id, t.delisted_at, t.blocked_reason"
+    return Sql(
+        name,
+        "WITH k AS (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS k(venue_id, code)),"
+        f" c AS (SELECT {columns} FROM k JOIN venue_assets t ON t.venue_id = k.venue_id AND t.venue_asset_symbol = k.code"
+        f" UNION SELECT {columns} FROM {aliases})"
+        " SELECT c.venue_id, c.code, c.asset_id, c.blocked_reason, a.category FROM c JOIN assets a USING (asset_id)"
+        " WHERE COALESCE(c.delisted_at > now(), true) AND a.deleted_at IS NULL ORDER BY c.venue_id, c.code, c.asset_id",
+    )
+
+
+#: For a few codes, which an index finds among aliases; and for many, which are joined with all aliases of their venues.
+_MEANT = _meant(
+    "meanings_of_code", "k JOIN venue_assets t ON t.venue_id = k.venue_id AND t.venue_asset_aliases @> ARRAY[k.code]"
 )
+_MEANT_MANY = _meant(
+    "meanings_of_codes",
+    "k JOIN (SELECT v.*, unnest(v.venue_asset_aliases) AS alias FROM venue_assets v"
+    " WHERE v.venue_asset_aliases IS NOT NULL) t ON t.venue_id = k.venue_id AND t.alias = k.code",
+)
+_FEW = 20
 _LISTED = Sql(
     "symbols_of_listings",
     "SELECT t.listing_id, t.venue_id, t.listed_at, s.* FROM venue_symbols t JOIN symbols s USING (symbol_id)"
@@ -86,7 +102,7 @@ async def current(session: Session, reviews: Collection[Any]) -> Current:
     codes = [each for each in reviews if each.kind in CODES]
     keys = [[each.venue_id for each in codes], [each.code for each in codes]]
     listings = [each.listing_id for each in reviews if each.kind == pb.REVIEW_KIND_LISTING_CONFLICT]
-    meant = await session.rows(_MEANT, *keys) if codes else ()
+    meant = await session.rows(_MEANT if len(codes) <= _FEW else _MEANT_MANY, *keys) if codes else ()
     return Current(meant, await session.rows(_LISTED, listings) if listings else ())
 
 

@@ -151,11 +151,11 @@ async def test_every_row_is_applied_as_a_whole_or_refused_with_its_line(desk: De
 
 async def test_a_question_that_changed_since_is_outdated(desk: Desk) -> None:
     """The venue has given the code to another coin since the file was written."""
-    await desk.coin("ROOK", "keeperdao")
+    rook = await desk.coin("ROOK", "keeperdao")
     coded = await desk.queue.asked("probit", "ROOK")
-    await desk.queue.record(claim(coded, SUGGESTED, ticker="ROOK", names=["KeeperDAO"]))
+    await desk.queue.record(claim(coded, SUGGESTED, rook, ticker="ROOK", names=["KeeperDAO"]))
     [row] = await desk.exported()
-    await desk.queue.record(claim(coded, SUGGESTED, ticker="ROOK", names=["Rook Finance"]))
+    await desk.queue.record(claim(coded, SUGGESTED, rook, ticker="ROOK", names=["Rook Finance"]))
     filled = {**row, "decision": "asset", "asset": "coingecko:keeperdao"}
     result = await desk.apply(decision_files.csv_lines([filled]))
     [refusal] = result.of("rejected")
@@ -244,10 +244,10 @@ async def test_the_list_has_a_line_for_each_code_and_candidate(desk: Desk) -> No
     assert lines[0] == "PNUT: 1 market"
     assert lines[1] == f'  code  {coded.review}  gate:PNUT  suggested  "Peanut"'
     assert lines[2] == f"  suggested  {pnut}  PNUT  Peanut the Squirrel  coingecko:peanut"
-    assert lines[-1] == "2 questions about 2 codes are open"
+    assert lines[-1] == "2 questions about 2 codes"
     _, filtered = await desk.command("review", "list", "--kind", "conflict", "--venue", "kraken")
     assert filtered.splitlines()[0] == "LUNA: 1 market, code conflict"
-    assert await desk.command("review", "list", "--level", "contested") == (0, "0 questions about 0 codes are open\n")
+    assert await desk.command("review", "list", "--level", "contested") == (0, "0 questions about 0 codes\n")
     _, as_json = await desk.command("review", "list", "--code", "LUNA", "--json")
     assert json.loads(as_json)["kind"] == "REVIEW_KIND_CODE_CONFLICT"
 
@@ -255,10 +255,11 @@ async def test_the_list_has_a_line_for_each_code_and_candidate(desk: Desk) -> No
 async def test_export_and_apply_as_commands(desk: Desk, tmp_path: Path) -> None:
     await desk.queue.asked("gate", "ZEPH")
     file = tmp_path / "q.csv"
-    assert await desk.command("review", "export", str(file)) == (0, f"{file}: 1 rows\n")
+    assert await desk.command("review", "export", str(file)) == (0, f"{file}: 0 rows\n"), "it has no candidate"
+    assert await desk.command("review", "export", str(file), "--unknown") == (0, f"{file}: 1 row\n")
     first, row = file.read_text().splitlines()
     assert first.split(",") == list(decision_files.COLUMNS)
-    assert (await desk.command("review", "export", "-"))[1].splitlines() == [first, row]
+    assert (await desk.command("review", "export", "-", "--unknown"))[1].splitlines() == [first, row]
     file.write_text(f"{first}\n{row.rsplit(',', 7)[0]},new,,ZEPH,Zephyr,,,\n")
     status, tried = await desk.command("review", "apply", str(file), "--dry-run")
     assert (status, "dry run: nothing was written" in tried) == (0, True)

@@ -75,16 +75,28 @@ async def test_questions_are_filtered_and_paged_by_their_markets(queue: Queue) -
     many = await queue.asked("mexc", "MANY")
     usd = await queue.factory.asset("USD")
     await queue.factory.listing("mexc", await queue.factory.symbol(many.asset, usd), "MANYUSD")
-    await queue.record(claim(few, UNKNOWN), claim(many, SUGGESTED))
-    first = await queue.call("ListQuestions", page_size=1)
-    assert (first.total_questions, first.total_reviews) == (2, 2)
-    second = await queue.call("ListQuestions", page_size=1, page_token=first.next_page_token)
+    await queue.record(claim(few, UNKNOWN), claim(many, SUGGESTED, usd))
+    first = await queue.call("ListQuestions", page_size=1, include_unknown=True)
+    assert (first.total_questions, first.total_reviews, first.total_unknown) == (2, 2, 0)
+    second = await queue.call("ListQuestions", page_size=1, include_unknown=True, page_token=first.next_page_token)
     assert [each.ticker for each in (*first.questions, *second.questions)] == ["MANY", "FEW"]
     assert second.next_page_token == ""
-    assert [each.ticker for each in await questions(queue, venue_id="gate")] == ["FEW"]
+    assert [each.ticker for each in await questions(queue, venue_id="mexc")] == ["MANY"]
     assert [each.ticker for each in await questions(queue, code="MANY")] == ["MANY"]
     assert [each.ticker for each in await questions(queue, level=UNKNOWN)] == ["FEW"]
     assert await questions(queue, venue_id="gate", code="MANY") == []
+
+
+async def test_codes_that_no_asset_may_mean_are_counted_and_listed_on_request(queue: Queue, factory: Factory) -> None:
+    zeph = await factory.asset("ZEPH")
+    nothing, something = await queue.asked("gate", "NONE"), await queue.asked("gate", "ZEPH")
+    await queue.record(claim(nothing, UNKNOWN), claim(something, SUGGESTED, zeph))
+    await queue.conflict("kraken", "LUNA", zeph)
+    listed = await queue.call("ListQuestions")
+    assert [each.ticker for each in listed.questions] == ["ZEPH", "LUNA"]
+    assert (listed.total_questions, listed.total_unknown) == (2, 1)
+    for fields in ({"include_unknown": True}, {"code": "NONE"}, {"level": UNKNOWN}):
+        assert "NONE" in [each.ticker for each in await questions(queue, **fields)], fields
 
 
 # ---- identity set --------------------------------------------------------------------------------------------------

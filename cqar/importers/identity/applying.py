@@ -24,10 +24,14 @@ _CODE_KINDS: Final = (pb.REVIEW_KIND_PROVISIONAL, pb.REVIEW_KIND_CANDIDATES, pb.
 # ---- export --------------------------------------------------------------------------------------------------------
 
 
-def questions(registry: Registry, filters: Mapping[str, str | None]) -> Iterator[Row]:
-    """A row for each open question, those with the most markets first. Raises RegistryError."""
-    for each in registry.pages(deciding.narrowed(pb.ListQuestionsRequest(), filters), "questions"):
-        yield _row(each)
+def questions(registry: Registry, filters: Mapping[str, str | None], *, unknown: bool = False) -> Iterator[Row]:
+    """A row for each open question, those with the most markets first. Raises RegistryError.
+
+    `unknown`: also those without a candidate.
+    """
+    request = deciding.narrowed(pb.ListQuestionsRequest(include_unknown=unknown), filters)
+    for page in deciding.pages(registry, request):
+        yield from map(_row, page.questions)
 
 
 def _row(question: Any) -> Row:
@@ -194,7 +198,8 @@ def _current(run: Run, wanted: Sequence[Decided]) -> Iterator[Decided]:
         return
     asked = {
         (code.venue_id, code.code): code
-        for question in run.registry.pages(pb.ListQuestionsRequest(), "questions")
+        for page in deciding.pages(run.registry, pb.ListQuestionsRequest(include_unknown=True))
+        for question in page.questions
         for code in question.codes
     }
     for each in wanted:

@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from cqar.contract.cqar.v1 import identity_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.shared import enums_pb2
-from cqar.importers.run.wire import Registry
+from cqar.importers.run.wire import PAGE, Registry
 
 _KIND = "REVIEW_KIND_"
 _STATUS = "REVIEW_STATUS_"
@@ -29,8 +29,13 @@ KIND_NAMES: Mapping[int, str] = {number: name for name, number in KINDS.items()}
 _SHOWN = 3
 
 
-def describe(registry: Registry, status: str, filters: Mapping[str, str | None], *, as_json: bool) -> Iterator[str]:
-    """Lines about the reviews of a status. `filters`: venue, kind, level, code. Raises RegistryError."""
+def describe(
+    registry: Registry, status: str, filters: Mapping[str, str | None], *, unknown: bool = False, as_json: bool
+) -> Iterator[str]:
+    """Lines about the reviews of a status. `filters`: venue, kind, level, code; `unknown`: also those without a candidate.
+
+    Raises RegistryError.
+    """
     if as_json or status != "open":
         reviews = registry.pages(narrowed(pb.ListReviewsRequest(status=f"{_STATUS}{status.upper()}"), filters), "reviews")
         count = 0
@@ -40,12 +45,30 @@ def describe(registry: Registry, status: str, filters: Mapping[str, str | None],
         if not as_json:
             yield f"{count} {status}"
         return
-    total = reviews_total = 0
-    for question in registry.pages(narrowed(pb.ListQuestionsRequest(), filters), "questions"):
-        total += 1
-        reviews_total += len(question.codes)
-        yield from lines(question)
-    yield f"{total} questions about {reviews_total} codes are open"
+    request = narrowed(pb.ListQuestionsRequest(include_unknown=unknown), filters)
+    page = pb.ListQuestionsResponse()
+    for page in pages(registry, request):
+        for question in page.questions:
+            yield from lines(question)
+    yield f"{counted(page.total_questions, 'question')} about {counted(page.total_reviews, 'code')}"
+    if page.total_unknown:
+        yield f"{counted(page.total_unknown, 'question')} without a candidate: --unknown lists them"
+
+
+def pages(registry: Registry, request: pb.ListQuestionsRequest) -> Iterator[pb.ListQuestionsResponse]:
+    """The pages of a list of questions. Raises RegistryError."""
+    request.page_size = PAGE
+    while True:
+        page: pb.ListQuestionsResponse = registry.call(request)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun: 1 row, 2 rows."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def narrowed(request: Any, filters: Mapping[str, str | None]) -> Any:
@@ -79,8 +102,7 @@ def _line(review: Any) -> str:
 def lines(question: Any) -> Iterator[str]:
     """A question: a line for it, one for each code, one for each candidate."""
     kind = "" if question.kind == pb.REVIEW_KIND_PROVISIONAL else f", {_word(pb.ReviewKind.Name(question.kind), _KIND)}"
-    markets = "1 market" if question.markets == 1 else f"{question.markets} markets"
-    yield f"{question.ticker}: {markets}{kind}"
+    yield f"{question.ticker}: {counted(question.markets, 'market')}{kind}"
     for each in question.codes:
         yield f"  {'code' if each.included else 'perhaps'}  {_join(_code(each))}"
     for candidate in question.candidates:
@@ -177,9 +199,8 @@ def set_identity(
 
 
 def _about_set(answer: Any, name: str) -> Iterator[str]:
-    moved = "1 market moved" if answer.moved == 1 else f"{answer.moved} markets moved"
     before = f", before {answer.previous_asset_id}" if answer.previous_asset_id else ""
-    yield f"{name} means {answer.asset_id}{before}; {moved}"
+    yield f"{name} means {answer.asset_id}{before}; {counted(answer.moved, 'market')} moved"
     if answer.unclear:
         yield f"not moved, because they name no code of the asset: {', '.join(answer.unclear)}; the next import asks about them"
     yield from answer.warnings

@@ -348,32 +348,36 @@ class Question(_message.Message):
     def __init__(self, question_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., ticker: _Optional[str] = ..., markets: _Optional[int] = ..., codes: _Optional[_Iterable[_Union[QuestionCode, _Mapping[str, object]]]] = ..., candidates: _Optional[_Iterable[_Union[QuestionCandidate, _Mapping[str, object]]]] = ..., suggested_asset_id: _Optional[str] = ...) -> None: ...
 
 class ListQuestionsRequest(_message.Message):
-    __slots__ = ("venue_id", "kind", "code", "level", "page_size", "page_token")
+    __slots__ = ("venue_id", "kind", "code", "level", "page_size", "page_token", "include_unknown")
     VENUE_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     venue_id: str
     kind: ReviewKind
     code: str
     level: _enums_pb2.IdentityLevel
     page_size: int
     page_token: str
-    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., code: _Optional[str] = ..., level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    include_unknown: bool
+    def __init__(self, venue_id: _Optional[str] = ..., kind: _Optional[_Union[ReviewKind, str]] = ..., code: _Optional[str] = ..., level: _Optional[_Union[_enums_pb2.IdentityLevel, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., include_unknown: _Optional[bool] = ...) -> None: ...
 
 class ListQuestionsResponse(_message.Message):
-    __slots__ = ("questions", "next_page_token", "total_questions", "total_reviews")
+    __slots__ = ("questions", "next_page_token", "total_questions", "total_reviews", "total_unknown")
     QUESTIONS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_QUESTIONS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_REVIEWS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     questions: _containers.RepeatedCompositeFieldContainer[Question]
     next_page_token: str
     total_questions: int
     total_reviews: int
-    def __init__(self, questions: _Optional[_Iterable[_Union[Question, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ..., total_questions: _Optional[int] = ..., total_reviews: _Optional[int] = ...) -> None: ...
+    total_unknown: int
+    def __init__(self, questions: _Optional[_Iterable[_Union[Question, _Mapping[str, object]]]] = ..., next_page_token: _Optional[str] = ..., total_questions: _Optional[int] = ..., total_reviews: _Optional[int] = ..., total_unknown: _Optional[int] = ...) -> None: ...
 
 class SetIdentityRequest(_message.Message):
     __slots__ = ("venue_id", "code", "asset", "since", "notes")
