@@ -3,10 +3,9 @@
 PostgreSQL converts each JSON value with the column type's input function, so numbers are sent as text and stay exact.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Any
 
 import orjson
 
@@ -66,7 +65,7 @@ async def find(
     One statement per set of NULL columns: no index finds rows that are equal or NULL on both sides.
     """
     names = (*columns, *nullable)
-    wanted: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+    wanted: dict[tuple[str, ...], set[tuple[object, ...]]] = {}
     for row in rows:
         nulls = tuple(name for name in nullable if row[name] is None)
         wanted.setdefault(nulls, set()).add(tuple(row[name] for name in names))
@@ -97,7 +96,7 @@ async def _write(session: Session, entity: Entity, sql: Sql, rows: Sequence[Row]
     return {ident: {**alive, **given[ident], **dict(row)} for row in found if (ident := entity.row_id(row)) in given}
 
 
-def _json(entity: Entity, names: Iterable[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def _json(entity: Entity, names: Iterable[str], rows: Sequence[Row]) -> str:
     """The named columns of the rows as JSON text, without NULL values."""
     documents = [name for name, column in entity.columns.items() if column.kind in DOCUMENTS]
     shown = [{name: value for name in names if (value := row[name]) is not None} for row in rows]
@@ -108,7 +107,7 @@ def _json(entity: Entity, names: Iterable[str], rows: Sequence[Mapping[str, Any]
     return orjson.dumps(shown, default=_number).decode()
 
 
-def _number(value: Any) -> str:
+def _number(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
-from google.protobuf.message import Message
-
 from cqar import errors
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.model import rules
@@ -66,7 +64,7 @@ _MOVE_VENUE_ASSET = Sql(
 _NATIVE_OF = children_sql(CHAIN, "native_asset_id")
 
 
-async def merge_assets(tx: Transaction, request: Any) -> Message:
+async def merge_assets(tx: Transaction, request: pb.MergeAssetsRequest) -> pb.MergeAssetsResponse:
     """MergeAssets: `from` into `into`. Raises as `merge`."""
     source, target = (_named(request, name) for name in ("from_asset_id", "into_asset_id"))
     row = await merge(tx, source, target)

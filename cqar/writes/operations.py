@@ -6,7 +6,7 @@ needs beyond its declaration is its `prepare` step (see `cqar.writes.prepare`).
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
@@ -18,9 +18,14 @@ from cqar.storage.postgres import Session, Sql
 from cqar.writes import paging
 from cqar.writes.transaction import Transaction
 
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+
+#: A row that is not stored yet, which prepare steps complete.
+NewRow = dict[str, Any]
 #: The step before an entity is written: it completes `row` in place, checks it, and locks what it depends on. `before` is the
 #: stored row of an update.
-Prepare = Callable[[Transaction, dict[str, Any], Row | None], Awaitable[None]]
+Prepare = Callable[[Transaction, NewRow, Row | None], Awaitable[None]]
 
 #: Request fields that operations read themselves.
 CONTROL = frozenset({"expected_revision", "clear", "page_size", "page_token"})
@@ -155,7 +160,7 @@ async def check_parents(tx: Transaction, entity: Entity, row: Row, before: Row |
     await lock_parents(tx, entity, named)
 
 
-async def insert(tx: Transaction, entity: Entity, row: Row, **event: Any) -> Row:
+async def insert(tx: Transaction, entity: Entity, row: Row, **event: object) -> Row:
     """Insert a prepared row and record the change."""
     stored = await tx.session.row(insert_sql(entity), *(row.get(name) for name in entity.written))
     if stored is None:
@@ -165,7 +170,7 @@ async def insert(tx: Transaction, entity: Entity, row: Row, **event: Any) -> Row
     return stored
 
 
-async def replace(tx: Transaction, entity: Entity, before: Row, after: Row, **event: Any) -> Row:
+async def replace(tx: Transaction, entity: Entity, before: Row, after: Row, **event: object) -> Row:
     """Update the row if it differs from the stored one, and record the change. Returns the stored row."""
     if not entity.changes(before, {**before, **{name: after[name] for name in entity.written}}):
         return before
@@ -187,7 +192,7 @@ async def remove(tx: Transaction, entity: Entity, before: Row) -> None:
         tx.changed(entity, before, None)
 
 
-def key_of(entity: Entity, request: Any) -> list[str]:
+def key_of(entity: Entity, request: Message) -> list[str]:
     """The key in a request. Raises Invalid if a part is missing or malformed."""
     errors.require(request, entity.key)
     return [TEXT[name](getattr(request, name), name) for name in entity.key]
@@ -238,14 +243,14 @@ def required(entity: Entity, binding: Binding, row: Row) -> None:
 # ---- operations ----------------------------------------------------------------------------------------------------
 
 
-class Create:
+class Create(Generic[Request, Response]):
     """Insert a row made of the request's fields."""
 
     def __init__(
         self,
         entity: Entity,
-        request: type[Message],
-        response: type[Message],
+        request: type[Request],
+        response: type[Response],
         *,
         prepare: Prepare | None = None,
         known: Collection[str] = (),
@@ -255,7 +260,7 @@ class Create:
         self.prepare = prepare
         self.binding = Binding(request, entity, {*CONTROL, *known}, entity.renames)
 
-    async def __call__(self, tx: Transaction, request: Message) -> Message:
+    async def __call__(self, tx: Transaction, request: Request) -> Response:
         """Create the row. Raises Invalid, NotFound (a parent), AlreadyExists, Precondition."""
         row = self.row(request)
         if self.prepare is None:
@@ -267,7 +272,7 @@ class Create:
         tx.show(self.entity, stored, getattr(response, self.entity.field))
         return response
 
-    def row(self, request: Message) -> dict[str, Any]:
+    def row(self, request: Request) -> NewRow:
         """The new row: the request's values, the defaults and a new id."""
         entity = self.entity
         row = {**dict.fromkeys(entity.columns), **entity.defaults, **self.binding.values(request)}
@@ -277,25 +282,25 @@ class Create:
         return row
 
 
-class Update:
+class Update(Generic[Request, Response]):
     """Change the fields of one row that the request sets or clears."""
 
     def __init__(
-        self, entity: Entity, request: type[Message], response: type[Message], *, prepare: Prepare | None = None
+        self, entity: Entity, request: type[Request], response: type[Response], *, prepare: Prepare | None = None
     ) -> None:
         self.entity = entity
         self.response = response
         self.prepare = prepare
         self.binding = Binding(request, entity, {*CONTROL, *entity.key})
 
-    async def __call__(self, tx: Transaction, request: Any) -> Message:
+    async def __call__(self, tx: Transaction, request: Request) -> Response:
         """Update the row. Raises Invalid, NotFound, AlreadyExists, Precondition, Aborted."""
         try:
             return await self._update(tx, request)
         except errors.CqarError as error:
             raise error.renamed(self.binding.field_name) from error
 
-    async def _update(self, tx: Transaction, request: Any) -> Message:
+    async def _update(self, tx: Transaction, request: Request) -> Response:
         entity = self.entity
         before = await lock(tx, entity, request)
         row = self.merged(before, request)
@@ -308,19 +313,20 @@ class Update:
         tx.show(entity, stored, getattr(response, entity.field))
         return response
 
-    def merged(self, before: Row, request: Any) -> dict[str, Any]:
+    def merged(self, before: Row, request: Request) -> NewRow:
         """The stored row with the request's changes."""
+        fields: Any = request  # of every update: `clear`
         given = self.binding.values(request, before)
-        return {**dict(before), **given, **cleared(self.binding, request.clear, given)}
+        return {**dict(before), **given, **cleared(self.binding, fields.clear, given)}
 
 
-class Delete:
+class Delete(Generic[Response]):
     """Delete one row unless it is in use; rows that belong to it are deleted too."""
 
     def __init__(
         self,
         entity: Entity,
-        response: type[Message],
+        response: type[Response],
         *,
         used: Sql | None = None,
         along: Sequence[tuple[Entity, str]] = (),
@@ -330,7 +336,7 @@ class Delete:
         self.used = used
         self.along = along
 
-    async def __call__(self, tx: Transaction, request: Any) -> Message:
+    async def __call__(self, tx: Transaction, request: Message) -> Response:
         """Delete the row. Raises NotFound, Aborted, and Precondition naming what uses it."""
         entity = self.entity
         before = await lock(tx, entity, request, "FOR UPDATE")
@@ -343,12 +349,9 @@ class Delete:
             for each in await tx.session.rows(children_sql(child, column), *key):
                 await remove(tx, child, each)
         await remove(tx, entity, before)
-        response: Any = self.response()
-        if "success" in response.DESCRIPTOR.fields_by_name:
-            response.success = True
-        else:
-            getattr(response, entity.field).CopyFrom(entity.answer(before))
-        return response  # type: ignore[no-any-return]  # a message of the declared class
+        if "success" in self.response.DESCRIPTOR.fields_by_name:
+            return self.response(success=True)
+        return self.response(**{entity.field: entity.answer(before)})
 
 
 def in_use(entity: Entity, key: Sequence[str], users: Sequence[Row]) -> errors.Precondition:
@@ -360,37 +363,35 @@ def in_use(entity: Entity, key: Sequence[str], users: Sequence[Row]) -> errors.P
     return errors.Precondition("IN_USE", first.field, description, *more)
 
 
-class Get:
+class Get(Generic[Response]):
     """Read one row by key."""
 
-    def __init__(self, entity: Entity, response: type[Message]) -> None:
+    def __init__(self, entity: Entity, response: type[Response]) -> None:
         self.entity = entity
         self.response = response
 
-    async def __call__(self, session: Session, request: Any) -> Message:
+    async def __call__(self, session: Session, request: Message) -> Response:
         """Return the row. Raises Invalid, NotFound."""
         key = key_of(self.entity, request)
         row = await session.row(get_sql(self.entity), *key)
         if row is None:
             raise errors.NotFound(self.entity.name, "/".join(key))
-        response: Any = self.response(**{self.entity.field: self.entity.answer(row)})
-        if "revision" in response.DESCRIPTOR.fields_by_name:
-            response.revision = row["revision"]
-        return response  # type: ignore[no-any-return]  # a message of the declared class
+        revision = {"revision": row["revision"]} if "revision" in self.response.DESCRIPTOR.fields_by_name else {}
+        return self.response(**{self.entity.field: self.entity.answer(row)}, **revision)
 
 
-class List:
+class List(Generic[Response]):
     """Read the rows, except deleted ones, that pass the filters, in key order: a page or all."""
 
     def __init__(
         self,
         entity: Entity,
-        response: type[Message],
+        response: type[Response],
         filters: Sequence[paging.Filter],
         *,
         needs: Sequence[str] = (),
         unless: str | None = None,
-        prepare: Callable[[Session, Any], Awaitable[Mapping[str, Any]]] | None = None,
+        prepare: Callable[[Session, Any], Awaitable[Mapping[str, object]]] | None = None,
     ) -> None:
         self.entity = entity
         self.response = response
@@ -400,7 +401,7 @@ class List:
         self.unless = unless
         self.prepare = prepare
 
-    async def __call__(self, session: Session, request: Any) -> Message:
+    async def __call__(self, session: Session, request: Message) -> Response:
         """Return the rows. Raises Invalid for a bad filter or token, Exhausted if all rows do not fit one response."""
         if self.unless is None or not getattr(request, self.unless):
             errors.require(request, self.needs)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from google.protobuf.message import Message
@@ -33,6 +33,9 @@ _CHUNK = 2_000
 _MAX_RANK = 10
 
 
+Response = TypeVar("Response", bound=Message)
+
+
 class Filter(NamedTuple):
     """A request field that narrows a list: its SQL condition on `t`, with {} for the value."""
 
@@ -41,15 +44,15 @@ class Filter(NamedTuple):
     #: the condition applies while the field is NOT set, and takes no value
     unless: bool = False
     #: converts the field's value to the condition's
-    convert: Callable[[Any], Any] | None = None
+    convert: Callable[[Any], object] | None = None
 
-    def value(self, request: Any) -> Any:
+    def value(self, request: Message) -> object:
         """The checked value, or None if the request does not set the field."""
         value = checked(request, self.field)
         return value if value is None or self.convert is None else self.convert(value)
 
 
-def checked(request: Any, field: str) -> Any:
+def checked(request: Message, field: str) -> Any:
     """The value of a request field that narrows a list, or None if it is unset. Raises Invalid."""
     described = request.DESCRIPTOR.fields_by_name[field]
     if not described.is_repeated and not request.HasField(field):
@@ -63,7 +66,7 @@ def checked(request: Any, field: str) -> Any:
     return value or None
 
 
-def size(request: Any, field: str = "page_size") -> int:
+def size(request: Message, field: str = "page_size") -> int:
     """The page size: 0 means the default, a larger value the maximum. Raises Invalid if it is negative."""
     wanted: int = getattr(request, field)
     if wanted < 0:
@@ -71,7 +74,7 @@ def size(request: Any, field: str = "page_size") -> int:
     return min(wanted or DEFAULT_PAGE, MAX_PAGE)
 
 
-def token(scope: str, position: Sequence[Any]) -> str:
+def token(scope: str, position: Sequence[object]) -> str:
     """The page token of a position, valid for requests with the same scope."""
     packed = msgspec.msgpack.encode(position)
     return base64.urlsafe_b64encode(_digest(scope, packed) + packed).rstrip(b"=").decode()
@@ -142,9 +145,9 @@ async def page(
     entity: Entity,
     filters: Sequence[Filter],
     request: Any,
-    response: type[Message],
-    given: Mapping[str, Any] = MappingProxyType({}),
-) -> Message:
+    response: type[Response],
+    given: Mapping[str, object] = MappingProxyType({}),
+) -> Response:
     """The requested page, or all rows if the request sets no paging field and the original contract had none.
 
     `given`: values of filters that the caller computed; a tuple if the condition takes several.
@@ -152,7 +155,8 @@ async def page(
     chosen, values = _chosen(filters, request, given)
     fields = response.DESCRIPTOR.fields_by_name
     scope = f"{response.DESCRIPTOR.name} {chosen} {values}"
-    answer: Any = response()
+    page = response()
+    answer: Any = page
     if "total_count" in fields or request.HasField("page_size") or request.HasField("page_token"):
         limit = size(request)
         start = position(scope, request.page_token, [str for _ in entity.key]) if request.page_token else []
@@ -165,7 +169,7 @@ async def page(
     if "total_count" in fields:
         counted = await session.row(count_sql(entity, chosen), *values)
         answer.total_count = counted["total"] if counted else 0
-    return answer  # type: ignore[no-any-return]  # a message of the declared class
+    return page
 
 
 def fill(into: Any, messages: Iterable[Message]) -> int:
@@ -180,10 +184,10 @@ def fill(into: Any, messages: Iterable[Message]) -> int:
     return count
 
 
-async def _all(session: Session, entity: Entity, chosen: tuple[str, ...], values: list[Any], answer: Any) -> None:
+async def _all(session: Session, entity: Entity, chosen: tuple[str, ...], values: list[object], answer: Any) -> None:
     """Append all rows to the response. Raises TooLarge if they do not fit."""
     into = getattr(answer, entity.plural)
-    start: list[Any] = []
+    start: list[object] = []
     while True:
         rows = await _rows(session, entity, chosen, values, start, _CHUNK)
         into.extend(map(entity.answer, rows))
@@ -196,18 +200,18 @@ async def _all(session: Session, entity: Entity, chosen: tuple[str, ...], values
 
 
 async def _rows(
-    session: Session, entity: Entity, chosen: tuple[str, ...], values: list[Any], start: list[Any], limit: int
-) -> list[Any]:
+    session: Session, entity: Entity, chosen: tuple[str, ...], values: list[object], start: Sequence[object], limit: int
+) -> list[Row]:
     return await session.rows(list_sql(entity, chosen, after=bool(start)), *values, *start, limit)
 
 
-def _key(entity: Entity, row: Row) -> list[Any]:
+def _key(entity: Entity, row: Row) -> list[object]:
     return [row[name] for name in entity.key]
 
 
-def _chosen(filters: Sequence[Filter], request: Any, given: Mapping[str, Any]) -> tuple[tuple[str, ...], list[Any]]:
+def _chosen(filters: Sequence[Filter], request: Message, given: Mapping[str, object]) -> tuple[tuple[str, ...], list[object]]:
     conditions: list[str] = []
-    values: list[Any] = []
+    values: list[object] = []
     for each in filters:
         value = given[each.field] if each.field in given else each.value(request)
         if each.unless:

@@ -6,14 +6,13 @@ concurrent delete or CRITICAL flag waits or is seen.
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from cqar import errors, text
 from cqar.model import addresses, entities, rules, venue_spelling
 from cqar.model.call import Role
 from cqar.model.entity import Row
 from cqar.storage.postgres import Sql
-from cqar.writes.operations import lock_live, lock_parents
+from cqar.writes.operations import NewRow, lock_live, lock_parents
 from cqar.writes.transaction import Transaction, over
 
 #: Serializes writes of relationships that must not form a cycle.
@@ -53,7 +52,7 @@ def _new(row: Row, before: Row | None) -> Row:
     return row if before is None else {name: value for name, value in row.items() if value != before[name]}
 
 
-async def chain(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def chain(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Normalize the chain type, which is fixed while an address depends on it; derive the slug from the name by default."""
     row["chain_type"] = addresses.chain_type(row["chain_type"], "chain_type")
     if before is None:
@@ -69,7 +68,7 @@ async def chain(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
     await lock_parents(tx, entities.CHAIN, _new(row, before))
 
 
-async def asset(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def asset(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Only an administrator makes an existing asset provisional: writers may merge provisional assets, see `reviews`."""
     if before is None or row["category"] != rules.PROVISIONAL or before["category"] == rules.PROVISIONAL:
         return
@@ -78,7 +77,7 @@ async def asset(tx: Transaction, row: dict[str, Any], before: Row | None) -> Non
         raise errors.Precondition("NOT_PROVISIONAL", "category", description)
 
 
-async def deployment(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def deployment(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Normalize the address by its chain and match is_native with it; check decimals against the chain's maximum."""
     found = await lock_parents(tx, entities.DEPLOYMENT, row)
     on = found["chain_id"]
@@ -108,7 +107,7 @@ async def reaches(tx: Transaction, start: str, end: str, kinds: Collection[int])
     return await tx.session.row(_REACHES, start, end, sorted(kinds)) is not None
 
 
-async def relationship(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def relationship(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Reject a self link, and a cycle among relationship types that must not form one."""
     source, target, kind = row["from_asset_id"], row["to_asset_id"], row["relationship_type"]
     if before is not None:
@@ -132,7 +131,7 @@ def cycle(source: str, target: str, kinds: Collection[int]) -> errors.Preconditi
     return errors.Precondition("CYCLE", "target_asset_id", description)
 
 
-async def quality_flag(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def quality_flag(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Require a source. A CRITICAL flag waits for concurrent writes that rely on the asset; later ones see it."""
     if row["source"] is None:
         raise errors.Invalid.missing("source", "or set raised_by: say who found it")
@@ -145,7 +144,7 @@ def terms_of(row: Row) -> rules.Terms:
     return rules.Terms(**{name: row[name] for name in TERMS})
 
 
-async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def symbol(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Complete and check the terms, which are fixed once the symbol is listed; derive the label by default.
 
     A new option expires in the future.
@@ -153,12 +152,12 @@ async def symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> No
     await _symbol(tx, row, before, tx.now if before is None else None)
 
 
-async def past_symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def past_symbol(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """As `symbol`, for a symbol whose listings have all ended: a new option may have expired."""
     await _symbol(tx, row, before, None)
 
 
-async def _symbol(tx: Transaction, row: dict[str, Any], before: Row | None, now: datetime | None) -> None:
+async def _symbol(tx: Transaction, row: NewRow, before: Row | None, now: datetime | None) -> None:
     if before is not None and row["symbol_type"] != before["symbol_type"] and row["symbol_type"] not in rules.DERIVATIVES:
         row.update({name: None for name in ("settlement_asset_id", "margin_kind") if row[name] == before[name]})
     done = rules.terms(terms_of(row), now=now)
@@ -196,7 +195,7 @@ async def label(tx: Transaction, terms: rules.Terms) -> str:
     return rules.label(terms, base or "", quote or "", settle)
 
 
-async def venue(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def venue(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Derive the slug from the name by default; normalize the protocol's address by its chain.
 
     What determines the spelling of the venue's symbols is fixed while it has listings.
@@ -251,7 +250,7 @@ def _enabled(tx: Transaction, row: Row, before: Row | None, *switches: str) -> b
     return moved or (over(before, tx.now) and not over(row, tx.now))
 
 
-async def venue_asset(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def venue_asset(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Check the deployment's asset, deduplicate aliases, and refuse to enable trading of a blocked asset."""
     found = await lock_parents(tx, entities.VENUE_ASSET, row)
     on = found.get("deployment_id")
@@ -265,7 +264,7 @@ async def venue_asset(tx: Transaction, row: dict[str, Any], before: Row | None) 
         await _refuse_blocked(tx, [row["asset_id"]])
 
 
-async def venue_symbol(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def venue_symbol(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """Check the symbol's type, normalize the venue's symbol, and refuse to enable trading of a blocked asset."""
     found = await lock_parents(tx, entities.VENUE_SYMBOL, row)
     named = found["symbol_id"]
@@ -283,7 +282,7 @@ async def venue_symbol(tx: Transaction, row: dict[str, Any], before: Row | None)
         await _refuse_blocked(tx, sides)
 
 
-async def new_listing(tx: Transaction, row: dict[str, Any], before: Row | None) -> None:
+async def new_listing(tx: Transaction, row: NewRow, before: Row | None) -> None:
     """As `venue_symbol`, then serialize writers of the same symbol: two at once would wait for each other's interval."""
     await venue_symbol(tx, row, before)
     await tx.session.row(_LOCK_TEXT, f"{row['venue_id']}/{row['venue_symbol']}")

@@ -52,12 +52,12 @@ _VENUE_CHAIN = Sql(
 _CREATE_ASSET = Create(ASSET, pb.CreateAssetRequest, pb.CreateAssetResponse)
 
 
-async def create_asset(tx: Transaction, request: Message) -> Message:
+async def create_asset(tx: Transaction, request: pb.CreateAssetRequest) -> pb.CreateAssetResponse:
     """CreateAsset: duplicate tickers are allowed; the response names the assets that share the ticker."""
-    response: Any = await _CREATE_ASSET(tx, request)
+    response = await _CREATE_ASSET(tx, request)
     similar = await tx.session.rows(_SIMILAR, response.asset.symbol, response.asset.asset_id)
     response.similar_asset_ids.extend(row["asset_id"] for row in similar)
-    return response  # type: ignore[no-any-return]  # a CreateAssetResponse
+    return response
 
 
 # ---- groups --------------------------------------------------------------------------------------------------------
@@ -67,15 +67,15 @@ _ADD_MEMBER = Create(ASSET_GROUP_MEMBER, pb.AddAssetToGroupRequest, pb.AddAssetT
 _NEW_MEMBER = binding.Binding(ASSET_GROUP_MEMBER.message, ASSET_GROUP_MEMBER, ("member_id", "group_id", "added_at", "revision"))
 
 
-async def create_group(tx: Transaction, request: Any) -> Message:
+async def create_group(tx: Transaction, request: pb.CreateAssetGroupRequest) -> pb.CreateAssetGroupResponse:
     """CreateAssetGroup: the group and all its members, or nothing."""
-    response: Any = await _CREATE_GROUP(tx, request)
+    response = await _CREATE_GROUP(tx, request)
     group = response.group.group_id
     for at, each in enumerate(request.members):
         row = await _member(tx, group, each, f"members[{at}]")
         stored = await operations.insert(tx, ASSET_GROUP_MEMBER, row)
         tx.show(ASSET_GROUP_MEMBER, stored, response.group.members.add())
-    return response  # type: ignore[no-any-return]  # a CreateAssetGroupResponse
+    return response
 
 
 async def _member(tx: Transaction, group_id: str, given: Message, where: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ async def _member(tx: Transaction, group_id: str, given: Message, where: str) ->
     return row
 
 
-async def get_group(session: Session, request: Any) -> Message:
+async def get_group(session: Session, request: pb.GetAssetGroupRequest) -> pb.GetAssetGroupResponse:
     """GetAssetGroup: by id or by name, with its members in the order they were added."""
     if request.group_id and request.name:
         raise errors.Invalid("name", "ALSO_SET", "cannot be combined with group_id; send one of them")
@@ -118,11 +118,11 @@ async def fill_group(session: Session, group: Any) -> None:
 _UPDATE_GROUP = operations.Update(ASSET_GROUP, registry_pb2.UpdateAssetGroupRequest, registry_pb2.UpdateAssetGroupResponse)
 
 
-async def update_group(tx: Transaction, request: Any) -> Message:
+async def update_group(tx: Transaction, request: registry_pb2.UpdateAssetGroupRequest) -> registry_pb2.UpdateAssetGroupResponse:
     """UpdateAssetGroup: the response has the members."""
-    response: Any = await _UPDATE_GROUP(tx, request)
+    response = await _UPDATE_GROUP(tx, request)
     await fill_group(tx.session, response.group)
-    return response  # type: ignore[no-any-return]  # an UpdateAssetGroupResponse
+    return response
 
 
 async def touch_group(tx: Transaction, group_id: str) -> Row:
@@ -135,14 +135,14 @@ async def touch_group(tx: Transaction, group_id: str) -> Row:
     return before
 
 
-async def add_member(tx: Transaction, request: Message) -> Message:
+async def add_member(tx: Transaction, request: pb.AddAssetToGroupRequest) -> pb.AddAssetToGroupResponse:
     """AddAssetToGroup: a second time is ALREADY_EXISTS."""
     row = _ADD_MEMBER.row(request)
     await touch_group(tx, row["group_id"])
     return await _ADD_MEMBER(tx, request)
 
 
-async def remove_member(tx: Transaction, request: Any) -> Message:
+async def remove_member(tx: Transaction, request: pb.RemoveAssetFromGroupRequest) -> pb.RemoveAssetFromGroupResponse:
     """RemoveAssetFromGroup: NOT_FOUND if the asset is not a member."""
     errors.require(request, ("group_id", "asset_id"))
     ids = [binding.TEXT[name](getattr(request, name), name) for name in ("group_id", "asset_id")]
@@ -158,10 +158,10 @@ async def remove_member(tx: Transaction, request: Any) -> Message:
 # ---- quality flags -------------------------------------------------------------------------------------------------
 
 
-class _Raise(Create):
+class _Raise(Create[pb.RaiseQualityFlagRequest, pb.RaiseQualityFlagResponse]):
     """RaiseQualityFlag: raised_by is the event's actor, and the default source."""
 
-    async def __call__(self, tx: Transaction, request: Any) -> Message:
+    async def __call__(self, tx: Transaction, request: pb.RaiseQualityFlagRequest) -> pb.RaiseQualityFlagResponse:
         row = self.row(request)
         raised_by = binding.TEXT["resolved_by"](request.raised_by, "raised_by") if request.raised_by else None
         row["source"] = row["source"] or raised_by
@@ -176,7 +176,7 @@ class _Raise(Create):
 raise_flag = _Raise(QUALITY_FLAG, pb.RaiseQualityFlagRequest, pb.RaiseQualityFlagResponse, known=("raised_by",))
 
 
-async def resolve_flag(tx: Transaction, request: Any) -> Message:
+async def resolve_flag(tx: Transaction, request: pb.ResolveQualityFlagRequest) -> pb.ResolveQualityFlagResponse:
     """ResolveQualityFlag: a second time is FAILED_PRECONDITION."""
     before = await operations.lock(tx, QUALITY_FLAG, request)
     flag_id = before["flag_id"]
@@ -199,10 +199,10 @@ async def resolve_flag(tx: Transaction, request: Any) -> Message:
 # ---- venue assets --------------------------------------------------------------------------------------------------
 
 
-class _ListAsset(Create):
+class _ListAsset(Create[pb.CreateVenueAssetRequest, pb.CreateVenueAssetResponse]):
     """CreateVenueAsset: reopens a delisted one with the values of the request."""
 
-    async def __call__(self, tx: Transaction, request: Message) -> Message:
+    async def __call__(self, tx: Transaction, request: pb.CreateVenueAssetRequest) -> pb.CreateVenueAssetResponse:
         row = self.row(request)
         before = await tx.session.row(operations.lock_sql(VENUE_ASSET), row["venue_id"], row["asset_id"])
         await prepare.venue_asset(tx, row, None)
@@ -220,7 +220,7 @@ list_asset = _ListAsset(VENUE_ASSET, pb.CreateVenueAssetRequest, pb.CreateVenueA
 # ---- lists ---------------------------------------------------------------------------------------------------------
 
 
-async def addresses_of(session: Session, request: Any) -> dict[str, Any]:
+async def addresses_of(session: Session, request: pb.ListAssetDeploymentsRequest) -> dict[str, object]:
     """ListAssetDeployments: the address in its chain's form; without a chain, in the forms of all chain types."""
     if not request.address:
         return {}
@@ -232,7 +232,7 @@ async def addresses_of(session: Session, request: Any) -> dict[str, Any]:
     return {"address": [addresses.normalize(on["chain_type"], request.address, "address", caip2=on["caip2"]).text]}
 
 
-async def spellings_of(session: Session, request: Any) -> dict[str, Any]:
+async def spellings_of(session: Session, request: pb.ListVenueSymbolsRequest) -> dict[str, object]:
     """ListVenueSymbols: the symbol as the venue stores it; without a venue, in all forms."""
     if not request.venue_symbol:
         return {}
@@ -275,7 +275,7 @@ _DIRECTIONS = {
 _KIND = Filter("relationship_type", "t.relationship_type = {}")
 
 
-async def list_relationships(session: Session, request: Any) -> Message:
+async def list_relationships(session: Session, request: pb.ListAssetRelationshipsRequest) -> pb.ListAssetRelationshipsResponse:
     """ListAssetRelationships: of one asset, or of all.
 
     `transitive` follows acyclic relationships: down (from), up (to), or both ways from the asset.

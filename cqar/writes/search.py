@@ -5,8 +5,6 @@ Exact matches of the ticker come first, then prefix matches, then trigram matche
 
 from typing import Any
 
-from google.protobuf.message import Message
-
 from cqar import errors
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as pb
 from cqar.model import binding
@@ -56,19 +54,19 @@ _ASSET_FILTERS = ("asset_type", "category", "min_flag_severity")
 _SYMBOL_FILTERS = ("symbol_type", "base_asset_id", "quote_asset_id")
 
 
-async def assets(session: Session, request: Any) -> Message:
+async def assets(session: Session, request: pb.SearchAssetsRequest) -> pb.SearchAssetsResponse:
     """SearchAssets: candidates by ticker and name. Raises Invalid without a query."""
     return await _search(session, ASSETS, ASSET, request, _ASSET_FILTERS, pb.SearchAssetsResponse)
 
 
-async def symbols(session: Session, request: Any) -> Message:
+async def symbols(session: Session, request: pb.SearchSymbolsRequest) -> pb.SearchSymbolsResponse:
     """SearchSymbols: candidates by label. Raises Invalid without a query."""
     return await _search(session, SYMBOLS, SYMBOL, request, _SYMBOL_FILTERS, pb.SearchSymbolsResponse)
 
 
 async def _search(
-    session: Session, sql: Sql, entity: Entity, request: Any, fields: tuple[str, ...], response: type[Message]
-) -> Message:
+    session: Session, sql: Sql, entity: Entity, request: Any, fields: tuple[str, ...], response: type[paging.Response]
+) -> paging.Response:
     if not request.query:
         raise errors.Invalid.missing("query", "send a ticker or a part of a name")
     query = binding.name(256)(request.query, "query")
@@ -78,11 +76,12 @@ async def _search(
     scope = f"{response.DESCRIPTOR.name} {query} {values}"
     rank, key = paging.position(scope, request.page_token, (float, str)) if request.page_token else (None, None)
     rows = await session.rows(sql, query, prefix, rank, key, limit + 1, *values)
-    answer: Any = response()
+    page = response()
+    answer: Any = page
     last = paging.fill(getattr(answer, entity.plural), map(entity.answer, rows[:limit]))
     if last < len(rows):
         answer.next_page_token = paging.token(scope, [rows[last - 1]["rank"], rows[last - 1][entity.key[0]]])
-    return answer  # type: ignore[no-any-return]  # a message of the given class
+    return page
 
 
 def _limit(request: Any) -> int:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 from google.protobuf.message import Message
@@ -58,7 +58,7 @@ class _Change:
             return "create"
         return "delete" if self.deleted else "update"
 
-    def columns(self) -> dict[str, tuple[Any, Any]]:
+    def columns(self) -> dict[str, tuple[object, object]]:
         return self.entity.changes(self.before or {}, self.after or {})
 
 
@@ -86,7 +86,7 @@ class Transaction:
         self._revisions: dict[tuple[str, str], int] = {}
         self._stamps: list[tuple[Message, tuple[str, str]]] = []
 
-    def changed(self, entity: Entity, before: Row | None, after: Row | None, **event: Any) -> None:
+    def changed(self, entity: Entity, before: Row | None, after: Row | None, **event: object) -> None:
         """Record the change of a row; `before` is None for a new row, `after` for a deleted one.
 
         `event`: fields of its contract event.
@@ -108,7 +108,7 @@ class Transaction:
                 return
         change.event = self._event(change, before, after, event) or change.event
 
-    def _event(self, change: _Change, before: Row | None, after: Row, given: Mapping[str, Any]) -> Message | None:
+    def _event(self, change: _Change, before: Row | None, after: Row, given: Mapping[str, object]) -> Message | None:
         """The contract's event of the change, if any: of a new row, or of a listing that reopens or ends."""
         entity = change.entity
         if entity.created is not None and before is None:
@@ -234,9 +234,9 @@ _FIELDS: Mapping[str, str] = {
 }
 
 
-def _arrays(changes: list[_Change]) -> list[list[Any]]:
+def _arrays(changes: list[_Change]) -> list[list[object]]:
     """The changes as one array per field of `_FIELDS`. Part keys contain no control characters, so newlines separate them."""
-    columns: list[list[Any]] = [[] for _ in _FIELDS]
+    columns: list[list[object]] = [[] for _ in _FIELDS]
     for each in changes:
         keys = each.entity.part_keys(each.after) if each.after is not None else ()
         old = each.entity.part_keys(each.before) if each.before is not None else ()
