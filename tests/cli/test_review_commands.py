@@ -252,6 +252,21 @@ async def test_the_list_has_a_line_for_each_code_and_candidate(desk: Desk) -> No
     assert json.loads(as_json)["kind"] == "REVIEW_KIND_CODE_CONFLICT"
 
 
+async def test_hostile_text_is_escaped_where_it_is_printed(desk: Desk) -> None:
+    await desk.queue.asked("gate", "ZEPH", reason="\x1b[31mred \u202e=cmd")
+    for words in (
+        ("list", "--unknown"),
+        ("export", "-", "--unknown"),
+        ("list", "--json"),
+        ("export", "-", "--unknown", "--json"),
+    ):
+        status, out = await desk.command("review", *words)
+        assert status == 0, out
+        assert "\x1b" not in out, words
+        assert "\u202e" not in out, words
+        assert "red" in out, words
+
+
 async def test_export_and_apply_as_commands(desk: Desk, tmp_path: Path) -> None:
     await desk.queue.asked("gate", "ZEPH")
     file = tmp_path / "q.csv"

@@ -271,3 +271,13 @@ async def test_open_reviews_outlast_the_run(seeded: Importers, registry: Client)
     result = await seeded.markets("binance", [market("GASUSDT", "GAS", "USDT")], dry_run=True)
     assert result.created > 0
     assert await reviews(registry) == []
+
+
+async def test_active_markets_of_one_symbol_at_one_venue_are_noted(seeded: Importers) -> None:
+    """LUNAUSDT and LUNCUSDT: if both are listed, they are not one coin."""
+    rows = [market("XBTUSDT", "BTC", "USDT", baseId="XBT"), market("XXBTUSDT", "BTC", "USDT", baseId="XXBT")]
+    result = await seeded.markets("kraken", rows, remaps={"XBT": "BTC", "XXBT": "BTC"})
+    assert result.report.counts["note", "row", "several_texts"] == 1
+    assert "XBTUSDT, XXBTUSDT at kraken" in result.report.summary()["examples"]["several_texts"]
+    one = await seeded.markets("gate", [market("BTC_USDT", "BTC", "USDT"), market("BTC_USDC", "BTC", "USDC")])
+    assert one.report.counts["note", "row", "several_texts"] == 0

@@ -14,6 +14,7 @@ from cqar.importers.run.documents import Refused
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import Run
 from cqar.importers.run.wire import APPLY_TIMEOUT, Registry
+from cqar.redaction import printable
 
 #: Decisions of one call: few enough that an interruption loses little, and as many as a dry run may need.
 CHUNK: Final = 200
@@ -47,9 +48,9 @@ def _row(question: Any) -> Row:
         "names": _said(question, "names"),
         "classes": list(dict.fromkeys(each.asset_class for each in question.codes if each.asset_class)),
         "addresses": _said(question, "addresses"),
-        "candidates": [deciding.one_line(each) for each in question.candidates],
+        "candidates": [printable(deciding.one_line(each)) for each in question.candidates],
         "suggestion": _name_of(suggested[0]) if suggested else "",
-        "reason": next((each.reason for each in question.codes if each.reason), ""),
+        "reason": printable(next((each.reason for each in question.codes if each.reason), "")),
     }
 
 

@@ -63,6 +63,7 @@ class Listings:
         """Write symbols and listings in one call. Raises wire.RegistryError."""
         plans = [plan for market in markets if (plan := self._plan(market)) is not None]
         plans = self._without_conflicts(plans)
+        self._note_texts(plans)
         items = []
         for plan in plans:
             ref, source, about = f"{self._venue_id} {plan.market.source.line}", plan.market.source, self._about(plan.market)
@@ -77,6 +78,18 @@ class Listings:
         for at in range(0, len(items), 2):
             self._report(items[at : at + 2], results[at : at + 2])
         self._withdraw([plan for plan in plans if plan.stored is not None and not self._standing.over(plan.stored)])
+
+    def _note_texts(self, plans: list[_Plan]) -> None:
+        """Note active markets that mean one symbol: one of their codes may mean another asset."""
+        texts: dict[tuple[bytes, str], set[str]] = {}
+        for plan in plans:
+            if plan.listing.is_active or not plan.listing.HasField("is_active"):
+                terms = plan.symbol.SerializeToString(deterministic=True)
+                texts.setdefault((terms, plan.listing.quantity_multiplier_decimal), set()).add(plan.market.id)
+        for same in texts.values():
+            if len(same) > 1:
+                shown = ", ".join(sorted(same))
+                self._run.report.note("several_texts", f"{shown} at {self._venue_id} are active markets of one symbol")
 
     def _report(self, items: list[Item], results: list[pb.ApplyResult]) -> None:
         """A refused symbol refuses its listing too; both count as one refused row."""
