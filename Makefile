@@ -33,10 +33,11 @@ coverage: .venv/made ## Measure line coverage per package; fails below 90 % (ARG
 	@failed=0; $(BIN)/coverage run -m pytest -q $(PARALLEL) $(ARGS) || failed=$$?; \
 	$(BIN)/coverage combine -q && $(BIN)/python -m tests.coverage && exit $$failed
 
-soak: .venv/made ## Run the coherence checker for ten minutes, its mutants, and attacks (ARGS: see python -m tests.coherence --help)
+soak: .venv/made ## Run the coherence checker for ten minutes, its mutants, attacks and the truth run (ARGS: see python -m tests.coherence --help)
 	$(BIN)/python -m tests.coherence $(ARGS)
 	$(BIN)/python -m tests.coherence --mutants
 	$(BIN)/python -m tests.attacks
+	$(BIN)/python -m tests.importers.truth --decide --blind
 	$(BIN)/python -m pytest -q -m soak
 
 bench: .venv/made ## Measure throughput, latency, memory and start; writes bench.json and bench.md (ARGS: see python -m loadtests.bench --help)

@@ -24,6 +24,8 @@ from tests.importers.imports import DATA
 _PORTS = ("CQAR_HOTPATH_PORT", "CQAR_HOTPATH_HTTP_PORT", "CQAR_METRICS_PORT", "CQAR_ADMIN_PORT", "CQAR_ADMIN_HTTP_PORT")
 _COLUMNS = ("created", "updated", "unchanged", "review", "conflict", "rejected", "differs")
 _TIMEOUT = 120.0
+#: Exchanges whose currencies are in the shared data; those of others are samples.
+_CURRENCIES = ("kraken", "kucoin")
 
 
 class Done(NamedTuple):
@@ -47,7 +49,9 @@ def imports() -> Iterator[tuple[str, Sequence[str]]]:
         yield name, (kind, str(DATA / f"{name}.json.gz"))
     for path in sorted(DATA.glob("markets_*.json.gz")):
         name = path.name.removesuffix(".json.gz")
-        yield name, ("ccxt", name.removeprefix("markets_"), "--file", str(path), "--new-venue")
+        exchange = name.removeprefix("markets_")
+        more = ("--currencies", str(DATA / "currencies.json.gz")) if exchange in _CURRENCIES else ()
+        yield name, ("ccxt", exchange, "--file", str(path), "--new-venue", *more)
 
 
 @contextmanager
