@@ -108,9 +108,11 @@ class CallTasks:
         route, streams = stream.route, self._streams
         if route.method is None:
             raise unknown_method(route.path)
-        message = grpc.unary_message(data, route.encoding, route.limit)
+        message = data[grpc.PREFIX :]
         if data[0]:
-            streams.count(stream, len(message))
+            message = await self._server.unpacker.unpack(data[0], message, route.encoding, route.limit)
+            if stream.state is not _CLOSED:
+                streams.count(stream, len(message))
             if streams.overfull(stream):
                 raise too_much_buffered()
             cached = route.lookup(grpc.framed(message))

@@ -302,8 +302,8 @@ class FrameReader:
             if not streams.recently_reset(number, ended=end):
                 streams.flood(limits.REFUSED)
                 self._sender.out.append(frames.rst_stream(number, frames.STREAM_CLOSED))
-            elif not payload:
-                streams.flood(limits.EMPTY)
+            else:
+                self._check_size(payload, end=end)
             return
         if stream.state is _HALF_CLOSED_REMOTE:
             streams.stream_error(stream, frames.STREAM_CLOSED)
@@ -313,9 +313,13 @@ class FrameReader:
             streams.stream_error(stream, frames.FLOW_CONTROL_ERROR)
             return
         payload = frames.strip_padding(flags, payload)
-        if not payload and not end:
-            streams.flood(limits.EMPTY)
+        self._check_size(payload, end=end)
         self._requests.data(stream, payload, end=end)
+
+    def _check_size(self, payload: bytes, *, end: bool) -> None:
+        """Count DATA that carries little. Raises ProtocolError if there is too much of it."""
+        if len(payload) < limits.SMALL_DATA and not end:
+            self._streams.flood(limits.PIECE if payload else limits.EMPTY)
 
 
 def _check_setting(key: int, value: int) -> None:

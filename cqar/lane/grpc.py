@@ -243,12 +243,6 @@ def check_unary(data: bytes, max_bytes: int) -> None:
         raise extra_messages()
 
 
-def unary_message(data: bytes, encoding: bytes, max_bytes: int) -> bytes:
-    """Decode the one message of a unary request. Raises RpcError unless there is exactly one."""
-    check_unary(data, max_bytes)
-    return decompress(data[0], data[PREFIX:], encoding, max_bytes)
-
-
 def extra_messages() -> RpcError:
     """Return the status of a unary request with more than one message."""
     return RpcError(UNIMPLEMENTED, "unary request with more than one message")

@@ -56,6 +56,8 @@ _MAX_STRING: Final = 24
 _MAX_SHIFT: Final = 28
 #: Bytes of a block that are decoded before the header list is measured.
 _STEP: Final = 2_048
+#: Table size updates come first in a block, and honest encoders send at most two. Bytes in which they must end.
+_UPDATES: Final = 16
 #: Header lists that exceed the limit this many times end the connection.
 _BOMB: Final = 4
 _WIDEST_STATIC: Final = max(OVERHEAD + len(name) + len(value) for name, value in STATIC)
@@ -79,8 +81,10 @@ class Field:
 class HeaderListError(Exception):
     """A header list over `limits.HEADER_LIST`. It is decoded, so the connection can go on."""
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[Field], others: int) -> None:
+        """`fields`: the routing fields; `others`: the number of all others."""
         self.fields = tuple(fields)
+        self.others = others
         super().__init__(f"the request headers are larger than {HEADER_LIST} bytes")
 
 
@@ -225,7 +229,7 @@ def _after_string(block: bytes, at: int) -> int:
 class Decoder:
     """Decodes the header blocks of one connection, which must come in order."""
 
-    __slots__ = ("_cache", "_items", "_limit", "_max", "_shrink", "_size", "_sizes", "_widest", "changed")
+    __slots__ = ("_cache", "_items", "_limit", "_max", "_shrink", "_size", "_sizes", "_widest", "changed", "new")
 
     def __init__(self, cache: HeaderCache) -> None:
         self._cache = cache
@@ -240,6 +244,8 @@ class Decoder:
         self._widest = _WIDEST_STATIC
         #: set whenever the table changes, since the same block may then mean something else
         self.changed = False
+        #: names and entries of the table, since this was set to 0, that were new and therefore took longer to decode
+        self.new = 0
 
     def set_limit(self, size: int) -> None:
         """Apply SETTINGS_HEADER_TABLE_SIZE. If the table must shrink, the next block has to start with a size update."""
@@ -314,7 +320,7 @@ class Decoder:
             raise ProtocolError(COMPRESSION_ERROR, "invalid index or truncated header block") from None
         # Only few lists need to be measured: this is a quick upper bound.
         if (len(key) + len(others)) * self._widest + 2 * end > HEADER_LIST and _check_list(key, others) > HEADER_LIST:
-            raise HeaderListError(key)
+            raise HeaderListError(key, len(others))
         return tuple(key), others, len(key) if lead < 0 else lead
 
     def _insert(self, block: bytes, at: int) -> tuple[Field | OtherField, int]:
@@ -337,6 +343,7 @@ class Decoder:
         if size > self._widest:  # noqa: PLR1730 - max() costs more
             self._widest = size
         self.changed = True
+        self.new += 1
         if self._size > self._max:
             self._evict()
         return item, at
@@ -344,6 +351,7 @@ class Decoder:
     def _unknown(self, block: bytes, at: int) -> tuple[Field | OtherField, int]:
         """Decode a literal whose name is not cached. Returns the field and the offset after it."""
         cache = self._cache
+        self.new += 1
         name, stable, name_end = self._name(block, at, _SHORT_NAME)
         if stable and name_end - at <= _SHORT_STRING:
             cache.cache_name(block[at:name_end], name)
@@ -381,7 +389,7 @@ class Decoder:
         size = block[at] & 0x1F
         if size == 0x1F:  # noqa: PLR2004 - the prefix is full
             size, _ = integer(block, at + 1, size)
-        if not is_first or size > self._limit:
+        if not is_first or size > self._limit or at > _UPDATES:
             raise ProtocolError(COMPRESSION_ERROR, "invalid dynamic table size update")
         self._max = size
         self._shrink = False

@@ -29,6 +29,17 @@ PRIORITY: Final = Flood("priorities", 1)
 CONTROL: Final = Flood("control_frames", 1)
 #: DATA and CONTINUATION without a payload, WINDOW_UPDATE by 0.
 EMPTY: Final = Flood("empty_frames", 10)
+#: DATA with less than `SMALL_DATA` bytes that does not end a request.
+PIECE: Final = Flood("small_data", 1)
+SMALL_DATA: Final = 16
+#: A header block with names or entries of the dynamic table that are new, one for each, if it has more than `USUAL_NEW`;
+#: and one for each `FIELDS_PER_TOKEN` fields, if it has more than `USUAL_FIELDS`.
+FIELDS: Final = Flood("header_fields", 0)
+USUAL_NEW: Final = 8
+USUAL_FIELDS: Final = 64
+FIELDS_PER_TOKEN: Final = 8
+#: What a field that the route depends on counts.
+ROUTING_FIELD: Final = 4
 #: WINDOW_UPDATE by less than `SMALL_WINDOW` bytes for a response that waits for it.
 SMALL_UPDATE: Final = Flood("small_windows", 1)
 SMALL_WINDOW: Final = 32

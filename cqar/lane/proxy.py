@@ -175,6 +175,7 @@ class Proxy:
         inbox = stream.inbox
         if inbox is None:
             return
+        sent = 0
         try:
             while stream.state is not _CLOSED:
                 if not inbox.messages:
@@ -185,7 +186,7 @@ class Proxy:
                     await inbox.wake.wait()
                     continue
                 flag, data = inbox.messages.popleft()
-                message = self._unpacked(stream, flag, data)
+                message = await self._unpacked(stream, flag, data)
                 extra = len(message) if flag else 0
                 self._count(stream, extra)
                 if self._streams.overfull(stream):
@@ -193,7 +194,9 @@ class Proxy:
                 if not await upload.send(call, message):
                     return
                 inbox.size -= len(data)
-                self._count(stream, -len(data) - extra - grpc.PREFIX - _MESSAGE_OVERHEAD)
+                # What was sent counts until the next message: it is still in the buffers of this connection to upstream.
+                self._count(stream, -sent)
+                sent = len(data) + extra + grpc.PREFIX + _MESSAGE_OVERHEAD
                 self._replenish(stream, inbox)
                 self._schedule_flush()
         except TooLarge as error:
@@ -201,11 +204,11 @@ class Proxy:
         except RpcError as error:
             self._abort(stream, error)
 
-    def _unpacked(self, stream: Stream, flag: int, data: bytes) -> bytes:
+    async def _unpacked(self, stream: Stream, flag: int, data: bytes) -> bytes:
         """Return a message without compression. Raises TooLarge, RpcError."""
         limit = stream.route.limit
         if flag and stream.account is Account.UNPROVEN:
             raise RpcError(grpc.UNAVAILABLE, "this key cannot be verified now; retry later, or without compression")
         if flag and stream.account is Account.PUBLIC:
             limit = min(limit, self._server.limits.public_unpacked)
-        return grpc.decompress(flag, data, stream.route.encoding, limit)
+        return await self._server.unpacker.unpack(flag, data, stream.route.encoding, limit)

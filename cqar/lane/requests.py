@@ -1,6 +1,5 @@
 """From header blocks and DATA to calls: routes, request messages, and responses from the cache."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -75,7 +74,10 @@ class Requests:
             fields, others, leading = decoder.decode(block)
         except HeaderListError as error:
             self._check_table()
+            self._charge(len(error.fields), error.others)
             return never_cached, too_large(error), []
+        if decoder.new or len(others) > limits.USUAL_FIELDS or len(fields) > limits.USUAL_FIELDS:
+            self._charge(len(fields), len(others))
         route = cache.get(fields)
         if route is None:
             route = self._route(fields)
@@ -92,6 +94,15 @@ class Requests:
             elif self._uncached > _TRIAL_PERIOD:
                 self._uncached = 0
         return request
+
+    def _charge(self, routing: int, others: int) -> None:
+        """Count what it took to decode a header block, by the numbers of its fields. Raises ProtocolError."""
+        new, self.decoder.new = self.decoder.new, 0
+        tokens = new if new > limits.USUAL_NEW else 0
+        if routing + others > limits.USUAL_FIELDS:
+            tokens += (limits.ROUTING_FIELD * routing + others) // limits.FIELDS_PER_TOKEN
+        if tokens:
+            self._streams.flood(limits.FIELDS, tokens)
 
     def _route(self, fields: tuple[Field, ...]) -> Route:
         route = self._router.route(fields)
@@ -129,9 +140,13 @@ class Requests:
     def _trailers(self, number: int, block: bytes, *, end: bool) -> None:
         streams = self._streams
         stream = streams.get(number)
-        with contextlib.suppress(HeaderListError):  # trailers are ignored
-            self.decoder.decode(block)
+        try:  # trailers are ignored
+            fields, others, _ = self.decoder.decode(block)
+            counts = len(fields), len(others)
+        except HeaderListError as error:
+            counts = len(error.fields), error.others
         self._check_table()
+        self._charge(*counts)
         if stream is None:
             if not streams.recently_reset(number, ended=end):
                 raise ProtocolError(frames.STREAM_CLOSED, "HEADERS on a closed stream")

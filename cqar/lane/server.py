@@ -161,6 +161,7 @@ class Lane:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.state.unpacker.close()
 
     async def _abort(self) -> None:
         """Abort the remaining connections, and wait for the tasks of their calls."""

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import hpack
 import pytest
 from hyperframe.frame import Frame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
+from cqar.lane.frames import COMPRESSION_ERROR
 from cqar.lane.grpc import framed
 from cqar.lane.limits import Limits
 from cqar.lane.sender import Sender
@@ -97,7 +99,7 @@ MISTAKES: dict[str, Callable[[Peer, int], list[Frame | bytes]]] = {
     "DATA after the end": lambda peer, number: [peer.call(number, b"wait"), peer.data(number, b"x")],
     "HEADERS after the end": lambda peer, number: [peer.call(number, b"wait"), peer.header(number, end=True)],
     "trailers without the end": lambda peer, number: [peer.header(number), peer.header(number, [("x", "y")])],
-    "messages over the limit": lambda peer, number: [peer.header(number), peer.data(number, b"\0\xff\xff\xff\xff")],
+    "messages over the limit": lambda peer, number: [peer.header(number), peer.data(number, b"\0\xff\xff\xff\xff" + bytes(11))],
 }
 
 
@@ -150,6 +152,76 @@ async def test_header_blocks_on_reset_streams_are_a_flood() -> None:
         await peer.send(*(peer.header(1, [("x", "y")]) for _ in range(30)))
         assert await peer.ending() == CALM
         assert running.recorder.attacks == ["refused_streams"]
+
+
+@pytest.mark.parametrize("prefix", [b"\0\0\1\0\0", b"\0\xff\xff\xff\xff"], ids=["open", "reset"])
+async def test_requests_in_single_bytes_are_a_flood(prefix: bytes) -> None:
+    """Also on a stream that the lane has reset."""
+    async with running_lane(Limits(flood=100, flood_rate=0)) as running, connected(running.port) as peer:
+        await peer.send(peer.header(1), peer.data(1, prefix), *[peer.data(1, b"x")] * 200)
+        assert await peer.ending() == CALM
+        assert running.recorder.attacks == ["small_data"]
+
+
+async def test_requests_in_larger_pieces_are_no_flood() -> None:
+    async with running_lane(Limits(flood=100, flood_rate=0)) as running, connected(running.port) as peer:
+        await peer.send(
+            peer.header(1), peer.data(1, b"\0\0\0\x20\x05" + b"else " + bytes(11)), *[peer.data(1, bytes(16))] * 511
+        )
+        await peer.send(peer.data(1, bytes(5), end=True))
+        assert (await peer.response(1)).status == "0"
+        assert not running.recorder.attacks
+
+
+def _literal(name: bytes, *, enters: bool = False) -> bytes:
+    return (b"\x40" if enters else b"\0") + bytes((len(name),)) + name + b"\1y"
+
+
+#: Fields of the nth header block, which take longer to decode than to send.
+COSTLY: dict[str, Callable[[int], bytes]] = {
+    "new names": lambda at: b"".join(_literal(b"x%d-%d" % (at, each)) for each in range(40)),
+    "new entries of the table": lambda at: b"".join(_literal(b"x%d-%d" % (at, each), enters=True) for each in range(40)),
+    "the same entry": lambda _at: b"\x41\0" * 40,
+    "many fields": lambda _at: b"\x84" * 400,
+}
+
+
+@pytest.mark.parametrize("trailers", [False, True])
+@pytest.mark.parametrize("name", COSTLY)
+async def test_costly_header_blocks_are_a_flood(name: str, *, trailers: bool) -> None:
+    async with running_lane(Limits(flood=300, flood_rate=0)) as running, connected(running.port) as peer:
+        usual = peer.encoder.encode([hpack.NeverIndexedHeaderTuple(*each) for each in fields()])
+        for at in range(10):
+            number = 2 * at + 1
+            block = COSTLY[name](at)
+            if trailers:
+                await peer.send(peer.header(number, block=usual), peer.header(number, block=block, end=True))
+            else:
+                await peer.send(peer.header(number, block=usual + block), peer.data(number, framed(b"wait"), end=True))
+        assert await peer.ending() == CALM
+        assert running.recorder.attacks == ["header_fields"]
+        assert len(running.recorder.calls) < 10
+
+
+async def test_usual_header_blocks_are_no_flood() -> None:
+    """A few new names and entries in each, as of a proxy that adds ids."""
+    async with running_lane(Limits(flood=100, flood_rate=0)) as running, connected(running.port) as peer:
+        usual = peer.encoder.encode([hpack.NeverIndexedHeaderTuple(*each) for each in fields()])
+        for at in range(100):
+            new = b"".join(_literal(b"x%d-%d" % (at, each), enters=bool(each & 1)) for each in range(8))
+            await peer.send(peer.header(2 * at + 1, block=usual + new + _literal(b"x-same") * 40))
+            await peer.send(peer.data(2 * at + 1, framed(b"absent"), end=True))
+        assert (await peer.response(199)).status == "5"
+        assert not running.recorder.attacks
+
+
+async def test_table_size_updates_of_a_block_are_bounded(running: RunningLane) -> None:
+    async with connected(running.port) as peer:
+        usual = peer.encoder.encode([hpack.NeverIndexedHeaderTuple(*each) for each in fields()])
+        await peer.send(peer.header(1, block=b"\x20\x3f\xe1\x1f" + usual), peer.data(1, framed(b"short"), end=True))
+        assert (await peer.response(1)).status == "0"
+        await peer.send(peer.header(3, block=b"\x20\x3f\xe1\x1f" * 10 + usual))
+        assert await peer.ending() == COMPRESSION_ERROR
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -162,7 +162,7 @@ async def test_what_is_passed_on_is_unpacked_up_to_the_limit_of_its_role(
         await peer.send(peer.header(number, authorized(path, api_keys[role], _GZIP)))
         await peer.send(*chunks(peer, number, packed(bytes(limit + 1))))
         assert (await peer.response(number)).status == "8"
-        assert unpacked == [limit]
+        assert unpacked == sorted({min(64 * KIBI, limit), limit})  # a short message would be unpacked by the first
         unpacked.clear()
     await peer.sync()
     assert lane_of(worker).state.usage.buffered == 0
