@@ -36,7 +36,7 @@ _UNVERIFIED.verify_mode = ssl.CERT_NONE
 
 
 class Worker(NamedTuple):
-    """A running `cqar hotpath`."""
+    """A running `cqar hotpath`, or `cqar admin`."""
 
     port: int
     pid: int
@@ -70,6 +70,14 @@ class Registry:
         asyncio.run(keys.ensure(settings, self.folder))
         self.keys = credentials.read(self.folder)
         self._admin: Server | None = None
+
+    @property
+    def process(self) -> Worker:
+        """The running admin."""
+        if self._admin is None:
+            message = "admin is not running"
+            raise ServerError(message)
+        return Worker(self.port, self._admin.pid, self._http_port, 0.0)
 
     @property
     def token(self) -> str:

@@ -23,6 +23,7 @@ TESTS = Path(__file__).parent
 #: Files without a unit test. `!` in front: files that have some all the same. The last pattern that matches decides.
 SERVER_FILES = (
     "access/*",
+    "attacks/*",
     "!access/test_keys.py",
     "coherence/*",
     "!coherence/test_history.py",

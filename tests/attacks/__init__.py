@@ -1,5 +1,5 @@
-"""Attacks on a worker by clients without a key, and what they cost a client that has one.
+"""Attacks on the ports of cqar, and what they cost a client that behaves.
 
-`python -m tests.attacks` runs all of them against a real worker. `frames` has the attacks; other modules add theirs to
-`table.ATTACKS`.
+`python -m tests.attacks` runs all of them against real processes; `test_attacks` and `test_http_attacks` run short forms. The
+attacks are in `frames`, `calls`, `slow` and `http`; `table` lists them.
 """
