@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from cqar.importers.run import published
+
 _T = TypeVar("_T")
 
 #: Maximum size of a document in bytes, unpacked.
@@ -21,8 +23,9 @@ LIMIT: Final = 512 * 1024 * 1024
 TIMEOUT: Final = 30.0
 #: Maximum length of a row in a report, in characters.
 _SHOWN = 160
-#: Rows by which the kind of a document is judged.
+#: Rows by which the kind of a document is judged, and the fewest.
 _SAMPLE = 100
+_FEW = 2
 _GZIP = b"\x1f\x8b"
 
 
@@ -100,6 +103,10 @@ def rows(data: bytes, name: str, kind: str = "", form: Any = None) -> list[Sourc
     `kind` and `form` are the kind of document and the type of its rows: if none of the first rows has this form, the file is
     of another kind. Raises FileError.
     """
+    other = published.misplaced(data, kind) if kind else None
+    if other is not None:
+        message = f"{name}: {other}"
+        raise FileError(message)
     try:
         found = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
     except msgspec.MsgspecError as error:
@@ -108,15 +115,15 @@ def rows(data: bytes, name: str, kind: str = "", form: Any = None) -> list[Sourc
     values: Iterable[msgspec.Raw] = found.values() if isinstance(found, dict) else found
     sources = [Source(line, bytes(raw)) for line, raw in enumerate(values, 1)]
     if form is not None:
-        _check_form(sources, name, kind, form)
+        check_form(sources, name, kind, form)
     return sources
 
 
-def _check_form(sources: Sequence[Source], name: str, kind: str, form: Any) -> None:
-    """Raise FileError if there are enough rows to judge by, and none of them has the form."""
+def check_form(sources: Sequence[Source], name: str, kind: str, form: Any) -> None:
+    """Raise FileError if there are several rows, and none of the first ones has the form."""
     first = sources[:_SAMPLE]
     reasons = [_malformed(each, form) for each in first]
-    if len(first) < _SAMPLE or not all(reasons):
+    if len(first) < _FEW or not all(reasons):
         return
     message = f"{name}: this does not look like a {kind} document: {_missing(first, form) or reasons[0]}"
     raise FileError(message)

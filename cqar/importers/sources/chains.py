@@ -11,7 +11,7 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.errors import Invalid
-from cqar.importers.run import documents, rows
+from cqar.importers.run import documents, published, rows
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.sources import chain_ids
@@ -70,6 +70,20 @@ class _Row(msgspec.Struct, rename="camel"):
     ton_info: _Network | None = None
 
 
+class _Explorer(msgspec.Struct):
+    url: str | None = None
+
+
+class _Listed(msgspec.Struct, rename="camel"):
+    """A row of chainid.network's chains.json, which names no source."""
+
+    name: str
+    chain_id: int
+    native_currency: _Currency | None = None
+    slip44: int | None = None
+    explorers: list[_Explorer] = []
+
+
 class _Own(msgspec.Struct):
     """A row exported from a cqar registry."""
 
@@ -99,6 +113,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ROW = documents.decoder(_Row)
+_LISTED = documents.decoder(_Listed)
 _OWN = documents.decoder(_Own)
 
 
@@ -111,8 +126,29 @@ def parse(source: Source) -> Fact:
     mapping = _MAPPINGS.get(family)
     if mapping is None:
         raise Refused("unknown_source", f"no mapping is declared for {row.source!r}")
-    fact = mapping(row)
-    # The ids of TON are negative.
+    return _numbered(mapping(row))
+
+
+def parse_listed(source: Source) -> Fact:
+    """Read a row of chainid.network's chains.json. Raises Refused."""
+    row = documents.decoded(source, _LISTED)
+    if not row.name.strip():
+        raise Refused("incomplete", "the row has no name")
+    return _numbered(
+        Fact(
+            name=row.name,
+            caip2=f"eip155:{row.chain_id}",
+            chain_type="EVM",
+            network_id=row.chain_id,
+            explorer_url=next((each.url for each in row.explorers if each.url), None),
+            is_testnet=None if row.slip44 is None else row.slip44 == _TEST_COIN,
+            native_asset_symbol=row.native_currency.symbol if row.native_currency else None,
+        )
+    )
+
+
+def _numbered(fact: Fact) -> Fact:
+    """The fact with a valid chain number; the numbers of TON are negative. Raises Refused."""
     if fact.network_id is not None and not (0 if fact.chain_type == "EVM" else -(1 << 63)) < fact.network_id < 1 << 63:
         raise Refused("bad_number", f"{fact.network_id} is not a valid chain number")
     return fact
@@ -244,13 +280,14 @@ def _own(row: _Own) -> Fact:
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name, "chains", _Row)
+    listed = published.recognize(data) == published.CHAINID
+    sources = documents.rows(data, name, "chains", _Listed if listed else _Row)
     run.report.rows += len(sources)
     slugs = _Slugs(Chains(run.registry.pages(contract.ListChainsRequest(), "chains")))
     facts: list[tuple[Source, Fact]] = []
     for source in sources:
         try:
-            fact = parse(source)
+            fact = parse_listed(source) if listed else parse(source)
             slugs.settle(fact)
         except Refused as refused:
             run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)

@@ -1,10 +1,13 @@
 """`cqar import coingecko FILE`: contracts and their coins by CoinGecko, as pairs of CAIP-19 id and CoinGecko id.
 
+The list that CoinGecko publishes, coins/list?include_platform=true, is read as such pairs, too.
+
 CoinGecko assigns the ids, so its list is authoritative: if the registry has the contract and the coin as two assets, they are
 merged; if it has one of them, the other key is added. A pair with neither is not enough to create an asset, and a contract
 that only a token list has is not trusted: both are refused.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +15,7 @@ import msgspec
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-from cqar.importers.run import documents, report, rows
+from cqar.importers.run import documents, published, report, rows
 from cqar.importers.run.documents import Refused, Source
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, MOST, Item, Run
@@ -50,6 +53,25 @@ def parse(source: Source) -> Pair:
     return Pair(chain, None if namespace == _NATIVE else reference, coingecko_id)
 
 
+class _Coin(msgspec.Struct):
+    """A row of coins/list with platforms: the contract on each chain, by CoinGecko's name of the chain."""
+
+    id: str
+    platforms: dict[str, str | None]
+
+
+_COIN = documents.decoder(_Coin)
+
+
+def parse_coin(source: Source) -> list[Pair]:
+    """Read a row of coins/list. A coin without contracts has no pair. Raises Refused."""
+    row = documents.decoded(source, _COIN)
+    if not row.id:
+        raise Refused("incomplete", "the coin has no id")
+    contracts = {name: address for name, address in row.platforms.items() if name and address}
+    return [Pair(f"coingecko:{name}", address, row.id) for name, address in contracts.items()]
+
+
 class _Found(NamedTuple):
     """A pair on a known chain, with the assets it refers to."""
 
@@ -72,14 +94,16 @@ class _Found(NamedTuple):
 
 def load(run: Run, data: bytes, name: str) -> None:
     """Import the document. Raises documents.FileError before anything is written, wire.RegistryError."""
-    sources = documents.rows(data, name, "coingecko", tuple[str, str])
+    coins = published.recognize(data) == published.COINS
+    sources = documents.rows(data, name, "coingecko", _Coin if coins else tuple[str, str])
     run.require(pb.MergeAssetsRequest(), "this import merges assets; use the key of an admin")
     run.report.rows += len(sources)
     chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
     progress = run.progress(name, len(sources), passes=2)
     found: list[_Found] = []
-    for chunk in documents.chunks(sources, MOST // 2):
-        found += _find(run, chains, chunk)
+    # A coin has up to a few dozen contracts.
+    for chunk in documents.chunks(sources, CHUNK // 10 if coins else MOST // 2):
+        found += _find(run, chains, list(_read(run, chunk, coins=coins)))
         progress.advance(len(chunk))
     # A coin that gets its id from one pair is found by that id in all others, whatever their order.
     found.sort(key=lambda each: each.by_address is None)
@@ -90,11 +114,20 @@ def load(run: Run, data: bytes, name: str) -> None:
     retype(run, merges.types)
 
 
-def _find(run: Run, chains: Chains, sources: list[Source]) -> list[_Found]:
-    pairs: list[tuple[Source, Pair, assets_pb2.Chain]] = []
+def _read(run: Run, sources: list[Source], *, coins: bool) -> Iterator[tuple[Source, Pair]]:
+    """The pairs of the rows; rows that cannot be read are reported."""
     for source in sources:
         try:
-            pair = parse(source)
+            for pair in parse_coin(source) if coins else [parse(source)]:
+                yield source, pair
+        except Refused as refused:
+            run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)
+
+
+def _find(run: Run, chains: Chains, read: list[tuple[Source, Pair]]) -> list[_Found]:
+    pairs: list[tuple[Source, Pair, assets_pb2.Chain]] = []
+    for source, pair in read:
+        try:
             pairs.append((source, pair, chains.find(pair.chain)))
         except Refused as refused:
             run.report.reject(refused.kind, refused.detail, line=source.line, row=source.excerpt)

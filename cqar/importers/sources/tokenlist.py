@@ -1,5 +1,8 @@
 """`cqar import tokenlist URL-or-file`: a list in the Uniswap schema: assets, deployments, and bridges between them.
 
+Trust Wallet's lists, whose tokens name the chain by the number of its coin, and arrays of Solana tokens as Jupiter publishes
+them are read too. An array has no version.
+
 The version of the list is kept in an asset group named after the list. A version older than the last imported one is
 refused, because it would restore tokens that the list has dropped.
 """
@@ -14,19 +17,37 @@ from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import flags
-from cqar.importers.run import documents, rows
+from cqar.importers.run import documents, published, rows
 from cqar.importers.run.documents import FileError, Refused, Source
 from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.run.wire import RegistryError
 from cqar.importers.sources import chain_ids, deployments
 from cqar.importers.sources.chain_ids import Chains
 
-#: The numbers that lists of Solana tokens use for clusters. Base58 addresses identify such a list.
+#: The numbers that lists use for Solana and its clusters: Solana's own, Uniswap's and LI.FI's. Base58 addresses identify them.
 _CLUSTERS = {
-    101: chain_ids.SOLANA,
+    **dict.fromkeys((101, 501_000_101, 1_151_111_081_099_710), chain_ids.SOLANA),
     102: "solana:4uhcVJyU9pJkvQyS88uRDiswHScCKQY3",
     103: "solana:EtWTRABZaYq6iMfeYKouRu166VU2xqa1",
 }
+#: Trust Wallet's number of a chain's coin, as in c60_t0x6B17...: CAIP-2 id.
+_COINS = {
+    "60": "eip155:1",
+    "61": "eip155:61",
+    "195": chain_ids.TRON,
+    "501": chain_ids.SOLANA,
+    "966": "eip155:137",
+    "8453": "eip155:8453",
+    "9001": "eip155:42161",
+    "10000025": "eip155:25",
+    "10000070": "eip155:10",
+    "10000100": "eip155:100",
+    "10000250": "eip155:250",
+    "10009000": "eip155:43114",
+    "20000714": "eip155:56",
+}
+_ASSET = re.compile(r"c(\d{1,10})_t.+", re.DOTALL)
+_BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}")
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+")
 #: Networks where bridged tokens originate.
 _ORIGINS = frozenset({"1", "5", "17000", "11155111"})
@@ -44,8 +65,8 @@ class _Version(msgspec.Struct, order=True, frozen=True):
 
 class _List(msgspec.Struct):
     name: str
-    version: _Version
     tokens: list[msgspec.Raw]
+    version: _Version | None = None
     timestamp: str | None = None
 
 
@@ -58,11 +79,15 @@ class _Extensions(msgspec.Struct, rename="camel"):
 
 
 class _Token(msgspec.Struct):
-    chainId: int  # noqa: N815 - the schema's name
-    address: str
     symbol: str
     name: str
     decimals: int
+    chainId: int | None = None  # noqa: N815 - the schema's name
+    address: str = ""
+    #: Jupiter's name of the address
+    id: str = ""
+    #: Trust Wallet's name of the token
+    asset: str = ""
     logoURI: str | None = None  # noqa: N815
     tags: list[str] = []
     extensions: _Extensions | None = None
@@ -83,15 +108,12 @@ _TOKEN = documents.decoder(_Token)
 def parse(source: Source) -> Token:
     """Read a row. Raises Refused."""
     row = documents.decoded(source, _TOKEN)
-    if not row.symbol.strip() or not row.address:
+    address = row.address or row.id
+    if not row.symbol.strip() or not address:
         raise Refused("incomplete", "the token has no symbol or no address")
-    evm = _HEX.fullmatch(row.address) is not None
-    chain = f"eip155:{row.chainId}" if evm else _CLUSTERS.get(row.chainId)
-    if chain is None:
-        raise Refused("unknown_chain", f"{row.chainId} is not a chain with addresses such as {row.address!r}")
     fact = deployments.Fact(
-        chain=chain,
-        address=row.address,
+        chain=_chain(row, address),
+        address=address,
         denom=None,
         symbol=row.symbol,
         name=row.name.strip() or row.symbol,
@@ -105,25 +127,55 @@ def parse(source: Source) -> Token:
     return Token(fact, rows.url(row.logoURI), bridges, str(row.chainId))
 
 
-def load(run: Run, data: bytes, name: str) -> None:
-    """Import the list. Raises documents.FileError before anything is written, wire.RegistryError."""
+def _chain(row: _Token, address: str) -> str:
+    """The CAIP-2 id of a token's chain. Raises Refused."""
+    evm = _HEX.fullmatch(address) is not None
+    if row.chainId is not None:
+        chain = f"eip155:{row.chainId}" if evm else _CLUSTERS.get(row.chainId)
+        said = str(row.chainId)
+    elif row.asset:
+        coin = _ASSET.fullmatch(row.asset)
+        chain, said = _COINS.get(coin[1]) if coin else None, row.asset
+    else:
+        # Jupiter's tokens are all on Solana; an EVM address may be on any chain.
+        chain, said = chain_ids.SOLANA if _BASE58.fullmatch(address) else None, "a token without chainId"
+    if chain is None or (evm and not chain.startswith("eip155:")):
+        raise Refused("unknown_chain", f"{said} is not a chain with addresses such as {address!r}")
+    return chain
+
+
+def _read(data: bytes, name: str) -> _List:
+    """Read the document. Raises FileError."""
+    other = published.misplaced(data, "tokenlist")
+    if other is not None:
+        message = f"{name}: {other}"
+        raise FileError(message)
     try:
-        tokens = msgspec.json.decode(data, type=_List)
-    except msgspec.MsgspecError as error:
+        found = msgspec.json.decode(data, type=_List | list[msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         message = f"{name}: not a token list: {error}"
         raise FileError(message) from error
-    group = _group(run, tokens, name)
+    return found if isinstance(found, _List) else _List(name=name.removesuffix(".gz").removesuffix(".json"), tokens=found)
+
+
+def load(run: Run, data: bytes, name: str) -> None:
+    """Import the list. Raises documents.FileError before anything is written, wire.RegistryError."""
+    tokens = _read(data, name)
     sources = [Source(line, bytes(raw)) for line, raw in enumerate(tokens.tokens, 1)]
+    documents.check_form(sources, name, "tokenlist", _Token)
+    group = _group(run, tokens, name)
     run.report.rows += len(sources)
     chains = Chains(run.registry.pages(contract.ListChainsRequest(), "chains"))
     progress = run.progress(name, len(sources))
     there: dict[str, str] = {}
+    read = 0
     bridged: list[tuple[Source, Token]] = []
     for chunk in documents.chunks(sources, CHUNK):
         placed = []
         for source in chunk:
             try:
                 token = parse(source)
+                read += 1
                 chain = chains.find(token.deployment.chain)
                 placed.append(deployments.Placed(source, token.deployment, chain, token.logo_url, tokens.name))
             except Refused as refused:
@@ -134,12 +186,15 @@ def load(run: Run, data: bytes, name: str) -> None:
         there.update(deployments.write(run, placed))
         progress.advance(len(chunk))
     _bridge(run, chains, bridged)
-    run.write([group], pb.UPSERT)
+    if group is not None and (read or not sources):
+        run.write([group], pb.UPSERT)
     flags.raise_unverified(run, flags.lookalikes(run, there))
 
 
-def _group(run: Run, tokens: _List, name: str) -> Item:
-    """The group that keeps the version of the list. Raises FileError if a newer version was imported."""
+def _group(run: Run, tokens: _List, name: str) -> Item | None:
+    """The group that keeps the version of the list, if it has one. Raises FileError if a newer version was imported."""
+    if tokens.version is None:
+        return None
     title = f"token list: {tokens.name}"
     try:
         group = run.registry.call(contract.GetAssetGroupRequest(name=title)).group
