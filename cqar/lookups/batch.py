@@ -172,7 +172,7 @@ def _venue_code(get: Get, key: pb.AssetKey.VenueCode, now: int) -> Derived:
 def _by_id(get: Get, key: pb.AssetKey, _now: int) -> Derived:
     errors.require(key, ("asset_id",))
     single.check_field(key, "asset_id")
-    return _asset(get, key.asset_id)
+    return _asset(get, derive.standing_asset(get, key.asset_id))
 
 
 _FORMS: dict[str | None, Callable[[Get, Any, int], Derived]] = {

@@ -48,6 +48,26 @@ def asset(get: Get, asset_id: str) -> tuple[assets_pb2.Asset | None, bool, list[
     return found, deleted, flags
 
 
+def standing_asset(get: Get, asset_id: str) -> str:
+    """The id of the asset that stands in the place of a merged one; any other id itself."""
+    for _ in range(MAX_TRIES):
+        found, deleted, _ = asset(get, asset_id)
+        if found is None or not deleted or not found.successor_asset_id:
+            break
+        asset_id = found.successor_asset_id
+    return asset_id
+
+
+def standing_symbol(get: Get, symbol_id: str) -> str:
+    """The id of the symbol that stands in the place of a merged one; any other id itself."""
+    for _ in range(MAX_TRIES):
+        found, deleted = symbol(get, symbol_id)
+        if found is None or not deleted or not found.successor_symbol_id:
+            break
+        symbol_id = found.successor_symbol_id
+    return symbol_id
+
+
 def critical(flags: Iterable[assets_pb2.AssetQualityFlag]) -> list[assets_pb2.AssetQualityFlag]:
     """The flags that block trading."""
     return [flag for flag in flags if flag.severity == entities.CRITICAL]

@@ -23,16 +23,16 @@ from cqar.model import addresses, binding, cache_keys
 
 
 def asset(get: Get, request: pb.GetAssetRequest, _now: int) -> Derived:
-    """GetAsset: with its active flags, and whether they block trading."""
-    found, deleted, flags = derive.asset(get, request.asset_id)
+    """GetAsset: with its active flags, and whether they block trading. Of a merged asset: its successor."""
+    found, deleted, flags = derive.asset(get, derive.standing_asset(get, request.asset_id))
     if found is None or deleted:
         raise errors.NotFound("asset", request.asset_id)
     return Derived(pb.GetAssetResponse(asset=found, trading_blocked=bool(derive.critical(flags)), active_flags=flags))
 
 
 def symbol(get: Get, request: pb.GetSymbolRequest, _now: int) -> Derived:
-    """GetSymbol: with the CRITICAL flags of its assets."""
-    found, deleted = derive.symbol(get, request.symbol_id)
+    """GetSymbol: with the CRITICAL flags of its assets. Of a merged symbol: its successor."""
+    found, deleted = derive.symbol(get, derive.standing_symbol(get, request.symbol_id))
     if found is None or deleted:
         raise errors.NotFound("symbol", request.symbol_id)
     flags = derive.blocking(get, found)
@@ -46,11 +46,15 @@ def venue(get: Get, request: pb.GetVenueRequest, _now: int) -> Derived:
 
 def venue_asset(get: Get, request: pb.GetVenueAssetRequest, now: int) -> Derived:
     """GetVenueAsset: trading is enabled if the switch is on and nothing blocks the asset."""
-    rows = get(cache_keys.venue_asset_key(request.venue_id, request.asset_id))
+    asset_id = request.asset_id
+    rows = get(cache_keys.venue_asset_key(request.venue_id, asset_id))
+    if not rows:
+        asset_id = derive.standing_asset(get, asset_id)
+        rows = get(cache_keys.venue_asset_key(request.venue_id, asset_id))
     if not rows:
         raise errors.NotFound("venue_asset", f"{request.venue_id}/{request.asset_id}")
     found = venues_pb2.VenueAsset.FromString(rows[0].value)
-    flags = derive.critical(derive.asset(get, request.asset_id)[2])
+    flags = derive.critical(derive.asset(get, asset_id)[2])
     blocked = bool(flags or found.blocked_reason)
     if found.HasField("trading_enabled"):
         found.trading_enabled_stored = found.trading_enabled
@@ -64,20 +68,22 @@ def venue_asset(get: Get, request: pb.GetVenueAssetRequest, now: int) -> Derived
 def asset_identifier(get: Get, request: pb.GetAssetIdentifierRequest, _now: int) -> Derived:
     """GetAssetIdentifier: by asset and source the primary one, or in reverse by external id."""
     if request.asset_id:
-        key = cache_keys.asset_identifiers_key(request.asset_id)
+        key = cache_keys.asset_identifiers_key
+        rows = get(key(request.asset_id)) or get(key(derive.standing_asset(get, request.asset_id)))
     else:
-        key = cache_keys.external_asset_key(request.source, request.external_id)
-    found = [assets_pb2.AssetIdentifier.FromString(row.value) for row in get(key)]
+        rows = get(cache_keys.external_asset_key(request.source, request.external_id))
+    found = [assets_pb2.AssetIdentifier.FromString(row.value) for row in rows]
     return Derived(pb.GetAssetIdentifierResponse(identifier=_identifier("asset", "source", request, found)))
 
 
 def symbol_identifier(get: Get, request: pb.GetSymbolIdentifierRequest, _now: int) -> Derived:
     """GetSymbolIdentifier: as GetAssetIdentifier."""
     if request.symbol_id:
-        key = cache_keys.symbol_identifiers_key(request.symbol_id)
+        key = cache_keys.symbol_identifiers_key
+        rows = get(key(request.symbol_id)) or get(key(derive.standing_symbol(get, request.symbol_id)))
     else:
-        key = cache_keys.external_symbol_key(request.data_source, request.external_id)
-    found = [markets_pb2.SymbolIdentifier.FromString(row.value) for row in get(key)]
+        rows = get(cache_keys.external_symbol_key(request.data_source, request.external_id))
+    found = [markets_pb2.SymbolIdentifier.FromString(row.value) for row in rows]
     return Derived(pb.GetSymbolIdentifierResponse(identifier=_identifier("symbol", "data_source", request, found)))
 
 

@@ -34,14 +34,14 @@ class Resolved(NamedTuple):
     specs_source: SpecsSource
 
     @property
+    def blocked_reason(self) -> str:
+        """Why the venue's records, or the listing itself, block trading now; empty: they do not."""
+        return "; ".join(dict.fromkeys(filter(None, (self.identity.blocked_reason, self.listing.blocked_reason))))
+
+    @property
     def blocked(self) -> bool:
         """Whether trading is blocked now."""
         return bool(self.blocking or self.blocked_reason)
-
-    @property
-    def blocked_reason(self) -> str:
-        """Why the venue's records of the assets, or the listing, block trading; empty if they do not."""
-        return "; ".join(filter(None, (self.identity.blocked_reason, self.listing.blocked_reason)))
 
 
 def next_change(get: Get, key: Any, now: int) -> int:
@@ -100,9 +100,13 @@ def venue_symbol(get: Get, request: pb.GetVenueSymbolRequest, now: int) -> Deriv
 
 
 def venue_symbols(get: Get, request: resolver_pb2.FindVenueSymbolsRequest, now: int) -> Derived:
-    """FindVenueSymbols: the listings of a canonical symbol by id, on request with those that have ended."""
+    """FindVenueSymbols: the listings of a canonical symbol, or of its successor, on request with those that have ended."""
+    # First the part that is read together with the symbol.
     rows = get(cache_keys.symbol_listings_key(request.symbol_id))
-    canonical, deleted = derive.symbol(get, request.symbol_id)
+    symbol_id = derive.standing_symbol(get, request.symbol_id)
+    if symbol_id != request.symbol_id:
+        rows = get(cache_keys.symbol_listings_key(symbol_id))
+    canonical, deleted = derive.symbol(get, symbol_id)
     if canonical is None or deleted:
         raise errors.NotFound("symbol", request.symbol_id)
     listings = [venues_pb2.VenueSymbol.FromString(row.value) for row in sorted(rows, key=lambda row: row.row_id)]

@@ -46,7 +46,7 @@ TEXT: Mapping[str, TextRule] = {
     **dict.fromkeys(("asset_id", "from_asset_id", "to_asset_id", "native_asset_id"), key(KEY)),
     **dict.fromkeys(("base_asset_id", "quote_asset_id", "settlement_asset_id"), key(KEY)),
     **dict.fromkeys(("identifier_id", "deployment_id", "relationship_id", "group_id", "member_id", "flag_id"), key(KEY)),
-    **dict.fromkeys(("symbol_id", "listing_id", "candidate_asset_ids"), key(KEY)),
+    **dict.fromkeys(("symbol_id", "listing_id", "candidate_asset_ids", "successor_asset_id", "successor_symbol_id"), key(KEY)),
     **dict.fromkeys(("chain_id", "venue_id"), text.given_slug),
     **dict.fromkeys(("logo_url", "website_url", "explorer_url", "api_endpoint", "evidence_url", "rpc_urls"), text.url),
     **dict.fromkeys(("name", "chain_name", "source", "resolved_by", "protocol"), name(text.NAME)),

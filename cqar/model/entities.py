@@ -99,6 +99,7 @@ ASSET = Entity(
     stamped=True,
     part_keys=lambda row: (asset_key(row["asset_id"]),),
     required=("symbol", "name", "asset_type"),
+    successor="successor_asset_id",
     created=events_pb2.AssetCreated,
 )
 
@@ -221,7 +222,10 @@ SYMBOL = Entity(
     soft=True,
     stamped=True,
     part_keys=lambda row: (symbol_key(row["symbol_id"]),),
+    successor="successor_symbol_id",
     created=events_pb2.SymbolCreated,
+    moved=own_events_pb2.MarketMoved,
+    moves=("base_asset_id", "quote_asset_id", "settlement_asset_id"),
 )
 
 SYMBOL_IDENTIFIER = Entity(
@@ -299,6 +303,8 @@ VENUE_SYMBOL = Entity(
         " WHERE o.symbol_id = t.symbol_id AND o.listing_id <> t.listing_id))"
     },
     delisted=events_pb2.VenueSymbolDelisted,
+    moved=own_events_pb2.MarketMoved,
+    moves=("symbol_id",),
 )
 
 #: What a venue's code means, and why. Lookups do not read it, so caches do not hold it.

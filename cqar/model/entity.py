@@ -142,12 +142,17 @@ class Entity:
     unrevised: frozenset[str] = frozenset()
     #: whether changes carry the row; if not, caches read it from PostgreSQL
     carried: bool = True
+    #: the column that names the row that a deleted one was merged into; lookups answer that row
+    successor: str = ""
     #: the contract's event of a new row
     created: type[Message] | None = None
     #: field of that event -> SQL over the new row `t`, evaluated on the rows that existed before
     event_fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: the contract's event of a delisting, written when the end is set, with the time of the end
     delisted: type[Message] | None = None
+    #: the event of a market that is of another asset, and the columns whose change it tells
+    moved: type[Message] | None = None
+    moves: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> dict[str, Column]:

@@ -39,6 +39,7 @@ _SUBJECTS: dict[type[Message], str] = {
     events_pb2.VenueSymbolListed: "cqc.events.v1.venue_symbol_listed",
     events_pb2.VenueSymbolDelisted: "cqc.events.v1.venue_symbol_delisted",
     own_events_pb2.ChainRegistered: "cqar.events.v1.chain_registered",
+    own_events_pb2.MarketMoved: "cqar.events.v1.market_moved",
 }
 #: Event subject -> message.
 EVENTS: dict[str, type[Message]] = {subject: message for message, subject in _SUBJECTS.items()}

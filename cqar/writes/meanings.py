@@ -245,6 +245,7 @@ async def _move(tx: Transaction, listing: Row, ids: tuple[str, str], since: date
     if (listing["blocked_reason"] or "").startswith(rules.OPEN_QUESTION):
         columns["blocked_reason"] = None
     if since is None or (listing["listed_at"] is not None and since <= listing["listed_at"]):
+        tx.moves(listing, symbol, target)
         await operations.replace(tx, VENUE_SYMBOL, listing, {**dict(listing), **columns})
         return
     await operations.replace(tx, VENUE_SYMBOL, listing, {**dict(listing), "delisted_at": since})

@@ -74,7 +74,7 @@ async def merge_assets(tx: Transaction, request: pb.MergeAssetsRequest) -> pb.Me
 
 
 async def merge(tx: Transaction, source: str, target: str, check: Callable[[Row], None] | None = None) -> Row:
-    """Move everything from `source` to `target` and soft-delete `source`; returns the row of `target`.
+    """Move everything from `source` to `target` and soft-delete `source`, whose id then answers `target`; returns its row.
 
     `check` is called with the locked row of `source`. Raises Invalid, NotFound, and Precondition naming the conflict.
     """
@@ -91,7 +91,7 @@ async def merge(tx: Transaction, source: str, target: str, check: Callable[[Row]
         check(locked[source])
     for step in (_deployments, _identifiers, _relationships, _memberships, _chains, _venue_assets, _claims, _symbols):
         await step(tx, source, target)
-    await remove(tx, ASSET, locked[source])
+    await operations.supersede(tx, ASSET, locked[source], target)
     return locked[target]
 
 
@@ -207,10 +207,11 @@ async def _symbols(tx: Transaction, source: str, target: str) -> None:
             await _moved(tx, SYMBOL, row, **sides, margin_kind=done.margin_kind, symbol=label)
             continue
         for listing in await _own(tx, VENUE_SYMBOL, "symbol_id", row["symbol_id"]):
+            tx.moves(listing, row, same)
             await _moved(tx, VENUE_SYMBOL, listing, symbol_id=same["symbol_id"], **own_specs(listing, row, same))
         ids = (row["symbol_id"], same["symbol_id"])
         await _move_identifiers(tx, SYMBOL_IDENTIFIER, "symbol_id", "data_source", *ids)
-        await remove(tx, SYMBOL, row)
+        await operations.supersede(tx, SYMBOL, row, same["symbol_id"])
 
 
 async def twin(tx: Transaction, terms: rules.Terms, symbol_id: str) -> Row | None:

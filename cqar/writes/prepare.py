@@ -30,6 +30,7 @@ _BLOCKED = Sql(
     f"SELECT DISTINCT asset_id FROM quality_flags WHERE asset_id = ANY($1::text[]) AND severity = {entities.CRITICAL}"
     " AND resolved_at IS NULL AND deleted_at IS NULL ORDER BY asset_id",
 )
+_SYMBOL = Sql("symbol_of_listing", f"SELECT {entities.SYMBOL.select} FROM symbols t WHERE t.symbol_id = $1")
 _LISTED = Sql("symbol_is_listed", "SELECT listing_id FROM venue_symbols WHERE symbol_id = $1 LIMIT 1")
 _LISTS = Sql("venue_lists", "SELECT listing_id FROM venue_symbols WHERE venue_id = $1 LIMIT 1")
 _SPELLED = Sql(
@@ -271,6 +272,10 @@ async def venue_symbol(tx: Transaction, row: NewRow, before: Row | None) -> None
     if row["symbol_type"] not in (None, named["symbol_type"]) and (before is None or row["symbol_id"] == before["symbol_id"]):
         raise errors.Invalid("symbol_type", "OTHER_TYPE", f"is not the type of symbol {row['symbol_id']!r}; leave it unset")
     row["symbol_type"] = named["symbol_type"]
+    if before is not None and row["symbol_id"] != before["symbol_id"]:
+        old = await tx.session.row(_SYMBOL, before["symbol_id"])
+        assert old is not None  # noqa: S101 - a foreign key forbids it
+        tx.moves(before, old, named)
     row["venue_symbol"] = await spelling(tx, found["venue_id"], row["venue_symbol"])
     rules.interval(row["listed_at"], row["delisted_at"], ("listed_at", "delisted_at"))
     sizes = ("min_order_size_decimal", "max_order_size_decimal")

@@ -83,6 +83,8 @@ class Transaction:
         #: whether an asset is blocked, for locked assets
         self.blocked: dict[str, bool] = {}
         self._changes: dict[tuple[str, str], _Change] = {}
+        #: listing id -> its symbol before and after a move
+        self._moves: dict[str, tuple[Row, Row]] = {}
         self._revisions: dict[tuple[str, str], int] = {}
         self._stamps: list[tuple[Message, tuple[str, str]]] = []
 
@@ -108,15 +110,21 @@ class Transaction:
                 return
         change.event = self._event(change, before, after, event) or change.event
 
+    def moves(self, listing: Row, old: Row, new: Row) -> None:
+        """Note the symbols between which a listing is about to move, for its event."""
+        self._moves[listing["listing_id"]] = old, new
+
     def _event(self, change: _Change, before: Row | None, after: Row, given: Mapping[str, object]) -> Message | None:
-        """The contract's event of the change, if any: of a new row, or of a listing that reopens or ends."""
+        """The contract's event of the change, if any: of a new row, or of a listing that reopens, ends or moves."""
         entity = change.entity
         if entity.created is not None and before is None:
             derived = {name: after[f"event_{name}"] for name in entity.event_fields}
             fields = events.created_fields(entity, change.stored, {**derived, **given})
             return events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
-        if entity.delisted is None or before is None or before["delisted_at"] == after["delisted_at"]:
+        if before is None:
             return None
+        if entity.delisted is None or before["delisted_at"] == after["delisted_at"]:
+            return self._moved(change, before, after)
         if entity.created is not None and over(before, self.now) and not over(after, self.now):
             fields = events.created_fields(entity, change.stored, {"is_new_listing": False})
             return events.contract_event(entity.created, self.call, change.event_id, self.now, **fields)
@@ -124,6 +132,20 @@ class Transaction:
             return None
         fields = {name: after[name] for name in entity.delisted.DESCRIPTOR.fields_by_name if name in after}
         return events.contract_event(entity.delisted, self.call, change.event_id, after["delisted_at"], **fields, **given)
+
+    def _moved(self, change: _Change, before: Row, after: Row) -> Message | None:
+        """The event of a market that is of another asset now."""
+        entity = change.entity
+        if entity.moved is None or change.deleted or all(before[name] == after[name] for name in entity.moves):
+            return None
+        old, new = before, after
+        fields: dict[str, object] = {}
+        if entity is not entities.SYMBOL:
+            old, new = self._moves[entity.row_id(after)]
+            fields = {entity.field: change.stored}
+        sides = {f"previous_{name}": old[name] for name in entities.SYMBOL.moves if old[name] is not None}
+        fields |= {"symbol": entities.SYMBOL.stored(new), "previous_symbol_id": old["symbol_id"], **sides}
+        return events.contract_event(entity.moved, self.call, change.event_id, self.now, **fields)
 
     def show(self, entity: Entity, row: Row, into: Message) -> None:
         """Copy the row into a response; `finish` sets its revision."""

@@ -130,6 +130,18 @@ async def test_a_conflict_blocks_the_listings_of_its_venue_until_it_is_closed(
     assert (one.trading_blocked, one.venue_asset.trading_enabled) == (False, True)
 
 
+async def test_a_listing_that_is_blocked_itself_says_why(feed: Client, registry: Client, btc: Listed) -> None:
+    listing_id = (await found(feed, btc)).venue_symbol.listing_id
+    await own_call(feed, "UpdateVenueSymbol", listing_id=listing_id, blocked_reason="another market?")
+    await record(feed, btc, btc.base, blocked_reason=WHY)
+    for client in (feed, registry):
+        response = await found(client, btc)
+        assert (response.trading_blocked, response.blocked_reason) == (True, f"{WHY}; another market?")
+        assert (await slim(client, btc)).trading_blocked
+    await own_call(feed, "UpdateVenueAsset", venue_id=btc.venue, asset_id=btc.base, clear=["blocked_reason"])
+    assert (await found(feed, btc)).blocked_reason == "another market?"
+
+
 async def test_a_code_of_a_venue_is_resolved_with_its_level_and_block(feed: Client, btc: Listed) -> None:
     await record(feed, btc, btc.base, venue_asset_symbol="XBT", identity_level=UNKNOWN, blocked_reason=WHY)
     by_code = pb.AssetKey(venue_code=pb.AssetKey.VenueCode(venue_id=btc.venue, venue_asset_symbol="XBT"))

@@ -83,6 +83,8 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
         operations.children_sql(each, parent.column) for each in ALL for parent in each.parents
     ),
     "cqar.writes.operations.soft_delete_sql": lambda: (operations.soft_delete_sql(each) for each in ALL if each.soft),
+    "cqar.writes.operations.supersede_sql": lambda: (operations.supersede_sql(each) for each in ALL if each.successor),
+    "cqar.writes.operations.heirs_sql": lambda: (operations.heirs_sql(each) for each in ALL if each.successor),
     "cqar.writes.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
     "cqar.writes.paging.list_sql": _lists,
     "cqar.writes.paging.count_sql": _lists,
@@ -97,6 +99,7 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
     "cqar.writes.bulk.insert_many_sql": lambda: map(bulk.insert_many_sql, ALL),
     "cqar.writes.bulk.update_many_sql": lambda: map(bulk.update_many_sql, ALL),
     "cqar.writes.procedures._reached": None,
+    "cqar.writes.review_state._meant": None,
     "cqar.writes.search._statement": None,
 }
 

@@ -8,8 +8,11 @@ import asyncpg
 import grpc.aio
 import pytest
 
+from cqar.contract.cqar.v1 import events_pb2, resolver_pb2
 from cqar.contract.cqc.assets.v1 import assets_pb2 as assets
 from tests.client import Client, refusal
+from tests.hotpath.resolving import assets as assets_of
+from tests.hotpath.resolving import resolver
 from tests.registry.factory import FUTURE, OPTION, PERPETUAL, SPOT, USDC, USDT, Factory, waiting
 from tests.service.registry import Records, RegistryService, day
 
@@ -71,8 +74,8 @@ async def test_a_symbol_that_exists_with_the_other_asset_gives_it_its_listings(
     assert (found.symbol.symbol_id, found.venue_symbol.is_active) == (kept, False)
     found = await feed.call("GetVenueSymbol", venue_id=binance, venue_symbol="BTCUSD")
     assert (found.venue_symbol, found.symbol.tick_size_decimal) == (stays, "0.5")
-    for method, name in (("GetSymbol", {"symbol_id": old}), ("GetAsset", {"asset_id": source})):
-        assert (await feed.refused(method, **name)).code == "NOT_FOUND"
+    assert (await feed.call("GetSymbol", symbol_id=old)).symbol.symbol_id == kept
+    assert (await feed.call("GetAsset", asset_id=source)).asset.asset_id == target
     listed = (await feed.call("ListVenueSymbols", symbol_id=kept, include_delisted=True)).venue_symbols
     assert {each.listing_id for each in listed} == {moved.listing_id, ended.listing_id, stays.listing_id}
 
@@ -122,7 +125,7 @@ async def test_the_margin_kind_follows_the_assets(registry: Client, service: Reg
     assert await kind(option) == (target, "inverse")
     assert await kind(linear) == (target, "linear")
     # Both are ETH/BTC settled in BTC now: the first one takes over.
-    assert (await registry.refused("GetSymbol", symbol_id=other)).code == "NOT_FOUND"
+    assert (await registry.call("GetSymbol", symbol_id=other)).symbol.symbol_id == linear
 
 
 async def test_identifiers_of_a_symbol_move_with_its_listings(
@@ -180,7 +183,7 @@ async def test_a_venue_asset_moves_or_its_codes_become_aliases(
     kept = (await feed.call("GetVenueAsset", venue_id=kraken, asset_id=target)).venue_asset
     assert (kept.venue_asset_symbol, list(kept.venue_asset_aliases)) == ("BTC", ["XBT.M", "XXBT", "XBT"])
     for venue in (kraken, bitmex):
-        assert (await feed.refused("GetVenueAsset", venue_id=venue, asset_id=source)).code == "NOT_FOUND"
+        assert (await feed.call("GetVenueAsset", venue_id=venue, asset_id=source)).venue_asset.asset_id == target
     for code in ("XXBT", "XBT", "XBT.M", "BTC"):
         [found] = (await registry.call("ListVenueAssets", venue_id=kraken, venue_asset_symbol=code)).venue_assets
         assert found.asset_id == target
@@ -365,6 +368,101 @@ async def test_a_merge_is_repeated_safely_under_a_key(service: RegistryService, 
     head = await records.head()
     assert await service.call("MergeAssets", headers=headers, from_asset_id=source, into_asset_id=target) == first
     assert await records.head() == head
+
+
+# ---- successors and events -------------------------------------------------------------------------------------------
+
+
+async def test_lookups_by_an_old_id_answer_the_successor(registry: Client, feed: Client, factory: Factory) -> None:
+    source, target = await _pair(factory)
+    usd, venue = await factory.asset("USD"), await factory.venue("Kraken")
+    old, kept = await factory.symbol(source, usd), await factory.symbol(target, usd)
+    listing = await factory.listing(venue, old, "XBTUSD")
+    await registry.call("CreateVenueAsset", venue_id=venue, asset_id=source, venue_asset_symbol="XBT")
+    await registry.call("CreateAssetIdentifier", asset_id=source, source=1, external_id="bitcoin")
+    await registry.call("CreateSymbolIdentifier", symbol_id=old, data_source=1, external_id="btc-usd")
+    for client in (feed, registry):
+        assert (await client.call("GetAsset", asset_id=source)).asset.asset_id == source
+        assert (await client.call("GetSymbol", symbol_id=old)).symbol.symbol_id == old
+    await _merge(RegistryService(feed), source, target)
+    for client in (feed, registry):
+        assert (await client.call("GetAsset", asset_id=source)).asset.asset_id == target
+        assert (await client.call("GetSymbol", symbol_id=old)).symbol.symbol_id == kept
+        recorded = await client.call("GetVenueAsset", venue_id=venue, asset_id=source)
+        assert recorded.venue_asset.asset_id == target
+        named = await client.call("GetAssetIdentifier", asset_id=source, source=1)
+        assert (named.identifier.asset_id, named.identifier.external_id) == (target, "bitcoin")
+        named = await client.call("GetSymbolIdentifier", symbol_id=old, data_source=1)
+        assert (named.identifier.symbol_id, named.identifier.external_id) == (kept, "btc-usd")
+        [result] = (await assets_of(client, resolver_pb2.AssetKey(asset_id=source))).results
+        assert result.asset.asset_id == target
+        found = await resolver(client, "FindVenueSymbols", symbol_id=old)
+        assert [each.listing_id for each in found.venue_symbols] == [listing.listing_id]
+
+
+async def test_a_successor_that_is_merged_passes_its_old_ids_on(registry: Client, feed: Client, factory: Factory) -> None:
+    first, second, third = [await factory.asset(each) for each in ("A", "B", "C")]
+    usd = await factory.asset("USD")
+    symbols = [await factory.symbol(each, usd) for each in (first, second, third)]
+    await _merge(RegistryService(feed), first, second)
+    assert (await feed.call("GetAsset", asset_id=first)).asset.asset_id == second
+    await _merge(RegistryService(feed), second, third)
+    for client in (feed, registry):
+        for asset, symbol in zip((first, second), symbols[:2], strict=True):
+            assert (await client.call("GetAsset", asset_id=asset)).asset.asset_id == third
+            assert (await client.call("GetSymbol", symbol_id=symbol)).symbol.symbol_id == symbols[2]
+    await feed.call("DeleteSymbol", symbol_id=symbols[2])
+    await feed.call("DeleteAsset", asset_id=third)
+    for client in (feed, registry):
+        assert (await client.refused("GetAsset", asset_id=first)).code == "NOT_FOUND"
+        assert (await client.refused("GetSymbol", symbol_id=symbols[0])).code == "NOT_FOUND"
+
+
+async def test_a_listing_that_moves_is_one_event_with_old_and_new_ids(
+    service: RegistryService, factory: Factory, records: Records
+) -> None:
+    source, target = await _pair(factory)
+    usd, venue = await factory.asset("USD"), await factory.venue("Kraken")
+    old, kept = await factory.symbol(source, usd), await factory.symbol(target, usd)
+    listing = await factory.listing(venue, old, "XBTUSD")
+    start = await records.head()
+    await _merge(service, source, target)
+    [event] = [each.event for each in await records.since(start) if each.event is not None]
+    assert isinstance(event, events_pb2.MarketMoved)
+    assert (event.venue_symbol.listing_id, event.venue_symbol.symbol_id) == (listing.listing_id, kept)
+    assert (event.symbol.symbol_id, event.symbol.base_asset_id) == (kept, target)
+    previous = event.previous_symbol_id, event.previous_base_asset_id, event.previous_quote_asset_id
+    assert previous == (old, source, usd)
+    assert not event.HasField("previous_settlement_asset_id")
+    assert (event.source, event.actor_id) == ("api", "anonymous")
+
+
+async def test_a_symbol_that_gets_another_asset_is_one_event(
+    service: RegistryService, factory: Factory, records: Records
+) -> None:
+    source, target = await _pair(factory)
+    symbol = await factory.symbol(source, await factory.asset("USD"))
+    await factory.listing(await factory.venue(), symbol, "XBTUSD")
+    start = await records.head()
+    await _merge(service, source, target)
+    [event] = [each.event for each in await records.since(start) if each.event is not None]
+    assert isinstance(event, events_pb2.MarketMoved)
+    assert (event.symbol.symbol_id, event.symbol.base_asset_id, event.HasField("venue_symbol")) == (symbol, target, False)
+    assert (event.previous_symbol_id, event.previous_base_asset_id) == (symbol, source)
+
+
+async def test_a_listing_that_is_given_another_symbol_is_one_event(
+    service: RegistryService, factory: Factory, records: Records
+) -> None:
+    source, target = await _pair(factory)
+    usd = await factory.asset("USD")
+    old, new = await factory.symbol(source, usd), await factory.symbol(target, usd)
+    listing = await factory.listing(await factory.venue(), old, "XBTUSD")
+    start = await records.head()
+    await service.call("UpdateVenueSymbol", listing_id=listing.listing_id, symbol_id=new)
+    [change] = await records.since(start)
+    assert (change.event.venue_symbol.symbol_id, change.event.previous_symbol_id) == (new, old)
+    assert (change.event.symbol.base_asset_id, change.event.previous_base_asset_id) == (target, source)
 
 
 # ---- beside others -----------------------------------------------------------------------------------------------------

@@ -35,7 +35,12 @@ _PATHS: Final[Mapping[str, str]] = {
     **{f"deployments[0].{each}": each for each in ("chain_id", "address", "decimals")},
 }
 #: Columns that the registry sets.
-_SET_BY_REGISTRY: Final = frozenset({"created_at", "updated_at", "added_at", "specs_since", "trading_enabled_stored"})
+_SET_BY_REGISTRY: Final = frozenset(
+    {
+        *("created_at", "updated_at", "added_at", "specs_since", "trading_enabled_stored"),
+        *("successor_asset_id", "successor_symbol_id"),
+    }
+)
 #: A table of each kind. Each builds on those before it.
 EXAMPLES: Final[Mapping[str, str]] = {
     "chain": "chain_id,chain_name,chain_type,caip2\nethereum,Ethereum,EVM,eip155:1",

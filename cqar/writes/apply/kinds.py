@@ -151,7 +151,17 @@ _MADE = frozenset({"deployment_id", "identifier_id", "relationship_id", "group_i
 def _binding(kind: RowKind) -> Binding:
     entity = kind.entity
     made = {name for name in entity.key if name in _MADE}
-    shown = {"created_at", "updated_at", "added_at", "specs_since", "revision", "members", *entity.joined, *made}
+    shown = {
+        "created_at",
+        "updated_at",
+        "added_at",
+        "specs_since",
+        "revision",
+        "members",
+        entity.successor,
+        *entity.joined,
+        *made,
+    }
     return Binding(entity.message, entity, shown)
 
 

@@ -23,16 +23,20 @@ _sym_db = _symbol_database.Default()
 
 
 from cqar.contract.cqc.assets.v1 import assets_pb2 as cqar_dot_contract_dot_cqc_dot_assets_dot_v1_dot_assets__pb2
+from cqar.contract.cqc.markets.v1 import markets_pb2 as cqar_dot_contract_dot_cqc_dot_markets_dot_v1_dot_markets__pb2
+from cqar.contract.cqc.venues.v1 import venues_pb2 as cqar_dot_contract_dot_cqc_dot_venues_dot_v1_dot_venues__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cqar/contract/cqar/v1/events.proto\x12\x07\x63qar.v1\x1a(cqar/contract/cqc/assets/v1/assets.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x01\n\x0f\x43hainRegistered\x12\x15\n\x08\x65vent_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08\x61\x63tor_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12#\n\x05\x63hain\x18\x04 \x01(\x0b\x32\x14.cqc.assets.v1.Chain\x12\x13\n\x06source\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\x0b\n\t_event_idB\x0b\n\t_actor_idB\t\n\x07_sourceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cqar/contract/cqar/v1/events.proto\x12\x07\x63qar.v1\x1a(cqar/contract/cqc/assets/v1/assets.proto\x1a*cqar/contract/cqc/markets/v1/markets.proto\x1a(cqar/contract/cqc/venues/v1/venues.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x01\n\x0f\x43hainRegistered\x12\x15\n\x08\x65vent_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08\x61\x63tor_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12#\n\x05\x63hain\x18\x04 \x01(\x0b\x32\x14.cqc.assets.v1.Chain\x12\x13\n\x06source\x18\x05 \x01(\tH\x02\x88\x01\x01\x42\x0b\n\t_event_idB\x0b\n\t_actor_idB\t\n\x07_source\"\x84\x04\n\x0bMarketMoved\x12\x15\n\x08\x65vent_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08\x61\x63tor_id\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x30\n\x0cvenue_symbol\x18\x04 \x01(\x0b\x32\x1a.cqc.venues.v1.VenueSymbol\x12&\n\x06symbol\x18\x05 \x01(\x0b\x32\x16.cqc.markets.v1.Symbol\x12\x1f\n\x12previous_symbol_id\x18\x06 \x01(\tH\x02\x88\x01\x01\x12#\n\x16previous_base_asset_id\x18\x07 \x01(\tH\x03\x88\x01\x01\x12$\n\x17previous_quote_asset_id\x18\x08 \x01(\tH\x04\x88\x01\x01\x12)\n\x1cprevious_settlement_asset_id\x18\t \x01(\tH\x05\x88\x01\x01\x12\x13\n\x06source\x18\n \x01(\tH\x06\x88\x01\x01\x42\x0b\n\t_event_idB\x0b\n\t_actor_idB\x15\n\x13_previous_symbol_idB\x19\n\x17_previous_base_asset_idB\x1a\n\x18_previous_quote_asset_idB\x1f\n\x1d_previous_settlement_asset_idB\t\n\x07_sourceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cqar.contract.cqar.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHAINREGISTERED']._serialized_start=123
-  _globals['_CHAINREGISTERED']._serialized_end=328
+  _globals['_CHAINREGISTERED']._serialized_start=209
+  _globals['_CHAINREGISTERED']._serialized_end=414
+  _globals['_MARKETMOVED']._serialized_start=417
+  _globals['_MARKETMOVED']._serialized_end=933
 # @@protoc_insertion_point(module_scope)

@@ -109,7 +109,7 @@ FLAG_SEVERITY_HIGH: FlagSeverity
 FLAG_SEVERITY_CRITICAL: FlagSeverity
 
 class Asset(_message.Message):
-    __slots__ = ("asset_id", "symbol", "name", "asset_type", "category", "description", "logo_url", "website_url", "created_at", "updated_at", "metadata", "revision")
+    __slots__ = ("asset_id", "symbol", "name", "asset_type", "category", "description", "logo_url", "website_url", "created_at", "updated_at", "metadata", "revision", "successor_asset_id")
     ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class Asset(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSOR_ASSET_ID_FIELD_NUMBER: _ClassVar[int]
     asset_id: str
     symbol: str
     name: str
@@ -134,7 +135,8 @@ class Asset(_message.Message):
     updated_at: _timestamp_pb2.Timestamp
     metadata: _struct_pb2.Struct
     revision: int
-    def __init__(self, asset_id: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., asset_type: _Optional[_Union[AssetType, str]] = ..., category: _Optional[str] = ..., description: _Optional[str] = ..., logo_url: _Optional[str] = ..., website_url: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., revision: _Optional[int] = ...) -> None: ...
+    successor_asset_id: str
+    def __init__(self, asset_id: _Optional[str] = ..., symbol: _Optional[str] = ..., name: _Optional[str] = ..., asset_type: _Optional[_Union[AssetType, str]] = ..., category: _Optional[str] = ..., description: _Optional[str] = ..., logo_url: _Optional[str] = ..., website_url: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., revision: _Optional[int] = ..., successor_asset_id: _Optional[str] = ...) -> None: ...
 
 class AssetIdentifier(_message.Message):
     __slots__ = ("identifier_id", "asset_id", "source", "external_id", "is_primary", "created_at", "metadata", "revision")

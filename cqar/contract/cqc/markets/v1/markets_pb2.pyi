@@ -50,7 +50,7 @@ DATA_SOURCE_MESSARI: DataSource
 DATA_SOURCE_GLASSNODE: DataSource
 
 class Symbol(_message.Message):
-    __slots__ = ("symbol_id", "symbol", "symbol_type", "base_asset_id", "quote_asset_id", "settlement_asset_id", "tick_size", "lot_size", "min_order_size", "max_order_size", "min_notional", "contract_size", "expiry", "strike_price", "option_type", "is_active", "created_at", "updated_at", "delisted_at", "metadata", "tick_size_decimal", "lot_size_decimal", "min_order_size_decimal", "max_order_size_decimal", "min_notional_decimal", "contract_size_decimal", "strike_price_decimal", "revision", "margin_kind")
+    __slots__ = ("symbol_id", "symbol", "symbol_type", "base_asset_id", "quote_asset_id", "settlement_asset_id", "tick_size", "lot_size", "min_order_size", "max_order_size", "min_notional", "contract_size", "expiry", "strike_price", "option_type", "is_active", "created_at", "updated_at", "delisted_at", "metadata", "tick_size_decimal", "lot_size_decimal", "min_order_size_decimal", "max_order_size_decimal", "min_notional_decimal", "contract_size_decimal", "strike_price_decimal", "revision", "margin_kind", "successor_symbol_id")
     SYMBOL_ID_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_FIELD_NUMBER: _ClassVar[int]
     SYMBOL_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,7 @@ class Symbol(_message.Message):
     STRIKE_PRICE_DECIMAL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     MARGIN_KIND_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSOR_SYMBOL_ID_FIELD_NUMBER: _ClassVar[int]
     symbol_id: str
     symbol: str
     symbol_type: SymbolType
@@ -109,7 +110,8 @@ class Symbol(_message.Message):
     strike_price_decimal: str
     revision: int
     margin_kind: str
-    def __init__(self, symbol_id: _Optional[str] = ..., symbol: _Optional[str] = ..., symbol_type: _Optional[_Union[SymbolType, str]] = ..., base_asset_id: _Optional[str] = ..., quote_asset_id: _Optional[str] = ..., settlement_asset_id: _Optional[str] = ..., tick_size: _Optional[float] = ..., lot_size: _Optional[float] = ..., min_order_size: _Optional[float] = ..., max_order_size: _Optional[float] = ..., min_notional: _Optional[float] = ..., contract_size: _Optional[float] = ..., expiry: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., strike_price: _Optional[float] = ..., option_type: _Optional[_Union[OptionType, str]] = ..., is_active: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., min_order_size_decimal: _Optional[str] = ..., max_order_size_decimal: _Optional[str] = ..., min_notional_decimal: _Optional[str] = ..., contract_size_decimal: _Optional[str] = ..., strike_price_decimal: _Optional[str] = ..., revision: _Optional[int] = ..., margin_kind: _Optional[str] = ...) -> None: ...
+    successor_symbol_id: str
+    def __init__(self, symbol_id: _Optional[str] = ..., symbol: _Optional[str] = ..., symbol_type: _Optional[_Union[SymbolType, str]] = ..., base_asset_id: _Optional[str] = ..., quote_asset_id: _Optional[str] = ..., settlement_asset_id: _Optional[str] = ..., tick_size: _Optional[float] = ..., lot_size: _Optional[float] = ..., min_order_size: _Optional[float] = ..., max_order_size: _Optional[float] = ..., min_notional: _Optional[float] = ..., contract_size: _Optional[float] = ..., expiry: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., strike_price: _Optional[float] = ..., option_type: _Optional[_Union[OptionType, str]] = ..., is_active: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., delisted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping[str, object]]] = ..., tick_size_decimal: _Optional[str] = ..., lot_size_decimal: _Optional[str] = ..., min_order_size_decimal: _Optional[str] = ..., max_order_size_decimal: _Optional[str] = ..., min_notional_decimal: _Optional[str] = ..., contract_size_decimal: _Optional[str] = ..., strike_price_decimal: _Optional[str] = ..., revision: _Optional[int] = ..., margin_kind: _Optional[str] = ..., successor_symbol_id: _Optional[str] = ...) -> None: ...
 
 class SymbolIdentifier(_message.Message):
     __slots__ = ("identifier_id", "symbol_id", "data_source", "external_id", "is_primary", "created_at", "metadata", "revision")
