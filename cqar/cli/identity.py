@@ -9,11 +9,29 @@ from cqar.cli import options, output
 from cqar.cli.context import CommandContext, call_failed
 from cqar.cli.errors import Interrupted
 from cqar.cli.imports import REJECTED
+from cqar.cli.rejudge import rejudge
 
 
 @click.group("identity")
 def identity() -> None:
-    """Change what the codes of venues mean, and clean up after earlier versions."""
+    """Change what the codes of venues mean, and clean up after earlier versions.
+
+    A code means the asset that the evidence decides, or a provisional asset of its own with a question: see docs/identity.md.
+
+    \b
+      cqar explain gate ZEPH                        what a code means, and why
+      cqar review list                              the questions that are open
+      cqar identity set gate ZEPH coingecko:zephyr-protocol     correct a mapping; its markets move
+    \b
+    Once, for a registry that an earlier version filled:
+      cqar import ccxt gate                         record what the venue says today
+      cqar identity rejudge                         see what would change
+      cqar identity rejudge --apply                 write it; it can be interrupted and repeated
+      cqar identity clean-specs --dry-run           numbers that imports wrote on canonical symbols
+    """
+
+
+identity.add_command(rejudge)
 
 
 @identity.command("set")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,10 +12,8 @@ from cqar.cli import options, output
 from cqar.cli.context import CommandContext, call_failed
 from cqar.cli.errors import CliError, Interrupted
 from cqar.cli.imports import REJECTED
+from cqar.cli.venues import check_venue
 from cqar.redaction import printable_json
-
-if TYPE_CHECKING:
-    from cqar.importers.run.wire import Registry
 
 _KINDS = ("provisional", "candidates", "conflict", "listing")
 _LEVELS = ("verified", "corroborated", "suggested", "contested", "unknown")
@@ -68,30 +66,9 @@ def review_list(
     from cqar.importers.identity import deciding
 
     with context.registry(address) as registry:
-        _check_venue(registry, filters["venue"])
+        check_venue(registry, filters["venue"])
         for line in deciding.describe(registry, status, filters, unknown=unknown, as_json=as_json):
             click.echo(printable_json(line) if as_json else output.lines(line))
-
-
-def _check_venue(registry: "Registry", venue: str | None) -> None:
-    """Raise CliError if the registry has no such venue: an empty list would hide a typing error."""
-    from grpc import StatusCode
-
-    from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
-    from cqar.importers.run.wire import RegistryError
-
-    if venue is None:
-        return
-    if venue != venue.lower():
-        message = f"venue ids are lower case: {venue.lower()}"
-        raise CliError(message)
-    try:
-        registry.call(contract.GetVenueRequest(venue_id=venue))
-    except RegistryError as error:
-        if error.code is not StatusCode.NOT_FOUND:
-            raise
-        message = f"venue {venue} not found"
-        raise CliError(message, "NOT_FOUND") from error
 
 
 @review.command("accept")
@@ -186,7 +163,7 @@ def review_export(
         message = "--decided exports all decisions; filters apply to open questions"
         raise CliError(message)
     with context.registry(address) as registry:
-        _check_venue(registry, filters["venue"])
+        check_venue(registry, filters["venue"])
         rows = list(applying.decisions(registry) if decided else applying.questions(registry, filters, unknown=unknown))
     lines = decision_files.json_lines(rows) if as_json else decision_files.csv_lines(rows)
     _write(file, lines)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from cqar.admin.app import Admin
+from cqar.importers.rejudge.session import Rejudging
+from cqar.importers.run.run import Run
 from cqar.importers.run.wire import RegistryError
 from cqar.model.call import Role
 from tests.importers.imports import COINS, Importers
@@ -28,3 +30,13 @@ async def test_a_dry_run_needs_the_key_of_a_writer(admin: Admin, api_keys: Mappi
     with pytest.raises(RegistryError, match="PERMISSION_DENIED"):
         await Importers(admin.port, api_keys[Role.READER]).document("assets", COINS, dry_run=True)
     assert (await Importers(admin.port, api_keys[Role.WRITER]).document("assets", COINS, dry_run=True)).created == len(COINS)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_judging_codes_again_needs_a_writer(admin: Admin, api_keys: Mapping[Role, str], *, dry_run: bool) -> None:
+    def judge(run: Run) -> None:
+        Rejudging(run)
+
+    with pytest.raises(RegistryError, match="MoveCodes: PERMISSION_DENIED: judging codes again moves them: "):
+        await Importers(admin.port, api_keys[Role.READER]).run(judge, dry_run=dry_run)
+    await Importers(admin.port, api_keys[Role.WRITER]).run(judge, dry_run=dry_run)

@@ -1,13 +1,14 @@
 """The claims of the registry: what was read of a venue's codes last time, and what other venues were found to mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from google.protobuf import json_format
 
 from cqar.contract.cqar.v1 import identity_pb2 as pb
-from cqar.importers.exchanges.facts import Address
+from cqar.importers.exchanges.facts import CRYPTO, Address
 from cqar.importers.identity import evidence, names
 from cqar.importers.identity.evidence import Facts, Item, Kind
 from cqar.importers.identity.meaning import Meaning, Reading
@@ -44,7 +45,9 @@ class Claims:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._verified: dict[str, list[Claim]] | None = None
+        self._loaded: Mapping[str, Sequence[Claim]] | None = None
+        #: what is assumed instead
+        self._verified: Mapping[str, Sequence[Claim]] | None = None
 
     def of(self, venue_id: str) -> dict[str, Claim]:
         """The claims of a venue by code."""
@@ -55,19 +58,34 @@ class Claims:
         """The verified claims of other venues of the same code that have the same name or address."""
         if not (said.addresses or evidence.own_names(said)):
             return []
-        if self._verified is None:
-            self._verified = {}
-            request = pb.ListEvidenceRequest(level=pb.IDENTITY_LEVEL_VERIFIED)
-            for each in self._run.registry.pages(request, "claims"):
-                self._verified.setdefault(each.code.upper(), []).append(read(each))
-        others = [each for each in self._verified.get(said.code.upper(), ()) if each.venue_id != venue_id]
+        verified = self._stored() if self._verified is None else self._verified
+        others = [each for each in verified.get(said.code.upper(), ()) if each.venue_id != venue_id]
         return [item for each in others if (item := agreement(said, each)) is not None]
+
+    def assume(self, venue_ids: Collection[str], verified: Iterable[Claim]) -> None:
+        """Let these be the verified claims of the venues, instead of those that the registry has."""
+        others = (each for group in self._stored().values() for each in group if each.venue_id not in venue_ids)
+        self._verified = _by_code([*others, *verified])
+
+    def _stored(self) -> Mapping[str, Sequence[Claim]]:
+        """The verified claims of the registry by code."""
+        if self._loaded is None:
+            request = pb.ListEvidenceRequest(level=pb.IDENTITY_LEVEL_VERIFIED)
+            self._loaded = _by_code(map(read, self._run.registry.pages(request, "claims")))
+        return self._loaded
 
     def record(self, claims: Sequence[pb.IdentityClaim]) -> None:
         """Record the claims; a dry run records nothing."""
         if not self._run.dry_run:
             for chunk in documents.chunks(list(claims), _CLAIMS):
                 self._run.registry.call(pb.RecordClaimsRequest(claims=chunk, source=self._run.report.source))
+
+
+def _by_code(claims: Iterable[Claim]) -> Mapping[str, Sequence[Claim]]:
+    found: dict[str, list[Claim]] = {}
+    for each in sorted(claims, key=lambda claim: (claim.venue_id, claim.code)):
+        found.setdefault(each.code.upper(), []).append(each)
+    return found
 
 
 def agreement(said: Facts, other: Claim) -> Item | None:
@@ -96,6 +114,33 @@ def read(message: pb.IdentityClaim) -> Claim:
         _reading(said.get(_READING)),
         tuple(each for each in _list(said.get("names")) if isinstance(each, str)),
         tuple(each["address"] for each in _list(said.get("addresses")) if isinstance(each, dict) and "address" in each),
+    )
+
+
+def facts_of(message: pb.IdentityClaim) -> Facts | None:
+    """What a claim says of its code; None if it says nothing: a person decided before an import read the code."""
+    said = json_format.MessageToDict(message.facts)
+    if not isinstance(said.get("ticker"), str):
+        return None
+    factor, began, reading = said.get("factor"), said.get("first_seen"), _reading(said.get(_READING))
+    known_class = said.get("class")
+    ids = said.get("ids")
+    return Facts(
+        code=message.code,
+        ticker=said["ticker"],
+        factor=None if factor is None else Decimal(factor),
+        names=tuple(each for each in _list(said.get("names")) if isinstance(each, str)),
+        asset_class=known_class if known_class in evidence.CLASSES.values() or known_class == CRYPTO else None,
+        addresses=tuple(
+            Address(each["address"], each.get("chain"), each.get("sole", True))
+            for each in _list(said.get("addresses"))
+            if isinstance(each, dict) and "address" in each
+        ),
+        ids=tuple(sorted(ids.items())) if isinstance(ids, dict) else (),
+        as_money=bool(said.get("as_money")),
+        permissionless=bool(said.get("permissionless")),
+        first_market=said.get("first_market") or (reading.first_market if reading is not None else ""),
+        first_seen=datetime.fromisoformat(began) if began else None,
     )
 
 
@@ -134,14 +179,17 @@ def _facts(said: Facts, basis: Reading) -> Mapping[str, Any]:
         "addresses": [_address(each) for each in said.addresses[:_LISTED]],
         "ids": dict(said.ids[:_LISTED]),
         "factor": None if said.factor is None else str(said.factor),
+        "permissionless": said.permissionless,
+        "first_market": said.first_market or None,
         "first_seen": None if said.first_seen is None else said.first_seen.isoformat(),
-        _READING: {
-            "ticker": basis.ticker,
-            "first_market": basis.first_market,
-            "first_seen": None if basis.first_seen is None else basis.first_seen.isoformat(),
-        },
+        _READING: _read_as(basis) if basis.ticker else None,
     }
     return {name: value for name, value in found.items() if value not in (None, False, [], {})}
+
+
+def _read_as(basis: Reading) -> Mapping[str, Any]:
+    began = None if basis.first_seen is None else basis.first_seen.isoformat()
+    return {"ticker": basis.ticker, "first_market": basis.first_market, "first_seen": began}
 
 
 def _address(address: Address) -> dict[str, Any]:

@@ -45,6 +45,8 @@ class Guard:
         venue_id: str,
         exchange: Exchange,
         renamed: Collection[str] = (),
+        *,
+        moves: bool = False,
     ) -> None:
         self._run = run
         self._directory = directory
@@ -52,6 +54,8 @@ class Guard:
         self._venue_id = venue_id
         self._exchange = exchange
         self._renamed = renamed
+        #: a code may move off an asset that too little speaks for, and off a provisional one
+        self._moves = moves
         self._provisional: set[str] = set()
 
     def judge(
@@ -122,6 +126,8 @@ class Guard:
             ranked = self._ranked(verdict, now.asset_id)
             level, basis = Level.CONTESTED, before or basis
             return Meaning(now.asset_id, level, now.evidence, verdict.items, ranked, conflict=conflict, basis=basis)
+        if self._moves and verdict.asset != now.asset_id and (verdict.asset is None) != (now.asset_id in self._provisional):
+            return self._new(said, case, verdict)._replace(basis=basis)
         return self._kept(said, verdict, now, before)._replace(basis=basis)
 
     def _new(self, said: Facts, case: "_Case", verdict: Verdict) -> Meaning:

@@ -74,14 +74,23 @@ class VenueCodes:
     def judge(self, guard: Guard, known: Claims) -> None:
         """Resolve the codes and write the result. Raises wire.RegistryError."""
         recorded = known.of(self._venue_id)
-        meanings = guard.judge(list(self.facts.values()), self._read_stored(), recorded)
+        self.write(guard.judge(list(self.facts.values()), self.read_stored(), recorded), known, recorded)
+
+    def write(self, meanings: Mapping[str, Meaning], known: Claims, recorded: Mapping[str, Claim]) -> None:
+        """Write what the codes mean: assets, venue assets, claims and reviews. Raises wire.RegistryError."""
         self._write_assets(meanings)
         self._write_venue_assets(meanings, recorded)
         known.record(list(self._claimed(meanings)))
         self._ask(meanings)
 
-    def _read_stored(self) -> dict[str, list[Stored]]:
+    def row(self, asset_id: str) -> Any:
+        """The venue asset of an asset, as it was read."""
+        return self._stored[asset_id]
+
+    def read_stored(self) -> dict[str, list[Stored]]:
+        """What each code means in the registry. Raises wire.RegistryError."""
         stored: dict[str, list[Stored]] = {}
+        self._stored.clear()
         for each in self._run.registry.pages(contract.ListVenueAssetsRequest(venue_id=self._venue_id), "venue_assets"):
             self._stored[each.asset_id] = each
             if each.HasField("delisted_at") and each.delisted_at.ToDatetime(tzinfo=UTC) <= datetime.now(UTC):
@@ -167,15 +176,16 @@ class VenueCodes:
 
     def _ask(self, meanings: Mapping[str, Meaning]) -> None:
         """Put what is not decided into the review queue."""
-        reviews = [review for code, each in meanings.items() if (review := self._review(code, each)) is not None]
+        found = ((code, each, self.assets.get(code, "")) for code, each in meanings.items())
+        reviews = [review for code, each, asset in found if (review := self.review(code, each, asset)) is not None]
         for chunk in documents.chunks(reviews, CHUNK):
             if not self._run.dry_run:
                 self._run.registry.call(reviews_pb2.OpenReviewsRequest(reviews=chunk))
             for review in chunk:
                 _report_review(self._run, review)
 
-    def _review(self, code: str, meaning: Meaning) -> reviews_pb2.Review | None:
-        asset = self.assets.get(code, "")
+    def review(self, code: str, meaning: Meaning, asset: str) -> reviews_pb2.Review | None:
+        """The question about a code that means the asset so far; None: nothing is asked."""
         if not (meaning.question or meaning.conflict) or asset.startswith("ref:"):
             return None
         provisional = meaning.evidence == PROVISIONAL and not meaning.conflict
