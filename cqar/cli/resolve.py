@@ -61,7 +61,7 @@ def resolve(
         codes = _open_reviews(context, at, question) if error.code == "NOT_FOUND" else []
         if not codes:
             raise
-        hint = f"open decisions on {', '.join(codes)}: cqar review list --venue {venue}"
+        hint = f"open decisions on {', '.join(codes)}: cqar review list --venue {venue} --unknown"
         message = f"{error.message}; {hint}"
         raise CliError(message, error.code) from error
     if as_json:

@@ -218,7 +218,7 @@ async def test_reviews_can_be_listed_and_decided(shell: Shell, registry: Client)
     code, _, _ = await shell.run("resolve", "binance", "GASUSDT", *shell.at)
     assert code == 0, "a market does not wait for a decision"
     _, _, err = await shell.run("resolve", "binance", "GASEUR", *shell.at)
-    assert err == "cqar: binance GASEUR not found; open decisions on GAS: cqar review list --venue binance\n"
+    assert err == "cqar: binance GASEUR not found; open decisions on GAS: cqar review list --venue binance --unknown\n"
     assert (await shell.run("resolve", "binance", "NOPE", *shell.at))[2] == "cqar: binance NOPE not found\n"
     code, out, _ = await shell.run("review", "list", "--venue", "binance")
     assert code == 0

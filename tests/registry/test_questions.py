@@ -6,6 +6,7 @@ import grpc.aio
 import pytest
 
 from cqar.contract.cqar.v1 import identity_pb2
+from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from tests.client import Client, refusal
 from tests.registry.factory import USDC, Factory, at
@@ -142,6 +143,7 @@ async def test_an_open_question_is_decided_with_it(queue: Queue, factory: Factor
     done = await queue.set_identity(coded, zeph)
     assert (done.previous_asset_id, done.moved) == (coded.asset, 1)
     assert await queue.reviews() == []
+    assert [each.review_id for each in await queue.reviews(status=pb.REVIEW_STATUS_ACCEPTED)] == [coded.review]
     assert (await queue.base(coded)).asset_id == zeph
 
 
