@@ -74,7 +74,7 @@ def _fact(value: Any) -> str:
     if isinstance(value, dict):
         if "address" in value:
             return "/".join(str(value[name]) for name in ("chain", "address") if value.get(name))
-        return ", ".join(f"{name} {_fact(each)}" for name, each in sorted(value.items()))
+        return ", ".join(f"{name} {_fact(each)}" for name, each in sorted(value.items()) if each not in (None, "", []))
     if isinstance(value, list):
         return ", ".join(map(_fact, value))
     return str(value)
