@@ -31,7 +31,8 @@ _FORMS: Final = frozenset((assets_pb2.RELATIONSHIP_TYPE_WRAPS, assets_pb2.RELATI
 _RELATED: Final = _FORMS | {assets_pb2.RELATIONSHIP_TYPE_MIGRATES_TO}
 #: Most deployments of one asset that are compared.
 _PLACES: Final = 200
-#: Calls for single addresses up to this number, or up to one for so many assets of the registry: then pages are faster.
+#: Single addresses are read by calls up to this number, or one for each `_PER_PAGE` assets of the registry: then pages are
+#: faster.
 _SINGLE: Final = 200
 _PER_PAGE: Final = 50
 #: Words of the names of tokens that stand for a security.
