@@ -74,7 +74,7 @@ _ARRAYS: Final = (
 
 
 def recognize(data: bytes) -> str | None:
-    """Return the name of the kind of a document; None if it has none of the shapes, or is no JSON."""
+    """Return the name of the kind of a document; None if it has none of the shapes, or is not JSON."""
     found = _shape(data)
     return None if found is None else found.name
 
