@@ -89,7 +89,7 @@ def _kinds(known: Known, meaning: Meaning, claim: identity_pb2.IdentityClaim | N
     blocked = "" if known.claim is None else known.claim.blocked_reason
     review = _review(meaning)
     if meaning.asset is None:
-        # It means several assets: only a person can tell them apart.
+        # It means several assets: only a person can decide which one.
         yield from () if review in known.asked else (CONFLICT,)
         return
     if after.asset_id != known.state.asset_id:
