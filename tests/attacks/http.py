@@ -11,7 +11,8 @@ _BOMB = gzip.compress(bytes(64 << 20), mtime=0)
 _CHUNK = b"1;" + b"x" * 40 + b"\r\na\r\n"
 
 
-def _request(verb: str, path: str, *fields: str, data: bytes = b"") -> bytes:
+def requested(verb: str, path: str, *fields: str, data: bytes = b"") -> bytes:
+    """A request."""
     return "\r\n".join((f"{verb} {path} HTTP/1.1", "Host: 127.0.0.1", *fields, "", "")).encode() + data
 
 
@@ -20,28 +21,41 @@ def smuggled(inner: bytes) -> dict[str, bytes]:
     chunked, size = "Transfer-Encoding: chunked", f"Content-Length: {len(inner) + 5}"
     hidden = b"0\r\n\r\n" + inner
     return {
-        "length and chunked": _request("POST", "/nowhere", size, chunked, data=hidden),
-        "chunked and length": _request("POST", "/nowhere", chunked, size, data=hidden),
-        "two lengths": _request("POST", "/nowhere", "Content-Length: 0", f"Content-Length: {len(inner)}", data=inner),
-        "a list of lengths": _request("POST", "/nowhere", f"Content-Length: 0, {len(inner)}", data=inner),
-        "a signed length": _request("POST", "/nowhere", f"Content-Length: +{len(inner)}", data=inner),
-        "a length in hexadecimal": _request("POST", "/nowhere", f"Content-Length: 0x{len(inner):x}", data=inner),
-        "a length with an underscore": _request("POST", "/nowhere", "Content-Length: 1_0", data=inner),
-        "an unknown coding": _request("POST", "/nowhere", "Transfer-Encoding: xchunked", size, data=hidden),
-        "chunked twice": _request("POST", "/nowhere", "Transfer-Encoding: chunked, chunked", size, data=hidden),
-        "chunked before identity": _request("POST", "/nowhere", "Transfer-Encoding: chunked, identity", size, data=hidden),
-        "a space before the colon": _request("POST", "/nowhere", "Transfer-Encoding : chunked", size, data=hidden),
-        "a vertical tab": _request("POST", "/nowhere", "Transfer-Encoding: \x0bchunked", size, data=hidden),
-        "a folded field": _request(
+        "length and chunked": requested("POST", "/nowhere", size, chunked, data=hidden),
+        "chunked and length": requested("POST", "/nowhere", chunked, size, data=hidden),
+        "two lengths": requested("POST", "/nowhere", "Content-Length: 0", f"Content-Length: {len(inner)}", data=inner),
+        "a list of lengths": requested("POST", "/nowhere", f"Content-Length: 0, {len(inner)}", data=inner),
+        "a signed length": requested("POST", "/nowhere", f"Content-Length: +{len(inner)}", data=inner),
+        "a length in hexadecimal": requested("POST", "/nowhere", f"Content-Length: 0x{len(inner):x}", data=inner),
+        "a length with an underscore": requested("POST", "/nowhere", "Content-Length: 1_0", data=inner),
+        "an unknown coding": requested("POST", "/nowhere", "Transfer-Encoding: xchunked", size, data=hidden),
+        "chunked twice": requested("POST", "/nowhere", "Transfer-Encoding: chunked, chunked", size, data=hidden),
+        "chunked before identity": requested("POST", "/nowhere", "Transfer-Encoding: chunked, identity", size, data=hidden),
+        "a space before the colon": requested("POST", "/nowhere", "Transfer-Encoding : chunked", size, data=hidden),
+        "a vertical tab": requested("POST", "/nowhere", "Transfer-Encoding: \x0bchunked", size, data=hidden),
+        "a folded field": requested(
             "POST", "/nowhere", "X: y\r\n Transfer-Encoding: chunked", size, "\tContent-Length: 0", data=hidden
         ),
         "a line feed alone": b"POST /nowhere HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\nContent-Length: 99\n\n" + hidden,
-        "a carriage return alone": _request("POST", "/nowhere", "X: y\rTransfer-Encoding: chunked", size, data=hidden),
-        "a null byte": _request("POST", "/nowhere", "X: y\0", size, chunked, data=hidden),
-        "a chunk size with a sign": _request("POST", "/nowhere", chunked, data=b"+0\r\n\r\n" + inner),
-        "a chunk size with a prefix": _request("POST", "/nowhere", chunked, data=b"0x0\r\n\r\n" + inner),
-        "a chunk ended by a line feed": _request("POST", "/nowhere", chunked, data=b"1\na\n0\n\n" + inner),
-        "a chunk longer than its size": _request("POST", "/nowhere", chunked, data=b"1\r\nabc\r\n0\r\n\r\n" + inner),
+        "a carriage return alone": requested("POST", "/nowhere", "X: y\rTransfer-Encoding: chunked", size, data=hidden),
+        "a null byte": requested("POST", "/nowhere", "X: y\0", size, chunked, data=hidden),
+        "a chunk size with a sign": requested("POST", "/nowhere", chunked, data=b"+0\r\n\r\n" + inner),
+        "a chunk size with a prefix": requested("POST", "/nowhere", chunked, data=b"0x0\r\n\r\n" + inner),
+        "a chunk ended by a line feed": requested("POST", "/nowhere", chunked, data=b"1\na\n0\n\n" + inner),
+        "a chunk longer than its size": requested("POST", "/nowhere", chunked, data=b"1\r\nabc\r\n0\r\n\r\n" + inner),
+        "an unknown coding alone": requested("POST", "/nowhere", "Transfer-Encoding: xchunked", data=hidden),
+        "gzip alone": requested("POST", "/nowhere", "Transfer-Encoding: gzip", data=hidden),
+        "a coding after chunked": requested("POST", "/nowhere", chunked, "Transfer-Encoding: gzip", data=hidden),
+        "a coding with a parameter": requested("POST", "/nowhere", "Transfer-Encoding: chunked;a=b", data=hidden),
+        "an empty length": requested("POST", "/nowhere", "Content-Length:", data=inner),
+        "a length with a space": requested("POST", "/nowhere", "Content-Length: 1 0", data=inner),
+        "a length of a name with a space": requested("POST", "/nowhere", f"Content-Length : {len(inner)}", data=inner),
+        "a length without a colon": requested("POST", "/nowhere", f"Content-Length {len(inner)}", data=inner),
+        "a carriage return in an extension": requested("POST", "/nowhere", chunked, data=b"0;a\rb\r\n\r\n" + inner),
+        "a line feed in an extension": requested("POST", "/nowhere", chunked, data=b"0;a\nb\r\n\r\n" + inner),
+        "an empty chunk size": requested("POST", "/nowhere", chunked, data=b"\r\n\r\n" + inner),
+        "a chunk size with a space": requested("POST", "/nowhere", chunked, data=b" 0\r\n\r\n" + inner),
+        "a huge chunk size": requested("POST", "/nowhere", chunked, data=b"1" + b"0" * 16 + b"\r\n\r\n" + inner),
         "HTTP/1.0 and chunked": b"POST /nowhere HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + hidden,
     }
 
@@ -65,7 +79,7 @@ async def _repeated(target: Target, data: bytes, again: bytes = b"", times: int 
 
 
 async def _smuggling(target: Target) -> None:
-    requests = list(smuggled(_request("GET", "/health/live")).values())
+    requests = list(smuggled(requested("GET", "/health/live")).values())
     turn = iter(range(1 << 30))
     await target.repeat(lambda: _send(target, requests[next(turn) % len(requests)]), 8)
 
@@ -94,22 +108,22 @@ async def _scrapes(target: Target, path: str) -> None:
         async with target.line(target.http_port) as line:
             reading = asyncio.create_task(line.drain())
             try:
-                await _asked(line, _request("GET", path))
+                await _asked(line, requested("GET", path))
             finally:
                 reading.cancel()
 
-    await target.repeat(once, 200)
+    await target.repeat(once, max(8, round(200 * target.scale)))
 
 
 def _attack(data: bytes, again: bytes = b"") -> Attack:
     return Attack(partial(_repeated, data=data, again=again), places=_PLACES)
 
 
-_GZIPPED = _request("POST", "/nowhere", "Content-Encoding: gzip", f"Content-Length: {len(_BOMB)}", data=_BOMB)
-_ENDLESS = _request("POST", "/nowhere", "Content-Length: 99999999999")
-_CHUNKED = _request("POST", "/nowhere", "Transfer-Encoding: chunked")
+_GZIPPED = requested("POST", "/nowhere", "Content-Encoding: gzip", f"Content-Length: {len(_BOMB)}", data=_BOMB)
+_ENDLESS = requested("POST", "/nowhere", "Content-Length: 99999999999")
+_CHUNKED = requested("POST", "/nowhere", "Transfer-Encoding: chunked")
 _JSON = b'{"metadata":' + b'{"a":[' * 20_000
-_NESTED = _request("POST", "/v1/assets", "Content-Type: application/json", f"Content-Length: {len(_JSON)}", data=_JSON)
+_NESTED = requested("POST", "/v1/assets", "Content-Type: application/json", f"Content-Length: {len(_JSON)}", data=_JSON)
 
 
 async def _held(target: Target, start: bytes, again: bytes) -> None:
@@ -126,7 +140,7 @@ HTTP: dict[str, Attack] = {
     "http-smuggling": Attack(_smuggling, places=_PLACES),
     "http-slow-heads": Attack(partial(_held, start=b"GET / HTTP/1.1\r\n", again=b"X: y\r\n"), lasts=13, places=_PLACES),
     "http-idle": Attack(partial(_held, start=b"", again=b""), lasts=13, places=_PLACES),
-    "http-pipelined": Attack(partial(_pipelined, request=_request("GET", "/health/live")), closes=False, places=_PLACES),
+    "http-pipelined": Attack(partial(_pipelined, request=requested("GET", "/health/live")), closes=False, places=_PLACES),
     "http-scrapes": Attack(partial(_scrapes, path="/metrics"), closes=False, places=_PLACES),
     "http-probes": Attack(partial(_scrapes, path="/health/ready"), closes=False, places=_PLACES),
 }
