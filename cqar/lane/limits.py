@@ -106,8 +106,9 @@ class Limits:
     #: bytes of cached routes and header blocks, of a connection and of all connections
     cached: int = 256 * KIBI
     all_cached: int = 64 * MEBI
-    #: capacity of a connection's flood bucket, and its leak per second
+    #: capacity of a connection's flood bucket, of one without a proven caller, and the leak of both per second
     flood: int = 2_000
+    stranger_flood: int = 500
     flood_rate: int = 2_000
     #: minimum interval of pings on a connection without calls and responses; 0: no minimum
     min_ping_interval: float = 0.0
@@ -138,10 +139,10 @@ class Limits:
 class LeakyBucket:
     """Detects floods: events add their weight, and `rate` leaks a second."""
 
-    __slots__ = ("_at", "_rate", "_size", "level")
+    __slots__ = ("_at", "_rate", "level", "size")
 
     def __init__(self, size: int, rate: int, now: float) -> None:
-        self._size = size
+        self.size = size
         self._rate = rate
         self._at = now
         self.level = 0.0
@@ -151,7 +152,7 @@ class LeakyBucket:
         level = self.level - (now - self._at) * self._rate
         self._at = now
         self.level = level = (level if level > 0 else 0.0) + weight
-        return level > self._size
+        return level > self.size
 
     def drain(self, weight: int) -> None:
         """Remove `weight`."""

@@ -111,7 +111,8 @@ class Proofs:
         try:
             stream.route = self._router.proven(stream.route, principal)
             streams.transfer(stream, account)
-            streams.proven |= account is Account.PROVEN
+            if account is Account.PROVEN:
+                streams.prove()
             self._proceed(stream)
         except Exception as error:  # noqa: BLE001 - the same
             streams.fail(stream, self._status(streams.context(stream), error))

@@ -107,7 +107,7 @@ class Requests:
     def _route(self, fields: tuple[Field, ...]) -> Route:
         route = self._router.route(fields)
         if route.kind is _UNARY or route.kind is _PROXIED:
-            self._streams.proven = True
+            self._streams.prove()
         if route.cacheable:
             self.cache.add_route(route)
         return route

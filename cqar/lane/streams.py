@@ -72,7 +72,9 @@ class Streams:
         self._schedule_flush = schedule_flush
         self.peer = peer
         self.sender = Sender(server.usage, self._end_stream_sent)
-        self.bucket = LeakyBucket(server.limits.flood, server.limits.flood_rate, server.now)
+        limit = server.limits
+        size = limit.flood if server.service.gate is None else limit.stranger_flood
+        self.bucket = LeakyBucket(size, limit.flood_rate, server.now)
         self.pending: dict[int, Request] = {}
         self.live: dict[int, Stream] = {}
         #: the highest stream id that the peer has used
@@ -100,6 +102,11 @@ class Streams:
         """Count an event, and close the connection soon if there are too many. For code that must not raise."""
         if self.bucket.add(event.weight, self._server.loop.time()):
             self._server.loop.call_soon(self._on_error, _flooded(event))
+
+    def prove(self) -> None:
+        """Note that a caller on this connection has proven who it is."""
+        self.proven = True
+        self.bucket.size = self._server.limits.flood
 
     # ---- life cycle ------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,8 @@ OPERATIONS = {
         f"line in the log | {_whole(_LANE.stranger_refusals)} | `CQAR_HOTPATH_STRANGER_REFUSALS` |",
     ),
     "Attacks": (
-        f"a bucket of {_whole(_LANE.flood)} tokens that drains {_whole(_LANE.flood_rate)} a second,",
+        f"a bucket of {_whole(_LANE.flood)} tokens, or of {_LANE.stranger_flood} until a caller",
+        f"It drains {_whole(_LANE.flood_rate)} a second,",
         f"and {limits.ANSWERED} with each call",
         f"rapid reset (CVE-2023-44487) | {limits.RESET.weight} |",
         f"MadeYouReset (CVE-2025-8671) | {limits.STREAM_ERROR.weight} |",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hyperframe.frame import Frame, SettingsFrame, WindowUpdateFrame
+from hyperframe.frame import Frame, PingFrame, SettingsFrame, WindowUpdateFrame
 
 from cqar.lane.accepting import network_of
 from cqar.lane.grpc import RpcError, framed
@@ -130,6 +130,22 @@ async def test_refusals_beyond_a_rate_are_brief(keys: Keys) -> None:
         assert set(statuses) == {"16", "8"}
         assert statuses.count("16") == len(running.recorder.calls) < 100
         assert running.lane.state.strangers.refused["rate"] == statuses.count("8")
+
+
+async def test_strangers_have_a_smaller_flood_bucket(keys: Keys) -> None:
+    keys.ready.set()
+    pings = [PingFrame(0, b"12345678")] * 60
+    async with running_lane(Limits(flood=100, stranger_flood=50, flood_rate=0), gate=keys) as running:
+        for header in fields(), fields(GET, _UNKNOWN), fields(GET, _GOOD):
+            async with connected(running.port) as peer:
+                await peer.send(peer.call(1, b"short", header))
+                status = (await peer.response(1)).status
+                await peer.send(*pings)
+                if status == "0":
+                    await peer.sync()
+                    await peer.send(*pings)
+                assert await peer.ending() == CALM
+        assert running.recorder.attacks == ["pings"] * 3
 
 
 async def test_a_proof_that_takes_too_long_fails(keys: Keys) -> None:
