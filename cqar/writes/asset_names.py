@@ -1,8 +1,8 @@
-"""Assets by what they are called elsewhere: ids of CoinGecko, CAIP-19 ids, and codes of venues.
+"""Assets by what they are called elsewhere: ids in other systems, CAIP-19 ids, and codes of venues.
 
 | text | the asset |
 |---|---|
-| `coingecko:bitcoin` | that has this CoinGecko id |
+| `coingecko:bitcoin`, `coinmarketcap:1`, `internal:iso4217:EUR` | that has this id in the other system |
 | `eip155:1/erc20:0xdac1...`, `eip155:1/0xdac1...` | that has this contract |
 | `eip155:1/slip44:60`, `eip155:1/native` | that is the native coin of the chain |
 | `kraken:XXBT` | that the venue means by the code now |
@@ -24,13 +24,16 @@ from cqar.text import quoted
 from cqar.writes import operations
 from cqar.writes.transaction import Transaction
 
-_COINGECKO: Final = "coingecko:"
+#: Names of other systems.
+_SOURCES: Final = {
+    name.removeprefix("DATA_SOURCE_").lower(): number for name, number in assets_pb2.DataSource.items() if number
+}
 #: CAIP-19: a CAIP-2 id, then namespace and reference of the asset.
 _CAIP19 = re.compile(r"([-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32})/(?:(slip44):[0-9]{1,10}|(?:[-a-z0-9]{3,8}:(?=.))?(.+))", re.DOTALL)
 _BY_ID = Sql(
     "assets_of_external_id",
     "SELECT DISTINCT i.asset_id FROM asset_identifiers i JOIN assets a USING (asset_id)"
-    f" WHERE i.source = {assets_pb2.DATA_SOURCE_COINGECKO} AND i.external_id = $1 AND i.deleted_at IS NULL"
+    " WHERE i.source = $1 AND i.external_id = $2 AND i.deleted_at IS NULL"
     " AND a.deleted_at IS NULL ORDER BY i.asset_id LIMIT 3",
 )
 _CHAIN = Sql("chain_of_caip2", "SELECT chain_id, chain_type, caip2 FROM chains WHERE caip2 = $1")
@@ -51,9 +54,10 @@ async def find(tx: Transaction, text: str, field: str) -> str:
     """The asset_id. An id that is no other form is returned as it is. Raises Invalid, NotFound, Ambiguous."""
     if ":" not in text:
         return TEXT["asset_id"](text, field)
-    if text.startswith(_COINGECKO):
-        external_id = TEXT["external_id"](text.removeprefix(_COINGECKO), field)
-        return _one(await tx.session.rows(_BY_ID, external_id), text, field)
+    source, _, external_id = text.partition(":")
+    if source in _SOURCES:
+        key = _SOURCES[source], TEXT["external_id"](external_id, field)
+        return _one(await tx.session.rows(_BY_ID, *key), text, field)
     found = _CAIP19.fullmatch(text)
     chain = None if found is None else await tx.session.row(_CHAIN, found[1])
     if found is not None and chain is not None:

@@ -9,8 +9,9 @@ from cqar.auth import authority
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT
+from cqar.model.entities import ASSET
 from cqar.storage.postgres import Sql
-from cqar.writes import asset_names, claim_decisions, meanings, review_state, reviews
+from cqar.writes import asset_names, claim_decisions, meanings, operations, review_state, reviews
 from cqar.writes.transaction import Batch, Transaction
 
 #: Maximum number of decisions of one call.
@@ -276,7 +277,16 @@ async def _same(tx: Transaction, given: pb.Decision, last: Any, meant: Sequence[
     if given.decision == pb.REVIEW_DECISION_REJECT:
         return last is not None and last.status == pb.REVIEW_STATUS_REJECTED
     if given.decision == pb.REVIEW_DECISION_NEW_ASSET:
-        return bool(last is not None and last.decision == pb.REVIEW_DECISION_NEW_ASSET and meant)
+        made = last is not None and last.decision == pb.REVIEW_DECISION_NEW_ASSET and bool(meant)
+        return made or await _is_named(tx, given, meant)
     if not given.asset:
         raise errors.Invalid.missing("asset", "name the asset that the code means")
     return list(meant) == [await asset_names.find(tx, given.asset, "asset")]
+
+
+async def _is_named(tx: Transaction, given: pb.Decision, meant: Sequence[str]) -> bool:
+    """Whether the code means an asset with the ticker and the name of the decision."""
+    if len(meant) != 1 or not (given.symbol and given.name):
+        return False
+    asset = (await operations.lock_live(tx, ASSET, meant))[meant[0]]
+    return (asset["symbol"], asset["name"]) == (given.symbol, given.name)

@@ -230,6 +230,24 @@ async def test_decisions_are_portable(desk: Desk) -> None:
     assert (again.updated, again.unchanged, again.rejected) == (0, 5, 0), again.of("rejected")
 
 
+async def test_decisions_of_one_asset_are_one_row_and_ids_of_other_systems_name_it(desk: Desk) -> None:
+    other = await desk.queue.factory.asset("CMC")
+    ident = {"asset_id": other, "source": assets_pb2.DATA_SOURCE_COINMARKETCAP, "external_id": "22", "is_primary": True}
+    await desk.queue.client.call("CreateAssetIdentifier", **ident)
+    for venue in ("gate", "mexc"):
+        await desk.queue.asked(venue, "CMC")
+        await desk.queue.asked(venue, "NEWX")
+    await desk.apply(table("mexc:NEWX,new,,NEWX,New X,,,", f"gate:CMC; mexc:CMC,asset,{other},,,,,"))
+    await desk.apply(table("gate:NEWX,asset,mexc:NEWX,,,,,"))
+    rows = await desk.exported(decided=True)
+    assert sorted((each["venues"], each["decision"], each.get("asset", "")) for each in rows) == [
+        (["gate:CMC", "mexc:CMC"], "asset", "coinmarketcap:22"),
+        (["gate:NEWX", "mexc:NEWX"], "new", ""),
+    ]
+    again = await desk.apply(decision_files.csv_lines(rows))
+    assert (again.updated, again.unchanged, again.rejected) == (0, 2, 0), again.of("rejected")
+
+
 # ---- commands ------------------------------------------------------------------------------------------------------
 
 

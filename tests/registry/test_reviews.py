@@ -177,9 +177,10 @@ async def test_a_decision_fits_the_question_that_the_registry_asks(queue: Queue,
 
 async def test_assets_are_found_by_their_ids_elsewhere(queue: Queue, factory: Factory, registry: Client) -> None:
     chain = await factory.chain(caip2="eip155:1")
-    coin, token, native = [await factory.asset(each) for each in ("ZEPH", "USDC", "ETH")]
-    source = assets_pb2.DATA_SOURCE_COINGECKO
-    await registry.call("CreateAssetIdentifier", asset_id=coin, source=source, external_id="zephyr", is_primary=True)
+    coin, token, native, other, money = [await factory.asset(each) for each in ("ZEPH", "USDC", "ETH", "X", "EUR")]
+    sources = (assets_pb2.DATA_SOURCE_COINGECKO, assets_pb2.DATA_SOURCE_COINMARKETCAP, assets_pb2.DATA_SOURCE_INTERNAL)
+    for source, asset, text in zip(sources, (coin, other, money), ("zephyr", "22", "iso4217:EUR"), strict=True):
+        await registry.call("CreateAssetIdentifier", asset_id=asset, source=source, external_id=text, is_primary=True)
     await registry.call("CreateAssetDeployment", asset_id=token, chain_id=chain, contract_address=USDC, decimals=6)
     await registry.call("CreateAssetDeployment", asset_id=native, chain_id=chain, is_native=True, decimals=18)
     named = {
@@ -188,6 +189,8 @@ async def test_assets_are_found_by_their_ids_elsewhere(queue: Queue, factory: Fa
         "C": (f"eip155:1/{USDC}", token),
         "D": ("eip155:1/slip44:60", native),
         "E": ("gate:A", coin),
+        "F": ("coinmarketcap:22", other),
+        "G": ("internal:iso4217:EUR", money),
     }
     asked = {code: await queue.asked("gate", code) for code in named}
     results = await queue.decide(*(decision(asked[code], ASSET, text) for code, (text, _) in named.items()))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from cqar.contract.cqar.v1 import identity_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
+from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.importers.identity import deciding, decision_files
 from cqar.importers.identity.decision_files import Decided, Row
@@ -111,36 +112,52 @@ class _Names:
     """What assets are called elsewhere."""
 
     def __init__(self, registry: Registry, asset_ids: set[str]) -> None:
-        self._coingecko: dict[str, str] = {}
-        for each in registry.pages(contract.ListAssetIdentifiersRequest(source=rows.COINGECKO), "identifiers"):
-            if each.asset_id in asset_ids and (each.is_primary or each.asset_id not in self._coingecko):
-                self._coingecko[each.asset_id] = each.external_id
-        rest = sorted(asset_ids - self._coingecko.keys())
-        chains = {each.chain_id: each for each in registry.pages(contract.ListChainsRequest(), "chains")} if rest else {}
-        self._places: dict[str, str] = {}
-        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in rest)
-        for asset_id, answer in zip(rest, deployed, strict=True):
-            places = [each for each in getattr(answer, "deployments", ()) if chains[each.chain_id].caip2]
+        self._registry = registry
+        self._names: dict[str, str] = {}
+        for source in _SOURCES:
+            found = registry.pages(contract.ListAssetIdentifiersRequest(source=source), "identifiers")
+            named = [each for each in found if each.asset_id in asset_ids and (source != rows.INTERNAL or _is_iso(each))]
+            word = assets_pb2.DataSource.Name(source).removeprefix("DATA_SOURCE_").lower()
+            for each in sorted(named, key=lambda each: not each.is_primary):
+                self._names.setdefault(each.asset_id, f"{word}:{each.external_id}")
+        self._place(sorted(asset_ids - self._names.keys()))
+        rest = sorted(asset_ids - self._names.keys())
+        answers = registry.calls(contract.GetAssetRequest(asset_id=each) for each in rest)
+        self._assets = {each: answer.asset for each, answer in zip(rest, answers, strict=True) if hasattr(answer, "asset")}
+
+    def _place(self, asset_ids: Sequence[str]) -> None:
+        """Name assets by a contract, or as a native coin."""
+        registry = self._registry
+        chains = {each.chain_id: each.caip2 for each in registry.pages(contract.ListChainsRequest(), "chains") if each.caip2}
+        deployed = registry.calls(contract.ListAssetDeploymentsRequest(asset_id=each, page_size=20) for each in asset_ids)
+        for asset_id, answer in zip(asset_ids, deployed, strict=True):
+            places = [each for each in getattr(answer, "deployments", ()) if each.chain_id in chains]
             if places:
                 first = max(places, key=lambda each: each.is_canonical)
-                self._places[asset_id] = f"{chains[first.chain_id].caip2}/{'native' if first.is_native else first.address}"
-        unnamed = [each for each in rest if each not in self._places]
-        assets = registry.calls(contract.GetAssetRequest(asset_id=each) for each in unnamed)
-        self._assets = {
-            asset_id: answer.asset for asset_id, answer in zip(unnamed, assets, strict=True) if hasattr(answer, "asset")
-        }
+                self._names[asset_id] = f"{chains[first.chain_id]}/{'native' if first.is_native else first.address}"
 
     def of(self, asset_id: str, since: str) -> dict[str, str]:
         """The columns that name the asset: its id elsewhere, or what it takes to make it."""
-        name = f"coingecko:{self._coingecko[asset_id]}" if asset_id in self._coingecko else self._places.get(asset_id)
-        if name is not None:
-            return {"decision": "asset", "asset": name} | ({"from": since} if since else {})
+        if asset_id in self._names:
+            return {"decision": "asset", "asset": self._names[asset_id]} | ({"from": since} if since else {})
         asset = self._assets.get(asset_id)
         if asset is None:
             return {"decision": "asset", "asset": asset_id}
         return {"decision": "new", "symbol": asset.symbol, "name": asset.name, "class": _CLASSES.get(asset.category, "crypto")}
 
 
+def _is_iso(identifier: Any) -> bool:
+    return str(identifier.external_id).startswith("iso4217:")
+
+
+#: Systems whose ids name assets, the best known first. Of our own ids, only those of ISO 4217 mean the same everywhere.
+_SOURCES: Final = (
+    rows.COINGECKO,
+    assets_pb2.DATA_SOURCE_COINMARKETCAP,
+    assets_pb2.DATA_SOURCE_DEFILLAMA,
+    assets_pb2.DATA_SOURCE_MESSARI,
+    rows.INTERNAL,
+)
 #: Category of an asset -> its class.
 _CLASSES: Final = {"fiat": "fiat", "stock": "equity", "commodity": "commodity", "index": "index"} | {
     each: each for each in ("tokenized", "leveraged", "lp")
