@@ -1,7 +1,7 @@
 """`cqar review`."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from cqar.redaction import printable_json
 _KINDS = ("provisional", "candidates", "conflict", "listing")
 _LEVELS = ("verified", "corroborated", "suggested", "contested", "unknown")
 _notes = click.option("--notes", metavar="TEXT", help="The reason; it is stored with the review.")
+_decided_as_json = options.as_json("Print the response as one JSON object.")
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -97,40 +98,55 @@ def review_list(
     help="With --reuse: when the new meaning began, in ISO 8601.  [as the source says, else now]",
 )
 @_notes
+@_decided_as_json
 @options.admin_address
 @click.pass_obj
-def review_accept(context: CommandContext, /, review_id: str, at: datetime | None, address: str | None, **answer: Any) -> None:
+def review_accept(
+    context: CommandContext, /, review_id: str, at: datetime | None, address: str | None, *, as_json: bool, **answer: Any
+) -> None:
     """Accept a review and apply the decision to its code at its venue."""
     from cqar.importers.identity import deciding
 
     with context.registry(address) as registry:
-        for line in deciding.accept(registry, review_id, at=at, **answer):
-            output.echo(line)
+        _print(*deciding.accept(registry, review_id, at=at, **answer), as_json=as_json)
+
+
+def _print(answer: Any, lines: Sequence[str], *, as_json: bool) -> None:
+    """Print the response as JSON, or the lines about it."""
+    from cqar.importers.identity import searching
+
+    if as_json:
+        output.echo_json(searching.data(answer))
+        return
+    for line in lines:
+        output.echo(line)
 
 
 @review.command("reject")
 @click.argument("review_id")
 @_notes
+@_decided_as_json
 @options.admin_address
 @click.pass_obj
-def review_reject(context: CommandContext, review_id: str, notes: str | None, address: str | None) -> None:
+def review_reject(context: CommandContext, review_id: str, notes: str | None, address: str | None, *, as_json: bool) -> None:
     """Keep the meaning; the same question is not asked again. A conflict is decided for the old meaning."""
     from cqar.importers.identity import deciding
 
     with context.registry(address) as registry:
-        output.echo(deciding.reject(registry, review_id, notes))
+        _print(*deciding.reject(registry, review_id, notes), as_json=as_json)
 
 
 @review.command("reopen")
 @click.argument("review_id")
+@_decided_as_json
 @options.admin_address
 @click.pass_obj
-def review_reopen(context: CommandContext, review_id: str, address: str | None) -> None:
+def review_reopen(context: CommandContext, review_id: str, address: str | None, *, as_json: bool) -> None:
     """Undo a rejection: the question is open again."""
     from cqar.importers.identity import deciding
 
     with context.registry(address) as registry:
-        output.echo(deciding.reopen(registry, review_id))
+        _print(*deciding.reopen(registry, review_id), as_json=as_json)
 
 
 @review.command("export")

@@ -313,6 +313,18 @@ async def test_a_rejection_is_undone_by_command(desk: Desk) -> None:
     assert len(await desk.queue.reviews()) == 1
 
 
+async def test_decisions_print_the_response_as_json(desk: Desk) -> None:
+    asset = await desk.coin("ZEPH", "zephyr")
+    coded = await desk.queue.asked("gate", "ZEPH")
+    for verdict, expected in (("reject", "REVIEW_STATUS_REJECTED"), ("reopen", "REVIEW_STATUS_OPEN")):
+        _, printed = await desk.command("review", verdict, coded.review, "--json")
+        assert json.loads(printed)["review"]["status"] == expected
+    _, printed = await desk.command("review", "accept", coded.review, "--asset", asset, "--json")
+    answer = json.loads(printed)
+    assert (answer["review"]["status"], answer["review"]["asset_id"]) == ("REVIEW_STATUS_ACCEPTED", asset)
+    assert int(answer["revision"]) > 0
+
+
 async def test_identity_set_as_a_command(desk: Desk) -> None:
     right = await desk.coin("BTT", "bittorrent")
     wrong = await desk.queue.factory.asset("BTT")

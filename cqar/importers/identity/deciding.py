@@ -155,8 +155,12 @@ def _evidence(item: Any) -> str:
 # ---- one decision --------------------------------------------------------------------------------------------------
 
 
-def accept(registry: Registry, review_id: str, *, at: datetime | None, **given: str | None) -> Iterator[str]:
-    """Accept a review; lines about it. `given`: decision, asset_id, symbol, name, asset_class, notes. Raises RegistryError."""
+Decided = tuple[Any, Sequence[str]]
+"""The response to a decision, and lines about it."""
+
+
+def accept(registry: Registry, review_id: str, *, at: datetime | None, **given: str | None) -> Decided:
+    """Accept a review. `given`: decision, asset_id, symbol, name, asset_class, notes. Raises RegistryError."""
     decision = given.pop("decision")
     request = pb.AcceptReviewRequest(review_id=review_id, decision=decision and f"{_DECISION}{decision}")
     for name, value in given.items():
@@ -165,23 +169,22 @@ def accept(registry: Registry, review_id: str, *, at: datetime | None, **given: 
     if at is not None:
         request.at.FromDatetime(at)
     answer: pb.AcceptReviewResponse = registry.call(request)
-    yield f"accepted, at revision {answer.revision}"
-    yield from answer.warnings
+    return answer, (f"accepted, at revision {answer.revision}", *answer.warnings)
 
 
-def reject(registry: Registry, review_id: str, notes: str | None) -> str:
-    """Reject a review; a line about it. Raises RegistryError."""
+def reject(registry: Registry, review_id: str, notes: str | None) -> Decided:
+    """Reject a review. Raises RegistryError."""
     request = pb.RejectReviewRequest(review_id=review_id)
     if notes is not None:
         request.notes = notes
-    registry.call(request)
-    return f"rejected: the meaning stays, and the question is not asked again; undo it with cqar review reopen {review_id}"
+    undo = f"undo it with cqar review reopen {review_id}"
+    return registry.call(request), (f"rejected: the meaning stays, and the question is not asked again; {undo}",)
 
 
-def reopen(registry: Registry, review_id: str) -> str:
-    """Open a rejected review again; a line about it. Raises RegistryError."""
+def reopen(registry: Registry, review_id: str) -> Decided:
+    """Open a rejected review again. Raises RegistryError."""
     answer: pb.ReopenReviewResponse = registry.call(pb.ReopenReviewRequest(review_id=review_id))
-    return f"{answer.review.venue_id}:{answer.review.code} is open again"
+    return answer, (f"{answer.review.venue_id}:{answer.review.code} is open again",)
 
 
 def set_identity(
