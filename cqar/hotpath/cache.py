@@ -110,11 +110,22 @@ class Cache:
         return part
 
     def _lacking(self, key: str, now: float) -> Part | None:
-        """The part of an optional kind that is known to have no row, which is cached from now on."""
+        """The part that stands for all parts of an optional kind and a venue that are known to have no row.
+
+        It ends when one of them gets a row. One for each name would take the memory of a response.
+        """
         if kind_of(key) not in OPTIONAL or not self.absent(key):
             return None
-        self._put(key, self.applied, (), now)
-        return self._parts.get(key)
+        common = _common(key)
+        if common not in self._parts:
+            self._put(common, self.applied, (), now)
+        return self._parts.get(common)
+
+    def _appeared(self, key: str) -> None:
+        """Note that a part may have rows that was known to have none."""
+        common = self._parts.get(_common(key)) if kind_of(key) in OPTIONAL else None
+        if common is not None:
+            self._drop(common)
 
     def absent(self, key: str) -> bool:
         """Whether the key is known to have no rows, because all parts of its kind are cached."""
@@ -227,6 +238,7 @@ class Cache:
     def lost(self, key: str) -> None:
         """Note that a part should be cached and is not: it is no longer known to be absent."""
         if key not in self._parts:
+            self._appeared(key)
             self._hole(key)
 
     def _discard(self, read: _Read) -> None:
@@ -253,6 +265,8 @@ class Cache:
         cached = self._parts.get(key)
         if cached is not None and cached.snap >= change.revision:
             return
+        if cached is None and enters:
+            self._appeared(key)
         unknown = cached is None and not self.absent(key)
         if unknown or (enters and change.value is None):
             # Earlier reads are no longer admissible, even if a row has only left the part: it may have others.
@@ -349,6 +363,12 @@ class Cache:
                 self._drop(part)
                 self.evicted += 1
         compact(self._absent_queue, self._absent, lambda part: part.live)
+
+
+def _common(key: str) -> str:
+    """The key that stands for all keys of its kind with the same first name; no row has it."""
+    kind, first, _ = key.split(":", 2)
+    return f"{kind}:{first}:"
 
 
 def compact(queue: deque[T], live: int, is_live: Callable[[T], bool]) -> None:

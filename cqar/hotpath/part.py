@@ -102,7 +102,10 @@ class _Absent(Part, eq=False, gc=False, kw_only=True):
 
 
 class _Lacking(Part, eq=False, gc=False):
-    """A part of an optional kind without a row. Unlike an absence, callers neither name it nor learn of it."""
+    """A part of an optional kind without a row, or of all such parts of a venue.
+
+    Unlike an absence, callers neither name it nor learn of it.
+    """
 
     @property
     def cost(self) -> int:

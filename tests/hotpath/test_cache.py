@@ -11,7 +11,12 @@ from cqar.hotpath.part import Part
 from cqar.model.events import Change
 from cqar.model.parts import Stored
 
-KEYS = ("asset:A", "asset:B", "symbol:S", "listings:v:T", "listings:v:U", "venue_asset:v:A")
+KEYS = (
+    *("asset:A", "asset:B", "symbol:S", "listings:v:T", "listings:v:U", "venue_asset:v:A"),
+    *("identity:v:A", "identity:v:B"),
+)
+#: Stands for all identities of the venue that have no row.
+LACKING = "identity:v:"
 ROWS = ("r1", "r2", "r3", "r4", "r5", "r6")
 #: The cache does not depend on the entity of a row.
 ENTITY = "venue_symbol"
@@ -89,7 +94,8 @@ class Play:
         self.cache = kind(**self.limits, recent=self.random.choice((2, 4, 64)), absent_ttl=10, holes=holes, waiting=waiting)
         self.truth = Truth("first")
         self.reads: list[tuple[str, int, Mapping[str, Sequence[Stored]]]] = []
-        self.seen: list[tuple[Part, int]] = []
+        #: parts that were served, and their keys, each with the generation at which that was
+        self.seen: list[tuple[Part, str, int]] = []
         #: a preload in progress: its epoch and snap, and the parts not admitted yet
         self.load: tuple[str, int, dict[str, list[Stored]]] | None = None
         self.absences = 0
@@ -140,7 +146,7 @@ class Play:
         """The next step of a preload: follow, read, admit some parts, or complete."""
         if self.load is None:
             if self.random.random() < 0.3:
-                self.cache.follow({"asset", "symbol", "listings", "venue_asset"})
+                self.cache.follow({"asset", "symbol", "listings", "venue_asset", "identity"})
                 self.load = (self.cache.history, -1, {})
             return
         history, snap, left = self.load
@@ -159,10 +165,11 @@ class Play:
             self.cache.completed(snap)
 
     def probe(self) -> None:
-        part = self.cache.get(self.random.choice(KEYS), self.now)
+        key = self.random.choice(KEYS)
+        part = self.cache.get(key, self.now)
         if part is not None:
             part.dependents += 1
-            self.seen.append((part, self.cache.generation))
+            self.seen.append((part, key, self.cache.generation))
 
     def wait(self) -> None:
         self.now += self.random.choice((1, 20))
@@ -192,7 +199,7 @@ class Play:
         cache = self.cache
         for key, part in cache._parts.items():
             stored = {row.row_id: row.value for row in part.rows}
-            assert stored == self.truth.at(max(cache.applied, part.snap), key), f"{key} is wrong"
+            assert stored == ({} if key == LACKING else self.truth.at(max(cache.applied, part.snap), key)), f"{key} is wrong"
             assert part.key == key
             assert part.live
         for key in KEYS:
@@ -202,7 +209,9 @@ class Play:
         assert len(cache) <= self.limits["entries"]
         assert cache.bytes <= self.limits["size"]
         assert cache.bytes == sum(part.cost for part in cache._parts.values())
-        for part, generation in self.seen:
+        for part, key, generation in self.seen:
+            if part.live and part.key == LACKING:
+                assert not self.truth.at(cache.applied, key), f"{key} is wrong: a response lives on that lacks it"
             assert part.live == (cache._parts.get(part.key) is part), "a response that depends on a replaced part lives on"
             assert part.live or generation < cache.generation, "a response that depends on a replaced part counts as valid"
 
@@ -282,6 +291,11 @@ class _DropsSilently(Cache):
         pass
 
 
+class _OverlooksWhatAppears(Cache):
+    def _appeared(self, key: str) -> None:
+        pass
+
+
 class _CompleteBelowTheFloor(Cache):
     def completed(self, snap: int) -> bool:
         self._complete = bool(self._followed) and snap <= self.applied
@@ -293,7 +307,7 @@ class _CompleteBelowTheFloor(Cache):
     [
         *(_NoFloor, _NoRecent, _WritersView, _Holes),
         *(_ForgetsWhatLeft, _DeafWhileLoading, _ForgetsTheUncarried, _CompleteBelowTheFloor),
-        *(_KeepsWhatWaits, _DropsSilently),
+        *(_KeepsWhatWaits, _DropsSilently, _OverlooksWhatAppears),
     ],
 )
 def test_a_cache_that_breaks_a_rule_is_detected(broken: type[Cache]) -> None:
