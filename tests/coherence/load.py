@@ -21,6 +21,8 @@ from tests.coherence.stack import Process, Stack, Target, now
 _OWN = "/cqar.v1.Registry/"
 _TABLES = {"asset": ("assets", "asset_id"), "symbol": ("symbols", "symbol_id"), "listing": ("venue_symbols", "listing_id")}
 #: Seconds a read and a write may take.
+#: Errors of a read of PostgreSQL; the internal one if it is cancelled while its connection closes.
+_NO_ROW = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _READ, _WRITE = 3.0, 4.0
 
 
@@ -101,7 +103,7 @@ class Load:
             version = self._history.attempt(target.key)
             path, request = _update(target, version, self._revisions[target.key])
             _, trailing = await client.raw(path, request.SerializeToString(), deadline=_WRITE)
-        except (grpc.aio.AioRpcError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except (grpc.aio.AioRpcError, *_NO_ROW):
             # The outcome is unknown; the row's revision shows it and prevents a later commit.
             self._revisions.pop(target.key, None)
             self.refused += 1

@@ -77,6 +77,8 @@ async def test_every_key_is_looked_for_a_page_at_a_time(
         await registry.call("CreateVenueSymbol", venue_id=btc.venue, symbol_id=btc.symbol, venue_symbol=text)
     await _settled(hotpath, 9)
     await hotpath.sweep.stop()
+    # It may be in the middle of its kinds.
+    hotpath.sweep._kinds, hotpath.sweep._after = [], ()
     monkeypatch.setattr("cqar.hotpath.sweep._KEYS_AT_ONCE", 2)
     seen: list[str] = []
     read = parts.next_keys
