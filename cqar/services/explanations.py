@@ -17,7 +17,7 @@ from cqar.model.entities import IDENTITY_CLAIM, VENUE_ASSET
 from cqar.model.entity import Row
 from cqar.services import lookups, would_decide
 from cqar.storage.postgres import Session, Sql
-from cqar.writes import operations, review_state
+from cqar.writes import operations, review_state, reviews
 
 #: Maximum numbers of ids and of addresses that are shown of an asset.
 _SHOWN = 20
@@ -34,9 +34,9 @@ _BY_ASSETS = Sql(
     f"SELECT {VENUE_ASSET.select} FROM venue_assets t WHERE t.venue_id = $1 AND t.asset_id = ANY($2::text[])",
 )
 _REVIEW = Sql(
-    "explained_review",
-    f"SELECT review_id FROM reviews WHERE venue_id = $1 AND code = $2 AND status = {reviews_pb2.REVIEW_STATUS_OPEN}"
-    f" AND kind IN ({', '.join(map(str, sorted(review_state.CODES)))}) ORDER BY review_id LIMIT 1",
+    "explained_reviews",
+    f"{reviews.SELECT} WHERE venue_id = $1 AND code = $2 AND status = {reviews_pb2.REVIEW_STATUS_OPEN}"
+    f" AND kind IN ({', '.join(map(str, sorted(review_state.CODES)))}) ORDER BY review_id",
 )
 _ASSETS = Sql("explained_assets", "SELECT asset_id, symbol, name, category FROM assets WHERE asset_id = ANY($1::text[])")
 _IDS = Sql(
@@ -133,8 +133,10 @@ async def _claim(session: Session, venue_id: str, code: str) -> pb.IdentityClaim
 
 
 async def _review(session: Session, venue_id: str, code: str) -> str:
-    row = await session.row(_REVIEW, venue_id, code)
-    return "" if row is None else str(row["review_id"])
+    """The open question about the code; empty if there is none, or other changes have answered it."""
+    found = [reviews.message(row) for row in await session.rows(_REVIEW, venue_id, code)]
+    now = await review_state.current(session, found)
+    return next((each.review_id for each in found if not now.superseded(each)), "")
 
 
 async def _known(session: Session, asked: Iterable[_Asked]) -> dict[str, pb.ExplainedAsset]:

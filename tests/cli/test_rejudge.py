@@ -321,7 +321,7 @@ async def test_a_provisional_code_moves_to_the_asset_that_its_evidence_gives(old
     assert (await old.base(asked)).asset_id == zeph
     means, recorded = await old.queue.meaning("gate", "ZEPH"), await old.queue.claimed("gate", "ZEPH")
     assert (means.identity_level, means.identity_evidence) == (CORROBORATED, "name Zephyr Protocol")
-    assert all(each.kind != identity_pb2.EVIDENCE_KIND_DECISION for each in recorded.evidence), "nobody decided"
+    assert all(each.kind != identity_pb2.EVIDENCE_KIND_DECISION for each in recorded.evidence), "no person decided"
     assert await old.queue.reviews() == []
     before = await head(connection)
     assert (await old.run(applying=True)).changed == {}
@@ -451,7 +451,7 @@ async def test_the_command_is_a_dry_run_unless_it_applies(old: Old, tmp_path: Pa
     assert (status, out.splitlines()[-1]) == (0, counts)
     assert (await old.base(coded)).asset_id != coin
     status, out = await command(old, tmp_path, "--apply", "--verbose")
-    assert out.splitlines()[0] == "gate: 0 of 1 codes change"
+    assert (status, len(out.splitlines())) == (0, 1), "only the counts"
 
 
 async def test_an_unknown_venue_is_one_line(old: Old, tmp_path: Path) -> None:

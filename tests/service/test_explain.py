@@ -159,3 +159,14 @@ def test_an_asset_that_is_refuted_leaves_what_the_registry_lacks() -> None:
     against = pb.ExplainedEvidence(item=pb.Evidence(asset_id="1", against=True))
     told = decided(pb.IDENTITY_LEVEL_CONTESTED, {"names": ["Ex"]}, ONE, evidence_against=[against])
     assert "ticker X and the name Ex" in told
+
+
+async def test_a_question_that_other_changes_have_answered_is_not_shown(service: RegistryService, factory: Factory) -> None:
+    venue, own, pepe = await factory.venue("Upbit"), await factory.asset(category="provisional"), await factory.asset("PEPE")
+    await factory.client.call("CreateVenueAsset", venue_id=venue, asset_id=own, venue_asset_symbol="PEPE")
+    review = reviews_pb2.Review(kind=reviews_pb2.REVIEW_KIND_PROVISIONAL, venue_id=venue, code="PEPE", asset_id=own)
+    review_id = await open_review(service, review)
+    [before] = await explained(service, venue_id=venue, code="PEPE")
+    await service.call("MergeAssets", from_asset_id=own, into_asset_id=pepe)
+    [after] = await explained(service, venue_id=venue, code="PEPE")
+    assert (before.open_review_id, after.open_review_id, after.asset.asset_id) == (review_id, "", pepe)

@@ -66,7 +66,7 @@ def _known(registry: Registry, asset: Any) -> dict[str, Any]:
         "name": asset.name,
         "type": assets_pb2.AssetType.Name(asset.asset_type).removeprefix("ASSET_TYPE_").lower(),
         "category": asset.category,
-        "ids": [_identifier(each) for each in getattr(identifiers, "identifiers", ())],
+        "ids": sorted(_identifier(each) for each in getattr(identifiers, "identifiers", ())),
         "addresses": [f"{each.chain_id}/{each.address}" for each in getattr(deployments, "deployments", ())],
         "venues": [f"{each.venue_id}:{each.venue_asset_symbol}" for each in getattr(venues, "venue_assets", ())],
     }

@@ -30,8 +30,10 @@ Find = Callable[[str], Asset | None]
 
 
 def lines(judged: Judged, find: Find, *, verbose: bool) -> Iterator[str]:
-    """The changes of a venue, by kind. `find`: an asset by its id."""
+    """The changes of a venue, by kind; none if nothing changes. `find`: an asset by its id."""
     found = [each for each in judged.changes if each.kind != changes.UNCHANGED]
+    if not found:
+        return
     yield f"{judged.venue_id}: {len(found)} of {judged.counts['codes']} codes change"
     for kind in changes.KINDS:
         own = [each for each in found if each.kind == kind]
