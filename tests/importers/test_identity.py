@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from cqar.contract.cqar.v1 import identity_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from tests.client import Client
@@ -193,7 +194,7 @@ async def test_a_review_merges_a_provisional_asset_into_the_real_one(seeded: Imp
     [real] = [each.asset_id for each in found if each.name == "Zephyr Protocol"]
     await accepted(registry, review.review_id, asset_id=real)
     assert (await listed(registry, "mexc", "ZEPHUSDT")).base_asset.asset_id == real
-    assert (await registry.refused("GetAsset", asset_id=provisional.asset_id)).code == "NOT_FOUND"
+    assert (await registry.call("GetAsset", asset_id=provisional.asset_id)).asset.asset_id == real
     result = await seeded.markets("mexc", rows)
     assert result.line.startswith("created=0 updated=0 ")
     assert await reviews(registry) == []
@@ -281,3 +282,148 @@ async def test_active_markets_of_one_symbol_at_one_venue_are_noted(seeded: Impor
     assert "XBTUSDT, XXBTUSDT at kraken" in result.report.summary()["examples"]["several_texts"]
     one = await seeded.markets("gate", [market("BTC_USDT", "BTC", "USDT"), market("BTC_USDC", "BTC", "USDC")])
     assert one.report.counts["note", "row", "several_texts"] == 0
+
+
+# ---- levels, claims and meanings that the registry has -------------------------------------------------------------
+
+
+async def meant(registry: Client, venue_id: str, code: str) -> Any:
+    """The venue asset of a code."""
+    [found] = (await registry.call("ListVenueAssets", venue_id=venue_id, venue_asset_symbol=code)).venue_assets
+    return found
+
+
+async def claim(registry: Client, venue_id: str, code: str) -> Any:
+    request = identity_pb2.ListEvidenceRequest(venue_id=venue_id, code=code)
+    data, _ = await registry.raw("/cqar.v1.Registry/ListEvidence", request.SerializeToString())
+    [found] = identity_pb2.ListEvidenceResponse.FromString(data).claims
+    return found
+
+
+async def named(registry: Client, name: str) -> str:
+    """The id of the asset with the name."""
+    [found] = [each for each in (await registry.call("SearchAssets", query=name)).assets if each.name == name]
+    return str(found.asset_id)
+
+
+async def stored(registry: Client, venue_id: str, code: str, asset_id: str, **fields: Any) -> None:
+    """A meaning that the registry has before an import."""
+    await registry.call("CreateVenue", venue_slug=venue_id, name=venue_id, venue_type=1)
+    await registry.call("CreateVenueAsset", venue_id=venue_id, asset_id=asset_id, venue_asset_symbol=code, **fields)
+
+
+async def test_levels_and_evidence_are_recorded_with_what_the_venue_says(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
+    rows = [
+        market("KRW-ZEPH", "ZEPH", "KRW", info={"english_name": "Zephyr", "market": "KRW-ZEPH"}),
+        market("KRW-GAS", "GAS", "KRW", info={"english_name": "Gas DAO", "market": "KRW-GAS"}),
+        market("KRW-BTC", "BTC", "KRW", info={"english_name": "Bitcoin", "market": "KRW-BTC"}),
+        market("KRW-QQQX", "QQQX", "KRW", info={"english_name": "Quartz", "market": "KRW-QQQX"}),
+    ]
+    await seeded.markets("upbit", rows)
+    levels = {code: (await meant(registry, "upbit", code)).identity_level for code in ("BTC", "KRW", "GAS", "ZEPH", "QQQX")}
+    verified, unknown = identity_pb2.IDENTITY_LEVEL_VERIFIED, identity_pb2.IDENTITY_LEVEL_UNKNOWN
+    corroborated = identity_pb2.IDENTITY_LEVEL_CORROBORATED
+    assert levels == {"BTC": verified, "KRW": verified, "GAS": corroborated, "ZEPH": corroborated, "QQQX": unknown}
+    recorded, asset = await evidence(registry, "upbit", "GAS")
+    assert (recorded, asset.name) == ("name Gas DAO", "Gas DAO")
+    found = await claim(registry, "upbit", "GAS")
+    assert (found.asset_id, found.level) == (asset.asset_id, corroborated)
+    said = {(each.kind, each.against) for each in found.evidence if each.asset_id == asset.asset_id}
+    assert said == {(identity_pb2.EVIDENCE_KIND_NAME, False), (identity_pb2.EVIDENCE_KIND_TICKER, False)}
+    assert found.facts["names"] == ["Gas DAO"]
+    _, quartz = await evidence(registry, "upbit", "QQQX")
+    assert (quartz.name, quartz.symbol, quartz.category) == ("Quartz", "QQQX", "provisional")
+
+
+async def test_what_was_written_by_hand_stays(seeded: Importers, registry: Client) -> None:
+    usdc = await named(registry, "USDC")
+    await stored(registry, "binance", "BTC", usdc)
+    result = await seeded.markets("binance", [market("BTCUSDT", "BTC", "USDT")])
+    assert result.conflict == 0
+    found = await meant(registry, "binance", "BTC")
+    assert (found.asset_id, found.identity_level, found.blocked_reason) == (usdc, 0, "")
+    assert await reviews(registry) == []
+
+
+async def test_a_meaning_that_rests_on_a_ticker_stays_and_is_asked_about(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
+    zephyr = await named(registry, "Zephyr Protocol")
+    await stored(registry, "binance", "ZEPH", zephyr, identity_evidence="ticker ZEPH")
+    await seeded.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT")])
+    found = await meant(registry, "binance", "ZEPH")
+    assert (found.asset_id, found.identity_level) == (zephyr, identity_pb2.IDENTITY_LEVEL_SUGGESTED)
+    assert not found.blocked_reason
+    [review] = await reviews(registry)
+    assert (review.kind, review.asset_id) == (pb.REVIEW_KIND_CODE_CONFLICT, zephyr)
+    assert not (await listed(registry, "binance", "ZEPHUSDT")).trading_blocked
+
+
+async def test_a_meaning_that_the_venue_refutes_is_blocked_until_it_is_decided(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
+    zephyr = await named(registry, "Zephyr Protocol")
+    await stored(registry, "upbit", "ZEPH", zephyr, identity_evidence="ticker ZEPH")
+    row = market("KRW-ZEPH", "ZEPH", "KRW", info={"english_name": "Quartz", "market": "KRW-ZEPH"})
+    result = await seeded.markets("upbit", [row])
+    assert result.conflict == 1
+    found = await meant(registry, "upbit", "ZEPH")
+    assert (found.asset_id, found.identity_level) == (zephyr, identity_pb2.IDENTITY_LEVEL_CONTESTED)
+    assert "name Quartz" in found.blocked_reason
+    assert (await listed(registry, "upbit", "KRW-ZEPH")).trading_blocked
+    right = row | {"info": {"english_name": "Zephyr Protocol", "market": "KRW-ZEPH"}}
+    assert (await seeded.markets("upbit", [right])).conflict == 0
+    found = await meant(registry, "upbit", "ZEPH")
+    assert (found.blocked_reason, found.identity_level) == ("", identity_pb2.IDENTITY_LEVEL_CORROBORATED)
+
+
+async def test_another_venue_agrees_by_name_and_not_by_code(seeded: Importers, registry: Client) -> None:
+    address = f"0x{'ab' * 20}"
+    await seeded.document("chains", [{"source": "viem@2", "caip2": "eip155:1", "id": 1, "name": "Ethereum", "testnet": False}])
+    deployed = {"chain": "eip155:1", "address": address, "symbol": "ZEPH", "name": "Zephyr Protocol", "decimals": 6}
+    deployed |= {"coingecko_id": "zephyr-protocol", "is_native": False, "sources": ["yodlpay@1"], "conflicts": []}
+    await seeded.document("assets", TWINS)
+    await seeded.document("deployments", [deployed])
+    await seeded.markets(
+        "mexc", [market("ZEPHUSDT", "ZEPH", "USDT", info={"contractAddress": address, "fullName": "Zephyr Chain"})]
+    )
+    assert (await meant(registry, "mexc", "ZEPH")).identity_level == identity_pb2.IDENTITY_LEVEL_VERIFIED
+    await seeded.markets("binance", [market("ZEPHUSDT", "ZEPH", "USDT")])
+    assert (await meant(registry, "binance", "ZEPH")).identity_level == identity_pb2.IDENTITY_LEVEL_SUGGESTED
+    row = market("KRW-ZEPH", "ZEPH", "KRW", info={"english_name": "Zephyr Chain Token", "market": "KRW-ZEPH"})
+    await seeded.markets("upbit", [row])
+    recorded, asset = await evidence(registry, "upbit", "ZEPH")
+    assert recorded == "agreement ZEPH at mexc is Zephyr Chain Token"
+    assert asset.name == "Zephyr Protocol"
+
+
+async def test_a_text_that_the_registry_refuses_is_no_evidence(seeded: Importers, registry: Client) -> None:
+    hostile = {"contractAddress": "0x\u202eab", "fullName": "Mar\u200bble\x00"}
+    rows = [market("QQQXUSDT", "QQQX", "USDT", info=hostile), market("ZZZXUSDT", "ZZZX", "USDT", info={"fullName": "n" * 300})]
+    result = await seeded.markets("mexc", rows)
+    assert (result.rejected, result.review) == (0, 0)
+    for code in ("QQQX", "ZZZX"):
+        _, asset = await evidence(registry, "mexc", code)
+        assert asset.name == code
+        assert "names" not in (await claim(registry, "mexc", code)).facts
+
+
+async def test_a_code_that_was_recorded_by_another_reading_keeps_its_meaning(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", TWINS)
+    zephyr = await named(registry, "Zephyr Protocol")
+    await stored(registry, "kraken", "ZEPH", zephyr, identity_evidence="review")
+    await seeded.markets("kraken", [market("ZEPHUSD", "ZEPH", "USD", info={"base": "XZEPH", "quote": "ZUSD"})])
+    found = await meant(registry, "kraken", "XZEPH")
+    assert found.asset_id == zephyr
+    assert {found.venue_asset_symbol, *found.venue_asset_aliases} == {"ZEPH", "XZEPH"}
+
+
+async def test_classes_of_a_venue_are_assets_of_their_own(seeded: Importers, registry: Client) -> None:
+    await seeded.document("assets", [coin("metadium", "META", "Metadium")])
+    info = {"contractType": "TRADIFI_PERPETUAL", "underlyingType": "EQUITY"}
+    await seeded.markets("binanceusdm", [swap("METAUSDT", "META", "USDT", info=info)])
+    recorded, asset = await evidence(registry, "binanceusdm", "META")
+    assert (recorded, asset.category) == ("class stock:binanceusdm:META", "stock")
+    assert (await meant(registry, "binanceusdm", "META")).identity_level == identity_pb2.IDENTITY_LEVEL_CORROBORATED
+    assert await reviews(registry) == []
+    again = await seeded.markets("binanceusdm", [swap("METAUSDT", "META", "USDT", info=info)])
+    assert again.line.startswith("created=0 updated=0 ")

@@ -54,6 +54,7 @@ def test_names_are_near_but_for_words_that_sources_leave_out(one: str, other: st
         ("Cardano", "Binance-Peg Cardano"),
         ("Gas", "Gas DAO"),
         ("OmiseGo", "omisego network token plus"),
+        ("Chronos", "Chronobank"),
     ],
 )
 def test_names_that_share_something_are_neither_alike_nor_strangers(one: str, other: str) -> None:

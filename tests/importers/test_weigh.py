@@ -10,7 +10,7 @@ import pytest
 
 from cqar.importers.exchanges import facts
 from cqar.importers.exchanges.facts import Address
-from cqar.importers.identity.evidence import Candidate, Facts, Item, Kind, Level, Place
+from cqar.importers.identity.evidence import Candidate, Facts, Item, Kind, Level, Place, normal
 from cqar.importers.identity.weigh import RULES, Verdict, Weight, weigh
 
 ETHEREUM, BASE = "eip155:1", "eip155:8453"
@@ -88,6 +88,9 @@ def test_two_deciding_candidates_are_contested() -> None:
 def test_candidates_are_ranked_by_evidence_and_refuted_ones_are_last() -> None:
     both = said(names=("Marble",))
     assert weigh(both, [MARBLE_DAO, MARBLE]).ranked == ("marble", "marble-dao")
+    share = marble(asset_class=facts.EQUITY)
+    unnamed = marble(asset_id="marble-dao", name="Marble Board Token Plus")
+    assert weigh(said(names=("Marble",), asset_class=facts.CRYPTO), [share, unnamed]).ranked == ("marble-dao", "marble")
 
 
 # ---- evidence, row by row ------------------------------------------------------------------------------------------
@@ -95,6 +98,8 @@ def test_candidates_are_ranked_by_evidence_and_refuted_ones_are_last() -> None:
 
 def test_every_kind_has_a_rule() -> None:
     assert set(RULES) == set(Kind)
+    decide = {kind for kind, rule in RULES.items() if rule.strong is Weight.DECIDES}
+    assert decide == {Kind.DECISION, Kind.ADDRESS, Kind.ADDRESS_IN_LIST, Kind.DECLARED_ID, Kind.ISO_4217}
     assert RULES[Kind.TICKER].strong is Weight.NOTED
 
 
@@ -114,7 +119,8 @@ def test_the_address_of_the_row_decides_without_a_ticker() -> None:
 def test_an_address_ignores_case_on_evm_chains_only() -> None:
     there = marble(places=(Place(ETHEREUM, A),))
     assert weigh(said(addresses=(Address(A.upper().replace("0X", "0x")),)), [there]).level is Level.VERIFIED
-    there = marble(places=(Place(SOLANA, MINT),))
+    there = marble(places=(Place(SOLANA, normal(MINT)),))
+    assert weigh(said(addresses=(Address(MINT),)), [there]).level is Level.VERIFIED
     assert weigh(said(addresses=(Address(MINT.swapcase()),)), [there]).level is not Level.VERIFIED
 
 
@@ -135,9 +141,10 @@ def test_an_address_that_is_known_as_related_does_not_refute() -> None:
 
 
 @pytest.mark.parametrize("places", [(), (Place(ETHEREUM, A),)])
-def test_an_address_that_the_registry_does_not_know_leaves_only_a_suggestion(places: tuple[Place, ...]) -> None:
+@pytest.mark.parametrize("given", [Address(B), Address(B, BASE, sole=False)], ids=["alone", "in a list"])
+def test_an_address_that_the_registry_does_not_know_leaves_only_a_suggestion(places: tuple[Place, ...], given: Address) -> None:
     """Coins of one name and ticker are not rare."""
-    row = said(addresses=(Address(B),), names=("Marble",))
+    row = said(addresses=(given,), names=("Marble",))
     assert judged(weigh(row, [marble(places=places)])) == (Level.SUGGESTED, None)
 
 
@@ -162,6 +169,8 @@ def test_one_known_address_of_a_list_is_enough_where_the_others_are_unknown() ->
     networks = (Address(A, ETHEREUM, sole=False), Address(B, BASE, sole=False))
     there = marble(places=(Place(ETHEREUM, A, home=True),))
     assert judged(weigh(said(addresses=networks), [there])) == (Level.VERIFIED, "marble")
+    away = marble(places=(Place(ETHEREUM, A),))
+    assert judged(weigh(said(addresses=networks), [away])) == (Level.CORROBORATED, "marble")
     both = marble(places=(Place(ETHEREUM, A, home=True), Place(BASE, C)))
     assert judged(weigh(said(addresses=networks), [both])) == (Level.CONTESTED, None)
 
@@ -207,6 +216,10 @@ def test_an_id_that_is_a_name_is_not_one() -> None:
     """The first coin of a name gets the plain word as its id."""
     taken = marble(name="Marble Exchange", ids=("marble",))
     assert judged(weigh(said(names=("Marble",)), [taken])) == (Level.SUGGESTED, None)
+    # A name that is like an id or the ticker is not a stranger's, either.
+    older = marble(name="Quartz", ids=("marble",))
+    assert judged(weigh(said(names=("Marble",)), [older])) == (Level.SUGGESTED, None)
+    assert judged(weigh(said(names=("MRB Exchange",)), [marble(name="Quartz")])) == (Level.SUGGESTED, None)
 
 
 def test_a_doubtful_declared_id_only_ranks() -> None:

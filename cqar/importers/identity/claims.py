@@ -16,12 +16,13 @@ from cqar.importers.identity.names import Likeness
 from cqar.importers.run import documents
 from cqar.importers.run.run import Run
 
-#: Claims of one RecordClaims, and items, names and addresses of one claim.
+#: Claims of one RecordClaims, and items, names, addresses and ids of one claim, which may have 64 KB with 16 KB of facts.
 _CLAIMS: Final = 1_000
 _ITEMS: Final = 60
-_LISTED: Final = 50
+_NAMES: Final = 8
+_LISTED: Final = 30
 #: Characters of the value of an item.
-_VALUE: Final = 1_000
+_VALUE: Final = 200
 #: The part of `facts` that the meaning of the code rests on. It changes only while no conflict is open.
 _READING: Final = "reading"
 
@@ -174,7 +175,7 @@ def _facts(said: Facts, basis: Reading) -> Mapping[str, Any]:
         "ticker": said.ticker,
         "renamed": said.renamed,
         "as_money": said.as_money,
-        "names": list(said.names[:_LISTED]),
+        "names": list(said.names[:_NAMES]),
         "class": said.asset_class,
         "addresses": [_address(each) for each in said.addresses[:_LISTED]],
         "ids": dict(said.ids[:_LISTED]),

@@ -1,17 +1,19 @@
 """The codes of one venue: what its rows say of them, which assets they mean, and the venue assets that record it."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from google.protobuf import json_format
 
-from cqar import exact
+from cqar import exact, text
 from cqar.contract.cqar.v1 import identity_pb2, reviews_pb2
 from cqar.contract.cqar.v1 import registry_pb2 as pb
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
 from cqar.contract.cqc.venues.v1 import venues_pb2
+from cqar.errors import Invalid
 from cqar.importers.exchanges.facts import Code
 from cqar.importers.identity import claims
 from cqar.importers.identity.claims import Claim, Claims
@@ -23,6 +25,9 @@ from cqar.importers.run.documents import Refused
 from cqar.importers.run.report import Entry
 from cqar.importers.run.run import CHUNK, Item, Run
 from cqar.importers.sources.markets import Market
+
+#: Characters of the longest name, address or id that is evidence.
+_LONGEST: Final = 256
 
 
 class VenueCodes:
@@ -207,20 +212,31 @@ def merged(said: Facts | None, code: Code, base_of: Market | None) -> Facts:
     said = said or Facts(code=code.code, ticker=code.ticker)
     if said.asset_class is not None and code.asset_class is not None and said.asset_class != code.asset_class:
         raise Refused("code_conflict", f"{code.code!r} is {said.asset_class} in an earlier row and {code.asset_class} here")
-    created = base_of.created if base_of is not None else None
+    # A text that the registry refuses is not evidence, either.
+    market = _kept((base_of.id,)) if base_of is not None else ()
+    created = base_of.created if base_of is not None and market else None
     first = created is not None and (said.first_seen is None or created < said.first_seen)
     return msgspec.structs.replace(
         said,
         factor=said.factor if code.factor is None else code.factor,
-        names=tuple(dict.fromkeys((*said.names, *code.names))),
+        names=tuple(dict.fromkeys((*said.names, *_kept(code.names)))),
         asset_class=said.asset_class or code.asset_class,
-        addresses=tuple(dict.fromkeys((*said.addresses, *code.addresses))),
-        ids=tuple(dict.fromkeys((*said.ids, *code.ids))),
+        addresses=tuple(dict.fromkeys((*said.addresses, *(each for each in code.addresses if _kept((each.text,)))))),
+        ids=tuple(dict.fromkeys((*said.ids, *(each for each in code.ids if _kept(each) == each)))),
         as_money=said.as_money or base_of is None,
         permissionless=said.permissionless or not code.vetted,
-        first_market=base_of.id if first and base_of is not None else said.first_market,
+        first_market=market[0] if first else said.first_market,
         first_seen=created if first else said.first_seen,
     )
+
+
+def _kept(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts that the registry can hold: no control or bidi characters, not too long."""
+    found = []
+    for each in texts:
+        with contextlib.suppress(Invalid):
+            found.append(text.clean(each, "name", _LONGEST, trim=True))
+    return tuple(found)
 
 
 def _key(asset: str) -> str:
