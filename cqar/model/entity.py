@@ -95,6 +95,8 @@ def _no_keys(_row: Row) -> tuple[str, ...]:
 
 #: Columns that the database sets to the time of a write; no request sets them.
 _STAMPS = frozenset({"created_at", "updated_at", "added_at", "raised_at", "specs_since"})
+#: Those that follow from other changes of the row, so that the audit does not show them.
+_FOLLOWING = frozenset({"specs_since"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,7 +214,7 @@ class Entity:
         kinds: dict[str, ColumnKind] = {name: column.kind for name, column in self.columns.items()}
         if self.soft:
             kinds["deleted_at"] = "time"
-        return tuple((name, kind) for name, kind in kinds.items() if name not in self.secret)
+        return tuple((name, kind) for name, kind in kinds.items() if name not in self.secret | _FOLLOWING)
 
     def stored(self, row: Row) -> Message:
         """The message as stored, without its revision: what caches and events contain."""

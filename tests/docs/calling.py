@@ -33,7 +33,7 @@ DECLARED = (access_pb2, asset_registry_pb2, registry_pb2, resolver_pb2)
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: Fields that differ in each registry.
-_VOLATILE = frozenset({"revision", "from_revision", "created_at", "updated_at", "raised_at", "timestamp"})
+_VOLATILE = frozenset({"revision", "from_revision", "created_at", "updated_at", "raised_at", "specs_since", "timestamp"})
 #: Exit status after the time limit of a stream: that of curl, and that of grpcurl for DEADLINE_EXCEEDED.
 _STOPPED = {"curl": 28, "grpcurl": 68}
 
