@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cqar import errors
+from cqar.auth import authority
 from cqar.contract.cqar.v1 import identity_pb2, registry_pb2
 from cqar.contract.cqar.v1 import reviews_pb2 as pb
 from cqar.contract.cqc.assets.v1 import assets_pb2
@@ -43,8 +44,9 @@ _OWNER = Sql(
 async def move_codes(batch: Batch, request: pb.MoveCodesRequest) -> pb.MoveCodesResponse:
     """Make the moves; returns a result for each.
 
-    Raises Invalid, Exhausted, Unavailable. A fault of one move is its result.
+    Raises Invalid, Exhausted, Forbidden, Unavailable. A fault of one move is its result.
     """
+    authority.unnamed(batch.call.principal, "MoveCodes")
     if batch.call.idempotency_key is not None:
         raise errors.Invalid("idempotency-key", "NOT_ALLOWED", "is not accepted: a repeated move changes nothing; omit it")
     if len(request.moves) > MAX_MOVES:

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 import pytest
 
+from cqar import config
 from cqar.admin.app import Admin
 from cqar.importers.rejudge.session import Rejudging
 from cqar.importers.run.run import Run
 from cqar.importers.run.wire import RegistryError
 from cqar.model.call import Role
-from tests.importers.imports import COINS, Importers
+from tests.access import credentials
+from tests.importers.imports import COINS, Importers, market
 
 PAIRS = [["eip155:1/slip44:60", "ethereum"]]
 
@@ -33,10 +35,16 @@ async def test_a_dry_run_needs_the_key_of_a_writer(admin: Admin, api_keys: Mappi
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-async def test_judging_codes_again_needs_a_writer(admin: Admin, api_keys: Mapping[Role, str], *, dry_run: bool) -> None:
+async def test_judging_codes_again_needs_a_writer_of_all_venues(
+    admin: Admin, settings: config.Settings, api_keys: Mapping[Role, str], *, dry_run: bool
+) -> None:
     def judge(run: Run) -> None:
         Rejudging(run)
 
     with pytest.raises(RegistryError, match="MoveCodes: PERMISSION_DENIED: judging codes again moves them: "):
         await Importers(admin.port, api_keys[Role.READER]).run(judge, dry_run=dry_run)
     await Importers(admin.port, api_keys[Role.WRITER]).run(judge, dry_run=dry_run)
+    await Importers(admin.port, api_keys[Role.WRITER]).markets("gate", [market("BTC_USDT", "BTC", "USDT")])
+    confined = await credentials.make(settings, Role.WRITER, venue_ids=["gate"])
+    with pytest.raises(RegistryError, match="MoveCodes is not limited to a venue, but this key is"):
+        await Importers(admin.port, confined).run(judge, dry_run=dry_run)

@@ -416,6 +416,39 @@ async def test_codes_of_one_asset_are_judged_apart_and_old_texts_stay(old: Old) 
     assert len({one.base_asset.asset_id, other.base_asset.asset_id, shared}) == 3
 
 
+async def test_money_that_the_registry_lacks_is_created(old: Old, connection: asyncpg.Connection) -> None:
+    old.queue.quote = await old.coin("USDT", "tether", name="Tether")
+    asked = await old.queue.asked("kraken", "ZEUR")
+    await old.queue.update(venue_id="kraken", asset_id=asked.asset, identity_evidence="provisional")
+    await old.queue.record(claim(asked, UNKNOWN, ticker="EUR", as_money=True))
+    dry = await old.run()
+    assert "-> iso4217:EUR, VERIFIED; 1 listing" in "\n".join(dry.lines)
+    assert (await old.run(applying=True)).kinds == {"kraken:ZEUR": changes.TO_ASSET}
+    asset = (await old.client.call("GetAsset", asset_id=(await old.base(asked)).asset_id)).asset
+    assert (asset.symbol, asset.name, asset.category) == ("EUR", "Euro", "fiat")
+    before = await head(connection)
+    assert (await old.run(applying=True)).changed == {}
+    assert await head(connection) == before
+
+
+async def test_a_code_with_two_meanings_is_a_conflict_that_is_opened_once(old: Old) -> None:
+    old.queue.quote = await old.coin("USDT", "tether", name="Tether")
+    for name in ("one", "two"):
+        asset = await old.coin("ABC", name)
+        await old.client.call(
+            "CreateVenueAsset",
+            venue_id=await old.queue.venue("gate"),
+            asset_id=asset,
+            venue_asset_symbol="ABC",
+            identity_evidence="ticker ABC",
+        )
+    outcome = await old.run(applying=True)
+    assert (outcome.kinds, outcome.of("ABC").reason) == ({"gate:ABC": changes.CONFLICT}, "ABC means 2 assets at gate")
+    [review] = await old.queue.reviews()
+    assert review.kind == CONFLICT
+    assert (await old.run(applying=True)).changed == {}
+
+
 # ---- the command ---------------------------------------------------------------------------------------------------
 
 

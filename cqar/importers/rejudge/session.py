@@ -137,7 +137,7 @@ class Rejudging:
             if result.outcome == pb.REJECTED:
                 del meanings[code]
             else:
-                meanings[code] = meanings[code]._replace(asset=result.id, row=None)
+                meanings[code] = _made(meanings[code], result.id)
 
     def _move(self, venue: Venue, meanings: dict[str, Meaning], moves: Sequence[Change]) -> Iterator[str]:
         """Move codes in one call; `meanings` then have the assets, and no code that did not move."""
@@ -153,6 +153,12 @@ class Rejudging:
             yield from (f"{about}: {warning}" for warning in result.warnings)
             if result.unclear:
                 yield f"{about}: listings that name none of its codes did not move: {', '.join(result.unclear)}"
+
+
+def _made(meaning: Meaning, asset_id: str) -> Meaning:
+    """The meaning and its evidence, about the asset that has been created for it."""
+    items = tuple(each._replace(asset=asset_id) if each.asset == meaning.asset else each for each in meaning.items)
+    return meaning._replace(asset=asset_id, items=items, row=None)
 
 
 def _request(venue: Venue, change: Change, meaning: Meaning) -> reviews_pb2.CodeMove:

@@ -201,7 +201,8 @@ class VenueCodes:
         review.asset_id = asset or meaning.candidates[0]
         review.reason = meaning.conflict or meaning.question
         review.venue_asset.venue_asset_symbol = code
-        if meaning.conflict:
+        if meaning.conflict and asset:
+            # Several assets of one code are ambiguous, and none of them is blocked.
             review.venue_asset.blocked_reason = meaning.conflict
         review.candidate_asset_ids.extend(each for each in meaning.candidates if each != review.asset_id)
         return review
