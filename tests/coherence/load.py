@@ -20,9 +20,9 @@ from tests.coherence.stack import Process, Stack, Target, now
 
 _OWN = "/cqar.v1.Registry/"
 _TABLES = {"asset": ("assets", "asset_id"), "symbol": ("symbols", "symbol_id"), "listing": ("venue_symbols", "listing_id")}
-#: Seconds a read and a write may take.
 #: Errors of a read of PostgreSQL; the internal one if it is cancelled while its connection closes.
 _NO_ROW = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+#: Seconds a read and a write may take.
 _READ, _WRITE = 3.0, 4.0
 
 
