@@ -77,6 +77,8 @@ class Peer:
     async def send(self, *what: Frame | bytes) -> None:
         """Send frames or bytes in one write."""
         data = b"".join(each.serialize() if isinstance(each, Frame) else each for each in what)
+        if self._writer.is_closing():
+            return  # the lane has closed the connection; uvloop raises RuntimeError for a write then
         self._writer.write(data)
         with contextlib.suppress(ConnectionError):
             await self._writer.drain()
