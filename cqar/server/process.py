@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from aiohttp import web
+from aiohttp import web, web_protocol
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 from prometheus_client.metrics_core import Metric
@@ -62,6 +62,21 @@ class _Refusing(asyncio.Protocol):
         transport.close()
 
 
+class _Requests(web.RequestHandler):
+    """The requests of a connection. Nothing is received after a malformed head.
+
+    aiohttp goes on parsing until it has answered, and queues an error with the bytes for every read.
+    """
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse some bytes."""
+        super().data_received(data)
+        if self._messages and isinstance(self._messages[-1][0], web_protocol._ErrInfo) and self.transport is not None:  # noqa: SLF001 - aiohttp has no name for it
+            self.transport.pause_reading()
+
+
 class _Acceptor:
     """Accepts the HTTP connections of a port, up to a limit. Closes one whose first request does not arrive in time."""
 
@@ -100,8 +115,9 @@ class _Acceptor:
         if server is None or len(server.connections) >= self._most:
             self.closed["connections"] += 1
             return _Refusing()
-        handler = server()
-        asyncio.get_running_loop().call_later(_HEAD_TIMEOUT, self._check, handler)
+        loop = asyncio.get_running_loop()
+        handler = _Requests(server, loop=loop, **server._kwargs)  # noqa: SLF001 - as the server itself would
+        loop.call_later(_HEAD_TIMEOUT, self._check, handler)
         return handler
 
     def _check(self, handler: web.RequestHandler) -> None:

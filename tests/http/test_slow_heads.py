@@ -57,6 +57,44 @@ async def test_a_connection_without_a_next_request_is_closed(port: int) -> None:
     writer.close()
 
 
+class Wire(asyncio.Transport):
+    """A connection that says whether the server still receives."""
+
+    receives = True
+
+    def pause_reading(self) -> None:
+        self.receives = False
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"GET /" + b"z" * 10_000, id="line"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 10_000, id="field"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000, id="fields"),
+        pytest.param(b"GET / HTTP/1.1\r\nno colon\r\n\r\n", id="colon"),
+    ],
+)
+async def test_nothing_is_received_after_a_malformed_head(head: bytes) -> None:
+    runner = web.AppRunner(web.Application())
+    await runner.setup()
+    connection, wire = process._Acceptor(runner.server, None)(), Wire()
+    connection.connection_made(wire)
+    # The answer is not sent yet: a reader that goes on would queue an error with its bytes for each read.
+    connection.data_received(head)
+    assert not wire.receives
+    await runner.cleanup()
+
+
 async def test_connections_over_the_limit_are_closed(port: int) -> None:
     several = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
     for reader, writer in several:
