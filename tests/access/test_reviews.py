@@ -40,7 +40,10 @@ class Desk(NamedTuple):
         return str(made)
 
     async def lives(self, asset_id: str) -> bool:
-        return await outcome(self.client, *_raw("GetAsset", self.api_keys[Role.READER], asset_id=asset_id)) is None
+        """Whether the asset is still itself: a merged one is answered with its successor."""
+        path, key, data = _raw("GetAsset", self.api_keys[Role.READER], asset_id=asset_id)
+        answer, _ = await self.client.raw(path, data, headers=bearer(key))
+        return bool(asset_registry_pb2.GetAssetResponse.FromString(answer).asset.asset_id == asset_id)
 
     async def opened(self, key: str, **fields: Any) -> str:
         """A new review."""
