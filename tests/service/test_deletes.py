@@ -80,7 +80,7 @@ async def test_what_is_removed_is_shown_once_more_and_stays_in_the_audit(
     changes = await records.changes(rejection.row_id)
     if "deleted_at" not in changes:
         kept = {each.name.removesuffix("_decimal"): value for each, value in made.ListFields()}
-        assert set(changes) >= set(kept) - {"revision", "trading_enabled_stored", "updated_at"}
+        assert set(changes) >= set(kept) - {"revision", "specs_since", "trading_enabled_stored", "updated_at"}
         assert all(after is None for _, after in changes.values())
     refused = await service.refused(method, **key)
     assert refused.code == "NOT_FOUND"
