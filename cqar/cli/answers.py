@@ -11,9 +11,16 @@ from cqar.client.resolve import Answer, Question, kind, level_name
 from cqar.contract.cqc.assets.v1 import assets_pb2
 from cqar.contract.cqc.markets.v1 import markets_pb2
 from cqar.contract.cqc.services.v1 import asset_registry_pb2 as contract
+from cqar.contract.shared import enums_pb2
 
 _UNKNOWN = "not known"
 _COLUMN = 14
+#: Where the numbers are not the listing's own.
+_SOURCES = {
+    enums_pb2.SPECS_SOURCE_SYMBOL: "those of the canonical symbol; the listing has none",
+    enums_pb2.SPECS_SOURCE_MIXED: "those that the listing lacks are those of the canonical symbol",
+    enums_pb2.SPECS_SOURCE_NOT_KNOWN_THEN: "not known before {}",
+}
 #: Types whose sizes are always in the base asset; the sizes of others may be in contracts.
 _IN_BASE = frozenset({markets_pb2.SYMBOL_TYPE_SPOT, markets_pb2.SYMBOL_TYPE_MARGIN})
 
@@ -46,6 +53,8 @@ def _lines(question: Question, answer: Answer) -> Iterator[tuple[str, str]]:
     yield "order size", f"min {_number(symbol, 'min_order_size', sizes)}, max {_number(symbol, 'max_order_size', sizes)}"
     yield "min notional", _number(listing if listing.HasField("min_notional_decimal") else symbol, "min_notional", quote)
     yield "fees", f"maker {_number(listing, 'maker_fee')}, taker {_number(listing, 'taker_fee')}"
+    if found.specs_source in _SOURCES:
+        yield "numbers", _SOURCES[found.specs_source].format(_time(listing.specs_since))
     if listing.HasField("quantity_multiplier_decimal"):
         yield "multiplier", f"1 unit of the listing is {listing.quantity_multiplier_decimal} {base}"
     yield from _derivative(answer)
