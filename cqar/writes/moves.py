@@ -3,7 +3,6 @@
 It can be interrupted and repeated.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -18,16 +17,13 @@ from cqar.model.entities import ASSET, ASSET_IDENTIFIER, VENUE, VENUE_ASSET
 from cqar.model.entity import Row
 from cqar.model.rules import PROVISIONAL
 from cqar.storage.postgres import Sql
-from cqar.writes import claim_decisions, claims, identity, meanings, operations, reviews
-from cqar.writes.review_batches import NAMES
+from cqar.writes import claim_decisions, claims, halving, identity, meanings, operations, reviews
 from cqar.writes.transaction import Batch, Transaction, over
 
 #: Maximum number of moves of one call.
 MAX_MOVES: Final = 1_000
 #: Maximum number of moves in one transaction.
 CHUNK: Final = 100
-#: Attempts of a transaction that loses a race.
-_TRIES: Final = 3
 
 _LOCK = Sql(
     "lock_reviews_of_venues",
@@ -53,11 +49,14 @@ async def move_codes(batch: Batch, request: pb.MoveCodesRequest) -> pb.MoveCodes
         msg = f"{len(request.moves)} moves exceed the limit of {MAX_MOVES} per call; split the request"
         raise errors.Exhausted(msg)
     source = TEXT["source"](request.source, "source") if request.source else batch.call.source
-    run = _Run(batch, source)
     items = [_Item(each) for each in request.moves]
-    for at in range(0, len(items), CHUNK):
-        await run.write(items[at : at + CHUNK])
-    return pb.MoveCodesResponse(results=[each.result for each in items], revision=run.revision)
+
+    async def work(tx: Transaction, chunk: Sequence[_Item]) -> None:
+        await _all(tx, chunk, source)
+
+    chunks = [items[at : at + CHUNK] for at in range(0, len(items), CHUNK)]
+    revisions = [await halving.write(batch, each, work, _Item.refuse) for each in chunks]
+    return pb.MoveCodesResponse(results=[each.result for each in items], revision=max(revisions, default=0))
 
 
 class _Item:
@@ -69,63 +68,27 @@ class _Item:
 
     def refuse(self, error: errors.CqarError) -> None:
         """Set the result of a move that is not made."""
-        self.result.Clear()
-        self.result.outcome = pb.NOT_MOVED
-        self.result.code = NAMES[error.code]
-        self.result.reason = error.message
-        violations = getattr(error, "violations", ())
-        self.result.field = (violations[0].field if violations else getattr(error, "field", None)) or ""
+        code, field, reason = halving.refusal(error)
+        self.result.CopyFrom(pb.MoveResult(outcome=pb.NOT_MOVED, code=code, field=field, reason=reason))
 
 
-class _Run:
-    """One call: the origin of what it records, and its last revision."""
-
-    def __init__(self, batch: Batch, source: str) -> None:
-        self._batch = batch
-        self._source = source
-        self.revision = 0
-
-    async def write(self, items: Sequence[_Item]) -> None:
-        """Make the moves in one transaction; if it is rejected as a whole, each half in its own."""
-        for attempt in range(1, _TRIES + 1):
-            try:
-                async with self._batch.pool.transaction() as session:
-                    tx = Transaction(session, self._batch.call)
-                    await self._all(tx, items)
-                    await tx.finish()
-            except errors.Unavailable:
-                raise
-            except errors.CqarError as error:
-                if isinstance(error, errors.Aborted) and attempt < _TRIES:
-                    await asyncio.sleep(0.05 * attempt)
-                    continue
-                if len(items) == 1:
-                    items[0].refuse(error)
-                    return
-                break
-            else:
-                self.revision = max(self.revision, tx.revision)
-                return
-        for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-            await self.write(half)
-
-    async def _all(self, tx: Transaction, items: Sequence[_Item]) -> None:
-        # Reviews before assets, as decisions lock them.
-        await tx.session.rows(_LOCK, sorted({each.move.venue_id for each in items}))
-        for each in items:
-            try:
-                async with tx.savepoint():
-                    each.result.Clear()
-                    await _one(tx, each.move, each.result)
-            except (errors.Aborted, errors.Unavailable):
-                raise
-            except errors.CqarError as error:
-                each.refuse(error)
-        done = [each for each in items if each.result.outcome != pb.NOT_MOVED]
-        recorded = [_claim(each) for each in done]
-        await claims.record_claims(tx, identity_pb2.RecordClaimsRequest(claims=recorded, source=self._source))
-        asked = [_review(each, self._source) for each in done if each.move.HasField("review")]
-        await reviews.open_reviews(tx, pb.OpenReviewsRequest(reviews=asked))
+async def _all(tx: Transaction, items: Sequence[_Item], source: str) -> None:
+    # Reviews before assets, as decisions lock them.
+    await tx.session.rows(_LOCK, sorted({each.move.venue_id for each in items}))
+    for each in items:
+        try:
+            async with tx.savepoint():
+                each.result.Clear()
+                await _one(tx, each.move, each.result)
+        except (errors.Aborted, errors.Unavailable):
+            raise
+        except errors.CqarError as error:
+            each.refuse(error)
+    done = [each for each in items if each.result.outcome != pb.NOT_MOVED]
+    recorded = [_claim(each) for each in done]
+    await claims.record_claims(tx, identity_pb2.RecordClaimsRequest(claims=recorded, source=source))
+    asked = [_review(each, source) for each in done if each.move.HasField("review")]
+    await reviews.open_reviews(tx, pb.OpenReviewsRequest(reviews=asked))
 
 
 def _claim(item: _Item) -> identity_pb2.IdentityClaim:

@@ -1,6 +1,5 @@
 """DecideReviews: many decisions in bounded transactions. It can be interrupted and repeated."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,15 +10,13 @@ from cqar.contract.cqc.venues.v1 import venues_pb2
 from cqar.model.binding import TEXT
 from cqar.model.entities import ASSET
 from cqar.storage.postgres import Sql
-from cqar.writes import asset_names, claim_decisions, meanings, operations, review_state, reviews
+from cqar.writes import asset_names, claim_decisions, halving, meanings, operations, review_state, reviews
 from cqar.writes.transaction import Batch, Transaction
 
 #: Maximum number of decisions of one call.
 MAX_DECISIONS = 1_000
 #: Maximum number of decisions in one transaction.
 CHUNK = 100
-#: Attempts of a transaction that loses a race.
-_TRIES = 3
 
 _OF_CODE = Sql(
     "reviews_of_code",
@@ -73,18 +70,8 @@ class _Item:
 
     def refuse(self, error: errors.CqarError) -> None:
         """Set the result of a failed decision."""
-        self.result.Clear()
-        self.result.outcome = pb.REFUSED
-        self.result.code = NAMES[error.code]
-        self.result.reason = error.message
-        violations = getattr(error, "violations", ())
-        self.result.field = (violations[0].field if violations else getattr(error, "field", None)) or ""
-
-
-NAMES = {3: "INVALID_ARGUMENT", 5: "NOT_FOUND", 6: "ALREADY_EXISTS", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED"} | {
-    9: "FAILED_PRECONDITION",
-    10: "ABORTED",
-}
+        code, field, reason = halving.refusal(error)
+        self.result.CopyFrom(pb.DecisionResult(outcome=pb.REFUSED, code=code, field=field, reason=reason))
 
 
 class _Run:
@@ -110,25 +97,7 @@ class _Run:
         await self._try(chunk)
 
     async def _try(self, groups: Sequence[Sequence[_Item]]) -> None:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                async with self._batch.pool.transaction() as session:
-                    tx = Transaction(session, self._batch.call)
-                    await _decide(tx, groups)
-                    await tx.finish()
-            except errors.Aborted as error:
-                if attempt < _TRIES:
-                    await asyncio.sleep(0.05 * attempt)
-                    continue
-                if len(groups) == 1:
-                    for each in groups[0]:
-                        each.refuse(error)
-                    return
-            else:
-                self.revision = max(self.revision, tx.revision)
-                return
-        for half in (groups[: len(groups) // 2], groups[len(groups) // 2 :]):
-            await self._try(half)
+        self.revision = max(self.revision, await halving.write(self._batch, groups, _decide, _refuse))
 
     async def dry(self) -> None:
         """Do the same in one transaction, and roll it back."""
@@ -138,6 +107,11 @@ class _Run:
                 raise _DryRunEndsError  # noqa: TRY301 - it is what rolls the transaction back
         except _DryRunEndsError:
             pass
+
+
+def _refuse(together: Sequence[_Item], error: errors.CqarError) -> None:
+    for each in together:
+        each.refuse(error)
 
 
 def _groups(items: Sequence[_Item]) -> list[list[_Item]]:
