@@ -62,6 +62,23 @@ _MOVE_VENUE_ASSET = Sql(
     f" RETURNING {VENUE_ASSET.inserted}",
 )
 _NATIVE_OF = children_sql(CHAIN, "native_asset_id")
+#: Mark a row as deleted and merged into another one.
+_SUPERSEDE = {
+    each: Sql(
+        f"supersede_{each.name}",
+        f"UPDATE {each.table} AS t SET deleted_at = now(), {each.successor} = $2 WHERE t.{each.key[0]} = $1"
+        f" RETURNING {each.select}",
+    )
+    for each in (ASSET, SYMBOL)
+}
+#: Give the rows that were merged into one row another successor.
+_HEIRS = {
+    each: Sql(
+        f"heirs_of_{each.name}",
+        f"UPDATE {each.table} AS t SET {each.successor} = $2 WHERE t.{each.successor} = $1 RETURNING {each.select}",
+    )
+    for each in (ASSET, SYMBOL)
+}
 
 
 async def merge_assets(tx: Transaction, request: pb.MergeAssetsRequest) -> pb.MergeAssetsResponse:
@@ -91,13 +108,21 @@ async def merge(tx: Transaction, source: str, target: str, check: Callable[[Row]
         check(locked[source])
     for step in (_deployments, _identifiers, _relationships, _memberships, _chains, _venue_assets, _claims, _symbols):
         await step(tx, source, target)
-    await operations.supersede(tx, ASSET, locked[source], target)
+    await _supersede(tx, ASSET, locked[source], target)
     return locked[target]
 
 
 def _named(request: Any, name: str) -> str:
     errors.require(request, (name,))
     return TEXT["asset_id"](getattr(request, name), name)
+
+
+async def _supersede(tx: Transaction, entity: Entity, before: Row, successor: str) -> None:
+    """Soft-delete a locked row, whose id then answers the successor, together with the ids that answered this row."""
+    ident = before[entity.key[0]]
+    for heir in await tx.session.rows(_HEIRS[entity], ident, successor):
+        tx.changed(entity, {**dict(heir), entity.successor: ident}, heir)
+    tx.changed(entity, before, await tx.session.row(_SUPERSEDE[entity], ident, successor))
 
 
 async def _own(tx: Transaction, entity: Entity, column: str, owner: str) -> list[Row]:
@@ -211,7 +236,7 @@ async def _symbols(tx: Transaction, source: str, target: str) -> None:
             await _moved(tx, VENUE_SYMBOL, listing, symbol_id=same["symbol_id"], **own_specs(listing, row, same))
         ids = (row["symbol_id"], same["symbol_id"])
         await _move_identifiers(tx, SYMBOL_IDENTIFIER, "symbol_id", "data_source", *ids)
-        await operations.supersede(tx, SYMBOL, row, same["symbol_id"])
+        await _supersede(tx, SYMBOL, row, same["symbol_id"])
 
 
 async def twin(tx: Transaction, terms: rules.Terms, symbol_id: str) -> Row | None:

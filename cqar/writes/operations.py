@@ -104,25 +104,6 @@ def soft_delete_sql(entity: Entity) -> Sql:
 
 
 @cache
-def supersede_sql(entity: Entity) -> Sql:
-    """Mark one row as deleted and merged into another."""
-    return Sql(
-        f"supersede_{entity.name}",
-        f"UPDATE {entity.table} AS t SET deleted_at = now(), {entity.successor} = $2 WHERE {_matched(entity)}"
-        f" RETURNING {entity.select}",
-    )
-
-
-@cache
-def heirs_sql(entity: Entity) -> Sql:
-    """Give the rows that were merged into one row another successor."""
-    return Sql(
-        f"heirs_of_{entity.name}",
-        f"UPDATE {entity.table} AS t SET {entity.successor} = $2 WHERE t.{entity.successor} = $1 RETURNING {entity.select}",
-    )
-
-
-@cache
 def remove_sql(entity: Entity) -> Sql:
     """Delete one row."""
     return Sql(f"remove_{entity.name}", f"DELETE FROM {entity.table} AS t WHERE {_matched(entity)} RETURNING {entity.key[0]}")
@@ -209,14 +190,6 @@ async def remove(tx: Transaction, entity: Entity, before: Row) -> None:
     else:
         await tx.session.row(remove_sql(entity), *key)
         tx.changed(entity, before, None)
-
-
-async def supersede(tx: Transaction, entity: Entity, before: Row, successor: str) -> None:
-    """Soft-delete a locked row that was merged into another one, which lookups of its id answer from now on."""
-    ident = before[entity.key[0]]
-    for heir in await tx.session.rows(heirs_sql(entity), ident, successor):
-        tx.changed(entity, {**dict(heir), entity.successor: ident}, heir)
-    tx.changed(entity, before, await tx.session.row(supersede_sql(entity), ident, successor))
 
 
 def key_of(entity: Entity, request: Message) -> list[str]:

@@ -83,8 +83,6 @@ MAKERS: Mapping[str, Callable[[], Iterator[Sql]] | None] = {
         operations.children_sql(each, parent.column) for each in ALL for parent in each.parents
     ),
     "cqar.writes.operations.soft_delete_sql": lambda: (operations.soft_delete_sql(each) for each in ALL if each.soft),
-    "cqar.writes.operations.supersede_sql": lambda: (operations.supersede_sql(each) for each in ALL if each.successor),
-    "cqar.writes.operations.heirs_sql": lambda: (operations.heirs_sql(each) for each in ALL if each.successor),
     "cqar.writes.operations.remove_sql": lambda: map(operations.remove_sql, ALL),
     "cqar.writes.paging.list_sql": _lists,
     "cqar.writes.paging.count_sql": _lists,

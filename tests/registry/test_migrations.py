@@ -65,3 +65,41 @@ async def test_a_database_with_the_sample_migrates_down_to_nothing_and_up_to_the
         await connection.close()
     second = await _loaded(settings)
     assert msgspec.structs.asdict(second) == msgspec.structs.asdict(first)
+
+
+#: What importers and reviews recorded as evidence before there were levels -> the level.
+_LEVELS = {
+    "review": 1,
+    "contract address 0xabc on eip155:1": 1,
+    "external id coingecko:bitcoin": 1,
+    "remap XXBT is BTC, external id coingecko:bitcoin": 1,
+    "remap XXBT is BTC, contract address 0xabc on eip155:1": 1,
+    "ticker ZEPH": 3,
+    "remap XZEPH is ZEPH, ticker ZEPH": 3,
+    "provisional": 5,
+    "remap XFOO is FOO, provisional": 5,
+    "a person wrote: the ticker is right": None,
+    None: None,
+}
+
+
+async def test_recorded_evidence_gives_venue_assets_their_level(database: str) -> None:
+    await asyncio.to_thread(migrate.down, database, "0004", lambda _line: None)
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("INSERT INTO venues (venue_id, name, venue_type) VALUES ('v', 'V', 1)")
+        for at, evidence in enumerate(_LEVELS):
+            await connection.execute(
+                "INSERT INTO assets (asset_id, symbol, name, asset_type) VALUES ($1, 'X', 'X', 1)", f"{at}"
+            )
+            await connection.execute(
+                "INSERT INTO venue_assets (venue_id, asset_id, venue_asset_symbol, identity_evidence) VALUES ('v', $1, $1, $2)",
+                f"{at}",
+                evidence,
+            )
+        await asyncio.to_thread(migrate.up, database, "head", lambda _line: None)
+        rows = await connection.fetch("SELECT identity_evidence, identity_level, blocked_reason FROM venue_assets")
+    finally:
+        await connection.close()
+    assert {row["identity_evidence"]: row["identity_level"] for row in rows} == _LEVELS
+    assert {row["blocked_reason"] for row in rows} == {None}
