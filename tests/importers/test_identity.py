@@ -376,6 +376,24 @@ async def test_a_meaning_that_the_venue_refutes_is_blocked_until_it_is_decided(s
     assert (found.blocked_reason, found.identity_level) == ("", identity_pb2.IDENTITY_LEVEL_CORROBORATED)
 
 
+async def test_a_contract_of_another_asset_contradicts_what_a_code_has_meant(seeded: Importers, registry: Client) -> None:
+    await seeded.document("chains", [{"source": "viem@2", "caip2": "eip155:1", "id": 1, "name": "Ethereum", "testnet": False}])
+    address = f"0x{'ab' * 20}"
+    deployed = {"chain": "eip155:1", "address": address, "symbol": "GAS", "name": "Gas DAO", "decimals": 6}
+    deployed |= {"coingecko_id": "gas-dao", "is_native": False, "sources": ["yodlpay@1"], "conflicts": []}
+    await seeded.document("assets", TWINS)
+    await seeded.document("deployments", [deployed])
+    gas = await named(registry, "Gas")
+    await stored(registry, "mexc", "GAS", gas, identity_evidence="name Gas", identity_level=2)
+    result = await seeded.markets("mexc", [market("GASUSDT", "GAS", "USDT", info={"contractAddress": address})])
+    assert result.conflict == 1
+    found = await meant(registry, "mexc", "GAS")
+    assert (found.asset_id, found.identity_level) == (gas, identity_pb2.IDENTITY_LEVEL_CONTESTED)
+    assert f"contract address {address}" in found.blocked_reason
+    [review] = await reviews(registry)
+    assert list(review.candidate_asset_ids) == [await named(registry, "Gas DAO")]
+
+
 async def test_another_venue_agrees_by_name_and_not_by_code(seeded: Importers, registry: Client) -> None:
     address = f"0x{'ab' * 20}"
     await seeded.document("chains", [{"source": "viem@2", "caip2": "eip155:1", "id": 1, "name": "Ethereum", "testnet": False}])

@@ -212,3 +212,12 @@ async def test_an_unknown_address_of_the_venue_leaves_a_coin_of_its_name_open(
     assert found.asset_id not in (await asked(registry, "PNUT")).candidate_asset_ids
     flags = (await registry.call("ListQualityFlags", asset_id=found.asset_id)).flags
     assert [each.flag_type for each in flags] == [assets_pb2.FLAG_TYPE_UNVERIFIED]
+
+
+async def test_a_contract_that_only_a_token_list_has_decides_nothing(listed_tokens: Importers, registry: Client) -> None:
+    [row] = rows("02_mexc_pnut")
+    listed_there = json.loads(read("01_tokens"))["tokens"][0]["address"]
+    await listed_tokens.markets("mexc", [row | {"info": {"contractAddress": listed_there}}])
+    _, asset = await evidence(registry, "mexc", "PNUT")
+    assert asset.category == "provisional"
+    assert list((await asked(registry, "PNUT")).candidate_asset_ids) == []

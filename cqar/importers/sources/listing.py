@@ -1,7 +1,7 @@
 """`cqar import ccxt EXCHANGE`: the markets of an exchange become venues, venue assets, symbols and listings.
 
-First the codes of each venue are resolved (`cqar.importers.identity.guard`) and written with their assets, then the markets
-whose codes are all resolved. Other codes, and their markets, wait in the review queue.
+First the codes of each venue are judged (`cqar.importers.identity.guard`) and written with their assets, provisional ones
+included, then the markets. Only a market of a code that means several assets waits for a decision.
 """
 
 from collections.abc import Iterator, Mapping
