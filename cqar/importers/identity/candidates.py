@@ -35,8 +35,8 @@ _PLACES: Final = 200
 #: faster.
 _SINGLE: Final = 200
 _PER_PAGE: Final = 50
-#: Words of the names of tokens that stand for a security.
-_TOKENIZED: Final = frozenset(("xstock", "tokenized", "tokenised", "ondo"))
+#: What the names of tokens that stand for a security have.
+_TOKENIZED: Final = ("xstock", "tokenized", "tokenised")
 
 
 class Asset(NamedTuple):
@@ -114,7 +114,7 @@ def class_of(asset: Asset) -> AssetClass:
     """The class of an asset: by its category, else by its name."""
     if asset.category in evidence.CLASSES:
         return evidence.CLASSES[asset.category]
-    return facts.CRYPTO if _TOKENIZED.isdisjoint(names.words(asset.name)) else facts.TOKENIZED
+    return facts.TOKENIZED if any(each in asset.name.lower() for each in _TOKENIZED) else facts.CRYPTO
 
 
 class Deployments:
@@ -229,7 +229,7 @@ class Directory:
             excused = [text for text, found in owners.items() if any(each.asset_id in related for each in found)]
             own = [each.place for found in owners.values() for each in found if each.asset_id == asset_id]
             places = (*own, *self._deployments.places.get(asset_id, ())) if owners else ()
-            found_candidate = self.knowledge.candidate(asset_id, _homed(places), excused, self._form_of.get(asset_id, ()))
+            found_candidate = self.knowledge.candidate(asset_id, homed(places), excused, self._form_of.get(asset_id, ()))
             if found_candidate is not None:
                 yield found_candidate
 
@@ -248,7 +248,7 @@ class Directory:
         return frozenset((self._relations or {}).get(asset_id, ()))
 
 
-def _homed(places: Sequence[Place]) -> Iterator[Place]:
+def homed(places: Sequence[Place]) -> Iterator[Place]:
     """The places, each with whether the asset is at home on its chain: an asset of one chain is."""
     chains = {each.chain for each in places}
     homes = chains if len(chains) == 1 else {each.chain for each in places if each.home}
