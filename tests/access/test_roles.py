@@ -93,10 +93,11 @@ async def test_health_needs_no_key_and_reflection_any(
     async with Client(admin.port if name == "admin" else hotpath.port) as client:
         assert await outcome(client, "/grpc.health.v1.Health/Check") is None
         listing = b":\x00"  # list_services
-        ask: Any = client.channel.stream_stream(reflection)
+        # One message: a client of streams makes INTERNAL of a call that ends before it has sent its first.
+        ask: Any = client.channel.unary_stream(reflection)
         for key in api_keys.values():
-            stream: Any = ask(iter([listing]), metadata=credentials.bearer(key), timeout=10)
+            stream: Any = ask(listing, metadata=credentials.bearer(key), timeout=10)
             assert b"AssetRegistry" in await stream.read()
             stream.cancel()
-        stream = ask(iter([listing]), timeout=10)
+        stream = ask(listing, timeout=10)
         assert (await stream.code()).name == "UNAUTHENTICATED"
