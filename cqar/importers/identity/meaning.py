@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from cqar.contract.cqar.v1 import registry_pb2 as pb
+from cqar.contract.cqar.v1 import reviews_pb2
 from cqar.importers.identity.evidence import Item, Level
 from cqar.model import rules
 
@@ -54,3 +55,11 @@ class Meaning(NamedTuple):
     basis: Reading = Reading("")
     #: what a person is asked; empty: nothing
     question: str = ""
+
+    @property
+    def review_kind(self) -> reviews_pb2.ReviewKind | None:
+        """The kind of the question about it; None: nothing is asked."""
+        if not (self.question or self.conflict):
+            return None
+        provisional = self.evidence == PROVISIONAL and not self.conflict
+        return reviews_pb2.REVIEW_KIND_PROVISIONAL if provisional else reviews_pb2.REVIEW_KIND_CODE_CONFLICT

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf import json_format
 
-from cqar.contract.cqar.v1 import identity_pb2, reviews_pb2
+from cqar.contract.cqar.v1 import identity_pb2
 from cqar.importers.identity.evidence import Item, Level
 from cqar.importers.identity.meaning import PROVISIONAL, Meaning, Stored
 
@@ -87,7 +87,7 @@ def change(known: Known, meaning: Meaning, claim: identity_pb2.IdentityClaim | N
 def _kinds(known: Known, meaning: Meaning, claim: identity_pb2.IdentityClaim | None, after: State) -> Iterator[str]:
     """How it changes, the gravest first."""
     blocked = "" if known.claim is None else known.claim.blocked_reason
-    review = _review(meaning)
+    review = meaning.review_kind
     if meaning.asset is None:
         # It means several assets: only a person can decide which one.
         yield from () if review in known.asked else (CONFLICT,)
@@ -104,14 +104,6 @@ def _kinds(known: Known, meaning: Meaning, claim: identity_pb2.IdentityClaim | N
         yield QUESTION
     if known.claim is None or (claim is not None and content(claim) != content(known.claim)):
         yield EVIDENCE
-
-
-def _review(meaning: Meaning) -> int | None:
-    """The kind of the question about it."""
-    if not (meaning.question or meaning.conflict):
-        return None
-    provisional = meaning.evidence == PROVISIONAL and not meaning.conflict
-    return reviews_pb2.REVIEW_KIND_PROVISIONAL if provisional else reviews_pb2.REVIEW_KIND_CODE_CONFLICT
 
 
 def content(claim: identity_pb2.IdentityClaim) -> tuple[Any, ...]:

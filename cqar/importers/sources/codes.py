@@ -19,7 +19,7 @@ from cqar.importers.identity import claims
 from cqar.importers.identity.claims import Claim, Claims
 from cqar.importers.identity.evidence import Facts
 from cqar.importers.identity.guard import Guard
-from cqar.importers.identity.meaning import PROVISIONAL, Meaning, Stored
+from cqar.importers.identity.meaning import Meaning, Stored
 from cqar.importers.run import documents, report
 from cqar.importers.run.documents import Refused
 from cqar.importers.run.report import Entry
@@ -164,8 +164,10 @@ class VenueCodes:
         if stored is None or not Stored(asset, stored.identity_evidence, stored.identity_level).decided:
             sure = venues_pb2.VenueAsset(identity_evidence=least.evidence, identity_level=least.level.message_name)
             row.MergeFrom(sure)
-        if least.conflict:
-            row.blocked_reason = least.conflict
+        # One contradiction blocks the asset, however sure the other codes are.
+        conflict = next((each for code in codes if (each := meanings[code].conflict)), "")
+        if conflict:
+            row.blocked_reason = conflict
         factors = {code: exact.plain(factor) for code in codes if (factor := self.facts[code].factor) is not None}
         if factors:
             metadata = {} if stored is None else json_format.MessageToDict(stored.metadata)
@@ -191,11 +193,8 @@ class VenueCodes:
 
     def review(self, code: str, meaning: Meaning, asset: str) -> reviews_pb2.Review | None:
         """The question about a code that means the asset so far; None: nothing is asked."""
-        if not (meaning.question or meaning.conflict) or asset.startswith("ref:"):
-            return None
-        provisional = meaning.evidence == PROVISIONAL and not meaning.conflict
-        kind = reviews_pb2.REVIEW_KIND_PROVISIONAL if provisional else reviews_pb2.REVIEW_KIND_CODE_CONFLICT
-        if provisional and not asset:
+        kind = meaning.review_kind
+        if kind is None or asset.startswith("ref:") or (kind == reviews_pb2.REVIEW_KIND_PROVISIONAL and not asset):
             return None
         review = reviews_pb2.Review(kind=kind, venue_id=self._venue_id, code=code, source=self._run.report.source)
         review.asset_id = asset or meaning.candidates[0]
