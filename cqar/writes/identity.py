@@ -73,11 +73,8 @@ async def moved(tx: Transaction, place: tuple[str, str], ids: tuple[str, str], s
     A provisional asset that only this code uses is merged, unless it keeps its past.
     """
     venue_id, code = place
-    held = await operations.lock_live(tx, ASSET, ids)
-    for name, asset_id in zip(("code", "asset"), ids, strict=True):
-        if asset_id not in held:
-            raise errors.NotFound(ASSET.name, asset_id, name)
-    if since is not None or held[ids[0]]["category"] != PROVISIONAL:
+    old, _ = await meanings.lock_both(tx, ids, ("code", "asset"))
+    if since is not None or old["category"] != PROVISIONAL:
         try:
             return await meanings.leave(tx, venue_id, code, ids, since)
         except errors.Invalid as error:

@@ -72,12 +72,18 @@ async def take_over(tx: Transaction, venue_id: str, code: str, ids: tuple[str, s
     if alone:
         await merge.merge(tx, old, new, check=check)
         return
-    held = await operations.lock_live(tx, ASSET, ids)
-    for name, asset_id in zip(("review_id", "asset_id"), ids, strict=True):
-        if asset_id not in held:
-            raise errors.NotFound(ASSET.name, asset_id, name)
-    check(held[old])
+    first, _ = await lock_both(tx, ids, ("review_id", "asset_id"))
+    check(first)
     await leave(tx, venue_id, code, ids)
+
+
+async def lock_both(tx: Transaction, ids: tuple[str, str], fields: tuple[str, str]) -> tuple[Row, Row]:
+    """The two assets, locked. Raises NotFound naming the field of the one that does not exist."""
+    found = await operations.lock_live(tx, ASSET, ids)
+    for asset_id, field in zip(ids, fields, strict=True):
+        if asset_id not in found:
+            raise errors.NotFound(ASSET.name, asset_id, field)
+    return found[ids[0]], found[ids[1]]
 
 
 async def leave(tx: Transaction, venue_id: str, code: str, ids: tuple[str, str], since: datetime | None = None) -> Moved:
