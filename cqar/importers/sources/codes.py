@@ -1,7 +1,7 @@
 """The codes of one venue: what its rows say of them, which assets they mean, and the venue assets that record it."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -143,9 +143,7 @@ class VenueCodes:
         items = []
         for asset, own in codes.items():
             row = pb.ApplyRow(venue_asset=self._venue_asset(asset, own, meanings))
-            # What importers blocked, they open again when the contradiction is gone.
-            opened = any(code in known and known[code].blocked_reason for code in own) and not row.venue_asset.blocked_reason
-            row.clear.extend(["blocked_reason"] if opened else [])
+            row.clear.extend(["blocked_reason"] if _opened(row.venue_asset, own, known) else [])
             items.append(Item(row, f"{own[0]} at {self._venue_id}", keys=(f"va {asset}", self._venue_id, _key(asset))))
         for chunk in documents.chunks(items, CHUNK):
             for item, result in zip(chunk, self._run.write(chunk, pb.UPSERT), strict=True):
@@ -237,6 +235,14 @@ def _kept(texts: Iterable[str]) -> tuple[str, ...]:
         with contextlib.suppress(Invalid):
             found.append(text.clean(each, "name", _LONGEST, trim=True))
     return tuple(found)
+
+
+def _opened(row: venues_pb2.VenueAsset, codes: Collection[str], known: Mapping[str, Claim]) -> bool:
+    """Whether importers blocked the asset and no contradiction is left. `codes`: those of the asset that were judged."""
+    blocked = {
+        code for code in (row.venue_asset_symbol, *row.venue_asset_aliases) if code in known and known[code].blocked_reason
+    }
+    return bool(blocked) and blocked <= set(codes) and not row.blocked_reason
 
 
 def _key(asset: str) -> str:
